@@ -1,0 +1,35 @@
+/* performance: how good a binary classifier is. ROC AUC (ties by average ranks), average precision,
+ * log loss, Brier score, accuracy, precision, recall, F1 at the threshold, calibration in ten
+ * equal-count bins; DeLong interval for AUC. */
+#ifndef STEWARD_ASSESS_PERFORMANCE_H
+#define STEWARD_ASSESS_PERFORMANCE_H
+
+#include "assess/fairness.h"
+
+#define PERFORMANCE_BINS 10u
+#define PERFORMANCE_CURVE 101u
+
+struct performance {
+    uint64_t rows, positives;
+    double threshold;
+    struct confusion counts;
+    struct rate accuracy, precision, recall, selection_rate;
+    double f1, roc_auc, average_precision, log_loss, brier;
+    struct interval roc_auc_ci; /* DeLong et al. 1988; clipped to [0,1] */
+    struct {
+        double mean_score, observed;
+        uint64_t n;
+        struct interval ci;
+    } bin[PERFORMANCE_BINS];
+    uint32_t bins;
+    struct {
+        double fpr, tpr;
+    } curve[PERFORMANCE_CURVE]; /* ROC at even steps of FPR */
+};
+
+/* y[rows] 0/1, score[rows] probability. decision = score >= threshold. */
+struct status performance_binary(const uint8_t *y, const double *score, size_t rows,
+                                 double threshold, double level,
+                                 struct performance *ret_performance);
+
+#endif

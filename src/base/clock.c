@@ -1,0 +1,104 @@
+#include "base/clock.h"
+
+#include <string.h>
+#include <time.h>
+
+static int64_t
+read_clock(clockid_t id)
+{
+    struct timespec t;
+    ASSERT(clock_gettime(id, &t) == 0);
+    return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+int64_t
+clock_wall_ns(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+int64_t
+clock_mono_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+void
+clock_put_rfc3339(struct buf *b, int64_t wall_ns)
+{
+    int64_t seconds = wall_ns / NS_PER_S, rest = wall_ns % NS_PER_S;
+    if (rest < 0) {
+        rest += NS_PER_S;
+        seconds--;
+    }
+    const time_t t = (time_t)seconds;
+    struct tm tm;
+    ASSERT(gmtime_r(&t, &tm) != NULL);
+    buf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900, tm.tm_mon + 1,
+               tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(rest / 1000));
+}
+
+/* n digits at *at, which moves on; -1 when one is no digit. */
+static int
+take_digits(struct reader *r, int n)
+{
+    int value = 0;
+    for (int i = 0; i < n; i++) {
+        const uint8_t c = reader_u8(r);
+        if (c < '0' || c > '9') {
+            return -1;
+        }
+        value = value * 10 + (c - '0');
+    }
+    return value;
+}
+
+/* ".123456" of any length from 1 to 9 digits, in ns; -1 when malformed. Leaves the reader at what
+ * follows. */
+static int64_t
+take_fraction(struct reader *r)
+{
+    int64_t value = 0, scale = NS_PER_S;
+    int digits = 0;
+    while (reader_left(r) > 0 && r->v.ptr[r->pos] >= '0' && r->v.ptr[r->pos] <= '9') {
+        scale /= 10;
+        value += (reader_u8(r) - '0') * scale;
+        digits++;
+    }
+    return digits >= 1 && digits <= 9 ? value : -1;
+}
+
+struct status
+clock_from_rfc3339(struct view text, int64_t *ret_wall_ns)
+{
+    static const char separators[] = "--T::";
+    static const int widths[] = {4, 2, 2, 2, 2, 2};
+    int part[6];
+    struct reader r = reader_of(text);
+    for (int i = 0; i < 6; i++) {
+        part[i] = take_digits(&r, widths[i]);
+        CHECK(part[i] >= 0, INPUT);
+        CHECK(i == 5 || reader_u8(&r) == (uint8_t)separators[i], INPUT);
+    }
+    CHECK(part[1] >= 1 && part[1] <= 12 && part[2] >= 1 && part[2] <= 31, INPUT);
+    CHECK(part[3] <= 23 && part[4] <= 59 && part[5] <= 60, INPUT);
+    uint8_t next = reader_u8(&r);
+    int64_t fraction = 0;
+    if (next == '.') {
+        fraction = take_fraction(&r);
+        CHECK(fraction >= 0, INPUT);
+        next = reader_u8(&r);
+    }
+    CHECK(!r.bad && next == 'Z' && reader_left(&r) == 0, INPUT);
+    struct tm tm = {.tm_year = part[0] - 1900,
+                    .tm_mon = part[1] - 1,
+                    .tm_mday = part[2],
+                    .tm_hour = part[3],
+                    .tm_min = part[4],
+                    .tm_sec = part[5]};
+    const time_t t = timegm(&tm);
+    CHECK(tm.tm_mday == part[2] && tm.tm_mon == part[1] - 1, INPUT); /* 31 February */
+    CHECK(t > INT64_MIN / NS_PER_S && t < INT64_MAX / NS_PER_S, INPUT);
+    *ret_wall_ns = (int64_t)t * NS_PER_S + fraction;
+    return OK;
+}

@@ -1,0 +1,15 @@
+/* clock: time of day and steady time, both int64 nanoseconds. */
+#ifndef STEWARD_BASE_CLOCK_H
+#define STEWARD_BASE_CLOCK_H
+
+#include "base/bytes.h"
+
+#define NS_PER_S INT64_C(1000000000)
+
+int64_t clock_wall_ns(void); /* since 1970-01-01T00:00:00Z; may go backwards */
+int64_t clock_mono_ns(void); /* never goes backwards */
+/* "2026-11-23T10:20:30.123456Z" (microseconds, UTC). */
+void clock_put_rfc3339(struct buf *b, int64_t wall_ns);
+struct status clock_from_rfc3339(struct view text, int64_t *ret_wall_ns);
+
+#endif

@@ -1,0 +1,223 @@
+#include "base/file.h"
+
+#include "base/random.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void
+file_closep(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+        *fd = -1;
+    }
+}
+
+void
+file_freep(char **text)
+{
+    free(*text);
+    *text = NULL;
+}
+
+char *
+file_join(const char *dir, const char *name)
+{
+    char *path = NULL;
+    ASSERT(asprintf(&path, "%s/%s", dir, name) > 0);
+    return path;
+}
+
+bool
+file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+/* The status for errno, with the path and the system's words. */
+static struct status
+refuse(const char *path, int err, struct diag *diag)
+{
+    diag_set(diag, "%s: %s", path, strerror(err));
+    if (err == ENOENT || err == ENOTDIR) {
+        FAIL(NOT_FOUND);
+    }
+    FAIL_OS(err);
+}
+
+static struct status
+read_some(int fd, const char *path, struct diag *diag, struct buf *b, bool *ret_end)
+{
+    uint8_t block[65536];
+    const ssize_t n = read(fd, block, sizeof block);
+    if (n < 0) {
+        *ret_end = false;
+        return errno == EINTR ? OK : refuse(path, errno, diag);
+    }
+    buf_put(b, view_of(block, (size_t)n));
+    *ret_end = n == 0;
+    return OK;
+}
+
+struct status
+file_read(const char *path, size_t max, struct diag *diag, struct buf *ret_bytes)
+{
+    DEFER(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return refuse(path, errno, diag);
+    }
+    struct stat st;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+        (uint64_t)st.st_size <= max) {
+        (void)buf_reserve(ret_bytes, (size_t)st.st_size);
+    }
+    const size_t before = ret_bytes->len;
+    bool end = false;
+    while (!end) {
+        TRY(read_some(fd, path, diag, ret_bytes, &end));
+        if (ret_bytes->failed == STATUS_LIMIT || ret_bytes->len - before > max) {
+            diag_set(diag, "%s: longer than %zu bytes", path, max);
+            FAIL(LIMIT);
+        }
+        TRY(buf_status(ret_bytes));
+    }
+    return OK;
+}
+
+struct status
+file_write_all(int fd, struct view bytes, const char *path, struct diag *diag)
+{
+    while (bytes.len > 0) {
+        const ssize_t n = write(fd, bytes.ptr, bytes.len);
+        if (n < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            const int err = errno;
+            diag_set(diag, "%s: %s", path, strerror(err));
+            FAIL_OS(err);
+        }
+        bytes = view_of(bytes.ptr + n, bytes.len - (size_t)n);
+    }
+    return OK;
+}
+
+static char *
+parent_of(const char *path)
+{
+    char *copy = strdup(path);
+    ASSERT(copy != NULL);
+    size_t n = strlen(copy);
+    while (n > 1 && copy[n - 1] == '/') {
+        copy[--n] = '\0';
+    }
+    char *slash = strrchr(copy, '/');
+    if (slash == NULL) {
+        (void)strcpy(copy, n > 0 ? "." : "");
+    } else {
+        slash[slash == copy ? 1 : 0] = '\0';
+    }
+    return copy;
+}
+
+struct status
+file_sync_dir(const char *path, struct diag *diag)
+{
+    DEFER(file_freep) char *dir = parent_of(path);
+    DEFER(file_closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return refuse(dir, errno, diag);
+    }
+    if (fsync(fd) != 0 && errno != EINVAL) {
+        return refuse(dir, errno, diag);
+    }
+    return OK;
+}
+
+static struct status
+write_new(const char *tmp, struct view bytes, unsigned mode, const char *path, struct diag *diag)
+{
+    DEFER(file_closep)
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0) {
+        return refuse(path, errno, diag);
+    }
+    TRY(file_write_all(fd, bytes, path, diag));
+    if (fchmod(fd, mode) != 0 || fsync(fd) != 0) {
+        return refuse(path, errno, diag);
+    }
+    const int closing = fd;
+    fd = -1;
+    return close(closing) == 0 ? OK : refuse(path, errno, diag);
+}
+
+struct status
+file_replace(const char *path, struct view bytes, unsigned mode, struct diag *diag)
+{
+    uint64_t unique = 0;
+    random_bytes(&unique, sizeof unique);
+    DEFER(file_freep) char *tmp = NULL;
+    ASSERT(asprintf(&tmp, "%s.tmp-%016llx", path, (unsigned long long)unique) > 0);
+    struct status s = write_new(tmp, bytes, mode, path, diag);
+    if (status_ok(s) && rename(tmp, path) != 0) {
+        s = refuse(path, errno, diag);
+    }
+    if (!status_ok(s)) {
+        (void)unlink(tmp);
+        return s;
+    }
+    return file_sync_dir(path, diag);
+}
+
+struct status
+file_mkdirs(const char *path, unsigned mode, struct diag *diag)
+{
+    DEFER(file_freep) char *copy = strdup(path);
+    CHECK(copy != NULL, MEMORY);
+    for (char *p = copy + 1;; p++) {
+        if (*p != '/' && *p != '\0') {
+            continue;
+        }
+        const char was = *p;
+        *p = '\0';
+        struct stat st;
+        if (mkdir(copy, mode) != 0 && errno != EEXIST) {
+            return refuse(copy, errno, diag);
+        }
+        if (stat(copy, &st) != 0 || !S_ISDIR(st.st_mode)) {
+            return refuse(copy, ENOTDIR, diag);
+        }
+        *p = was;
+        if (was == '\0') {
+            return OK;
+        }
+    }
+}
+
+struct status
+file_lock(const char *path, bool wait, struct diag *diag, int *ret_fd)
+{
+    DEFER(file_closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return refuse(path, errno, diag);
+    }
+    while (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) != 0) {
+        if (errno == EWOULDBLOCK) {
+            diag_set(diag, "%s: held by another process", path);
+            FAIL(BUSY);
+        }
+        if (errno != EINTR) {
+            return refuse(path, errno, diag);
+        }
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return OK;
+}

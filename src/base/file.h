@@ -1,0 +1,26 @@
+/* file: whole files, atomic replacement, locks. All paths are opened with O_CLOEXEC. A diag names
+ * the path. */
+#ifndef STEWARD_BASE_FILE_H
+#define STEWARD_BASE_FILE_H
+
+#include "base/bytes.h"
+
+/* Reads at most max bytes; a longer file is STATUS_LIMIT, a missing one STATUS_NOT_FOUND. */
+struct status file_read(const char *path, size_t max, struct diag *diag, struct buf *ret_bytes);
+/* tmp file beside it, write, fsync, rename, fsync of the directory: readers see the old or the new,
+ * never a part; on failure the old is untouched and the tmp file is gone. */
+struct status file_replace(const char *path, struct view bytes, unsigned mode, struct diag *diag);
+/* write(2) until all is out. FAIL_OS(ENOSPC) and friends with path in the diag. */
+struct status file_write_all(int fd, struct view bytes, const char *path, struct diag *diag);
+struct status file_sync_dir(const char *path, struct diag *diag);
+struct status file_mkdirs(const char *path, unsigned mode, struct diag *diag); /* like mkdir -p */
+bool file_exists(const char *path);
+/* Exclusive flock on path (made if absent). wait=false: STATUS_BUSY when held by another. Released
+ * by close(fd). */
+struct status file_lock(const char *path, bool wait, struct diag *diag, int *ret_fd);
+void file_closep(int *fd); /* for DEFER; ignores -1 */
+/* dir + "/" + name into a malloc'd string; aborts when memory is out. */
+char *file_join(const char *dir, const char *name);
+void file_freep(char **text); /* for DEFER on malloc'd strings */
+
+#endif

@@ -1,0 +1,209 @@
+#include "base/json.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+void
+js_freep(json_t **value)
+{
+    json_decref(*value);
+    *value = NULL;
+}
+
+/* Depth of nesting, told before jansson recurses: brackets outside strings. */
+static size_t
+nesting(struct view text)
+{
+    size_t depth = 0, deepest = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < text.len; i++) {
+        const uint8_t c = text.ptr[i];
+        if (in_string) {
+            i += c == '\\';
+            in_string = c != '"';
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            depth++;
+            deepest = depth > deepest ? depth : deepest;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return deepest;
+}
+
+struct status
+js_parse(struct view text, const char *name, struct diag *diag, json_t **ret_value)
+{
+    const char *place = name == NULL ? "" : name, *sep = name == NULL ? "" : " ";
+    if (nesting(text) > JS_MAX_DEPTH) {
+        diag_set(diag, "%s%snested deeper than %d", place, sep, JS_MAX_DEPTH);
+        FAIL(INPUT);
+    }
+    json_error_t error;
+    json_t *value = json_loadb(text.len == 0 ? "" : (const char *)text.ptr, text.len,
+                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (value == NULL) {
+        /* Without letters of the input: they may be personal data or control bytes. */
+        const char *words = error.text;
+        const char *cut = strstr(words, " near '");
+        diag_set(diag, "%s%sline %d column %d: %.*s", place, sep, error.line, error.column,
+                 (int)(cut == NULL ? strlen(words) : (size_t)(cut - words)), words);
+        FAIL(INPUT);
+    }
+    *ret_value = value;
+    return OK;
+}
+
+static struct status
+need(const json_t *o, const char *key, bool (*is)(const json_t *), const char *what,
+     struct diag *diag, json_t **ret_value)
+{
+    json_t *value = json_object_get(o, key);
+    if (value == NULL) {
+        diag_set(diag, "\"%s\" is missing", key);
+        FAIL(INPUT);
+    }
+    if (!is(value)) {
+        diag_set(diag, "\"%s\" must be %s", key, what);
+        FAIL(INPUT);
+    }
+    *ret_value = value;
+    return OK;
+}
+
+static bool
+is_object(const json_t *v)
+{
+    return json_is_object(v);
+}
+
+static bool
+is_array(const json_t *v)
+{
+    return json_is_array(v);
+}
+
+static bool
+is_string(const json_t *v)
+{
+    return json_is_string(v);
+}
+
+static bool
+is_integer(const json_t *v)
+{
+    return json_is_integer(v);
+}
+
+static bool
+is_number(const json_t *v)
+{
+    return json_is_number(v);
+}
+
+struct status
+js_need_object(const json_t *o, const char *key, struct diag *diag, json_t **ret_value)
+{
+    return need(o, key, is_object, "an object", diag, ret_value);
+}
+
+struct status
+js_need_array(const json_t *o, const char *key, struct diag *diag, json_t **ret_value)
+{
+    return need(o, key, is_array, "an array", diag, ret_value);
+}
+
+struct status
+js_need_string(const json_t *o, const char *key, struct diag *diag, const char **ret_text)
+{
+    json_t *value = NULL;
+    TRY(need(o, key, is_string, "a string", diag, &value));
+    *ret_text = json_string_value(value);
+    return OK;
+}
+
+struct status
+js_need_i64(const json_t *o, const char *key, struct diag *diag, int64_t *ret_value)
+{
+    json_t *value = NULL;
+    TRY(need(o, key, is_integer, "an integer", diag, &value));
+    *ret_value = json_integer_value(value);
+    return OK;
+}
+
+struct status
+js_need_f64(const json_t *o, const char *key, struct diag *diag, double *ret_value)
+{
+    json_t *value = NULL;
+    TRY(need(o, key, is_number, "a number", diag, &value));
+    *ret_value = json_number_value(value);
+    return OK;
+}
+
+static int
+append(const char *bytes, size_t n, void *b)
+{
+    buf_put(b, view_of(bytes, n));
+    return ((const struct buf *)b)->failed == 0 ? 0 : -1;
+}
+
+static struct status
+dump(struct buf *b, const json_t *value, size_t flags)
+{
+    const int failed =
+        json_dump_callback(value, append, b, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+    TRY(buf_status(b));
+    CHECK(failed == 0, MEMORY);
+    return OK;
+}
+
+struct status
+js_put(struct buf *b, const json_t *value)
+{
+    return dump(b, value, JSON_COMPACT | JSON_SORT_KEYS);
+}
+
+struct status
+js_put_pretty(struct buf *b, const json_t *value)
+{
+    return dump(b, value, JSON_INDENT(2));
+}
+
+void
+js_put_string(struct buf *b, struct view text)
+{
+    buf_put_u8(b, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        const uint8_t c = text.ptr[i];
+        if (c == '"' || c == '\\') {
+            buf_put_u8(b, '\\');
+            buf_put_u8(b, c);
+        } else if (c < 0x20 || c == 0x7f) {
+            buf_printf(b, "\\u%04x", c);
+        } else {
+            buf_put_u8(b, c);
+        }
+    }
+    buf_put_u8(b, '"');
+}
+
+void
+js_put_f64(struct buf *b, double v)
+{
+    if (isfinite(v)) {
+        text_put_f64(b, v);
+    } else {
+        buf_put_str(b, "null");
+    }
+}
+
+json_t *
+js_real(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}

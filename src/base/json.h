@@ -1,0 +1,37 @@
+/* json: parsing with limits and places, over jansson; a small writer for documents and answers.
+ *
+ * js_parse refuses duplicate members, depth over JS_MAX_DEPTH, invalid UTF-8, NUL in strings,
+ * trailing bytes. Values are jansson's json_t; release with json_decref or DEFER(js_freep). */
+#ifndef STEWARD_BASE_JSON_H
+#define STEWARD_BASE_JSON_H
+
+#include "base/bytes.h"
+
+#include <jansson.h>
+
+#define JS_MAX_DEPTH 64
+
+void js_freep(json_t **value);
+/* diag: "line 3 column 7: ...". name stands before it when not NULL. */
+struct status js_parse(struct view text, const char *name, struct diag *diag, json_t **ret_value);
+/* Members of an object. `need` fails with STATUS_INPUT and a sentence when the member is absent or
+ * of another type; strings are borrowed from the object. */
+struct status js_need_object(const json_t *o, const char *key, struct diag *diag,
+                             json_t **ret_value);
+struct status js_need_array(const json_t *o, const char *key, struct diag *diag,
+                            json_t **ret_value);
+struct status js_need_string(const json_t *o, const char *key, struct diag *diag,
+                             const char **ret_text);
+struct status js_need_i64(const json_t *o, const char *key, struct diag *diag, int64_t *ret_value);
+struct status js_need_f64(const json_t *o, const char *key, struct diag *diag, double *ret_value);
+/* Appends compact JSON with sorted keys (stable bytes, for digests). */
+struct status js_put(struct buf *b, const json_t *value);
+/* As js_put, indented by two, keys in insertion order: for files that people read. */
+struct status js_put_pretty(struct buf *b, const json_t *value);
+/* Appends "text" quoted and escaped; for streaming writers. NaN and infinities become null. */
+void js_put_string(struct buf *b, struct view text);
+void js_put_f64(struct buf *b, double v);
+/* A json real, or json_null() when v is not finite. */
+json_t *js_real(double v);
+
+#endif

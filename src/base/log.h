@@ -1,0 +1,16 @@
+/* log: one structured line per event on stderr, for the edge (serve, cli) only; library code is
+ * silent. Values are escaped; secrets and personal data are never passed. */
+#ifndef STEWARD_BASE_LOG_H
+#define STEWARD_BASE_LOG_H
+
+#include "base/status.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+void log_set_level(enum log_level level);
+/* log_event(LOG_INFO, "serve.started", "address=%s", a): time, level, event, then the formatted
+ * key=value text. */
+void log_event(enum log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

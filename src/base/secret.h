@@ -1,0 +1,21 @@
+/* secret: bytes that are locked in memory, left out of core dumps, wiped on release, and have no
+ * printer. */
+#ifndef STEWARD_BASE_SECRET_H
+#define STEWARD_BASE_SECRET_H
+
+#include "base/bytes.h"
+
+struct secret {
+    uint8_t *ptr;
+    size_t len;
+};
+
+/* Zeroed secret of len bytes (own pages; mlock is tried, a refusal is not an error). */
+struct status secret_new(size_t len, struct secret *ret_secret);
+struct status secret_from(struct view bytes,
+                          struct secret *ret_secret); /* copies; the caller wipes its own */
+void secret_done(struct secret *s);
+struct view secret_view(const struct secret *s);
+void secret_wipe(void *ptr, size_t len); /* not optimised away */
+
+#endif

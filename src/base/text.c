@@ -1,0 +1,350 @@
+#include "base/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- numbers ---- */
+
+struct status
+text_to_u64(struct view text, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    CHECK(text.len > 0, INPUT);
+    for (size_t i = 0; i < text.len; i++) {
+        CHECK(text.ptr[i] >= '0' && text.ptr[i] <= '9', INPUT);
+        CHECK(!__builtin_mul_overflow(value, 10u, &value), INPUT);
+        CHECK(!__builtin_add_overflow(value, (uint64_t)(text.ptr[i] - '0'), &value), INPUT);
+    }
+    *ret_value = value;
+    return OK;
+}
+
+struct status
+text_to_i64(struct view text, int64_t *ret_value)
+{
+    const bool negative = text.len > 0 && text.ptr[0] == '-';
+    uint64_t size = 0;
+    TRY(text_to_u64(negative ? view_of(text.ptr + 1, text.len - 1) : text, &size));
+    CHECK(size <= (uint64_t)INT64_MAX + (negative ? 1 : 0), INPUT);
+    *ret_value = negative ? (int64_t)(0 - size) : (int64_t)size;
+    return OK;
+}
+
+/* [+-]digits[.digits][e[+-]digits], at least one digit before the exponent. */
+static bool
+is_decimal(struct view t)
+{
+    size_t i = 0, digits = 0;
+    i += t.len > 0 && (t.ptr[0] == '-' || t.ptr[0] == '+');
+    for (; i < t.len && t.ptr[i] >= '0' && t.ptr[i] <= '9'; i++) {
+        digits++;
+    }
+    i += i < t.len && t.ptr[i] == '.';
+    for (; i < t.len && t.ptr[i] >= '0' && t.ptr[i] <= '9'; i++) {
+        digits++;
+    }
+    if (digits == 0 || i == t.len) {
+        return digits > 0;
+    }
+    if (t.ptr[i] != 'e' && t.ptr[i] != 'E') {
+        return false;
+    }
+    i++;
+    i += i < t.len && (t.ptr[i] == '-' || t.ptr[i] == '+');
+    const size_t start = i;
+    while (i < t.len && t.ptr[i] >= '0' && t.ptr[i] <= '9') {
+        i++;
+    }
+    return i == t.len && i > start;
+}
+
+struct status
+text_to_f64(struct view text, double *ret_value)
+{
+    char copy[512];
+    CHECK(text.len < sizeof copy && is_decimal(text), INPUT);
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    static locale_t c_locale;
+    if (c_locale == (locale_t)0) {
+        c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    }
+    char *end = NULL;
+    const double v = c_locale == (locale_t)0 ? strtod(copy, &end) : strtod_l(copy, &end, c_locale);
+    CHECK(end == copy + text.len && isfinite(v), INPUT);
+    *ret_value = v;
+    return OK;
+}
+
+struct unit {
+    const char *word;
+    uint64_t factor;
+};
+
+/* digits followed by one of the units. */
+static struct status
+with_unit(struct view text, const struct unit *units, size_t n, uint64_t *ret_value)
+{
+    size_t digits = 0;
+    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9') {
+        digits++;
+    }
+    uint64_t value = 0;
+    TRY(text_to_u64(view_of(text.ptr, digits), &value));
+    const struct view word = view_of(text.ptr + digits, text.len - digits);
+    for (size_t i = 0; i < n; i++) {
+        if (view_equal_str(word, units[i].word)) {
+            CHECK(!__builtin_mul_overflow(value, units[i].factor, &value), INPUT);
+            *ret_value = value;
+            return OK;
+        }
+    }
+    FAIL(INPUT);
+}
+
+struct status
+text_to_duration_ns(struct view text, int64_t *ret_ns)
+{
+    static const struct unit units[] = {
+        {"ns", 1},
+        {"us", 1000},
+        {"ms", 1000000},
+        {"s", UINT64_C(1000000000)},
+        {"m", UINT64_C(60000000000)},
+        {"h", UINT64_C(3600000000000)},
+        {"d", UINT64_C(86400000000000)},
+    };
+    uint64_t ns = 0;
+    TRY(with_unit(text, units, sizeof units / sizeof *units, &ns));
+    CHECK(ns <= INT64_MAX, INPUT);
+    *ret_ns = (int64_t)ns;
+    return OK;
+}
+
+struct status
+text_to_size(struct view text, uint64_t *ret_bytes)
+{
+    static const struct unit units[] = {
+        {"", 1}, {"B", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}};
+    return with_unit(text, units, sizeof units / sizeof *units, ret_bytes);
+}
+
+/* ---- letters ---- */
+
+/* Length of the UTF-8 sequence at p (n bytes left), 0 when it is none: shortest forms, no
+ * surrogates, up to U+10FFFF. */
+static size_t
+utf8_length(const uint8_t *p, size_t n)
+{
+    if (p[0] < 0x80) {
+        return 1;
+    }
+    const size_t len = p[0] >= 0xc2 && p[0] < 0xe0   ? 2
+                       : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+                       : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                                     : 0;
+    if (len == 0 || len > n) {
+        return 0;
+    }
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    const bool wrong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) ||
+                       (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90);
+    return wrong ? 0 : len;
+}
+
+bool
+text_is_utf8(struct view text)
+{
+    for (size_t i = 0; i < text.len;) {
+        const size_t n = utf8_length(text.ptr + i, text.len - i);
+        if (n == 0) {
+            return false;
+        }
+        i += n;
+    }
+    return true;
+}
+
+bool
+text_is_name(const char *text)
+{
+    const size_t n = strlen(text);
+    return n >= 1 && n <= 63 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n &&
+           *text != '.' && *text != '_' && *text != '-' && strstr(text, "..") == NULL;
+}
+
+void
+text_put_html(struct buf *b, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        const char *entity = *text == '&'    ? "&amp;"
+                             : *text == '<'  ? "&lt;"
+                             : *text == '>'  ? "&gt;"
+                             : *text == '"'  ? "&quot;"
+                             : *text == '\'' ? "&#39;"
+                                             : NULL;
+        if (entity != NULL) {
+            buf_put_str(b, entity);
+        } else {
+            buf_put_u8(b, (uint8_t)*text);
+        }
+    }
+}
+
+void
+text_put_f64(struct buf *b, double v)
+{
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, v);
+        if (digits == 17 || strtod(text, NULL) == v) {
+            break;
+        }
+    }
+    buf_put_str(b, text);
+}
+
+/* ---- hex and base64 ---- */
+
+void
+text_put_hex(struct buf *b, struct view v)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t *at = v.len > SIZE_MAX / 2 ? NULL : buf_extend(b, v.len * 2);
+    for (size_t i = 0; at != NULL && i < v.len; i++) {
+        at[2 * i] = (uint8_t)digits[v.ptr[i] >> 4];
+        at[2 * i + 1] = (uint8_t)digits[v.ptr[i] & 15];
+    }
+}
+
+static int
+hex_value(uint8_t c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+struct status
+text_from_hex(struct view text, struct buf *ret_bytes)
+{
+    CHECK(text.len % 2 == 0, INPUT);
+    for (size_t i = 0; i < text.len; i++) {
+        CHECK(hex_value(text.ptr[i]) >= 0, INPUT);
+    }
+    for (size_t i = 0; i < text.len; i += 2) {
+        buf_put_u8(ret_bytes, (uint8_t)(hex_value(text.ptr[i]) << 4 | hex_value(text.ptr[i + 1])));
+    }
+    return buf_status(ret_bytes);
+}
+
+static const char base64_letters[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void
+text_put_base64(struct buf *b, struct view v)
+{
+    for (size_t i = 0; i < v.len; i += 3) {
+        const size_t n = v.len - i < 3 ? v.len - i : 3;
+        const uint32_t group = (uint32_t)v.ptr[i] << 16 |
+                               (n > 1 ? (uint32_t)v.ptr[i + 1] << 8 : 0) |
+                               (n > 2 ? (uint32_t)v.ptr[i + 2] : 0);
+        uint8_t out[4] = {'=', '=', '=', '='};
+        for (size_t k = 0; k <= n; k++) {
+            out[k] = (uint8_t)base64_letters[group >> (18 - 6 * k) & 63];
+        }
+        buf_put(b, view_of(out, 4));
+    }
+}
+
+static int
+base64_value(uint8_t c)
+{
+    const char *at = c == 0 ? NULL : strchr(base64_letters, c);
+    return at == NULL ? -1 : (int)(at - base64_letters);
+}
+
+/* Four letters, the last one or two of which may be '=' when they end the text. */
+static struct status
+base64_group(const uint8_t *p, bool last, struct buf *ret_bytes)
+{
+    const size_t pad = last ? (size_t)(p[3] == '=') + (p[3] == '=' && p[2] == '=') : 0;
+    uint32_t group = 0;
+    for (size_t k = 0; k < 4; k++) {
+        const int v = k >= 4 - pad ? 0 : base64_value(p[k]);
+        CHECK(v >= 0, INPUT);
+        group = group << 6 | (uint32_t)v;
+    }
+    /* The bits that the padding leaves over must be zero: one text for each value. */
+    CHECK(pad == 0 || (group & ((1u << (8 * pad)) - 1)) == 0, INPUT);
+    for (size_t k = 0; k < 3 - pad; k++) {
+        buf_put_u8(ret_bytes, (uint8_t)(group >> (16 - 8 * k)));
+    }
+    return OK;
+}
+
+struct status
+text_from_base64(struct view text, struct buf *ret_bytes)
+{
+    CHECK(text.len % 4 == 0, INPUT);
+    for (size_t i = 0; i < text.len; i += 4) {
+        TRY(base64_group(text.ptr + i, i + 4 == text.len, ret_bytes));
+    }
+    return buf_status(ret_bytes);
+}
+
+/* ---- nearest word ---- */
+
+#define WORD_MAX 64u
+
+/* Levenshtein distance; words longer than WORD_MAX are far from everything. */
+static size_t
+distance(const char *a, const char *b)
+{
+    const size_t n = strlen(a), m = strlen(b);
+    size_t row[WORD_MAX + 1];
+    if (n > WORD_MAX || m > WORD_MAX) {
+        return SIZE_MAX;
+    }
+    for (size_t j = 0; j <= m; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            const size_t replace = diagonal + (a[i - 1] != b[j - 1]);
+            const size_t insert = row[j - 1] + 1, drop = row[j] + 1;
+            diagonal = row[j];
+            row[j] = replace < insert ? replace : insert;
+            row[j] = row[j] < drop ? row[j] : drop;
+        }
+    }
+    return row[m];
+}
+
+const char *
+text_nearest(const char *word, const char *const *candidates, size_t n)
+{
+    const char *nearest = NULL;
+    size_t least = 4;
+    for (size_t i = 0; i < n; i++) {
+        const size_t d = distance(word, candidates[i]);
+        /* Three edits in a word of three letters are another word. */
+        if (d < least && d < strlen(candidates[i]) && d < strlen(word)) {
+            least = d;
+            nearest = candidates[i];
+        }
+    }
+    return nearest;
+}

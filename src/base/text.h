@@ -1,0 +1,30 @@
+/* text: strict conversions between text and values. Each fails on anything but the whole, exact
+ * form. */
+#ifndef STEWARD_BASE_TEXT_H
+#define STEWARD_BASE_TEXT_H
+
+#include "base/bytes.h"
+
+struct status text_to_i64(struct view text, int64_t *ret_value);  /* optional '-', digits */
+struct status text_to_u64(struct view text, uint64_t *ret_value); /* digits only */
+struct status text_to_f64(struct view text, double *ret_value);   /* C locale; no nan, inf, hex */
+/* "10s", "500ms", "5m", "2h", "30d" -> nanoseconds. */
+struct status text_to_duration_ns(struct view text, int64_t *ret_ns);
+/* "64KiB", "16MiB", "1GiB", plain bytes. */
+struct status text_to_size(struct view text, uint64_t *ret_bytes);
+bool text_is_utf8(struct view text);
+/* Names of workspaces' things (datasets, models, principals): [a-z0-9][a-z0-9._-]{0,62}, no "..".
+ */
+bool text_is_name(const char *text);
+void text_put_hex(struct buf *b, struct view v);
+struct status text_from_hex(struct view text, struct buf *ret_bytes);
+void text_put_base64(struct buf *b, struct view v); /* standard alphabet, padded */
+struct status text_from_base64(struct view text,
+                               struct buf *ret_bytes); /* strict: canonical padding */
+void text_put_html(struct buf *b, const char *text);   /* escapes & < > " ' */
+/* Shortest decimal that reads back as the same double; "null" is the caller's business for NaN. */
+void text_put_f64(struct buf *b, double v);
+/* The candidate nearest to word by edit distance (at most 3 edits), or NULL: for "did you mean". */
+const char *text_nearest(const char *word, const char *const *candidates, size_t n);
+
+#endif

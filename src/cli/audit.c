@@ -1,0 +1,219 @@
+/* audit: reading the log. None of these needs the passphrase: what they check, a third party can
+ * check on a copy. */
+#include "cli/cli.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The operand, or the workspace's own log. */
+static struct status
+log_dir(struct cli *c, size_t operand, char **ret_dir)
+{
+    if (c->operands > operand) {
+        *ret_dir = strdup(c->operand[operand]);
+        CHECK(*ret_dir != NULL, MEMORY);
+        return OK;
+    }
+    TRY(workspace_check(c->dir, &c->diag));
+    *ret_dir = file_join(c->dir, "audit");
+    return OK;
+}
+
+/* ---- verify ---- */
+
+static struct status
+print_report(struct cli *c, const struct audit_report *r)
+{
+    DEFER(buf_done) struct buf hex;
+    buf_init(&hex, 128);
+    digest_put_hex(&hex, &r->root);
+    if (c->json) {
+        DEFER(js_freep)
+        json_t *o = json_pack("{s:b, s:s, s:I, s:I, s:s}", "verified", 1, "origin", r->origin,
+                              "entries", (json_int_t)r->entries, "pending", (json_int_t)r->pending,
+                              "root_sha256", buf_str(&hex));
+        CHECK(o != NULL, MEMORY);
+        return cli_print_json(o);
+    }
+    (void)printf("verified: %llu entries of log %s\n  root %s\n", (unsigned long long)r->entries,
+                 r->origin, buf_str(&hex));
+    if (r->pending > 0) {
+        (void)printf("  and %llu durable entries that the next checkpoint will cover\n",
+                     (unsigned long long)r->pending);
+    }
+    return OK;
+}
+
+static struct status
+print_fault(struct cli *c, const struct audit_fault *fault)
+{
+    c->exit_code = cli_exit_code(STATUS_INTEGRITY);
+    if (c->json) {
+        DEFER(js_freep) json_t *o = json_pack("{s:b, s:s}", "verified", 0, "fault", fault->text);
+        CHECK(o != NULL, MEMORY);
+        return cli_print_json(o);
+    }
+    (void)printf("NOT verified: %s\n", fault->text);
+    return OK;
+}
+
+struct status
+cli_audit_verify(struct cli *c)
+{
+    DEFER(file_freep) char *dir = NULL;
+    struct audit_fault fault = {0};
+    struct audit_report report = {0};
+    TRY(log_dir(c, 0, &dir));
+    const struct status s = audit_verify(dir, cli_value(c, "vkey"), &fault, &report);
+    if (s.code == STATUS_INTEGRITY) {
+        return print_fault(c, &fault);
+    }
+    if (!status_ok(s)) {
+        diag_set(&c->diag, "%s", fault.text[0] == '\0' ? dir : fault.text);
+        return s;
+    }
+    return print_report(c, &report);
+}
+
+/* ---- show ---- */
+
+static const char *
+text_of(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+    return text == NULL ? "-" : text;
+}
+
+/* Control bytes of what others sent never reach the terminal. */
+static void
+put_clean(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        (void)fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, stdout);
+    }
+}
+
+/* Two lines an entry, so that it reads well in 80 columns. */
+static void
+print_entry(uint64_t index, const json_t *e)
+{
+    const int http = (int)json_integer_value(json_object_get(e, "http_status"));
+    (void)printf("%6llu  %.19sZ  %-5s  ", (unsigned long long)index, text_of(e, "time"),
+                 text_of(e, "decision"));
+    put_clean(text_of(e, "principal"));
+    (void)fputs("  ", stdout);
+    put_clean(text_of(e, "action"));
+    (void)fputs("  ", stdout);
+    put_clean(text_of(e, "resource"));
+    (void)fputs("\n        ", stdout);
+    if (http != 0) {
+        (void)printf("%d: ", http);
+    }
+    put_clean(text_of(e, "reason"));
+    (void)fputc('\n', stdout);
+}
+
+struct shown {
+    struct cli *c;
+    json_t *list; /* with --json */
+};
+
+static struct status
+show_entry(void *ctx, uint64_t index, struct view entry)
+{
+    struct shown *s = ctx;
+    DEFER(js_freep) json_t *e = NULL;
+    TRY(js_parse(entry, "entry", &s->c->diag, &e));
+    if (s->list == NULL) {
+        print_entry(index, e);
+        return OK;
+    }
+    json_t *o = json_pack("{s:I, s:O, s:s%}", "index", (json_int_t)index, "entry", e, "raw",
+                          (const char *)entry.ptr, entry.len);
+    CHECK(o != NULL && json_array_append_new(s->list, o) == 0, MEMORY);
+    return OK;
+}
+
+static struct status
+show_range(struct cli *c, uint64_t count, uint64_t *ret_from, uint64_t *ret_to)
+{
+    uint64_t n = 0;
+    TRY(cli_u64(c, "last", &n));
+    if (cli_value(c, "from") != NULL) {
+        TRY(cli_u64(c, "from", ret_from));
+        *ret_from = *ret_from > count ? count : *ret_from;
+        *ret_to = n < count - *ret_from ? *ret_from + n : count;
+        return OK;
+    }
+    *ret_from = count > n ? count - n : 0;
+    *ret_to = count;
+    return OK;
+}
+
+struct status
+cli_audit_show(struct cli *c)
+{
+    uint64_t count = 0, from = 0, to = 0;
+    DEFER(file_freep) char *dir = NULL;
+    DEFER(js_freep) json_t *list = c->json ? json_array() : NULL;
+    TRY(log_dir(c, 0, &dir));
+    TRY(audit_count(dir, &count, &c->diag));
+    TRY(show_range(c, count, &from, &to));
+    struct shown s = {c, list};
+    TRY(audit_each(dir, from, to, show_entry, &s, &c->diag));
+    return c->json ? cli_print_json(list) : OK;
+}
+
+/* ---- proofs ---- */
+
+#define PROOF_MAX (1u << 20)
+
+struct status
+cli_audit_prove(struct cli *c)
+{
+    uint64_t index = 0;
+    DEFER(file_freep) char *dir = NULL;
+    DEFER(buf_done) struct buf proof;
+    buf_init(&proof, PROOF_MAX);
+    if (!status_ok(text_to_u64(view_str(c->operand[0]), &index))) {
+        diag_set(&c->diag, "%s: an entry's index is a whole number from 0", c->operand[0]);
+        FAIL(INPUT);
+    }
+    TRY(log_dir(c, 1, &dir));
+    TRY(audit_prove(dir, index, &proof, &c->diag));
+    const char *path = cli_value(c, "output");
+    if (path != NULL) {
+        return file_replace(path, buf_view(&proof), 0644, &c->diag);
+    }
+    (void)fwrite(proof.ptr, 1, proof.len, stdout);
+    return OK;
+}
+
+struct status
+cli_audit_check(struct cli *c)
+{
+    const char *vkey = cli_value(c, "vkey");
+    if (vkey == NULL) {
+        diag_set(&c->diag, "audit check: --vkey KEY is needed: the log's public key, from whoever "
+                           "you trust to tell it");
+        FAIL(INPUT);
+    }
+    DEFER(buf_done) struct buf proof;
+    DEFER(buf_done) struct buf entry;
+    buf_init(&proof, PROOF_MAX);
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    TRY(file_read(c->operand[0], PROOF_MAX, &c->diag, &proof));
+    TRY(file_read(c->operand[1], AUDIT_MAX_ENTRY, &c->diag, &entry));
+    TRY(audit_check_proof(vkey, buf_view(&entry), buf_view(&proof), &c->diag));
+    if (c->json) {
+        DEFER(js_freep) json_t *o = json_pack("{s:b}", "proved", 1);
+        CHECK(o != NULL, MEMORY);
+        return cli_print_json(o);
+    }
+    (void)puts("proved: the entry is in the log that this key signs");
+    return OK;
+}

@@ -1,0 +1,133 @@
+/* cli: what a verb is, and what it gets. main.c holds the table of verbs; help, man page,
+ * completion and parsing are read from that table. A verb is a thin hand: everything it does, the
+ * library does. */
+#ifndef STEWARD_CLI_CLI_H
+#define STEWARD_CLI_CLI_H
+
+#include "base/status.h"
+#include "workspace/models.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+#define CLI_MAX_OPERANDS 4
+#define CLI_MAX_OPTIONS 24
+#define CLI_MAX_REPEATS 64
+
+struct cli_option {
+    const char *name;  /* without "--" */
+    const char *value; /* what stands for its value in the help; NULL: a flag */
+    const char *about;
+    const char *initial; /* default, as text; NULL: none */
+    bool repeats;
+    const char *words; /* completion: space-separated choices, "@file", "@dir"; or NULL */
+};
+
+struct cli;
+
+struct cli_verb {
+    const char *name;     /* "dataset add" */
+    const char *operands; /* "NAME FILE", optional ones in brackets at the end; "" for none */
+    const char *about;    /* one line */
+    const char *detail;   /* paragraphs for --help and the man page; may be NULL */
+    const struct cli_option *options; /* ends with a row without name */
+    struct status (*run)(struct cli *c);
+    bool prints; /* prints results: has --json */
+};
+
+/* One run of the program. */
+struct cli {
+    const struct cli_verb *verb;
+    const char *operand[CLI_MAX_OPERANDS];
+    size_t operands;
+    struct cli_given {
+        const struct cli_option *option;
+        const char *value; /* "" for a flag */
+    } given[CLI_MAX_REPEATS];
+    size_t givens;
+    bool json;
+    struct diag diag;
+    const char *dir; /* of the workspace */
+    int exit_code; /* set by a verb whose answer is a no (audit verify): used when it returns OK */
+};
+
+extern const struct cli_verb cli_verbs[]; /* ends with a row without name */
+extern const struct cli_option cli_common[];
+
+/* ---- arguments ---- */
+
+/* Fills c from argv; a mistake is STATUS_INPUT with a sentence. c->verb is NULL when argv has none
+ * (help was printed). */
+struct status cli_parse(int argc, char **argv, struct cli *c);
+/* The value given last, or the option's default, or NULL. ASSERTs that the verb has such an option.
+ */
+const char *cli_value(const struct cli *c, const char *name);
+bool cli_flag(const struct cli *c, const char *name);
+/* All values of a repeating option, commas split: ret_values[max], strings owned by *ret_memory
+ * (free it). */
+struct status cli_list(struct cli *c, const char *name, const char **ret_values, size_t max,
+                       size_t *ret_count, char **ret_memory);
+struct status cli_u64(struct cli *c, const char *name, uint64_t *ret_value);
+struct status cli_f64(struct cli *c, const char *name, double *ret_value);
+/* "name", "name@3" -> name (at most 63 letters) and version (0: newest). */
+struct status cli_name_version(struct cli *c, const char *text, char ret_name[static 64],
+                               uint64_t *ret_version);
+
+/* The --data option: "lending", "lending@2", "lending:test" -> name, version, part (all). */
+struct status cli_data(struct cli *c, char ret_name[static 64], uint64_t *ret_version,
+                       enum model_part *ret_part);
+
+/* ---- help ---- */
+
+void cli_put_overview(FILE *out);
+void cli_put_help(FILE *out, const struct cli_verb *verb);
+struct status cli_help(struct cli *c); /* verbs: help, man page, completion */
+struct status cli_manual(struct cli *c);
+struct status cli_completion(struct cli *c);
+/* Exit code of a failure (docs: "EXIT CODES" of the manual). */
+int cli_exit_code(int32_t status_code);
+
+/* ---- a verb's hands ---- */
+
+/* Passphrase: --passphrase-file, STEWARD_PASSPHRASE_FILE, STEWARD_PASSPHRASE, or asked on the
+ * terminal. confirm: asked twice (a new workspace). */
+struct status cli_passphrase(struct cli *c, bool confirm, struct secret *ret_passphrase);
+struct status cli_open(struct cli *c, struct workspace **ret_workspace);
+/* Prints a result: the JSON with --json, otherwise what `plain` writes. */
+struct status cli_print_json(const json_t *value);
+/* A table of an array of objects in plain text: columns "key:TITLE" separated by spaces. */
+void cli_print_table(const json_t *rows, const char *columns);
+/* Progress on stderr of what takes longer than a second. */
+struct cli_progress {
+    int64_t started_ns, shown_ns;
+};
+void cli_progress_init(struct cli_progress *p);
+void cli_progress_show(struct cli_progress *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void cli_progress_done(struct cli_progress *p);
+
+/* ---- the verbs ---- */
+
+struct status cli_init(struct cli *c);
+struct status cli_dataset_add(struct cli *c);
+struct status cli_dataset_list(struct cli *c);
+struct status cli_dataset_show(struct cli *c);
+struct status cli_model_train(struct cli *c);
+struct status cli_model_list(struct cli *c);
+struct status cli_model_show(struct cli *c);
+struct status cli_model_request(struct cli *c);
+struct status cli_assess(struct cli *c);
+struct status cli_principal_add(struct cli *c);
+struct status cli_principal_list(struct cli *c);
+struct status cli_principal_grant(struct cli *c);
+struct status cli_principal_remove(struct cli *c);
+struct status cli_key_issue(struct cli *c);
+struct status cli_key_list(struct cli *c);
+struct status cli_key_revoke(struct cli *c);
+struct status cli_serve(struct cli *c);
+struct status cli_audit_verify(struct cli *c);
+struct status cli_audit_show(struct cli *c);
+struct status cli_audit_prove(struct cli *c);
+struct status cli_audit_check(struct cli *c);
+
+#endif

@@ -1,0 +1,414 @@
+/* The table is the configuration: parser, defaults, limits and steward.yaml's text come from it.
+ * libyaml's events are read directly, since units, ranges, line numbers and "did you mean" all hang
+ * on the row that a key names. */
+#include "cli/config.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <yaml.h>
+
+#define CONFIG_MAX_BYTES (1u << 20)
+
+enum kind { KIND_TEXT, KIND_U16, KIND_UNSIGNED, KIND_SIZE, KIND_DURATION, KIND_LEVEL };
+
+static const struct key {
+    const char *section, *name;
+    enum kind kind;
+    size_t offset, room; /* in struct config; room of a text */
+    const char *initial;
+    uint64_t low, high; /* in units of the value: bytes, ns, count */
+    const char *about;
+} keys[] = {
+#define AT(FIELD) offsetof(struct config, FIELD), sizeof(((struct config *)0)->FIELD)
+#define LIMIT_AT(FIELD) AT(server.http.limits.FIELD)
+    {"listen", "address", KIND_TEXT, AT(listen_address), "127.0.0.1", 0, 0,
+     "IPv4 or IPv6 address to listen on"},
+    {"listen", "port", KIND_U16, AT(listen_port), "8443", 0, 65535, "0 takes a free port"},
+    {"limits", "header_bytes", KIND_SIZE, LIMIT_AT(header_bytes), "16KiB", 1024, 1u << 20,
+     "of a request's head; more is answered 431"},
+    {"limits", "header_count", KIND_UNSIGNED, LIMIT_AT(header_count), "64", 4, 256,
+     "header fields; more is answered 431"},
+    {"limits", "body_bytes", KIND_SIZE, LIMIT_AT(body_bytes), "16MiB", 1024, UINT64_C(1) << 30,
+     "of a request's body; more is answered 413"},
+    {"limits", "rows", KIND_UNSIGNED, AT(server.max_rows), "10000", 1, 10000000,
+     "of one infer call; more is answered 413"},
+    {"limits", "call_memory", KIND_SIZE, AT(server.http.arena_bytes), "64MiB", 65536,
+     UINT64_C(4) << 30, "that one call may use beside its body; more is answered 413"},
+    {"limits", "connections", KIND_UNSIGNED, LIMIT_AT(connections), "1024", 1, 100000,
+     "in all; further ones are closed when they are accepted"},
+    {"limits", "connections_per_address", KIND_UNSIGNED, LIMIT_AT(connections_per_address), "256",
+     1, 100000, "from one address (IPv6: one /64); further ones are closed"},
+    {"limits", "handshake", KIND_DURATION, LIMIT_AT(handshake_ns), "10s", 10000000,
+     UINT64_C(3600000000000), "for the TLS handshake; then the connection is closed"},
+    {"limits", "header", KIND_DURATION, LIMIT_AT(header_ns), "10s", 10000000,
+     UINT64_C(3600000000000), "for a request's head; then the connection is closed"},
+    {"limits", "body", KIND_DURATION, LIMIT_AT(body_ns), "60s", 10000000, UINT64_C(3600000000000),
+     "for a request's body; then it is answered 408"},
+    {"limits", "request", KIND_DURATION, LIMIT_AT(request_ns), "120s", 10000000,
+     UINT64_C(3600000000000), "for a request in all; then it is answered 503 or closed"},
+    {"limits", "idle", KIND_DURATION, LIMIT_AT(idle_ns), "60s", 10000000, UINT64_C(3600000000000),
+     "between requests; then the connection is closed"},
+    {"server", "loops", KIND_UNSIGNED, AT(server.http.loops), "0", 0, 64,
+     "event loops; 0: one per core"},
+    {"server", "grace", KIND_DURATION, AT(server.grace_ns), "10s", 0, UINT64_C(3600000000000),
+     "that calls in flight have to finish when the server stops"},
+    {"audit", "publish", KIND_DURATION, AT(audit_publish_ns), "1s", 1000000,
+     UINT64_C(3600000000000),
+     "at most so long until an entry is under a signed checkpoint (it is durable before its answer "
+     "leaves)"},
+    {"analysis", "threads", KIND_UNSIGNED, AT(threads), "0", 0, 1024,
+     "of training and assessments; 0: one per core"},
+    {"log", "level", KIND_LEVEL, AT(log_level), "info", 0, 0,
+     "error, warn, info or debug: the server's own log on stderr"},
+#undef LIMIT_AT
+#undef AT
+};
+
+#define KEYS (sizeof keys / sizeof *keys)
+
+static const struct {
+    const char *name, *about;
+} sections[] = {
+    {"listen", "Where the server listens."},
+    {"limits", "What a client may make the server do. Sizes: bytes, KiB, MiB, GiB. Durations: ms, "
+               "s, m, h, d."},
+    {"server", NULL},
+    {"audit", NULL},
+    {"analysis", NULL},
+    {"log", NULL},
+};
+
+#define SECTIONS (sizeof sections / sizeof *sections)
+
+/* ---- one value ---- */
+
+static const char *const levels[] = {"error", "warn", "info", "debug"};
+
+static struct status
+parse_number(const struct key *k, struct view text, uint64_t *ret_value)
+{
+    if (k->kind == KIND_SIZE) {
+        return text_to_size(text, ret_value);
+    }
+    if (k->kind == KIND_DURATION) {
+        int64_t ns = 0;
+        TRY(text_to_duration_ns(text, &ns));
+        *ret_value = (uint64_t)ns;
+        return OK;
+    }
+    return text_to_u64(text, ret_value);
+}
+
+static void
+store_number(const struct key *k, uint64_t value, struct config *c)
+{
+    void *at = (char *)c + k->offset;
+    if (k->kind == KIND_U16) {
+        const uint16_t v = (uint16_t)value;
+        memcpy(at, &v, sizeof v);
+    } else if (k->kind == KIND_UNSIGNED) {
+        const unsigned v = (unsigned)value;
+        memcpy(at, &v, sizeof v);
+    } else {
+        ASSERT(k->room == sizeof value); /* size_t and int64_t */
+        memcpy(at, &value, sizeof value);
+    }
+}
+
+static struct status
+set_level(const struct key *k, struct view text, struct config *c)
+{
+    for (int i = 0; i < 4; i++) {
+        if (view_equal_str(text, levels[i])) {
+            memcpy((char *)c + k->offset, &i, sizeof i);
+            return OK;
+        }
+    }
+    FAIL(INPUT);
+}
+
+static struct status
+set_value(const struct key *k, struct view text, struct config *c)
+{
+    if (k->kind == KIND_TEXT) {
+        CHECK(text.len > 0 && text.len < k->room && memchr(text.ptr, 0, text.len) == NULL, INPUT);
+        memcpy((char *)c + k->offset, text.ptr, text.len);
+        ((char *)c)[k->offset + text.len] = '\0';
+        return OK;
+    }
+    if (k->kind == KIND_LEVEL) {
+        return set_level(k, text, c);
+    }
+    uint64_t value = 0;
+    TRY(parse_number(k, text, &value));
+    CHECK(value >= k->low && value <= k->high, LIMIT);
+    store_number(k, value, c);
+    return OK;
+}
+
+void
+config_defaults(struct config *ret_config)
+{
+    memset(ret_config, 0, sizeof *ret_config);
+    for (size_t i = 0; i < KEYS; i++) {
+        ASSERT(status_ok(set_value(&keys[i], view_str(keys[i].initial), ret_config)));
+    }
+}
+
+static void
+put_range(const struct key *k, uint64_t value, struct buf *b)
+{
+    if (k->kind == KIND_DURATION) {
+        buf_printf(
+            b, value % 1000000000 == 0 ? "%llus" : "%llums",
+            (unsigned long long)(value % 1000000000 == 0 ? value / 1000000000 : value / 1000000));
+    } else {
+        buf_printf(b, "%llu", (unsigned long long)value);
+    }
+}
+
+/* ---- the file ---- */
+
+struct parser {
+    const char *name;
+    struct diag *diag;
+    struct config *config;
+    int depth;       /* mappings open */
+    bool value_next; /* at depth 1: a section's mapping; at depth 2: a key's value */
+    char section[32];
+    const struct key *key;
+    bool seen[KEYS];
+    bool section_seen[SECTIONS];
+};
+
+/* What was written, short and printable. */
+static void
+show(struct view v, char ret_text[static 64])
+{
+    const size_t n = v.len < 60 ? v.len : 60;
+    for (size_t i = 0; i < n; i++) {
+        ret_text[i] = v.ptr[i] < 0x20 || v.ptr[i] >= 0x7f ? '?' : (char)v.ptr[i];
+    }
+    ret_text[n] = '\0';
+}
+
+static struct status
+refuse(const struct parser *p, size_t line, const char *what)
+{
+    diag_set(p->diag, "%s line %zu: %s", p->name, line + 1, what);
+    FAIL(INPUT);
+}
+
+static struct status
+refuse_key(const struct parser *p, size_t line, struct view word, const char *const *known,
+           size_t n)
+{
+    char shown[64];
+    show(word, shown);
+    const char *near = text_nearest(shown, known, n),
+               *in = p->depth == 2 ? p->section : "the configuration";
+    if (near != NULL) {
+        diag_set(p->diag, "%s line %zu: %s has no key \"%s\"; did you mean \"%s\"?", p->name,
+                 line + 1, in, shown, near);
+    } else {
+        diag_set(p->diag, "%s line %zu: %s has no key \"%s\"", p->name, line + 1, in, shown);
+    }
+    FAIL(INPUT);
+}
+
+static struct status
+take_section(struct parser *p, size_t line, struct view word)
+{
+    const char *known[SECTIONS];
+    for (size_t i = 0; i < SECTIONS; i++) {
+        known[i] = sections[i].name;
+        if (!view_equal_str(word, sections[i].name)) {
+            continue;
+        }
+        if (p->section_seen[i]) {
+            return refuse(p, line, "this section stands twice");
+        }
+        p->section_seen[i] = true;
+        (void)strcpy(p->section, sections[i].name);
+        p->value_next = true;
+        return OK;
+    }
+    return refuse_key(p, line, word, known, SECTIONS);
+}
+
+static struct status
+take_key(struct parser *p, size_t line, struct view word)
+{
+    const char *known[KEYS];
+    size_t n = 0;
+    for (size_t i = 0; i < KEYS; i++) {
+        if (strcmp(keys[i].section, p->section) != 0) {
+            continue;
+        }
+        known[n++] = keys[i].name;
+        if (view_equal_str(word, keys[i].name)) {
+            if (p->seen[i]) {
+                return refuse(p, line, "this key stands twice");
+            }
+            p->seen[i] = true;
+            p->key = &keys[i];
+            p->value_next = true;
+            return OK;
+        }
+    }
+    return refuse_key(p, line, word, known, n);
+}
+
+static struct status
+take_value(struct parser *p, size_t line, struct view word)
+{
+    const struct key *k = p->key;
+    const struct status s = set_value(k, word, p->config);
+    p->value_next = false;
+    if (status_ok(s)) {
+        return OK;
+    }
+    char shown[64];
+    DEFER(buf_done) struct buf range;
+    buf_init(&range, 256);
+    show(word, shown);
+    if (s.code == STATUS_LIMIT) {
+        buf_put_str(&range, "it must be from ");
+        put_range(k, k->low, &range);
+        buf_put_str(&range, " to ");
+        put_range(k, k->high, &range);
+    } else {
+        static const char *const forms[] = {
+            [KIND_TEXT] = "a short text is needed",
+            [KIND_U16] = "a whole number is needed",
+            [KIND_UNSIGNED] = "a whole number is needed",
+            [KIND_SIZE] = "a size is needed, such as 64KiB or 16MiB",
+            [KIND_DURATION] = "a duration is needed, such as 500ms, 10s or 5m",
+            [KIND_LEVEL] = "it must be error, warn, info or debug",
+        };
+        buf_put_str(&range, forms[k->kind]);
+    }
+    diag_set(p->diag, "%s line %zu: %s.%s: \"%s\": %s", p->name, line + 1, k->section, k->name,
+             shown, buf_str(&range));
+    FAIL(INPUT);
+}
+
+static struct status
+take_scalar(struct parser *p, const yaml_event_t *e)
+{
+    const struct view word = view_of(e->data.scalar.value, e->data.scalar.length);
+    const size_t line = e->start_mark.line;
+    if (e->data.scalar.anchor != NULL || e->data.scalar.tag != NULL) {
+        return refuse(p, line, "anchors and tags are not used here");
+    }
+    if (p->depth == 2) {
+        return p->value_next ? take_value(p, line, word) : take_key(p, line, word);
+    }
+    if (p->depth == 1 && !p->value_next) {
+        return take_section(p, line, word);
+    }
+    if (p->depth == 1 && word.len == 0) {
+        p->value_next = false; /* a section with nothing in it */
+        return OK;
+    }
+    return refuse(p, line,
+                  p->depth == 0 ? "sections with keys are needed"
+                                : "a section holds keys, each on its own line");
+}
+
+static struct status
+take_event(struct parser *p, const yaml_event_t *e)
+{
+    switch (e->type) {
+    case YAML_SCALAR_EVENT:
+        return take_scalar(p, e);
+    case YAML_MAPPING_START_EVENT:
+        if (p->depth == 2 || (p->depth == 1 && !p->value_next) ||
+            e->data.mapping_start.anchor != NULL) {
+            return refuse(p, e->start_mark.line, "nested deeper than section and key");
+        }
+        p->depth++;
+        p->value_next = false;
+        return OK;
+    case YAML_MAPPING_END_EVENT:
+        p->depth--;
+        p->value_next = false;
+        return OK;
+    case YAML_SEQUENCE_START_EVENT:
+    case YAML_ALIAS_EVENT:
+        return refuse(p, e->start_mark.line, "lists and aliases are not used here");
+    default:
+        return OK;
+    }
+}
+
+static void
+delete_event(yaml_event_t *e)
+{
+    yaml_event_delete(e);
+}
+
+static void
+delete_parser(yaml_parser_t *y)
+{
+    yaml_parser_delete(y);
+}
+
+static struct status
+read_event(struct parser *p, yaml_parser_t *y, bool *ret_end)
+{
+    DEFER(delete_event) yaml_event_t e;
+    memset(&e, 0, sizeof e);
+    if (yaml_parser_parse(y, &e) == 0) {
+        return refuse(p, y->problem_mark.line, y->problem == NULL ? "not YAML" : y->problem);
+    }
+    *ret_end = e.type == YAML_STREAM_END_EVENT;
+    return take_event(p, &e);
+}
+
+struct status
+config_parse(struct view yaml, const char *name, struct diag *diag, struct config *config)
+{
+    struct config made = *config;
+    struct parser p = {.name = name, .diag = diag, .config = &made};
+    DEFER(delete_parser) yaml_parser_t y;
+    bool end = false;
+    CHECK(yaml_parser_initialize(&y) != 0, MEMORY);
+    yaml_parser_set_input_string(&y, yaml.len == 0 ? (const uint8_t *)"" : yaml.ptr, yaml.len);
+    while (!end) {
+        TRY(read_event(&p, &y, &end));
+    }
+    *config = made;
+    return OK;
+}
+
+struct status
+config_load(const char *path, struct diag *diag, struct config *config)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, CONFIG_MAX_BYTES);
+    TRY(file_read(path, CONFIG_MAX_BYTES, diag, &text));
+    return config_parse(buf_view(&text), path, diag, config);
+}
+
+void
+config_put_example(struct buf *b)
+{
+    buf_put_str(b, "# Steward's configuration: every key, with its default. A key that is left out "
+                   "has the default.\n");
+    for (size_t s = 0; s < SECTIONS; s++) {
+        buf_printf(b, "\n%s:", sections[s].name);
+        buf_printf(b, sections[s].about == NULL ? "%s\n" : " # %s\n",
+                   sections[s].about == NULL ? "" : sections[s].about);
+        for (size_t i = 0; i < KEYS; i++) {
+            if (strcmp(keys[i].section, sections[s].name) == 0) {
+                buf_printf(b, "  # %s\n  %s: %s\n", keys[i].about, keys[i].name, keys[i].initial);
+            }
+        }
+    }
+}

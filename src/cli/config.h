@@ -1,0 +1,25 @@
+/* config: steward.yaml. One table gives every key, its default, its sentence; the parser (over
+ * libyaml), the example file and the documentation come from it. Wrong keys are refused with line
+ * number and the nearest right one. */
+#ifndef STEWARD_CLI_CONFIG_H
+#define STEWARD_CLI_CONFIG_H
+
+#include "serve/server.h"
+
+struct config {
+    struct server_options server;
+    char listen_address[64];
+    uint16_t listen_port; /* 8443 */
+    unsigned threads;     /* for analysis; 0: one per core */
+    int64_t audit_publish_ns;
+    int log_level;
+};
+
+void config_defaults(struct config *ret_config);
+/* path missing: STATUS_NOT_FOUND. Untrusted text; fuzzed. */
+struct status config_load(const char *path, struct diag *diag, struct config *config);
+struct status config_parse(struct view yaml, const char *name, struct diag *diag,
+                           struct config *config);
+void config_put_example(struct buf *ret_yaml); /* steward.example.yaml, byte for byte */
+
+#endif

@@ -1,0 +1,99 @@
+#include "cli/cli.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/secret.h"
+#include "base/text.h"
+
+#include <string.h>
+
+#define JSON_MAX (64u << 20)
+
+static struct status
+audit_key(struct cli *c, struct workspace *w, const char *resource, const char *reason)
+{
+    const struct workspace_act act = {
+        .action = "key.issue", .resource = resource, .reason = reason};
+    return workspace_audit(w, &act, &c->diag);
+}
+
+static struct status
+print_issued(struct cli *c, const char *principal, const char *key, int64_t expires_ns)
+{
+    DEFER(buf_done) struct buf until;
+    buf_init(&until, 64);
+    clock_put_rfc3339(&until, expires_ns);
+    if (c->json) {
+        DEFER(js_freep)
+        json_t *o = json_pack("{s:s, s:s, s:s}", "principal", principal, "key", key, "expires",
+                              buf_str(&until));
+        CHECK(o != NULL, MEMORY);
+        return cli_print_json(o);
+    }
+    /* The key alone on stdout: `KEY=$(steward key issue loan-desk)`. */
+    (void)printf("%s\n", key);
+    (void)fprintf(
+        stderr,
+        "for %s until %.10s; shown this once: the workspace keeps only a keyed hash of it\n",
+        principal, buf_str(&until));
+    return OK;
+}
+
+struct status
+cli_key_issue(struct cli *c)
+{
+    const char *principal = c->operand[0], *duration = cli_value(c, "expires");
+    int64_t holds_ns = 0;
+    if (!status_ok(text_to_duration_ns(view_str(duration), &holds_ns)) || holds_ns <= 0) {
+        diag_set(&c->diag, "--expires %s: a duration such as 12h or 30d", duration);
+        FAIL(INPUT);
+    }
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    char key[ACCESS_KEY_TEXT_MAX], resource[96];
+    TRY(cli_open(c, &w));
+    const int64_t now = clock_wall_ns();
+    TRY(access_key_issue(w->access, principal, now, now + holds_ns, key, &c->diag));
+    (void)snprintf(resource, sizeof resource, "principals/%s", principal);
+    struct status s = audit_key(c, w, resource, "API key issued");
+    if (status_ok(s)) {
+        s = print_issued(c, principal, key, now + holds_ns);
+    }
+    secret_wipe(key, sizeof key);
+    return s;
+}
+
+struct status
+cli_key_list(struct cli *c)
+{
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    DEFER(buf_done) struct buf text;
+    DEFER(js_freep) json_t *list = NULL;
+    buf_init(&text, JSON_MAX);
+    TRY(cli_open(c, &w));
+    TRY(access_put_keys(w->access, &text));
+    TRY(js_parse(buf_view(&text), NULL, &c->diag, &list));
+    if (c->json) {
+        return cli_print_json(list);
+    }
+    cli_print_table(list,
+                    "id:KEY-ID principal:PRINCIPAL issued:ISSUED expires:EXPIRES revoked:REVOKED");
+    return OK;
+}
+
+struct status
+cli_key_revoke(struct cli *c)
+{
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    char resource[96];
+    TRY(cli_open(c, &w));
+    TRY(access_key_revoke(w->access, c->operand[0], &c->diag));
+    (void)snprintf(resource, sizeof resource, "keys/%.60s", c->operand[0]);
+    TRY(audit_key(c, w, resource, "API key revoked"));
+    if (c->json) {
+        DEFER(js_freep) json_t *o = json_pack("{s:s, s:b}", "key", c->operand[0], "revoked", 1);
+        CHECK(o != NULL, MEMORY);
+        return cli_print_json(o);
+    }
+    (void)printf("key %s is revoked\n", c->operand[0]);
+    return OK;
+}

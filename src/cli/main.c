@@ -1,0 +1,248 @@
+/* main: the table of verbs. Adding one is adding a row and a file. */
+#include "cli/cli.h"
+
+#include "base/log.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const struct cli_option cli_common[] = {
+    {"workspace", "DIR", "the workspace (default: $STEWARD_WORKSPACE, else ./steward)", NULL, false,
+     "@dir"},
+    {"passphrase-file", "FILE", "read the passphrase from FILE's first line", NULL, false, "@file"},
+    {"json", NULL, "print results as JSON", NULL, false, NULL},
+    {"help", NULL, "show this help", NULL, false, NULL},
+    {0},
+};
+
+static const struct cli_option none[] = {{0}};
+
+static const struct cli_option init_options[] = {
+    {"host", "NAME",
+     "name or address the TLS certificate is for; may be repeated (default: localhost, 127.0.0.1, "
+     "::1)",
+     NULL, true, NULL},
+    {0},
+};
+
+static const struct cli_option dataset_add_options[] = {
+    {"label", "COLUMN", "the outcome to predict", NULL, false, NULL},
+    {"positive", "VALUE", "the label's positive value (inferred for yes/no, true/false, 0/1)", NULL,
+     false, NULL},
+    {"sensitive", "COLUMNS",
+     "sensitive columns, separated by commas: kept for fairness, not a model's features", NULL,
+     true, NULL},
+    {"sensitive-as-features", NULL, "let models read the sensitive columns too", NULL, false, NULL},
+    {"role", "COLUMN=ROLE",
+     "feature, label, sensitive, identifier, ignored or time; may be repeated", NULL, true, NULL},
+    {"type", "COLUMN=TYPE", "float, integer, category, boolean, time or text; may be repeated",
+     NULL, true, NULL},
+    {"missing", "TEXT", "a further spelling of a missing value; may be repeated", NULL, true, NULL},
+    {"delimiter", "CHAR", "of a CSV file (default: found out)", NULL, false, NULL},
+    {0},
+};
+
+static const struct cli_option model_train_options[] = {
+    {"data", "DATASET", "dataset, or dataset@version", NULL, false, NULL},
+    {"split", "SHARE", "share of the rows to train on; the others are the test part", "0.7", false,
+     NULL},
+    {"seed", "N", "of the split and of the training", "1", false, NULL},
+    {"rounds", "N", "trees", "100", false, NULL},
+    {"depth", "N", "greatest depth of a tree", "4", false, NULL},
+    {"learning-rate", "X", "shrinkage of each tree", "0.1", false, NULL},
+    {"threads", "N", "0: one per core", "0", false, NULL},
+    {0},
+};
+
+static const struct cli_option model_request_options[] = {
+    {"data", "DATASET[:PART]",
+     "dataset or dataset@version; with :test or :train, that part of the model's split", NULL,
+     false, NULL},
+    {"output", "FILE", "write the request to FILE instead of stdout", NULL, false, "@file"},
+    {0}};
+static const struct cli_option assess_options[] = {
+    {"data", "DATASET[:PART]",
+     "dataset or dataset@version; with :test or :train, that part of the model's split", NULL,
+     false, NULL},
+    {"cohort", "PREDICATE", "assess these rows only, e.g. \"lvrat > 0.8 and single = 'yes'\"", NULL,
+     false, NULL},
+    {"report", "FILE", "write the report (HTML) to FILE", NULL, false, "@file"},
+    {"output", "FILE", "write the assessment document (JSON) to FILE", NULL, false, "@file"},
+    {"threads", "N", "0: one per core", "0", false, NULL},
+    {0},
+};
+
+static const struct cli_option principal_add_options[] = {
+    {"role", "ROLE", "admin, data-scientist, operator, caller or auditor", NULL, false,
+     "admin data-scientist operator caller auditor"},
+    {"resource", "PATTERN", "what the role holds on, e.g. models/mortgage", "**", false, NULL},
+    {0},
+};
+
+static const struct cli_option principal_grant_options[] = {
+    {"role", "ROLE", "admin, data-scientist, operator, caller or auditor", NULL, false,
+     "admin data-scientist operator caller auditor"},
+    {"resource", "PATTERN", "what the role holds on, e.g. models/mortgage", "**", false, NULL},
+    {"deny", NULL, "forbid instead of allow: a denial beats every grant", NULL, false, NULL},
+    {0},
+};
+
+static const struct cli_option key_issue_options[] = {
+    {"expires", "DURATION", "how long the key holds: 12h, 30d", "90d", false, NULL},
+    {0},
+};
+
+static const struct cli_option serve_options[] = {
+    {"config", "FILE", "configuration (default: steward.yaml of the workspace)", NULL, false,
+     "@file"},
+    {"listen", "ADDRESS:PORT", "instead of the configuration's; port 0 takes a free one", NULL,
+     false, NULL},
+    {"port-file", "FILE", "write the port to FILE once the server answers", NULL, false, "@file"},
+    {0},
+};
+
+static const struct cli_option audit_verify_options[] = {
+    {"vkey", "KEY",
+     "the log's public key, from whoever you trust to tell it (default: the one beside the log)",
+     NULL, false, NULL},
+    {0},
+};
+
+static const struct cli_option audit_show_options[] = {
+    {"last", "N", "the newest N entries", "20", false, NULL},
+    {"from", "INDEX", "entries from INDEX on, instead of the newest", NULL, false, NULL},
+    {0},
+};
+
+static const struct cli_option audit_prove_options[] = {
+    {"output", "FILE", "write the proof to FILE instead of stdout", NULL, false, "@file"},
+    {0},
+};
+
+static const struct cli_option audit_check_options[] = {
+    {"vkey", "KEY", "the log's public key (required: a proof is worth what its key is worth)", NULL,
+     false, NULL},
+    {0},
+};
+
+static const struct cli_option completion_options[] = {{0}};
+
+const struct cli_verb cli_verbs[] = {
+    {"init", "DIR", "make a workspace: keys, TLS certificate, audit log",
+     "Everything in a workspace is encrypted under a key that the passphrase opens. There is no "
+     "way back without the "
+     "passphrase: keep it where you keep such things. DIR must be absent or empty.",
+     init_options, cli_init, true},
+    {"dataset add", "NAME FILE",
+     "import a CSV, Parquet or JSON file, sealed, as the next version of NAME",
+     "The format is told from FILE's ending: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson. "
+     "Types and missing values "
+     "are inferred from all rows and can be overridden.",
+     dataset_add_options, cli_dataset_add, true},
+    {"dataset list", "", "the datasets of the workspace", NULL, none, cli_dataset_list, true},
+    {"dataset show", "NAME",
+     "columns, types, roles and missing values of a dataset; NAME@N for version N", NULL, none,
+     cli_dataset_show, true},
+    {"model train", "NAME",
+     "train gradient-boosted trees; registered as the next version of NAME, sealed and signed",
+     NULL, model_train_options, cli_model_train, true},
+    {"model list", "", "the models of the workspace", NULL, none, cli_model_list, true},
+    {"model show", "NAME", "a model's manifest: data, parameters, features; NAME@N for version N",
+     NULL, none, cli_model_show, true},
+    {"model request", "NAME",
+     "the infer request that sends these rows to the model, as a client would",
+     "The body is JSON of the Open Inference Protocol, one tensor a feature; a missing value is "
+     "null. The rows leave the workspace in clear: the export is an entry of the audit log.",
+     model_request_options, cli_model_request, false},
+    {"assess", "MODEL",
+     "performance, fairness, explanations and failure cohorts of a model on a dataset",
+     "The assessment is kept sealed in the workspace; --report draws it as one HTML file that "
+     "needs no network. MODEL@N "
+     "names a version.",
+     assess_options, cli_assess, true},
+    {"principal add", "NAME", "add somebody (or a program) with a role", NULL,
+     principal_add_options, cli_principal_add, true},
+    {"principal list", "", "principals and what they were granted", NULL, none, cli_principal_list,
+     true},
+    {"principal grant", "NAME", "grant a further role, or forbid one", NULL,
+     principal_grant_options, cli_principal_grant, true},
+    {"principal remove", "NAME", "remove a principal; its keys stop working", NULL, none,
+     cli_principal_remove, true},
+    {"key issue", "PRINCIPAL", "issue an API key; it is shown this once",
+     "The workspace keeps only a keyed hash of it.", key_issue_options, cli_key_issue, true},
+    {"key list", "", "API keys: whose, since when, until when; never the key", NULL, none,
+     cli_key_list, true},
+    {"key revoke", "KEY-ID", "stop a key at once", NULL, none, cli_key_revoke, true},
+    {"serve", "", "answer calls over TLS until SIGINT or SIGTERM; calls in flight are finished",
+     NULL, serve_options, cli_serve, false},
+    {"audit verify", "[DIR]",
+     "recompute the whole log and check its signature; names the first bad byte",
+     "Needs no passphrase: DIR may be a copy of a workspace's audit directory. Exit code 6 when "
+     "the log was changed.",
+     audit_verify_options, cli_audit_verify, true},
+    {"audit show", "[DIR]", "entries of the log; needs no passphrase", NULL, audit_show_options,
+     cli_audit_show, true},
+    {"audit prove", "INDEX [DIR]", "a proof (c2sp.org/tlog-proof) that entry INDEX is in the log",
+     NULL, audit_prove_options, cli_audit_prove, false},
+    {"audit check", "PROOF-FILE ENTRY-FILE", "check such a proof for an entry, offline",
+     "ENTRY-FILE holds the entry's bytes, as `audit show --json` has them in \"raw\".",
+     audit_check_options, cli_audit_check, true},
+    {"help", "[VERB...]", "this help, or a verb's", NULL, none, cli_help, false},
+    {"man", "", "the manual page, in troff: steward man | man -l -", NULL, none, cli_manual, false},
+    {"completion", "", "completion for bash: source <(steward completion)", NULL,
+     completion_options, cli_completion, false},
+    {0},
+};
+
+static const struct {
+    int32_t status;
+    int exit;
+} exit_codes[] = {
+    {STATUS_OK, 0},        {STATUS_INPUT, 2},  {STATUS_AUTH, 3},   {STATUS_DENIED, 3},
+    {STATUS_NOT_FOUND, 4}, {STATUS_EXISTS, 5}, {STATUS_BUSY, 5},   {STATUS_LIMIT, 2},
+    {STATUS_INTEGRITY, 6}, {STATUS_IO, 1},     {STATUS_MEMORY, 1}, {STATUS_UNSUPPORTED, 1},
+};
+
+int
+cli_exit_code(int32_t status_code)
+{
+    for (size_t i = 0; i < sizeof exit_codes / sizeof *exit_codes; i++) {
+        if (exit_codes[i].status == status_code) {
+            return exit_codes[i].exit;
+        }
+    }
+    return 1;
+}
+
+static void
+tell(const struct cli *c, struct status s)
+{
+    char text[1024];
+    diag_describe(&c->diag, s, text, sizeof text);
+    (void)fprintf(stderr, "steward: %s\n", text);
+    if (s.code == STATUS_INPUT && c->verb == NULL) {
+        (void)fputs("steward: \"steward help\" shows the verbs\n", stderr);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    (void)umask(077);
+    (void)signal(SIGPIPE, SIG_IGN);
+    struct cli c = {0};
+    struct status s = cli_parse(argc, argv, &c);
+    if (status_ok(s) && c.verb != NULL) {
+        s = c.verb->run(&c);
+    }
+    if (status_ok(s) && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
+        diag_set(&c.diag, "standard output: cannot be written");
+        s = FAILURE(IO);
+    }
+    if (!status_ok(s)) {
+        tell(&c, s);
+        return cli_exit_code(s.code);
+    }
+    return c.exit_code;
+}

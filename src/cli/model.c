@@ -1,0 +1,131 @@
+#include "cli/cli.h"
+
+#include "base/json.h"
+#include "workspace/models.h"
+
+#define JSON_MAX (256u << 20)
+
+static void
+show_round(void *ctx, uint32_t round, uint32_t rounds)
+{
+    cli_progress_show(ctx, "training: tree %u of %u", round + 1, rounds);
+}
+
+static struct status
+read_u32(struct cli *c, const char *name, uint32_t *ret_value)
+{
+    uint64_t v = 0;
+    TRY(cli_u64(c, name, &v));
+    if (v > UINT32_MAX) {
+        diag_set(&c->diag, "--%s %s: too large", name, cli_value(c, name));
+        FAIL(INPUT);
+    }
+    *ret_value = (uint32_t)v;
+    return OK;
+}
+
+static struct status
+read_options(struct cli *c, char *dataset, struct model_train_options *o)
+{
+    const char *data = cli_value(c, "data");
+    if (data == NULL) {
+        diag_set(&c->diag, "model train: --data DATASET is needed");
+        FAIL(INPUT);
+    }
+    train_defaults(&o->train);
+    TRY(cli_name_version(c, data, dataset, &o->dataset_version));
+    o->dataset = dataset;
+    TRY(cli_f64(c, "split", &o->split));
+    if (!(o->split > 0 && o->split <= 1)) {
+        diag_set(&c->diag, "--split %s: a share over 0, at most 1", cli_value(c, "split"));
+        FAIL(INPUT);
+    }
+    TRY(cli_u64(c, "seed", &o->seed));
+    TRY(read_u32(c, "rounds", &o->train.rounds));
+    TRY(read_u32(c, "depth", &o->train.max_depth));
+    TRY(read_u32(c, "threads", &o->train.threads));
+    TRY(cli_f64(c, "learning-rate", &o->train.learning_rate));
+    o->train.seed = o->seed;
+    return OK;
+}
+
+static struct status
+print_trained(struct cli *c, struct workspace *w, const struct model *m)
+{
+    if (c->json) {
+        DEFER(js_freep) json_t *record = NULL;
+        TRY(model_describe(w, m->name, m->version, &c->diag, &record));
+        return cli_print_json(record);
+    }
+    (void)printf(
+        "trained %s version %llu on %s version %llu: %u trees, %u features; sealed and signed\n",
+        m->name, (unsigned long long)m->version, m->dataset, (unsigned long long)m->dataset_version,
+        m->forest->trees, m->features.count);
+    return OK;
+}
+
+struct status
+cli_model_train(struct cli *c)
+{
+    char dataset[64];
+    struct model_train_options o = {0};
+    struct cli_progress progress;
+    TRY(read_options(c, dataset, &o));
+    cli_progress_init(&progress);
+    o.train.progress = show_round;
+    o.train.progress_ctx = &progress;
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    DEFER(model_freep) struct model *m = NULL;
+    TRY(cli_open(c, &w));
+    const struct status s = model_train(w, c->operand[0], &o, &c->diag, &m);
+    cli_progress_done(&progress);
+    TRY(s);
+    return print_trained(c, w, m);
+}
+
+struct status
+cli_model_list(struct cli *c)
+{
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    DEFER(buf_done) struct buf text;
+    DEFER(js_freep) json_t *list = NULL;
+    buf_init(&text, JSON_MAX);
+    TRY(cli_open(c, &w));
+    TRY(model_put_list(w, &text));
+    TRY(js_parse(buf_view(&text), NULL, &c->diag, &list));
+    if (c->json) {
+        return cli_print_json(list);
+    }
+    cli_print_table(list, "name:NAME version:VERSION trees:TREES created:CREATED");
+    return OK;
+}
+
+struct status
+cli_model_show(struct cli *c)
+{
+    char name[64];
+    uint64_t version = 0;
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    DEFER(js_freep) json_t *record = NULL;
+    TRY(cli_name_version(c, c->operand[0], name, &version));
+    TRY(cli_open(c, &w));
+    TRY(model_describe(w, name, version, &c->diag, &record));
+    if (c->json) {
+        return cli_print_json(record);
+    }
+    const json_t *manifest = json_object_get(record, "manifest"),
+                 *data = json_object_get(manifest, "dataset");
+    (void)printf("%s version %lld, sha256 %s\n", name,
+                 (long long)json_integer_value(json_object_get(record, "version")),
+                 json_string_value(json_object_get(record, "sha256")));
+    (void)printf("predicts %s = %s; trained on %s version %lld, %lld rows (split %.6g, seed %s)\n",
+                 json_string_value(json_object_get(manifest, "label")),
+                 json_string_value(json_object_get(manifest, "positive")),
+                 json_string_value(json_object_get(data, "name")),
+                 (long long)json_integer_value(json_object_get(data, "version")),
+                 (long long)json_integer_value(json_object_get(data, "rows_trained")),
+                 json_number_value(json_object_get(data, "split")),
+                 json_string_value(json_object_get(data, "seed")));
+    cli_print_table(json_object_get(manifest, "features"), "name:FEATURE type:TYPE");
+    return OK;
+}

@@ -1,0 +1,363 @@
+#include "cli/cli.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- finding the verb ---- */
+
+/* Words of the verb's name that argv begins with, if all of them; otherwise 0. */
+static int
+match_words(const char *name, int argc, char **argv)
+{
+    int words = 0;
+    while (*name != '\0') {
+        const size_t n = strcspn(name, " ");
+        if (words >= argc || strlen(argv[words]) != n || strncmp(argv[words], name, n) != 0) {
+            return 0;
+        }
+        words++;
+        name += n + (name[n] == ' ');
+    }
+    return words;
+}
+
+static const struct cli_verb *
+find_verb(int argc, char **argv, int *ret_words)
+{
+    for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++) {
+        const int words = match_words(v->name, argc, argv);
+        if (words > 0) {
+            *ret_words = words;
+            return v;
+        }
+    }
+    return NULL;
+}
+
+/* "unknown verb": with the nearest one, tried with two words first. */
+static struct status
+refuse_verb(struct cli *c, int argc, char **argv)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (const struct cli_verb *v = cli_verbs; v->name != NULL && n < 64; v++) {
+        names[n++] = v->name;
+    }
+    char typed[128];
+    const char *near = NULL;
+    if (argc > 1) {
+        (void)snprintf(typed, sizeof typed, "%s %s", argv[0], argv[1]);
+        near = text_nearest(typed, names, n);
+    }
+    if (near == NULL) {
+        (void)snprintf(typed, sizeof typed, "%s", argv[0]);
+        near = text_nearest(typed, names, n);
+    }
+    if (near != NULL) {
+        diag_set(&c->diag, "\"%s\" is not a verb; did you mean \"%s\"?", typed, near);
+        FAIL(INPUT);
+    }
+    /* "dataset": the verbs that begin so */
+    DEFER(buf_done) struct buf list;
+    buf_init(&list, 512);
+    for (size_t i = 0; i < n; i++) {
+        const size_t len = strlen(argv[0]);
+        if (strncmp(names[i], argv[0], len) == 0 && names[i][len] == ' ') {
+            buf_printf(&list, "%s\"%s\"", list.len > 0 ? ", " : "", names[i]);
+        }
+    }
+    if (list.len > 0) {
+        diag_set(&c->diag, "\"%s\" needs a second word: %s", argv[0], buf_str(&list));
+    } else {
+        diag_set(&c->diag, "\"%s\" is not a verb", argv[0]);
+    }
+    FAIL(INPUT);
+}
+
+/* ---- options ---- */
+
+static const struct cli_option *
+find_in(const struct cli_option *options, const char *name, size_t n)
+{
+    for (; options->name != NULL; options++) {
+        if (strlen(options->name) == n && strncmp(options->name, name, n) == 0) {
+            return options;
+        }
+    }
+    return NULL;
+}
+
+static const struct cli_option *
+find_option(const struct cli_verb *verb, const char *name, size_t n)
+{
+    const struct cli_option *o = find_in(verb->options, name, n);
+    return o != NULL ? o : find_in(cli_common, name, n);
+}
+
+static struct status
+refuse_option(struct cli *c, const char *name)
+{
+    const char *names[CLI_MAX_OPTIONS + 8];
+    size_t n = 0;
+    for (const struct cli_option *o = c->verb->options; o->name != NULL && n < CLI_MAX_OPTIONS;
+         o++) {
+        names[n++] = o->name;
+    }
+    for (const struct cli_option *o = cli_common; o->name != NULL; o++) {
+        names[n++] = o->name;
+    }
+    const char *near = text_nearest(name, names, n);
+    if (near != NULL) {
+        diag_set(&c->diag, "%s: no option --%s; did you mean --%s?", c->verb->name, name, near);
+    } else {
+        diag_set(&c->diag, "%s: no option --%s; \"steward %s --help\" shows them", c->verb->name,
+                 name, c->verb->name);
+    }
+    FAIL(INPUT);
+}
+
+static struct status
+keep_option(struct cli *c, const struct cli_option *o, const char *value)
+{
+    if (c->givens == CLI_MAX_REPEATS) {
+        diag_set(&c->diag, "%s: more than %d options", c->verb->name, CLI_MAX_REPEATS);
+        FAIL(INPUT);
+    }
+    for (size_t i = 0; i < c->givens && !o->repeats; i++) {
+        if (c->given[i].option == o) {
+            diag_set(&c->diag, "%s: --%s is given twice", c->verb->name, o->name);
+            FAIL(INPUT);
+        }
+    }
+    c->given[c->givens++] = (struct cli_given){o, value};
+    return OK;
+}
+
+/* argv[*i] is "--name", "--name=value"; may take argv[*i + 1]. */
+static struct status
+take_option(struct cli *c, int argc, char **argv, int *i)
+{
+    const char *name = argv[*i] + 2;
+    const size_t n = strcspn(name, "=");
+    const struct cli_option *o = find_option(c->verb, name, n);
+    if (o == NULL) {
+        return refuse_option(c, name);
+    }
+    if (o->value == NULL) {
+        if (name[n] == '=') {
+            diag_set(&c->diag, "%s: --%s takes no value", c->verb->name, o->name);
+            FAIL(INPUT);
+        }
+        return keep_option(c, o, "");
+    }
+    if (name[n] == '=') {
+        return keep_option(c, o, name + n + 1);
+    }
+    if (*i + 1 >= argc) {
+        diag_set(&c->diag, "%s: --%s needs %s", c->verb->name, o->name, o->value);
+        FAIL(INPUT);
+    }
+    return keep_option(c, o, argv[++*i]);
+}
+
+/* ---- operands ---- */
+
+static void
+count_operands(const char *shape, size_t *ret_min, size_t *ret_max)
+{
+    *ret_min = *ret_max = 0;
+    while (*shape != '\0') {
+        const size_t n = strcspn(shape, " ");
+        *ret_min += *shape != '[';
+        *ret_max = strstr(shape, "...") == shape + n - 4 && n > 4 ? CLI_MAX_OPERANDS : *ret_max + 1;
+        shape += n + (shape[n] == ' ');
+    }
+}
+
+static struct status
+check_operands(struct cli *c)
+{
+    size_t min = 0, max = 0;
+    count_operands(c->verb->operands, &min, &max);
+    if (c->operands < min || c->operands > max) {
+        diag_set(&c->diag, "%s: %s; it is: steward %s%s%s [options]", c->verb->name,
+                 c->operands < min ? "something is missing" : "too many words", c->verb->name,
+                 *c->verb->operands == '\0' ? "" : " ", c->verb->operands);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+take_words(struct cli *c, int argc, char **argv)
+{
+    bool only_operands = false;
+    for (int i = 0; i < argc; i++) {
+        if (!only_operands && strcmp(argv[i], "--") == 0) {
+            only_operands = true;
+        } else if (!only_operands && strncmp(argv[i], "--", 2) == 0) {
+            TRY(take_option(c, argc, argv, &i));
+        } else if (c->operands < CLI_MAX_OPERANDS) {
+            c->operand[c->operands++] = argv[i];
+        } else {
+            diag_set(&c->diag, "%s: too many words", c->verb->name);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+static void
+settle_common(struct cli *c)
+{
+    const char *dir = cli_value(c, "workspace");
+    if (dir == NULL) {
+        dir = getenv("STEWARD_WORKSPACE");
+    }
+    c->dir = dir != NULL && *dir != '\0' ? dir : "steward";
+    c->json = cli_flag(c, "json");
+}
+
+struct status
+cli_parse(int argc, char **argv, struct cli *c)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        cli_put_overview(stdout);
+        return OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)printf("steward %s\n", STEWARD_VERSION);
+        return OK;
+    }
+    int words = 0;
+    c->verb = find_verb(argc - 1, argv + 1, &words);
+    if (c->verb == NULL) {
+        return refuse_verb(c, argc - 1, argv + 1);
+    }
+    TRY(take_words(c, argc - 1 - words, argv + 1 + words));
+    if (cli_flag(c, "help")) {
+        cli_put_help(stdout, c->verb);
+        c->verb = NULL;
+        return OK;
+    }
+    TRY(check_operands(c));
+    settle_common(c);
+    return OK;
+}
+
+/* ---- values ---- */
+
+const char *
+cli_value(const struct cli *c, const char *name)
+{
+    const struct cli_option *o = find_option(c->verb, name, strlen(name));
+    ASSERT(o != NULL);
+    const char *value = o->initial;
+    for (size_t i = 0; i < c->givens; i++) {
+        if (c->given[i].option == o) {
+            value = c->given[i].value;
+        }
+    }
+    return value;
+}
+
+bool
+cli_flag(const struct cli *c, const char *name)
+{
+    return cli_value(c, name) != NULL;
+}
+
+struct status
+cli_list(struct cli *c, const char *name, const char **ret_values, size_t max, size_t *ret_count,
+         char **ret_memory)
+{
+    const struct cli_option *o = find_option(c->verb, name, strlen(name));
+    ASSERT(o != NULL);
+    size_t bytes = 1, n = 0;
+    for (size_t i = 0; i < c->givens; i++) {
+        bytes += c->given[i].option == o ? strlen(c->given[i].value) + 1 : 0;
+    }
+    char *memory = calloc(bytes, 1);
+    CHECK(memory != NULL, MEMORY);
+    *ret_memory = memory;
+    for (size_t i = 0; i < c->givens; i++) {
+        if (c->given[i].option != o) {
+            continue;
+        }
+        char *rest = strcpy(memory, c->given[i].value);
+        memory += strlen(memory) + 1;
+        for (char *part = strsep(&rest, ","); part != NULL; part = strsep(&rest, ",")) {
+            if (*part == '\0' || n == max) {
+                diag_set(&c->diag,
+                         n == max ? "--%s: too many values" : "--%s: an empty value between commas",
+                         name);
+                FAIL(INPUT);
+            }
+            ret_values[n++] = part;
+        }
+    }
+    *ret_count = n;
+    return OK;
+}
+
+struct status
+cli_u64(struct cli *c, const char *name, uint64_t *ret_value)
+{
+    const char *text = cli_value(c, name);
+    if (text == NULL || !status_ok(text_to_u64(view_str(text), ret_value))) {
+        diag_set(&c->diag, "--%s %s: not a whole number from 0", name, text == NULL ? "" : text);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+struct status
+cli_f64(struct cli *c, const char *name, double *ret_value)
+{
+    const char *text = cli_value(c, name);
+    if (text == NULL || !status_ok(text_to_f64(view_str(text), ret_value))) {
+        diag_set(&c->diag, "--%s %s: not a number", name, text == NULL ? "" : text);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+struct status
+cli_name_version(struct cli *c, const char *text, char ret_name[static 64], uint64_t *ret_version)
+{
+    const char *at = strchr(text, '@');
+    const size_t n = at == NULL ? strlen(text) : (size_t)(at - text);
+    uint64_t version = 0;
+    if (n == 0 || n > 63 ||
+        (at != NULL && (!status_ok(text_to_u64(view_str(at + 1), &version)) || version == 0))) {
+        diag_set(&c->diag, "\"%s\": write NAME, or NAME@VERSION with a version from 1", text);
+        FAIL(INPUT);
+    }
+    (void)snprintf(ret_name, 64, "%.*s", (int)n, text);
+    *ret_version = version;
+    return OK;
+}
+
+struct status
+cli_data(struct cli *c, char ret_name[static 64], uint64_t *ret_version, enum model_part *ret_part)
+{
+    const char *data = cli_value(c, "data");
+    if (data == NULL) {
+        diag_set(&c->diag, "%s: --data DATASET is needed", c->verb->name);
+        FAIL(INPUT);
+    }
+    const char *colon = strchr(data, ':');
+    const size_t n = colon == NULL ? strlen(data) : (size_t)(colon - data);
+    char name[128];
+    enum model_part part = PART_ALL;
+    (void)snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name), data);
+    if (colon != NULL && !status_ok(model_part_from_word(colon + 1, &part))) {
+        diag_set(&c->diag, "--data %s: a part is test, train or all", data);
+        FAIL(INPUT);
+    }
+    TRY(cli_name_version(c, name, ret_name, ret_version));
+    *ret_part = part;
+    return OK;
+}

@@ -1,0 +1,133 @@
+#include "cli/cli.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+
+#include <string.h>
+
+#define JSON_MAX (64u << 20)
+
+static struct status
+need_role(struct cli *c, const char **ret_role)
+{
+    *ret_role = cli_value(c, "role");
+    if (*ret_role == NULL) {
+        diag_set(&c->diag,
+                 "%s: --role ROLE is needed: admin, data-scientist, operator, caller or auditor",
+                 c->verb->name);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+audit_change(struct cli *c, struct workspace *w, const char *name, const char *reason)
+{
+    char resource[96];
+    (void)snprintf(resource, sizeof resource, "principals/%s", name);
+    const struct workspace_act act = {
+        .action = "principal.write", .resource = resource, .reason = reason};
+    return workspace_audit(w, &act, &c->diag);
+}
+
+static struct status
+print_change(struct cli *c, const char *name, const char *what, const char *role,
+             const char *resource)
+{
+    if (c->json) {
+        DEFER(js_freep)
+        json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "principal", name, "change", what, "role",
+                              role, "resource", resource);
+        CHECK(o != NULL, MEMORY);
+        return cli_print_json(o);
+    }
+    (void)printf("%s: %s %s on %s\n", name, what, role, resource);
+    return OK;
+}
+
+struct status
+cli_principal_add(struct cli *c)
+{
+    const char *name = c->operand[0], *role = NULL, *resource = cli_value(c, "resource");
+    char reason[256];
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    TRY(need_role(c, &role));
+    TRY(cli_open(c, &w));
+    TRY(access_principal_add(w->access, name, role, resource, clock_wall_ns(), &c->diag));
+    (void)snprintf(reason, sizeof reason, "principal added with role %s on %s", role, resource);
+    TRY(audit_change(c, w, name, reason));
+    return print_change(c, name, "added with role", role, resource);
+}
+
+struct status
+cli_principal_grant(struct cli *c)
+{
+    const char *name = c->operand[0], *role = NULL, *resource = cli_value(c, "resource");
+    const bool deny = cli_flag(c, "deny");
+    char reason[256];
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    TRY(need_role(c, &role));
+    TRY(cli_open(c, &w));
+    TRY(access_grant_add(w->access, name, role, resource, !deny, &c->diag));
+    (void)snprintf(reason, sizeof reason, "role %s on %s %s", role, resource,
+                   deny ? "forbidden" : "granted");
+    TRY(audit_change(c, w, name, reason));
+    return print_change(c, name, deny ? "forbidden" : "granted", role, resource);
+}
+
+struct status
+cli_principal_remove(struct cli *c)
+{
+    const char *name = c->operand[0];
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    TRY(cli_open(c, &w));
+    TRY(access_principal_remove(w->access, name, &c->diag));
+    TRY(audit_change(c, w, name, "principal removed with its keys"));
+    if (c->json) {
+        DEFER(js_freep) json_t *o = json_pack("{s:s, s:s}", "principal", name, "change", "removed");
+        CHECK(o != NULL, MEMORY);
+        return cli_print_json(o);
+    }
+    (void)printf("%s: removed, its keys no longer work\n", name);
+    return OK;
+}
+
+/* grants: [{effect, role, resource}] -> "caller on models/mortgage, not admin on **" */
+static void
+put_grants(const json_t *principal, struct buf *b)
+{
+    size_t i;
+    json_t *g;
+    json_array_foreach(json_object_get(principal, "grants"), i, g)
+    {
+        const json_t *allow = json_object_get(g, "allow");
+        buf_printf(b, "%s%s%s on %s", i == 0 ? "" : ", ", json_is_false(allow) ? "never " : "",
+                   json_string_value(json_object_get(g, "role")),
+                   json_string_value(json_object_get(g, "resource")));
+    }
+}
+
+struct status
+cli_principal_list(struct cli *c)
+{
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    DEFER(buf_done) struct buf text;
+    DEFER(js_freep) json_t *list = NULL;
+    buf_init(&text, JSON_MAX);
+    TRY(cli_open(c, &w));
+    TRY(access_put_principals(w->access, &text));
+    TRY(js_parse(buf_view(&text), NULL, &c->diag, &list));
+    if (c->json) {
+        return cli_print_json(list);
+    }
+    size_t i;
+    json_t *p;
+    json_array_foreach(list, i, p)
+    {
+        DEFER(buf_done) struct buf grants;
+        buf_init(&grants, 1u << 20);
+        put_grants(p, &grants);
+        (void)printf("%-24s %s\n", json_string_value(json_object_get(p, "name")), buf_str(&grants));
+    }
+    return OK;
+}

@@ -1,0 +1,416 @@
+/* Three fences, each enough alone: the predicate is parsed by DuckDB itself (json_serialize_sql)
+ * and every node of its tree must be on the list below; the engine that evaluates it holds one
+ * table and nothing else; and it is locked without external access, so that no file could be
+ * reached if the first two failed. */
+#include "data/cohort.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "data/duck.h"
+#include "data/table_build.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define SQL_MAX (64u << 10)
+#define TREE_MAX (8u << 20)
+#define COHORT_MEMORY_MIB 2048u
+
+static const char *const node_classes[] = {"COLUMN_REF",  "CONSTANT", "COMPARISON",
+                                           "CONJUNCTION", "OPERATOR", "BETWEEN",
+                                           "CASE",        "CAST",     "FUNCTION"};
+
+/* Functions of their arguments alone: no state, no files, no unbounded output. */
+static const char *const functions[] = {
+    "+",
+    "-",
+    "*",
+    "/",
+    "//",
+    "%",
+    "abs",
+    "ceil",
+    "ceiling",
+    "floor",
+    "round",
+    "lower",
+    "upper",
+    "trim",
+    "ltrim",
+    "rtrim",
+    "length",
+    "contains",
+    "starts_with",
+    "ends_with",
+    "prefix",
+    "suffix",
+    "~~",
+    "!~~",
+    "~~*",
+    "!~~*",
+    "||",
+    "year",
+    "month",
+    "day",
+    "hour",
+    "regexp_matches",
+    "isnan",
+    "least",
+    "greatest",
+    "substring",
+    "substr",
+    "like_escape",
+    "ilike_escape",
+    "not_like_escape",
+    "not_ilike_escape",
+    "coalesce",
+    "isfinite",
+    "sign",
+    "sqrt",
+    "ln",
+    "exp",
+    "date_part",
+};
+
+struct checker {
+    const struct table *table;
+    struct diag *diag;
+    const struct column **used; /* columns that the predicate names, once each */
+    uint32_t used_count;
+};
+
+static bool
+listed(const char *word, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(word, list[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *
+member(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+    return text == NULL ? "" : text;
+}
+
+/* SQL names are matched without case, as the engine does, unless the exact one is there. */
+static const struct column *
+find_column(const struct table *t, const char *name)
+{
+    const struct column *exact = table_column(t, name);
+    for (uint32_t i = 0; exact == NULL && i < t->column_count; i++) {
+        if (strcasecmp(t->columns[i].name, name) == 0) {
+            exact = &t->columns[i];
+        }
+    }
+    return exact;
+}
+
+static struct status
+check_column(struct checker *k, const json_t *node)
+{
+    const json_t *names = json_object_get(node, "column_names");
+    const char *name = json_string_value(json_array_get(names, json_array_size(names) - 1));
+    const struct column *c =
+        name == NULL || json_array_size(names) > 2 ? NULL : find_column(k->table, name);
+    if (c == NULL) {
+        names_absent(k->diag, "cohort", name == NULL ? "" : name, k->table);
+        FAIL(INPUT);
+    }
+    for (uint32_t i = 0; i < k->used_count; i++) {
+        if (k->used[i] == c) {
+            return OK;
+        }
+    }
+    k->used[k->used_count++] = c;
+    return OK;
+}
+
+static struct status
+check_function(const struct checker *k, const json_t *node)
+{
+    const char *name = member(node, "function_name");
+    const bool plain = !json_is_true(json_object_get(node, "distinct")) &&
+                       *member(node, "schema") == '\0' && *member(node, "catalog") == '\0' &&
+                       !json_is_object(json_object_get(node, "filter"));
+    if (!plain || !listed(name, functions, sizeof functions / sizeof *functions)) {
+        diag_set(k->diag, "cohort: the function %.60s is not one that a cohort may use", name);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status check_tree(struct checker *k, const json_t *value);
+
+static struct status
+check_members(struct checker *k, const json_t *node)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)(uintptr_t)node, key, value)
+    {
+        /* The value of a constant and the type of a cast are data, not expressions. */
+        if (strcmp(key, "value") != 0 && strcmp(key, "cast_type") != 0) {
+            TRY(check_tree(k, value));
+        }
+    }
+    return OK;
+}
+
+/* Everything below the WHERE: objects with a "class" are expressions, and each must be on the list.
+ */
+static struct status
+check_tree(struct checker *k, const json_t *value)
+{
+    size_t i = 0;
+    json_t *item = NULL;
+    json_array_foreach((json_t *)(uintptr_t)value, i, item)
+    {
+        TRY(check_tree(k, item));
+    }
+    if (!json_is_object(value)) {
+        return OK;
+    }
+    const char *class = json_string_value(json_object_get(value, "class"));
+    if (class != NULL && !listed(class, node_classes, sizeof node_classes / sizeof *node_classes)) {
+        diag_set(k->diag,
+                 "cohort: %.40s is not something that a cohort may hold; it is one condition on "
+                 "the columns",
+                 class);
+        FAIL(INPUT);
+    }
+    if (class != NULL && strcmp(class, "COLUMN_REF") == 0) {
+        TRY(check_column(k, value));
+    }
+    if (class != NULL && strcmp(class, "FUNCTION") == 0) {
+        TRY(check_function(k, value));
+    }
+    return check_members(k, value);
+}
+
+/* Absent, null, or an empty array or object: the clause is not used. */
+static bool
+unused(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return v == NULL || json_is_null(v) || (json_is_array(v) && json_array_size(v) == 0) ||
+           (json_is_object(v) && json_object_size(v) == 0);
+}
+
+/* The statement around the predicate must be the one that was written here and nothing more. */
+static struct status
+check_statement(struct checker *k, const json_t *tree)
+{
+    static const char *const clauses[] = {"modifiers", "group_expressions", "group_sets",
+                                          "having",    "qualify",           "sample"};
+    const json_t *statements = json_object_get(tree, "statements");
+    const json_t *node = json_object_get(json_array_get(statements, 0), "node");
+    const json_t *from = json_object_get(node, "from_table"),
+                 *where = json_object_get(node, "where_clause");
+    bool plain = json_array_size(statements) == 1 &&
+                 strcmp(member(node, "type"), "SELECT_NODE") == 0 &&
+                 strcmp(member(from, "type"), "BASE_TABLE") == 0 &&
+                 strcmp(member(from, "table_name"), "t") == 0 && json_is_object(where);
+    for (size_t i = 0; i < sizeof clauses / sizeof *clauses; i++) {
+        plain = plain && unused(node, clauses[i]);
+    }
+    plain = plain && unused(json_object_get(node, "cte_map"), "map");
+    if (!plain) {
+        diag_set(k->diag, "cohort: it must be one condition, such as age > 40 and sex = 'F'");
+        FAIL(INPUT);
+    }
+    return check_tree(k, where);
+}
+
+/* "SELECT rowid FROM t WHERE (\n<predicate>\n)": the line breaks keep a comment from swallowing the
+ * bracket. */
+static struct status
+put_statement(const char *predicate, struct buf *sql)
+{
+    buf_put_str(sql, "SELECT rowid FROM t WHERE (\n");
+    buf_put_str(sql, predicate);
+    buf_put_str(sql, "\n)");
+    return buf_status(sql);
+}
+
+static struct status
+take_text(void *ctx, uint64_t row, bool null, struct view value)
+{
+    (void)row, (void)null;
+    buf_put(ctx, value);
+    return buf_status(ctx);
+}
+
+static struct status
+parse_tree(struct duck *d, const char *statement, struct diag *diag, json_t **ret_tree)
+{
+    DEFER(buf_done) struct buf sql;
+    DEFER(buf_done) struct buf words;
+    DEFER(buf_done) struct buf text;
+    DEFER(duck_result_done) duckdb_result r = {0};
+    buf_init(&sql, SQL_MAX);
+    buf_init(&words, 4096);
+    buf_init(&text, TREE_MAX);
+    buf_put_str(&sql, "SELECT CAST(json_serialize_sql(CAST(");
+    duck_put_literal(&sql, statement);
+    buf_put_str(&sql, " AS VARCHAR)) AS VARCHAR)");
+    TRY(buf_status(&sql));
+    const struct status ran = duck_run(d, buf_str(&sql), &words, &r);
+    if (!status_ok(ran)) {
+        diag_set(diag, "cohort: %s", buf_str(&words));
+        return ran;
+    }
+    TRY(duck_each_text(&r, take_text, &text));
+    DEFER(js_freep) json_t *tree = NULL;
+    if (!status_ok(js_parse(buf_view(&text), "cohort", diag, &tree))) {
+        diag_set(diag, "cohort: nested too deeply");
+        FAIL(INPUT);
+    }
+    if (json_is_true(json_object_get(tree, "error"))) {
+        diag_set(diag, "cohort: %.300s", member(tree, "error_message"));
+        FAIL(INPUT);
+    }
+    *ret_tree = MOVE(tree);
+    return OK;
+}
+
+/* ---- the table in the engine ---- */
+
+static const char *
+sql_type(enum column_type type)
+{
+    return type == COLUMN_FLOAT     ? "DOUBLE"
+           : type == COLUMN_INTEGER ? "BIGINT"
+           : type == COLUMN_TIME    ? "TIMESTAMP"
+                                    : "VARCHAR";
+}
+
+static struct status
+create_table(struct duck *d, const struct checker *k)
+{
+    DEFER(buf_done) struct buf sql;
+    buf_init(&sql, 16u << 20);
+    buf_put_str(&sql, "CREATE TABLE t (");
+    for (uint32_t i = 0; i < k->used_count; i++) {
+        duck_put_name(&sql, k->used[i]->name);
+        buf_printf(&sql, " %s, ", sql_type(k->used[i]->type));
+    }
+    buf_put_str(&sql, "\" \" TINYINT)"); /* a column also when the predicate names none */
+    TRY(buf_status(&sql));
+    return duck_execute(d, buf_str(&sql), NULL);
+}
+
+static duckdb_state
+append_value(duckdb_appender a, const struct column *c, uint64_t row)
+{
+    if (column_is_null(c, row)) {
+        return duckdb_append_null(a);
+    }
+    switch (c->type) {
+    case COLUMN_FLOAT:
+        return duckdb_append_double(a, c->f[row]);
+    case COLUMN_INTEGER:
+        return duckdb_append_int64(a, c->i[row]);
+    case COLUMN_TIME:
+        return duckdb_append_timestamp(a, (duckdb_timestamp){c->i[row]});
+    case COLUMN_TEXT: {
+        const struct view v = column_text(c, row);
+        return duckdb_append_varchar_length(a, (const char *)v.ptr, v.len);
+    }
+    default:
+        return duckdb_append_varchar(a, c->levels[c->code[row]]);
+    }
+}
+
+static void
+appender_done(duckdb_appender *a)
+{
+    if (*a != NULL) {
+        (void)duckdb_appender_destroy(a);
+    }
+}
+
+static struct status
+fill_table(struct duck *d, const struct checker *k)
+{
+    DEFER(appender_done) duckdb_appender a = NULL;
+    CHECK(duckdb_appender_create(d->con, NULL, "t", &a) == DuckDBSuccess, MEMORY);
+    for (uint64_t row = 0; row < k->table->rows; row++) {
+        for (uint32_t i = 0; i < k->used_count; i++) {
+            CHECK(append_value(a, k->used[i], row) == DuckDBSuccess, LIMIT);
+        }
+        CHECK(duckdb_append_int8(a, 0) == DuckDBSuccess &&
+                  duckdb_appender_end_row(a) == DuckDBSuccess,
+              LIMIT);
+    }
+    CHECK(duckdb_appender_close(a) == DuckDBSuccess, LIMIT);
+    return OK;
+}
+
+static struct status
+take_rows(duckdb_result *r, uint64_t rows, uint8_t *in)
+{
+    CHECK(duckdb_column_type(r, 0) == DUCKDB_TYPE_BIGINT, INTEGRITY);
+    for (duckdb_data_chunk c = duckdb_fetch_chunk(*r); c != NULL; c = duckdb_fetch_chunk(*r)) {
+        const int64_t *ids = duckdb_vector_get_data(duckdb_data_chunk_get_vector(c, 0));
+        const idx_t n = duckdb_data_chunk_get_size(c);
+        for (idx_t i = 0; i < n; i++) {
+            ASSERT(ids[i] >= 0 && (uint64_t)ids[i] < rows);
+            in[ids[i]] = 1;
+        }
+        duckdb_destroy_data_chunk(&c);
+    }
+    return OK;
+}
+
+static struct status
+evaluate(struct duck *d, const struct checker *k, const char *statement, uint8_t *ret_in)
+{
+    DEFER(buf_done) struct buf words;
+    DEFER(duck_result_done) duckdb_result r = {0};
+    buf_init(&words, 4096);
+    TRY(create_table(d, k));
+    TRY(fill_table(d, k));
+    const struct status s = duck_run(d, statement, &words, &r);
+    if (!status_ok(s)) {
+        diag_set(k->diag, "cohort: %s", buf_str(&words));
+        return s;
+    }
+    memset(ret_in, 0, (size_t)k->table->rows);
+    return take_rows(&r, k->table->rows, ret_in);
+}
+
+static void
+free_columns(const struct column ***list)
+{
+    free(*list);
+}
+
+struct status
+cohort_select(const struct table *t, const char *predicate, struct diag *diag, uint8_t *ret_in)
+{
+    if (*predicate == '\0' || strlen(predicate) > COHORT_MAX_BYTES ||
+        !text_is_utf8(view_str(predicate))) {
+        diag_set(diag,
+                 "cohort: a condition of 1 to %u bytes of UTF-8, such as age > 40 and sex = 'F'",
+                 COHORT_MAX_BYTES);
+        FAIL(INPUT);
+    }
+    DEFER(free_columns) const struct column **used = build_alloc(t->column_count, sizeof *used);
+    struct checker k = {.table = t, .diag = diag, .used = used};
+    DEFER(duck_close) struct duck d = {0};
+    DEFER(buf_done) struct buf statement;
+    DEFER(js_freep) json_t *tree = NULL;
+    buf_init(&statement, SQL_MAX);
+    CHECK(used != NULL, MEMORY);
+    TRY(duck_open(NULL, COHORT_MEMORY_MIB, 0, &d));
+    TRY(put_statement(predicate, &statement));
+    TRY(parse_tree(&d, buf_str(&statement), diag, &tree));
+    TRY(check_statement(&k, tree));
+    return evaluate(&d, &k, buf_str(&statement), ret_in);
+}

@@ -1,0 +1,16 @@
+/* cohort: an SQL predicate over one table ("age > 40 and sex = 'F'"), evaluated by DuckDB against
+ * that table only. The predicate is one boolean expression: no statement, subquery, function that
+ * reads anything but its arguments, file, setting or other table is reachable; there is no way from
+ * a cohort to the file system. Null counts as not in the cohort. */
+#ifndef STEWARD_DATA_COHORT_H
+#define STEWARD_DATA_COHORT_H
+
+#include "data/table.h"
+
+#define COHORT_MAX_BYTES 4096u
+
+/* ret_in[rows]: 1 where the predicate holds. */
+struct status cohort_select(const struct table *t, const char *predicate, struct diag *diag,
+                            uint8_t *ret_in);
+
+#endif

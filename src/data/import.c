@@ -1,0 +1,540 @@
+#include "data/import.h"
+
+#include "base/text.h"
+#include "data/csv_scan.h"
+#include "data/duck.h"
+#include "data/import_infer.h"
+#include "data/table_build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SQL_MAX ((size_t)16 << 20)
+#define TEXT_MAX ((size_t)16 << 30)
+#define IMPORT_MEMORY_MIB 4096u
+
+enum source_format { SOURCE_CSV, SOURCE_PARQUET, SOURCE_JSON };
+
+static const struct {
+    const char *ending;
+    enum source_format format;
+    const char *compression;
+} endings[] = {
+    {".csv", SOURCE_CSV, "none"},     {".tsv", SOURCE_CSV, "none"},
+    {".csv.gz", SOURCE_CSV, "gzip"},  {".tsv.gz", SOURCE_CSV, "gzip"},
+    {".parquet", SOURCE_PARQUET, ""}, {".json", SOURCE_JSON, "none"},
+    {".jsonl", SOURCE_JSON, "none"},  {".ndjson", SOURCE_JSON, "none"},
+};
+
+/* One import under way. */
+struct import {
+    const struct import_options *o;
+    struct diag *diag;
+    const char *shown; /* the path as the user wrote it */
+    int fd;
+    char path[64]; /* /proc/self/fd/N: the file that was opened, whatever the name now points to */
+    size_t ending;
+    struct csv_shape csv;
+    struct duck duck;
+    uint32_t columns;
+    char **names;
+    bool *is_text; /* the source's own type is text */
+    uint64_t rows;
+};
+
+static void
+import_done(struct import *m)
+{
+    duck_close(&m->duck);
+    csv_shape_done(&m->csv);
+    for (uint32_t i = 0; m->names != NULL && i < m->columns; i++) {
+        free(m->names[i]);
+    }
+    free(m->names);
+    free(m->is_text);
+    if (m->fd >= 0) {
+        (void)close(m->fd);
+    }
+}
+
+/* ---- opening the file ---- */
+
+static struct status
+find_ending(struct import *m)
+{
+    const size_t n = strlen(m->shown);
+    size_t best = 0;
+    bool found = false;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t k = strlen(endings[i].ending);
+        if (n > k && strcmp(m->shown + n - k, endings[i].ending) == 0) {
+            best = i;
+            found = true;
+        }
+    }
+    if (!found) {
+        diag_set(m->diag,
+                 "%s: the format is told from the name's end: .csv .tsv .csv.gz .parquet .json "
+                 ".jsonl .ndjson",
+                 m->shown);
+        FAIL(INPUT);
+    }
+    m->ending = best;
+    return OK;
+}
+
+static struct status
+open_source(struct import *m)
+{
+    struct stat st;
+    m->fd = open(m->shown, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (m->fd < 0 || fstat(m->fd, &st) != 0) {
+        const int err = errno;
+        diag_set(m->diag, "%s: %s", m->shown, strerror(err));
+        CHECK(err != ENOENT, NOT_FOUND);
+        FAIL_OS(err);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        diag_set(m->diag, "%s: not a regular file", m->shown);
+        FAIL(INPUT);
+    }
+    if ((uint64_t)st.st_size > IMPORT_MAX_BYTES) {
+        diag_set(m->diag, "%s: larger than 8 GiB", m->shown);
+        FAIL(LIMIT);
+    }
+    if (st.st_size == 0) {
+        diag_set(m->diag, "%s: empty", m->shown);
+        FAIL(INPUT);
+    }
+    (void)snprintf(m->path, sizeof m->path, "/proc/self/fd/%d", m->fd);
+    return OK;
+}
+
+/* ---- into DuckDB ---- */
+
+static void
+put_csv_reader(const struct import *m, struct buf *sql)
+{
+    const char delimiter[2] = {m->csv.delimiter, '\0'};
+    buf_put_str(sql, "CREATE TABLE t AS SELECT * FROM read_csv(");
+    duck_put_literal(sql, m->path);
+    buf_printf(sql,
+               ", auto_detect=false, header=true, strict_mode=true, quote='\"', escape='\"', "
+               "compression='%s', ",
+               endings[m->ending].compression);
+    buf_printf(sql, "max_line_size=%u, delim=", 64u << 20);
+    duck_put_literal(sql, delimiter);
+    buf_put_str(sql, ", columns={");
+    for (uint32_t i = 0; i < m->csv.columns; i++) {
+        buf_put_str(sql, i == 0 ? "" : ", ");
+        duck_put_literal(sql, m->csv.names[i]);
+        buf_put_str(sql, ": 'VARCHAR'");
+    }
+    buf_put_str(sql, "})");
+}
+
+static void
+put_reader(const struct import *m, struct buf *sql)
+{
+    if (endings[m->ending].format == SOURCE_CSV) {
+        put_csv_reader(m, sql);
+        return;
+    }
+    buf_put_str(sql, "CREATE TABLE t AS SELECT * FROM ");
+    buf_put_str(sql, endings[m->ending].format == SOURCE_PARQUET ? "read_parquet(" : "read_json(");
+    duck_put_literal(sql, m->path);
+    buf_put_str(sql, endings[m->ending].format == SOURCE_PARQUET ? ")" : ", sample_size=-1)");
+}
+
+/* The engine's sentence names /proc/self/fd/N; the user knows the file by its own name. */
+static void
+tell_engine(struct import *m, const struct buf *words)
+{
+    const char *text = buf_str(words), *at = strstr(text, m->path);
+    if (at == NULL) {
+        diag_set(m->diag, "%s: %s", m->shown, text);
+    } else {
+        diag_set(m->diag, "%s: %.*s%s", m->shown, (int)(at - text), text, at + strlen(m->path));
+    }
+}
+
+static struct status
+read_source(struct import *m)
+{
+    if (endings[m->ending].format == SOURCE_CSV) {
+        const bool tab = strncmp(endings[m->ending].ending, ".tsv", 4) == 0;
+        const char delimiter = m->o->delimiter != 0 ? m->o->delimiter : tab ? '\t' : '\0';
+        TRY(csv_scan(m->fd, m->shown, delimiter, IMPORT_MAX_COLUMNS, IMPORT_MAX_BYTES, m->diag,
+                     &m->csv));
+    }
+    DEFER(buf_done) struct buf sql;
+    DEFER(buf_done) struct buf words;
+    buf_init(&sql, SQL_MAX);
+    buf_init(&words, 4096);
+    put_reader(m, &sql);
+    TRY(buf_status(&sql));
+    TRY(duck_open(m->path, IMPORT_MEMORY_MIB, m->o->threads, &m->duck));
+    const struct status s = duck_execute(&m->duck, buf_str(&sql), &words);
+    if (!status_ok(s)) {
+        tell_engine(m, &words);
+    }
+    return s;
+}
+
+/* ---- columns ---- */
+
+static struct status
+check_flat(struct import *m, const char *name, duckdb_type type)
+{
+    static const duckdb_type nested[] = {DUCKDB_TYPE_LIST,  DUCKDB_TYPE_STRUCT, DUCKDB_TYPE_MAP,
+                                         DUCKDB_TYPE_ARRAY, DUCKDB_TYPE_UNION,  DUCKDB_TYPE_BLOB,
+                                         DUCKDB_TYPE_BIT};
+    for (size_t i = 0; i < sizeof nested / sizeof *nested; i++) {
+        if (type == nested[i]) {
+            diag_set(m->diag,
+                     "%s: column \"%s\" is a list, a structure or binary; a table's columns are "
+                     "plain values",
+                     m->shown, name);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+static struct status
+describe(struct import *m)
+{
+    DEFER(duck_result_done) duckdb_result r = {0};
+    TRY(duck_run(&m->duck, "SELECT * FROM t LIMIT 0", NULL, &r));
+    const idx_t n = duckdb_column_count(&r);
+    if (n > IMPORT_MAX_COLUMNS) {
+        diag_set(m->diag, "%s: %llu columns; at most %u", m->shown, (unsigned long long)n,
+                 IMPORT_MAX_COLUMNS);
+        FAIL(LIMIT);
+    }
+    m->names = build_alloc(n, sizeof *m->names);
+    m->is_text = build_alloc(n, sizeof *m->is_text);
+    CHECK(m->names != NULL && m->is_text != NULL, MEMORY);
+    for (idx_t i = 0; i < n; i++) {
+        const char *name = duckdb_column_name(&r, i);
+        const duckdb_type type = duckdb_column_type(&r, i);
+        if (*name == '\0' || strlen(name) > TABLE_MAX_NAME) {
+            diag_set(m->diag, "%s: column %llu has no name, or one longer than 1024 bytes",
+                     m->shown, (unsigned long long)i + 1);
+            FAIL(INPUT);
+        }
+        TRY(check_flat(m, name, type));
+        m->names[m->columns] = build_strdup(view_str(name));
+        CHECK(m->names[m->columns] != NULL, MEMORY);
+        m->is_text[m->columns++] = endings[m->ending].format != SOURCE_CSV &&
+                                   (type == DUCKDB_TYPE_VARCHAR || type == DUCKDB_TYPE_ENUM);
+    }
+    return OK;
+}
+
+static struct status
+take_count(void *ctx, uint64_t row, bool null, struct view value)
+{
+    (void)row, (void)null;
+    return text_to_u64(value, ctx);
+}
+
+static struct status
+count_rows(struct import *m)
+{
+    DEFER(duck_result_done) duckdb_result r = {0};
+    TRY(duck_run(&m->duck, "SELECT count(*)::VARCHAR FROM t", NULL, &r));
+    TRY(duck_each_text(&r, take_count, &m->rows));
+    if (m->rows == 0) {
+        diag_set(m->diag, "%s: no rows", m->shown);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+/* A column's texts while they are gathered. */
+struct gathered {
+    const struct import *m;
+    uint8_t *null;
+    uint64_t *offset;
+    struct buf bytes;
+};
+
+static void
+gathered_done(struct gathered *g)
+{
+    free(g->null);
+    free(g->offset);
+    buf_done(&g->bytes);
+}
+
+static bool
+is_missing(const struct import_options *o, struct view v)
+{
+    static const char *const known[] = {"", "NA", "N/A", "NULL", "null", "NaN", "nan", "?"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (view_equal_str(v, known[i])) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < o->missing_count; i++) {
+        if (view_equal_str(v, o->missing[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct view
+trimmed(struct view v)
+{
+    while (v.len > 0 && (v.ptr[0] == ' ' || v.ptr[0] == '\t')) {
+        v = view_of(v.ptr + 1, v.len - 1);
+    }
+    while (v.len > 0 && (v.ptr[v.len - 1] == ' ' || v.ptr[v.len - 1] == '\t')) {
+        v.len--;
+    }
+    return v;
+}
+
+static struct status
+gather_value(void *ctx, uint64_t row, bool null, struct view value)
+{
+    struct gathered *g = ctx;
+    CHECK(row < g->m->rows, INTEGRITY);
+    const struct view v = trimmed(value);
+    const bool missing = null || is_missing(g->m->o, v);
+    if (!missing && (memchr(v.ptr, 0, v.len) != NULL || !text_is_utf8(v))) {
+        diag_set(g->m->diag, "%s row %llu: a value is not UTF-8 text", g->m->shown,
+                 (unsigned long long)row + 1);
+        FAIL(INPUT);
+    }
+    g->null[row] = missing;
+    buf_put(&g->bytes, missing ? (struct view){0} : v);
+    g->offset[row + 1] = g->bytes.len;
+    return buf_status(&g->bytes);
+}
+
+static struct status
+gather(struct import *m, uint32_t column, struct gathered *g)
+{
+    g->m = m;
+    g->null = build_alloc(m->rows, 1);
+    g->offset = build_alloc(m->rows + 1, sizeof *g->offset);
+    buf_init(&g->bytes, TEXT_MAX);
+    CHECK(g->null != NULL && g->offset != NULL, MEMORY);
+    DEFER(buf_done) struct buf sql;
+    DEFER(duck_result_done) duckdb_result r = {0};
+    buf_init(&sql, SQL_MAX);
+    buf_put_str(&sql, "SELECT CAST(");
+    duck_put_name(&sql, m->names[column]);
+    buf_put_str(&sql, " AS VARCHAR) FROM t ORDER BY rowid");
+    TRY(buf_status(&sql));
+    TRY(duck_run(&m->duck, buf_str(&sql), NULL, &r));
+    return duck_each_text(&r, gather_value, g);
+}
+
+static const struct import_override *
+override_of(const struct import_options *o, const char *column, bool role)
+{
+    const struct import_override *found = NULL;
+    for (size_t i = 0; i < o->override_count; i++) {
+        if (strcmp(o->overrides[i].column, column) == 0 &&
+            (role ? o->overrides[i].has_role : o->overrides[i].has_type)) {
+            found = &o->overrides[i];
+        }
+    }
+    return found;
+}
+
+static struct status
+fill_column(struct import *m, uint32_t i, struct column *c)
+{
+    DEFER(gathered_done) struct gathered g = {0};
+    TRY(gather(m, i, &g));
+    const struct import_override *type = override_of(m->o, m->names[i], false);
+    const struct texts texts = {m->rows, g.null, g.offset,
+                                g.bytes.ptr == NULL ? "" : (const char *)g.bytes.ptr};
+    const struct infer_request q = {.shown = m->shown,
+                                    .column = m->names[i],
+                                    .has_type = type != NULL,
+                                    .type = type == NULL ? COLUMN_TEXT : type->type,
+                                    .is_text = m->is_text[i],
+                                    .lines_are_rows = endings[m->ending].format == SOURCE_CSV &&
+                                                      m->csv.lines_are_rows,
+                                    .max_levels = IMPORT_MAX_LEVELS};
+    TRY(infer_column(&texts, &q, m->diag, c));
+    c->name = build_strdup(view_str(m->names[i]));
+    CHECK(c->name != NULL, MEMORY);
+    return OK;
+}
+
+/* ---- roles and label ---- */
+
+static struct column *
+find_column(struct table *t, const char *name)
+{
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        if (strcmp(t->columns[i].name, name) == 0) {
+            return &t->columns[i];
+        }
+    }
+    return NULL;
+}
+
+static struct status
+need_column(struct import *m, struct table *t, const char *name, struct column **ret_column)
+{
+    *ret_column = find_column(t, name);
+    if (*ret_column == NULL) {
+        names_absent(m->diag, m->shown, name, t);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+set_roles(struct import *m, struct table *t)
+{
+    const struct import_options *o = m->o;
+    struct column *c = NULL;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        c = &t->columns[i];
+        c->role = c->type == COLUMN_TEXT   ? ROLE_IGNORED
+                  : c->type == COLUMN_TIME ? ROLE_TIME
+                                           : ROLE_FEATURE;
+    }
+    for (size_t i = 0; i < o->override_count; i++) {
+        TRY(need_column(m, t, o->overrides[i].column, &c));
+        c->role = o->overrides[i].has_role ? o->overrides[i].role : c->role;
+    }
+    for (size_t i = 0; i < o->sensitive_count; i++) {
+        TRY(need_column(m, t, o->sensitive[i], &c));
+        c->role = ROLE_SENSITIVE;
+    }
+    if (o->label != NULL) {
+        TRY(need_column(m, t, o->label, &c));
+        c->role = ROLE_LABEL;
+    }
+    uint32_t labels = 0;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        c = &t->columns[i];
+        c->is_feature =
+            c->role == ROLE_FEATURE || (c->role == ROLE_SENSITIVE && o->sensitive_as_features);
+        labels += c->role == ROLE_LABEL;
+    }
+    if (labels > 1) {
+        diag_set(m->diag, "%s: %u columns have the role label; one has", m->shown, labels);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+/* The label's smallest and largest value as numbers (codes for levels); false when it has no value.
+ */
+static bool
+label_range(const struct table *t, const struct column *c, double *ret_low, double *ret_high)
+{
+    bool any = false;
+    for (uint64_t i = 0; i < t->rows; i++) {
+        if (column_is_null(c, i)) {
+            continue;
+        }
+        const double v = column_number(c, i);
+        *ret_low = !any || v < *ret_low ? v : *ret_low;
+        *ret_high = !any || v > *ret_high ? v : *ret_high;
+        any = true;
+    }
+    return any;
+}
+
+static struct status
+check_positive(struct import *m, const struct column *c, const char *positive)
+{
+    for (uint32_t i = 0; i < c->level_count; i++) {
+        if (strcmp(c->levels[i], positive) == 0) {
+            return OK;
+        }
+    }
+    double ignored = 0;
+    if (c->level_count == 0 && status_ok(text_to_f64(view_str(positive), &ignored))) {
+        return OK;
+    }
+    char shown[64];
+    diag_set(m->diag, "%s: label \"%s\" never is \"%s\"%s%s%s", m->shown, c->name,
+             name_shown(view_str(positive), shown), c->level_count >= 2 ? "; it is \"" : "",
+             c->level_count >= 2 ? c->levels[0] : "",
+             c->level_count >= 2 ? "\" or another of its values" : "");
+    FAIL(INPUT);
+}
+
+static struct status
+set_positive(struct import *m, struct table *t, const struct column *c)
+{
+    double low = 0, high = 0;
+    if (c->type == COLUMN_TEXT || c->type == COLUMN_TIME) {
+        diag_set(m->diag, "%s: label \"%s\" is a %s column; a label is boolean, category or number",
+                 m->shown, c->name, column_type_word(c->type));
+        FAIL(INPUT);
+    }
+    if (!label_range(t, c, &low, &high) || low >= high) {
+        diag_set(m->diag,
+                 "%s: label \"%s\" has one class only; there is nothing to learn or compare",
+                 m->shown, c->name);
+        FAIL(INPUT);
+    }
+    const char *positive = m->o->positive;
+    if (positive == NULL && c->type == COLUMN_BOOLEAN) {
+        positive = c->levels[1];
+    } else if (positive == NULL && c->type == COLUMN_INTEGER && low >= 0 && high <= 1) {
+        positive = "1";
+    }
+    if (positive == NULL) {
+        if (c->type == COLUMN_CATEGORY && c->level_count == 2) {
+            diag_set(m->diag,
+                     "%s: label \"%s\": is \"%s\" or \"%s\" the positive value? say --positive",
+                     m->shown, c->name, c->levels[0], c->levels[1]);
+            FAIL(INPUT);
+        }
+        return OK; /* a number to regress on, or several classes */
+    }
+    TRY(check_positive(m, c, positive));
+    t->positive = build_strdup(view_str(positive));
+    CHECK(t->positive != NULL, MEMORY);
+    return OK;
+}
+
+static struct status
+build(struct import *m, struct table **ret_table)
+{
+    TRY(describe(m));
+    TRY(count_rows(m));
+    DEFER(table_freep) struct table *t = table_new(m->rows, m->columns);
+    CHECK(t != NULL, MEMORY);
+    for (uint32_t i = 0; i < m->columns; i++) {
+        TRY(fill_column(m, i, &t->columns[i]));
+    }
+    TRY(set_roles(m, t));
+    const struct column *label = table_label(t);
+    if (label != NULL) {
+        TRY(set_positive(m, t, label));
+    }
+    *ret_table = MOVE(t);
+    return OK;
+}
+
+struct status
+import_file(const char *path, const struct import_options *options, struct diag *diag,
+            struct table **ret_table)
+{
+    DEFER(import_done) struct import m = {.o = options, .diag = diag, .shown = path, .fd = -1};
+    TRY(find_ending(&m));
+    TRY(open_source(&m));
+    TRY(read_source(&m));
+    return build(&m, ret_table);
+}

@@ -1,0 +1,43 @@
+/* import: CSV, Parquet and JSON into a table through DuckDB, with inference that can be overridden.
+ * Untrusted bytes: DuckDB runs in memory, with extensions, external access other than this one
+ * file, and attaching switched off; limits below. Errors name file, line and column where DuckDB or
+ * our checks know them. */
+#ifndef STEWARD_DATA_IMPORT_H
+#define STEWARD_DATA_IMPORT_H
+
+#include "data/table.h"
+
+#define IMPORT_MAX_COLUMNS 10000u
+#define IMPORT_MAX_LEVELS                                                                          \
+    1024u /* distinct values over which a text column is COLUMN_TEXT, not a category */
+#define IMPORT_MAX_BYTES (UINT64_C(8) << 30)
+
+struct import_override {
+    const char *column;
+    bool has_type;
+    enum column_type type;
+    bool has_role;
+    enum column_role role;
+};
+
+struct import_options {
+    const char *label; /* column name; NULL for none */
+    const char
+        *positive; /* label's positive level; NULL: inferred only for yes/no, true/false, 0/1 */
+    const char *const *sensitive; /* names */
+    size_t sensitive_count;
+    bool sensitive_as_features; /* default false */
+    const struct import_override *overrides;
+    size_t override_count;
+    const char *const
+        *missing; /* spellings of null beside "", NA, N/A, NULL, null, NaN, nan, ? ; may be NULL */
+    size_t missing_count;
+    char delimiter;   /* CSV; 0: sniffed */
+    unsigned threads; /* 0: DuckDB's own choice */
+};
+
+/* Format from the name's end: .csv .tsv .csv.gz, .parquet, .json .jsonl .ndjson. */
+struct status import_file(const char *path, const struct import_options *options, struct diag *diag,
+                          struct table **ret_table);
+
+#endif

@@ -1,0 +1,32 @@
+/* matrix: the float32 feature matrix that models read, from a table, by a fixed feature list (the
+ * model's manifest). */
+#ifndef STEWARD_DATA_MATRIX_H
+#define STEWARD_DATA_MATRIX_H
+
+#include "data/table.h"
+
+struct feature {
+    char *name;
+    enum column_type type; /* float, integer, boolean, category, time */
+    char **levels;         /* category and boolean: as at training */
+    uint32_t level_count;
+};
+
+struct feature_list {
+    struct feature *items;
+    uint32_t count;
+};
+
+void feature_list_done(struct feature_list *l);
+/* The table's columns with is_feature, in table order (text columns are left out). */
+struct status feature_list_from_table(const struct table *t, struct feature_list *ret_list);
+struct status feature_list_to_json(const struct feature_list *l, struct buf *ret_json);
+struct status feature_list_from_json(struct view json, struct diag *diag,
+                                     struct feature_list *ret_list);
+/* ret_x[rows * list->count], row-major; NaN where null; categories as the list's level index (a
+ * level the list does not know fails with a sentence). Fails when a feature's column is absent or
+ * of another type. */
+struct status matrix_from_table(const struct table *t, const struct feature_list *list,
+                                struct diag *diag, float *ret_x);
+
+#endif

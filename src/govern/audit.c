@@ -1,0 +1,492 @@
+/* Two threads of our own. The committer takes what is queued as one batch, appends it under the
+ * file lock with one fdatasync and wakes those who wait; while it syncs, the next batch gathers.
+ * The publisher writes tiles and signs a checkpoint when it is time; the long part of that, the
+ * tiles, holds no lock, so that no call waits for it. */
+#include "govern/audit.h"
+
+#include "base/clock.h"
+#include "govern/ledger.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PUBLISH_NS_DEFAULT NS_PER_S
+#define QUEUE_MAX_DEFAULT 65536u
+#define QUEUE_BYTES (128u << 20)
+#define PUBLISH_BYTES (16u << 20) /* published early when this much waits */
+#define SUBSCRIBERS_MAX 64u
+#define LOST_MAX 256u
+
+/* Tickets of a batch that failed. */
+struct lost {
+    uint64_t from, upto;
+};
+
+struct audit {
+    pthread_mutex_t ledger_lock; /* before `lock` where both are held */
+    struct ledger *ledger;
+    pthread_t committer, publisher;
+    pthread_mutex_t lock; /* all below, down to the atomics */
+    pthread_cond_t work, pending, done;
+    struct buf queue; /* u32be length, entry */
+    uint64_t queued, queue_max;
+    uint64_t next_ticket;
+    bool stopping, committed_all;
+    int64_t publish_ns;
+    int64_t publish_due; /* steady time; 0: nothing waits */
+    struct status health;
+    struct diag health_diag;
+    struct lost lost[LOST_MAX]; /* oldest first; those of tickets up to lost_before are forgotten */
+    size_t lost_count;
+    uint64_t lost_before;
+    int subscriber[SUBSCRIBERS_MAX];
+    size_t subscribers;
+    _Atomic uint64_t durable, failed, size;
+};
+
+static struct timespec
+at_ns(int64_t mono_ns)
+{
+    return (struct timespec){.tv_sec = mono_ns / NS_PER_S, .tv_nsec = mono_ns % NS_PER_S};
+}
+
+static void
+keep_health(struct audit *a, struct status s, const struct diag *diag)
+{
+    a->health = s;
+    a->health_diag = *diag;
+}
+
+/* ---- the ledger, one thread at a time ---- */
+
+static struct status
+enter(struct audit *a, struct diag *diag)
+{
+    (void)pthread_mutex_lock(&a->ledger_lock);
+    struct status s = ledger_lock(a->ledger);
+    if (!status_ok(s)) {
+        (void)pthread_mutex_unlock(&a->ledger_lock);
+        return s;
+    }
+    s = ledger_sync(a->ledger, diag);
+    if (!status_ok(s)) {
+        ledger_unlock(a->ledger);
+        (void)pthread_mutex_unlock(&a->ledger_lock);
+    }
+    return s;
+}
+
+/* When the next publication is due follows from what is pending now. */
+static void
+leave(struct audit *a)
+{
+    const bool waits = ledger_pending(a->ledger) > 0,
+               many = ledger_pending_bytes(a->ledger) > PUBLISH_BYTES;
+    atomic_store(&a->size, ledger_size(a->ledger));
+    ledger_unlock(a->ledger);
+    (void)pthread_mutex_lock(&a->lock);
+    const int64_t due = clock_mono_ns() + (many ? 0 : a->publish_ns);
+    if (!waits) {
+        a->publish_due = 0;
+    } else if (a->publish_due == 0 || due < a->publish_due) {
+        a->publish_due = due;
+        (void)pthread_cond_signal(&a->pending);
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+    (void)pthread_mutex_unlock(&a->ledger_lock);
+}
+
+/* ---- the committer ---- */
+
+static void
+announce(struct audit *a)
+{
+    const uint64_t one = 1;
+    (void)pthread_cond_broadcast(&a->done);
+    for (size_t i = 0; i < a->subscribers; i++) {
+        const ssize_t ignored = write(a->subscriber[i], &one, sizeof one);
+        (void)ignored; /* a full counter wakes as well */
+    }
+}
+
+static struct status
+append_batch(struct audit *a, struct view records, uint64_t count, struct diag *diag)
+{
+    TRY(enter(a, diag));
+    const struct status s = ledger_append(a->ledger, records, count, diag);
+    leave(a);
+    return s;
+}
+
+/* Before `failed` moves on, so that a ticket under it is found here. */
+static void
+keep_lost(struct audit *a, uint64_t from, uint64_t upto)
+{
+    if (a->lost_count > 0 && a->lost[a->lost_count - 1].upto + 1 == from) {
+        a->lost[a->lost_count - 1].upto = upto;
+        return;
+    }
+    if (a->lost_count == LOST_MAX) {
+        a->lost_before = a->lost[0].upto;
+        memmove(a->lost, a->lost + 1, (LOST_MAX - 1) * sizeof *a->lost);
+        a->lost_count--;
+    }
+    a->lost[a->lost_count++] = (struct lost){from, upto};
+}
+
+/* One batch: queue out, append, tickets forward. Called with the lock held; releases it meanwhile.
+ */
+static void
+commit(struct audit *a, struct buf *batch)
+{
+    struct diag diag = {0};
+    const struct buf swap = *batch;
+    *batch = a->queue;
+    a->queue = swap;
+    const uint64_t count = a->queued, upto = a->next_ticket - 1;
+    a->queued = 0;
+    (void)pthread_mutex_unlock(&a->lock);
+    const struct status s = append_batch(a, buf_view(batch), count, &diag);
+    buf_reset(batch);
+    (void)pthread_mutex_lock(&a->lock);
+    keep_health(a, s, &diag);
+    if (status_ok(s)) {
+        atomic_store(&a->durable, upto);
+    } else {
+        keep_lost(a, upto - count + 1, upto);
+        atomic_store(&a->failed, upto);
+    }
+    announce(a);
+}
+
+static void *
+run_committer(void *arg)
+{
+    struct audit *a = arg;
+    struct buf batch;
+    buf_init(&batch, QUEUE_BYTES);
+    (void)pthread_mutex_lock(&a->lock);
+    while (a->queued > 0 || !a->stopping) {
+        if (a->queued > 0) {
+            commit(a, &batch);
+        } else {
+            (void)pthread_cond_wait(&a->work, &a->lock);
+        }
+    }
+    a->committed_all = true;
+    (void)pthread_cond_signal(&a->pending);
+    (void)pthread_mutex_unlock(&a->lock);
+    buf_done(&batch);
+    return NULL;
+}
+
+/* ---- the publisher ---- */
+
+static struct status
+gather(struct audit *a, struct growth *g, struct diag *diag)
+{
+    TRY(enter(a, diag));
+    const struct status s = ledger_gather(a->ledger, g);
+    leave(a);
+    return s;
+}
+
+static struct status
+adopt(struct audit *a, struct growth *g, struct diag *diag)
+{
+    TRY(enter(a, diag));
+    const struct status s = ledger_adopt(a->ledger, g, diag);
+    leave(a);
+    return s;
+}
+
+static struct status
+publish(struct audit *a, struct diag *diag)
+{
+    DEFER(growth_freep) struct growth *g = growth_new(a->ledger);
+    CHECK(g != NULL, MEMORY);
+    TRY(gather(a, g, diag));
+    TRY(growth_write(g, diag));
+    return adopt(a, g, diag);
+}
+
+/* A failed one is tried again when the next is due. Called with the lock held; releases it
+ * meanwhile. */
+static void
+publish_now(struct audit *a)
+{
+    struct diag diag = {0};
+    a->publish_due = clock_mono_ns() + a->publish_ns;
+    (void)pthread_mutex_unlock(&a->lock);
+    const struct status s = publish(a, &diag);
+    (void)pthread_mutex_lock(&a->lock);
+    if (!status_ok(s)) {
+        keep_health(a, s, &diag);
+    }
+}
+
+static void
+wait_for_pending(struct audit *a)
+{
+    if (a->publish_due == 0) {
+        (void)pthread_cond_wait(&a->pending, &a->lock);
+    } else {
+        const struct timespec t = at_ns(a->publish_due);
+        (void)pthread_cond_timedwait(&a->pending, &a->lock, &t);
+    }
+}
+
+static void *
+run_publisher(void *arg)
+{
+    struct audit *a = arg;
+    (void)pthread_mutex_lock(&a->lock);
+    while (!a->committed_all) {
+        if (a->publish_due != 0 && clock_mono_ns() >= a->publish_due) {
+            publish_now(a);
+        } else {
+            wait_for_pending(a);
+        }
+    }
+    if (a->publish_due != 0) {
+        publish_now(a);
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+    return NULL;
+}
+
+/* ---- open and close ---- */
+
+static void
+audit_free(struct audit *a)
+{
+    ledger_free(a->ledger);
+    buf_done(&a->queue);
+    (void)pthread_mutex_destroy(&a->ledger_lock);
+    (void)pthread_mutex_destroy(&a->lock);
+    (void)pthread_cond_destroy(&a->work);
+    (void)pthread_cond_destroy(&a->pending);
+    (void)pthread_cond_destroy(&a->done);
+    free(a);
+}
+
+static void
+init_locks(struct audit *a)
+{
+    pthread_condattr_t steady;
+    ASSERT(pthread_condattr_init(&steady) == 0 &&
+           pthread_condattr_setclock(&steady, CLOCK_MONOTONIC) == 0);
+    ASSERT(pthread_mutex_init(&a->ledger_lock, NULL) == 0 &&
+           pthread_mutex_init(&a->lock, NULL) == 0);
+    ASSERT(pthread_cond_init(&a->work, NULL) == 0 && pthread_cond_init(&a->done, NULL) == 0);
+    ASSERT(pthread_cond_init(&a->pending, &steady) == 0);
+    (void)pthread_condattr_destroy(&steady);
+}
+
+static void
+stop(struct audit *a)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    a->stopping = true;
+    (void)pthread_cond_signal(&a->work);
+    (void)pthread_mutex_unlock(&a->lock);
+    (void)pthread_join(a->committer, NULL);
+}
+
+/* The threads take no signals: they are the main thread's. */
+static struct status
+start_threads(struct audit *a)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&a->committer, NULL, run_committer, a);
+    if (rc == 0) {
+        rc = pthread_create(&a->publisher, NULL, run_publisher, a);
+        if (rc != 0) {
+            stop(a);
+        }
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc == 0 ? OK : (struct status){STATUS_HERE, STATUS_IO, rc};
+}
+
+struct status
+audit_open(const char *dir, const struct audit_options *o, struct diag *diag,
+           struct audit **ret_audit)
+{
+    struct audit *a = calloc(1, sizeof *a);
+    CHECK(a != NULL, MEMORY);
+    init_locks(a);
+    buf_init(&a->queue, QUEUE_BYTES);
+    a->publish_ns = o->publish_ns > 0 ? o->publish_ns : PUBLISH_NS_DEFAULT;
+    a->queue_max = o->queue_max > 0 ? o->queue_max : QUEUE_MAX_DEFAULT;
+    a->next_ticket = 1;
+    struct status s = ledger_open(dir, &o->signer, diag, &a->ledger);
+    if (status_ok(s)) {
+        atomic_store(&a->size, ledger_size(a->ledger));
+        a->publish_due = ledger_pending(a->ledger) > 0 ? clock_mono_ns() + a->publish_ns : 0;
+        s = start_threads(a);
+    } else {
+        diag_prefix(diag, "audit log %s", dir);
+    }
+    if (!status_ok(s)) {
+        audit_free(a);
+        return s;
+    }
+    *ret_audit = a;
+    return OK;
+}
+
+struct status
+audit_close(struct audit *a, struct diag *diag)
+{
+    stop(a);
+    (void)pthread_join(a->publisher, NULL);
+    const struct status s = a->health;
+    if (!status_ok(s) && diag != NULL) {
+        *diag = a->health_diag;
+    }
+    audit_free(a);
+    return s;
+}
+
+/* ---- entries ---- */
+
+struct status
+audit_submit(struct audit *a, struct view entry, uint64_t *ret_ticket)
+{
+    CHECK(entry.len > 0 && entry.len <= AUDIT_MAX_ENTRY, LIMIT);
+    (void)pthread_mutex_lock(&a->lock);
+    struct status s = a->queued >= a->queue_max || a->stopping ? FAILURE(BUSY) : OK;
+    const size_t before = a->queue.len;
+    if (status_ok(s)) {
+        buf_put_u32be(&a->queue, (uint32_t)entry.len);
+        buf_put(&a->queue, entry);
+        s = buf_status(&a->queue);
+    }
+    if (status_ok(s)) {
+        a->queued++;
+        *ret_ticket = a->next_ticket++;
+        (void)pthread_cond_signal(&a->work);
+    } else if (a->queue.failed != 0) {
+        a->queue.len = before; /* what fitted of this entry goes out again */
+        a->queue.failed = 0;
+        s = FAILURE(BUSY);
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+    return s;
+}
+
+/* Under the lock. What is forgotten counts as failed: no response leaves on a guess. */
+static bool
+is_lost(const struct audit *a, uint64_t ticket)
+{
+    if (ticket <= a->lost_before) {
+        return true;
+    }
+    for (size_t i = a->lost_count; i-- > 0 && a->lost[i].upto >= ticket;) {
+        if (a->lost[i].from <= ticket) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum audit_fate
+audit_fate(const struct audit *a, uint64_t ticket)
+{
+    struct audit *mutable = (struct audit *)(uintptr_t)a;
+    /* In this order: whoever sees a later batch durable sees that an earlier one has failed. */
+    const uint64_t durable = atomic_load(&a->durable);
+    const uint64_t failed = atomic_load(&a->failed);
+    if (ticket > durable && ticket > failed) {
+        return AUDIT_WAITING;
+    }
+    if (ticket > failed) {
+        return AUDIT_DURABLE;
+    }
+    (void)pthread_mutex_lock(&mutable->lock);
+    const bool lost = is_lost(a, ticket);
+    (void)pthread_mutex_unlock(&mutable->lock);
+    return lost ? AUDIT_FAILED : AUDIT_DURABLE;
+}
+
+uint64_t
+audit_durable_upto(const struct audit *a)
+{
+    return atomic_load(&a->durable);
+}
+
+uint64_t
+audit_failed_upto(const struct audit *a)
+{
+    return atomic_load(&a->failed);
+}
+
+uint64_t
+audit_size(const struct audit *a)
+{
+    return atomic_load(&a->size);
+}
+
+struct status
+audit_health(const struct audit *a)
+{
+    struct audit *mutable = (struct audit *)(uintptr_t)a;
+    (void)pthread_mutex_lock(&mutable->lock);
+    const struct status s = a->health;
+    (void)pthread_mutex_unlock(&mutable->lock);
+    return s;
+}
+
+struct status
+audit_subscribe(struct audit *a, int event_fd)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    const bool room = a->subscribers < SUBSCRIBERS_MAX;
+    if (room) {
+        a->subscriber[a->subscribers++] = event_fd;
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+    CHECK(room, LIMIT);
+    return OK;
+}
+
+void
+audit_unsubscribe(struct audit *a, int event_fd)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    for (size_t i = 0; i < a->subscribers; i++) {
+        if (a->subscriber[i] == event_fd) {
+            a->subscriber[i] = a->subscriber[--a->subscribers];
+            break;
+        }
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+struct status
+audit_append(struct audit *a, struct view entry, struct diag *diag)
+{
+    uint64_t ticket = 0;
+    TRY(audit_submit(a, entry, &ticket));
+    (void)pthread_mutex_lock(&a->lock);
+    while (atomic_load(&a->durable) < ticket && atomic_load(&a->failed) < ticket) {
+        (void)pthread_cond_wait(&a->done, &a->lock);
+    }
+    const bool lost = is_lost(a, ticket);
+    const struct status s = !lost ? OK : status_ok(a->health) ? FAILURE(IO) : a->health;
+    if (!status_ok(s) && diag != NULL) {
+        *diag = a->health_diag;
+        diag_prefix(diag, "audit log");
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+    return s;
+}

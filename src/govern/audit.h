@@ -1,0 +1,105 @@
+/* audit: the tamper-evident log: a Merkle tree (RFC 6962, SHA-256) in the C2SP tlog-tiles layout
+ * under dir/, with checkpoints signed by Ed25519 (signed-note), and a journal that makes entries
+ * durable before they are integrated.
+ *
+ * An entry is one JSON object (docs/spec/audit.md), at most AUDIT_MAX_ENTRY bytes. Several
+ * processes may append: each batch takes a file lock and first catches up with what others wrote.
+ * Group commit: submit queues, one committer thread writes what is queued and syncs once;
+ * durable_upto says how far it has come; subscribed eventfds are written once a batch. Tiles and a
+ * checkpoint are published at most `publish_ns` later, and at close. */
+#ifndef STEWARD_GOVERN_AUDIT_H
+#define STEWARD_GOVERN_AUDIT_H
+
+#include "base/digest.h"
+
+#define AUDIT_MAX_ENTRY 65535u
+
+struct audit;
+
+struct audit_signer {
+    /* key name (the log's origin), public key, and a function that signs; thread-safe. */
+    const char *origin;
+    uint8_t public_key[32];
+    struct status (*sign)(void *ctx, struct view message, uint8_t ret_signature[static 64]);
+    void *ctx;
+};
+
+struct audit_options {
+    struct audit_signer signer;
+    int64_t publish_ns; /* 0: 1 s */
+    size_t queue_max;   /* entries waiting; submit is STATUS_BUSY over it. 0: 65536 */
+};
+
+struct status audit_open(const char *dir, const struct audit_options *o, struct diag *diag,
+                         struct audit **ret_audit);
+/* Commits what is queued, publishes, releases. */
+struct status audit_close(struct audit *a, struct diag *diag);
+/* Queues; ret_ticket is this process's running number, starting at 1. Copies the entry. */
+struct status audit_submit(struct audit *a, struct view entry, uint64_t *ret_ticket);
+/* What became of a ticket. This is the one to ask before a response leaves: the two marks below are
+ * the ends of the newest batch that succeeded and of the newest that failed, and a batch can fail
+ * between two that succeed. Lock-free unless something has failed. */
+enum audit_fate { AUDIT_WAITING, AUDIT_DURABLE, AUDIT_FAILED };
+enum audit_fate audit_fate(const struct audit *a, uint64_t ticket);
+uint64_t audit_durable_upto(const struct audit *a);
+uint64_t audit_failed_upto(const struct audit *a);
+/* OK, or why the last commit or publication failed (full disk). It keeps trying; the entries of a
+ * commit that failed are dropped. */
+struct status audit_health(const struct audit *a);
+/* The descriptor must stay open until audit_close. At most 64. */
+struct status audit_subscribe(struct audit *a, int event_fd);
+void audit_unsubscribe(struct audit *a, int event_fd); /* before it is closed */
+/* submit and wait: for the command line. */
+struct status audit_append(struct audit *a, struct view entry, struct diag *diag);
+uint64_t audit_size(const struct audit *a); /* entries durable in the whole log */
+
+/* The entry everybody writes, in one place so that its fields and their order are one. Unset
+ * strings are NULL. */
+struct audit_event {
+    int64_t time_ns;
+    const char *id;         /* call id, unique */
+    const char *principal;  /* NULL: nobody known */
+    const char *action;     /* "model.infer" */
+    const char *resource;   /* "models/mortgage" */
+    uint64_t model_version; /* 0: none */
+    const struct digest *model_digest;
+    bool allow;
+    int http_status;     /* 0 for administrative acts */
+    const char *reason;  /* rule or why it was refused */
+    const char *address; /* peer */
+    const struct digest *request, *response;
+    int64_t duration_ns;
+    uint64_t rows; /* 0: none */
+};
+void audit_event_put(const struct audit_event *e, struct buf *ret_entry);
+
+/* Reading; need no key but the public one (vkey "origin+hash+base64"), so that a third party can
+ * run them. */
+struct audit_fault {
+    char text[512];
+}; /* file, byte offset, what is wrong */
+struct audit_report {
+    uint64_t entries; /* under the checkpoint */
+    uint64_t pending; /* durable in the journal, not yet under a checkpoint */
+    struct digest root;
+    char origin[256];
+    uint64_t clock_back;       /* entries whose time is before that of the entry before them */
+    uint64_t first_clock_back; /* index of the first of them */
+};
+/* Recomputes every entry hash, tile and the root, checks the signature; the first bad byte goes to
+ * ret_fault. vkey NULL: dir/vkey is used. */
+struct status audit_verify(const char *dir, const char *vkey, struct audit_fault *ret_fault,
+                           struct audit_report *ret_report);
+/* Entries [from, to) in order (journal included). */
+struct status audit_each(const char *dir, uint64_t from, uint64_t to,
+                         struct status (*each)(void *ctx, uint64_t index, struct view entry),
+                         void *ctx, struct diag *diag);
+struct status audit_count(const char *dir, uint64_t *ret_entries, struct diag *diag);
+/* c2sp.org/tlog-proof@v1 for entry index: inclusion proof and checkpoint. */
+struct status audit_prove(const char *dir, uint64_t index, struct buf *ret_proof,
+                          struct diag *diag);
+/* Checks such a proof for an entry against a vkey: STATUS_INTEGRITY with the reason. */
+struct status audit_check_proof(const char *vkey, struct view entry, struct view proof,
+                                struct diag *diag);
+
+#endif

@@ -1,0 +1,80 @@
+/* The entry's schema, docs/spec/audit.md: one flat JSON object, "v" and "time" first and of fixed
+ * width, so that readers can compare times without parsing. Absent values are left out. */
+#include "govern/audit.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#include <string.h>
+
+#define TEXT_MAX 1024u /* of what others sent: a longer one is cut and marked */
+
+static void
+put_text(struct buf *b, const char *key, const char *text)
+{
+    if (text == NULL) {
+        return;
+    }
+    struct view v = view_str(text);
+    const bool cut = v.len > TEXT_MAX;
+    v.len = cut ? TEXT_MAX : v.len;
+    while (cut && v.len > 0 && (text[v.len] & 0xc0) == 0x80) {
+        v.len--; /* not in the middle of a character */
+    }
+    buf_printf(b, ",\"%s\":", key);
+    if (!text_is_utf8(v)) {
+        DEFER(buf_done) struct buf hex;
+        buf_init(&hex, TEXT_MAX * 2 + 16);
+        buf_put_str(&hex, "hex:");
+        text_put_hex(&hex, v);
+        js_put_string(b, buf_view(&hex));
+        return;
+    }
+    DEFER(buf_done) struct buf marked;
+    buf_init(&marked, TEXT_MAX + 16);
+    buf_put(&marked, v);
+    buf_put_str(&marked, cut ? "..." : "");
+    js_put_string(b, buf_view(&marked));
+}
+
+static void
+put_digest(struct buf *b, const char *key, const struct digest *d)
+{
+    if (d != NULL) {
+        buf_printf(b, ",\"%s\":\"", key);
+        digest_put_hex(b, d);
+        buf_put_str(b, "\"");
+    }
+}
+
+static void
+put_number(struct buf *b, const char *key, uint64_t v)
+{
+    if (v != 0) {
+        buf_printf(b, ",\"%s\":%llu", key, (unsigned long long)v);
+    }
+}
+
+void
+audit_event_put(const struct audit_event *e, struct buf *ret_entry)
+{
+    buf_put_str(ret_entry, "{\"v\":1,\"time\":\"");
+    clock_put_rfc3339(ret_entry, e->time_ns);
+    buf_put_str(ret_entry, "\"");
+    put_text(ret_entry, "id", e->id);
+    put_text(ret_entry, "principal", e->principal);
+    put_text(ret_entry, "action", e->action);
+    put_text(ret_entry, "resource", e->resource);
+    put_text(ret_entry, "decision", e->allow ? "allow" : "deny");
+    put_text(ret_entry, "reason", e->reason);
+    put_number(ret_entry, "http_status", (uint64_t)e->http_status);
+    put_text(ret_entry, "address", e->address);
+    put_number(ret_entry, "model_version", e->model_version);
+    put_digest(ret_entry, "model_sha256", e->model_digest);
+    put_number(ret_entry, "rows", e->rows);
+    put_digest(ret_entry, "request_sha256", e->request);
+    put_digest(ret_entry, "response_sha256", e->response);
+    put_number(ret_entry, "duration_ns", e->duration_ns > 0 ? (uint64_t)e->duration_ns : 0);
+    buf_put_str(ret_entry, "}");
+}

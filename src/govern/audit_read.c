@@ -1,0 +1,518 @@
+/* Reading takes no lock and needs no key but the public one: it works on a copy, read-only, by
+ * whoever holds one. A writer may be at work in the same folder; what it moves while we look is
+ * looked at again. */
+#include "govern/audit.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "govern/journal.h"
+#include "govern/note.h"
+#include "govern/tile.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TRIES 40
+#define TIME_LETTERS 27u
+
+/* The log as it stands at one moment. */
+struct standing {
+    const char *dir;
+    struct note_key key;
+    struct buf note; /* the signed checkpoint, verbatim */
+    struct checkpoint checkpoint;
+    struct buf journal;
+    struct view records; /* the journal's entries that are not in the tree */
+    struct journal_header header;
+    struct journal_scan scan;
+};
+
+static void
+standing_done(struct standing *s)
+{
+    buf_done(&s->note);
+    buf_done(&s->journal);
+}
+
+static void
+pause_shortly(void)
+{
+    const struct timespec t = {.tv_nsec = 25 * 1000 * 1000};
+    (void)nanosleep(&t, NULL);
+}
+
+static struct status
+read_key(const char *dir, const char *vkey, struct diag *diag, struct note_key *ret_key)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 4096);
+    if (vkey != NULL) {
+        buf_put_str(&text, vkey);
+    } else {
+        DEFER(file_freep) char *path = file_join(dir, "vkey");
+        TRY(file_read(path, 4096, diag, &text));
+    }
+    TRY(buf_status(&text));
+    while (text.len > 0 && text.ptr[text.len - 1] == '\n') {
+        text.len--;
+    }
+    const struct status s = note_parse_vkey(buf_view(&text), diag, ret_key);
+    if (!status_ok(s)) {
+        diag_prefix(diag, vkey == NULL ? "vkey" : "--vkey");
+    }
+    return vkey == NULL && s.code == STATUS_INPUT ? FAILURE(INTEGRITY) : s;
+}
+
+static struct status
+read_note(struct standing *s, struct diag *diag)
+{
+    DEFER(file_freep) char *path = file_join(s->dir, "checkpoint");
+    buf_reset(&s->note);
+    TRY(file_read(path, NOTE_MAX, diag, &s->note));
+    const struct status opened = checkpoint_open(buf_view(&s->note), &s->key, diag, &s->checkpoint);
+    if (!status_ok(opened)) {
+        diag_prefix(diag, "checkpoint");
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+read_journal(struct standing *s, struct diag *diag)
+{
+    DEFER(file_freep) char *path = file_join(s->dir, "journal");
+    buf_reset(&s->journal);
+    const struct status read = file_read(path, JOURNAL_MAX, diag, &s->journal);
+    if (read.code == STATUS_NOT_FOUND) {
+        diag_set(diag, "journal: byte 0: the file is missing");
+        FAIL(INTEGRITY);
+    }
+    TRY(read);
+    const struct status head = journal_read_header(buf_view(&s->journal), diag, &s->header);
+    if (!status_ok(head)) {
+        diag_prefix(diag, "journal");
+        FAIL(INTEGRITY);
+    }
+    s->records =
+        view_of(s->journal.ptr + JOURNAL_HEADER_BYTES, s->journal.len - JOURNAL_HEADER_BYTES);
+    journal_scan(s->records, 0, &s->header.chain, &s->scan);
+    return OK;
+}
+
+/* Checkpoint and journal must fit; a writer that publishes between the two readings makes them
+ * differ for a moment. */
+static struct status
+check_fit(const struct standing *s, struct diag *diag)
+{
+    if (s->header.base == s->checkpoint.size) {
+        if (!merkle_equal(&s->header.root, &s->checkpoint.root)) {
+            diag_set(diag, "journal: byte 24: its root is not the checkpoint's");
+            FAIL(INTEGRITY);
+        }
+    } else if (s->header.base > s->checkpoint.size) {
+        diag_set(diag,
+                 "checkpoint: byte 0: it has %llu entries, the journal begins after %llu: an old "
+                 "checkpoint was put back",
+                 (unsigned long long)s->checkpoint.size, (unsigned long long)s->header.base);
+        FAIL(INTEGRITY);
+    } else if (s->header.base + s->scan.count != s->checkpoint.size) {
+        diag_set(diag,
+                 "journal: byte %zu: it does not end where the checkpoint (%llu entries) does",
+                 JOURNAL_HEADER_BYTES + s->scan.end, (unsigned long long)s->checkpoint.size);
+        FAIL(INTEGRITY);
+    }
+    if (s->scan.state != JOURNAL_WHOLE) {
+        diag_set(diag, "journal: byte %zu: the record here does not verify: %s",
+                 JOURNAL_HEADER_BYTES + s->scan.end,
+                 s->scan.state == JOURNAL_TAMPERED ? "it was changed"
+                                                   : "it was changed, or a write was cut off here "
+                                                     "(the next start drops it and says so)");
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+stand_once(struct standing *s, struct diag *diag)
+{
+    TRY(read_note(s, diag));
+    TRY(read_journal(s, diag));
+    return check_fit(s, diag);
+}
+
+static struct status
+stand(const char *dir, const char *vkey, struct diag *diag, struct standing *s)
+{
+    s->dir = dir;
+    buf_init(&s->note, NOTE_MAX);
+    buf_init(&s->journal, JOURNAL_MAX);
+    TRY(read_key(dir, vkey, diag, &s->key));
+    struct status done = stand_once(s, diag);
+    for (int i = 0; i < TRIES && done.code == STATUS_INTEGRITY; i++) {
+        pause_shortly();
+        done = stand_once(s, diag);
+    }
+    TRY(done);
+    if (s->header.base < s->checkpoint.size) {
+        s->records = (struct view){0}; /* all of it is in the tree */
+        s->scan.count = 0;
+    }
+    return OK;
+}
+
+/* ---- entries ---- */
+
+struct status
+audit_count(const char *dir, uint64_t *ret_entries, struct diag *diag)
+{
+    DEFER(standing_done) struct standing s = {0};
+    TRY(stand(dir, NULL, diag, &s));
+    *ret_entries = s.checkpoint.size + s.scan.count;
+    return OK;
+}
+
+typedef struct status (*entry_visitor)(void *ctx, uint64_t index, struct view entry);
+
+static struct status
+each_in_tree(const struct standing *s, uint64_t from, uint64_t to, entry_visitor each, void *ctx,
+             struct diag *diag)
+{
+    DEFER(buf_done) struct buf bundle;
+    buf_init(&bundle, TILE_BUNDLE_MAX);
+    for (uint64_t at = from; at < to;) {
+        const struct tile_id id = tile_holding(TILE_ENTRIES, at, s->checkpoint.size);
+        const uint64_t first = id.index * MERKLE_WIDTH;
+        buf_reset(&bundle);
+        TRY(tile_read(s->dir, &id, diag, &bundle));
+        struct reader r = reader_of(buf_view(&bundle));
+        struct view entry = {0};
+        for (uint64_t i = first; i < first + id.width && tile_next_entry(&r, &entry); i++) {
+            if (i >= from && i < to) {
+                TRY(each(ctx, i, entry));
+            }
+        }
+        at = first + id.width;
+    }
+    return OK;
+}
+
+static struct status
+each_in_journal(const struct standing *s, uint64_t from, uint64_t to, entry_visitor each, void *ctx)
+{
+    size_t pos = 0;
+    struct digest chain = s->header.chain;
+    struct view entry = {0};
+    for (uint64_t i = s->checkpoint.size; i < to && journal_next(s->records, &pos, &chain, &entry);
+         i++) {
+        if (i >= from) {
+            TRY(each(ctx, i, entry));
+        }
+    }
+    return OK;
+}
+
+struct status
+audit_each(const char *dir, uint64_t from, uint64_t to, entry_visitor each, void *ctx,
+           struct diag *diag)
+{
+    DEFER(standing_done) struct standing s = {0};
+    TRY(stand(dir, NULL, diag, &s));
+    const uint64_t in_tree = to < s.checkpoint.size ? to : s.checkpoint.size;
+    if (from < in_tree) {
+        TRY(each_in_tree(&s, from, in_tree, each, ctx, diag));
+    }
+    return each_in_journal(&s, from, to, each, ctx);
+}
+
+/* ---- verification ---- */
+
+struct verifier {
+    const struct standing *s;
+    struct diag *diag;
+    struct merkle_edge *edge;
+    struct audit_report *report;
+    char last_time[TIME_LETTERS + 1];
+    size_t bundle_at[MERKLE_WIDTH]; /* byte of each entry in the bundle that is being read */
+};
+
+/* Where the tile's bytes differ from what the entries give. A tile of level 0 names the entry as
+ * well. */
+static struct status
+compare_tile(const struct verifier *v, unsigned level, uint64_t index, unsigned width,
+             const struct digest *hashes)
+{
+    const struct tile_id id = {level, index, width};
+    char path[TILE_PATH_MAX], entries[TILE_PATH_MAX];
+    DEFER(buf_done) struct buf bytes;
+    buf_init(&bytes, TILE_BYTES);
+    tile_put_path(&id, path);
+    TRY(tile_read(v->s->dir, &id, v->diag, &bytes));
+    for (unsigned i = 0; i < width; i++) {
+        if (memcmp(bytes.ptr + (size_t)i * DIGEST_BYTES, hashes[i].bytes, DIGEST_BYTES) == 0) {
+            continue;
+        }
+        if (level > 0) {
+            diag_set(v->diag, "%s: byte %u: this hash is not that of the tile below", path,
+                     i * DIGEST_BYTES);
+            FAIL(INTEGRITY);
+        }
+        const struct tile_id bundle = {TILE_ENTRIES, index, width};
+        tile_put_path(&bundle, entries);
+        diag_set(v->diag,
+                 "%s: byte %zu: entry %llu does not have the hash at %s byte %u: one of the two "
+                 "was changed",
+                 entries, v->bundle_at[i], (unsigned long long)(index * MERKLE_WIDTH + i), path,
+                 i * DIGEST_BYTES);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+full_tile(void *ctx, unsigned level, uint64_t index, const struct digest *hashes)
+{
+    return compare_tile(ctx, level, index, MERKLE_WIDTH, hashes);
+}
+
+static void
+note_time(struct verifier *v, uint64_t index, struct view entry)
+{
+    if (entry.len < 15 + TIME_LETTERS || memcmp(entry.ptr, "{\"v\":1,\"time\":\"", 15) != 0) {
+        return;
+    }
+    const char *time = (const char *)entry.ptr + 15;
+    if (v->last_time[0] != '\0' && memcmp(time, v->last_time, TIME_LETTERS) < 0) {
+        if (v->report->clock_back++ == 0) {
+            v->report->first_clock_back = index;
+        }
+    }
+    memcpy(v->last_time, time, TIME_LETTERS);
+}
+
+static struct status
+verify_bundle(struct verifier *v, const struct tile_id *id)
+{
+    char path[TILE_PATH_MAX];
+    DEFER(buf_done) struct buf bytes;
+    buf_init(&bytes, TILE_BUNDLE_MAX);
+    tile_put_path(id, path);
+    TRY(tile_read(v->s->dir, id, v->diag, &bytes));
+    struct reader r = reader_of(buf_view(&bytes));
+    for (unsigned i = 0; i < id->width; i++) {
+        struct view entry = {0};
+        v->bundle_at[i] = r.pos;
+        if (!tile_next_entry(&r, &entry)) {
+            diag_set(v->diag, "%s: byte %zu: cut short", path, v->bundle_at[i]);
+            FAIL(INTEGRITY);
+        }
+        struct digest leaf;
+        merkle_leaf(entry, &leaf);
+        note_time(v, id->index * MERKLE_WIDTH + i, entry);
+        TRY(merkle_edge_push(v->edge, &leaf, (struct merkle_sink){full_tile, v}));
+    }
+    return OK;
+}
+
+static struct status
+verify_tree(struct verifier *v)
+{
+    const uint64_t size = v->s->checkpoint.size;
+    for (uint64_t at = 0; at < size;) {
+        const struct tile_id id = tile_holding(TILE_ENTRIES, at, size);
+        TRY(verify_bundle(v, &id));
+        at = id.index * MERKLE_WIDTH + id.width;
+    }
+    for (unsigned level = 0; level < MERKLE_LEVELS; level++) {
+        const unsigned width = merkle_width(size, level);
+        if (width > 0) {
+            TRY(compare_tile(v, level, merkle_index(size, level), width, v->edge->tiles[level]));
+        }
+    }
+    merkle_edge_root(v->edge, &v->report->root);
+    if (!merkle_equal(&v->report->root, &v->s->checkpoint.root)) {
+        diag_set(v->diag,
+                 "checkpoint: byte 0: its root is not that of the %llu entries: they were "
+                 "replaced, tiles and all",
+                 (unsigned long long)size);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+pending_time(void *ctx, uint64_t index, struct view entry)
+{
+    note_time(ctx, index, entry);
+    return OK;
+}
+
+static void
+free_edge(struct merkle_edge **e)
+{
+    free(*e);
+}
+
+static struct status
+verify_once(const char *dir, const char *vkey, struct diag *diag, struct audit_report *r)
+{
+    DEFER(standing_done) struct standing s = {0};
+    DEFER(free_edge) struct merkle_edge *edge = calloc(1, sizeof *edge);
+    CHECK(edge != NULL, MEMORY);
+    TRY(stand(dir, vkey, diag, &s));
+    struct verifier v = {.s = &s, .diag = diag, .edge = edge, .report = r};
+    TRY(verify_tree(&v));
+    TRY(each_in_journal(&s, s.checkpoint.size, UINT64_MAX, pending_time, &v));
+    r->entries = s.checkpoint.size;
+    r->pending = s.scan.count;
+    (void)snprintf(r->origin, sizeof r->origin, "%s", s.checkpoint.origin);
+    return OK;
+}
+
+struct status
+audit_verify(const char *dir, const char *vkey, struct audit_fault *ret_fault,
+             struct audit_report *ret_report)
+{
+    struct diag diag = {0};
+    struct audit_report r = {0};
+    struct status s = verify_once(dir, vkey, &diag, &r);
+    /* A writer may have pruned a partial tile that an older checkpoint named: the newer one stands
+     * by now. */
+    for (int i = 0; i < 3 && !status_ok(s); i++) {
+        r = (struct audit_report){0};
+        s = verify_once(dir, vkey, &diag, &r);
+    }
+    if (!status_ok(s)) {
+        (void)snprintf(ret_fault->text, sizeof ret_fault->text, "%.500s", diag.text);
+        return s;
+    }
+    *ret_report = r;
+    return OK;
+}
+
+/* ---- proofs ---- */
+
+static void
+put_hash_line(struct buf *b, const struct digest *d)
+{
+    text_put_base64(b, view_of(d->bytes, DIGEST_BYTES));
+    buf_put_u8(b, '\n');
+}
+
+static void
+free_source(struct tile_source **s)
+{
+    free(*s);
+}
+
+struct status
+audit_prove(const char *dir, uint64_t index, struct buf *ret_proof, struct diag *diag)
+{
+    DEFER(standing_done) struct standing s = {0};
+    TRY(stand(dir, NULL, diag, &s));
+    if (index >= s.checkpoint.size) {
+        diag_set(diag, "entry %llu is %s", (unsigned long long)index,
+                 index < s.checkpoint.size + s.scan.count
+                     ? "durable, but not yet under a checkpoint; ask again in a second or two"
+                     : "not in the log");
+        FAIL(NOT_FOUND);
+    }
+    struct digest path[MERKLE_PATH_MAX];
+    size_t n = 0;
+    DEFER(free_source) struct tile_source *tiles = calloc(1, sizeof *tiles);
+    CHECK(tiles != NULL, MEMORY);
+    *tiles = (struct tile_source){.dir = dir, .size = s.checkpoint.size, .diag = diag};
+    TRY(merkle_prove((struct merkle_source){tile_node, tiles}, index, s.checkpoint.size, path, &n));
+    buf_printf(ret_proof, "c2sp.org/tlog-proof@v1\nindex %llu\n", (unsigned long long)index);
+    for (size_t i = 0; i < n; i++) {
+        put_hash_line(ret_proof, &path[i]);
+    }
+    buf_put_u8(ret_proof, '\n');
+    buf_put(ret_proof, buf_view(&s.note));
+    return buf_status(ret_proof);
+}
+
+/* A line without its end; *at moves behind it. */
+static struct view
+next_line(struct view text, size_t *at)
+{
+    const uint8_t *end = *at < text.len ? memchr(text.ptr + *at, '\n', text.len - *at) : NULL;
+    if (end == NULL) {
+        *at = text.len;
+        return (struct view){0};
+    }
+    const struct view line = view_of(text.ptr + *at, (size_t)(end - text.ptr) - *at);
+    *at += line.len + 1;
+    return line;
+}
+
+static bool
+starts_with(struct view line, const char *word)
+{
+    return line.len >= strlen(word) && memcmp(line.ptr, word, strlen(word)) == 0;
+}
+
+struct proof {
+    uint64_t index;
+    struct digest path[MERKLE_PATH_MAX];
+    size_t n;
+    struct view note;
+};
+
+static struct status
+take_hash(struct proof *p, struct view line)
+{
+    DEFER(buf_done) struct buf raw;
+    buf_init(&raw, 64);
+    CHECK(p->n < MERKLE_PATH_MAX, INPUT);
+    TRY(text_from_base64(line, &raw));
+    CHECK(raw.len == DIGEST_BYTES, INPUT);
+    memcpy(p->path[p->n++].bytes, raw.ptr, DIGEST_BYTES);
+    return OK;
+}
+
+static struct status
+parse_proof(struct view text, struct proof *p)
+{
+    size_t at = 0;
+    CHECK(view_equal_str(next_line(text, &at), "c2sp.org/tlog-proof@v1"), INPUT);
+    struct view line = next_line(text, &at);
+    if (starts_with(line, "extra ")) {
+        line = next_line(text, &at);
+    }
+    CHECK(starts_with(line, "index "), INPUT);
+    TRY(text_to_u64(view_of(line.ptr + 6, line.len - 6), &p->index));
+    for (line = next_line(text, &at); line.len > 0; line = next_line(text, &at)) {
+        TRY(take_hash(p, line));
+    }
+    p->note = view_of(text.ptr + at, text.len - at);
+    CHECK(p->note.len > 0, INPUT);
+    return OK;
+}
+
+struct status
+audit_check_proof(const char *vkey, struct view entry, struct view text, struct diag *diag)
+{
+    struct note_key key;
+    struct proof p = {0};
+    struct checkpoint c;
+    TRY(read_key("", vkey, diag, &key));
+    if (!status_ok(parse_proof(text, &p))) {
+        diag_set(diag, "not a proof in the form c2sp.org/tlog-proof@v1");
+        FAIL(INPUT);
+    }
+    const struct status opened = checkpoint_open(p.note, &key, diag, &c);
+    if (!status_ok(opened)) {
+        diag_prefix(diag, "the proof's checkpoint");
+        FAIL(INTEGRITY);
+    }
+    struct digest leaf;
+    merkle_leaf(entry, &leaf);
+    if (!merkle_check(&leaf, p.index, c.size, p.path, p.n, &c.root)) {
+        diag_set(diag, "not proved: these bytes are not entry %llu of the log with %llu entries",
+                 (unsigned long long)p.index, (unsigned long long)c.size);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}

@@ -1,0 +1,253 @@
+#include "govern/journal_file.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PENDING_MAX (256u << 20) /* journal bytes that may wait for integration */
+
+void
+journal_file_init(struct journal_file *j, const char *dir)
+{
+    *j = (struct journal_file){.path = file_join(dir, "journal"), .fd = -1};
+    buf_init(&j->records, JOURNAL_MAX);
+    buf_init(&j->batch, JOURNAL_MAX);
+}
+
+void
+journal_file_done(struct journal_file *j)
+{
+    file_closep(&j->fd);
+    buf_done(&j->records);
+    buf_done(&j->batch);
+    free(j->path);
+}
+
+static struct status
+os_failure(const struct journal_file *j, int error, struct diag *diag)
+{
+    diag_set(diag, "%s: %s", j->path, strerror(error));
+    FAIL_OS(error);
+}
+
+static off_t
+known_length(const struct journal_file *j)
+{
+    return (off_t)(JOURNAL_HEADER_BYTES + j->records.len);
+}
+
+/* ---- reading ---- */
+
+static struct status
+check_length(off_t length, struct diag *diag)
+{
+    if (length > (off_t)JOURNAL_MAX) {
+        diag_set(diag, "journal: byte %u: longer than a journal can be", JOURNAL_MAX);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+attach(struct journal_file *j, struct diag *diag, off_t *ret_length)
+{
+    struct stat st;
+    file_closep(&j->fd);
+    j->fd = open(j->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (j->fd < 0 && errno == ENOENT) {
+        diag_set(diag, "journal: byte 0: the file is missing");
+        FAIL(INTEGRITY);
+    }
+    if (j->fd < 0 || fstat(j->fd, &st) != 0) {
+        return os_failure(j, errno, diag);
+    }
+    TRY(check_length(st.st_size, diag));
+    j->device = st.st_dev;
+    j->inode = st.st_ino;
+    *ret_length = st.st_size;
+    return OK;
+}
+
+static struct status
+read_range(const struct journal_file *j, off_t from, off_t to, struct diag *diag,
+           struct buf *ret_bytes)
+{
+    uint8_t *p = buf_extend(ret_bytes, (size_t)(to - from));
+    TRY(buf_status(ret_bytes));
+    while (from < to) {
+        const ssize_t n = pread(j->fd, p, (size_t)(to - from), from);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return os_failure(j, n < 0 ? errno : EIO, diag);
+        }
+        p += n;
+        from += n;
+    }
+    return OK;
+}
+
+static void
+begin_empty(struct journal_file *j, const struct digest *chain)
+{
+    j->chain = *chain;
+    j->count = 0;
+    buf_reset(&j->records);
+}
+
+struct status
+journal_file_load(struct journal_file *j, struct diag *diag, struct journal_header *ret_header,
+                  struct buf *ret_records)
+{
+    DEFER(buf_done) struct buf head;
+    struct journal_header h;
+    off_t length = 0;
+    buf_init(&head, JOURNAL_HEADER_BYTES);
+    TRY(attach(j, diag, &length));
+    const off_t split = length < (off_t)JOURNAL_HEADER_BYTES ? length : (off_t)JOURNAL_HEADER_BYTES;
+    TRY(read_range(j, 0, split, diag, &head));
+    const struct status s = journal_read_header(buf_view(&head), diag, &h);
+    if (!status_ok(s)) {
+        diag_prefix(diag, "journal");
+        return s;
+    }
+    TRY(read_range(j, split, length, diag, ret_records));
+    begin_empty(j, &h.chain);
+    *ret_header = h;
+    return OK;
+}
+
+bool
+journal_file_same(const struct journal_file *j)
+{
+    struct stat st;
+    return stat(j->path, &st) == 0 && st.st_ino == j->inode && st.st_dev == j->device;
+}
+
+struct status
+journal_file_tail(const struct journal_file *j, struct diag *diag, struct buf *ret_records)
+{
+    struct stat st;
+    if (fstat(j->fd, &st) != 0) {
+        return os_failure(j, errno, diag);
+    }
+    if (st.st_size < known_length(j)) {
+        diag_set(diag, "journal: byte %lld: durable entries were cut off", (long long)st.st_size);
+        FAIL(INTEGRITY);
+    }
+    TRY(check_length(st.st_size, diag));
+    return read_range(j, known_length(j), st.st_size, diag, ret_records);
+}
+
+struct status
+journal_file_accept(struct journal_file *j, struct view bytes, const struct journal_scan *scan,
+                    struct diag *diag)
+{
+    if (scan->count == 0) {
+        return OK;
+    }
+    if (fdatasync(j->fd) != 0) {
+        return os_failure(j, errno, diag);
+    }
+    if (buf_reserve(&j->records, scan->end) == NULL) {
+        j->records.failed = 0;
+        diag_set(diag, "journal: more waits for integration than fits into memory");
+        FAIL(MEMORY);
+    }
+    buf_put(&j->records, view_of(bytes.ptr, scan->end));
+    j->count += scan->count;
+    j->chain = scan->chain;
+    return OK;
+}
+
+/* ---- writing ---- */
+
+struct status
+journal_file_cut(const struct journal_file *j, struct diag *diag)
+{
+    if (ftruncate(j->fd, known_length(j)) != 0 || fdatasync(j->fd) != 0) {
+        return os_failure(j, errno, diag);
+    }
+    return OK;
+}
+
+static struct status
+encode(struct journal_file *j, struct view entries, uint64_t count, struct digest *chain)
+{
+    struct reader r = reader_of(entries);
+    buf_reset(&j->batch);
+    for (uint64_t i = 0; i < count; i++) {
+        const uint32_t n = reader_u32be(&r);
+        journal_put_record(&j->batch, reader_bytes(&r, n), i == 0, chain);
+    }
+    ASSERT(!r.bad && reader_left(&r) == 0);
+    return buf_status(&j->batch);
+}
+
+static struct status
+write_batch(const struct journal_file *j, struct diag *diag)
+{
+    if (lseek(j->fd, known_length(j), SEEK_SET) < 0) {
+        return os_failure(j, errno, diag);
+    }
+    TRY(file_write_all(j->fd, buf_view(&j->batch), j->path, diag));
+    if (fdatasync(j->fd) != 0) {
+        return os_failure(j, errno, diag);
+    }
+    return OK;
+}
+
+struct status
+journal_file_append(struct journal_file *j, struct view entries, uint64_t count, struct diag *diag,
+                    bool *ret_lost)
+{
+    struct digest chain = j->chain;
+    TRY(encode(j, entries, count, &chain));
+    if (j->records.len + j->batch.len > PENDING_MAX) {
+        diag_set(diag, "journal: %u MiB wait for integration, which fails", PENDING_MAX >> 20);
+        FAIL(LIMIT);
+    }
+    if (buf_reserve(&j->records, j->batch.len) == NULL) {
+        j->records.failed = 0;
+        FAIL(MEMORY);
+    }
+    const struct status s = write_batch(j, diag);
+    if (!status_ok(s)) {
+        *ret_lost = !status_ok(journal_file_cut(j, NULL));
+        return s;
+    }
+    buf_put(&j->records, buf_view(&j->batch));
+    j->count += count;
+    j->chain = chain;
+    return OK;
+}
+
+struct status
+journal_file_restart(struct journal_file *j, uint64_t base, const struct digest *root,
+                     struct view records, struct diag *diag)
+{
+    DEFER(buf_done) struct buf file;
+    struct journal_header h;
+    struct journal_scan scan;
+    off_t length = 0;
+    buf_init(&file, JOURNAL_MAX);
+    journal_put_header(&file, base, root);
+    TRY(buf_status(&file));
+    TRY(journal_read_header(buf_view(&file), diag, &h));
+    struct digest chain = h.chain;
+    journal_rechain(records, &chain, &file);
+    TRY(buf_status(&file));
+    TRY(file_replace(j->path, buf_view(&file), 0600, diag));
+    TRY(attach(j, diag, &length));
+    begin_empty(j, &h.chain);
+    const struct view kept =
+        view_of(file.ptr + JOURNAL_HEADER_BYTES, file.len - JOURNAL_HEADER_BYTES);
+    journal_scan(kept, 0, &h.chain, &scan);
+    return journal_file_accept(j, kept, &scan, diag);
+}

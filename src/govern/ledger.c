@@ -1,0 +1,438 @@
+/* Crash argument and formats: docs/spec/audit.md. */
+#include "govern/ledger.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "govern/journal_file.h"
+#include "govern/note.h"
+#include "govern/tile.h"
+#include "govern/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+struct ledger {
+    char *dir;
+    struct audit_signer signer;
+    struct note_key key;
+    int lock_fd;
+    bool loaded;                  /* false: read everything anew at the next sync */
+    struct checkpoint checkpoint; /* the newest that we have seen; origin "": none yet */
+    struct tree *tree;            /* of the checkpoint */
+    struct journal_file journal;
+};
+
+uint64_t
+ledger_size(const struct ledger *l)
+{
+    return l->checkpoint.size + l->journal.count;
+}
+
+uint64_t
+ledger_pending(const struct ledger *l)
+{
+    return l->journal.count;
+}
+
+uint64_t
+ledger_pending_bytes(const struct ledger *l)
+{
+    return l->journal.records.len;
+}
+
+struct status
+ledger_lock(struct ledger *l)
+{
+    while (flock(l->lock_fd, LOCK_EX) != 0) {
+        if (errno != EINTR) {
+            FAIL_OS(errno);
+        }
+    }
+    return OK;
+}
+
+void
+ledger_unlock(struct ledger *l)
+{
+    (void)flock(l->lock_fd, LOCK_UN);
+}
+
+/* ---- taking in what is on disk ---- */
+
+/* The cut is itself an entry: what was there is kept beside the journal, and nobody can say it was
+ * not. */
+static struct status
+record_repair(struct ledger *l, struct view torn, const char *kept, struct diag *diag)
+{
+    DEFER(buf_done) struct buf entries;
+    DEFER(buf_done) struct buf entry;
+    DEFER(buf_done) struct buf reason;
+    struct digest sum;
+    char id[64];
+    buf_init(&entries, AUDIT_MAX_ENTRY + 4);
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    buf_init(&reason, 512);
+    digest_of(torn, &sum);
+    (void)snprintf(id, sizeof id, "audit-repair-%llu", (unsigned long long)ledger_size(l));
+    buf_printf(&reason, "the last write was unfinished: %zu bytes moved to %s, SHA-256 ", torn.len,
+               kept);
+    digest_put_hex(&reason, &sum);
+    const struct audit_event e = {.time_ns = clock_wall_ns(),
+                                  .id = id,
+                                  .action = "audit.repair",
+                                  .resource = "audit/journal",
+                                  .allow = true,
+                                  .reason = buf_str(&reason)};
+    audit_event_put(&e, &entry);
+    TRY(buf_status(&entry));
+    buf_put_u32be(&entries, (uint32_t)entry.len);
+    buf_put(&entries, buf_view(&entry));
+    TRY(buf_status(&entries));
+    return ledger_append(l, buf_view(&entries), 1, diag);
+}
+
+/* Cuts an unfinished last batch off, after keeping its bytes. */
+static struct status
+repair(struct ledger *l, struct view torn, struct diag *diag)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "journal.cut-%llu", (unsigned long long)ledger_size(l));
+    DEFER(file_freep) char *path = file_join(l->dir, name);
+    TRY(file_replace(path, torn, 0600, diag));
+    TRY(journal_file_cut(&l->journal, diag));
+    return record_repair(l, torn, name, diag);
+}
+
+static struct status
+accept_or_repair(struct ledger *l, struct view bytes, struct diag *diag)
+{
+    struct journal_scan scan;
+    const size_t at = JOURNAL_HEADER_BYTES + l->journal.records.len;
+    journal_scan(bytes, 0, &l->journal.chain, &scan);
+    if (scan.state == JOURNAL_TAMPERED) {
+        diag_set(diag, "journal: byte %zu: entry %llu was changed after it was written",
+                 at + scan.end, (unsigned long long)(ledger_size(l) + scan.count));
+        FAIL(INTEGRITY);
+    }
+    TRY(journal_file_accept(&l->journal, bytes, &scan, diag));
+    if (scan.state == JOURNAL_TORN) {
+        return repair(l, view_of(bytes.ptr + scan.end, bytes.len - scan.end), diag);
+    }
+    return OK;
+}
+
+/* A crash, or a full disk, between the checkpoint and the new journal: the first records are in the
+ * tree by now. */
+static struct status
+finish_publish(struct ledger *l, const struct journal_header *h, struct view records,
+               struct diag *diag)
+{
+    const struct checkpoint *c = &l->checkpoint;
+    struct journal_scan scan;
+    journal_scan(records, 0, &h->chain, &scan);
+    if (scan.state != JOURNAL_WHOLE || c->size - h->base > scan.count) {
+        diag_set(diag, "journal: byte %zu: it ends before the checkpoint (%llu entries) does",
+                 JOURNAL_HEADER_BYTES + scan.end, (unsigned long long)c->size);
+        FAIL(INTEGRITY);
+    }
+    size_t pos = 0;
+    struct view entry;
+    for (uint64_t i = h->base; i < c->size; i++) {
+        (void)journal_entry(records, &pos, &entry);
+    }
+    return journal_file_restart(&l->journal, c->size, &c->root,
+                                view_of(records.ptr + pos, records.len - pos), diag);
+}
+
+static struct status
+check_header(const struct journal_header *h, const struct checkpoint *c, struct diag *diag)
+{
+    if (h->base > c->size) {
+        diag_set(diag,
+                 "checkpoint: byte 0: it covers %llu entries, but the journal begins after %llu",
+                 (unsigned long long)c->size, (unsigned long long)h->base);
+        FAIL(INTEGRITY);
+    }
+    if (h->base == c->size && !merkle_equal(&h->root, &c->root)) {
+        diag_set(diag, "journal: byte 24: it belongs to another log");
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+load_journal(struct ledger *l, struct diag *diag)
+{
+    DEFER(buf_done) struct buf records;
+    struct journal_header h;
+    buf_init(&records, JOURNAL_MAX);
+    TRY(journal_file_load(&l->journal, diag, &h, &records));
+    TRY(check_header(&h, &l->checkpoint, diag));
+    if (h.base < l->checkpoint.size) {
+        return finish_publish(l, &h, buf_view(&records), diag);
+    }
+    return accept_or_repair(l, buf_view(&records), diag);
+}
+
+/* What we knew must be a prefix of what is there now: a log that was swapped or rolled back is
+ * refused. */
+static struct status
+load(struct ledger *l, struct diag *diag)
+{
+    struct checkpoint c;
+    l->loaded = false;
+    TRY(tree_read_checkpoint(l->dir, &l->key, diag, &c));
+    if (l->checkpoint.origin[0] != '\0') {
+        TRY(tree_check_extends(l->dir, &l->checkpoint, &c, diag));
+    }
+    TRY(tree_load(l->tree, &c, diag));
+    l->checkpoint = c;
+    TRY(load_journal(l, diag));
+    l->loaded = true;
+    return OK;
+}
+
+struct status
+ledger_sync(struct ledger *l, struct diag *diag)
+{
+    DEFER(buf_done) struct buf bytes;
+    if (!l->loaded || !journal_file_same(&l->journal)) {
+        return load(l, diag);
+    }
+    buf_init(&bytes, JOURNAL_MAX);
+    TRY(journal_file_tail(&l->journal, diag, &bytes));
+    return bytes.len == 0 ? OK : accept_or_repair(l, buf_view(&bytes), diag);
+}
+
+struct status
+ledger_append(struct ledger *l, struct view entries, uint64_t count, struct diag *diag)
+{
+    bool lost = false;
+    const struct status s = journal_file_append(&l->journal, entries, count, diag, &lost);
+    l->loaded = l->loaded && !lost;
+    return s;
+}
+
+/* ---- publishing ---- */
+
+struct growth {
+    struct tree *tree;
+    struct buf records;
+    uint64_t from; /* size of the tree that it grows */
+};
+
+struct growth *
+growth_new(const struct ledger *l)
+{
+    struct growth *g = calloc(1, sizeof *g);
+    if (g == NULL) {
+        return NULL;
+    }
+    buf_init(&g->records, JOURNAL_MAX);
+    g->tree = tree_new(l->dir);
+    if (g->tree == NULL) {
+        free(g);
+        return NULL;
+    }
+    return g;
+}
+
+void
+growth_free(struct growth *g)
+{
+    if (g != NULL) {
+        tree_free(g->tree);
+        buf_done(&g->records);
+        free(g);
+    }
+}
+
+struct status
+ledger_gather(const struct ledger *l, struct growth *g)
+{
+    g->from = l->checkpoint.size;
+    tree_copy(g->tree, l->tree);
+    buf_reset(&g->records);
+    buf_put(&g->records, buf_view(&l->journal.records));
+    return buf_status(&g->records);
+}
+
+struct status
+growth_write(struct growth *g, struct diag *diag)
+{
+    return tree_grow(g->tree, buf_view(&g->records), diag);
+}
+
+/* The last look before signing: what stands on disk is what our tree grew from. */
+static struct status
+check_before_signing(const struct ledger *l, struct diag *diag)
+{
+    struct checkpoint c;
+    TRY(tree_read_checkpoint(l->dir, &l->key, diag, &c));
+    if (c.size != l->checkpoint.size || !merkle_equal(&c.root, &l->checkpoint.root)) {
+        diag_set(diag, "checkpoint: byte 0: changed by somebody who does not hold the lock; "
+                       "nothing was signed");
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+struct status
+ledger_adopt(struct ledger *l, struct growth *g, struct diag *diag)
+{
+    const uint64_t old = l->checkpoint.size;
+    if (old != g->from || g->records.len == 0) {
+        return OK;
+    }
+    TRY(check_before_signing(l, diag));
+    struct checkpoint c = l->checkpoint;
+    c.size = tree_size(g->tree);
+    tree_root(g->tree, &c.root);
+    l->loaded = false; /* until the journal has followed, only a reload may go on */
+    TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &c, diag));
+    const struct buf *all = &l->journal.records;
+    const struct view rest = view_of(all->ptr + g->records.len, all->len - g->records.len);
+    TRY(journal_file_restart(&l->journal, c.size, &c.root, rest, diag));
+    tree_copy(l->tree, g->tree);
+    l->checkpoint = c;
+    l->loaded = true;
+    tile_prune(l->dir, old, c.size);
+    return OK;
+}
+
+/* ---- open ---- */
+
+static struct status
+check_vkey(const char *path, struct view ours, struct diag *diag)
+{
+    DEFER(buf_done) struct buf theirs;
+    buf_init(&theirs, 4096);
+    TRY(file_read(path, 4096, diag, &theirs));
+    if (!view_equal(buf_view(&theirs), ours)) {
+        diag_set(diag, "vkey: byte 0: the log was begun with another name or key");
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static bool
+has(const struct ledger *l, const char *name)
+{
+    DEFER(file_freep) char *path = file_join(l->dir, name);
+    return file_exists(path);
+}
+
+static struct status
+missing(const char *name, struct diag *diag)
+{
+    diag_set(diag, "%s: byte 0: the file is missing", name);
+    FAIL(INTEGRITY);
+}
+
+static struct status
+keep_vkey(const struct ledger *l, struct diag *diag)
+{
+    DEFER(file_freep) char *path = file_join(l->dir, "vkey");
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 4096);
+    note_put_vkey(&l->key, &text);
+    buf_put_u8(&text, '\n');
+    TRY(buf_status(&text));
+    if (file_exists(path)) {
+        return check_vkey(path, buf_view(&text), diag);
+    }
+    if (has(l, "checkpoint") || has(l, "journal") || has(l, "tile")) {
+        return missing("vkey", diag);
+    }
+    return file_replace(path, buf_view(&text), 0600, diag);
+}
+
+/* The first checkpoint and journal. Each step is repeated by the next open if a crash comes
+ * between. */
+static struct status
+keep_beginning(struct ledger *l, struct diag *diag)
+{
+    struct checkpoint c = {.size = 0};
+    (void)snprintf(c.origin, sizeof c.origin, "%s", l->key.name);
+    merkle_root(NULL, 0, &c.root);
+    const bool begun = has(l, "journal") || has(l, "tile");
+    if (!has(l, "checkpoint")) {
+        if (begun) {
+            return missing("checkpoint", diag);
+        }
+        TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &c, diag));
+    }
+    return begun ? OK : journal_file_restart(&l->journal, 0, &c.root, view_of(NULL, 0), diag);
+}
+
+static struct status
+open_locked(struct ledger *l, struct diag *diag)
+{
+    TRY(keep_vkey(l, diag));
+    TRY(keep_beginning(l, diag));
+    return load(l, diag);
+}
+
+static struct ledger *
+ledger_new(const char *dir, const struct audit_signer *signer)
+{
+    struct ledger *l = calloc(1, sizeof *l);
+    if (l == NULL) {
+        return NULL;
+    }
+    l->dir = strdup(dir);
+    l->signer = *signer;
+    l->lock_fd = -1;
+    l->tree = tree_new(dir);
+    journal_file_init(&l->journal, dir);
+    return l;
+}
+
+void
+ledger_free(struct ledger *l)
+{
+    if (l == NULL) {
+        return;
+    }
+    file_closep(&l->lock_fd);
+    journal_file_done(&l->journal);
+    tree_free(l->tree);
+    free(l->dir);
+    free(l);
+}
+
+static struct status
+open_lock(struct ledger *l, struct diag *diag)
+{
+    DEFER(file_freep) char *path = file_join(l->dir, "lock");
+    l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (l->lock_fd < 0) {
+        const int error = errno;
+        diag_set(diag, "%s: %s", path, strerror(error));
+        FAIL_OS(error);
+    }
+    return OK;
+}
+
+struct status
+ledger_open(const char *dir, const struct audit_signer *signer, struct diag *diag,
+            struct ledger **ret_ledger)
+{
+    DEFER(ledger_freep) struct ledger *l = ledger_new(dir, signer);
+    CHECK(l != NULL && l->dir != NULL && l->tree != NULL, MEMORY);
+    TRY(note_key_make(signer->origin, signer->public_key, diag, &l->key));
+    l->signer.origin = l->key.name;
+    TRY(file_mkdirs(dir, 0700, diag));
+    TRY(open_lock(l, diag));
+    TRY(ledger_lock(l));
+    const struct status s = open_locked(l, diag);
+    ledger_unlock(l);
+    TRY(s);
+    *ret_ledger = MOVE(l);
+    return OK;
+}

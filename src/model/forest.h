@@ -1,0 +1,77 @@
+/* forest: tree ensembles, loaded from XGBoost's JSON or UBJSON with every index, depth and count
+ * checked (models are untrusted input), held as flat arrays on one arena; batch and single-row
+ * prediction.
+ *
+ * A node n of the ensemble: leaf when left[n] < 0, its value in value[n]. Otherwise numeric split:
+ * x < threshold goes left, NaN goes left when default_left[n]. Categorical split (category_count[n]
+ * > 0): a listed category goes right, unlisted or out of range left, NaN by default_left. Tree t
+ * owns nodes [tree_start[t], tree_start[t+1]); its root is the first; children are absolute node
+ * indices, greater than their parent's, right[n] = left[n] + 1: the loader renumbers breadth first
+ * and drops what no path reaches. */
+#ifndef STEWARD_MODEL_FOREST_H
+#define STEWARD_MODEL_FOREST_H
+
+#include "base/bytes.h"
+
+#define FOREST_MAX_TREES 100000u
+#define FOREST_MAX_NODES 50000000u
+#define FOREST_MAX_DEPTH 64u
+#define FOREST_MAX_FEATURES 65536u
+#define FOREST_MAX_OUTPUTS 1024u
+
+#define FOREST_MAX_BYTES ((size_t)1 << 30)
+
+enum forest_link { FOREST_IDENTITY, FOREST_LOGISTIC, FOREST_SOFTMAX, FOREST_EXP };
+
+struct forest {
+    uint32_t features;
+    uint32_t outputs; /* 1, or the number of classes */
+    uint32_t trees;
+    uint32_t nodes;
+    uint32_t depth; /* deepest leaf, root = 0 */
+    enum forest_link link;
+    const char *objective;       /* as in the file, e.g. "binary:logistic" */
+    const double *base;          /* outputs: base score on the margin */
+    const uint32_t *tree_start;  /* trees + 1 */
+    const uint32_t *tree_output; /* trees: the output it adds to */
+    const double *tree_weight;   /* trees: 1, or DART's weight_drop */
+    const int32_t *left;         /* nodes */
+    const int32_t *right;
+    const uint32_t *feature;
+    const float *threshold;
+    const uint8_t *default_left;
+    const double *value;              /* leaf value (unweighted); 0 inside */
+    const double *cover;              /* sum_hessian, for path-dependent SHAP; never negative */
+    const uint32_t *category_start;   /* nodes: into categories */
+    const uint32_t *category_count;   /* nodes: 0 for numeric */
+    const uint32_t *categories;       /* sorted within a node */
+    const char *const *feature_names; /* features, or NULL when the file has none */
+    const struct forest_step *step;   /* nodes: the same, packed for prediction */
+};
+
+/* A node in 12 bytes. rule: feature, and two flags. next: left child, or this node itself for a
+ * leaf. */
+#define FOREST_DEFAULT_LEFT 0x80000000u
+#define FOREST_BY_CATEGORY 0x40000000u
+struct forest_step {
+    uint32_t rule;
+    float threshold;
+    uint32_t next;
+};
+
+/* Format detected from the bytes. Rejects with a sentence that names tree and node. */
+struct status forest_load(struct view bytes, struct diag *diag, struct forest **ret_forest);
+void forest_free(struct forest *f);
+DEFINE_FREEP(forest_free, struct forest)
+/* Next node from inner node n for value v. */
+uint32_t forest_step(const struct forest *f, uint32_t n, float v);
+/* ret_margin[rows * outputs]; x row-major [rows * features]. Sums in double, tree order. threads: 0
+ * = one per core. */
+void forest_margin(const struct forest *f, const float *x, size_t rows, unsigned threads,
+                   double *ret_margin);
+void forest_margin_ref(const struct forest *f, const float *x, size_t rows, double *ret_margin);
+/* Margin -> what the model answers: identity, probability, class probabilities, exp. In place, rows
+ * * outputs. */
+void forest_link_apply(const struct forest *f, double *margin, size_t rows);
+
+#endif

@@ -1,0 +1,73 @@
+#include "protect/access_key.h"
+
+#include "base/random.h"
+
+#include <string.h>
+
+static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+static void
+put_random(char *at, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        uint8_t b = 0;
+        random_bytes(&b, 1);
+        /* 248 = 4 * 62: the rest would make the first letters likelier. */
+        if (b < 248) {
+            at[i++] = letters[b % 62];
+        }
+    }
+}
+
+/* CRC-32 (IEEE 802.3), bit by bit: it runs over 46 letters. */
+static uint32_t
+crc32_of(const char *text, size_t n)
+{
+    uint32_t crc = 0xffffffffu;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= (uint8_t)text[i];
+        for (int k = 0; k < 8; k++) {
+            crc = crc >> 1 ^ (0xedb88320u & (0u - (crc & 1u)));
+        }
+    }
+    return ~crc;
+}
+
+static void
+put_sum(char *key)
+{
+    const size_t n = ACCESS_KEY_LETTERS - ACCESS_KEY_SUM_LETTERS;
+    uint32_t crc = crc32_of(key, n);
+    for (size_t i = ACCESS_KEY_SUM_LETTERS; i > 0; i--) {
+        key[n + i - 1] = letters[crc % 62];
+        crc /= 62;
+    }
+}
+
+void
+access_key_make(char ret_key[static ACCESS_KEY_TEXT_MAX])
+{
+    memcpy(ret_key, "sw_", 3);
+    put_random(ret_key + 3, ACCESS_KEY_ID_LETTERS);
+    ret_key[3 + ACCESS_KEY_ID_LETTERS] = '_';
+    put_random(ret_key + 4 + ACCESS_KEY_ID_LETTERS, ACCESS_KEY_SECRET_LETTERS);
+    put_sum(ret_key);
+    ret_key[ACCESS_KEY_LETTERS] = '\0';
+}
+
+bool
+access_key_read(struct view text, char ret_id[static ACCESS_KEY_ID_LETTERS + 1])
+{
+    char again[ACCESS_KEY_LETTERS + 1];
+    if (text.len != ACCESS_KEY_LETTERS || memcmp(text.ptr, "sw_", 3) != 0 ||
+        text.ptr[3 + ACCESS_KEY_ID_LETTERS] != '_') {
+        return false;
+    }
+    memcpy(again, text.ptr, ACCESS_KEY_LETTERS);
+    put_sum(again);
+    const bool good = view_equal_secret(text, view_of(again, ACCESS_KEY_LETTERS));
+    memcpy(ret_id, again + 3, ACCESS_KEY_ID_LETTERS);
+    ret_id[ACCESS_KEY_ID_LETTERS] = '\0';
+    secret_wipe(again, sizeof again);
+    return good && strspn(ret_id, letters) == ACCESS_KEY_ID_LETTERS;
+}

@@ -1,0 +1,13 @@
+/* html: the assessment report: one self-contained HTML file with inline SVG and CSS, no script
+ * needed, no network, its size bounded by features and groups, not rows. Drawn from the assessment
+ * document alone. */
+#ifndef STEWARD_REPORT_HTML_H
+#define STEWARD_REPORT_HTML_H
+
+#include "base/json.h"
+
+#define HTML_MAX_BYTES (8u << 20)
+
+struct status html_report(const json_t *document, struct diag *diag, struct buf *ret_html);
+
+#endif

@@ -1,0 +1,28 @@
+/* html_parts: what the report's sources share: reading the document, escaping, and the charts as
+ * inline SVG. Not for other folders. All charts use CSS classes, so that light, dark and print
+ * differ in the style sheet alone. */
+#ifndef STEWARD_REPORT_HTML_PARTS_H
+#define STEWARD_REPORT_HTML_PARTS_H
+
+#include "base/json.h"
+
+extern const char html_style[];
+
+const char *html_text(const json_t *o, const char *key);        /* "" when absent */
+double html_number(const json_t *o, const char *key);           /* NaN when absent or null */
+double html_end(const json_t *o, const char *key, size_t i);    /* i-th number of an array member */
+void html_put(struct buf *b, const char *text);                 /* escaped */
+void html_put_percent(struct buf *b, double share, int digits); /* "12.3 %"; an en dash for NaN */
+
+/* Points with intervals, one row a group, for one metric of a factor of the document. */
+void html_chart_rates(const json_t *factor, const char *metric, struct buf *b);
+void html_chart_roc(const json_t *performance, struct buf *b);
+void html_chart_calibration(const json_t *performance, struct buf *b);
+/* Horizontal bars of mean |phi|, at most 12, largest first; the others are told. */
+void html_chart_importance(const json_t *explanation, struct buf *b);
+/* From the expected margin to this row's, one step a feature. */
+void html_chart_waterfall(const json_t *explanation, struct buf *b);
+void html_chart_tree(const json_t *errors, struct buf *b);
+void html_chart_map(const json_t *errors, struct buf *b);
+
+#endif

@@ -1,0 +1,252 @@
+#include "serve/call.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "govern/audit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+void
+call_refuse(struct call *c, unsigned status, const char *client, const char *reason)
+{
+    c->decided = true;
+    c->allow = false;
+    c->x->status = status;
+    c->x->content_type = "application/json";
+    buf_reset(&c->x->answer);
+    buf_put_str(&c->x->answer, "{\"error\":");
+    js_put_string(&c->x->answer, view_str(client));
+    buf_put_str(&c->x->answer, "}");
+    (void)snprintf(c->reason, sizeof c->reason, "%s", reason);
+}
+
+/* ---- admit: is there such a thing here? ---- */
+
+static void
+put_resource(struct call *c)
+{
+    const char *shape = c->route->resource, *mark = strstr(shape, "{name}");
+    if (mark == NULL) {
+        (void)snprintf(c->resource, sizeof c->resource, "%s", shape);
+    } else {
+        (void)snprintf(c->resource, sizeof c->resource, "%.*s%s", (int)(mark - shape), shape,
+                       c->name);
+    }
+}
+
+static void
+admit(struct call *c)
+{
+    bool other_method = false;
+    c->route = route_find(c->x->method, c->x->path, c->name, &c->version, &other_method);
+    if (c->route != NULL) {
+        put_resource(c);
+        return;
+    }
+    (void)snprintf(c->resource, sizeof c->resource, "%.90s", c->x->path);
+    if (other_method) {
+        call_refuse(c, 405, "this path is not asked with that method", "method not allowed");
+    } else {
+        call_refuse(c, 404, "there is no such path", "no such path");
+    }
+}
+
+/* ---- authenticate: who calls? ---- */
+
+static void
+authenticate(struct call *c)
+{
+    if (c->route->open) {
+        return;
+    }
+    const char *header = http_header(c->x, "authorization"), *why = "no key";
+    struct status s = FAILURE(AUTH);
+    if (header != NULL && strncasecmp(header, "bearer ", 7) == 0) {
+        const struct view key = view_str(header + 7 + strspn(header + 7, " "));
+        s = access_authenticate(c->server->workspace->access, key, clock_wall_ns(), c->principal,
+                                &why);
+    } else if (header != NULL) {
+        why = "the authorization header is not \"Bearer KEY\"";
+    }
+    if (!status_ok(s)) {
+        c->principal[0] = '\0';
+        http_set_header(c->x, "www-authenticate", "Bearer realm=\"steward\"");
+        call_refuse(c, 401, "a valid key is needed: Authorization: Bearer KEY", why);
+    }
+}
+
+/* ---- authorise: may they? ---- */
+
+static void
+authorise(struct call *c)
+{
+    if (c->route->open) {
+        c->allow = true;
+        return;
+    }
+    struct access_decision d;
+    access_decide(c->server->workspace->access, c->principal, c->route->action, c->resource, &d);
+    c->allow = d.allow;
+    (void)snprintf(c->reason, sizeof c->reason, "%s", d.rule);
+    if (!d.allow) {
+        char client[160];
+        (void)snprintf(client, sizeof client, "not allowed: %s on %.80s",
+                       access_action_word(c->route->action), c->resource);
+        call_refuse(c, 403, client, d.rule);
+    }
+}
+
+/* ---- inspect, act: the route's own ---- */
+
+static void
+inspect(struct call *c)
+{
+    if (c->route->inspect != NULL) {
+        c->route->inspect(c);
+    }
+}
+
+static void
+act(struct call *c)
+{
+    c->x->status = 200;
+    c->x->content_type = "application/json";
+    c->route->act(c);
+    if (!c->decided && !status_ok(buf_status(&c->x->answer))) {
+        call_refuse(c, 500, "the answer could not be made", "out of memory for the answer");
+    }
+}
+
+/* ---- record: no answer leaves before its entry is durable ---- */
+
+static void
+submit(struct call *c, const struct audit_event *e)
+{
+    DEFER(buf_done) struct buf entry;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    audit_event_put(e, &entry);
+    struct status s = buf_status(&entry);
+    if (status_ok(s)) {
+        s = audit_submit(c->server->workspace->audit, buf_view(&entry), &c->x->ticket);
+    }
+    if (!status_ok(s)) {
+        /* Fail closed: what cannot be recorded is not answered. */
+        call_refuse(c, 503, "the call could not be recorded; try again",
+                    "the log is full or failing");
+        c->x->ticket = 0;
+    }
+}
+
+static void
+record(struct call *c)
+{
+    const int64_t duration = clock_mono_ns() - c->x->arrived_ns;
+    metrics_note(&c->server->metrics, c->x->status, duration, c->rows > 0, c->rows);
+    if (c->route != NULL && c->route->open) {
+        return;
+    }
+    struct digest request, response;
+    digest_of(c->x->body, &request);
+    digest_of(buf_view(&c->x->answer), &response);
+    const struct audit_event e = {
+        .time_ns = clock_wall_ns(),
+        .id = c->id,
+        .principal = c->principal[0] == '\0' ? NULL : c->principal,
+        .action = c->route == NULL ? "http.unknown" : access_action_word(c->route->action),
+        .resource = c->resource,
+        .model_version = c->model_version,
+        .model_digest = c->model_version == 0 ? NULL : &c->model_digest,
+        .allow = c->allow,
+        .http_status = (int)c->x->status,
+        .reason = c->reason,
+        .address = c->x->address,
+        .request = c->x->body.len > 0 ? &request : NULL,
+        .response = &response,
+        .duration_ns = duration,
+        .rows = c->rows,
+    };
+    submit(c, &e);
+}
+
+static void
+give_back(struct call *c)
+{
+    if (c->model != NULL) {
+        live_give_back(c->server->live, c->model);
+        c->model = NULL;
+    }
+}
+
+/* ---- the way ---- */
+
+static const struct stage {
+    const char *name;
+    void (*run)(struct call *c);
+    bool always; /* also when an answer stands already */
+} stages[] = {
+    {"admit", admit, false},
+    {"authenticate", authenticate, false},
+    {"authorise", authorise, false},
+    {"inspect", inspect, false},
+    {"act", act, false},
+    {"record", record, true},
+    {"give back", give_back, true},
+};
+
+static void
+make_id(char ret_id[static 33])
+{
+    uint8_t raw[16];
+    DEFER(buf_done) struct buf hex;
+    buf_init(&hex, 64);
+    random_bytes(raw, sizeof raw);
+    text_put_hex(&hex, view_of(raw, sizeof raw));
+    (void)snprintf(ret_id, 33, "%s", buf_str(&hex));
+}
+
+static void
+set_headers(struct call *c)
+{
+    http_set_header(c->x, "steward-call-id", c->id);
+    http_set_header(c->x, "cache-control", "no-store");
+    http_set_header(c->x, "x-content-type-options", "nosniff");
+}
+
+void
+call_run(struct server *s, struct http_exchange *x)
+{
+    struct call *c = arena_alloc(x->arena, 1, sizeof *c);
+    if (c == NULL) {
+        x->status = 503;
+        buf_put_str(&x->answer, "{\"error\":\"out of memory\"}");
+        return;
+    }
+    c->server = s;
+    c->x = x;
+    make_id(c->id);
+    set_headers(c);
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        if (stages[i].always || !c->decided) {
+            stages[i].run(c);
+        }
+    }
+}
+
+void
+call_refused(struct server *s, struct http_exchange *x, const char *reason)
+{
+    struct call *c = arena_alloc(x->arena, 1, sizeof *c);
+    if (c == NULL) {
+        return;
+    }
+    c->server = s;
+    c->x = x;
+    make_id(c->id);
+    (void)snprintf(c->resource, sizeof c->resource, "%.90s", x->path);
+    (void)snprintf(c->reason, sizeof c->reason, "%.150s", reason);
+    record(c);
+}

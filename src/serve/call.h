@@ -1,0 +1,68 @@
+/* call: one request on its way through the table of stages (docs: DESIGN's "a call's way"): admit,
+ * authenticate, authorise, inspect, act, record. Each stage says go on, or gives a verdict with its
+ * reason; a failure inside a stage denies. */
+#ifndef STEWARD_SERVE_CALL_H
+#define STEWARD_SERVE_CALL_H
+
+#include "base/digest.h"
+#include "serve/http.h"
+#include "serve/infer.h"
+#include "serve/live.h"
+#include "serve/metrics.h"
+#include "serve/server.h"
+
+struct call;
+
+/* One row of the routes: method, path with {name} and {version}, who may. */
+struct route {
+    const char *method, *path;
+    bool open; /* no key needed, no entry written: health */
+    enum access_action action;
+    const char *resource;            /* "models/{name}" */
+    void (*inspect)(struct call *c); /* may be NULL */
+    void (*act)(struct call *c);
+};
+
+struct server {
+    struct workspace *workspace;
+    struct server_options options;
+    struct live *live;
+    struct metrics metrics;
+    struct http_server *http;
+    struct buf cert, key;
+    int lock_fd;
+    int64_t started_ns;
+};
+
+struct call {
+    struct server *server;
+    struct http_exchange *x;
+    const struct route *route;
+    char name[64]; /* of the model in the path */
+    uint64_t version;
+    char id[33];
+    char principal[64]; /* "" until authenticated */
+    char resource[96];
+    char reason[160];
+    bool decided; /* an answer stands; the stages that answer are passed over */
+    bool allow;
+    const struct model *model; /* a reference; given back when the call is recorded */
+    uint64_t model_version;
+    struct digest model_digest; /* valid when model_version > 0 */
+    struct infer_request infer;
+    uint64_t rows; /* predicted */
+    double *out;
+};
+
+/* The whole way of a call. */
+void call_run(struct server *s, struct http_exchange *x);
+/* A request that http refused before it was a call: recorded all the same. */
+void call_refused(struct server *s, struct http_exchange *x, const char *reason);
+/* A verdict: status and the sentence that the client sees; reason is what the log keeps. */
+void call_refuse(struct call *c, unsigned status, const char *client, const char *reason);
+
+/* routes.c. NULL: none; ret_other_method: the path is known, the method is not its. */
+const struct route *route_find(const char *method, const char *path, char ret_name[static 64],
+                               uint64_t *ret_version, bool *ret_other_method);
+
+#endif

@@ -1,0 +1,194 @@
+#include "serve/http.h"
+
+#include "base/threads.h"
+#include "serve/http_loop.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+#define LOOPS_MAX 64u
+
+static struct status
+parse_address(const struct http_options *o, struct sockaddr_storage *ret_address,
+              socklen_t *ret_len, struct diag *diag)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)ret_address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)ret_address;
+    memset(ret_address, 0, sizeof *ret_address);
+    if (inet_pton(AF_INET, o->address, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(o->port);
+        *ret_len = sizeof *v4;
+        return OK;
+    }
+    if (inet_pton(AF_INET6, o->address, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(o->port);
+        *ret_len = sizeof *v6;
+        return OK;
+    }
+    diag_set(diag, "listen address \"%s\": write an IPv4 or IPv6 address", o->address);
+    FAIL(INPUT);
+}
+
+static struct status
+refuse_socket(const struct http_options *o, struct diag *diag)
+{
+    const int err = errno;
+    if (err == EADDRINUSE) {
+        diag_set(diag,
+                 "%s port %u: in use by another program; --listen %s:PORT takes another, port 0 a "
+                 "free one",
+                 o->address, o->port, o->address);
+        FAIL(BUSY);
+    }
+    diag_set(diag, "%s port %u: %s", o->address, o->port, strerror(err));
+    FAIL_OS(err);
+}
+
+static struct status
+open_listener(struct http_server *s, struct diag *diag)
+{
+    struct sockaddr_storage address;
+    socklen_t n = 0;
+    const int on = 1;
+    TRY(parse_address(&s->options, &address, &n, diag));
+    struct sockaddr *a = (struct sockaddr *)(void *)&address;
+    s->listen_fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (s->listen_fd < 0) {
+        return refuse_socket(&s->options, diag);
+    }
+    (void)setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(s->listen_fd, a, n) != 0 || listen(s->listen_fd, BACKLOG) != 0 ||
+        getsockname(s->listen_fd, a, &n) != 0) {
+        return refuse_socket(&s->options, diag);
+    }
+    s->port = ntohs(a->sa_family == AF_INET ? ((struct sockaddr_in *)(void *)a)->sin_port
+                                            : ((struct sockaddr_in6 *)(void *)a)->sin6_port);
+    return OK;
+}
+
+/* "1.0.10" -> 0x01000a00, as MHD_VERSION writes it for the first three parts. */
+static uint32_t
+library_number(void)
+{
+    unsigned part[3] = {0};
+    (void)sscanf(MHD_get_version(), "%u.%u.%u", &part[0], &part[1], &part[2]);
+    return part[0] << 24 | part[1] << 16 | part[2] << 8;
+}
+
+const char *
+http_library_version(void)
+{
+    return MHD_get_version();
+}
+
+/* A few sweeps in the shortest deadline, at most 20 and at least one a second. */
+static int64_t
+sweep_interval(const struct http_limits *l)
+{
+    int64_t least = l->handshake_ns;
+    least = l->header_ns < least ? l->header_ns : least;
+    least = l->body_ns < least ? l->body_ns : least;
+    least = l->request_ns < least ? l->request_ns : least;
+    least = l->idle_ns < least ? l->idle_ns : least;
+    least /= 4;
+    return least < NS_PER_S / 20 ? NS_PER_S / 20 : least > NS_PER_S ? NS_PER_S : least;
+}
+
+static void
+server_free(struct http_server *s)
+{
+    if (s->listen_fd >= 0) {
+        (void)close(s->listen_fd);
+    }
+    peers_free(s->peers);
+    free(s->loops);
+    free(s);
+}
+
+static void
+end_loops(struct http_server *s, unsigned count)
+{
+    atomic_store(&s->stopping, 2);
+    for (unsigned i = 0; i < count; i++) {
+        if (s->loops[i].started) {
+            http_loop_wake(&s->loops[i]);
+            (void)pthread_join(s->loops[i].thread, NULL);
+        }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        http_loop_done(&s->loops[i]);
+    }
+}
+
+static struct status
+start(struct http_server *s, struct diag *diag)
+{
+    TRY(open_listener(s, diag));
+    s->peers = peers_new(s->options.limits.connections_per_address);
+    s->loops = calloc(s->loop_count, sizeof *s->loops);
+    CHECK(s->peers != NULL && s->loops != NULL, MEMORY);
+    atomic_store(&s->busy, s->loop_count);
+    for (unsigned i = 0; i < s->loop_count; i++) {
+        const struct status started = http_loop_start(s, &s->loops[i], diag);
+        if (!status_ok(started)) {
+            end_loops(s, i + 1);
+            return started;
+        }
+        atomic_store(&s->running, i + 1);
+    }
+    return OK;
+}
+
+struct status
+http_start(const struct http_options *o, const struct http_handler *h, struct diag *diag,
+           struct http_server **ret_server)
+{
+    struct http_server *s = calloc(1, sizeof *s);
+    CHECK(s != NULL, MEMORY);
+    s->options = *o;
+    s->handler = *h;
+    s->listen_fd = -1;
+    s->library = library_number();
+    s->sweep_ns = sweep_interval(&o->limits);
+    s->loop_count = o->loops == 0 ? threads_cores() : o->loops;
+    s->loop_count = s->loop_count > LOOPS_MAX ? LOOPS_MAX : s->loop_count;
+    const struct status started = start(s, diag);
+    if (!status_ok(started)) {
+        server_free(s);
+        return started;
+    }
+    *ret_server = s;
+    return OK;
+}
+
+uint16_t
+http_port(const struct http_server *s)
+{
+    return s->port;
+}
+
+void
+http_stop(struct http_server *s, int64_t grace_ns)
+{
+    const int64_t until = clock_mono_ns() + grace_ns;
+    atomic_store(&s->stopping, 1);
+    for (unsigned i = 0; i < s->loop_count; i++) {
+        http_loop_wake(&s->loops[i]);
+    }
+    while (atomic_load(&s->busy) > 0 && clock_mono_ns() < until) {
+        const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+        (void)nanosleep(&pause, NULL);
+    }
+    end_loops(s, s->loop_count);
+    server_free(s);
+}

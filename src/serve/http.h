@@ -1,0 +1,81 @@
+/* http: libmicrohttpd behind our own header gate and deadlines: TLS 1.2 and 1.3, one event loop
+ * (daemon) per thread, each resuming its own suspended requests. Knows requests and bytes, nothing
+ * of models or principals. */
+#ifndef STEWARD_SERVE_HTTP_H
+#define STEWARD_SERVE_HTTP_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+
+struct http_limits {
+    size_t header_bytes;   /* 431 */
+    unsigned header_count; /* 431 */
+    size_t body_bytes;     /* 413 */
+    int64_t handshake_ns, header_ns, body_ns,
+        request_ns;       /* deadlines; the connection is shut down (408 where a head was read) */
+    int64_t idle_ns;      /* keep-alive */
+    unsigned connections; /* in all */
+    unsigned connections_per_address; /* further ones are closed at accept */
+};
+
+struct http_options {
+    const char *address; /* "127.0.0.1" or "::1" */
+    uint16_t port;       /* 0: any; http_port tells */
+    const char *cert_pem, *key_pem;
+    unsigned loops; /* 0: one per core */
+    struct http_limits limits;
+    size_t arena_bytes; /* per request */
+};
+
+/* One request and its answer. All memory lives on the arena, freed after the answer is sent. */
+struct http_exchange {
+    struct arena *arena;
+    const char *method; /* "GET", "POST" */
+    const char *path;   /* without the query; starts with '/' ; percent-decoding not applied */
+    const char *query;  /* "" when none */
+    struct view body;
+    char address[64];   /* peer, without port */
+    int64_t arrived_ns; /* clock_mono_ns at the first header byte known */
+    /* set by the handler */
+    unsigned status;
+    const char *content_type; /* default application/json */
+    struct buf answer;
+    uint64_t ticket; /* answer only when its fate is known; 0: at once */
+    void *user;      /* handler's own */
+};
+
+const char *http_header(const struct http_exchange *x,
+                        const char *name); /* NULL when absent; case-insensitive */
+void http_set_header(struct http_exchange *x, const char *name,
+                     const char *value); /* on the answer; at most 8 */
+
+enum http_fate { HTTP_WAITING, HTTP_DURABLE, HTTP_FAILED };
+
+struct http_handler {
+    /* Called on the loop's thread with the whole body. Fills the exchange; x->ticket != 0 asks to
+     * wait. */
+    void (*handle)(void *ctx, struct http_exchange *x);
+    /* A request refused before handle (gate, limits, deadline): the handler may log it; status and
+     * reason are set; the answer is already decided. May set x->ticket. method, path may be "". */
+    void (*refused)(void *ctx, struct http_exchange *x, const char *reason);
+    /* What became of a ticket; a failed one is answered 503 with handler's failed() body. Called
+     * often: cheap. */
+    enum http_fate (*fate)(void *ctx, uint64_t ticket);
+    struct status (*subscribe)(
+        void *ctx, int event_fd); /* each loop's eventfd, written when tickets advance */
+    void (*unsubscribe)(void *ctx, int event_fd); /* before it is closed */
+    void (*failed)(void *ctx, struct http_exchange *x);
+    /* bytes were handed to the socket, or the connection died */
+    void (*done)(void *ctx, struct http_exchange *x);
+    void *ctx;
+};
+
+struct http_server;
+struct status http_start(const struct http_options *o, const struct http_handler *h,
+                         struct diag *diag, struct http_server **ret_server);
+uint16_t http_port(const struct http_server *s);
+/* Stops accepting, lets calls in flight finish for at most grace_ns, then closes. */
+void http_stop(struct http_server *s, int64_t grace_ns);
+const char *http_library_version(void);
+
+#endif

@@ -1,0 +1,598 @@
+/* One loop: epoll over the listening socket, the library's own epoll descriptor, our eventfd
+ * (tickets, inbox, stop) and each connection's hang-up, which the library does not see while a
+ * request is suspended. */
+#include "serve/http_loop.h"
+
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define EVENTS 128
+#define ACCEPTS_AT_ONCE 32
+#define TAG_LISTEN UINT64_MAX
+#define TAG_EVENT (UINT64_MAX - 1)
+#define TAG_MHD (UINT64_MAX - 2)
+#define TLS_PRIORITIES                                                                             \
+    "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+"   \
+    "CHACHA20-POLY1305"
+
+/* ---- connections ---- */
+
+static void
+name_address(const struct sockaddr *a, char ret_text[static 64])
+{
+    ret_text[0] = '\0';
+    if (a->sa_family == AF_INET) {
+        (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr, ret_text,
+                        64);
+    } else if (a->sa_family == AF_INET6) {
+        (void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr,
+                        ret_text, 64);
+    }
+}
+
+static bool
+index_conn(struct http_loop *loop, struct conn *c)
+{
+    const size_t need = (size_t)c->fd + 1;
+    if (need > loop->by_fd_cap) {
+        const size_t cap = need < 256 ? 256 : need * 2;
+        struct conn **grown = realloc(loop->by_fd, cap * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        memset(grown + loop->by_fd_cap, 0, (cap - loop->by_fd_cap) * sizeof *grown);
+        loop->by_fd = grown;
+        loop->by_fd_cap = cap;
+    }
+    loop->by_fd[c->fd] = c;
+    return true;
+}
+
+static const void *
+connection_info(struct MHD_Connection *mhd, enum MHD_ConnectionInfoType type)
+{
+    return MHD_get_connection_info(mhd, type);
+}
+
+static struct conn *
+conn_new(struct http_loop *loop, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *fd = connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *tls = connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    const union MHD_ConnectionInfo *address =
+        connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct conn *c = calloc(1, sizeof *c);
+    if (c == NULL || fd == NULL || tls == NULL || address == NULL) {
+        free(c);
+        return NULL;
+    }
+    *c = (struct conn){.next = loop->conns,
+                       .loop = loop,
+                       .mhd = mhd,
+                       .tls = tls->tls_session,
+                       .fd = fd->connect_fd,
+                       .generation = loop->generation,
+                       .fresh = true,
+                       .counted = true,
+                       .peer = peers_key(address->client_addr),
+                       .since_ns = clock_mono_ns()};
+    name_address(address->client_addr, c->address);
+    if (!index_conn(loop, c)) {
+        free(c);
+        return NULL;
+    }
+    if (c->next != NULL) {
+        c->next->prev = c;
+    }
+    loop->conns = c;
+    return c;
+}
+
+static void
+conn_opened(struct http_loop *loop, struct MHD_Connection *mhd, void **slot)
+{
+    loop->generation++;
+    struct conn *c = conn_new(loop, mhd);
+    *slot = c;
+    if (c == NULL) {
+        return; /* requests without one are dropped */
+    }
+    struct epoll_event e = {.events = EPOLLRDHUP | EPOLLET,
+                            .data.u64 = (uint64_t)c->generation << 32 | (uint32_t)c->fd};
+    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, c->fd, &e);
+}
+
+static void
+conn_closed(struct http_loop *loop, struct conn *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    if ((size_t)c->fd < loop->by_fd_cap && loop->by_fd[c->fd] == c) {
+        loop->by_fd[c->fd] = NULL;
+    }
+    if (c->prev != NULL) {
+        c->prev->next = c->next;
+    } else {
+        loop->conns = c->next;
+    }
+    if (c->next != NULL) {
+        c->next->prev = c->prev;
+    }
+    peers_leave(loop->server->peers, c->peer);
+    (void)atomic_fetch_sub(&loop->load, 1);
+    (void)atomic_fetch_sub(&loop->server->connections, 1);
+    free(c);
+}
+
+static void
+on_connection(void *cls, struct MHD_Connection *mhd, void **slot,
+              enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        conn_opened(cls, mhd, slot);
+    } else {
+        conn_closed(cls, *slot);
+        *slot = NULL;
+    }
+}
+
+void
+http_conn_shut(struct conn *c)
+{
+    c->phase = PHASE_DEAD;
+    (void)shutdown(c->fd, SHUT_RDWR);
+    c->loop->run = true;
+}
+
+/* ---- requests that wait for their ticket ---- */
+
+bool
+http_settled(const struct request *r)
+{
+    const struct http_handler *h = &r->conn->loop->server->handler;
+    return r->x.ticket == 0 || h->fate(h->ctx, r->x.ticket) != HTTP_WAITING;
+}
+
+void
+http_wait(struct request *r)
+{
+    struct http_loop *loop = r->conn->loop;
+    r->suspended = true;
+    r->next = NULL;
+    r->prev = loop->waiting_last;
+    if (r->prev != NULL) {
+        r->prev->next = r;
+    } else {
+        loop->waiting = r;
+    }
+    loop->waiting_last = r;
+    MHD_suspend_connection(r->conn->mhd);
+    if (http_settled(r)) {
+        http_loop_wake(loop); /* a refusal that needs no ticket, answered past the library */
+    }
+}
+
+void
+http_release(struct request *r)
+{
+    struct http_loop *loop = r->conn->loop;
+    if (r->prev != NULL) {
+        r->prev->next = r->next;
+    } else {
+        loop->waiting = r->next;
+    }
+    if (r->next != NULL) {
+        r->next->prev = r->prev;
+    } else {
+        loop->waiting_last = r->prev;
+    }
+    r->prev = r->next = NULL;
+    r->suspended = false;
+    if (r->raw && !r->gone) {
+        http_answer_raw(r);
+    }
+    MHD_resume_connection(r->conn->mhd);
+    loop->run = true;
+}
+
+static void
+release_settled(struct http_loop *loop)
+{
+    struct request *next = NULL;
+    for (struct request *r = loop->waiting; r != NULL; r = next) {
+        next = r->next;
+        if (http_settled(r)) {
+            http_release(r);
+        }
+    }
+}
+
+/* ---- accepting ---- */
+
+static void
+forget(struct http_server *s, struct http_loop *loop, uint64_t peer)
+{
+    peers_leave(s->peers, peer);
+    (void)atomic_fetch_sub(&loop->load, 1);
+    (void)atomic_fetch_sub(&s->connections, 1);
+}
+
+/* Hands an accepted socket to the library; it closes it when it fails. */
+static void
+add_connection(struct http_loop *loop, int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t n = sizeof address;
+    const int on = 1;
+    struct sockaddr *a = (struct sockaddr *)(void *)&address;
+    memset(&address, 0, sizeof address);
+    if (getpeername(fd, a, &n) != 0) {
+        /* Gone already: counted as nobody's, and given back as such. */
+        (void)close(fd);
+        (void)atomic_fetch_sub(&loop->load, 1);
+        (void)atomic_fetch_sub(&loop->server->connections, 1);
+        return;
+    }
+    const uint64_t peer = peers_key(a);
+    if (!peers_enter(loop->server->peers, peer)) {
+        (void)close(fd);
+        (void)atomic_fetch_sub(&loop->load, 1);
+        (void)atomic_fetch_sub(&loop->server->connections, 1);
+        return;
+    }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const uint32_t before = loop->generation;
+    if (MHD_add_connection(loop->mhd, fd, a, n) != MHD_YES && loop->generation == before) {
+        forget(loop->server, loop, peer);
+    }
+    loop->run = true;
+}
+
+static struct http_loop *
+least_loaded(struct http_loop *own)
+{
+    struct http_server *s = own->server;
+    struct http_loop *best = own;
+    const unsigned running = atomic_load(&s->running);
+    for (unsigned i = 0; i < running; i++) {
+        if (atomic_load(&s->loops[i].load) < atomic_load(&best->load)) {
+            best = &s->loops[i];
+        }
+    }
+    return best;
+}
+
+static void
+place_connection(struct http_loop *own, int fd)
+{
+    struct http_loop *to = least_loaded(own);
+    bool given = false;
+    if (to != own) {
+        (void)pthread_mutex_lock(&to->inbox_lock);
+        given = to->inbox_count < HTTP_INBOX;
+        if (given) {
+            to->inbox[to->inbox_count++] = fd;
+            (void)atomic_fetch_add(&to->load, 1);
+        }
+        (void)pthread_mutex_unlock(&to->inbox_lock);
+    }
+    if (given) {
+        http_loop_wake(to);
+        return;
+    }
+    (void)atomic_fetch_add(&own->load, 1);
+    add_connection(own, fd);
+}
+
+static void
+warn_rarely(struct http_loop *loop, const char *what)
+{
+    const int64_t now = clock_mono_ns();
+    if (now - loop->warned_ns > 10 * NS_PER_S) {
+        loop->warned_ns = now;
+        log_event(LOG_WARN, "http.accept", "%s", what);
+    }
+}
+
+/* Out of descriptors: the spare one is given up to take a connection and close it, or the loop
+ * would spin on accept. */
+static void
+drop_one(struct http_loop *loop)
+{
+    warn_rarely(loop, "out of file descriptors; connections are dropped");
+    (void)close(loop->spare_fd);
+    const int fd = accept4(loop->server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void
+accept_some(struct http_loop *loop)
+{
+    struct http_server *s = loop->server;
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        const int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE) {
+                drop_one(loop);
+            }
+            return;
+        }
+        if (atomic_fetch_add(&s->connections, 1) >= s->options.limits.connections) {
+            (void)atomic_fetch_sub(&s->connections, 1);
+            (void)close(fd);
+            warn_rarely(loop, "the limit of connections is reached; further ones are closed");
+            continue;
+        }
+        place_connection(loop, fd);
+    }
+}
+
+static void
+empty_inbox(struct http_loop *loop)
+{
+    int taken[HTTP_INBOX];
+    (void)pthread_mutex_lock(&loop->inbox_lock);
+    const unsigned n = loop->inbox_count;
+    memcpy(taken, loop->inbox, n * sizeof *taken);
+    loop->inbox_count = 0;
+    (void)pthread_mutex_unlock(&loop->inbox_lock);
+    for (unsigned i = 0; i < n; i++) {
+        add_connection(loop, taken[i]);
+    }
+}
+
+/* ---- the loop ---- */
+
+void
+http_loop_wake(struct http_loop *loop)
+{
+    const uint64_t one = 1;
+    const ssize_t ignored = write(loop->event_fd, &one, sizeof one);
+    (void)ignored;
+}
+
+static void
+on_hangup(struct http_loop *loop, uint64_t tag)
+{
+    const uint32_t fd = (uint32_t)tag;
+    struct conn *c = fd < loop->by_fd_cap ? loop->by_fd[fd] : NULL;
+    if (c == NULL || c->generation != (uint32_t)(tag >> 32)) {
+        return;
+    }
+    c->hangup = true;
+    if (c->request != NULL && c->request->suspended) {
+        c->request->gone = true;
+        http_release(c->request);
+    }
+}
+
+static void
+on_event(struct http_loop *loop)
+{
+    uint64_t count = 0;
+    const ssize_t ignored = read(loop->event_fd, &count, sizeof count);
+    (void)ignored;
+    empty_inbox(loop);
+    release_settled(loop);
+}
+
+static void
+stop_listening(struct http_loop *loop)
+{
+    if (loop->listening) {
+        (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, loop->server->listen_fd, NULL);
+        loop->listening = false;
+    }
+}
+
+static int
+next_timeout(struct http_loop *loop)
+{
+    MHD_UNSIGNED_LONG_LONG ms = 0;
+    int64_t sweep = (loop->swept_ns + loop->server->sweep_ns - clock_mono_ns()) / 1000000 + 1;
+    sweep = sweep < 0 ? 0 : sweep;
+    if (loop->run) {
+        return 0;
+    }
+    if (MHD_get_timeout(loop->mhd, &ms) == MHD_YES && (int64_t)ms < sweep) {
+        return (int)ms;
+    }
+    return (int)sweep;
+}
+
+static void
+turn(struct http_loop *loop)
+{
+    struct epoll_event events[EVENTS];
+    const int n = epoll_wait(loop->epoll_fd, events, EVENTS, next_timeout(loop));
+    for (int i = 0; i < n; i++) {
+        const uint64_t tag = events[i].data.u64;
+        if (tag == TAG_LISTEN) {
+            accept_some(loop);
+        } else if (tag == TAG_EVENT) {
+            on_event(loop);
+        } else if (tag == TAG_MHD) {
+            loop->run = true;
+        } else {
+            on_hangup(loop, tag);
+        }
+    }
+    MHD_UNSIGNED_LONG_LONG ms = 1;
+    if (loop->run || (MHD_get_timeout(loop->mhd, &ms) == MHD_YES && ms == 0)) {
+        loop->run = false;
+        (void)MHD_run(loop->mhd);
+    }
+    const int64_t now = clock_mono_ns();
+    if (now - loop->swept_ns >= loop->server->sweep_ns) {
+        http_sweep(loop, now);
+    }
+}
+
+static bool
+has_work(const struct http_loop *loop)
+{
+    return loop->active > 0 || loop->waiting != NULL;
+}
+
+/* After the grace: what still waits is let go, so that the library may be stopped. */
+static void
+let_go(struct http_loop *loop)
+{
+    while (loop->waiting != NULL) {
+        loop->waiting->gone = true;
+        http_release(loop->waiting);
+    }
+    (void)MHD_run(loop->mhd);
+}
+
+static void *
+run(void *arg)
+{
+    struct http_loop *loop = arg;
+    struct http_server *s = loop->server;
+    bool counted_idle = false;
+    while (atomic_load(&s->stopping) < 2) {
+        turn(loop);
+        if (atomic_load(&s->stopping) == 1) {
+            stop_listening(loop);
+            if (!counted_idle && !has_work(loop)) {
+                counted_idle = true;
+                (void)atomic_fetch_sub(&s->busy, 1);
+            }
+        }
+    }
+    let_go(loop);
+    return NULL;
+}
+
+/* ---- start and end ---- */
+
+static void
+silent(void *cls, const char *format, va_list args)
+{
+    (void)cls, (void)format,
+        (void)args; /* its lines are about clients' mistakes, and not ours to format */
+}
+
+static struct MHD_Daemon *
+start_daemon(struct http_loop *loop)
+{
+    const struct http_options *o = &loop->server->options;
+    const unsigned flags =
+        MHD_USE_TLS | MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
+    const size_t memory = o->limits.header_bytes + 24576;
+    const struct MHD_OptionItem items[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)o->cert_pem},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->key_pem},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, loop},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_on_completed, loop},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_on_target, loop},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)o->limits.connections + 8, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
+        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, loop, MHD_OPTION_EXTERNAL_LOGGER,
+                            silent, NULL, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+}
+
+static bool
+watch(struct http_loop *loop, int fd, uint32_t events, uint64_t tag)
+{
+    struct epoll_event e = {.events = events, .data.u64 = tag};
+    return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
+static struct status
+open_descriptors(struct http_loop *loop)
+{
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    loop->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(loop->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+    CHECK(info != NULL, UNSUPPORTED);
+    loop->mhd_fd = info->listen_fd; /* the union's descriptor, whatever was asked for */
+    loop->listening = true;
+    if (loop->epoll_fd < 0 || loop->event_fd < 0 || loop->spare_fd < 0 ||
+        !watch(loop, loop->event_fd, EPOLLIN, TAG_EVENT) ||
+        !watch(loop, loop->mhd_fd, EPOLLIN, TAG_MHD) ||
+        !watch(loop, loop->server->listen_fd, EPOLLIN | EPOLLEXCLUSIVE, TAG_LISTEN)) {
+        FAIL_OS(errno);
+    }
+    return OK;
+}
+
+struct status
+http_loop_start(struct http_server *s, struct http_loop *loop, struct diag *diag)
+{
+    loop->server = s;
+    loop->epoll_fd = loop->event_fd = loop->spare_fd = -1;
+    loop->swept_ns = clock_mono_ns();
+    CHECK(pthread_mutex_init(&loop->inbox_lock, NULL) == 0, MEMORY);
+    loop->mhd = start_daemon(loop);
+    if (loop->mhd == NULL) {
+        diag_set(diag, "the HTTP library did not start: is the TLS certificate or key damaged?");
+        FAIL(INPUT);
+    }
+    TRY(open_descriptors(loop));
+    if (s->handler.subscribe != NULL) {
+        TRY(s->handler.subscribe(s->handler.ctx, loop->event_fd));
+        loop->subscribed = true;
+    }
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int rc = pthread_create(&loop->thread, NULL, run, loop);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0) {
+        FAIL_OS(rc);
+    }
+    loop->started = true;
+    return OK;
+}
+
+void
+http_loop_done(struct http_loop *loop)
+{
+    if (loop->mhd != NULL) {
+        MHD_stop_daemon(loop->mhd);
+    }
+    while (loop->spare != NULL) {
+        struct request *r = loop->spare;
+        loop->spare = r->next;
+        http_request_free(r);
+    }
+    for (unsigned i = 0; i < loop->inbox_count; i++) {
+        (void)close(loop->inbox[i]);
+    }
+    if (loop->subscribed && loop->server->handler.unsubscribe != NULL) {
+        loop->server->handler.unsubscribe(loop->server->handler.ctx, loop->event_fd);
+    }
+    const int fds[] = {loop->epoll_fd, loop->event_fd, loop->spare_fd};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+        if (fds[i] >= 0) {
+            (void)close(fds[i]);
+        }
+    }
+    (void)pthread_mutex_destroy(&loop->inbox_lock);
+    free(loop->by_fd);
+}

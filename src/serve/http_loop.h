@@ -1,0 +1,147 @@
+/* http_loop: what http.c, http_loop.c, http_request.c and http_deadline.c share. One loop is one
+ * thread, one daemon of libmicrohttpd in its external mode, one eventfd and the connections and
+ * requests it owns: nobody else touches them, so there are no locks but the one on the inbox of
+ * accepted sockets. */
+#ifndef STEWARD_SERVE_HTTP_LOOP_H
+#define STEWARD_SERVE_HTTP_LOOP_H
+
+#include "base/clock.h"
+#include "serve/gate.h"
+#include "serve/http.h"
+#include "serve/peers.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#define HTTP_ANSWER_HEADERS 8
+#define HTTP_INBOX 64u
+#define HTTP_MHD_SOUND 0x01000300u  /* first version with the fixes we would otherwise work around \
+                                     */
+#define HTTP_MHD_STRICT 0x01000000u /* first version whose own parser refuses NUL and bare LF */
+
+enum phase {
+    PHASE_HANDSHAKE, /* TLS not finished */
+    PHASE_IDLE,      /* between requests */
+    PHASE_HEAD,      /* request line read */
+    PHASE_BODY,
+    PHASE_CALL, /* with the handler, or waiting for a ticket */
+    PHASE_SEND, /* answer queued */
+    PHASE_DEAD  /* shut down by us */
+};
+
+struct request;
+
+struct conn {
+    struct conn *prev, *next;
+    struct http_loop *loop;
+    struct MHD_Connection *mhd;
+    void *tls; /* gnutls_session_t */
+    int fd;
+    uint32_t generation;
+    enum phase phase;
+    bool fresh;   /* no request yet */
+    bool hangup;  /* the peer has closed its side */
+    bool counted; /* in peers */
+    uint64_t peer;
+    int64_t since_ns; /* when the phase began */
+    struct request *request;
+    char address[64];
+};
+
+enum progress {
+    REQUEST_LINE,    /* its head is not complete */
+    REQUEST_BODY,    /* let through by the gate */
+    REQUEST_DECIDED, /* the answer is made */
+    REQUEST_QUEUED
+};
+
+struct request {
+    struct http_exchange x; /* first: an exchange is its request */
+    struct conn *conn;
+    enum progress progress;
+    bool called;    /* the handler saw it, so it is told when it is done */
+    bool suspended; /* in the loop's waiting list */
+    bool gone;      /* the peer left while it waited */
+    bool late;      /* its deadline passed while it waited */
+    bool raw;       /* answered past the library, which is still reading the body */
+    bool close;
+    struct buf body;
+    size_t target_len;
+    const char *target; /* on the arena */
+    unsigned header_count;
+    struct {
+        const char *name, *value;
+    } headers[HTTP_ANSWER_HEADERS];
+    struct request *prev, *next;
+};
+
+struct http_loop {
+    struct http_server *server;
+    struct MHD_Daemon *mhd;
+    pthread_t thread;
+    bool started, subscribed;
+    int epoll_fd, event_fd, mhd_fd;
+    atomic_uint load; /* connections, read by the others when they accept */
+    unsigned active;  /* requests between head and done */
+    struct conn *conns;
+    struct conn **by_fd;
+    size_t by_fd_cap;
+    uint32_t generation;
+    struct request *waiting, *waiting_last; /* by ticket, since this thread submits them in order */
+    struct request *spare;
+    unsigned spares;
+    bool run; /* the library has something to do */
+    int64_t swept_ns;
+    bool listening;
+    int64_t warned_ns;
+    int spare_fd; /* closed to accept and drop one when descriptors run out */
+    pthread_mutex_t inbox_lock;
+    int inbox[HTTP_INBOX];
+    unsigned inbox_count;
+};
+
+struct http_server {
+    struct http_options options;
+    struct http_handler handler;
+    uint32_t library; /* MHD_get_version as a number */
+    int listen_fd;
+    uint16_t port;
+    struct peers *peers;
+    atomic_uint connections;
+    atomic_int stopping; /* 0; 1: finish calls in flight; 2: now */
+    atomic_uint busy;    /* loops that still have something to finish */
+    unsigned loop_count;
+    atomic_uint running; /* loops that are started: the first so many */
+    int64_t sweep_ns;
+    struct http_loop *loops;
+};
+
+/* http_loop.c */
+struct status http_loop_start(struct http_server *s, struct http_loop *loop, struct diag *diag);
+void http_loop_wake(struct http_loop *loop);
+void http_loop_done(struct http_loop *loop); /* after its thread has ended */
+void http_wait(struct request *r);           /* suspends it until its ticket is settled */
+void http_release(struct request *r);        /* takes it off the list and resumes it */
+bool http_settled(const struct request *r);
+void http_conn_shut(struct conn *c);
+
+/* http_request.c: the library's callbacks */
+void *http_on_target(void *cls, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result http_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **slot);
+void http_on_completed(void *cls, struct MHD_Connection *mhd, void **slot,
+                       enum MHD_RequestTerminationCode why);
+void http_request_refuse(struct request *r, unsigned status, const char *reason);
+void http_request_free(struct request *r);
+/* Before an answer leaves: a failed or late one is replaced by 503. */
+void http_request_settle(struct request *r);
+
+/* http_deadline.c */
+void http_sweep(struct http_loop *loop, int64_t now_ns);
+void http_answer_raw(
+    struct request *r); /* writes a decided refusal straight to the session and shuts down */
+
+#endif

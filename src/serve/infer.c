@@ -1,0 +1,548 @@
+#include "serve/infer.h"
+
+#include "base/json.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- datatypes ---- */
+
+enum kind { KIND_BOOL, KIND_INTEGER, KIND_FLOAT, KIND_BYTES };
+
+static const struct datatype {
+    const char *word;
+    enum kind kind;
+    double low, high; /* of integers */
+} datatypes[] = {
+    {"BOOL", KIND_BOOL, 0, 0},
+    {"UINT8", KIND_INTEGER, 0, 255},
+    {"UINT16", KIND_INTEGER, 0, 65535},
+    {"UINT32", KIND_INTEGER, 0, 4294967295.0},
+    {"UINT64", KIND_INTEGER, 0, 18446744073709551615.0},
+    {"INT8", KIND_INTEGER, -128, 127},
+    {"INT16", KIND_INTEGER, -32768, 32767},
+    {"INT32", KIND_INTEGER, -2147483648.0, 2147483647.0},
+    {"INT64", KIND_INTEGER, -9223372036854775808.0, 9223372036854775807.0},
+    {"FP16", KIND_FLOAT, 0, 0},
+    {"FP32", KIND_FLOAT, 0, 0},
+    {"FP64", KIND_FLOAT, 0, 0},
+    {"BYTES", KIND_BYTES, 0, 0},
+};
+
+static const struct datatype *
+find_datatype(const char *word)
+{
+    for (size_t i = 0; i < sizeof datatypes / sizeof *datatypes; i++) {
+        if (strcmp(datatypes[i].word, word) == 0) {
+            return &datatypes[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- one request ---- */
+
+struct parser {
+    const struct model *m;
+    struct arena *arena;
+    struct diag *diag;
+    size_t max_rows;
+    struct infer_request *q;
+    uint8_t *given; /* features */
+};
+
+/* One input tensor. */
+struct tensor {
+    const char *name;
+    const struct datatype *type;
+    const json_t *data;
+    size_t rows, width; /* shape [rows] is width 1 */
+    size_t at;          /* elements read so far */
+    size_t first;       /* feature of its first column */
+};
+
+/* Names and values that were sent are shown short and printable. */
+static const char *
+shown(const char *text, char ret_text[static 48])
+{
+    size_t n = strlen(text);
+    n = n > 40 ? 40 : n;
+    while (n > 0 && (text[n] & 0xc0) == 0x80) {
+        n--;
+    }
+    for (size_t i = 0; i < n; i++) {
+        ret_text[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+    }
+    (void)strcpy(ret_text + n, text[n] == '\0' ? "" : "...");
+    return ret_text;
+}
+
+static struct status
+refuse(const struct parser *p, const struct tensor *t, const char *what)
+{
+    char name[48];
+    diag_set(p->diag, "input \"%s\": %s", shown(t->name, name), what);
+    FAIL(INPUT);
+}
+
+/* Number of the row in messages, and what is wrong with its value. */
+static struct status
+refuse_value(const struct parser *p, const struct tensor *t, const char *what)
+{
+    char name[48];
+    const char *feature = p->m->features.items[t->first + t->at % t->width].name;
+    diag_set(p->diag, "input \"%s\" element %zu (feature \"%s\"): %s", shown(t->name, name), t->at,
+             feature, what);
+    FAIL(INPUT);
+}
+
+static struct status
+level_value(const struct parser *p, const struct tensor *t, const struct feature *f,
+            const char *text, float *ret_value)
+{
+    for (uint32_t k = 0; k < f->level_count; k++) {
+        if (strcmp(f->levels[k], text) == 0) {
+            *ret_value = (float)k;
+            return OK;
+        }
+    }
+    char level[48], what[160];
+    (void)snprintf(what, sizeof what, "\"%s\" is not one of the %u values that the model knows",
+                   shown(text, level), f->level_count);
+    return refuse_value(p, t, what);
+}
+
+static struct status
+number_value(const struct parser *p, const struct tensor *t, const struct feature *f, double v,
+             float *ret_value)
+{
+    if (f->type == COLUMN_BOOLEAN && v != 0 && v != 1) {
+        return refuse_value(p, t,
+                            "a truth value is 0 or 1, true or false, or one of its two spellings");
+    }
+    if (f->type == COLUMN_CATEGORY && !(v >= 0 && v < f->level_count && v == floor(v))) {
+        return refuse_value(p, t,
+                            "a category is sent as BYTES, or as its index in the model's list");
+    }
+    if (fabs(v) > (double)__FLT_MAX__) {
+        return refuse_value(p, t, "past the range of a 32-bit float, which the model reads");
+    }
+    *ret_value = (float)v;
+    return OK;
+}
+
+/* One element by the tensor's datatype and its feature's type; null is a missing value. */
+static struct status
+element_value(const struct parser *p, const struct tensor *t, const json_t *v, float *ret_value)
+{
+    const struct feature *f = &p->m->features.items[t->first + t->at % t->width];
+    if (json_is_null(v)) {
+        *ret_value = NAN;
+        return OK;
+    }
+    if (t->type->kind == KIND_BYTES) {
+        if (!json_is_string(v)) {
+            return refuse_value(p, t, "BYTES are strings");
+        }
+        return f->level_count > 0 ? level_value(p, t, f, json_string_value(v), ret_value)
+                                  : refuse_value(p, t, "a number is needed, not BYTES");
+    }
+    if (t->type->kind == KIND_BOOL) {
+        if (!json_is_boolean(v)) {
+            return refuse_value(p, t, "BOOL is true or false");
+        }
+        return number_value(p, t, f, json_is_true(v) ? 1 : 0, ret_value);
+    }
+    if (!json_is_number(v) || (t->type->kind == KIND_INTEGER && !json_is_integer(v))) {
+        return refuse_value(p, t,
+                            t->type->kind == KIND_INTEGER ? "a whole number is needed"
+                                                          : "a number is needed");
+    }
+    const double number = json_number_value(v);
+    if (t->type->kind == KIND_INTEGER && (number < t->type->low || number > t->type->high)) {
+        return refuse_value(p, t, "past the range of its datatype");
+    }
+    return number_value(p, t, f, number, ret_value);
+}
+
+/* Data may be flat or nested as the shape is; either way in row-major order. */
+static struct status
+read_data(const struct parser *p, struct tensor *t, const json_t *data, unsigned depth)
+{
+    size_t i = 0;
+    json_t *v = NULL;
+    json_array_foreach((json_t *)(uintptr_t)data, i, v)
+    {
+        if (json_is_array(v)) {
+            if (depth == 0 || json_array_size(v) != t->width) {
+                return refuse(p, t, "nested data must have the rows of its shape");
+            }
+            TRY(read_data(p, t, v, depth - 1));
+            continue;
+        }
+        if (t->at == t->rows * t->width) {
+            return refuse(p, t, "more elements than its shape says");
+        }
+        const size_t row = t->at / t->width, column = t->first + t->at % t->width;
+        TRY(element_value(p, t, v, &p->q->x[row * p->m->features.count + column]));
+        t->at++;
+    }
+    return OK;
+}
+
+/* ---- shapes ---- */
+
+static struct status
+read_shape(const struct parser *p, const json_t *input, struct tensor *t)
+{
+    json_t *shape = NULL;
+    TRY(js_need_array(input, "shape", p->diag, &shape));
+    const size_t n = json_array_size(shape);
+    size_t dims[2] = {0, 1};
+    if (n < 1 || n > 2) {
+        return refuse(p, t, "its shape must be [rows] or [rows, columns]");
+    }
+    for (size_t i = 0; i < n; i++) {
+        const json_t *d = json_array_get(shape, i);
+        if (!json_is_integer(d) || json_integer_value(d) < 1) {
+            return refuse(p, t, "a dimension must be a whole number from 1");
+        }
+        dims[i] = (size_t)json_integer_value(d);
+    }
+    t->rows = dims[0];
+    t->width = dims[1];
+    if (t->rows > p->max_rows) {
+        diag_set(p->diag, "%zu rows; a call may have %zu", t->rows, p->max_rows);
+        FAIL(LIMIT);
+    }
+    return OK;
+}
+
+/* All inputs have the same rows; the first one makes the matrix. */
+static struct status
+take_rows(const struct parser *p, const struct tensor *t)
+{
+    if (p->q->x == NULL) {
+        p->q->rows = t->rows;
+        p->q->x = arena_alloc(p->arena, t->rows * p->m->features.count, sizeof *p->q->x);
+        if (p->q->x == NULL) {
+            diag_set(p->diag, "%zu rows of %u features: more than a call may have", t->rows,
+                     p->m->features.count);
+            FAIL(LIMIT);
+        }
+    }
+    return t->rows == p->q->rows ? OK
+                                 : refuse(p, t, "its rows are not as many as the first input's");
+}
+
+static struct status
+unknown_input(const struct parser *p, const struct tensor *t)
+{
+    const char **names = arena_alloc(p->arena, p->m->features.count, sizeof *names);
+    CHECK(names != NULL, LIMIT);
+    for (uint32_t i = 0; i < p->m->features.count; i++) {
+        names[i] = p->m->features.items[i].name;
+    }
+    const char *near = text_nearest(t->name, names, p->m->features.count);
+    char what[200];
+    if (near == NULL) {
+        return refuse(p, t, "the model has no such feature");
+    }
+    (void)snprintf(what, sizeof what, "the model has no such feature; did you mean \"%.60s\"?",
+                   near);
+    return refuse(p, t, what);
+}
+
+/* A tensor of one column is the feature of its name; one that is as wide as the model is the whole
+ * matrix. */
+static struct status
+place_tensor(const struct parser *p, struct tensor *t)
+{
+    const struct feature_list *l = &p->m->features;
+    for (uint32_t i = 0; i < l->count && t->width == 1; i++) {
+        if (strcmp(l->items[i].name, t->name) == 0) {
+            t->first = i;
+            return p->given[i]++ == 0 ? OK : refuse(p, t, "given twice");
+        }
+    }
+    if (t->width != l->count) {
+        char what[120];
+        if (t->width == 1) {
+            return unknown_input(p, t);
+        }
+        (void)snprintf(what, sizeof what, "%zu columns; the model reads %u", t->width, l->count);
+        return refuse(p, t, what);
+    }
+    for (uint32_t i = 0; i < l->count; i++) {
+        if (p->given[i]++ != 0) {
+            return refuse(p, t, "a matrix of all features stands beside other inputs");
+        }
+    }
+    return OK;
+}
+
+static struct status
+read_input(const struct parser *p, const json_t *input)
+{
+    struct tensor t = {.name = ""};
+    const char *type = NULL;
+    json_t *data = NULL;
+    TRY(js_need_string(input, "name", p->diag, &t.name));
+    TRY(js_need_string(input, "datatype", p->diag, &type));
+    t.type = find_datatype(type);
+    if (t.type == NULL) {
+        return refuse(
+            p, &t,
+            "its datatype is not one of the protocol's (FP32, FP64, INT64, BOOL, BYTES, ...)");
+    }
+    TRY(read_shape(p, input, &t));
+    TRY(js_need_array(input, "data", p->diag, &data));
+    TRY(take_rows(p, &t));
+    TRY(place_tensor(p, &t));
+    TRY(read_data(p, &t, data, 1));
+    return t.at == t.rows * t.width ? OK : refuse(p, &t, "fewer elements than its shape says");
+}
+
+static struct status
+check_complete(const struct parser *p)
+{
+    for (uint32_t i = 0; i < p->m->features.count; i++) {
+        if (p->given[i] == 0) {
+            diag_set(p->diag, "input \"%s\" is missing; send null where a value is not known",
+                     p->m->features.items[i].name);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+static struct status
+read_outputs(const struct parser *p, const json_t *body)
+{
+    const json_t *outputs = json_object_get(body, "outputs");
+    const bool binary = p->m->forest->outputs == 1 && p->m->forest->link == FOREST_LOGISTIC;
+    size_t i = 0;
+    json_t *o = NULL;
+    p->q->want_probability = outputs == NULL || json_array_size(outputs) == 0;
+    p->q->want_decision = p->q->want_probability && binary;
+    json_array_foreach((json_t *)(uintptr_t)outputs, i, o)
+    {
+        const char *name = NULL;
+        TRY(js_need_string(o, "name", p->diag, &name));
+        const bool decision = binary && strcmp(name, "decision") == 0;
+        if (!decision && strcmp(name, binary ? "probability" : "output") != 0) {
+            char text[48];
+            diag_set(p->diag, "output \"%s\": the model has %s", shown(name, text),
+                     binary ? "probability and decision" : "output");
+            FAIL(INPUT);
+        }
+        p->q->want_decision = p->q->want_decision || decision;
+        p->q->want_probability = p->q->want_probability || !decision;
+    }
+    return OK;
+}
+
+static struct status
+read_id(const struct parser *p, const json_t *body)
+{
+    const json_t *id = json_object_get(body, "id");
+    if (id == NULL) {
+        return OK;
+    }
+    if (!json_is_string(id) || json_string_length(id) > 256) {
+        diag_set(p->diag, "\"id\" must be a string of at most 256 bytes");
+        FAIL(INPUT);
+    }
+    p->q->id = arena_strdup(p->arena, view_str(json_string_value(id)));
+    CHECK(p->q->id != NULL, LIMIT);
+    return OK;
+}
+
+/* Parameters are taken as the protocol has them (an object); none has a meaning here. */
+static struct status
+check_parameters(const struct parser *p, const json_t *o)
+{
+    const json_t *parameters = json_object_get(o, "parameters");
+    if (parameters != NULL && !json_is_object(parameters)) {
+        diag_set(p->diag, "\"parameters\" must be an object");
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+struct status
+infer_parse(struct view body, const struct model *m, size_t max_rows, struct arena *arena,
+            struct diag *diag, struct infer_request *ret_request)
+{
+    struct infer_request q = {0};
+    struct parser p = {.m = m, .arena = arena, .diag = diag, .max_rows = max_rows, .q = &q};
+    DEFER(js_freep) json_t *o = NULL;
+    json_t *inputs = NULL, *input = NULL;
+    size_t i = 0;
+    p.given = arena_alloc(arena, m->features.count, 1);
+    CHECK(p.given != NULL, LIMIT);
+    TRY(js_parse(body, "body", diag, &o));
+    if (!json_is_object(o)) {
+        diag_set(diag, "the body must be a JSON object with \"inputs\"");
+        FAIL(INPUT);
+    }
+    TRY(read_id(&p, o));
+    TRY(check_parameters(&p, o));
+    TRY(read_outputs(&p, o));
+    TRY(js_need_array(o, "inputs", diag, &inputs));
+    json_array_foreach(inputs, i, input)
+    {
+        TRY(check_parameters(&p, input));
+        TRY(read_input(&p, input));
+    }
+    TRY(check_complete(&p));
+    *ret_request = q;
+    return OK;
+}
+
+/* ---- answers ---- */
+
+static void
+put_probability(const struct model *m, const struct infer_request *q, const double *out,
+                struct buf *b)
+{
+    const uint32_t width = m->forest->outputs;
+    const bool binary = width == 1 && m->forest->link == FOREST_LOGISTIC;
+    buf_printf(b, "{\"name\":\"%s\",\"datatype\":\"FP64\",\"shape\":[%zu",
+               binary ? "probability" : "output", q->rows);
+    if (width > 1) {
+        buf_printf(b, ",%u", width);
+    }
+    buf_put_str(b, "],\"data\":[");
+    for (size_t i = 0; i < q->rows * width; i++) {
+        buf_put_str(b, i == 0 ? "" : ",");
+        js_put_f64(b, out[i]);
+    }
+    buf_put_str(b, "]}");
+}
+
+static void
+put_decision(const struct model *m, const struct infer_request *q, const double *out, struct buf *b)
+{
+    buf_printf(b, "{\"name\":\"decision\",\"datatype\":\"BYTES\",\"shape\":[%zu],\"data\":[",
+               q->rows);
+    for (size_t i = 0; i < q->rows; i++) {
+        buf_put_str(b, i == 0 ? "" : ",");
+        js_put_string(b, view_str(out[i] >= m->threshold ? m->positive : m->negative));
+    }
+    buf_put_str(b, "]}");
+}
+
+void
+infer_put_answer(const struct model *m, const struct infer_request *q, const double *out,
+                 struct buf *ret_json)
+{
+    buf_put_str(ret_json, "{\"model_name\":");
+    js_put_string(ret_json, view_str(m->name));
+    buf_printf(ret_json, ",\"model_version\":\"%llu\"", (unsigned long long)m->version);
+    if (q->id != NULL) {
+        buf_put_str(ret_json, ",\"id\":");
+        js_put_string(ret_json, view_str(q->id));
+    }
+    buf_put_str(ret_json, ",\"outputs\":[");
+    if (q->want_probability) {
+        put_probability(m, q, out, ret_json);
+    }
+    if (q->want_decision) {
+        buf_put_str(ret_json, q->want_probability ? "," : "");
+        put_decision(m, q, out, ret_json);
+    }
+    buf_put_str(ret_json, "]}");
+}
+
+static const char *
+datatype_of(const struct feature *f)
+{
+    switch (f->type) {
+    case COLUMN_BOOLEAN:
+    case COLUMN_CATEGORY:
+        return "BYTES";
+    case COLUMN_INTEGER:
+        return "INT64";
+    default:
+        return "FP64";
+    }
+}
+
+void
+infer_put_metadata(const struct model *m, struct buf *ret_json)
+{
+    const bool binary = m->forest->outputs == 1 && m->forest->link == FOREST_LOGISTIC;
+    buf_put_str(ret_json, "{\"name\":");
+    js_put_string(ret_json, view_str(m->name));
+    buf_printf(ret_json, ",\"versions\":[\"%llu\"],\"platform\":\"steward_forest\",\"inputs\":[",
+               (unsigned long long)m->version);
+    for (uint32_t i = 0; i < m->features.count; i++) {
+        const struct feature *f = &m->features.items[i];
+        buf_put_str(ret_json, i == 0 ? "{\"name\":" : ",{\"name\":");
+        js_put_string(ret_json, view_str(f->name));
+        buf_printf(ret_json, ",\"datatype\":\"%s\",\"shape\":[-1]}", datatype_of(f));
+    }
+    if (binary) {
+        buf_put_str(
+            ret_json,
+            "],\"outputs\":[{\"name\":\"probability\",\"datatype\":\"FP64\",\"shape\":[-1]},"
+            "{\"name\":\"decision\",\"datatype\":\"BYTES\",\"shape\":[-1]}]}");
+    } else {
+        buf_printf(ret_json,
+                   "],\"outputs\":[{\"name\":\"output\",\"datatype\":\"FP64\",\"shape\":[-1,%u]}]}",
+                   m->forest->outputs);
+    }
+}
+
+/* ---- a client's request ---- */
+
+static void
+put_value(const struct column *c, uint64_t row, struct buf *ret_json)
+{
+    if (column_is_null(c, row)) {
+        buf_put_str(ret_json, "null");
+    } else if (c->type == COLUMN_INTEGER || c->type == COLUMN_TIME) {
+        buf_printf(ret_json, "%lld", (long long)c->i[row]);
+    } else if (c->type == COLUMN_FLOAT) {
+        js_put_f64(ret_json, c->f[row]);
+    } else {
+        js_put_string(ret_json, view_str(c->levels[c->code[row]]));
+    }
+}
+
+static struct status
+put_tensor(const struct feature *f, const struct table *t, struct diag *diag, struct buf *ret_json)
+{
+    const struct column *c = table_column(t, f->name);
+    if (c == NULL || c->type != f->type) {
+        diag_set(diag, "feature \"%s\": the table has no %s column of that name", f->name,
+                 column_type_word(f->type));
+        FAIL(INPUT);
+    }
+    buf_put_str(ret_json, "{\"name\":");
+    js_put_string(ret_json, view_str(f->name));
+    buf_printf(ret_json, ",\"datatype\":\"%s\",\"shape\":[%llu],\"data\":[", datatype_of(f),
+               (unsigned long long)t->rows);
+    for (uint64_t i = 0; i < t->rows; i++) {
+        buf_put_str(ret_json, i == 0 ? "" : ",");
+        put_value(c, i, ret_json);
+    }
+    buf_put_str(ret_json, "]}");
+    return buf_status(ret_json);
+}
+
+struct status
+infer_put_request(const struct model *m, const struct table *t, struct diag *diag,
+                  struct buf *ret_json)
+{
+    buf_put_str(ret_json, "{\"inputs\":[");
+    for (uint32_t i = 0; i < m->features.count; i++) {
+        buf_put_str(ret_json, i == 0 ? "" : ",");
+        TRY(put_tensor(&m->features.items[i], t, diag, ret_json));
+    }
+    buf_put_str(ret_json, "]}");
+    return buf_status(ret_json);
+}

@@ -1,0 +1,32 @@
+/* infer: the bodies of the Open Inference Protocol v2 (REST): a request into the matrix that a
+ * model reads, predictions into an answer. Untrusted bytes; fuzzed. */
+#ifndef STEWARD_SERVE_INFER_H
+#define STEWARD_SERVE_INFER_H
+
+#include "base/arena.h"
+#include "workspace/models.h"
+
+struct infer_request {
+    const char *id; /* as sent; NULL when none */
+    size_t rows;
+    float *x; /* rows * features, on the arena */
+    bool want_probability, want_decision;
+};
+
+/* STATUS_INPUT with a sentence (400); STATUS_LIMIT when there are more rows than max_rows, or no
+ * memory on the arena (413). */
+struct status infer_parse(struct view body, const struct model *m, size_t max_rows,
+                          struct arena *arena, struct diag *diag,
+                          struct infer_request *ret_request);
+/* out[rows * outputs], as model_predict gives it. */
+void infer_put_answer(const struct model *m, const struct infer_request *q, const double *out,
+                      struct buf *ret_json);
+/* Model metadata: names, datatypes and shapes of inputs and outputs. */
+void infer_put_metadata(const struct model *m, struct buf *ret_json);
+
+/* The request that sends all rows of a table: one tensor a feature. Fails with a sentence when a
+ * feature's column is absent or of another type. */
+struct status infer_put_request(const struct model *m, const struct table *t, struct diag *diag,
+                                struct buf *ret_json);
+
+#endif

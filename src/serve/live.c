@@ -1,0 +1,226 @@
+#include "serve/live.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REFRESH_NS (NS_PER_S / 2)
+#define OLD_VERSIONS_MAX 64u /* of versions asked for by number, beside the newest ones */
+
+struct slot {
+    struct slot *next;
+    struct model *model; /* NULL: it did not open */
+    char name[64];
+    uint64_t version;
+    unsigned references;
+    bool newest;
+};
+
+struct live {
+    struct workspace *workspace;
+    pthread_mutex_t lock;
+    struct slot *slots;
+    uint64_t change;
+    int64_t checked_ns;
+};
+
+static void
+slot_free(struct slot *s)
+{
+    model_free(s->model);
+    free(s);
+}
+
+static struct slot *
+find(const struct live *l, const char *name, uint64_t version)
+{
+    for (struct slot *s = l->slots; s != NULL; s = s->next) {
+        if (strcmp(s->name, name) == 0 && (version == 0 ? s->newest : s->version == version)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* Loads one version into a slot; a failure other than "not found" leaves a slot without a model. */
+static struct status
+add_slot(struct live *l, const char *name, uint64_t version, struct slot **ret_slot)
+{
+    struct diag diag = {0};
+    struct slot *s = calloc(1, sizeof *s);
+    CHECK(s != NULL, MEMORY);
+    (void)strncpy(s->name, name, sizeof s->name - 1);
+    s->version = version;
+    const struct status loaded = model_load(l->workspace, name, version, &diag, &s->model);
+    if (loaded.code == STATUS_NOT_FOUND && s->model == NULL) {
+        free(s);
+        return loaded;
+    }
+    if (!status_ok(loaded)) {
+        char text[1024];
+        diag_describe(&diag, loaded, text, sizeof text);
+        log_event(LOG_ERROR, "model.refused", "model=%s version=%llu reason=%s", name,
+                  (unsigned long long)version, text);
+    } else {
+        log_event(LOG_INFO, "model.loaded", "model=%s version=%llu", name,
+                  (unsigned long long)version);
+    }
+    s->next = l->slots;
+    l->slots = s;
+    *ret_slot = s;
+    return OK;
+}
+
+static struct status
+refresh_one(void *ctx, const char *name, uint64_t version)
+{
+    struct live *l = ctx;
+    struct slot *old = find(l, name, 0), *fresh = find(l, name, version);
+    if (old != NULL && old->version == version) {
+        return OK;
+    }
+    if (fresh == NULL) {
+        TRY(add_slot(l, name, version, &fresh));
+    }
+    if (old != NULL) {
+        old->newest = false;
+    }
+    fresh->newest = true;
+    return OK;
+}
+
+/* Frees versions that are neither newest nor in use, when there are many. */
+static void
+prune(struct live *l)
+{
+    unsigned kept = 0;
+    for (struct slot **at = &l->slots; *at != NULL;) {
+        struct slot *s = *at;
+        const bool idle = !s->newest && s->references == 0;
+        if (idle && ++kept > OLD_VERSIONS_MAX) {
+            *at = s->next;
+            slot_free(s);
+        } else {
+            at = &s->next;
+        }
+    }
+}
+
+static void
+refresh(struct live *l)
+{
+    const int64_t now = clock_mono_ns();
+    if (now - l->checked_ns < REFRESH_NS) {
+        return;
+    }
+    l->checked_ns = now;
+    const uint64_t change = store_change(l->workspace->store);
+    if (change == l->change) {
+        return;
+    }
+    const struct status s = model_each(l->workspace, refresh_one, l);
+    if (status_ok(s)) {
+        l->change = change;
+    } else {
+        log_event(LOG_ERROR, "registry.unreadable", "reason=%s", status_word(s.code));
+    }
+    prune(l);
+}
+
+struct status
+live_open(struct workspace *w, struct live **ret_live)
+{
+    struct live *l = calloc(1, sizeof *l);
+    CHECK(l != NULL, MEMORY);
+    l->workspace = w;
+    if (pthread_mutex_init(&l->lock, NULL) != 0) {
+        free(l);
+        FAIL(MEMORY);
+    }
+    l->change = UINT64_MAX;
+    l->checked_ns = -REFRESH_NS;
+    refresh(l);
+    *ret_live = l;
+    return OK;
+}
+
+void
+live_free(struct live *l)
+{
+    if (l == NULL) {
+        return;
+    }
+    while (l->slots != NULL) {
+        struct slot *s = l->slots;
+        l->slots = s->next;
+        slot_free(s);
+    }
+    (void)pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+static struct status
+take_locked(struct live *l, const char *name, uint64_t version, const struct model **ret_model)
+{
+    refresh(l);
+    struct slot *s = find(l, name, version);
+    /* Versions are looked for only of models that there are: strangers' names cost no disk. */
+    if (s == NULL && version != 0 && find(l, name, 0) != NULL &&
+        version < find(l, name, 0)->version) {
+        TRY(add_slot(l, name, version, &s));
+    }
+    CHECK(s != NULL, NOT_FOUND);
+    CHECK(s->model != NULL, INTEGRITY);
+    s->references++;
+    *ret_model = s->model;
+    return OK;
+}
+
+struct status
+live_take(struct live *l, const char *name, uint64_t version, const struct model **ret_model)
+{
+    (void)pthread_mutex_lock(&l->lock);
+    const struct status s = take_locked(l, name, version, ret_model);
+    (void)pthread_mutex_unlock(&l->lock);
+    return s;
+}
+
+void
+live_give_back(struct live *l, const struct model *m)
+{
+    (void)pthread_mutex_lock(&l->lock);
+    for (struct slot *s = l->slots; s != NULL; s = s->next) {
+        if (s->model == m) {
+            s->references--;
+        }
+    }
+    (void)pthread_mutex_unlock(&l->lock);
+}
+
+bool
+live_ready(struct live *l)
+{
+    bool ready = true;
+    (void)pthread_mutex_lock(&l->lock);
+    refresh(l);
+    for (const struct slot *s = l->slots; s != NULL; s = s->next) {
+        ready = ready && (!s->newest || s->model != NULL);
+    }
+    (void)pthread_mutex_unlock(&l->lock);
+    return ready;
+}
+
+unsigned
+live_count(struct live *l)
+{
+    unsigned n = 0;
+    (void)pthread_mutex_lock(&l->lock);
+    for (const struct slot *s = l->slots; s != NULL; s = s->next) {
+        n += s->newest && s->model != NULL;
+    }
+    (void)pthread_mutex_unlock(&l->lock);
+    return n;
+}

@@ -1,0 +1,24 @@
+/* live: the models that a server holds ready. Each is loaded once (seal, signature and digest
+ * verified), shared by the loops and counted; what the registry has gained is taken in within a
+ * second. */
+#ifndef STEWARD_SERVE_LIVE_H
+#define STEWARD_SERVE_LIVE_H
+
+#include "workspace/models.h"
+
+struct live;
+
+/* Loads the newest version of every model; one that does not open is told in the log and is not
+ * ready. */
+struct status live_open(struct workspace *w, struct live **ret_live);
+void live_free(struct live *l);
+/* A reference to a model; version 0: the newest. STATUS_NOT_FOUND; STATUS_INTEGRITY when it did not
+ * open. */
+struct status live_take(struct live *l, const char *name, uint64_t version,
+                        const struct model **ret_model);
+void live_give_back(struct live *l, const struct model *m);
+/* Every newest model is loaded. */
+bool live_ready(struct live *l);
+unsigned live_count(struct live *l);
+
+#endif

@@ -1,0 +1,189 @@
+/* routes: what this server answers, as a table. Adding one is adding a row. */
+#include "serve/call.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- health and server metadata ---- */
+
+static void
+act_live(struct call *c)
+{
+    buf_put_str(&c->x->answer, "{\"live\":true}");
+}
+
+static void
+act_ready(struct call *c)
+{
+    if (!live_ready(c->server->live) || !status_ok(audit_health(c->server->workspace->audit))) {
+        call_refuse(c, 503, "not ready: a model did not verify, or the audit log cannot be written",
+                    "not ready");
+        return;
+    }
+    buf_put_str(&c->x->answer, "{\"ready\":true}");
+}
+
+static void
+act_server(struct call *c)
+{
+    buf_printf(&c->x->answer, "{\"name\":\"steward\",\"version\":\"%s\",\"extensions\":[]}",
+               STEWARD_VERSION);
+}
+
+static void
+act_metrics(struct call *c)
+{
+    const struct workspace *w = c->server->workspace;
+    const struct metrics_gauges g = {.audit_entries = audit_size(w->audit),
+                                     .audit_failed = !status_ok(audit_health(w->audit)),
+                                     .models_ready = live_count(c->server->live),
+                                     .uptime_ns = clock_mono_ns() - c->server->started_ns};
+    c->x->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    metrics_put(&c->server->metrics, &g, &c->x->answer);
+}
+
+/* ---- models ---- */
+
+/* Takes a reference to the model of the path, or answers why not. */
+static void
+inspect_model(struct call *c)
+{
+    const struct status s = live_take(c->server->live, c->name, c->version, &c->model);
+    if (s.code == STATUS_INTEGRITY) {
+        call_refuse(c, 503, "this model is not served: it did not verify",
+                    "the model did not verify");
+    } else if (!status_ok(s)) {
+        call_refuse(c, 404, "there is no such model or version", "no such model or version");
+    } else {
+        c->model_version = c->model->version;
+        c->model_digest = c->model->digest;
+    }
+}
+
+static void
+act_model_metadata(struct call *c)
+{
+    infer_put_metadata(c->model, &c->x->answer);
+}
+
+static void
+act_model_ready(struct call *c)
+{
+    buf_put_str(&c->x->answer, "{\"name\":");
+    js_put_string(&c->x->answer, view_str(c->model->name));
+    buf_put_str(&c->x->answer, ",\"ready\":true}");
+}
+
+static void
+inspect_infer(struct call *c)
+{
+    struct diag diag = {0};
+    inspect_model(c);
+    if (c->decided) {
+        return;
+    }
+    const struct status s = infer_parse(c->x->body, c->model, c->server->options.max_rows,
+                                        c->x->arena, &diag, &c->infer);
+    if (!status_ok(s)) {
+        char text[800];
+        diag_describe(&diag, s, text, sizeof text);
+        /* The log keeps that the body was malformed, not what stood in it. */
+        call_refuse(c, s.code == STATUS_LIMIT ? 413 : 400, text,
+                    s.code == STATUS_LIMIT ? "more rows than a call may have" : "malformed body");
+    }
+}
+
+static void
+act_infer(struct call *c)
+{
+    const size_t rows = c->infer.rows;
+    c->out = arena_alloc(c->x->arena, rows * c->model->forest->outputs, sizeof *c->out);
+    if (c->out == NULL) {
+        call_refuse(c, 413, "more rows than a call may have", "no memory for the predictions");
+        return;
+    }
+    model_predict(c->model, c->infer.x, rows, 1,
+                  c->out); /* one thread: the others have calls of their own */
+    infer_put_answer(c->model, &c->infer, c->out, &c->x->answer);
+    c->rows = rows;
+}
+
+static const struct route routes[] = {
+    {"GET", "/v2/health/live", true, ACCESS_MODEL_READ, "server", NULL, act_live},
+    {"GET", "/v2/health/ready", true, ACCESS_MODEL_READ, "server", NULL, act_ready},
+    {"GET", "/v2", false, ACCESS_MODEL_READ, "models", NULL, act_server},
+    {"GET", "/v2/models/{name}", false, ACCESS_MODEL_READ, "models/{name}", inspect_model,
+     act_model_metadata},
+    {"GET", "/v2/models/{name}/ready", false, ACCESS_MODEL_READ, "models/{name}", inspect_model,
+     act_model_ready},
+    {"POST", "/v2/models/{name}/infer", false, ACCESS_MODEL_INFER, "models/{name}", inspect_infer,
+     act_infer},
+    {"GET", "/v2/models/{name}/versions/{version}", false, ACCESS_MODEL_READ, "models/{name}",
+     inspect_model, act_model_metadata},
+    {"GET", "/v2/models/{name}/versions/{version}/ready", false, ACCESS_MODEL_READ, "models/{name}",
+     inspect_model, act_model_ready},
+    {"POST", "/v2/models/{name}/versions/{version}/infer", false, ACCESS_MODEL_INFER,
+     "models/{name}", inspect_infer, act_infer},
+    {"GET", "/metrics", false, ACCESS_METRICS_READ, "metrics", NULL, act_metrics},
+};
+
+/* ---- matching ---- */
+
+/* One segment of a shape against one of the path. */
+static bool
+match_segment(struct view shape, struct view part, char *ret_name, uint64_t *ret_version)
+{
+    if (view_equal_str(shape, "{name}")) {
+        if (part.len == 0 || part.len > 63) {
+            return false;
+        }
+        (void)snprintf(ret_name, 64, "%.*s", (int)part.len, (const char *)part.ptr);
+        return text_is_name(ret_name);
+    }
+    if (view_equal_str(shape, "{version}")) {
+        return status_ok(text_to_u64(part, ret_version)) && *ret_version > 0;
+    }
+    return view_equal(shape, part);
+}
+
+static struct view
+take_segment(const char **at)
+{
+    const char *from = *at + 1; /* behind the '/' */
+    const size_t n = strcspn(from, "/");
+    *at = from + n;
+    return view_of(from, n);
+}
+
+static bool
+match(const char *shape, const char *path, char ret_name[static 64], uint64_t *ret_version)
+{
+    *ret_name = '\0';
+    *ret_version = 0;
+    while (*shape == '/' && *path == '/') {
+        const struct view a = take_segment(&shape), b = take_segment(&path);
+        if (!match_segment(a, b, ret_name, ret_version)) {
+            return false;
+        }
+    }
+    return *shape == '\0' && *path == '\0';
+}
+
+const struct route *
+route_find(const char *method, const char *path, char ret_name[static 64], uint64_t *ret_version,
+           bool *ret_other_method)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (match(routes[i].path, path, ret_name, ret_version)) {
+            if (strcmp(routes[i].method, method) == 0) {
+                return &routes[i];
+            }
+            *ret_other_method = true;
+        }
+    }
+    return NULL;
+}

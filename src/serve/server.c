@@ -1,0 +1,157 @@
+#include "serve/server.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "serve/call.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PEM_MAX (1u << 20)
+#define FRESH_LIBRARY "1.0.3"
+
+/* ---- what http asks ---- */
+
+static void
+on_call(void *ctx, struct http_exchange *x)
+{
+    call_run(ctx, x);
+}
+
+static void
+on_refused(void *ctx, struct http_exchange *x, const char *reason)
+{
+    call_refused(ctx, x, reason);
+}
+
+static enum http_fate
+fate(void *ctx, uint64_t ticket)
+{
+    static const enum http_fate of[] = {[AUDIT_WAITING] = HTTP_WAITING,
+                                        [AUDIT_DURABLE] = HTTP_DURABLE,
+                                        [AUDIT_FAILED] = HTTP_FAILED};
+    const struct server *s = ctx;
+    return of[audit_fate(s->workspace->audit, ticket)];
+}
+
+static struct status
+subscribe(void *ctx, int event_fd)
+{
+    const struct server *s = ctx;
+    return audit_subscribe(s->workspace->audit, event_fd);
+}
+
+static void
+unsubscribe(void *ctx, int event_fd)
+{
+    const struct server *s = ctx;
+    audit_unsubscribe(s->workspace->audit, event_fd);
+}
+
+static void
+on_failed(void *ctx, struct http_exchange *x)
+{
+    (void)ctx;
+    buf_put_str(&x->answer, "{\"error\":\"the call could not be recorded; try again\"}");
+}
+
+/* ---- starting ---- */
+
+static struct status
+take_lock(struct server *s, struct diag *diag)
+{
+    DEFER(file_freep) char *path = file_join(s->workspace->dir, "serve.lock");
+    const struct status locked = file_lock(path, false, diag, &s->lock_fd);
+    if (locked.code == STATUS_BUSY) {
+        diag_set(diag, "%s: another server has this workspace; stop it first", s->workspace->dir);
+    }
+    return locked;
+}
+
+static struct status
+start_http(struct server *s, struct diag *diag)
+{
+    TRY(workspace_tls(s->workspace, diag, &s->cert, &s->key));
+    s->options.http.cert_pem = buf_str(&s->cert);
+    s->options.http.key_pem = buf_str(&s->key);
+    const struct http_handler h = {.handle = on_call,
+                                   .refused = on_refused,
+                                   .fate = fate,
+                                   .subscribe = subscribe,
+                                   .unsubscribe = unsubscribe,
+                                   .failed = on_failed,
+                                   .ctx = s};
+    TRY(http_start(&s->options.http, &h, diag, &s->http));
+    buf_wipe(&s->key); /* the library has its own copy */
+    return OK;
+}
+
+static void
+server_free(struct server *s)
+{
+    live_free(s->live);
+    buf_done(&s->cert);
+    buf_wipe(&s->key);
+    file_closep(&s->lock_fd);
+    free(s);
+}
+
+/* The first part is what decides: 0.9.x and 1.0.0 to 1.0.2 lack the fixes of 2026. */
+static void
+warn_of_old_library(void)
+{
+    const char *version = http_library_version();
+    const bool old =
+        version[0] == '0' || (version[0] == '1' && version[2] == '0' && version[4] >= '0' &&
+                              version[4] <= '2' && version[5] == '\0');
+    if (old) {
+        log_event(LOG_WARN, "http.library",
+                  "libmicrohttpd=%s; fixes of %s and later are missing: chunked bodies are "
+                  "refused, the header gate "
+                  "stands before it",
+                  version, FRESH_LIBRARY);
+    }
+}
+
+struct status
+server_start(struct workspace *w, const struct server_options *o, struct diag *diag,
+             struct server **ret_server)
+{
+    struct server *s = calloc(1, sizeof *s);
+    CHECK(s != NULL, MEMORY);
+    s->workspace = w;
+    s->options = *o;
+    s->lock_fd = -1;
+    s->started_ns = clock_mono_ns();
+    buf_init(&s->cert, PEM_MAX);
+    buf_init(&s->key, PEM_MAX);
+    struct status done = take_lock(s, diag);
+    if (status_ok(done)) {
+        done = live_open(w, &s->live);
+    }
+    if (status_ok(done)) {
+        done = start_http(s, diag);
+    }
+    if (!status_ok(done)) {
+        server_free(s);
+        return done;
+    }
+    warn_of_old_library();
+    *ret_server = s;
+    return OK;
+}
+
+uint16_t
+server_port(const struct server *s)
+{
+    return http_port(s->http);
+}
+
+void
+server_stop(struct server *s)
+{
+    http_stop(s->http, s->options.grace_ns);
+    server_free(s);
+}

@@ -1,0 +1,22 @@
+/* server: the stages of a call as a table, the routes as a table, over http. */
+#ifndef STEWARD_SERVE_SERVER_H
+#define STEWARD_SERVE_SERVER_H
+
+#include "serve/http.h"
+#include "workspace/workspace.h"
+
+struct server_options {
+    struct http_options http; /* cert_pem, key_pem are filled from the workspace */
+    unsigned max_rows;        /* rows per infer call: 413 */
+    int64_t grace_ns;
+};
+
+struct server;
+/* Takes serve.lock: STATUS_BUSY with a sentence when another server has this workspace. Loads every
+ * model. */
+struct status server_start(struct workspace *w, const struct server_options *o, struct diag *diag,
+                           struct server **ret_server);
+uint16_t server_port(const struct server *s);
+void server_stop(struct server *s); /* graceful; frees */
+
+#endif

@@ -1,0 +1,394 @@
+/* Layout (docs/spec/sealed.md): magic "SWSEAL01", u32be chunk size (65536), u16be length of the
+ * wrapped key, wrapped key (a vault record, purpose "object-key", bound to "kind/name/version"),
+ * then chunks: ciphertext of 65536 bytes and a tag of 16, the last one of 0 to 65536 bytes. Chunk i
+ * has the nonce: 7 zero bytes, u32be i, 1 for the last and 0 otherwise (STREAM, Hoang,
+ * Reyhanitabar, Rogaway, Vizár 2015; the key is used for this object alone), and is bound to the
+ * header's SHA-256. Valid: every chunk opens in its place and exactly the last one is marked so.
+ * Crash: written beside, synced, renamed: a reader sees the old object, the new, or none. */
+#include "vault/seal.h"
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "vault/aead.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC "SWSEAL01"
+#define MAGIC_BYTES 8u
+#define FIXED_HEAD_BYTES (MAGIC_BYTES + 4u + 2u)
+#define WRAPPED_MAX 512u
+#define SEALED_CHUNK (SEAL_CHUNK_BYTES + AEAD_TAG_BYTES)
+#define KEY_PURPOSE "object-key"
+
+static struct status
+put_context(struct seal_id id, struct buf *ret_context)
+{
+    buf_printf(ret_context, "%s/%s/%llu", id.kind, id.name, (unsigned long long)id.version);
+    return buf_status(ret_context);
+}
+
+static void
+set_nonce(uint32_t index, bool last, uint8_t ret_nonce[static AEAD_NONCE_BYTES])
+{
+    memset(ret_nonce, 0, AEAD_NONCE_BYTES);
+    for (int i = 0; i < 4; i++) {
+        ret_nonce[7 + i] = (uint8_t)(index >> (24 - 8 * i));
+    }
+    ret_nonce[11] = last ? 1 : 0;
+}
+
+/* ---- writing ---- */
+
+struct seal_writer {
+    char *path, *tmp;
+    int fd;
+    struct aead *aead;
+    struct digest header;
+    uint32_t index;
+    size_t filled;
+    uint8_t plain[SEAL_CHUNK_BYTES];
+    uint8_t sealed[SEALED_CHUNK];
+};
+
+static void
+writer_free(struct seal_writer *w)
+{
+    file_closep(&w->fd);
+    aead_free(w->aead);
+    secret_wipe(w->plain, sizeof w->plain);
+    free(w->path);
+    free(w->tmp);
+    free(w);
+}
+
+void
+seal_writer_abandon(struct seal_writer *w)
+{
+    if (w != NULL) {
+        if (w->fd >= 0) {
+            (void)unlink(w->tmp);
+        }
+        writer_free(w);
+    }
+}
+
+static void
+seal_writer_abandonp(struct seal_writer **w)
+{
+    seal_writer_abandon(*w);
+}
+
+static struct status
+write_header(struct seal_writer *w, const struct vault *v, struct seal_id id, struct diag *diag)
+{
+    uint8_t key[AEAD_KEY_BYTES];
+    DEFER(buf_done) struct buf context;
+    DEFER(buf_done) struct buf wrapped;
+    DEFER(buf_done) struct buf header;
+    buf_init(&context, 512);
+    buf_init(&wrapped, WRAPPED_MAX);
+    buf_init(&header, FIXED_HEAD_BYTES + WRAPPED_MAX);
+    TRY(put_context(id, &context));
+    random_bytes(key, sizeof key);
+    const struct status s =
+        vault_seal_record(v, KEY_PURPOSE, buf_view(&context), view_of(key, sizeof key), &wrapped);
+    w->aead = aead_new(key, true);
+    secret_wipe(key, sizeof key);
+    TRY(s);
+    CHECK(w->aead != NULL, MEMORY);
+    buf_put_str(&header, MAGIC);
+    buf_put_u32be(&header, SEAL_CHUNK_BYTES);
+    buf_put_u16be(&header, (uint16_t)wrapped.len);
+    buf_put(&header, buf_view(&wrapped));
+    TRY(buf_status(&header));
+    digest_of(buf_view(&header), &w->header);
+    return file_write_all(w->fd, buf_view(&header), w->path, diag);
+}
+
+static struct status
+make_parent(const char *path, struct diag *diag)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path) {
+        return OK;
+    }
+    DEFER(file_freep) char *parent = strndup(path, (size_t)(slash - path));
+    CHECK(parent != NULL, MEMORY);
+    return file_mkdirs(parent, 0700, diag);
+}
+
+struct status
+seal_writer_open(const struct vault *v, const char *path, struct seal_id id, struct diag *diag,
+                 struct seal_writer **ret_writer)
+{
+    TRY(make_parent(path, diag));
+    DEFER(seal_writer_abandonp) struct seal_writer *w = calloc(1, sizeof *w);
+    CHECK(w != NULL, MEMORY);
+    w->fd = -1;
+    uint64_t unique = 0;
+    random_bytes(&unique, sizeof unique);
+    w->path = strdup(path);
+    CHECK(w->path != NULL, MEMORY);
+    CHECK(asprintf(&w->tmp, "%s.tmp-%016llx", path, (unsigned long long)unique) > 0, MEMORY);
+    w->fd = open(w->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (w->fd < 0) {
+        const int err = errno;
+        diag_set(diag, "%s: %s", path, strerror(err));
+        FAIL_OS(err);
+    }
+    TRY(write_header(w, v, id, diag));
+    *ret_writer = MOVE(w);
+    return OK;
+}
+
+static struct status
+write_chunk(struct seal_writer *w, bool last, struct diag *diag)
+{
+    uint8_t nonce[AEAD_NONCE_BYTES];
+    CHECK(w->index < UINT32_MAX, LIMIT);
+    set_nonce(w->index++, last, nonce);
+    const struct view bound = view_of(w->header.bytes, DIGEST_BYTES);
+    TRY(aead_seal(w->aead, nonce, bound, view_of(w->plain, w->filled), w->sealed));
+    const struct view sealed = view_of(w->sealed, w->filled + AEAD_TAG_BYTES);
+    w->filled = 0;
+    return file_write_all(w->fd, sealed, w->path, diag);
+}
+
+struct status
+seal_writer_put(struct seal_writer *w, struct view plain, struct diag *diag)
+{
+    while (plain.len > 0) {
+        /* A full chunk is written when more comes: the last one is known only at the end. */
+        if (w->filled == SEAL_CHUNK_BYTES) {
+            TRY(write_chunk(w, false, diag));
+        }
+        const size_t room = SEAL_CHUNK_BYTES - w->filled, n = plain.len < room ? plain.len : room;
+        memcpy(w->plain + w->filled, plain.ptr, n);
+        w->filled += n;
+        plain = view_of(plain.ptr + n, plain.len - n);
+    }
+    return OK;
+}
+
+static struct status
+finish(struct seal_writer *w, struct diag *diag)
+{
+    TRY(write_chunk(w, true, diag));
+    if (fsync(w->fd) != 0 || rename(w->tmp, w->path) != 0) {
+        const int err = errno;
+        diag_set(diag, "%s: %s", w->path, strerror(err));
+        FAIL_OS(err);
+    }
+    return OK;
+}
+
+struct status
+seal_writer_finish(struct seal_writer *w, struct diag *diag)
+{
+    struct status s = finish(w, diag);
+    if (!status_ok(s)) {
+        seal_writer_abandon(w);
+        return s;
+    }
+    s = file_sync_dir(w->path, diag);
+    writer_free(w);
+    return s;
+}
+
+/* ---- reading ---- */
+
+struct seal_reader {
+    char *path;
+    int fd;
+    struct aead *aead;
+    struct digest header;
+    uint64_t offset, size;
+    uint32_t index;
+    bool ended;
+    uint8_t sealed[SEALED_CHUNK];
+    uint8_t plain[SEAL_CHUNK_BYTES];
+};
+
+void
+seal_reader_free(struct seal_reader *r)
+{
+    if (r != NULL) {
+        file_closep(&r->fd);
+        aead_free(r->aead);
+        secret_wipe(r->plain, sizeof r->plain);
+        free(r->path);
+        free(r);
+    }
+}
+
+DEFINE_FREEP(seal_reader_free, struct seal_reader)
+
+static struct status
+refuse(const struct seal_reader *r, const char *why, struct diag *diag)
+{
+    diag_set(diag, "%s: byte %llu: %s", r->path, (unsigned long long)r->offset, why);
+    FAIL(INTEGRITY);
+}
+
+/* Exactly n bytes from the reader's place on. */
+static struct status
+read_exactly(struct seal_reader *r, uint8_t *bytes, size_t n, struct diag *diag)
+{
+    size_t got = 0;
+    while (got < n) {
+        const ssize_t k = pread(r->fd, bytes + got, n - got, (off_t)(r->offset + got));
+        if (k < 0 && errno == EINTR) {
+            continue;
+        }
+        if (k < 0) {
+            const int err = errno;
+            diag_set(diag, "%s: %s", r->path, strerror(err));
+            FAIL_OS(err);
+        }
+        if (k == 0) {
+            return refuse(r, "cut short", diag);
+        }
+        got += (size_t)k;
+    }
+    return OK;
+}
+
+static struct status
+unwrap_key(struct seal_reader *r, const struct vault *v, struct seal_id id, struct view wrapped,
+           struct diag *diag)
+{
+    DEFER(buf_done) struct buf context;
+    DEFER(buf_wipe) struct buf key;
+    buf_init(&context, 512);
+    buf_init(&key, AEAD_KEY_BYTES);
+    TRY(put_context(id, &context));
+    const struct status s = vault_open_record(v, KEY_PURPOSE, buf_view(&context), wrapped, &key);
+    if (s.code == STATUS_INTEGRITY || s.code == STATUS_LIMIT ||
+        (status_ok(s) && key.len != AEAD_KEY_BYTES)) {
+        diag_set(diag, "%s: not sealed by this workspace as %s, or its header was changed", r->path,
+                 buf_str(&context));
+        FAIL(INTEGRITY);
+    }
+    TRY(s);
+    r->aead = aead_new(key.ptr, false);
+    CHECK(r->aead != NULL, MEMORY);
+    return OK;
+}
+
+static struct status
+read_header(struct seal_reader *r, const struct vault *v, struct seal_id id, struct diag *diag)
+{
+    uint8_t head[FIXED_HEAD_BYTES + WRAPPED_MAX];
+    TRY(read_exactly(r, head, FIXED_HEAD_BYTES, diag));
+    struct reader in = reader_of(view_of(head, FIXED_HEAD_BYTES));
+    const struct view magic = reader_bytes(&in, MAGIC_BYTES);
+    const uint32_t chunk = reader_u32be(&in);
+    const uint16_t wrapped = reader_u16be(&in);
+    if (!view_equal_str(magic, MAGIC) || chunk != SEAL_CHUNK_BYTES || wrapped > WRAPPED_MAX) {
+        return refuse(r, "not a sealed object of this format", diag);
+    }
+    r->offset = FIXED_HEAD_BYTES;
+    TRY(read_exactly(r, head + FIXED_HEAD_BYTES, wrapped, diag));
+    r->offset += wrapped;
+    digest_of(view_of(head, FIXED_HEAD_BYTES + wrapped), &r->header);
+    return unwrap_key(r, v, id, view_of(head + FIXED_HEAD_BYTES, wrapped), diag);
+}
+
+struct status
+seal_reader_open(const struct vault *v, const char *path, struct seal_id id, struct diag *diag,
+                 struct seal_reader **ret_reader)
+{
+    DEFER(seal_reader_freep) struct seal_reader *r = calloc(1, sizeof *r);
+    CHECK(r != NULL, MEMORY);
+    r->path = strdup(path);
+    r->fd = open(path, O_RDONLY | O_CLOEXEC);
+    CHECK(r->path != NULL, MEMORY);
+    struct stat st;
+    if (r->fd < 0 || fstat(r->fd, &st) != 0) {
+        const int err = errno;
+        diag_set(diag, "%s: %s", path, strerror(err));
+        CHECK(err != ENOENT, NOT_FOUND);
+        FAIL_OS(err);
+    }
+    r->size = (uint64_t)st.st_size;
+    TRY(read_header(r, v, id, diag));
+    *ret_reader = MOVE(r);
+    return OK;
+}
+
+struct status
+seal_reader_next(struct seal_reader *r, struct diag *diag, struct view *ret_plain)
+{
+    if (r->ended) {
+        *ret_plain = (struct view){0};
+        return OK;
+    }
+    const uint64_t left = r->size > r->offset ? r->size - r->offset : 0;
+    const bool last = left <= SEALED_CHUNK;
+    const size_t n = last ? (size_t)left : SEALED_CHUNK;
+    if (n < AEAD_TAG_BYTES) {
+        return refuse(r, "cut short", diag);
+    }
+    TRY(read_exactly(r, r->sealed, n, diag));
+    uint8_t nonce[AEAD_NONCE_BYTES];
+    CHECK(r->index < UINT32_MAX, LIMIT);
+    set_nonce(r->index, last, nonce);
+    const struct view bound = view_of(r->header.bytes, DIGEST_BYTES);
+    const struct status s = aead_open(r->aead, nonce, bound, view_of(r->sealed, n), r->plain);
+    if (s.code == STATUS_INTEGRITY) {
+        return refuse(
+            r, "the chunk that begins here does not verify: changed, moved, cut or extended", diag);
+    }
+    TRY(s);
+    r->index++;
+    r->offset += n;
+    r->ended = last;
+    *ret_plain = view_of(r->plain, n - AEAD_TAG_BYTES);
+    return OK;
+}
+
+/* ---- whole objects ---- */
+
+struct status
+seal_file(const struct vault *v, const char *path, struct seal_id id, struct view plain,
+          struct diag *diag)
+{
+    struct seal_writer *w = NULL;
+    TRY(seal_writer_open(v, path, id, diag, &w));
+    const struct status s = seal_writer_put(w, plain, diag);
+    if (!status_ok(s)) {
+        seal_writer_abandon(w);
+        return s;
+    }
+    return seal_writer_finish(w, diag);
+}
+
+struct status
+seal_open_file(const struct vault *v, const char *path, struct seal_id id, size_t max,
+               struct diag *diag, struct buf *ret_plain)
+{
+    DEFER(seal_reader_freep) struct seal_reader *r = NULL;
+    TRY(seal_reader_open(v, path, id, diag, &r));
+    if (r->size > max + SEALED_CHUNK &&
+        r->size - SEALED_CHUNK > max + max / SEAL_CHUNK_BYTES * AEAD_TAG_BYTES) {
+        diag_set(diag, "%s: larger than the %zu bytes that are read at once", path, max);
+        FAIL(LIMIT);
+    }
+    (void)buf_reserve(ret_plain, (size_t)(r->size - r->offset));
+    ret_plain->failed =
+        0; /* the reservation counts the tags: too much for a small maximum is no failure */
+    while (!r->ended) {
+        struct view plain = {0};
+        TRY(seal_reader_next(r, diag, &plain));
+        buf_put(ret_plain, plain);
+        TRY(buf_status(ret_plain));
+    }
+    return OK;
+}

@@ -1,0 +1,15 @@
+/* certificate: the self-signed TLS certificate that init makes: EC P-256, 397 days, subject
+ * alternative names. */
+#ifndef STEWARD_WORKSPACE_CERTIFICATE_H
+#define STEWARD_WORKSPACE_CERTIFICATE_H
+
+#include "base/bytes.h"
+
+#define CERTIFICATE_DAYS 397
+
+/* hosts: DNS names and addresses, told apart by form. ret_key holds the private key in clear: wipe
+ * it. */
+struct status certificate_make(const char *const *hosts, size_t host_count, struct diag *diag,
+                               struct buf *ret_cert_pem, struct buf *ret_key_pem);
+
+#endif

@@ -1,0 +1,526 @@
+#include "workspace/models.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "data/split.h"
+#include "vault/seal.h"
+#include "workspace/bundle.h"
+#include "workspace/registry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COLLECTION "model"
+#define BUNDLE_MAX ((size_t)4 << 30)
+#define JSON_MAX (16u << 20)
+
+void
+model_free(struct model *m)
+{
+    if (m == NULL) {
+        return;
+    }
+    feature_list_done(&m->features);
+    forest_free(m->forest);
+    free(m->label);
+    free(m->positive);
+    free(m->negative);
+    free(m->dataset);
+    free(m->params_json);
+    free(m);
+}
+
+/* ---- training ---- */
+
+struct training {
+    struct table *table;
+    struct dataset_info info;
+    struct feature_list features;
+    uint8_t *train; /* table->rows */
+    uint8_t *y;     /* table->rows: 0, 1, 2 missing */
+    float *x;       /* table->rows * features.count */
+    float *label;   /* rows that are trained on */
+    size_t rows;    /* trained on, at the front of x */
+    uint64_t unlabelled;
+};
+
+static void
+training_done(struct training *t)
+{
+    table_free(t->table);
+    feature_list_done(&t->features);
+    free(t->train);
+    free(t->y);
+    free(t->x);
+    free(t->label);
+}
+
+static struct status
+allocate_training(struct training *t, struct diag *diag)
+{
+    const size_t rows = (size_t)t->table->rows;
+    size_t cells = 0;
+    if (t->features.count == 0) {
+        diag_set(diag,
+                 "dataset %s has no column to train on: every one is label, sensitive, identifier, "
+                 "text or ignored",
+                 t->info.name);
+        FAIL(INPUT);
+    }
+    CHECK(!__builtin_mul_overflow(rows, (size_t)t->features.count, &cells), LIMIT);
+    t->train = calloc(rows + 1, 1);
+    t->y = calloc(rows + 1, 1);
+    t->label = calloc(rows + 1, sizeof *t->label);
+    t->x = calloc(cells + 1, sizeof *t->x);
+    CHECK(t->train != NULL && t->y != NULL && t->label != NULL && t->x != NULL, MEMORY);
+    return OK;
+}
+
+/* Moves the rows to train on (in the training part, with a label) to the front of x. */
+static void
+gather(struct training *t)
+{
+    const size_t width = t->features.count;
+    for (size_t i = 0; i < (size_t)t->table->rows; i++) {
+        t->unlabelled += t->y[i] > 1;
+        if (t->train[i] == 0 || t->y[i] > 1) {
+            continue;
+        }
+        memmove(t->x + t->rows * width, t->x + i * width, width * sizeof *t->x);
+        t->label[t->rows++] = (float)t->y[i];
+    }
+}
+
+static struct status
+prepare(struct workspace *w, const struct model_train_options *o, struct diag *diag,
+        struct training *t)
+{
+    TRY(dataset_load(w, o->dataset, o->dataset_version, diag, &t->table, &t->info));
+    if (table_label(t->table) == NULL) {
+        diag_set(diag, "dataset %s has no label column; add it again with --label COLUMN",
+                 t->info.name);
+        FAIL(INPUT);
+    }
+    TRY(feature_list_from_table(t->table, &t->features));
+    TRY(allocate_training(t, diag));
+    TRY(table_binary_label(t->table, diag, t->y));
+    TRY(split_assign(t->table->rows, o->split, o->seed, t->train));
+    TRY(matrix_from_table(t->table, &t->features, diag, t->x));
+    gather(t);
+    if (t->rows == 0) {
+        diag_set(diag, "split %g leaves no labelled row to train on", o->split);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+run_training(const struct training *t, const struct train_options *train, struct diag *diag,
+             struct buf *ret_model)
+{
+    const char **names = calloc(t->features.count, sizeof *names);
+    uint8_t *category = calloc(t->features.count, 1);
+    struct status s = FAILURE(MEMORY);
+    if (names != NULL && category != NULL) {
+        for (uint32_t i = 0; i < t->features.count; i++) {
+            names[i] = t->features.items[i].name;
+            category[i] = t->features.items[i].type == COLUMN_CATEGORY;
+        }
+        struct train_options o = *train;
+        o.feature_names = names;
+        o.feature_is_category = category;
+        s = train_xgboost(t->x, t->rows, t->features.count, t->label, NULL, &o, diag, ret_model);
+    }
+    free(names);
+    free(category);
+    return s;
+}
+
+/* ---- the manifest ---- */
+
+static struct status
+set_json(json_t *o, const char *key, const struct buf *text)
+{
+    json_t *value = NULL;
+    TRY(js_parse(buf_view(text), key, NULL, &value));
+    return registry_set(o, key, value);
+}
+
+static struct status
+put_training_set(json_t *manifest, const struct training *t, const struct model_train_options *o)
+{
+    DEFER(buf_done) struct buf hex;
+    buf_init(&hex, 128);
+    digest_put_hex(&hex, &t->info.digest);
+    json_t *d = json_object();
+    TRY(registry_set(manifest, "dataset", d));
+    TRY(registry_set(d, "name", json_string(t->info.name)));
+    TRY(registry_set(d, "version", json_integer((json_int_t)t->info.version)));
+    TRY(registry_set(d, "sha256", json_string(buf_str(&hex))));
+    TRY(registry_set(d, "split", js_real(o->split)));
+    /* A 64-bit seed as text: JSON numbers lose digits in other people's readers. */
+    char seed[24];
+    (void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)o->seed);
+    TRY(registry_set(d, "seed", json_string(seed)));
+    TRY(registry_set(d, "rows_trained", json_integer((json_int_t)t->rows)));
+    return registry_set(d, "rows_without_label", json_integer((json_int_t)t->unlabelled));
+}
+
+static const char *
+other_level(const struct column *label, const char *positive)
+{
+    for (uint32_t i = 0; i < label->level_count; i++) {
+        if (strcmp(label->levels[i], positive) != 0) {
+            return label->levels[i];
+        }
+    }
+    return strcmp(positive, "1") == 0 ? "0" : "other";
+}
+
+static struct status
+make_manifest(const char *name, uint64_t version, const struct training *t,
+              const struct model_train_options *o, json_t **ret_manifest)
+{
+    DEFER(js_freep) json_t *m = json_object();
+    CHECK(m != NULL, MEMORY);
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, JSON_MAX);
+    const struct column *label = table_label(t->table);
+    TRY(registry_set(m, "name", json_string(name)));
+    TRY(registry_set(m, "version", json_integer((json_int_t)version)));
+    TRY(registry_set(m, "label", json_string(label->name)));
+    TRY(registry_set(m, "positive", json_string(t->table->positive)));
+    TRY(registry_set(m, "negative", json_string(other_level(label, t->table->positive))));
+    TRY(registry_set(m, "threshold", js_real(0.5)));
+    TRY(put_training_set(m, t, o));
+    TRY(train_params_json(&o->train, &text));
+    TRY(set_json(m, "training", &text));
+    buf_reset(&text);
+    TRY(feature_list_to_json(&t->features, &text));
+    TRY(set_json(m, "features", &text));
+    buf_reset(&text);
+    clock_put_rfc3339(&text, clock_wall_ns());
+    TRY(registry_set(m, "created", json_string(buf_str(&text))));
+    *ret_manifest = MOVE(m);
+    return OK;
+}
+
+static struct status
+copy_text(const json_t *o, const char *key, struct diag *diag, char **ret_text)
+{
+    const char *text = NULL;
+    TRY(js_need_string(o, key, diag, &text));
+    *ret_text = strdup(text);
+    CHECK(*ret_text != NULL, MEMORY);
+    return OK;
+}
+
+static struct status
+read_digest(const json_t *o, struct diag *diag, struct digest *ret_digest)
+{
+    const char *hex = NULL;
+    TRY(js_need_string(o, "sha256", diag, &hex));
+    DEFER(buf_done) struct buf raw;
+    buf_init(&raw, DIGEST_BYTES);
+    TRY(text_from_hex(view_str(hex), &raw));
+    CHECK(raw.len == DIGEST_BYTES, INPUT);
+    memcpy(ret_digest->bytes, raw.ptr, DIGEST_BYTES);
+    return OK;
+}
+
+static struct status
+read_training_set(const json_t *manifest, struct diag *diag, struct model *m)
+{
+    json_t *d = NULL;
+    int64_t version = 0;
+    const char *seed = NULL;
+    TRY(js_need_object(manifest, "dataset", diag, &d));
+    TRY(copy_text(d, "name", diag, &m->dataset));
+    TRY(js_need_i64(d, "version", diag, &version));
+    TRY(js_need_f64(d, "split", diag, &m->split));
+    TRY(js_need_string(d, "seed", diag, &seed));
+    TRY(text_to_u64(view_str(seed), &m->split_seed));
+    m->dataset_version = (uint64_t)version;
+    return read_digest(d, diag, &m->dataset_digest);
+}
+
+static struct status
+read_manifest(const json_t *manifest, struct diag *diag, struct model *m)
+{
+    json_t *part = NULL;
+    const char *created = NULL;
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, JSON_MAX);
+    TRY(copy_text(manifest, "label", diag, &m->label));
+    TRY(copy_text(manifest, "positive", diag, &m->positive));
+    TRY(copy_text(manifest, "negative", diag, &m->negative));
+    TRY(js_need_f64(manifest, "threshold", diag, &m->threshold));
+    TRY(js_need_string(manifest, "created", diag, &created));
+    TRY(clock_from_rfc3339(view_str(created), &m->created_ns));
+    TRY(read_training_set(manifest, diag, m));
+    TRY(js_need_array(manifest, "features", diag, &part));
+    TRY(js_put(&text, part));
+    TRY(feature_list_from_json(buf_view(&text), diag, &m->features));
+    buf_reset(&text);
+    TRY(js_need_object(manifest, "training", diag, &part));
+    TRY(js_put(&text, part));
+    m->params_json = strdup(buf_str(&text));
+    CHECK(m->params_json != NULL, MEMORY);
+    return OK;
+}
+
+/* ---- bundle to model ---- */
+
+static struct status
+check_fits(const struct model *m, struct diag *diag)
+{
+    if (m->forest->features != m->features.count) {
+        diag_set(diag, "the model file reads %u features, its manifest lists %u",
+                 m->forest->features, m->features.count);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+model_from_bundle(const struct vault *v, struct view bytes, const char *name, uint64_t version,
+                  struct diag *diag, struct model **ret_model)
+{
+    uint8_t public_key[VAULT_PUBLIC_BYTES];
+    vault_public_key(v, public_key);
+    DEFER(js_freep) json_t *manifest = NULL;
+    struct view file = {0};
+    TRY(bundle_open(public_key, bytes, diag, &manifest, &file));
+    DEFER(model_freep) struct model *m = calloc(1, sizeof *m);
+    CHECK(m != NULL, MEMORY);
+    (void)snprintf(m->name, sizeof m->name, "%s", name);
+    m->version = version;
+    digest_of(bytes, &m->digest);
+    TRY(read_manifest(manifest, diag, m));
+    TRY(forest_load(file, diag, &m->forest));
+    TRY(check_fits(m, diag));
+    *ret_model = MOVE(m);
+    return OK;
+}
+
+struct status
+model_load(struct workspace *w, const char *name, uint64_t version, struct diag *diag,
+           struct model **ret_model)
+{
+    DEFER(js_freep) json_t *record = NULL;
+    int64_t number = 0;
+    TRY(registry_get(w, COLLECTION, name, version, diag, &record));
+    TRY(js_need_i64(record, "version", diag, &number));
+    DEFER(file_freep) char *object = workspace_object_path(w, COLLECTION, name, (uint64_t)number);
+    DEFER(buf_wipe) struct buf bytes;
+    buf_init(&bytes, BUNDLE_MAX);
+    const struct seal_id id = {COLLECTION, name, (uint64_t)number};
+    TRY(seal_open_file(w->vault, object, id, BUNDLE_MAX, diag, &bytes));
+    DEFER(model_freep) struct model *m = NULL;
+    TRY(model_from_bundle(w->vault, buf_view(&bytes), name, (uint64_t)number, diag, &m));
+    TRY(registry_check_digest(record, &m->digest, diag));
+    *ret_model = MOVE(m);
+    return OK;
+}
+
+/* ---- registering ---- */
+
+static struct status
+record_model(struct workspace *w, const struct model *m, json_t *manifest, struct diag *diag)
+{
+    DEFER(js_freep) json_t *record = NULL;
+    TRY(registry_record_new(m->name, m->version, &m->digest, &record));
+    TRY(registry_set(record, "manifest", json_incref(manifest)));
+    TRY(registry_set(record, "trees", json_integer(m->forest->trees)));
+    TRY(registry_put(w, COLLECTION, m->name, m->version, record));
+    char resource[80];
+    (void)snprintf(resource, sizeof resource, "models/%s", m->name);
+    const struct workspace_act act = {.action = "model.write",
+                                      .resource = resource,
+                                      .reason = "model trained and registered",
+                                      .version = m->version,
+                                      .digest = &m->digest};
+    return workspace_audit(w, &act, diag);
+}
+
+/* Takes the next version, bundles, seals, reads back as a server would, records. */
+static struct status
+register_model(struct workspace *w, const char *name, const struct training *t,
+               const struct model_train_options *o, struct view file, struct diag *diag,
+               struct model **ret_model)
+{
+    DEFER(file_closep) int lock = -1;
+    TRY(workspace_lock(w, diag, &lock));
+    uint64_t version = 0;
+    TRY(registry_newest(w, COLLECTION, name, &version));
+    version++;
+    DEFER(js_freep) json_t *manifest = NULL;
+    DEFER(buf_wipe) struct buf bundle;
+    DEFER(model_freep) struct model *m = NULL;
+    buf_init(&bundle, BUNDLE_MAX);
+    TRY(make_manifest(name, version, t, o, &manifest));
+    TRY(bundle_put(w->vault, manifest, file, &bundle));
+    TRY(model_from_bundle(w->vault, buf_view(&bundle), name, version, diag, &m));
+    DEFER(file_freep) char *object = workspace_object_path(w, COLLECTION, name, version);
+    const struct seal_id id = {COLLECTION, name, version};
+    TRY(seal_file(w->vault, object, id, buf_view(&bundle), diag));
+    TRY(record_model(w, m, manifest, diag));
+    *ret_model = MOVE(m);
+    return OK;
+}
+
+struct status
+model_train(struct workspace *w, const char *name, const struct model_train_options *o,
+            struct diag *diag, struct model **ret_model)
+{
+    TRY(registry_check_name(COLLECTION, name, diag));
+    DEFER(training_done) struct training t = {0};
+    DEFER(buf_wipe) struct buf file;
+    buf_init(&file, BUNDLE_MAX);
+    TRY(prepare(w, o, diag, &t));
+    TRY(run_training(&t, &o->train, diag, &file));
+    return register_model(w, name, &t, o, buf_view(&file), diag, ret_model);
+}
+
+/* ---- reading the registry ---- */
+
+struct status
+model_describe(struct workspace *w, const char *name, uint64_t version, struct diag *diag,
+               json_t **ret_record)
+{
+    return registry_get(w, COLLECTION, name, version, diag, ret_record);
+}
+
+struct status
+model_put_list(struct workspace *w, struct buf *ret_json)
+{
+    return registry_put_list(w, COLLECTION, ret_json);
+}
+
+struct newest {
+    struct status (*each)(void *ctx, const char *name, uint64_t version);
+    void *ctx;
+    char name[64];
+    uint64_t version;
+};
+
+/* Records come by name, then version: a name is complete when the next one begins. */
+static struct status
+pass_newest(void *ctx, const char *name, uint64_t version, const json_t *record)
+{
+    (void)record;
+    struct newest *n = ctx;
+    if (n->version != 0 && strcmp(n->name, name) != 0) {
+        TRY(n->each(n->ctx, n->name, n->version));
+    }
+    (void)snprintf(n->name, sizeof n->name, "%s", name);
+    n->version = version;
+    return OK;
+}
+
+struct status
+model_each(struct workspace *w,
+           struct status (*each)(void *ctx, const char *name, uint64_t version), void *ctx)
+{
+    struct newest n = {.each = each, .ctx = ctx};
+    TRY(registry_each(w, COLLECTION, pass_newest, &n));
+    return n.version == 0 ? OK : each(ctx, n.name, n.version);
+}
+
+/* ---- using a model ---- */
+
+void
+model_predict(const struct model *m, const float *x, size_t rows, unsigned threads, double *ret_out)
+{
+    forest_margin(m->forest, x, rows, threads, ret_out);
+    forest_link_apply(m->forest, ret_out, rows);
+}
+
+static const char *const part_words[] = {
+    [PART_ALL] = "all", [PART_TRAIN] = "train", [PART_TEST] = "test"};
+
+const char *
+model_part_word(enum model_part part)
+{
+    return part_words[part];
+}
+
+struct status
+model_part_from_word(const char *word, enum model_part *ret_part)
+{
+    for (size_t i = 0; i < sizeof part_words / sizeof *part_words; i++) {
+        if (strcmp(part_words[i], word) == 0) {
+            *ret_part = (enum model_part)i;
+            return OK;
+        }
+    }
+    FAIL(INPUT);
+}
+
+struct status
+model_select(const struct model *m, const struct dataset_info *data, enum model_part part,
+             struct diag *diag, uint8_t *ret_selected)
+{
+    if (part == PART_ALL) {
+        memset(ret_selected, 1, (size_t)data->rows);
+        return OK;
+    }
+    if (!view_equal(view_of(m->dataset_digest.bytes, DIGEST_BYTES),
+                    view_of(data->digest.bytes, DIGEST_BYTES))) {
+        diag_set(diag,
+                 "%s version %llu was trained on %s version %llu, not on %s version %llu: its "
+                 "training rows are not known there; name the dataset without \":%s\"",
+                 m->name, (unsigned long long)m->version, m->dataset,
+                 (unsigned long long)m->dataset_version, data->name,
+                 (unsigned long long)data->version, model_part_word(part));
+        FAIL(INPUT);
+    }
+    TRY(split_assign(data->rows, m->split, m->split_seed, ret_selected));
+    for (size_t i = 0; i < (size_t)data->rows && part == PART_TEST; i++) {
+        ret_selected[i] ^= 1;
+    }
+    return OK;
+}
+
+static struct status
+take_selected(const struct table *t, const uint8_t *selected, struct table **ret_table)
+{
+    uint64_t n = 0;
+    DEFER(memory_freep) uint64_t *rows = calloc((size_t)t->rows + 1, sizeof *rows);
+    CHECK(rows != NULL, MEMORY);
+    for (uint64_t i = 0; i < t->rows; i++) {
+        if (selected[i] != 0) {
+            rows[n++] = i;
+        }
+    }
+    return table_select(t, rows, n, ret_table);
+}
+
+struct status
+model_export(struct workspace *w, const struct model *m, const char *dataset, uint64_t version,
+             enum model_part part, struct diag *diag, struct table **ret_table)
+{
+    struct dataset_info info;
+    DEFER(table_freep) struct table *whole = NULL;
+    DEFER(table_freep) struct table *chosen = NULL;
+    DEFER(memory_freep) uint8_t *selected = NULL;
+    TRY(dataset_load(w, dataset, version, diag, &whole, &info));
+    selected = calloc((size_t)whole->rows + 1, 1);
+    CHECK(selected != NULL, MEMORY);
+    TRY(model_select(m, &info, part, diag, selected));
+    TRY(take_selected(whole, selected, &chosen));
+    char resource[80], reason[80];
+    (void)snprintf(resource, sizeof resource, "datasets/%s", info.name);
+    (void)snprintf(reason, sizeof reason, "%llu rows exported (%s)",
+                   (unsigned long long)chosen->rows, model_part_word(part));
+    const struct workspace_act act = {.action = "dataset.read",
+                                      .resource = resource,
+                                      .reason = reason,
+                                      .version = info.version,
+                                      .digest = &info.digest};
+    TRY(workspace_audit(w, &act, diag));
+    *ret_table = MOVE(chosen);
+    return OK;
+}

@@ -1,0 +1,73 @@
+/* models: the registry: versioned, sealed, signed models with their manifest (docs/spec/bundle.md).
+ */
+#ifndef STEWARD_WORKSPACE_MODELS_H
+#define STEWARD_WORKSPACE_MODELS_H
+
+#include "data/matrix.h"
+#include "model/forest.h"
+#include "model/train.h"
+#include "workspace/datasets.h"
+
+/* A model as loaded: seal opened, signature and digest verified, forest checked. Immutable; any
+ * thread may read it. */
+struct model {
+    char name[64];
+    uint64_t version;
+    struct digest digest; /* of the bundle: manifest, signature and model file */
+    struct feature_list features;
+    struct forest *forest;
+    char *label;    /* column */
+    char *positive; /* positive level, as people read it */
+    char *negative;
+    double threshold; /* decision: probability >= threshold */
+    char *dataset;    /* trained on: name, version, digest, split */
+    uint64_t dataset_version;
+    struct digest dataset_digest;
+    double split; /* share of training rows */
+    uint64_t split_seed;
+    int64_t created_ns;
+    char *params_json; /* training parameters as used */
+};
+
+struct model_train_options {
+    const char *dataset;
+    uint64_t dataset_version; /* 0: newest */
+    double split;             /* (0,1]: share of rows to train on */
+    uint64_t seed;            /* of the split; the training's own is train.seed */
+    struct train_options train;
+};
+
+struct status model_train(struct workspace *w, const char *name,
+                          const struct model_train_options *o, struct diag *diag,
+                          struct model **ret_model);
+struct status model_load(struct workspace *w, const char *name, uint64_t version, struct diag *diag,
+                         struct model **ret_model); /* version 0: newest */
+void model_free(struct model *m);
+DEFINE_FREEP(model_free, struct model)
+struct status model_describe(struct workspace *w, const char *name, uint64_t version,
+                             struct diag *diag,
+                             json_t **ret_record); /* the record with its manifest */
+struct status model_put_list(struct workspace *w, struct buf *ret_json);
+/* Each (name, newest version) in the registry. */
+struct status model_each(struct workspace *w,
+                         struct status (*each)(void *ctx, const char *name, uint64_t version),
+                         void *ctx);
+/* Probability of the positive class (or the value, or class probabilities): ret_out[rows *
+ * outputs]. */
+void model_predict(const struct model *m, const float *x, size_t rows, unsigned threads,
+                   double *ret_out);
+enum model_part { PART_ALL, PART_TRAIN, PART_TEST };
+const char *model_part_word(enum model_part part); /* "all", "train", "test" */
+/* STATUS_INPUT when it is none of those words. */
+struct status model_part_from_word(const char *word, enum model_part *ret_part);
+/* ret_selected[data->rows]: 1 where the row is in that part of the model's split. Fails with a
+ * sentence when a part is asked for of a table that the model was not trained on. */
+struct status model_select(const struct model *m, const struct dataset_info *data,
+                           enum model_part part, struct diag *diag, uint8_t *ret_selected);
+/* That part of a dataset as a table of its own; the read is audited, since it leaves the workspace.
+ */
+struct status model_export(struct workspace *w, const struct model *m, const char *dataset,
+                           uint64_t version, enum model_part part, struct diag *diag,
+                           struct table **ret_table);
+
+#endif

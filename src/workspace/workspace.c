@@ -1,0 +1,297 @@
+#include "workspace/workspace.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "workspace/certificate.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TLS_MAX_BYTES (64u << 10)
+
+#define TLS_KEY_PURPOSE "tls"
+#define TLS_KEY_CONTEXT "tls/key.sealed"
+
+/* ---- making one ---- */
+
+static int
+remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    (void)remove(path);
+    return 0;
+}
+
+/* What init leaves when it fails: nothing. */
+static void
+remove_tree(char **path)
+{
+    if (*path != NULL) {
+        (void)nftw(*path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        free(*path);
+        *path = NULL;
+    }
+}
+
+static struct status
+check_absent_or_empty(const char *dir, struct diag *diag)
+{
+    DIR *d = opendir(dir);
+    if (d == NULL) {
+        if (errno == ENOENT) {
+            return OK;
+        }
+        diag_set(diag, "%s: %s", dir, strerror(errno));
+        FAIL(INPUT);
+    }
+    bool empty = true;
+    for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
+        empty = empty && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0);
+    }
+    (void)closedir(d);
+    if (!empty) {
+        diag_set(diag, "%s: not empty; a workspace is made in a new or empty directory", dir);
+        FAIL(EXISTS);
+    }
+    return OK;
+}
+
+/* dir without trailing slashes, then ".new-XXXXXX": on the same file system, so that rename is one
+ * step. */
+static struct status
+make_sibling(const char *dir, struct diag *diag, char **ret_path)
+{
+    size_t n = strlen(dir);
+    while (n > 1 && dir[n - 1] == '/') {
+        n--;
+    }
+    DEFER(file_freep) char *parent = strndup(dir, n);
+    ASSERT(parent != NULL);
+    char *slash = strrchr(parent, '/');
+    if (slash != NULL && slash != parent) {
+        *slash = '\0';
+        TRY(file_mkdirs(parent, 0755, diag));
+    }
+    char *path = NULL;
+    ASSERT(asprintf(&path, "%.*s.new-XXXXXX", (int)n, dir) > 0);
+    if (mkdtemp(path) == NULL) {
+        const int err = errno;
+        diag_set(diag, "%s: %s", dir, strerror(err));
+        free(path);
+        FAIL_OS(err);
+    }
+    *ret_path = path;
+    return OK;
+}
+
+static struct status
+make_tls(const char *dir, const struct vault *v, const struct workspace_init_options *o,
+         struct diag *diag)
+{
+    static const char *const local[] = {"localhost", "127.0.0.1", "::1"};
+    DEFER(buf_done) struct buf cert;
+    DEFER(buf_wipe) struct buf key;
+    DEFER(buf_done) struct buf sealed;
+    buf_init(&cert, TLS_MAX_BYTES);
+    buf_init(&key, TLS_MAX_BYTES);
+    buf_init(&sealed, TLS_MAX_BYTES);
+    TRY(o->hosts == NULL ? certificate_make(local, 3, diag, &cert, &key)
+                         : certificate_make(o->hosts, o->host_count, diag, &cert, &key));
+    TRY(vault_seal_record(v, TLS_KEY_PURPOSE, view_str(TLS_KEY_CONTEXT), buf_view(&key), &sealed));
+    DEFER(file_freep) char *tls = file_join(dir, "tls");
+    DEFER(file_freep) char *cert_path = file_join(tls, "cert.pem");
+    DEFER(file_freep) char *key_path = file_join(tls, "key.sealed");
+    TRY(file_mkdirs(tls, 0700, diag));
+    TRY(file_replace(cert_path, buf_view(&cert), 0644, diag));
+    return file_replace(key_path, buf_view(&sealed), 0600, diag);
+}
+
+static struct status
+make_in(const char *dir, const struct workspace_init_options *o, struct diag *diag)
+{
+    DEFER(file_freep) char *keys = file_join(dir, "keys");
+    DEFER(file_freep) char *config = file_join(dir, "steward.yaml");
+    const struct vault_provider provider = vault_passphrase_provider(o->passphrase);
+    DEFER(vault_freep) struct vault *vault = NULL;
+    TRY(file_mkdirs(keys, 0700, diag));
+    TRY(vault_create(keys, &provider, diag, &vault));
+    TRY(make_tls(dir, vault, o, diag));
+    TRY(file_replace(config, o->config, 0644, diag));
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    const struct workspace_open_options open = {.passphrase = o->passphrase};
+    TRY(workspace_open(dir, &open, diag, &w));
+    const struct workspace_act act = {
+        .action = "workspace.init", .resource = "workspace", .reason = "workspace made"};
+    return workspace_audit(w, &act, diag);
+}
+
+struct status
+workspace_init(const char *dir, const struct workspace_init_options *o, struct diag *diag)
+{
+    TRY(check_absent_or_empty(dir, diag));
+    DEFER(remove_tree) char *made = NULL;
+    TRY(make_sibling(dir, diag, &made));
+    TRY(make_in(made, o, diag));
+    if (rename(made, dir) != 0) {
+        const int err = errno;
+        diag_set(diag, "%s: %s", dir, strerror(err));
+        FAIL_OS(err);
+    }
+    free(MOVE(made));
+    return file_sync_dir(dir, diag);
+}
+
+/* ---- opening one ---- */
+
+static struct status
+sign(void *ctx, struct view message, uint8_t ret_signature[static 64])
+{
+    return vault_sign(ctx, message, ret_signature);
+}
+
+static void
+name_principal(struct workspace *w)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    if (user != NULL) {
+        (void)snprintf(w->principal, sizeof w->principal, "local:%s", user->pw_name);
+    } else {
+        (void)snprintf(w->principal, sizeof w->principal, "local:%u", (unsigned)geteuid());
+    }
+}
+
+static struct status
+open_audit(struct workspace *w, int64_t publish_ns, struct diag *diag)
+{
+    struct audit_options o = {.publish_ns = publish_ns};
+    vault_public_key(w->vault, o.signer.public_key);
+    struct digest name;
+    digest_of(view_of(o.signer.public_key, sizeof o.signer.public_key), &name);
+    DEFER(buf_done) struct buf hex;
+    buf_init(&hex, 128);
+    digest_put_hex(&hex, &name);
+    (void)snprintf(w->origin, sizeof w->origin, "steward/%.16s", buf_str(&hex));
+    o.signer.origin = w->origin;
+    o.signer.sign = sign;
+    o.signer.ctx = w->vault;
+    DEFER(file_freep) char *dir = file_join(w->dir, "audit");
+    TRY(file_mkdirs(dir, 0700, diag));
+    return audit_open(dir, &o, diag, &w->audit);
+}
+
+struct status
+workspace_check(const char *dir, struct diag *diag)
+{
+    DEFER(file_freep) char *key = file_join(dir, "keys/workspace.json");
+    if (!file_exists(key)) {
+        diag_set(diag,
+                 "%s: not a workspace; \"steward init %s\" makes one, --workspace names another",
+                 dir, dir);
+        FAIL(NOT_FOUND);
+    }
+    return OK;
+}
+
+struct status
+workspace_open(const char *dir, const struct workspace_open_options *o, struct diag *diag,
+               struct workspace **ret_workspace)
+{
+    TRY(workspace_check(dir, diag));
+    DEFER(workspace_closep) struct workspace *w = calloc(1, sizeof *w);
+    CHECK(w != NULL, MEMORY);
+    w->dir = strdup(dir);
+    CHECK(w->dir != NULL, MEMORY);
+    name_principal(w);
+    DEFER(file_freep) char *keys = file_join(dir, "keys");
+    DEFER(file_freep) char *state = file_join(dir, "state.db");
+    const struct vault_provider provider = vault_passphrase_provider(o->passphrase);
+    TRY(vault_open(keys, &provider, diag, &w->vault));
+    TRY(store_open(state, w->vault, diag, &w->store));
+    TRY(access_open(w->store, w->vault, &w->access));
+    TRY(open_audit(w, o->audit_publish_ns, diag));
+    *ret_workspace = MOVE(w);
+    return OK;
+}
+
+void
+workspace_close(struct workspace *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    if (w->audit != NULL) {
+        /* What is acknowledged is durable already; a checkpoint that cannot be published now is
+         * made at the next open. */
+        const struct status ignored = audit_close(w->audit, NULL);
+        (void)ignored;
+    }
+    access_free(w->access);
+    store_free(w->store);
+    vault_free(w->vault);
+    free(w->dir);
+    free(w);
+}
+
+struct status
+workspace_lock(const struct workspace *w, struct diag *diag, int *ret_fd)
+{
+    DEFER(file_freep) char *path = file_join(w->dir, "change.lock");
+    return file_lock(path, true, diag, ret_fd);
+}
+
+/* ---- what everybody needs of it ---- */
+
+struct status
+workspace_audit(struct workspace *w, const struct workspace_act *act, struct diag *diag)
+{
+    const struct audit_event event = {
+        .time_ns = clock_wall_ns(),
+        .principal = w->principal,
+        .action = act->action,
+        .resource = act->resource,
+        .model_version = act->version,
+        .model_digest = act->digest,
+        .allow = !act->refused,
+        .reason = act->reason,
+    };
+    DEFER(buf_done) struct buf entry;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    audit_event_put(&event, &entry);
+    TRY(buf_status(&entry));
+    return audit_append(w->audit, buf_view(&entry), diag);
+}
+
+char *
+workspace_object_path(const struct workspace *w, const char *kind, const char *name,
+                      uint64_t version)
+{
+    char *path = NULL;
+    ASSERT(asprintf(&path, "%s/objects/%s/%s/%llu.sealed", w->dir, kind, name,
+                    (unsigned long long)version) > 0);
+    return path;
+}
+
+struct status
+workspace_tls(const struct workspace *w, struct diag *diag, struct buf *ret_cert,
+              struct buf *ret_key)
+{
+    DEFER(file_freep) char *cert_path = file_join(w->dir, "tls/cert.pem");
+    DEFER(file_freep) char *key_path = file_join(w->dir, "tls/key.sealed");
+    DEFER(buf_done) struct buf sealed;
+    buf_init(&sealed, TLS_MAX_BYTES);
+    TRY(file_read(cert_path, TLS_MAX_BYTES, diag, ret_cert));
+    TRY(file_read(key_path, TLS_MAX_BYTES, diag, &sealed));
+    const struct status opened = vault_open_record(
+        w->vault, TLS_KEY_PURPOSE, view_str(TLS_KEY_CONTEXT), buf_view(&sealed), ret_key);
+    if (!status_ok(opened)) {
+        diag_set(diag, "%s: not the key that this workspace sealed", key_path);
+    }
+    return opened;
+}

@@ -1,0 +1,70 @@
+/* workspace: an encrypted home directory and everything in it: vault, store, access, audit log,
+ * objects. The one object that the server and the command line stand on; what they can do, this can
+ * do.
+ *
+ * Layout (docs/spec/workspace.md): steward.yaml, keys/, tls/cert.pem + tls/key.sealed, state.db,
+ * objects/, audit/, change.lock, serve.lock. */
+#ifndef STEWARD_WORKSPACE_WORKSPACE_H
+#define STEWARD_WORKSPACE_WORKSPACE_H
+
+#include "govern/audit.h"
+#include "protect/access.h"
+#include "store/store.h"
+#include "vault/vault.h"
+
+struct workspace {
+    char *dir;
+    struct vault *vault;
+    struct store *store;
+    struct access *access;
+    struct audit *audit;
+    char origin[64];    /* the log's name: "steward/<16 hex of the signing key's digest>" */
+    char principal[64]; /* who acts on the command line: "local:<user>" */
+};
+
+struct workspace_init_options {
+    const struct secret *passphrase;
+    const char *const
+        *hosts; /* names and addresses for the TLS certificate; NULL: localhost, 127.0.0.1, ::1 */
+    size_t host_count;
+    struct view config; /* becomes steward.yaml */
+};
+
+/* dir must be absent or empty. Makes keys, certificate (EC P-256, self-signed, 397 days), store,
+ * log with its first entry. All of it appears at once (made beside dir, then renamed), or nothing
+ * does. */
+struct status workspace_init(const char *dir, const struct workspace_init_options *o,
+                             struct diag *diag);
+struct workspace_open_options {
+    const struct secret *passphrase;
+    int64_t audit_publish_ns; /* 0: audit.h's default */
+};
+struct status workspace_open(const char *dir, const struct workspace_open_options *o,
+                             struct diag *diag, struct workspace **ret_workspace);
+void workspace_close(struct workspace *w); /* publishes the log */
+DEFINE_FREEP(workspace_close, struct workspace)
+/* STATUS_NOT_FOUND with a sentence when dir is no workspace; needs no passphrase. */
+struct status workspace_check(const char *dir, struct diag *diag);
+/* Held by whoever changes objects or registry, so that two changes never take one version. Release:
+ * file_closep. */
+struct status workspace_lock(const struct workspace *w, struct diag *diag, int *ret_fd);
+
+/* An administrative act, written to the audit log and waited for. */
+struct workspace_act {
+    const char *action;   /* "dataset.add" */
+    const char *resource; /* "datasets/lending" */
+    const char *reason;   /* what was done, or why it was refused */
+    uint64_t version;     /* 0: none */
+    const struct digest *digest;
+    bool refused;
+};
+struct status workspace_audit(struct workspace *w, const struct workspace_act *act,
+                              struct diag *diag);
+/* Path of an object file, malloc'd: objects/<kind>/<name>/<version>.sealed */
+char *workspace_object_path(const struct workspace *w, const char *kind, const char *name,
+                            uint64_t version);
+/* TLS: certificate PEM and key PEM (wipe it). */
+struct status workspace_tls(const struct workspace *w, struct diag *diag, struct buf *ret_cert,
+                            struct buf *ret_key);
+
+#endif
