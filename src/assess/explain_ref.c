@@ -4,8 +4,8 @@
  * feature subsets by size. Doubles throughout.
  *
  * A child's share is its cover over the sum of both children's covers, one half each when that sum
- * is 0: a true expectation for any covers, and equal to XGBoost's child over parent up to the
- * rounding in the model file. */
+ * is 0 (XGBoost divides 0 by 0 there and stops): a true expectation for any covers, and equal to
+ * XGBoost's child over parent up to the rounding in the model file. */
 #include "assess/explain.h"
 
 #include <string.h>
@@ -77,10 +77,14 @@ path_extend(struct step *path, uint32_t depth, struct step next)
  *     w[j] (depth + 1) = zero (depth - j) u[j] + one j u[j - 1].
  * One equation more than unknowns. Solving upwards multiplies errors by one j / (zero (depth - j)),
  * downwards by the inverse; each end is solved in the direction in which errors shrink. This is the
- * first j that is solved downwards. */
+ * first j that is solved downwards. With one = 0 nothing may be: zero * depth / zero can round to
+ * less than depth. */
 static uint32_t
 path_meet(const struct step *s, uint32_t depth)
 {
+    if (s->one <= 0.0) {
+        return depth;
+    }
     const double at = s->zero * depth / (s->zero + s->one);
     return at >= depth ? depth : (uint32_t)at;
 }

@@ -211,15 +211,15 @@ read_split(struct loader *l, const struct tree_arrays *t, size_t node, uint32_t 
     if (feature < 0 || feature >= l->f->features) {
         return tree_refuse(l, t->tree, node, "it splits on a feature that the model does not have");
     }
+    l->feature[at] = (uint32_t)feature;
+    l->default_left[at] = integer_at(t->default_left, node, 0) != 0;
+    if (t->split_type != NULL && integer_at(t->split_type, node, 0) == 1) {
+        return read_categories(l, t, node, at); /* its threshold means nothing, and may be NaN */
+    }
     if (!isfinite(threshold)) {
         return tree_refuse(l, t->tree, node, "its threshold is not a number");
     }
-    l->feature[at] = (uint32_t)feature;
     l->threshold[at] = (float)threshold;
-    l->default_left[at] = integer_at(t->default_left, node, 0) != 0;
-    if (t->split_type != NULL && integer_at(t->split_type, node, 0) == 1) {
-        return read_categories(l, t, node, at);
-    }
     return OK;
 }
 

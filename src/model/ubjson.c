@@ -3,9 +3,9 @@
  * be typed and counted: "[$d#L<count>". */
 #include "model/ubjson.h"
 
+#include "base/json.h"
 #include "base/text.h"
 
-#include <math.h>
 #include <string.h>
 
 struct parser {
@@ -82,10 +82,10 @@ parse_number(struct parser *p, uint8_t marker, json_t **ret_value)
             const uint64_t bits = reader_u64be(&p->in);
             memcpy(&v, &bits, sizeof v);
         }
-        if (p->in.bad || !isfinite(v)) {
-            return refuse(p, p->in.bad ? "cut short" : "a number is not finite");
+        if (p->in.bad) {
+            return refuse(p, "cut short");
         }
-        *ret_value = json_real(v);
+        *ret_value = js_real(v); /* NaN is null: XGBoost writes it as a categorical threshold */
     } else {
         int64_t v = 0;
         TRY(parse_integer(p, marker, &v));

@@ -1,0 +1,668 @@
+#include "testing/testing.h"
+
+#include "assess/explain.h"
+#include "num/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xgboost/c_api.h>
+
+/* ---- forests made by hand: small enough to go over every subset of their features ---- */
+
+#define NODES_MAX 4096u
+#define TREES_MAX 8u
+#define OUTPUTS_MAX 3u
+#define FEATURES_MAX 64u
+#define CATEGORIES 6u
+
+struct made {
+    struct forest f;
+    double base[OUTPUTS_MAX];
+    uint32_t tree_start[TREES_MAX + 1], tree_output[TREES_MAX];
+    double tree_weight[TREES_MAX];
+    int32_t left[NODES_MAX], right[NODES_MAX];
+    uint32_t feature[NODES_MAX];
+    float threshold[NODES_MAX];
+    uint8_t default_left[NODES_MAX];
+    double value[NODES_MAX], cover[NODES_MAX];
+    uint32_t category_start[NODES_MAX], category_count[NODES_MAX];
+    uint32_t categories[NODES_MAX * CATEGORIES];
+    uint32_t categories_used;
+};
+
+struct recipe {
+    uint32_t features, outputs, trees, depth;
+    bool with_categories; /* every third feature */
+    bool zero_covers;     /* about a fifth of the leaves were reached by no training row */
+    bool dart;
+};
+
+static void
+made_free(void *slot)
+{
+    free(*(void **)slot);
+}
+
+static uint32_t
+add_node(struct made *m)
+{
+    assert_true(m->f.nodes < NODES_MAX);
+    m->left[m->f.nodes] = m->right[m->f.nodes] = -1;
+    return m->f.nodes++;
+}
+
+static void
+make_split(struct made *m, const struct recipe *r, struct rng *g, uint32_t n)
+{
+    m->feature[n] = (uint32_t)rng_below(g, r->features);
+    m->threshold[n] = (float)(4.0 * rng_unit(g) - 2.0);
+    m->default_left[n] = rng_below(g, 2) == 1;
+    if (!r->with_categories || m->feature[n] % 3 != 0) {
+        return;
+    }
+    m->category_start[n] = m->categories_used;
+    for (uint32_t c = 0; c < CATEGORIES; c++) {
+        if (rng_below(g, 2) == 1) {
+            m->categories[m->categories_used++] = c;
+            m->category_count[n]++;
+        }
+    }
+}
+
+/* Children of n down to the depth; covers are summed upwards from the leaves. */
+static void
+grow(struct made *m, const struct recipe *r, struct rng *g, uint32_t n, uint32_t depth)
+{
+    if (depth == r->depth || (depth > 0 && rng_below(g, 8) == 0)) {
+        m->value[n] = 2.0 * rng_unit(g) - 1.0;
+        m->cover[n] = r->zero_covers && rng_below(g, 5) == 0 ? 0.0 : 1.0 + 50.0 * rng_unit(g);
+        m->f.depth = depth > m->f.depth ? depth : m->f.depth;
+        return;
+    }
+    make_split(m, r, g, n);
+    const uint32_t left = add_node(m), right = add_node(m);
+    m->left[n] = (int32_t)left;
+    m->right[n] = (int32_t)right;
+    grow(m, r, g, left, depth + 1);
+    grow(m, r, g, right, depth + 1);
+    m->cover[n] = m->cover[left] + m->cover[right];
+}
+
+static struct made *
+make_forest(const struct recipe *r, struct rng *g)
+{
+    struct made *m = calloc(1, sizeof *m);
+    assert_non_null(m);
+    m->f = (struct forest){.features = r->features, .outputs = r->outputs, .trees = r->trees};
+    for (uint32_t k = 0; k < r->outputs; k++) {
+        m->base[k] = rng_normal(g);
+    }
+    for (uint32_t t = 0; t < r->trees; t++) {
+        m->tree_output[t] = t % r->outputs;
+        m->tree_weight[t] = r->dart ? rng_unit(g) : 1.0;
+        m->tree_start[t] = add_node(m);
+        grow(m, r, g, m->tree_start[t], 0);
+    }
+    m->tree_start[r->trees] = m->f.nodes;
+    struct forest *f = &m->f;
+    f->base = m->base;
+    f->tree_start = m->tree_start;
+    f->tree_output = m->tree_output;
+    f->tree_weight = m->tree_weight;
+    f->left = m->left;
+    f->right = m->right;
+    f->feature = m->feature;
+    f->threshold = m->threshold;
+    f->default_left = m->default_left;
+    f->value = m->value;
+    f->cover = m->cover;
+    f->category_start = m->category_start;
+    f->category_count = m->category_count;
+    f->categories = m->categories;
+    return m;
+}
+
+/* Numbers, categories (one more than the splits list) and, one in six, missing. */
+static void
+make_row(const struct recipe *r, struct rng *g, float *x)
+{
+    for (uint32_t i = 0; i < r->features; i++) {
+        const bool category = r->with_categories && i % 3 == 0;
+        x[i] = category ? (float)rng_below(g, CATEGORIES + 1) : (float)rng_normal(g);
+        x[i] = rng_below(g, 6) == 0 ? NAN : x[i];
+    }
+}
+
+/* ---- the Shapley value by its definition ---- */
+
+static double
+known_value(const struct forest *f, uint32_t n, const float *x, uint32_t known)
+{
+    if (f->left[n] < 0) {
+        return f->value[n];
+    }
+    if ((known >> f->feature[n] & 1) != 0) {
+        return known_value(f, forest_step(f, n, x[f->feature[n]]), x, known);
+    }
+    const uint32_t l = (uint32_t)f->left[n], r = (uint32_t)f->right[n];
+    const double all = f->cover[l] + f->cover[r];
+    const double share = all > 0.0 ? f->cover[l] / all : 0.5;
+    return share * known_value(f, l, x, known) + (1.0 - share) * known_value(f, r, x, known);
+}
+
+static double
+known_margin(const struct forest *f, uint32_t output, const float *x, uint32_t known)
+{
+    double sum = f->base[output];
+    for (uint32_t t = 0; t < f->trees; t++) {
+        if (f->tree_output[t] == output) {
+            sum += f->tree_weight[t] * known_value(f, f->tree_start[t], x, known);
+        }
+    }
+    return sum;
+}
+
+/* phi_i = sum over S without i of |S|! (M - |S| - 1)! / M! (v(S and i) - v(S)), for every i. */
+static void
+shapley(const struct forest *f, uint32_t output, const float *x, double *ret_phi)
+{
+    const uint32_t m = f->features, subsets = UINT32_C(1) << m;
+    DEFER(made_free) double *v = calloc(subsets, sizeof *v);
+    assert_non_null(v);
+    for (uint32_t s = 0; s < subsets; s++) {
+        v[s] = known_margin(f, output, x, s);
+    }
+    for (uint32_t i = 0; i < m; i++) {
+        ret_phi[i] = 0.0;
+        for (uint32_t s = 0; s < subsets; s++) {
+            const double size = (double)__builtin_popcount(s);
+            if ((s >> i & 1) == 0) {
+                ret_phi[i] += exp(lgamma(size + 1) + lgamma(m - size) - lgamma(m + 1.0)) *
+                              (v[s | UINT32_C(1) << i] - v[s]);
+            }
+        }
+    }
+}
+
+static void
+check_additive(const struct forest *f, const float *x, const double *phi, double tolerance)
+{
+    double expected[OUTPUTS_MAX], margin[OUTPUTS_MAX];
+    explain_expected(f, expected);
+    forest_margin_ref(f, x, 1, margin);
+    for (uint32_t k = 0; k < f->outputs; k++) {
+        double sum = expected[k];
+        for (uint32_t i = 0; i < f->features; i++) {
+            assert_true(isfinite(phi[k * f->features + i]));
+            sum += phi[k * f->features + i];
+        }
+        assert_near(sum, margin[k], tolerance);
+    }
+}
+
+static void
+check_definition(const struct forest *f, uint32_t output, const float *x, const double *phi)
+{
+    double defined[FEATURES_MAX];
+    shapley(f, output, x, defined);
+    for (uint32_t i = 0; i < f->features; i++) {
+        assert_near(phi[i], defined[i], 1e-11);
+    }
+}
+
+static void
+check_recipe(const struct recipe *r, uint64_t seed, size_t forests)
+{
+    struct rng g;
+    rng_init(&g, seed, "explain");
+    for (size_t i = 0; i < forests; i++) {
+        DEFER(made_free) struct made *m = make_forest(r, &g);
+        float x[FEATURES_MAX];
+        double phi[OUTPUTS_MAX * FEATURES_MAX];
+        for (int row = 0; row < 4; row++) {
+            make_row(r, &g, x);
+            assert_ok(explain_rows(&m->f, x, 1, 1, phi));
+            check_additive(&m->f, x, phi, 1e-9);
+            for (uint32_t k = 0; k < r->outputs; k++) {
+                check_definition(&m->f, k, x, phi + k * r->features);
+            }
+        }
+    }
+}
+
+static void
+equals_every_subset_on_small_trees(void **state)
+{
+    (void)state;
+    const struct recipe r = {.features = 6, .outputs = 1, .trees = 3, .depth = 4};
+    check_recipe(&r, 1, 40);
+}
+
+static void
+equals_every_subset_when_features_repeat_on_a_path(void **state)
+{
+    (void)state;
+    const struct recipe r = {.features = 2, .outputs = 1, .trees = 2, .depth = 7};
+    check_recipe(&r, 2, 40);
+    const struct recipe one = {.features = 1, .outputs = 1, .trees = 2, .depth = 6};
+    check_recipe(&one, 3, 20);
+}
+
+static void
+equals_every_subset_with_categories_classes_and_dart_weights(void **state)
+{
+    (void)state;
+    const struct recipe r = {
+        .features = 7, .outputs = 3, .trees = 7, .depth = 4, .with_categories = true, .dart = true};
+    check_recipe(&r, 4, 12);
+}
+
+static void
+equals_every_subset_when_no_training_row_reached_a_node(void **state)
+{
+    (void)state;
+    const struct recipe r = {
+        .features = 5, .outputs = 1, .trees = 3, .depth = 5, .zero_covers = true};
+    check_recipe(&r, 5, 60);
+}
+
+/* Covers all 0: every unknown split is halved. */
+static void
+halves_where_nothing_is_known_of_the_covers(void **state)
+{
+    (void)state;
+    struct rng g;
+    rng_init(&g, 6, "explain");
+    const struct recipe r = {.features = 4, .outputs = 1, .trees = 2, .depth = 4};
+    DEFER(made_free) struct made *m = make_forest(&r, &g);
+    memset(m->cover, 0, sizeof m->cover);
+    float x[FEATURES_MAX];
+    double phi[FEATURES_MAX];
+    make_row(&r, &g, x);
+    assert_ok(explain_rows(&m->f, x, 1, 1, phi));
+    check_additive(&m->f, x, phi, 1e-12);
+    check_definition(&m->f, 0, x, phi);
+}
+
+/* zero * depth / zero rounds below depth for many shares; dividing by the row's share of 0 then
+ * gave NaN for nearly every feature of the demo's model. */
+static void
+gives_a_number_whatever_the_shares_round_to(void **state)
+{
+    (void)state;
+    struct rng g;
+    rng_init(&g, 7, "explain");
+    const struct recipe r = {.features = 9, .outputs = 1, .trees = 1, .depth = 9};
+    float x[FEATURES_MAX];
+    double phi[FEATURES_MAX];
+    for (int i = 0; i < 200; i++) {
+        DEFER(made_free) struct made *m = make_forest(&r, &g);
+        make_row(&r, &g, x);
+        assert_ok(explain_rows(&m->f, x, 1, 1, phi));
+        check_additive(&m->f, x, phi, 1e-9);
+    }
+}
+
+/* A tree that is a path of 64 splits, the deepest that the loader takes, with lopsided covers. */
+static void
+keeps_its_digits_on_the_deepest_path(void **state)
+{
+    (void)state;
+    struct rng g;
+    rng_init(&g, 8, "explain");
+    const struct recipe r = {.features = FEATURES_MAX, .outputs = 1, .trees = 1, .depth = 0};
+    DEFER(made_free) struct made *m = make_forest(&r, &g);
+    uint32_t n = 0;
+    for (uint32_t depth = 0; depth < FOREST_MAX_DEPTH; depth++) {
+        m->feature[n] = depth;
+        m->threshold[n] = 0;
+        const uint32_t left = add_node(m), right = add_node(m);
+        m->left[n] = (int32_t)left;
+        m->right[n] = (int32_t)right;
+        m->value[left] = rng_normal(&g);
+        m->value[right] = rng_normal(&g);
+        m->cover[left] = 1e-3 + rng_unit(&g);
+        m->cover[right] = 1000;
+        n = rng_below(&g, 4) == 0 ? left : right;
+    }
+    m->f.depth = FOREST_MAX_DEPTH;
+    float x[FEATURES_MAX];
+    double phi[FEATURES_MAX];
+    for (int row = 0; row < 50; row++) {
+        make_row(&r, &g, x);
+        assert_ok(explain_rows(&m->f, x, 1, 1, phi));
+        check_additive(&m->f, x, phi, 1e-9);
+    }
+}
+
+static void
+a_feature_that_no_split_uses_gets_exactly_nothing(void **state)
+{
+    (void)state;
+    struct rng g;
+    rng_init(&g, 9, "explain");
+    const struct recipe r = {.features = 3, .outputs = 1, .trees = 4, .depth = 4};
+    DEFER(made_free) struct made *m = make_forest(&r, &g);
+    m->f.features = 5;
+    const float x[5] = {1, NAN, -1, 4, 5};
+    double phi[5];
+    assert_ok(explain_rows(&m->f, x, 1, 1, phi));
+    assert_true(phi[3] == 0.0 && phi[4] == 0.0);
+    check_additive(&m->f, x, phi, 1e-12);
+}
+
+/* ---- many rows ---- */
+
+static void
+the_global_means_have_the_same_digits_for_any_number_of_threads(void **state)
+{
+    (void)state;
+    struct rng g;
+    rng_init(&g, 10, "explain");
+    const struct recipe r = {
+        .features = 6, .outputs = 2, .trees = 4, .depth = 4, .with_categories = true};
+    enum { ROWS = 3000, WIDTH = 12 };
+    DEFER(made_free) struct made *m = make_forest(&r, &g);
+    DEFER(made_free) float *x = calloc(ROWS * 6, sizeof *x);
+    DEFER(made_free) double *phi = calloc((size_t)ROWS * WIDTH, sizeof *phi);
+    assert_true(x != NULL && phi != NULL);
+    for (size_t i = 0; i < ROWS; i++) {
+        make_row(&r, &g, x + i * 6);
+    }
+    double mean[WIDTH], signed_mean[WIDTH], again[WIDTH], signed_again[WIDTH];
+    assert_ok(explain_global(&m->f, x, ROWS, 1, mean, signed_mean));
+    const unsigned threads[] = {2, 3, 7, 16};
+    for (size_t t = 0; t < 4; t++) {
+        assert_ok(explain_global(&m->f, x, ROWS, threads[t], again, signed_again));
+        assert_memory_equal(mean, again, sizeof mean);
+        assert_memory_equal(signed_mean, signed_again, sizeof signed_mean);
+    }
+    assert_ok(explain_rows(&m->f, x, ROWS, 2, phi));
+    for (size_t k = 0; k < WIDTH; k++) {
+        double absolute = 0.0, with_sign = 0.0;
+        for (size_t i = 0; i < ROWS; i++) {
+            absolute += fabs(phi[i * WIDTH + k]);
+            with_sign += phi[i * WIDTH + k];
+        }
+        assert_near(mean[k], absolute / ROWS, 1e-12);
+        assert_near(signed_mean[k], with_sign / ROWS, 1e-12);
+    }
+}
+
+static void
+no_rows_have_no_mean(void **state)
+{
+    (void)state;
+    struct rng g;
+    rng_init(&g, 11, "explain");
+    const struct recipe r = {.features = 2, .outputs = 1, .trees = 1, .depth = 2};
+    DEFER(made_free) struct made *m = make_forest(&r, &g);
+    double mean[2] = {0};
+    assert_ok(explain_global(&m->f, NULL, 0, 2, mean, NULL));
+    assert_true(isnan(mean[0]) && isnan(mean[1]));
+    assert_ok(explain_rows(&m->f, NULL, 0, 2, mean));
+}
+
+/* ---- against XGBoost's own contributions, from the library that is linked ---- */
+
+#define need(CALL) assert_int_equal((CALL), 0)
+
+enum { ROWS = 600, FEATURES = 6 };
+
+struct peer {
+    DMatrixHandle rows;
+    BoosterHandle booster;
+    float x[ROWS * FEATURES];
+    struct forest *f;
+};
+
+static void
+peer_done(struct peer *p)
+{
+    (void)XGBoosterFree(p->booster);
+    (void)XGDMatrixFree(p->rows);
+    forest_free(p->f);
+}
+
+static void
+peer_data(struct peer *p, bool categories, uint32_t classes)
+{
+    struct rng g;
+    float y[ROWS];
+    const char *types[FEATURES] = {categories ? "c" : "q", "q", "q", "q", "q", "q"};
+    rng_init(&g, 12, "peer");
+    for (size_t i = 0; i < ROWS; i++) {
+        float *x = p->x + i * FEATURES;
+        for (size_t k = 0; k < FEATURES; k++) {
+            x[k] = rng_below(&g, 9) == 0 ? NAN : (float)rng_normal(&g);
+        }
+        x[0] = categories ? (float)rng_below(&g, 8) : x[0];
+        const double score = (isnan(x[1]) ? 0.7 : x[1]) * (isnan(x[2]) ? -1 : x[2]) +
+                             (categories && ((int)x[0]) % 3 == 1 ? 1.5 : 0.0) + rng_normal(&g) / 2;
+        y[i] = classes == 0 ? (float)(score > 0) : (float)(score < -0.5 ? 0 : score < 0.5 ? 1 : 2);
+    }
+    need(XGDMatrixCreateFromMat(p->x, ROWS, FEATURES, NAN, &p->rows));
+    need(XGDMatrixSetFloatInfo(p->rows, "label", y, ROWS));
+    need(XGDMatrixSetStrFeatureInfo(p->rows, "feature_type", types, FEATURES));
+}
+
+static void
+peer_load(struct peer *p)
+{
+    bst_ulong size = 0;
+    const char *bytes = NULL;
+    struct diag diag = {0};
+    need(XGBoosterSaveModelToBuffer(p->booster, "{\"format\":\"ubj\"}", &size, &bytes));
+    forest_free(p->f);
+    p->f = NULL;
+    assert_ok(forest_load(view_of(bytes, (size_t)size), &diag, &p->f));
+}
+
+/* Counts the covers again, over the first `rows` rows alone. */
+static void
+peer_refresh(struct peer *p, size_t rows)
+{
+    DMatrixHandle few = NULL;
+    float y[ROWS] = {0, 1, 1};
+    need(XGDMatrixCreateFromMat(p->x, rows, FEATURES, NAN, &few));
+    need(XGDMatrixSetFloatInfo(few, "label", y, rows));
+    bst_ulong size = 0;
+    const char *bytes = NULL;
+    BoosterHandle again = NULL;
+    need(XGBoosterCreate(&few, 1, &again));
+    need(XGBoosterSaveModelToBuffer(p->booster, "{\"format\":\"ubj\"}", &size, &bytes));
+    need(XGBoosterLoadModelFromBuffer(again, bytes, size));
+    need(XGBoosterFree(p->booster));
+    p->booster = again;
+    need(XGBoosterSetParam(p->booster, "process_type", "update"));
+    need(XGBoosterSetParam(p->booster, "updater", "refresh"));
+    need(XGBoosterSetParam(p->booster, "refresh_leaf", "0"));
+    need(XGBoosterSetParam(p->booster, "verbosity", "0"));
+    for (int i = 0; i < 20; i++) {
+        need(XGBoosterUpdateOneIter(p->booster, i, few));
+    }
+    need(XGDMatrixFree(few));
+    peer_load(p);
+}
+
+static void
+peer_train(struct peer *p, const char *const (*settings)[2], bool categories, uint32_t classes)
+{
+    peer_data(p, categories, classes);
+    need(XGBoosterCreate(&p->rows, 1, &p->booster));
+    for (; (*settings)[0] != NULL; settings++) {
+        need(XGBoosterSetParam(p->booster, (*settings)[0], (*settings)[1]));
+    }
+    for (int i = 0; i < 20; i++) {
+        need(XGBoosterUpdateOneIter(p->booster, i, p->rows));
+    }
+    peer_load(p);
+}
+
+/* type 2 of the prediction: for each row and output the features' contributions, then the bias. */
+static void
+check_peer(const struct peer *p, double tolerance)
+{
+    const struct forest *f = p->f;
+    const bst_ulong *shape = NULL;
+    bst_ulong dim = 0;
+    const float *theirs = NULL;
+    need(XGBoosterPredictFromDMatrix(p->booster, p->rows,
+                                     "{\"type\":2,\"training\":false,\"iteration_begin\":0,"
+                                     "\"iteration_end\":0,\"strict_shape\":true}",
+                                     &shape, &dim, &theirs));
+    const size_t width = (size_t)f->outputs * f->features;
+    DEFER(made_free) double *phi = calloc(ROWS * width, sizeof *phi);
+    double expected[OUTPUTS_MAX];
+    assert_non_null(phi);
+    assert_ok(explain_rows(f, p->x, ROWS, 2, phi));
+    explain_expected(f, expected);
+    for (size_t i = 0; i < ROWS; i++) {
+        check_additive(f, p->x + i * FEATURES, phi + i * width, 1e-9);
+        for (size_t k = 0; k < f->outputs; k++) {
+            const float *row = theirs + (i * f->outputs + k) * (FEATURES + 1);
+            assert_near(row[FEATURES], expected[k], tolerance);
+            for (size_t j = 0; j < FEATURES; j++) {
+                assert_near(row[j], phi[i * width + k * FEATURES + j], tolerance);
+            }
+        }
+    }
+}
+
+static const char *const binary[][2] = {{"objective", "binary:logistic"},
+                                        {"tree_method", "hist"},
+                                        {"max_depth", "5"},
+                                        {"nthread", "2"},
+                                        {NULL, NULL}};
+
+static void
+equals_the_contributions_that_xgboost_gives(void **state)
+{
+    (void)state;
+    DEFER(peer_done) struct peer p = {0};
+    peer_train(&p, binary, false, 0);
+    check_peer(&p, 1e-5);
+}
+
+static void
+equals_xgboost_with_categorical_splits(void **state)
+{
+    (void)state;
+    static const char *const settings[][2] = {
+        {"objective", "binary:logistic"}, {"tree_method", "hist"}, {"max_depth", "4"},
+        {"max_cat_to_onehot", "1"},       {"nthread", "2"},        {NULL, NULL}};
+    DEFER(peer_done) struct peer p = {0};
+    peer_train(&p, settings, true, 0);
+    uint32_t by_category = 0;
+    for (uint32_t n = 0; n < p.f->nodes; n++) {
+        by_category += p.f->category_count[n] > 1;
+    }
+    assert_true(by_category > 0);
+    check_peer(&p, 1e-5);
+}
+
+static void
+equals_xgboost_for_each_class_of_many(void **state)
+{
+    (void)state;
+    static const char *const settings[][2] = {{"objective", "multi:softprob"},
+                                              {"num_class", "3"},
+                                              {"tree_method", "hist"},
+                                              {"max_depth", "4"},
+                                              {"nthread", "2"},
+                                              {NULL, NULL}};
+    DEFER(peer_done) struct peer p = {0};
+    peer_train(&p, settings, false, 3);
+    assert_int_equal(p.f->outputs, 3);
+    check_peer(&p, 1e-5);
+}
+
+static void
+equals_xgboost_with_dart_weights(void **state)
+{
+    (void)state;
+    static const char *const settings[][2] = {{"objective", "binary:logistic"},
+                                              {"booster", "dart"},
+                                              {"rate_drop", "0.3"},
+                                              {"tree_method", "hist"},
+                                              {"max_depth", "4"},
+                                              {"seed", "3"},
+                                              {"nthread", "2"},
+                                              {NULL, NULL}};
+    DEFER(peer_done) struct peer p = {0};
+    peer_train(&p, settings, false, 0);
+    assert_true(p.f->tree_weight[0] < 1.0);
+    check_peer(&p, 1e-5);
+}
+
+static size_t
+count_empty(const struct forest *f)
+{
+    size_t empty = 0;
+    for (uint32_t n = 0; n < f->nodes; n++) {
+        empty += f->cover[n] <= 0.0;
+    }
+    return empty;
+}
+
+/* A child without rows under a parent with some has the share 0. */
+static void
+equals_xgboost_where_a_child_has_no_cover(void **state)
+{
+    (void)state;
+    static const char *const settings[][2] = {{"objective", "binary:logistic"},
+                                              {"tree_method", "hist"},
+                                              {"max_depth", "1"},
+                                              {"nthread", "2"},
+                                              {NULL, NULL}};
+    DEFER(peer_done) struct peer p = {0};
+    peer_train(&p, settings, false, 0);
+    peer_refresh(&p, 3);
+    assert_true(count_empty(p.f) > 0);
+    check_peer(&p, 1e-5);
+}
+
+/* Under a node without rows both children are empty: 0 / 0, on which XGBoost 1.7 aborts. */
+static void
+gives_numbers_where_a_parent_has_no_cover(void **state)
+{
+    (void)state;
+    DEFER(peer_done) struct peer p = {0};
+    peer_train(&p, binary, false, 0);
+    peer_refresh(&p, 40);
+    assert_true(count_empty(p.f) > 10);
+    DEFER(made_free) double *phi = calloc(ROWS * FEATURES, sizeof *phi);
+    assert_non_null(phi);
+    assert_ok(explain_rows(p.f, p.x, ROWS, 2, phi));
+    for (size_t i = 0; i < ROWS; i++) {
+        check_additive(p.f, p.x + i * FEATURES, phi + i * FEATURES, 1e-9);
+        if (i % 50 == 0) {
+            check_definition(p.f, 0, p.x + i * FEATURES, phi + i * FEATURES);
+        }
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest cases[] = {
+        cmocka_unit_test(no_rows_have_no_mean),
+        cmocka_unit_test(gives_a_number_whatever_the_shares_round_to),
+        cmocka_unit_test(equals_every_subset_on_small_trees),
+        cmocka_unit_test(equals_every_subset_when_features_repeat_on_a_path),
+        cmocka_unit_test(equals_every_subset_with_categories_classes_and_dart_weights),
+        cmocka_unit_test(equals_every_subset_when_no_training_row_reached_a_node),
+        cmocka_unit_test(halves_where_nothing_is_known_of_the_covers),
+        cmocka_unit_test(keeps_its_digits_on_the_deepest_path),
+        cmocka_unit_test(a_feature_that_no_split_uses_gets_exactly_nothing),
+        cmocka_unit_test(the_global_means_have_the_same_digits_for_any_number_of_threads),
+        cmocka_unit_test(equals_the_contributions_that_xgboost_gives),
+        cmocka_unit_test(equals_xgboost_with_categorical_splits),
+        cmocka_unit_test(equals_xgboost_for_each_class_of_many),
+        cmocka_unit_test(equals_xgboost_with_dart_weights),
+        cmocka_unit_test(equals_xgboost_where_a_child_has_no_cover),
+        cmocka_unit_test(gives_numbers_where_a_parent_has_no_cover),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}
