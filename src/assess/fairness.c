@@ -69,44 +69,63 @@ group_of(uint32_t index, const struct confusion *c, double level)
     return g;
 }
 
-/* Sets high, low and undefined; false when no group has the rate. Ties: the first group. */
-static bool
+/* Sets high, low and undefined; returns how many groups have the rate. Ties: the first group. */
+static uint32_t
 gap_extremes(const struct fairness_group *group, uint32_t groups, unsigned m,
              struct fairness_gap *gap)
 {
-    bool found = false;
+    uint32_t found = 0;
     for (uint32_t i = 0; i < groups; i++) {
         const struct rate *r = &group[i].metric[m];
         if (r->n == 0) {
             gap->undefined++;
             continue;
         }
-        if (!found || r->value > group[gap->high].metric[m].value) {
+        if (found == 0 || r->value > group[gap->high].metric[m].value) {
             gap->high = i;
         }
-        if (!found || r->value < group[gap->low].metric[m].value) {
+        if (found == 0 || r->value < group[gap->low].metric[m].value) {
             gap->low = i;
         }
-        found = true;
+        found++;
     }
     return found;
+}
+
+/* Where all rates are the same, low is another group than high: an interval is between two. */
+static uint32_t
+gap_other(const struct fairness_group *group, uint32_t groups, unsigned m, uint32_t high)
+{
+    for (uint32_t i = high + 1; i < groups; i++) {
+        if (group[i].metric[m].n > 0) {
+            return i;
+        }
+    }
+    return high;
 }
 
 static struct fairness_gap
 gap_of(const struct fairness_group *group, uint32_t groups, unsigned m, double level)
 {
+    const struct interval none = {NAN, NAN};
     struct fairness_gap gap = {
-        .difference = NAN, .ratio = NAN, .difference_ci = {-1.0, 1.0}, .ratio_ci = {0.0, INFINITY}};
-    if (!gap_extremes(group, groups, m, &gap)) {
+        .difference = NAN, .ratio = NAN, .difference_ci = none, .ratio_ci = none};
+    const uint32_t found = gap_extremes(group, groups, m, &gap);
+    if (found == 0) {
         return gap;
+    }
+    if (gap.high == gap.low) {
+        gap.low = gap_other(group, groups, m, gap.high);
     }
     const struct rate *high = &group[gap.high].metric[m], *low = &group[gap.low].metric[m];
     const double hx = (double)high->x, hn = (double)high->n;
     const double lx = (double)low->x, ln = (double)low->n;
     gap.difference = high->value - low->value;
     gap.ratio = high->x == 0 ? NAN : low->value / high->value;
-    gap.difference_ci = interval_newcombe(hx, hn, lx, ln, level);
-    gap.ratio_ci = interval_ratio(lx, ln, hx, hn, level);
+    if (found > 1) {
+        gap.difference_ci = interval_newcombe(hx, hn, lx, ln, level);
+        gap.ratio_ci = interval_ratio(lx, ln, hx, hn, level);
+    }
     return gap;
 }
 

@@ -1,9 +1,9 @@
 /* fairness: group metrics over sensitive attributes and their intersections, with intervals. Binary
  * decisions. Arrays in, numbers out. Counts are integers, so blocks of rows merge exactly
- * (fairness_counts_add). Definitions follow Fairlearn's MetricFrame: difference = max - min over
- * groups, ratio = min / max; equalized odds = the worse of TPR and FPR (difference: larger; ratio:
- * smaller). Groups with no rows are not groups; a rate with an empty denominator is NaN and left
- * out of the aggregates, which count how many were left out. */
+ * (fairness_accumulate adds). Definitions follow Fairlearn's MetricFrame: difference = max - min
+ * over groups, ratio = min / max; equalized odds = the worse of TPR and FPR (difference: larger;
+ * ratio: smaller). Groups with no rows are not groups; a rate with an empty denominator is NaN and
+ * left out of the aggregates, which count how many were left out. */
 #ifndef STEWARD_ASSESS_FAIRNESS_H
 #define STEWARD_ASSESS_FAIRNESS_H
 
@@ -43,8 +43,8 @@ struct fairness_gap {              /* one metric between the groups */
     double difference;             /* max - min */
     double ratio;                  /* min / max; NaN when max = 0 */
     uint32_t high, low;            /* indices into groups: where the max and the min are */
-    struct interval difference_ci; /* Newcombe for high - low */
-    struct interval ratio_ci;      /* of p_low / p_high, Katz log */
+    struct interval difference_ci; /* Newcombe for high - low; NaN with fewer than two groups */
+    struct interval ratio_ci;      /* of p_low / p_high, Katz log; the same */
     uint32_t undefined;            /* groups left out because the rate has no denominator */
 };
 

@@ -1,5 +1,8 @@
 #include "assess/performance.h"
 
+#include "num/normal.h"
+#include "num/sum.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -51,23 +54,6 @@ run_next(const struct scored *s, size_t rows, struct run *r)
     return true;
 }
 
-/* z with P(|Z| < z) = level, by Newton on erfc; quadratic from below zero error at the tail. */
-static double
-normal_two_sided(double level)
-{
-    const double tail = 1.0 - level;
-    double z = 1.0;
-    for (int i = 0; i < 100; i++) {
-        const double density = sqrt(2.0 / M_PI) * exp(-z * z / 2.0);
-        const double step = (erfc(z / M_SQRT2) - tail) / density;
-        z += step;
-        if (fabs(step) <= 1e-15 * z) {
-            break;
-        }
-    }
-    return z;
-}
-
 /* Placements of DeLong, DeLong and Clarke-Pearson (1988), from mid-ranks as in Sun and Xu (2014): a
  * positive's is the share of negatives below it, ties half; a negative's the share of positives
  * above it. Their means are both the AUC; its variance is the sum of their sample variances, each
@@ -99,7 +85,7 @@ auc_delong(const struct scored *s, size_t rows, double level, struct performance
         return;
     }
     const double error = sqrt(v10 / (m - 1.0) / m + v01 / (n - 1.0) / n);
-    const double half = normal_two_sided(level) * error;
+    const double half = -normal_quantile((1.0 - level) / 2.0) * error;
     p->roc_auc_ci.low = fmax(0.0, p->roc_auc - half);
     p->roc_auc_ci.high = fmin(1.0, p->roc_auc + half);
 }
@@ -191,19 +177,19 @@ calibration_fill(const struct scored *s, size_t rows, double level, struct perfo
     }
 }
 
-/* Sums in double over the rows in the order given. Log loss clips the probability by the epsilon of
+/* Log loss clips the probability by the epsilon of
  * a double, as scikit-learn does. */
 static void
 losses_fill(const uint8_t *y, const double *score, size_t rows, struct performance *p)
 {
-    double log_loss = 0.0, brier = 0.0;
+    struct sum log_loss = {0}, brier = {0};
     for (size_t i = 0; i < rows; i++) {
         const double q = fmin(1.0 - DBL_EPSILON, fmax(DBL_EPSILON, score[i]));
-        log_loss -= y[i] ? log(q) : log1p(-q);
-        brier += (score[i] - y[i]) * (score[i] - y[i]);
+        sum_add(&log_loss, y[i] ? -log(q) : -log1p(-q));
+        sum_add(&brier, (score[i] - y[i]) * (score[i] - y[i]));
     }
-    p->log_loss = log_loss / (double)rows;
-    p->brier = brier / (double)rows;
+    p->log_loss = sum_value(&log_loss) / (double)rows;
+    p->brier = sum_value(&brier) / (double)rows;
 }
 
 static void
