@@ -4,7 +4,7 @@ CC ?= cc
 .PHONY: all setup demo check check-sanitized bench fuzz format install clean
 
 all: setup
-	@test -d $(BUILD) || meson setup $(BUILD) --buildtype=debugoptimized >/dev/null
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --buildtype=debugoptimized >/dev/null
 	@ninja -C $(BUILD) steward
 
 setup:
@@ -17,8 +17,10 @@ demo: all
 check: setup
 	@tools/check $(BUILD) $(BUILD)-asan
 
+# Beside the peers, as ratios; ONLY=predict runs one comparison. Writes $(BUILD)/bench.json.
+ONLY ?=
 bench: setup
-	@tools/bench $(BUILD)-bench
+	@tools/bench $(BUILD)-bench $(BUILD)/bench.json $(ONLY)
 
 # Builds the fuzz targets with libFuzzer and runs each for SECONDS.
 SECONDS ?= 60

@@ -17,7 +17,8 @@
 
 #define HTTP_ANSWER_HEADERS 8
 #define HTTP_INBOX 64u
-#define HTTP_MHD_SOUND 0x01000300u  /* first version with the fixes we would otherwise work around \
+#define HTTP_MHD_SOUND                                                                             \
+    0x01000300u                     /* first version with the fixes we would otherwise work around \
                                      */
 #define HTTP_MHD_STRICT 0x01000000u /* first version whose own parser refuses NUL and bare LF */
 

@@ -1,0 +1,14 @@
+/* comparisons: the functions of main.c's table, and the parts of them that need a process of their
+ * own. */
+#ifndef STEWARD_BENCH_COMPARISONS_H
+#define STEWARD_BENCH_COMPARISONS_H
+
+#include "bench.h"
+
+struct status bench_predict(const struct bench_context *c); /* predict.c */
+
+/* `bench part NAME ARGUMENT`: prints one figure on stdout. */
+struct status bench_predict_memory_ours(const char *model_path, double *ret_figure);
+struct status bench_predict_memory_peer(const char *model_path, double *ret_figure);
+
+#endif
