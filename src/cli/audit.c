@@ -88,15 +88,6 @@ text_of(const json_t *o, const char *key)
     return text == NULL ? "-" : text;
 }
 
-/* Control bytes of what others sent never reach the terminal. */
-static void
-put_clean(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        (void)fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, stdout);
-    }
-}
-
 /* Two lines an entry, so that it reads well in 80 columns. */
 static void
 print_entry(uint64_t index, const json_t *e)
@@ -104,16 +95,16 @@ print_entry(uint64_t index, const json_t *e)
     const int http = (int)json_integer_value(json_object_get(e, "http_status"));
     (void)printf("%6llu  %.19sZ  %-5s  ", (unsigned long long)index, text_of(e, "time"),
                  text_of(e, "decision"));
-    put_clean(text_of(e, "principal"));
+    cli_put_clean(stdout, text_of(e, "principal"));
     (void)fputs("  ", stdout);
-    put_clean(text_of(e, "action"));
+    cli_put_clean(stdout, text_of(e, "action"));
     (void)fputs("  ", stdout);
-    put_clean(text_of(e, "resource"));
+    cli_put_clean(stdout, text_of(e, "resource"));
     (void)fputs("\n        ", stdout);
     if (http != 0) {
         (void)printf("%d: ", http);
     }
-    put_clean(text_of(e, "reason"));
+    cli_put_clean(stdout, text_of(e, "reason"));
     (void)fputc('\n', stdout);
 }
 

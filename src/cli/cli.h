@@ -8,18 +8,26 @@
 #include "workspace/models.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #define CLI_MAX_OPERANDS 4
 #define CLI_MAX_OPTIONS 24
 #define CLI_MAX_REPEATS 64
+#define CLI_MAX_VERBS 64
+
+enum cli_repeats {
+    CLI_ONCE,
+    CLI_REPEATED,
+    CLI_COMMAS /* each value may be several, with commas */
+};
 
 struct cli_option {
     const char *name;  /* without "--" */
     const char *value; /* what stands for its value in the help; NULL: a flag */
     const char *about;
     const char *initial; /* default, as text; NULL: none */
-    bool repeats;
+    enum cli_repeats repeats;
     const char *words; /* completion: space-separated choices, "@file", "@dir"; or NULL */
 };
 
@@ -53,6 +61,11 @@ struct cli {
 
 extern const struct cli_verb cli_verbs[]; /* ends with a row without name */
 extern const struct cli_option cli_common[];
+struct cli_exit {
+    int code;
+    const char *about;
+};
+extern const struct cli_exit cli_exits[]; /* ends with a row without about */
 
 /* ---- arguments ---- */
 
@@ -63,8 +76,11 @@ struct status cli_parse(int argc, char **argv, struct cli *c);
  */
 const char *cli_value(const struct cli *c, const char *name);
 bool cli_flag(const struct cli *c, const char *name);
-/* All values of a repeating option, commas split: ret_values[max], strings owned by *ret_memory
- * (free it). */
+/* False for --json of a verb that prints no results. */
+bool cli_has_option(const struct cli_verb *verb, const struct cli_option *o);
+/* STATUS_INPUT with the nearest verb, or the verbs of that family. second may be NULL. */
+struct status cli_refuse_verb(struct diag *diag, const char *first, const char *second);
+/* All values of a repeating option: ret_values[max], strings owned by *ret_memory (free it). */
 struct status cli_list(struct cli *c, const char *name, const char **ret_values, size_t max,
                        size_t *ret_count, char **ret_memory);
 struct status cli_u64(struct cli *c, const char *name, uint64_t *ret_value);
@@ -80,11 +96,14 @@ struct status cli_data(struct cli *c, char ret_name[static 64], uint64_t *ret_ve
 /* ---- help ---- */
 
 void cli_put_overview(FILE *out);
+/* The verbs that begin with that word; false when there is none. */
+bool cli_put_family(FILE *out, const char *word);
 void cli_put_help(FILE *out, const struct cli_verb *verb);
+void cli_put_version(FILE *out);       /* Steward's, and those of the libraries it runs with */
 struct status cli_help(struct cli *c); /* verbs: help, man page, completion */
 struct status cli_manual(struct cli *c);
 struct status cli_completion(struct cli *c);
-/* Exit code of a failure (docs: "EXIT CODES" of the manual). */
+/* Exit code of a failure: one of cli_exits. */
 int cli_exit_code(int32_t status_code);
 
 /* ---- a verb's hands ---- */
@@ -93,18 +112,39 @@ int cli_exit_code(int32_t status_code);
  * terminal. confirm: asked twice (a new workspace). */
 struct status cli_passphrase(struct cli *c, bool confirm, struct secret *ret_passphrase);
 struct status cli_open(struct cli *c, struct workspace **ret_workspace);
-/* Prints a result: the JSON with --json, otherwise what `plain` writes. */
+struct config;
+/* path, or the workspace's own when NULL; without that file the defaults hold. */
+struct status cli_config(struct cli *c, const char *path, struct config *ret_config);
+/* Ends a change of `w` that began with store_begin: audited and kept, or, when `done` is a failure,
+ * undone. */
+struct status cli_settle(struct cli *c, struct workspace *w, struct status done,
+                         const struct workspace_act *act);
+/* --threads, else analysis.threads of the workspace's configuration. */
+struct status cli_threads(struct cli *c, unsigned *ret_threads);
+/* What others named must not reach a terminal as control codes: each becomes '?'. */
+void cli_put_clean(FILE *out, const char *text);
+/* Text after `indent` blanks, wrapped at 80 columns; clean. */
+void cli_put_wrapped(FILE *out, const char *text, int at, int indent);
+/* A sentence of a result: wrapped, clean. */
+void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A result, with --json. */
 struct status cli_print_json(const json_t *value);
 /* A table of an array of objects in plain text: columns "key:TITLE" separated by spaces. */
 void cli_print_table(const json_t *rows, const char *columns);
-/* Progress on stderr of what takes longer than a second. */
+/* Progress on stderr of what takes longer than a second: on a terminal one line that renews itself,
+ * elsewhere a line every two seconds. start, show (any thread), stop: always all three. */
 struct cli_progress {
-    int64_t started_ns, shown_ns;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    int64_t started_ns;
+    char text[160];
+    bool terminal, ticking, shown, done;
 };
-void cli_progress_init(struct cli_progress *p);
+void cli_progress_start(struct cli_progress *p, const char *text);
 void cli_progress_show(struct cli_progress *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void cli_progress_done(struct cli_progress *p);
+void cli_progress_stop(struct cli_progress *p);
 
 /* ---- the verbs ---- */
 
@@ -125,6 +165,8 @@ struct status cli_key_issue(struct cli *c);
 struct status cli_key_list(struct cli *c);
 struct status cli_key_revoke(struct cli *c);
 struct status cli_serve(struct cli *c);
+struct status cli_config_example(struct cli *c);
+struct status cli_config_check(struct cli *c);
 struct status cli_audit_verify(struct cli *c);
 struct status cli_audit_show(struct cli *c);
 struct status cli_audit_prove(struct cli *c);

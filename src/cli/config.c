@@ -8,13 +8,15 @@
 #include "base/log.h"
 #include "base/text.h"
 
+#include <arpa/inet.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <yaml.h>
 
 #define CONFIG_MAX_BYTES (1u << 20)
 
-enum kind { KIND_TEXT, KIND_U16, KIND_UNSIGNED, KIND_SIZE, KIND_DURATION, KIND_LEVEL };
+enum kind { KIND_ADDRESS, KIND_U16, KIND_UNSIGNED, KIND_SIZE, KIND_DURATION, KIND_LEVEL };
 
 static const struct key {
     const char *section, *name;
@@ -26,8 +28,8 @@ static const struct key {
 } keys[] = {
 #define AT(FIELD) offsetof(struct config, FIELD), sizeof(((struct config *)0)->FIELD)
 #define LIMIT_AT(FIELD) AT(server.http.limits.FIELD)
-    {"listen", "address", KIND_TEXT, AT(listen_address), "127.0.0.1", 0, 0,
-     "IPv4 or IPv6 address to listen on"},
+    {"listen", "address", KIND_ADDRESS, AT(listen_address), "127.0.0.1", 0, 0,
+     "IPv4 or IPv6 address; 0.0.0.0 or :: for every one of this machine"},
     {"listen", "port", KIND_U16, AT(listen_port), "8443", 0, 65535, "0 takes a free port"},
     {"limits", "header_bytes", KIND_SIZE, LIMIT_AT(header_bytes), "16KiB", 1024, 1u << 20,
      "of a request's head; more is answered 431"},
@@ -61,7 +63,7 @@ static const struct key {
      UINT64_C(3600000000000),
      "at most so long until an entry is under a signed checkpoint (it is durable before its answer "
      "leaves)"},
-    {"analysis", "threads", KIND_UNSIGNED, AT(threads), "0", 0, 1024,
+    {"analysis", "threads", KIND_UNSIGNED, AT(threads), "0", 0, CONFIG_MAX_THREADS,
      "of training and assessments; 0: one per core"},
     {"log", "level", KIND_LEVEL, AT(log_level), "info", 0, 0,
      "error, warn, info or debug: the server's own log on stderr"},
@@ -133,13 +135,24 @@ set_level(const struct key *k, struct view text, struct config *c)
 }
 
 static struct status
+set_address(const struct key *k, struct view text, struct config *c)
+{
+    char shown[INET6_ADDRSTRLEN];
+    uint8_t raw[16];
+    CHECK(text.len > 0 && text.len < sizeof shown, INPUT);
+    memcpy(shown, text.ptr, text.len);
+    shown[text.len] = '\0';
+    CHECK(strlen(shown) == text.len, INPUT);
+    CHECK(inet_pton(AF_INET, shown, raw) == 1 || inet_pton(AF_INET6, shown, raw) == 1, INPUT);
+    memcpy((char *)c + k->offset, shown, text.len + 1);
+    return OK;
+}
+
+static struct status
 set_value(const struct key *k, struct view text, struct config *c)
 {
-    if (k->kind == KIND_TEXT) {
-        CHECK(text.len > 0 && text.len < k->room && memchr(text.ptr, 0, text.len) == NULL, INPUT);
-        memcpy((char *)c + k->offset, text.ptr, text.len);
-        ((char *)c)[k->offset + text.len] = '\0';
-        return OK;
+    if (k->kind == KIND_ADDRESS) {
+        return set_address(k, text, c);
     }
     if (k->kind == KIND_LEVEL) {
         return set_level(k, text, c);
@@ -160,24 +173,93 @@ config_defaults(struct config *ret_config)
     }
 }
 
+/* A number as it is written in the file, in the largest unit that divides it. */
 static void
-put_range(const struct key *k, uint64_t value, struct buf *b)
+put_number(const struct key *k, uint64_t value, struct buf *b)
 {
-    if (k->kind == KIND_DURATION) {
-        buf_printf(
-            b, value % 1000000000 == 0 ? "%llus" : "%llums",
-            (unsigned long long)(value % 1000000000 == 0 ? value / 1000000000 : value / 1000000));
-    } else {
-        buf_printf(b, "%llu", (unsigned long long)value);
+    static const struct unit {
+        enum kind kind;
+        uint64_t size;
+        const char *word;
+    } units[] = {
+        {KIND_SIZE, UINT64_C(1) << 30, "GiB"}, {KIND_SIZE, 1u << 20, "MiB"},
+        {KIND_SIZE, 1u << 10, "KiB"},          {KIND_DURATION, UINT64_C(3600000000000), "h"},
+        {KIND_DURATION, 60000000000, "m"},     {KIND_DURATION, 1000000000, "s"},
+        {KIND_DURATION, 1000000, "ms"},
+    };
+    for (size_t i = 0; value != 0 && i < sizeof units / sizeof *units; i++) {
+        if (units[i].kind == k->kind && value % units[i].size == 0) {
+            buf_printf(b, "%llu%s", (unsigned long long)(value / units[i].size), units[i].word);
+            return;
+        }
     }
+    buf_printf(b, k->kind == KIND_DURATION ? "%llus" : "%llu", (unsigned long long)value);
+}
+
+static uint64_t
+load_number(const struct key *k, const struct config *c)
+{
+    const void *at = (const char *)c + k->offset;
+    if (k->kind == KIND_U16) {
+        uint16_t v = 0;
+        memcpy(&v, at, sizeof v);
+        return v;
+    }
+    if (k->kind == KIND_UNSIGNED) {
+        unsigned v = 0;
+        memcpy(&v, at, sizeof v);
+        return v;
+    }
+    uint64_t v = 0;
+    memcpy(&v, at, sizeof v);
+    return v;
+}
+
+static void
+put_value(const struct key *k, const struct config *c, struct buf *b)
+{
+    if (k->kind == KIND_ADDRESS) {
+        buf_put_str(b, (const char *)c + k->offset);
+    } else if (k->kind == KIND_LEVEL) {
+        int level = 0;
+        memcpy(&level, (const char *)c + k->offset, sizeof level);
+        buf_put_str(b, levels[level]);
+    } else {
+        put_number(k, load_number(k, c), b);
+    }
+}
+
+struct status
+config_to_json(const struct config *c, json_t **ret_rows)
+{
+    struct config defaults;
+    DEFER(js_freep) json_t *rows = json_array();
+    config_defaults(&defaults);
+    for (size_t i = 0; i < KEYS; i++) {
+        char name[64];
+        DEFER(buf_done) struct buf value;
+        DEFER(buf_done) struct buf initial;
+        buf_init(&value, 128);
+        buf_init(&initial, 128);
+        put_value(&keys[i], c, &value);
+        put_value(&keys[i], &defaults, &initial);
+        (void)snprintf(name, sizeof name, "%s.%s", keys[i].section, keys[i].name);
+        json_t *row = json_pack("{s:s, s:s, s:s}", "key", name, "value", buf_str(&value), "default",
+                                buf_str(&initial));
+        CHECK(row != NULL && json_array_append_new(rows, row) == 0, MEMORY);
+    }
+    *ret_rows = MOVE(rows);
+    return OK;
 }
 
 /* ---- the file ---- */
 
 struct parser {
     const char *name;
+    struct view yaml;
     struct diag *diag;
     struct config *config;
+    int documents;   /* begun */
     int depth;       /* mappings open */
     bool value_next; /* at depth 1: a section's mapping; at depth 2: a key's value */
     char section[32];
@@ -279,12 +361,12 @@ take_value(struct parser *p, size_t line, struct view word)
     show(word, shown);
     if (s.code == STATUS_LIMIT) {
         buf_put_str(&range, "it must be from ");
-        put_range(k, k->low, &range);
+        put_number(k, k->low, &range);
         buf_put_str(&range, " to ");
-        put_range(k, k->high, &range);
+        put_number(k, k->high, &range);
     } else {
         static const char *const forms[] = {
-            [KIND_TEXT] = "a short text is needed",
+            [KIND_ADDRESS] = "an IPv4 or IPv6 address is needed, such as 127.0.0.1 or ::1",
             [KIND_U16] = "a whole number is needed",
             [KIND_UNSIGNED] = "a whole number is needed",
             [KIND_SIZE] = "a size is needed, such as 64KiB or 16MiB",
@@ -312,8 +394,8 @@ take_scalar(struct parser *p, const yaml_event_t *e)
     if (p->depth == 1 && !p->value_next) {
         return take_section(p, line, word);
     }
-    if (p->depth == 1 && word.len == 0) {
-        p->value_next = false; /* a section with nothing in it */
+    if (word.len == 0 && e->data.scalar.plain_implicit != 0) {
+        p->value_next = false; /* a section, or a document, with nothing in it */
         return OK;
     }
     return refuse(p, line,
@@ -328,8 +410,10 @@ take_event(struct parser *p, const yaml_event_t *e)
     case YAML_SCALAR_EVENT:
         return take_scalar(p, e);
     case YAML_MAPPING_START_EVENT:
-        if (p->depth == 2 || (p->depth == 1 && !p->value_next) ||
-            e->data.mapping_start.anchor != NULL) {
+        if (e->data.mapping_start.anchor != NULL || e->data.mapping_start.tag != NULL) {
+            return refuse(p, e->start_mark.line, "anchors and tags are not used here");
+        }
+        if (p->depth == 2 || (p->depth == 1 && !p->value_next)) {
             return refuse(p, e->start_mark.line, "nested deeper than section and key");
         }
         p->depth++;
@@ -338,6 +422,11 @@ take_event(struct parser *p, const yaml_event_t *e)
     case YAML_MAPPING_END_EVENT:
         p->depth--;
         p->value_next = false;
+        return OK;
+    case YAML_DOCUMENT_START_EVENT:
+        if (p->documents++ > 0) {
+            return refuse(p, e->start_mark.line, "a second document; one file holds one");
+        }
         return OK;
     case YAML_SEQUENCE_START_EVENT:
     case YAML_ALIAS_EVENT:
@@ -359,13 +448,27 @@ delete_parser(yaml_parser_t *y)
     yaml_parser_delete(y);
 }
 
+/* A byte that is no text is told by its offset only. */
+static size_t
+lines_before(struct view yaml, size_t offset)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < offset && i < yaml.len; i++) {
+        lines += yaml.ptr[i] == '\n';
+    }
+    return lines;
+}
+
 static struct status
 read_event(struct parser *p, yaml_parser_t *y, bool *ret_end)
 {
     DEFER(delete_event) yaml_event_t e;
     memset(&e, 0, sizeof e);
     if (yaml_parser_parse(y, &e) == 0) {
-        return refuse(p, y->problem_mark.line, y->problem == NULL ? "not YAML" : y->problem);
+        CHECK(y->error != YAML_MEMORY_ERROR, MEMORY);
+        const size_t line = y->error == YAML_READER_ERROR ? lines_before(p->yaml, y->problem_offset)
+                                                          : y->problem_mark.line;
+        return refuse(p, line, y->problem == NULL ? "not YAML" : y->problem);
     }
     *ret_end = e.type == YAML_STREAM_END_EVENT;
     return take_event(p, &e);
@@ -375,10 +478,11 @@ struct status
 config_parse(struct view yaml, const char *name, struct diag *diag, struct config *config)
 {
     struct config made = *config;
-    struct parser p = {.name = name, .diag = diag, .config = &made};
+    struct parser p = {.name = name, .yaml = yaml, .diag = diag, .config = &made};
     DEFER(delete_parser) yaml_parser_t y;
     bool end = false;
     CHECK(yaml_parser_initialize(&y) != 0, MEMORY);
+    yaml_parser_set_encoding(&y, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&y, yaml.len == 0 ? (const uint8_t *)"" : yaml.ptr, yaml.len);
     while (!end) {
         TRY(read_event(&p, &y, &end));

@@ -4,7 +4,10 @@
 #ifndef STEWARD_CLI_CONFIG_H
 #define STEWARD_CLI_CONFIG_H
 
+#include "base/json.h"
 #include "serve/server.h"
+
+#define CONFIG_MAX_THREADS 1024u
 
 struct config {
     struct server_options server;
@@ -15,6 +18,8 @@ struct config {
     int log_level;
 };
 
+/* [{"key": "limits.rows", "value": "10000", "default": "10000"}]: every key, as it is written. */
+struct status config_to_json(const struct config *c, json_t **ret_rows);
 void config_defaults(struct config *ret_config);
 /* path missing: STATUS_NOT_FOUND. Untrusted text; fuzzed. */
 struct status config_load(const char *path, struct diag *diag, struct config *config);

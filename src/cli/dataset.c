@@ -91,8 +91,8 @@ print_added(struct cli *c, const struct dataset_info *info)
         CHECK(o != NULL, MEMORY);
         return cli_print_json(o);
     }
-    (void)printf("added dataset %s version %llu: %llu rows, %u columns, sealed\n", info->name,
-                 (unsigned long long)info->version, (unsigned long long)info->rows, info->columns);
+    cli_say("added dataset %s version %llu: %llu rows, %u columns, sealed", info->name,
+            (unsigned long long)info->version, (unsigned long long)info->rows, info->columns);
     return OK;
 }
 
@@ -122,8 +122,13 @@ cli_dataset_add(struct cli *c)
     o.override_count = n_roles + n_types;
     DEFER(workspace_closep) struct workspace *w = NULL;
     struct dataset_info info;
+    struct cli_progress progress;
     TRY(cli_open(c, &w));
-    TRY(dataset_add(w, c->operand[0], c->operand[1], &o, &c->diag, &info));
+    cli_progress_start(&progress, "importing");
+    cli_progress_show(&progress, "importing %.100s", c->operand[1]);
+    const struct status added = dataset_add(w, c->operand[0], c->operand[1], &o, &c->diag, &info);
+    cli_progress_stop(&progress);
+    TRY(added);
     return print_added(c, &info);
 }
 
@@ -158,10 +163,10 @@ cli_dataset_show(struct cli *c)
     if (c->json) {
         return cli_print_json(record);
     }
-    (void)printf("%s version %lld: %lld rows, from %s\n", name,
-                 (long long)json_integer_value(json_object_get(record, "version")),
-                 (long long)json_integer_value(json_object_get(record, "rows")),
-                 json_string_value(json_object_get(record, "source")));
+    cli_say("%s version %lld: %lld rows, from %s", name,
+            (long long)json_integer_value(json_object_get(record, "version")),
+            (long long)json_integer_value(json_object_get(record, "rows")),
+            json_string_value(json_object_get(record, "source")));
     cli_print_table(json_object_get(json_object_get(record, "schema"), "columns"),
                     "name:COLUMN type:TYPE role:ROLE nulls:MISSING");
     return OK;

@@ -4,28 +4,6 @@
 
 #include <string.h>
 
-#define WIDTH 80
-
-/* Words of text from column `at` on, wrapped before WIDTH, further lines indented to `indent`. */
-static void
-put_wrapped(FILE *out, const char *text, int at, int indent)
-{
-    bool first = true;
-    while (*text != '\0') {
-        const int n = (int)strcspn(text, " ");
-        if (!first && at + 1 + n > WIDTH) {
-            (void)fprintf(out, "\n%*s", indent, "");
-            at = indent;
-            first = true;
-        }
-        (void)fprintf(out, "%s%.*s", first ? "" : " ", n, text);
-        at += n + (first ? 0 : 1);
-        first = false;
-        text += n + (text[n] == ' ');
-    }
-    (void)fputc('\n', out);
-}
-
 static void
 put_row(FILE *out, const char *left, const char *about, int indent)
 {
@@ -35,7 +13,30 @@ put_row(FILE *out, const char *left, const char *about, int indent)
     } else {
         (void)fprintf(out, "%*s", indent - n, "");
     }
-    put_wrapped(out, about, indent, indent);
+    cli_put_wrapped(out, about, indent, indent);
+}
+
+static void
+put_verb_row(FILE *out, const struct cli_verb *v)
+{
+    char left[96];
+    (void)snprintf(left, sizeof left, "%s%s%s", v->name, *v->operands == '\0' ? "" : " ",
+                   v->operands);
+    put_row(out, left, v->about, 38);
+}
+
+bool
+cli_put_family(FILE *out, const char *word)
+{
+    const size_t len = strlen(word);
+    bool any = false;
+    for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++) {
+        if (strncmp(v->name, word, len) == 0 && v->name[len] == ' ') {
+            put_verb_row(out, v);
+            any = true;
+        }
+    }
+    return any;
 }
 
 void
@@ -45,10 +46,7 @@ cli_put_overview(FILE *out)
                 "usage: steward VERB [operands] [options]\n\n",
                 out);
     for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++) {
-        char left[96];
-        (void)snprintf(left, sizeof left, "%s%s%s", v->name, *v->operands == '\0' ? "" : " ",
-                       v->operands);
-        put_row(out, left, v->about, 38);
+        put_verb_row(out, v);
     }
     (void)fputs("\nfor every verb:\n", out);
     for (const struct cli_option *o = cli_common; o->name != NULL; o++) {
@@ -59,16 +57,19 @@ cli_put_overview(FILE *out)
     }
     (void)fputs("\nThe passphrase comes from --passphrase-file, $STEWARD_PASSPHRASE_FILE,\n"
                 "$STEWARD_PASSPHRASE or the terminal. Results go to stdout, all else to stderr.\n"
-                "Exit codes: 0 done, 1 the system failed, 2 wrong input, 3 not known or not\n"
-                "allowed, 4 not found, 5 exists or busy, 6 integrity: something was changed.\n",
+                "\nexit codes:\n",
                 out);
+    for (const struct cli_exit *e = cli_exits; e->about != NULL; e++) {
+        (void)fprintf(out, "  %d  ", e->code);
+        cli_put_wrapped(out, e->about, 5, 5);
+    }
 }
 
 static void
 put_options(FILE *out, const struct cli_verb *verb, const struct cli_option *options)
 {
     for (const struct cli_option *o = options; o->name != NULL; o++) {
-        if (strcmp(o->name, "json") == 0 && !verb->prints) {
+        if (!cli_has_option(verb, o)) {
             continue;
         }
         char left[96], about[256];
@@ -85,10 +86,10 @@ cli_put_help(FILE *out, const struct cli_verb *verb)
 {
     (void)fprintf(out, "usage: steward %s%s%s [options]\n\n", verb->name,
                   *verb->operands == '\0' ? "" : " ", verb->operands);
-    put_wrapped(out, verb->about, 0, 0);
+    cli_put_wrapped(out, verb->about, 0, 0);
     if (verb->detail != NULL) {
         (void)fputc('\n', out);
-        put_wrapped(out, verb->detail, 0, 0);
+        cli_put_wrapped(out, verb->detail, 0, 0);
     }
     (void)fputc('\n', out);
     put_options(out, verb, verb->options);
@@ -111,8 +112,10 @@ cli_help(struct cli *c)
             return OK;
         }
     }
-    diag_set(&c->diag, "\"%s\" is not a verb; \"steward help\" shows them", name);
-    FAIL(INPUT);
+    if (c->operands == 1 && cli_put_family(stdout, name)) {
+        return OK;
+    }
+    return cli_refuse_verb(&c->diag, c->operand[0], c->operands > 1 ? c->operand[1] : NULL);
 }
 
 /* ---- manual page ---- */
@@ -175,26 +178,32 @@ put_troff_verb(const struct cli_verb *v)
     }
 }
 
+static const char manual_start[] =
+    ".SH NAME\nsteward \\- run a machine\\-learning model responsibly, securely, and provably so\n"
+    ".SH SYNOPSIS\n.B steward\n.I VERB\n[operands] [options]\n"
+    ".SH DESCRIPTION\nSteward keeps datasets and models sealed in a workspace, assesses the "
+    "models, "
+    "and serves them over TLS; every call and every administrative act is an entry of a log that "
+    "anybody can verify.\nResults go to standard output, everything else to standard error.\n"
+    ".SH VERBS\n";
+
 static const char manual_end[] =
     ".SH ENVIRONMENT\n.TP\n.B STEWARD_WORKSPACE\nthe workspace, when \\-\\-workspace is not given\n"
-    ".TP\n.B STEWARD_PASSPHRASE_FILE\nfile whose first line is the passphrase\n"
+    ".TP\n.B STEWARD_PASSPHRASE_FILE\nfile whose first line is the passphrase; refused when others "
+    "than its owner and group may read it\n"
     ".TP\n.B STEWARD_PASSPHRASE\nthe passphrase itself; other processes of the same user can read "
     "it\n"
-    ".SH EXIT CODES\n.TP\n.B 0\ndone\n.TP\n.B 1\nthe system failed: disk, memory, network\n"
-    ".TP\n.B 2\nwrong input: arguments, data, configuration, or a limit passed\n"
-    ".TP\n.B 3\nnot known or not allowed: wrong passphrase, missing right\n.TP\n.B 4\nnot found\n"
-    ".TP\n.B 5\nexists already, or held by another process\n"
-    ".TP\n.B 6\nintegrity: sealed data, a signature or the audit log are not what was written\n";
+    ".SH FILES\n.TP\n.I steward.yaml\nof the workspace: the configuration; "
+    "\"steward config example\" prints every key with its default\n"
+    ".TP\n.I tls/cert.pem\nof the workspace: what clients trust, as in curl \\-\\-cacert\n"
+    ".TP\n.I audit/\nof the workspace: the log; a copy of it can be verified anywhere\n"
+    ".SH EXIT CODES\n";
 
 struct status
 cli_manual(struct cli *c)
 {
     (void)c;
-    (void)printf(".TH STEWARD 1 \"\" \"Steward %s\"\n.SH NAME\nsteward \\- run a "
-                 "machine\\-learning model responsibly, "
-                 "securely, and provably so\n.SH SYNOPSIS\n.B steward\n.I VERB\n[operands] "
-                 "[options]\n.SH VERBS\n",
-                 STEWARD_VERSION);
+    (void)printf(".TH STEWARD 1 \"\" \"Steward %s\"\n%s", STEWARD_VERSION, manual_start);
     for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++) {
         put_troff_verb(v);
     }
@@ -203,36 +212,37 @@ cli_manual(struct cli *c)
         put_troff_option(o);
     }
     (void)fputs(manual_end, stdout);
+    for (const struct cli_exit *e = cli_exits; e->about != NULL; e++) {
+        (void)printf(".TP\n.B %d\n%s\n", e->code, e->about);
+    }
     return OK;
 }
 
 /* ---- completion ---- */
 
+/* The options of a verb, and what stands after those that take a value. */
 static void
 put_case(const struct cli_verb *v)
 {
+    const struct cli_option *const lists[] = {v->options, cli_common};
     (void)printf("    \"%s\") words=\"", v->name);
-    for (const struct cli_option *o = v->options; o->name != NULL; o++) {
-        (void)printf("--%s ", o->name);
-    }
-    for (const struct cli_option *o = cli_common; o->name != NULL; o++) {
-        (void)printf("--%s ", o->name);
-    }
-    (void)fputs("\" ;;\n", stdout);
-}
-
-static void
-put_values(const struct cli_option *options)
-{
-    for (const struct cli_option *o = options; o->name != NULL; o++) {
-        if (o->words != NULL && *o->words != '@') {
-            (void)printf("    --%s) COMPREPLY=($(compgen -W \"%s\" -- \"$word\")); return ;;\n",
-                         o->name, o->words);
-        } else if (o->value != NULL && o->words != NULL) {
-            (void)printf("    --%s) COMPREPLY=($(compgen -%c -- \"$word\")); return ;;\n", o->name,
-                         strcmp(o->words, "@dir") == 0 ? 'd' : 'f');
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct cli_option *o = lists[i]; o->name != NULL; o++) {
+            (void)fputs(cli_has_option(v, o) ? "--" : "", stdout);
+            (void)fputs(cli_has_option(v, o) ? o->name : "", stdout);
+            (void)fputs(" ", stdout);
         }
     }
+    (void)fputs("\"\n      case \"$before\" in\n", stdout);
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct cli_option *o = lists[i]; o->name != NULL; o++) {
+            if (o->value != NULL) {
+                (void)printf("        --%s) values=\"%s\" ;;\n", o->name,
+                             o->words == NULL ? "@none" : o->words);
+            }
+        }
+    }
+    (void)fputs("      esac ;;\n", stdout);
 }
 
 static bool
@@ -267,38 +277,48 @@ put_words(void)
     (void)fputs("  esac\n", stdout);
 }
 
+static const char completion_start[] =
+    "# bash completion for steward: source <(steward completion)\n"
+    "_steward() {\n"
+    "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
+    "  local words=\"\" values=\"\" verb=\"${COMP_WORDS[1]}\"\n"
+    "  COMPREPLY=()\n";
+
+static const char completion_verb[] =
+    "  if (( COMP_CWORD == 1 )); then\n"
+    "    COMPREPLY=($(compgen -W \"$firsts\" -- \"$word\")); return\n"
+    "  fi\n"
+    "  if [[ -n $seconds ]]; then\n"
+    "    if (( COMP_CWORD == 2 )); then\n"
+    "      COMPREPLY=($(compgen -W \"$seconds\" -- \"$word\")); return\n"
+    "    fi\n"
+    "    verb=\"$verb ${COMP_WORDS[2]}\"\n"
+    "  fi\n"
+    "  case \"$verb\" in\n";
+
+static const char completion_end[] =
+    "  esac\n"
+    "  case \"$values\" in\n"
+    "    @none) ;;\n"
+    "    @dir) COMPREPLY=($(compgen -d -- \"$word\")) ;;\n"
+    "    @file) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+    "    ?*) COMPREPLY=($(compgen -W \"$values\" -- \"$word\")) ;;\n"
+    "    *) if [[ $word == -* ]]; then COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+    "       else COMPREPLY=($(compgen -f -- \"$word\")); fi ;;\n"
+    "  esac\n"
+    "}\n"
+    "complete -o filenames -F _steward steward\n";
+
 struct status
 cli_completion(struct cli *c)
 {
     (void)c;
-    (void)fputs("# bash completion for steward: source <(steward completion)\n_steward() {\n"
-                "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\" "
-                "words=\"\" verb\n"
-                "  COMPREPLY=()\n",
-                stdout);
+    (void)fputs(completion_start, stdout);
     put_words();
-    (void)fputs("  case \"$before\" in\n", stdout);
-    put_values(cli_common);
-    for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++) {
-        put_values(v->options);
-    }
-    (void)fputs("  esac\n"
-                "  if (( COMP_CWORD == 1 )); then COMPREPLY=($(compgen -W \"$firsts\" -- "
-                "\"$word\")); return; fi\n"
-                "  if [[ -n $seconds ]]; then\n"
-                "    if (( COMP_CWORD == 2 )); then COMPREPLY=($(compgen -W \"$seconds\" -- "
-                "\"$word\")); return; fi\n"
-                "    verb=\"${COMP_WORDS[1]} ${COMP_WORDS[2]}\"\n  else\n    "
-                "verb=\"${COMP_WORDS[1]}\"\n  fi\n"
-                "  case \"$verb\" in\n",
-                stdout);
+    (void)fputs(completion_verb, stdout);
     for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++) {
         put_case(v);
     }
-    (void)fputs("  esac\n"
-                "  if [[ $word == -* ]]; then COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-                "  else COMPREPLY=($(compgen -f -- \"$word\")); fi\n}\ncomplete -o filenames -F "
-                "_steward steward\n",
-                stdout);
+    (void)fputs(completion_end, stdout);
     return OK;
 }

@@ -8,14 +8,7 @@
 #include <string.h>
 
 #define JSON_MAX (64u << 20)
-
-static struct status
-audit_key(struct cli *c, struct workspace *w, const char *resource, const char *reason)
-{
-    const struct workspace_act act = {
-        .action = "key.issue", .resource = resource, .reason = reason};
-    return workspace_audit(w, &act, &c->diag);
-}
+#define KEY_MAX_NS (3650 * 24 * 3600 * NS_PER_S)
 
 static struct status
 print_issued(struct cli *c, const char *principal, const char *key, int64_t expires_ns)
@@ -44,17 +37,21 @@ cli_key_issue(struct cli *c)
 {
     const char *principal = c->operand[0], *duration = cli_value(c, "expires");
     int64_t holds_ns = 0;
-    if (!status_ok(text_to_duration_ns(view_str(duration), &holds_ns)) || holds_ns <= 0) {
-        diag_set(&c->diag, "--expires %s: a duration such as 12h or 30d", duration);
+    if (!status_ok(text_to_duration_ns(view_str(duration), &holds_ns)) || holds_ns <= 0 ||
+        holds_ns > KEY_MAX_NS) {
+        diag_set(&c->diag, "--expires %s: a duration such as 12h or 30d, at most 3650d", duration);
         FAIL(INPUT);
     }
     DEFER(workspace_closep) struct workspace *w = NULL;
     char key[ACCESS_KEY_TEXT_MAX], resource[96];
     TRY(cli_open(c, &w));
     const int64_t now = clock_wall_ns();
-    TRY(access_key_issue(w->access, principal, now, now + holds_ns, key, &c->diag));
     (void)snprintf(resource, sizeof resource, "principals/%s", principal);
-    struct status s = audit_key(c, w, resource, "API key issued");
+    const struct workspace_act act = {
+        .action = "key.issue", .resource = resource, .reason = "API key issued"};
+    TRY(store_begin(w->store));
+    struct status s = cli_settle(
+        c, w, access_key_issue(w->access, principal, now, now + holds_ns, key, &c->diag), &act);
     if (status_ok(s)) {
         s = print_issued(c, principal, key, now + holds_ns);
     }
@@ -85,10 +82,13 @@ cli_key_revoke(struct cli *c)
 {
     DEFER(workspace_closep) struct workspace *w = NULL;
     char resource[96];
-    TRY(cli_open(c, &w));
-    TRY(access_key_revoke(w->access, c->operand[0], &c->diag));
     (void)snprintf(resource, sizeof resource, "keys/%.60s", c->operand[0]);
-    TRY(audit_key(c, w, resource, "API key revoked"));
+    const struct workspace_act act = {
+        .action = "key.issue", .resource = resource, .reason = "API key revoked"};
+    TRY(cli_open(c, &w));
+    /* As with a principal: not undone when the log cannot take it. */
+    TRY(access_key_revoke(w->access, c->operand[0], &c->diag));
+    TRY(workspace_audit(w, &act, &c->diag));
     if (c->json) {
         DEFER(js_freep) json_t *o = json_pack("{s:s, s:b}", "key", c->operand[0], "revoked", 1);
         CHECK(o != NULL, MEMORY);

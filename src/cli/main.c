@@ -8,11 +8,12 @@
 #include <sys/stat.h>
 
 const struct cli_option cli_common[] = {
-    {"workspace", "DIR", "the workspace (default: $STEWARD_WORKSPACE, else ./steward)", NULL, false,
-     "@dir"},
-    {"passphrase-file", "FILE", "read the passphrase from FILE's first line", NULL, false, "@file"},
-    {"json", NULL, "print results as JSON", NULL, false, NULL},
-    {"help", NULL, "show this help", NULL, false, NULL},
+    {"workspace", "DIR", "the workspace (default: $STEWARD_WORKSPACE, else ./steward)", NULL,
+     CLI_ONCE, "@dir"},
+    {"passphrase-file", "FILE", "read the passphrase from FILE's first line", NULL, CLI_ONCE,
+     "@file"},
+    {"json", NULL, "print results as JSON", NULL, CLI_ONCE, NULL},
+    {"help", NULL, "show this help", NULL, CLI_ONCE, NULL},
     {0},
 };
 
@@ -22,111 +23,117 @@ static const struct cli_option init_options[] = {
     {"host", "NAME",
      "name or address the TLS certificate is for; may be repeated (default: localhost, 127.0.0.1, "
      "::1)",
-     NULL, true, NULL},
+     NULL, CLI_REPEATED, NULL},
     {0},
 };
 
 static const struct cli_option dataset_add_options[] = {
-    {"label", "COLUMN", "the outcome to predict", NULL, false, NULL},
+    {"label", "COLUMN", "the outcome to predict", NULL, CLI_ONCE, NULL},
     {"positive", "VALUE", "the label's positive value (inferred for yes/no, true/false, 0/1)", NULL,
-     false, NULL},
+     CLI_ONCE, NULL},
     {"sensitive", "COLUMNS",
      "sensitive columns, separated by commas: kept for fairness, not a model's features", NULL,
-     true, NULL},
-    {"sensitive-as-features", NULL, "let models read the sensitive columns too", NULL, false, NULL},
+     CLI_COMMAS, NULL},
+    {"sensitive-as-features", NULL, "let models read the sensitive columns too", NULL, CLI_ONCE,
+     NULL},
     {"role", "COLUMN=ROLE",
-     "feature, label, sensitive, identifier, ignored or time; may be repeated", NULL, true, NULL},
+     "feature, label, sensitive, identifier, ignored or time; may be repeated", NULL, CLI_REPEATED,
+     NULL},
     {"type", "COLUMN=TYPE", "float, integer, category, boolean, time or text; may be repeated",
-     NULL, true, NULL},
-    {"missing", "TEXT", "a further spelling of a missing value; may be repeated", NULL, true, NULL},
-    {"delimiter", "CHAR", "of a CSV file (default: found out)", NULL, false, NULL},
+     NULL, CLI_REPEATED, NULL},
+    {"missing", "TEXT", "a further spelling of a missing value; may be repeated", NULL,
+     CLI_REPEATED, NULL},
+    {"delimiter", "CHAR", "of a CSV file (default: found out)", NULL, CLI_ONCE, NULL},
     {0},
 };
 
 static const struct cli_option model_train_options[] = {
-    {"data", "DATASET", "dataset, or dataset@version", NULL, false, NULL},
-    {"split", "SHARE", "share of the rows to train on; the others are the test part", "0.7", false,
-     NULL},
-    {"seed", "N", "of the split and of the training", "1", false, NULL},
-    {"rounds", "N", "trees", "100", false, NULL},
-    {"depth", "N", "greatest depth of a tree", "4", false, NULL},
-    {"learning-rate", "X", "shrinkage of each tree", "0.1", false, NULL},
-    {"threads", "N", "0: one per core", "0", false, NULL},
+    {"data", "DATASET", "dataset, or dataset@version", NULL, CLI_ONCE, NULL},
+    {"split", "SHARE", "share of the rows to train on; the others are the test part", "0.7",
+     CLI_ONCE, NULL},
+    {"seed", "N", "of the split and of the training", "1", CLI_ONCE, NULL},
+    {"rounds", "N", "trees", "100", CLI_ONCE, NULL},
+    {"depth", "N", "greatest depth of a tree", "4", CLI_ONCE, NULL},
+    {"learning-rate", "X", "shrinkage of each tree", "0.1", CLI_ONCE, NULL},
+    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
+     CLI_ONCE, NULL},
     {0},
 };
 
 static const struct cli_option model_request_options[] = {
     {"data", "DATASET[:PART]",
      "dataset or dataset@version; with :test or :train, that part of the model's split", NULL,
-     false, NULL},
-    {"output", "FILE", "write the request to FILE instead of stdout", NULL, false, "@file"},
-    {0}};
+     CLI_ONCE, NULL},
+    {"output", "FILE", "write the request to FILE instead of stdout", NULL, CLI_ONCE, "@file"},
+    {0},
+};
+
 static const struct cli_option assess_options[] = {
     {"data", "DATASET[:PART]",
      "dataset or dataset@version; with :test or :train, that part of the model's split", NULL,
-     false, NULL},
+     CLI_ONCE, NULL},
     {"cohort", "PREDICATE", "assess these rows only, e.g. \"lvrat > 0.8 and single = 'yes'\"", NULL,
-     false, NULL},
-    {"report", "FILE", "write the report (HTML) to FILE", NULL, false, "@file"},
-    {"output", "FILE", "write the assessment document (JSON) to FILE", NULL, false, "@file"},
-    {"threads", "N", "0: one per core", "0", false, NULL},
+     CLI_ONCE, NULL},
+    {"report", "FILE", "write the report (HTML) to FILE", NULL, CLI_ONCE, "@file"},
+    {"output", "FILE", "write the assessment document (JSON) to FILE", NULL, CLI_ONCE, "@file"},
+    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
+     CLI_ONCE, NULL},
     {0},
 };
 
 static const struct cli_option principal_add_options[] = {
-    {"role", "ROLE", "admin, data-scientist, operator, caller or auditor", NULL, false,
+    {"role", "ROLE", "admin, data-scientist, operator, caller or auditor", NULL, CLI_ONCE,
      "admin data-scientist operator caller auditor"},
-    {"resource", "PATTERN", "what the role holds on, e.g. models/mortgage", "**", false, NULL},
+    {"resource", "PATTERN", "what the role holds on, e.g. models/mortgage", "**", CLI_ONCE, NULL},
     {0},
 };
 
 static const struct cli_option principal_grant_options[] = {
-    {"role", "ROLE", "admin, data-scientist, operator, caller or auditor", NULL, false,
+    {"role", "ROLE", "admin, data-scientist, operator, caller or auditor", NULL, CLI_ONCE,
      "admin data-scientist operator caller auditor"},
-    {"resource", "PATTERN", "what the role holds on, e.g. models/mortgage", "**", false, NULL},
-    {"deny", NULL, "forbid instead of allow: a denial beats every grant", NULL, false, NULL},
+    {"resource", "PATTERN", "what the role holds on, e.g. models/mortgage", "**", CLI_ONCE, NULL},
+    {"deny", NULL, "forbid instead of allow: a denial beats every grant", NULL, CLI_ONCE, NULL},
     {0},
 };
 
 static const struct cli_option key_issue_options[] = {
-    {"expires", "DURATION", "how long the key holds: 12h, 30d", "90d", false, NULL},
+    {"expires", "DURATION", "how long the key holds: 12h, 30d", "90d", CLI_ONCE, NULL},
     {0},
 };
 
 static const struct cli_option serve_options[] = {
-    {"config", "FILE", "configuration (default: steward.yaml of the workspace)", NULL, false,
+    {"config", "FILE", "configuration (default: steward.yaml of the workspace)", NULL, CLI_ONCE,
      "@file"},
     {"listen", "ADDRESS:PORT", "instead of the configuration's; port 0 takes a free one", NULL,
-     false, NULL},
-    {"port-file", "FILE", "write the port to FILE once the server answers", NULL, false, "@file"},
+     CLI_ONCE, NULL},
+    {"port-file", "FILE", "write the port to FILE once the server answers", NULL, CLI_ONCE,
+     "@file"},
     {0},
 };
 
 static const struct cli_option audit_verify_options[] = {
     {"vkey", "KEY",
      "the log's public key, from whoever you trust to tell it (default: the one beside the log)",
-     NULL, false, NULL},
+     NULL, CLI_ONCE, NULL},
     {0},
 };
 
 static const struct cli_option audit_show_options[] = {
-    {"last", "N", "the newest N entries", "20", false, NULL},
-    {"from", "INDEX", "entries from INDEX on, instead of the newest", NULL, false, NULL},
+    {"last", "N", "the newest N entries", "20", CLI_ONCE, NULL},
+    {"from", "INDEX", "entries from INDEX on, instead of the newest", NULL, CLI_ONCE, NULL},
     {0},
 };
 
 static const struct cli_option audit_prove_options[] = {
-    {"output", "FILE", "write the proof to FILE instead of stdout", NULL, false, "@file"},
+    {"output", "FILE", "write the proof to FILE instead of stdout", NULL, CLI_ONCE, "@file"},
     {0},
 };
 
 static const struct cli_option audit_check_options[] = {
     {"vkey", "KEY", "the log's public key (required: a proof is worth what its key is worth)", NULL,
-     false, NULL},
+     CLI_ONCE, NULL},
     {0},
 };
-
-static const struct cli_option completion_options[] = {{0}};
 
 const struct cli_verb cli_verbs[] = {
     {"init", "DIR", "make a workspace: keys, TLS certificate, audit log",
@@ -188,10 +195,27 @@ const struct cli_verb cli_verbs[] = {
     {"audit check", "PROOF-FILE ENTRY-FILE", "check such a proof for an entry, offline",
      "ENTRY-FILE holds the entry's bytes, as `audit show --json` has them in \"raw\".",
      audit_check_options, cli_audit_check, true},
+    {"config example", "", "a configuration with every key, its meaning and its default (YAML)",
+     NULL, none, cli_config_example, false},
+    {"config check", "[FILE]",
+     "read a configuration as serve would, and show every value that holds",
+     "FILE is steward.yaml of the workspace when it is not given. Needs no passphrase.", none,
+     cli_config_check, true},
     {"help", "[VERB...]", "this help, or a verb's", NULL, none, cli_help, false},
     {"man", "", "the manual page, in troff: steward man | man -l -", NULL, none, cli_manual, false},
-    {"completion", "", "completion for bash: source <(steward completion)", NULL,
-     completion_options, cli_completion, false},
+    {"completion", "", "completion for bash: source <(steward completion)", NULL, none,
+     cli_completion, false},
+    {0},
+};
+
+const struct cli_exit cli_exits[] = {
+    {0, "done"},
+    {1, "the system failed: disk, memory, network"},
+    {2, "wrong input: arguments, data, configuration, or a limit passed"},
+    {3, "not known or not allowed: wrong passphrase, missing right"},
+    {4, "not found"},
+    {5, "exists already, or held by another process"},
+    {6, "integrity: sealed data, a signature or the audit log are not what was written"},
     {0},
 };
 
@@ -220,10 +244,9 @@ tell(const struct cli *c, struct status s)
 {
     char text[1024];
     diag_describe(&c->diag, s, text, sizeof text);
-    (void)fprintf(stderr, "steward: %s\n", text);
-    if (s.code == STATUS_INPUT && c->verb == NULL) {
-        (void)fputs("steward: \"steward help\" shows the verbs\n", stderr);
-    }
+    (void)fputs("steward: ", stderr);
+    cli_put_clean(stderr, text);
+    (void)fputc('\n', stderr);
 }
 
 int

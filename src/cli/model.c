@@ -43,7 +43,7 @@ read_options(struct cli *c, char *dataset, struct model_train_options *o)
     TRY(cli_u64(c, "seed", &o->seed));
     TRY(read_u32(c, "rounds", &o->train.rounds));
     TRY(read_u32(c, "depth", &o->train.max_depth));
-    TRY(read_u32(c, "threads", &o->train.threads));
+    TRY(cli_threads(c, &o->train.threads));
     TRY(cli_f64(c, "learning-rate", &o->train.learning_rate));
     o->train.seed = o->seed;
     return OK;
@@ -57,10 +57,9 @@ print_trained(struct cli *c, struct workspace *w, const struct model *m)
         TRY(model_describe(w, m->name, m->version, &c->diag, &record));
         return cli_print_json(record);
     }
-    (void)printf(
-        "trained %s version %llu on %s version %llu: %u trees, %u features; sealed and signed\n",
-        m->name, (unsigned long long)m->version, m->dataset, (unsigned long long)m->dataset_version,
-        m->forest->trees, m->features.count);
+    cli_say("trained %s version %llu on %s version %llu: %u trees, %u features; sealed and signed",
+            m->name, (unsigned long long)m->version, m->dataset,
+            (unsigned long long)m->dataset_version, m->forest->trees, m->features.count);
     return OK;
 }
 
@@ -71,14 +70,14 @@ cli_model_train(struct cli *c)
     struct model_train_options o = {0};
     struct cli_progress progress;
     TRY(read_options(c, dataset, &o));
-    cli_progress_init(&progress);
     o.train.progress = show_round;
     o.train.progress_ctx = &progress;
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(model_freep) struct model *m = NULL;
     TRY(cli_open(c, &w));
+    cli_progress_start(&progress, "training");
     const struct status s = model_train(w, c->operand[0], &o, &c->diag, &m);
-    cli_progress_done(&progress);
+    cli_progress_stop(&progress);
     TRY(s);
     return print_trained(c, w, m);
 }
@@ -115,17 +114,17 @@ cli_model_show(struct cli *c)
     }
     const json_t *manifest = json_object_get(record, "manifest"),
                  *data = json_object_get(manifest, "dataset");
-    (void)printf("%s version %lld, sha256 %s\n", name,
-                 (long long)json_integer_value(json_object_get(record, "version")),
-                 json_string_value(json_object_get(record, "sha256")));
-    (void)printf("predicts %s = %s; trained on %s version %lld, %lld rows (split %.6g, seed %s)\n",
-                 json_string_value(json_object_get(manifest, "label")),
-                 json_string_value(json_object_get(manifest, "positive")),
-                 json_string_value(json_object_get(data, "name")),
-                 (long long)json_integer_value(json_object_get(data, "version")),
-                 (long long)json_integer_value(json_object_get(data, "rows_trained")),
-                 json_number_value(json_object_get(data, "split")),
-                 json_string_value(json_object_get(data, "seed")));
+    cli_say("%s version %lld, sha256 %s", name,
+            (long long)json_integer_value(json_object_get(record, "version")),
+            json_string_value(json_object_get(record, "sha256")));
+    cli_say("predicts %s = %s; trained on %s version %lld, %lld rows (split %.6g, seed %s)",
+            json_string_value(json_object_get(manifest, "label")),
+            json_string_value(json_object_get(manifest, "positive")),
+            json_string_value(json_object_get(data, "name")),
+            (long long)json_integer_value(json_object_get(data, "version")),
+            (long long)json_integer_value(json_object_get(data, "rows_trained")),
+            json_number_value(json_object_get(data, "split")),
+            json_string_value(json_object_get(data, "seed")));
     cli_print_table(json_object_get(manifest, "features"), "name:FEATURE type:TYPE");
     return OK;
 }

@@ -36,42 +36,44 @@ find_verb(int argc, char **argv, int *ret_words)
     return NULL;
 }
 
-/* "unknown verb": with the nearest one, tried with two words first. */
-static struct status
-refuse_verb(struct cli *c, int argc, char **argv)
+/* The verbs that begin with that word: "dataset" -> "dataset add", "dataset list", ... */
+static void
+put_family(struct buf *b, const char *word)
 {
-    const char *names[64];
+    const size_t len = strlen(word);
+    for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++) {
+        if (strncmp(v->name, word, len) == 0 && v->name[len] == ' ') {
+            buf_printf(b, "%s\"%s\"", b->len > 0 ? ", " : "", v->name);
+        }
+    }
+}
+
+struct status
+cli_refuse_verb(struct diag *diag, const char *first, const char *second)
+{
+    const char *names[CLI_MAX_VERBS];
     size_t n = 0;
-    for (const struct cli_verb *v = cli_verbs; v->name != NULL && n < 64; v++) {
+    for (const struct cli_verb *v = cli_verbs; v->name != NULL && n < CLI_MAX_VERBS; v++) {
         names[n++] = v->name;
     }
     char typed[128];
-    const char *near = NULL;
-    if (argc > 1) {
-        (void)snprintf(typed, sizeof typed, "%s %s", argv[0], argv[1]);
-        near = text_nearest(typed, names, n);
-    }
-    if (near == NULL) {
-        (void)snprintf(typed, sizeof typed, "%s", argv[0]);
-        near = text_nearest(typed, names, n);
+    const bool two = second != NULL && *second != '-';
+    (void)snprintf(typed, sizeof typed, "%s%s%s", first, two ? " " : "", two ? second : "");
+    DEFER(buf_done) struct buf family;
+    buf_init(&family, 512);
+    put_family(&family, first);
+    const char *near = two || family.len == 0 ? text_nearest(typed, names, n) : NULL;
+    if (near == NULL && family.len == 0) {
+        near = text_nearest(first, names, n);
     }
     if (near != NULL) {
-        diag_set(&c->diag, "\"%s\" is not a verb; did you mean \"%s\"?", typed, near);
-        FAIL(INPUT);
-    }
-    /* "dataset": the verbs that begin so */
-    DEFER(buf_done) struct buf list;
-    buf_init(&list, 512);
-    for (size_t i = 0; i < n; i++) {
-        const size_t len = strlen(argv[0]);
-        if (strncmp(names[i], argv[0], len) == 0 && names[i][len] == ' ') {
-            buf_printf(&list, "%s\"%s\"", list.len > 0 ? ", " : "", names[i]);
-        }
-    }
-    if (list.len > 0) {
-        diag_set(&c->diag, "\"%s\" needs a second word: %s", argv[0], buf_str(&list));
+        diag_set(diag, "\"%s\" is not a verb; did you mean \"%s\"?", typed, near);
+    } else if (family.len > 0) {
+        diag_set(diag, "\"%s\" is not a verb; there is: %s", typed, buf_str(&family));
+    } else if (*first == '-') {
+        diag_set(diag, "the verb stands first, options after it: steward VERB ... %s", first);
     } else {
-        diag_set(&c->diag, "\"%s\" is not a verb", argv[0]);
+        diag_set(diag, "\"%s\" is not a verb; \"steward help\" shows them", typed);
     }
     FAIL(INPUT);
 }
@@ -87,6 +89,12 @@ find_in(const struct cli_option *options, const char *name, size_t n)
         }
     }
     return NULL;
+}
+
+bool
+cli_has_option(const struct cli_verb *verb, const struct cli_option *o)
+{
+    return verb->prints || strcmp(o->name, "json") != 0;
 }
 
 static const struct cli_option *
@@ -106,14 +114,18 @@ refuse_option(struct cli *c, const char *name)
         names[n++] = o->name;
     }
     for (const struct cli_option *o = cli_common; o->name != NULL; o++) {
-        names[n++] = o->name;
+        if (cli_has_option(c->verb, o)) {
+            names[n++] = o->name;
+        }
     }
-    const char *near = text_nearest(name, names, n);
+    char shown[64];
+    (void)snprintf(shown, sizeof shown, "%.*s", (int)strcspn(name, "="), name);
+    const char *near = text_nearest(shown, names, n);
     if (near != NULL) {
-        diag_set(&c->diag, "%s: no option --%s; did you mean --%s?", c->verb->name, name, near);
+        diag_set(&c->diag, "%s: no option --%s; did you mean --%s?", c->verb->name, shown, near);
     } else {
         diag_set(&c->diag, "%s: no option --%s; \"steward %s --help\" shows them", c->verb->name,
-                 name, c->verb->name);
+                 shown, c->verb->name);
     }
     FAIL(INPUT);
 }
@@ -125,7 +137,7 @@ keep_option(struct cli *c, const struct cli_option *o, const char *value)
         diag_set(&c->diag, "%s: more than %d options", c->verb->name, CLI_MAX_REPEATS);
         FAIL(INPUT);
     }
-    for (size_t i = 0; i < c->givens && !o->repeats; i++) {
+    for (size_t i = 0; i < c->givens && o->repeats == CLI_ONCE; i++) {
         if (c->given[i].option == o) {
             diag_set(&c->diag, "%s: --%s is given twice", c->verb->name, o->name);
             FAIL(INPUT);
@@ -142,7 +154,7 @@ take_option(struct cli *c, int argc, char **argv, int *i)
     const char *name = argv[*i] + 2;
     const size_t n = strcspn(name, "=");
     const struct cli_option *o = find_option(c->verb, name, n);
-    if (o == NULL) {
+    if (o == NULL || !cli_has_option(c->verb, o)) {
         return refuse_option(c, name);
     }
     if (o->value == NULL) {
@@ -182,8 +194,8 @@ check_operands(struct cli *c)
     size_t min = 0, max = 0;
     count_operands(c->verb->operands, &min, &max);
     if (c->operands < min || c->operands > max) {
-        diag_set(&c->diag, "%s: %s; it is: steward %s%s%s [options]", c->verb->name,
-                 c->operands < min ? "something is missing" : "too many words", c->verb->name,
+        diag_set(&c->diag, "%s: too %s words; it is: steward %s%s%s [options]", c->verb->name,
+                 c->operands < min ? "few" : "many", c->verb->name,
                  *c->verb->operands == '\0' ? "" : " ", c->verb->operands);
         FAIL(INPUT);
     }
@@ -197,8 +209,14 @@ take_words(struct cli *c, int argc, char **argv)
     for (int i = 0; i < argc; i++) {
         if (!only_operands && strcmp(argv[i], "--") == 0) {
             only_operands = true;
+        } else if (!only_operands && strcmp(argv[i], "-h") == 0) {
+            TRY(keep_option(c, find_in(cli_common, "help", 4), ""));
         } else if (!only_operands && strncmp(argv[i], "--", 2) == 0) {
             TRY(take_option(c, argc, argv, &i));
+        } else if (!only_operands && argv[i][0] == '-' && argv[i][1] != '\0') {
+            diag_set(&c->diag, "%s: no option %s; options are whole words, such as --help",
+                     c->verb->name, argv[i]);
+            FAIL(INPUT);
         } else if (c->operands < CLI_MAX_OPERANDS) {
             c->operand[c->operands++] = argv[i];
         } else {
@@ -223,18 +241,28 @@ settle_common(struct cli *c)
 struct status
 cli_parse(int argc, char **argv, struct cli *c)
 {
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (argc < 2) {
+        cli_put_overview(stderr);
+        diag_set(&c->diag, "a verb is needed");
+        FAIL(INPUT);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         cli_put_overview(stdout);
         return OK;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        (void)printf("steward %s\n", STEWARD_VERSION);
+        cli_put_version(stdout);
         return OK;
     }
     int words = 0;
     c->verb = find_verb(argc - 1, argv + 1, &words);
+    if (c->verb == NULL && argc == 3 &&
+        (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) &&
+        cli_put_family(stdout, argv[1])) {
+        return OK;
+    }
     if (c->verb == NULL) {
-        return refuse_verb(c, argc - 1, argv + 1);
+        return cli_refuse_verb(&c->diag, argv[1], argc > 2 ? argv[2] : NULL);
     }
     TRY(take_words(c, argc - 1 - words, argv + 1 + words));
     if (cli_flag(c, "help")) {
@@ -288,10 +316,10 @@ cli_list(struct cli *c, const char *name, const char **ret_values, size_t max, s
         }
         char *rest = strcpy(memory, c->given[i].value);
         memory += strlen(memory) + 1;
-        for (char *part = strsep(&rest, ","); part != NULL; part = strsep(&rest, ",")) {
+        const char *ends = o->repeats == CLI_COMMAS ? "," : "";
+        for (char *part = strsep(&rest, ends); part != NULL; part = strsep(&rest, ends)) {
             if (*part == '\0' || n == max) {
-                diag_set(&c->diag,
-                         n == max ? "--%s: too many values" : "--%s: an empty value between commas",
+                diag_set(&c->diag, n == max ? "--%s: too many values" : "--%s: an empty value",
                          name);
                 FAIL(INPUT);
             }

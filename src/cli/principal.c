@@ -20,14 +20,14 @@ need_role(struct cli *c, const char **ret_role)
     return OK;
 }
 
-static struct status
-audit_change(struct cli *c, struct workspace *w, const char *name, const char *reason)
+#define RESOURCE_MAX 96
+
+static struct workspace_act
+act_on(const char *name, const char *reason, char ret_resource[static RESOURCE_MAX])
 {
-    char resource[96];
-    (void)snprintf(resource, sizeof resource, "principals/%s", name);
-    const struct workspace_act act = {
-        .action = "principal.write", .resource = resource, .reason = reason};
-    return workspace_audit(w, &act, &c->diag);
+    (void)snprintf(ret_resource, RESOURCE_MAX, "principals/%s", name);
+    return (struct workspace_act){
+        .action = "principal.write", .resource = ret_resource, .reason = reason};
 }
 
 static struct status
@@ -41,7 +41,7 @@ print_change(struct cli *c, const char *name, const char *what, const char *role
         CHECK(o != NULL, MEMORY);
         return cli_print_json(o);
     }
-    (void)printf("%s: %s %s on %s\n", name, what, role, resource);
+    cli_say("%s: %s %s on %s", name, what, role, resource);
     return OK;
 }
 
@@ -49,13 +49,16 @@ struct status
 cli_principal_add(struct cli *c)
 {
     const char *name = c->operand[0], *role = NULL, *resource = cli_value(c, "resource");
-    char reason[256];
+    char reason[256], about[RESOURCE_MAX];
     DEFER(workspace_closep) struct workspace *w = NULL;
     TRY(need_role(c, &role));
     TRY(cli_open(c, &w));
-    TRY(access_principal_add(w->access, name, role, resource, clock_wall_ns(), &c->diag));
     (void)snprintf(reason, sizeof reason, "principal added with role %s on %s", role, resource);
-    TRY(audit_change(c, w, name, reason));
+    const struct workspace_act act = act_on(name, reason, about);
+    TRY(store_begin(w->store));
+    TRY(cli_settle(c, w,
+                   access_principal_add(w->access, name, role, resource, clock_wall_ns(), &c->diag),
+                   &act));
     return print_change(c, name, "added with role", role, resource);
 }
 
@@ -64,14 +67,15 @@ cli_principal_grant(struct cli *c)
 {
     const char *name = c->operand[0], *role = NULL, *resource = cli_value(c, "resource");
     const bool deny = cli_flag(c, "deny");
-    char reason[256];
+    char reason[256], about[RESOURCE_MAX];
     DEFER(workspace_closep) struct workspace *w = NULL;
     TRY(need_role(c, &role));
     TRY(cli_open(c, &w));
-    TRY(access_grant_add(w->access, name, role, resource, !deny, &c->diag));
     (void)snprintf(reason, sizeof reason, "role %s on %s %s", role, resource,
                    deny ? "forbidden" : "granted");
-    TRY(audit_change(c, w, name, reason));
+    const struct workspace_act act = act_on(name, reason, about);
+    TRY(store_begin(w->store));
+    TRY(cli_settle(c, w, access_grant_add(w->access, name, role, resource, !deny, &c->diag), &act));
     return print_change(c, name, deny ? "forbidden" : "granted", role, resource);
 }
 
@@ -79,10 +83,13 @@ struct status
 cli_principal_remove(struct cli *c)
 {
     const char *name = c->operand[0];
+    char about[RESOURCE_MAX];
+    const struct workspace_act act = act_on(name, "principal removed with its keys", about);
     DEFER(workspace_closep) struct workspace *w = NULL;
     TRY(cli_open(c, &w));
+    /* Not undone when the log cannot take it: taking a right away is the safe side. */
     TRY(access_principal_remove(w->access, name, &c->diag));
-    TRY(audit_change(c, w, name, "principal removed with its keys"));
+    TRY(workspace_audit(w, &act, &c->diag));
     if (c->json) {
         DEFER(js_freep) json_t *o = json_pack("{s:s, s:s}", "principal", name, "change", "removed");
         CHECK(o != NULL, MEMORY);
@@ -127,7 +134,10 @@ cli_principal_list(struct cli *c)
         DEFER(buf_done) struct buf grants;
         buf_init(&grants, 1u << 20);
         put_grants(p, &grants);
-        (void)printf("%-24s %s\n", json_string_value(json_object_get(p, "name")), buf_str(&grants));
+        const char *name = json_string_value(json_object_get(p, "name"));
+        const int n = printf("%-22s", name);
+        (void)fputs("  ", stdout);
+        cli_put_wrapped(stdout, grants.len == 0 ? "-" : buf_str(&grants), n + 2, 24);
     }
     return OK;
 }

@@ -37,12 +37,8 @@ read_listen(struct cli *c, const char *text, struct config *config)
 static struct status
 read_config(struct cli *c, struct config *config)
 {
-    config_defaults(config);
-    const char *path = cli_value(c, "config"), *listen = cli_value(c, "listen");
-    DEFER(file_freep) char *own = file_join(c->dir, "steward.yaml");
-    if (path != NULL || file_exists(own)) {
-        TRY(config_load(path != NULL ? path : own, &c->diag, config));
-    }
+    const char *listen = cli_value(c, "listen");
+    TRY(cli_config(c, cli_value(c, "config"), config));
     if (listen != NULL) {
         TRY(read_listen(c, listen, config));
     }
@@ -52,7 +48,8 @@ read_config(struct cli *c, struct config *config)
     return OK;
 }
 
-/* SIGINT and SIGTERM are blocked before any thread starts, so that only sigwait gets them. */
+/* SIGINT and SIGTERM are blocked before any thread starts (the log has its own), so that only
+ * sigwait gets them. */
 static void
 block_signals(sigset_t *ret_set)
 {
@@ -83,12 +80,11 @@ write_port(struct cli *c, uint16_t port)
 }
 
 static struct status
-run_until_signal(struct cli *c, struct workspace *w, const struct config *config)
+run_until_signal(struct cli *c, struct workspace *w, const struct config *config,
+                 const sigset_t *signals)
 {
-    sigset_t signals;
     int got = 0;
     struct server *server = NULL;
-    block_signals(&signals);
     TRY(server_start(w, &config->server, &c->diag, &server));
     const uint16_t port = server_port(server);
     struct status s = audit_state(c, w, "server started");
@@ -100,12 +96,13 @@ run_until_signal(struct cli *c, struct workspace *w, const struct config *config
         log_event(LOG_INFO, "serve.started", "url=https://%s%s%s:%u workspace=%s version=%s",
                   v6 ? "[" : "", config->listen_address, v6 ? "]" : "", port, c->dir,
                   STEWARD_VERSION);
-        (void)sigwait(&signals, &got);
+        (void)sigwait(signals, &got);
         log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
     }
     server_stop(server);
+    const struct status stopped = audit_state(c, w, "server stopped");
     TRY(s);
-    TRY(audit_state(c, w, "server stopped"));
+    TRY(stopped);
     log_event(LOG_INFO, "serve.stopped", "entries=%llu", (unsigned long long)audit_size(w->audit));
     return OK;
 }
@@ -120,9 +117,11 @@ cli_serve(struct cli *c)
     TRY(cli_passphrase(c, false, &passphrase));
     const struct workspace_open_options o = {.passphrase = &passphrase,
                                              .audit_publish_ns = config.audit_publish_ns};
+    sigset_t signals;
+    block_signals(&signals);
     DEFER(workspace_closep) struct workspace *w = NULL;
     TRY(workspace_open(c->dir, &o, &c->diag, &w));
     secret_done(&passphrase);
     passphrase = (struct secret){0};
-    return run_until_signal(c, w, &config);
+    return run_until_signal(c, w, &config, &signals);
 }

@@ -364,7 +364,7 @@ run(const struct gathered *g, const struct assess_options *o, struct diag *diag,
 
 static struct status
 record(struct workspace *w, const struct gathered *g, const struct assess_options *o,
-       uint64_t version, const struct digest *digest)
+       uint64_t version, const struct digest *digest, struct diag *diag)
 {
     DEFER(js_freep) json_t *r = NULL;
     DEFER(buf_done) struct buf selection;
@@ -376,7 +376,19 @@ record(struct workspace *w, const struct gathered *g, const struct assess_option
     TRY(registry_set(r, "dataset_version", json_integer((json_int_t)g->info.version)));
     TRY(registry_set(r, "selection", json_string(buf_str(&selection))));
     TRY(registry_set(r, "rows", json_integer((json_int_t)g->table->rows)));
-    return registry_put(w, COLLECTION, g->model->name, version, r);
+    DEFER(buf_done) struct buf hex;
+    buf_init(&hex, 128);
+    digest_put_hex(&hex, digest);
+    char resource[80], reason[192];
+    (void)snprintf(resource, sizeof resource, "models/%s", g->model->name);
+    (void)snprintf(reason, sizeof reason, "assessed: assessment %llu, sha256 %s",
+                   (unsigned long long)version, buf_str(&hex));
+    const struct workspace_act act = {.action = "model.assess",
+                                      .resource = resource,
+                                      .reason = reason,
+                                      .version = g->model->version,
+                                      .digest = &g->model->digest};
+    return registry_put(w, COLLECTION, g->model->name, version, r, &act, diag);
 }
 
 static struct status
@@ -396,15 +408,7 @@ keep(struct workspace *w, const struct gathered *g, const struct assess_options 
     DEFER(file_freep) char *object = workspace_object_path(w, COLLECTION, g->model->name, version);
     const struct seal_id id = {COLLECTION, g->model->name, version};
     TRY(seal_file(w->vault, object, id, buf_view(&bytes), diag));
-    TRY(record(w, g, o, version, &digest));
-    char resource[80];
-    (void)snprintf(resource, sizeof resource, "models/%s", g->model->name);
-    const struct workspace_act act = {.action = "model.assess",
-                                      .resource = resource,
-                                      .reason = "assessed",
-                                      .version = g->model->version,
-                                      .digest = &digest};
-    return workspace_audit(w, &act, diag);
+    return record(w, g, o, version, &digest, diag);
 }
 
 struct status

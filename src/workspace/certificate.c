@@ -37,14 +37,30 @@ extension_freep(X509_EXTENSION **extension)
     X509_EXTENSION_free(*extension);
 }
 
-/* A host goes into the certificate's alternative names, whose syntax has separators: letters that a
- * name or an address never holds are refused. */
+#define LABEL_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
+
+/* RFC 1123: labels of 1 to 63 letters, digits and inner hyphens; "*" may stand for the first; the
+ * last is not a number, or the name would be a mistyped address. A host goes into the certificate's
+ * alternative names, whose syntax has separators, so nothing else gets through. */
 static bool
-host_is_plain(const char *host)
+host_is_name(const char *host)
 {
-    const size_t n = strlen(host);
-    return n > 0 && n <= 253 &&
-           strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:*") == n;
+    bool number = true;
+    if (strlen(host) > 253) {
+        return false;
+    }
+    host += strncmp(host, "*.", 2) == 0 ? 2 : 0;
+    for (const char *label = host;; label++) {
+        const size_t n = strspn(label, LABEL_LETTERS);
+        if (n == 0 || n > 63 || *label == '-' || label[n - 1] == '-') {
+            return false;
+        }
+        number = strspn(label, "0123456789") == n;
+        label += n;
+        if (*label != '.') {
+            return *label == '\0' && !number;
+        }
+    }
 }
 
 static bool
@@ -58,12 +74,12 @@ static struct status
 put_names(const char *const *hosts, size_t count, struct diag *diag, struct buf *ret_names)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!host_is_plain(hosts[i])) {
-            diag_set(diag, "\"%s\" is not a host name or address", hosts[i]);
+        const bool address = host_is_address(hosts[i]);
+        if (!address && !host_is_name(hosts[i])) {
+            diag_set(diag, "\"%s\" is not a host name or address (without port)", hosts[i]);
             FAIL(INPUT);
         }
-        buf_printf(ret_names, "%s%s:%s", i == 0 ? "" : ",",
-                   host_is_address(hosts[i]) ? "IP" : "DNS", hosts[i]);
+        buf_printf(ret_names, "%s%s:%s", i == 0 ? "" : ",", address ? "IP" : "DNS", hosts[i]);
     }
     return buf_status(ret_names);
 }
@@ -123,8 +139,10 @@ fill(X509 *cert, EVP_PKEY *key, const char *names, const char *common_name)
     CHECK(X509_set_pubkey(cert, key) == 1, MEMORY);
     TRY(set_subject(cert, common_name));
     TRY(add_extension(cert, NID_subject_alt_name, names));
-    TRY(add_extension(cert, NID_basic_constraints, "critical,CA:TRUE,pathlen:0"));
-    TRY(add_extension(cert, NID_key_usage, "critical,digitalSignature,keyCertSign"));
+    /* Not an authority: who trusts this certificate trusts this server and nothing it could sign.
+     */
+    TRY(add_extension(cert, NID_basic_constraints, "critical,CA:FALSE"));
+    TRY(add_extension(cert, NID_key_usage, "critical,digitalSignature"));
     TRY(add_extension(cert, NID_ext_key_usage, "serverAuth"));
     TRY(add_extension(cert, NID_subject_key_identifier, "hash"));
     CHECK(X509_sign(cert, key, EVP_sha256()) > 0, UNSUPPORTED);

@@ -60,15 +60,16 @@ keep(struct workspace *w, const char *path, const struct table *t, struct datase
     TRY(seal_file(w->vault, object, id, buf_view(&bytes), diag));
     DEFER(js_freep) json_t *record = NULL;
     TRY(make_record(info, t, path, &record));
-    TRY(registry_put(w, COLLECTION, info->name, info->version, record));
-    char resource[80];
+    DEFER(buf_done) struct buf hex;
+    buf_init(&hex, 128);
+    digest_put_hex(&hex, &info->digest);
+    char resource[80], reason[192];
     (void)snprintf(resource, sizeof resource, "datasets/%s", info->name);
-    const struct workspace_act act = {.action = "dataset.write",
-                                      .resource = resource,
-                                      .reason = "dataset added",
-                                      .version = info->version,
-                                      .digest = &info->digest};
-    return workspace_audit(w, &act, diag);
+    (void)snprintf(reason, sizeof reason, "dataset added: version %llu, sha256 %s",
+                   (unsigned long long)info->version, buf_str(&hex));
+    const struct workspace_act act = {
+        .action = "dataset.write", .resource = resource, .reason = reason};
+    return registry_put(w, COLLECTION, info->name, info->version, record, &act, diag);
 }
 
 struct status

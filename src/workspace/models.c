@@ -246,6 +246,22 @@ read_training_set(const json_t *manifest, struct diag *diag, struct model *m)
     return read_digest(d, diag, &m->dataset_digest);
 }
 
+/* A signature holds for one place in the registry. */
+static struct status
+check_identity(const json_t *manifest, struct diag *diag, const struct model *m)
+{
+    const char *name = NULL;
+    int64_t version = 0;
+    TRY(js_need_string(manifest, "name", diag, &name));
+    TRY(js_need_i64(manifest, "version", diag, &version));
+    if (strcmp(name, m->name) != 0 || version < 0 || (uint64_t)version != m->version) {
+        diag_set(diag, "model %s version %llu: its signed manifest is of %s version %lld", m->name,
+                 (unsigned long long)m->version, name, (long long)version);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
 static struct status
 read_manifest(const json_t *manifest, struct diag *diag, struct model *m)
 {
@@ -253,6 +269,7 @@ read_manifest(const json_t *manifest, struct diag *diag, struct model *m)
     const char *created = NULL;
     DEFER(buf_done) struct buf text;
     buf_init(&text, JSON_MAX);
+    TRY(check_identity(manifest, diag, m));
     TRY(copy_text(manifest, "label", diag, &m->label));
     TRY(copy_text(manifest, "positive", diag, &m->positive));
     TRY(copy_text(manifest, "negative", diag, &m->negative));
@@ -334,7 +351,6 @@ record_model(struct workspace *w, const struct model *m, json_t *manifest, struc
     TRY(registry_record_new(m->name, m->version, &m->digest, &record));
     TRY(registry_set(record, "manifest", json_incref(manifest)));
     TRY(registry_set(record, "trees", json_integer(m->forest->trees)));
-    TRY(registry_put(w, COLLECTION, m->name, m->version, record));
     char resource[80];
     (void)snprintf(resource, sizeof resource, "models/%s", m->name);
     const struct workspace_act act = {.action = "model.write",
@@ -342,7 +358,7 @@ record_model(struct workspace *w, const struct model *m, json_t *manifest, struc
                                       .reason = "model trained and registered",
                                       .version = m->version,
                                       .digest = &m->digest};
-    return workspace_audit(w, &act, diag);
+    return registry_put(w, COLLECTION, m->name, m->version, record, &act, diag);
 }
 
 /* Takes the next version, bundles, seals, reads back as a server would, records. */

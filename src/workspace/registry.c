@@ -1,10 +1,12 @@
 #include "workspace/registry.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ID_MAX 96
 #define RECORD_MAX (4u << 20)
@@ -139,16 +141,36 @@ registry_newest(struct workspace *w, const char *collection, const char *name,
     return OK;
 }
 
+static struct status
+put_record(struct workspace *w, const char *collection, const char *id, struct view value,
+           const struct workspace_act *act, struct diag *diag)
+{
+    TRY(store_begin(w->store));
+    const struct status put = store_put(w->store, collection, id, value, 0);
+    if (!status_ok(put)) {
+        store_rollback(w->store);
+        return put;
+    }
+    return workspace_commit(w, act, diag);
+}
+
 struct status
 registry_put(struct workspace *w, const char *collection, const char *name, uint64_t version,
-             const json_t *record)
+             const json_t *record, const struct workspace_act *act, struct diag *diag)
 {
     char id[ID_MAX];
     format_id(name, version, id);
     DEFER(buf_done) struct buf value;
     buf_init(&value, RECORD_MAX);
-    TRY(js_put(&value, record));
-    return store_put(w->store, collection, id, buf_view(&value), 0);
+    struct status s = js_put(&value, record);
+    if (status_ok(s)) {
+        s = put_record(w, collection, id, buf_view(&value), act, diag);
+    }
+    if (!status_ok(s)) {
+        DEFER(file_freep) char *object = workspace_object_path(w, collection, name, version);
+        (void)unlink(object);
+    }
+    return s;
 }
 
 static struct status
@@ -194,7 +216,11 @@ registry_get(struct workspace *w, const char *collection, const char *name, uint
     format_id(name, version == 0 ? newest : version, id);
     DEFER(buf_done) struct buf value;
     buf_init(&value, RECORD_MAX);
-    TRY(store_get(w->store, collection, id, &value, NULL));
+    const struct status got = store_get(w->store, collection, id, &value, NULL);
+    if (got.code == STATUS_NOT_FOUND) {
+        return tell_unknown(w, collection, name, version, diag);
+    }
+    TRY(got);
     return js_parse(buf_view(&value), id, diag, ret_record);
 }
 

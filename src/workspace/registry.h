@@ -21,8 +21,11 @@ struct status registry_check_digest(const json_t *record, const struct digest *f
 /* Newest version; 0 when the name is unknown. */
 struct status registry_newest(struct workspace *w, const char *collection, const char *name,
                               uint64_t *ret_version);
+/* What stands sealed at (collection, name, version) becomes part of the registry, and the act of
+ * the log, together; on failure neither is there and the object's file is removed. */
 struct status registry_put(struct workspace *w, const char *collection, const char *name,
-                           uint64_t version, const json_t *record);
+                           uint64_t version, const json_t *record, const struct workspace_act *act,
+                           struct diag *diag);
 /* version 0: the newest. STATUS_NOT_FOUND with a sentence that names what there is. */
 struct status registry_get(struct workspace *w, const char *collection, const char *name,
                            uint64_t version, struct diag *diag, json_t **ret_record);

@@ -41,15 +41,18 @@ remove_tree(char **path)
 }
 
 static struct status
-check_absent_or_empty(const char *dir, struct diag *diag)
+refuse_os(const char *dir, int err, struct diag *diag)
+{
+    diag_set(diag, "%s: %s", dir, strerror(err));
+    FAIL_OS(err);
+}
+
+static struct status
+check_empty(const char *dir, struct diag *diag)
 {
     DIR *d = opendir(dir);
     if (d == NULL) {
-        if (errno == ENOENT) {
-            return OK;
-        }
-        diag_set(diag, "%s: %s", dir, strerror(errno));
-        FAIL(INPUT);
+        return refuse_os(dir, errno, diag);
     }
     bool empty = true;
     for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
@@ -63,32 +66,73 @@ check_absent_or_empty(const char *dir, struct diag *diag)
     return OK;
 }
 
-/* dir without trailing slashes, then ".new-XXXXXX": on the same file system, so that rename is one
- * step. */
+/* Where the workspace goes: an existing empty directory by its real path (rename does not follow
+ * links), otherwise dir without trailing slashes, its parents made. */
 static struct status
-make_sibling(const char *dir, struct diag *diag, char **ret_path)
+choose_place(const char *dir, struct diag *diag, char **ret_path)
 {
+    struct stat st;
+    char *path = realpath(dir, NULL);
+    if (path != NULL && stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        free(path);
+        diag_set(diag, "%s: a file; a workspace is made in a new or empty directory", dir);
+        FAIL(EXISTS);
+    }
+    if (path != NULL) {
+        *ret_path = path;
+        return check_empty(path, diag);
+    }
+    if (errno != ENOENT || *dir == '\0') {
+        return refuse_os(*dir == '\0' ? "\"\"" : dir, errno, diag);
+    }
     size_t n = strlen(dir);
     while (n > 1 && dir[n - 1] == '/') {
         n--;
     }
+    *ret_path = strndup(dir, n);
+    CHECK(*ret_path != NULL, MEMORY);
     DEFER(file_freep) char *parent = strndup(dir, n);
-    ASSERT(parent != NULL);
-    char *slash = strrchr(parent, '/');
-    if (slash != NULL && slash != parent) {
-        *slash = '\0';
-        TRY(file_mkdirs(parent, 0755, diag));
+    char *slash = parent == NULL ? NULL : strrchr(parent, '/');
+    if (slash == NULL || slash == parent) {
+        return OK;
     }
+    *slash = '\0';
+    return file_mkdirs(parent, 0755, diag);
+}
+
+/* "<place>.new-XXXXXX": on the same file system, so that rename is one step. */
+static struct status
+make_sibling(const char *place, struct diag *diag, char **ret_path)
+{
     char *path = NULL;
-    ASSERT(asprintf(&path, "%.*s.new-XXXXXX", (int)n, dir) > 0);
+    ASSERT(asprintf(&path, "%s.new-XXXXXX", place) > 0);
     if (mkdtemp(path) == NULL) {
         const int err = errno;
-        diag_set(diag, "%s: %s", dir, strerror(err));
         free(path);
-        FAIL_OS(err);
+        return refuse_os(place, err, diag);
     }
     *ret_path = path;
     return OK;
+}
+
+/* The one step by which the workspace appears. */
+static struct status
+appear(const char *made, const char *place, struct diag *diag)
+{
+    if (rename(made, place) == 0) {
+        return OK;
+    }
+    const int err = errno;
+    if (err == ENOTEMPTY || err == EEXIST) {
+        diag_set(diag, "%s: not empty; somebody else has just put something there", place);
+        FAIL(EXISTS);
+    }
+    if (err == EBUSY) {
+        diag_set(diag, "%s: a mount point; name a new directory in it, such as %s/steward", place,
+                 place);
+        FAIL(INPUT);
+    }
+    return refuse_os(place, err, diag);
 }
 
 static struct status
@@ -135,17 +179,18 @@ make_in(const char *dir, const struct workspace_init_options *o, struct diag *di
 struct status
 workspace_init(const char *dir, const struct workspace_init_options *o, struct diag *diag)
 {
-    TRY(check_absent_or_empty(dir, diag));
+    DEFER(file_freep) char *place = NULL;
     DEFER(remove_tree) char *made = NULL;
-    TRY(make_sibling(dir, diag, &made));
+    TRY(choose_place(dir, diag, &place));
+    TRY(make_sibling(place, diag, &made));
     TRY(make_in(made, o, diag));
-    if (rename(made, dir) != 0) {
-        const int err = errno;
-        diag_set(diag, "%s: %s", dir, strerror(err));
-        FAIL_OS(err);
+    if (o->interrupted != NULL && o->interrupted()) {
+        diag_set(diag, "%s: interrupted; nothing was made", dir);
+        FAIL(BUSY);
     }
+    TRY(appear(made, place, diag));
     free(MOVE(made));
-    return file_sync_dir(dir, diag);
+    return file_sync_dir(place, diag);
 }
 
 /* ---- opening one ---- */
@@ -266,6 +311,26 @@ workspace_audit(struct workspace *w, const struct workspace_act *act, struct dia
     audit_event_put(&event, &entry);
     TRY(buf_status(&entry));
     return audit_append(w->audit, buf_view(&entry), diag);
+}
+
+struct status
+workspace_commit(struct workspace *w, const struct workspace_act *act, struct diag *diag)
+{
+    const struct status logged = workspace_audit(w, act, diag);
+    if (!status_ok(logged)) {
+        store_rollback(w->store);
+        return logged;
+    }
+    const struct status stored = store_commit(w->store);
+    if (!status_ok(stored)) {
+        /* The log has said too much: let it say so, if it still can. */
+        struct workspace_act undone = *act;
+        undone.refused = true;
+        undone.reason = "not done after all: the store could not be written";
+        const struct status ignored = workspace_audit(w, &undone, NULL);
+        (void)ignored;
+    }
+    return stored;
 }
 
 char *

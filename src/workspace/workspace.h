@@ -28,6 +28,8 @@ struct workspace_init_options {
         *hosts; /* names and addresses for the TLS certificate; NULL: localhost, 127.0.0.1, ::1 */
     size_t host_count;
     struct view config; /* becomes steward.yaml */
+    /* Asked before the workspace appears; true: nothing is left, STATUS_BUSY. May be NULL. */
+    bool (*interrupted)(void);
 };
 
 /* dir must be absent or empty. Makes keys, certificate (EC P-256, self-signed, 397 days), store,
@@ -51,15 +53,19 @@ struct status workspace_lock(const struct workspace *w, struct diag *diag, int *
 
 /* An administrative act, written to the audit log and waited for. */
 struct workspace_act {
-    const char *action;   /* "dataset.add" */
-    const char *resource; /* "datasets/lending" */
-    const char *reason;   /* what was done, or why it was refused */
-    uint64_t version;     /* 0: none */
-    const struct digest *digest;
+    const char *action;          /* "dataset.add" */
+    const char *resource;        /* "datasets/lending" */
+    const char *reason;          /* what was done, or why it was refused */
+    uint64_t version;            /* of the model; 0: none */
+    const struct digest *digest; /* of the model */
     bool refused;
 };
 struct status workspace_audit(struct workspace *w, const struct workspace_act *act,
                               struct diag *diag);
+/* Ends what store_begin(w->store) began. The act is in the log before the change takes effect, and
+ * a failure of either leaves the change undone. */
+struct status workspace_commit(struct workspace *w, const struct workspace_act *act,
+                               struct diag *diag);
 /* Path of an object file, malloc'd: objects/<kind>/<name>/<version>.sealed */
 char *workspace_object_path(const struct workspace *w, const char *kind, const char *name,
                             uint64_t version);
