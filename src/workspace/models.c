@@ -527,15 +527,13 @@ model_export(struct workspace *w, const struct model *m, const char *dataset, ui
     CHECK(selected != NULL, MEMORY);
     TRY(model_select(m, &info, part, diag, selected));
     TRY(take_selected(whole, selected, &chosen));
-    char resource[80], reason[80];
+    char resource[80], reason[96];
     (void)snprintf(resource, sizeof resource, "datasets/%s", info.name);
-    (void)snprintf(reason, sizeof reason, "%llu rows exported (%s)",
-                   (unsigned long long)chosen->rows, model_part_word(part));
-    const struct workspace_act act = {.action = "dataset.read",
-                                      .resource = resource,
-                                      .reason = reason,
-                                      .version = info.version,
-                                      .digest = &info.digest};
+    (void)snprintf(reason, sizeof reason, "%llu rows of version %llu exported (%s)",
+                   (unsigned long long)chosen->rows, (unsigned long long)info.version,
+                   model_part_word(part));
+    const struct workspace_act act = {
+        .action = "dataset.read", .resource = resource, .reason = reason};
     TRY(workspace_audit(w, &act, diag));
     *ret_table = MOVE(chosen);
     return OK;
