@@ -37,6 +37,11 @@ struct bench_context {
 };
 
 double bench_now(void); /* seconds, never backwards */
+/* Seconds of processor time that this process has used, its own and the system's for it: for work
+ * of one thread that waits for nothing, so that a busy machine does not decide. */
+double bench_cpu_now(void);
+/* The same without the system's part, as `openssl speed` counts. */
+double bench_user_now(void);
 void bench_sample(struct bench_samples *s, double value);
 /* Of an even count, the mean of the middle two; 0 of none. */
 double bench_median(const struct bench_samples *s);

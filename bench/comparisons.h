@@ -6,6 +6,8 @@
 #include "bench.h"
 
 struct status bench_predict(const struct bench_context *c); /* predict.c */
+struct status bench_seal(const struct bench_context *c);    /* seal.c */
+struct status bench_log(const struct bench_context *c);     /* log.c */
 
 /* `bench part NAME ARGUMENT`: prints one figure on stdout. */
 struct status bench_predict_memory_ours(const char *model_path, double *ret_figure);

@@ -13,6 +13,8 @@ static const struct {
     struct status (*run)(const struct bench_context *c);
 } comparisons[] = {
     {"predict", bench_predict},
+    {"seal", bench_seal},
+    {"log", bench_log},
 };
 
 static const struct {

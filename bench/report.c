@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/statfs.h>
+#include <time.h>
 
 #define RESULTS_MAX 64u
 #define TEXT_MAX 400u
@@ -25,6 +27,22 @@ double
 bench_now(void)
 {
     return (double)clock_mono_ns() / (double)NS_PER_S;
+}
+
+double
+bench_cpu_now(void)
+{
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / (double)NS_PER_S;
+}
+
+double
+bench_user_now(void)
+{
+    struct rusage u = {0};
+    (void)getrusage(RUSAGE_SELF, &u);
+    return (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec / 1e6;
 }
 
 void
