@@ -21,7 +21,7 @@ struct errors_node {
     int32_t left, right; /* -1 for a leaf */
     uint32_t depth;
     uint32_t feature; /* of the split below this node */
-    double threshold; /* numeric: value <= threshold goes left */
+    double threshold; /* numeric: value <= threshold goes left; few digits (assess/cut.h) */
     int32_t category; /* category split: this code goes left; -1 for numeric */
     bool missing_left;
     uint64_t rows, errors;
@@ -46,10 +46,12 @@ int32_t errors_worst_leaf(const struct errors_tree *t);
 
 struct errors_axis {
     uint32_t bins;
-    double edge[ERRORS_MAX_BINS +
-                1];   /* numeric: bin b holds edge[b] <= v < edge[b+1], the last one closed */
     bool is_category; /* bin b is category b (the last one "other" when there are more) */
     bool has_missing; /* a further bin, index bins, holds missing values */
+    double edge[ERRORS_MAX_BINS]; /* numeric: edge[b - 1] <= value < edge[b] lies in bin b; the
+                                   * first and the last bin are open; bins - 1 edges */
+    double low[ERRORS_MAX_BINS];  /* numeric: smallest and largest value in the bin */
+    double high[ERRORS_MAX_BINS];
 };
 
 struct errors_cell {
@@ -63,13 +65,15 @@ struct errors_map {
         cell[(ERRORS_MAX_BINS + 1) * (ERRORS_MAX_BINS + 1)]; /* [yi * (ERRORS_MAX_BINS + 1) + xi] */
 };
 
-/* bins: quantile bins for numeric features (fewer when values repeat), at most ERRORS_MAX_BINS. */
+/* bins: numeric features are cut into at most that many (<= ERRORS_MAX_BINS) with about as many
+ * rows each, equal values together; few distinct values have a bin each. */
 struct status errors_map_fill(const struct errors_feature *fx, const struct errors_feature *fy,
                               const uint8_t *error, size_t rows, uint32_t bins,
                               struct errors_map *ret_map);
-/* Features ordered by how well a one-level split on them separates errors (Gini gain), best first:
- * ret_order[feature_count], ret_gain[feature_count] or NULL. */
+/* Features ordered by how well a one-level split on them, min_rows on each side, separates errors
+ * (Gini gain), best first: ret_order[feature_count], ret_gain[feature_count] or NULL. */
 struct status errors_rank(const struct errors_feature *features, uint32_t feature_count,
-                          const uint8_t *error, size_t rows, uint32_t *ret_order, double *ret_gain);
+                          const uint8_t *error, size_t rows, uint32_t min_rows, uint32_t *ret_order,
+                          double *ret_gain);
 
 #endif

@@ -1,5 +1,6 @@
 #include "assess/errors.h"
 
+#include "assess/cut.h"
 #include "num/quantile.h"
 
 #include <math.h>
@@ -12,22 +13,58 @@ free_doubles(double **p)
     free(*p);
 }
 
-/* Ends of at most `bins` bins with about as many rows each; values that repeat make fewer. */
-static void
-quantile_edges(const double *sorted, size_t n, uint32_t bins, struct errors_axis *ret_axis)
+/* The border (a place where the value changes) nearest to `target`, after `from`; n: none. */
+static size_t
+border_near(const double *sorted, size_t n, size_t from, size_t target)
 {
-    ret_axis->edge[0] = n == 0 ? 0 : sorted[0];
-    ret_axis->bins = 0;
-    for (uint32_t b = 1; b <= bins && n > 0; b++) {
-        const double end = quantile_sorted(sorted, n, (double)b / bins);
-        if (end > ret_axis->edge[ret_axis->bins]) {
-            ret_axis->edge[++ret_axis->bins] = end;
+    size_t best = n;
+    for (size_t i = from + 1; i < n; i++) {
+        if (sorted[i - 1] >= sorted[i]) {
+            continue;
         }
+        const size_t far = i < target ? target - i : i - target;
+        if (best != n && far >= (best < target ? target - best : best - target)) {
+            break;
+        }
+        best = i;
     }
-    if (ret_axis->bins == 0) {
-        ret_axis->bins = 1; /* one value, or none */
-        ret_axis->edge[1] = ret_axis->edge[0];
+    return best;
+}
+
+static size_t
+count_borders(const double *sorted, size_t n)
+{
+    size_t borders = 0;
+    for (size_t i = 1; i < n; i++) {
+        borders += sorted[i - 1] < sorted[i];
     }
+    return borders;
+}
+
+static void
+close_bin(struct errors_axis *a, const double *sorted, size_t begin, size_t end)
+{
+    a->low[a->bins] = sorted[begin];
+    a->high[a->bins] = sorted[end - 1];
+    a->bins++;
+}
+
+static void
+cut_axis(const double *sorted, size_t n, uint32_t bins, struct errors_axis *a)
+{
+    const bool each = count_borders(sorted, n) < bins; /* a bin for each distinct value */
+    size_t begin = 0;
+    while (n > 0) {
+        const size_t target = each ? begin + 1 : n * (a->bins + 1) / bins;
+        const size_t border = a->bins + 1 == bins ? n : border_near(sorted, n, begin, target);
+        close_bin(a, sorted, begin, border);
+        if (border == n) {
+            return;
+        }
+        a->edge[a->bins - 1] = cut_between(sorted[border - 1], sorted[border], false);
+        begin = border;
+    }
+    a->bins = 1; /* no row has a value */
 }
 
 static struct status
@@ -45,7 +82,7 @@ axis_of(const struct errors_feature *f, size_t rows, uint32_t bins, struct error
     DEFER(free_doubles) double *sorted = calloc(rows + 1, sizeof *sorted);
     CHECK(sorted != NULL, MEMORY);
     memcpy(sorted, f->value, rows * sizeof *sorted);
-    quantile_edges(sorted, quantile_sort(sorted, rows), bins, ret_axis);
+    cut_axis(sorted, quantile_sort(sorted, rows), bins, ret_axis);
     return OK;
 }
 
@@ -60,7 +97,7 @@ bin_of(const struct errors_axis *a, double v)
         return c < a->bins ? c : a->bins - 1; /* the last one holds the others */
     }
     uint32_t b = 0;
-    while (b + 1 < a->bins && v >= a->edge[b + 1]) {
+    while (b + 1 < a->bins && v >= a->edge[b]) {
         b++;
     }
     return b;

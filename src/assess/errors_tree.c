@@ -1,5 +1,7 @@
 #include "assess/errors.h"
 
+#include "assess/cut.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,13 +134,13 @@ consider_side(const struct grower *g, struct count left, struct count right,
 /* left: the rows with a value that go left. Missing values go to each side in turn; where there are
  * none, new ones would go with the larger part. */
 static void
-consider(const struct grower *g, uint32_t node, const struct errors_node *n, struct count left,
+consider(struct grower *g, uint32_t node, const struct errors_node *n, struct count left,
          struct split candidate)
 {
     const struct count all = {n->rows, n->errors};
     const struct count present = g->scan[node].present;
     const struct count missing = count_less(all, present), right = count_less(present, left);
-    struct split *best = &((struct grower *)(uintptr_t)g)->best[node];
+    struct split *best = &g->best[node];
     if (missing.rows == 0) {
         candidate.missing_left = left.rows >= right.rows;
         consider_side(g, left, right, &candidate, best);
@@ -178,15 +180,6 @@ gather(struct grower *g, const double *value)
     return n;
 }
 
-/* Between two values that differ: the middle, or the lower one where the middle rounds up to the
- * higher. */
-static double
-between(double low, double high)
-{
-    const double middle = low + (high - low) / 2;
-    return middle < high ? middle : low;
-}
-
 static void
 pass_numeric(struct grower *g, const struct errors_tree *t, uint32_t feature)
 {
@@ -199,7 +192,7 @@ pass_numeric(struct grower *g, const struct errors_tree *t, uint32_t feature)
         if (s->run_rows > 0 && value[row] > s->last) {
             consider(g, node, &t->node[node], s->run,
                      (struct split){.feature = feature,
-                                    .threshold = between(s->last, value[row]),
+                                    .threshold = cut_between(s->last, value[row], true),
                                     .category = -1});
         }
         s->run.rows++;
@@ -344,6 +337,17 @@ finish(struct errors_tree *t)
     }
 }
 
+static struct errors_node
+root_of(const uint8_t *error, size_t rows)
+{
+    struct errors_node root = child_of(-1, 0);
+    root.rows = rows;
+    for (size_t i = 0; i < rows; i++) {
+        root.errors += error[i];
+    }
+    return root;
+}
+
 struct status
 errors_tree_grow(const struct errors_feature *features, uint32_t feature_count,
                  const uint8_t *error, size_t rows, uint32_t max_depth, uint32_t min_rows,
@@ -353,11 +357,7 @@ errors_tree_grow(const struct errors_feature *features, uint32_t feature_count,
     DEFER(grower_freep) struct grower *g = NULL;
     TRY(grower_new(features, feature_count, error, rows, min_rows, &g));
     ret_tree->nodes = 1;
-    ret_tree->node[0] = child_of(-1, 0);
-    ret_tree->node[0].rows = rows;
-    for (size_t i = 0; i < rows; i++) {
-        ret_tree->node[0].errors += error[i];
-    }
+    ret_tree->node[0] = root_of(error, rows);
     g->end = 1;
     for (uint32_t depth = 0; depth < max_depth && g->first < g->end; depth++) {
         find_splits(g, ret_tree);
@@ -390,54 +390,54 @@ errors_worst_leaf(const struct errors_tree *t)
 }
 
 /* Gain of the best split of all rows on one feature. */
-static struct status
-one_feature_gain(struct grower *g, struct errors_tree *t, const struct errors_feature *only,
-                 double *ret_gain)
+static double
+one_feature_gain(struct grower *g, const struct errors_tree *t, const struct errors_feature *only)
 {
     g->features = only;
     g->feature_count = 1;
     g->first = 0;
     g->end = 1;
-    t->nodes = 1;
-    t->node[0] = child_of(-1, 0);
-    t->node[0].rows = g->rows;
-    for (size_t i = 0; i < g->rows; i++) {
-        t->node[0].errors += g->error[i];
-    }
     find_splits(g, t);
-    *ret_gain = g->best[0].gain;
-    return OK;
+    return g->best[0].gain;
+}
+
+/* Insertion: ties stay in the features' order. */
+static void
+order_by_gain(const double *gain, uint32_t count, uint32_t *ret_order)
+{
+    for (uint32_t f = 0; f < count; f++) {
+        uint32_t at = f;
+        while (at > 0 && gain[ret_order[at - 1]] < gain[f]) {
+            ret_order[at] = ret_order[at - 1];
+            at--;
+        }
+        ret_order[at] = f;
+    }
+}
+
+static void
+free_any(void *slot)
+{
+    free(*(void **)slot);
 }
 
 struct status
 errors_rank(const struct errors_feature *features, uint32_t feature_count, const uint8_t *error,
-            size_t rows, uint32_t *ret_order, double *ret_gain)
+            size_t rows, uint32_t min_rows, uint32_t *ret_order, double *ret_gain)
 {
     DEFER(grower_freep) struct grower *g = NULL;
-    struct errors_tree *t = calloc(1, sizeof *t);
-    double *gain = calloc((size_t)feature_count + 1, sizeof *gain);
-    struct status s = t == NULL || gain == NULL ? FAILURE(MEMORY) : OK;
-    if (status_ok(s)) {
-        s = grower_new(features, feature_count, error, rows, 1, &g);
+    DEFER(free_any) struct errors_tree *t = calloc(1, sizeof *t);
+    DEFER(free_any) double *gain = calloc((size_t)feature_count + 1, sizeof *gain);
+    CHECK(t != NULL && gain != NULL, MEMORY);
+    TRY(grower_new(features, feature_count, error, rows, min_rows, &g));
+    t->nodes = 1;
+    t->node[0] = root_of(error, rows);
+    for (uint32_t f = 0; f < feature_count; f++) {
+        gain[f] = one_feature_gain(g, t, &features[f]);
     }
-    for (uint32_t f = 0; status_ok(s) && f < feature_count; f++) {
-        struct errors_feature only = features[f];
-        s = one_feature_gain(g, t, &only, &gain[f]);
+    order_by_gain(gain, feature_count, ret_order);
+    if (ret_gain != NULL) {
+        memcpy(ret_gain, gain, feature_count * sizeof *gain);
     }
-    if (status_ok(s)) {
-        for (uint32_t f = 0; f < feature_count; f++) {
-            uint32_t at = f; /* insertion: ties stay in order */
-            while (at > 0 && gain[ret_order[at - 1]] < gain[f]) {
-                ret_order[at] = ret_order[at - 1];
-                at--;
-            }
-            ret_order[at] = f;
-            if (ret_gain != NULL) {
-                ret_gain[f] = gain[f];
-            }
-        }
-    }
-    free(t);
-    free(gain);
-    return s;
+    return OK;
 }

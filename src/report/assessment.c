@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "report/findings.h"
+#include "report/predicate.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #define TREE_LEAF 20u
 #define MAP_BINS 6u
 #define PAIRS_MAX 6u
+#define PREDICATE_MAX (1u << 20)
 #define FORMAT "steward-assessment-1"
 
 /* ---- small things ---- */
@@ -53,6 +55,21 @@ counts_json(const struct confusion *c)
 {
     return json_pack("{s:I, s:I, s:I, s:I}", "tp", (json_int_t)c->tp, "fp", (json_int_t)c->fp, "tn",
                      (json_int_t)c->tn, "fn", (json_int_t)c->fn);
+}
+
+/* The decimal that a person reads: the shortest that is the same number to the model, which reads
+ * single precision. */
+static void
+put_number(struct buf *b, double v)
+{
+    char text[32];
+    for (int digits = 1; digits <= 9; digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, v);
+        if (!isfinite(v) || (float)strtod(text, NULL) == (float)v) {
+            break;
+        }
+    }
+    buf_put_str(b, text);
 }
 
 static void
@@ -286,7 +303,7 @@ put_value(const struct assessment_feature *f, size_t row, struct buf *b)
     } else if (f->levels != NULL && v >= 0 && v < f->level_count) {
         buf_put_str(b, f->levels[(uint32_t)v]);
     } else {
-        buf_printf(b, "%.6g", v);
+        put_number(b, v);
     }
 }
 
@@ -377,33 +394,6 @@ put_explanation(const struct assessment_input *in, json_t *d)
 
 /* ---- failure cohorts ---- */
 
-/* A column's name as SQL: bare when it is a plain word, quoted otherwise. */
-static void
-put_sql_name(const char *name, struct buf *b)
-{
-    const size_t n = strlen(name);
-    if (n > 0 && strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789") == n &&
-        !(name[0] >= '0' && name[0] <= '9')) {
-        buf_put_str(b, name);
-        return;
-    }
-    buf_put_str(b, "\"");
-    for (; *name != '\0'; name++) {
-        buf_printf(b, *name == '"' ? "\"%c" : "%c", *name);
-    }
-    buf_put_str(b, "\"");
-}
-
-static void
-put_sql_text(const char *text, struct buf *b)
-{
-    buf_put_str(b, "'");
-    for (; *text != '\0'; text++) {
-        buf_printf(b, *text == '\'' ? "'%c" : "%c", *text);
-    }
-    buf_put_str(b, "'");
-}
-
 /* The condition of the way from parent p to its child: as SQL, with missing values where they went.
  */
 static void
@@ -417,17 +407,17 @@ put_condition(const struct assessment_input *in, const struct errors_node *p, bo
         any_missing = isnan(f->value[i]);
     }
     buf_put_str(b, any_missing ? "(" : "");
-    put_sql_name(f->name, b);
+    predicate_put_name(b, f->name);
     if (p->category >= 0 && f->levels != NULL) {
         buf_put_str(b, left ? " = " : " <> ");
-        put_sql_text(f->levels[p->category], b);
+        predicate_put_text(b, f->levels[p->category]);
     } else {
         buf_put_str(b, left ? " <= " : " > ");
         text_put_f64(b, p->threshold);
     }
     if (any_missing) {
         buf_put_str(b, " or ");
-        put_sql_name(f->name, b);
+        predicate_put_name(b, f->name);
         buf_put_str(b, " is null)");
     }
 }
@@ -445,24 +435,28 @@ put_path(const struct assessment_input *in, const struct errors_tree *t, uint32_
     put_condition(in, &t->node[parent], t->node[parent].left == (int32_t)node, b);
 }
 
-static json_t *
-node_json(const struct assessment_input *in, const struct errors_tree *t, uint32_t k)
+static struct status
+put_node(const struct assessment_input *in, const struct errors_tree *t, uint32_t k, json_t *nodes)
 {
     const struct errors_node *n = &t->node[k];
     DEFER(buf_done) struct buf cohort;
     DEFER(buf_done) struct buf step;
-    buf_init(&cohort, 1u << 16);
-    buf_init(&step, 1u << 16);
+    buf_init(&cohort, PREDICATE_MAX);
+    buf_init(&step, PREDICATE_MAX);
     put_path(in, t, k, &cohort);
     if (n->parent >= 0) {
         put_condition(in, &t->node[n->parent], t->node[n->parent].left == (int32_t)k, &step);
     }
-    return json_pack("{s:i, s:i, s:i, s:i, s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "parent",
-                     (int)n->parent, "left", (int)n->left, "right", (int)n->right, "depth",
-                     (int)n->depth, "cohort", buf_str(&cohort), "step", buf_str(&step), "rows",
-                     (json_int_t)n->rows, "errors", (json_int_t)n->errors, "error_rate",
-                     js_real(n->error_rate), "ci", interval_json(n->ci), "coverage",
-                     js_real(n->coverage));
+    TRY(buf_status(&cohort));
+    TRY(buf_status(&step));
+    json_t *o = json_pack("{s:i, s:i, s:i, s:i, s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "parent",
+                          (int)n->parent, "left", (int)n->left, "right", (int)n->right, "depth",
+                          (int)n->depth, "cohort", buf_str(&cohort), "step", buf_str(&step), "rows",
+                          (json_int_t)n->rows, "errors", (json_int_t)n->errors, "error_rate",
+                          js_real(n->error_rate), "ci", interval_json(n->ci), "coverage",
+                          js_real(n->coverage));
+    CHECK(o != NULL && json_array_append_new(nodes, o) == 0, MEMORY);
+    return OK;
 }
 
 static struct status
@@ -476,29 +470,95 @@ put_tree(const struct assessment_input *in, const struct errors_feature *feature
     json_t *nodes = json_array();
     TRY(set(errors, "tree", nodes));
     for (uint32_t k = 0; k < t->nodes; k++) {
-        CHECK(json_array_append_new(nodes, node_json(in, t, k)) == 0, MEMORY);
+        TRY(put_node(in, t, k, nodes));
     }
     return set(errors, "worst", json_integer(errors_worst_leaf(t)));
 }
 
-static json_t *
-axis_json(const struct assessment_feature *f, const struct errors_axis *a)
+static void
+put_numeric_bin(const struct assessment_feature *f, const struct errors_axis *a, uint32_t bin,
+                struct buf *label, struct buf *cohort)
+{
+    const bool first = bin == 0, last = bin + 1 == a->bins;
+    if (first && last) {
+        buf_put_str(label, "any");
+        predicate_put_name(cohort, f->name);
+        buf_put_str(cohort, " is not null");
+        return;
+    }
+    if (!first) {
+        predicate_put_name(cohort, f->name);
+        buf_put_str(cohort, " >= ");
+        text_put_f64(cohort, a->edge[bin - 1]);
+        buf_put_str(cohort, last ? "" : " and ");
+    }
+    if (!last) {
+        predicate_put_name(cohort, f->name);
+        buf_put_str(cohort, " < ");
+        text_put_f64(cohort, a->edge[bin]);
+    }
+    if (a->low[bin] >= a->high[bin]) {
+        put_number(label, a->low[bin]);
+    } else if (first) {
+        buf_put_str(label, "under ");
+        text_put_f64(label, a->edge[bin]);
+    } else {
+        text_put_f64(label, a->edge[bin - 1]);
+        buf_put_str(label, last ? " and over" : "\xe2\x80\x93");
+        if (!last) {
+            text_put_f64(label, a->edge[bin]);
+        }
+    }
+}
+
+static void
+put_category_bin(const struct assessment_feature *f, const struct errors_axis *a, uint32_t bin,
+                 struct buf *label, struct buf *cohort)
+{
+    const bool others = bin + 1 == a->bins && f->level_count > a->bins;
+    buf_put_str(label, others ? "others" : f->levels[bin]);
+    predicate_put_name(cohort, f->name);
+    buf_put_str(cohort, others ? " not in (" : " = ");
+    for (uint32_t i = others ? 0 : bin; i < bin + !others; i++) {
+        buf_put_str(cohort, others && i > 0 ? ", " : "");
+        predicate_put_text(cohort, f->levels[i]);
+    }
+    buf_put_str(cohort, others ? ")" : "");
+}
+
+static struct status
+put_bin(const struct assessment_feature *f, const struct errors_axis *a, uint32_t bin, json_t *bins)
+{
+    DEFER(buf_done) struct buf label;
+    DEFER(buf_done) struct buf cohort;
+    buf_init(&label, PREDICATE_MAX);
+    buf_init(&cohort, PREDICATE_MAX);
+    if (bin == a->bins) {
+        buf_put_str(&label, "missing");
+        predicate_put_name(&cohort, f->name);
+        buf_put_str(&cohort, " is null");
+    } else if (a->is_category) {
+        put_category_bin(f, a, bin, &label, &cohort);
+    } else {
+        put_numeric_bin(f, a, bin, &label, &cohort);
+    }
+    TRY(buf_status(&label));
+    TRY(buf_status(&cohort));
+    json_t *o = json_pack("{s:s, s:s}", "label", buf_str(&label), "cohort", buf_str(&cohort));
+    CHECK(o != NULL && json_array_append_new(bins, o) == 0, MEMORY);
+    return OK;
+}
+
+static struct status
+put_axis(const struct assessment_feature *f, const struct errors_axis *a, const char *key,
+         json_t *map)
 {
     json_t *bins = json_array();
-    for (uint32_t i = 0; i < a->bins; i++) {
-        char text[96];
-        if (a->is_category) {
-            const bool other = i + 1 == a->bins && f->level_count > a->bins;
-            (void)snprintf(text, sizeof text, "%.80s", other ? "others" : f->levels[i]);
-        } else {
-            (void)snprintf(text, sizeof text, "%.4g to %.4g", a->edge[i], a->edge[i + 1]);
-        }
-        (void)json_array_append_new(bins, json_string(text_is_utf8(view_str(text)) ? text : "?"));
+    TRY(set(map, key, json_pack("{s:s, s:o}", "feature", f->name, "bins", bins)));
+    for (uint32_t i = 0; i < a->bins + a->has_missing; i++) {
+        TRY(put_bin(f, a, i, bins));
     }
-    if (a->has_missing) {
-        (void)json_array_append_new(bins, json_string("missing"));
-    }
-    return json_pack("{s:s, s:o}", "feature", f->name, "bins", bins);
+    return OK;
 }
 
 static struct status
@@ -512,13 +572,14 @@ put_map(const struct assessment_input *in, const struct errors_feature *features
     if (width < 2) {
         return OK;
     }
-    TRY(errors_rank(features, width, error, in->rows, order, NULL));
+    TRY(errors_rank(features, width, error, in->rows, TREE_LEAF, order, NULL));
     const uint32_t fx = order[0], fy = order[1];
     TRY(errors_map_fill(&features[fx], &features[fy], error, in->rows, MAP_BINS, m));
-    json_t *cells = json_array();
-    json_t *o = json_pack("{s:o, s:o, s:o}", "x", axis_json(&in->features[fx], &m->x), "y",
-                          axis_json(&in->features[fy], &m->y), "cells", cells);
+    json_t *cells = json_array(), *o = json_object();
     TRY(set(errors, "map", o));
+    TRY(put_axis(&in->features[fx], &m->x, "x", o));
+    TRY(put_axis(&in->features[fy], &m->y, "y", o));
+    TRY(set(o, "cells", cells));
     for (uint32_t y = 0; y < m->y.bins + m->y.has_missing; y++) {
         json_t *line = json_array();
         CHECK(line != NULL && json_array_append_new(cells, line) == 0, MEMORY);

@@ -504,7 +504,7 @@ html_chart_map(const json_t *errors, struct buf *b)
     open_svg(b, 190 + (int)(w * (double)nx) + 6, (int)ny * 42 + 60, "Error rate by two features");
     for (size_t y = 0; y < ny; y++) {
         put_label(b, 180, 26 + 42 * (double)y, "end", "s",
-                  json_string_value(json_array_get(ys, y)));
+                  html_text(json_array_get(ys, y), "label"));
         for (size_t x = 0; x < nx; x++) {
             put_cell(json_array_get(json_array_get(cells, y), x), 190 + w * (double)x,
                      2 + 42 * (double)y, w, top, b);
@@ -512,7 +512,7 @@ html_chart_map(const json_t *errors, struct buf *b)
     }
     for (size_t x = 0; x < nx; x++) {
         put_label(b, 190 + w * ((double)x + 0.5), 42 * (double)ny + 18, "middle", "s",
-                  json_string_value(json_array_get(xs, x)));
+                  html_text(json_array_get(xs, x), "label"));
     }
     put_label(b, 190 + w * (double)nx / 2, 42 * (double)ny + 44, "middle", "",
               html_text(json_object_get(map, "x"), "feature"));

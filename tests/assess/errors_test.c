@@ -1,0 +1,458 @@
+#include "testing/testing.h"
+
+#include "assess/cut.h"
+#include "assess/errors.h"
+#include "num/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS 1500u
+#define FEATURES 4u
+
+struct data {
+    double value[FEATURES][ROWS];
+    uint8_t error[ROWS];
+    struct errors_feature feature[FEATURES];
+};
+
+/* Two number columns (the second of few values), a category of three, a number with missing ones.
+ * About 5 % errors; 60 % where the first is over 0.8 and the category is 2. */
+static void
+make_data(uint64_t seed, bool planted, struct data *d)
+{
+    struct rng g;
+    rng_init(&g, seed, "errors");
+    for (size_t i = 0; i < ROWS; i++) {
+        d->value[0][i] = rng_unit(&g);
+        d->value[1][i] = (double)rng_below(&g, 4);
+        d->value[2][i] = (double)rng_below(&g, 3);
+        d->value[3][i] = rng_below(&g, 5) == 0 ? NAN : rng_normal(&g);
+        const bool bad = planted && d->value[0][i] > 0.8 && (int)d->value[2][i] == 2;
+        d->error[i] = rng_unit(&g) < (bad ? 0.6 : 0.05);
+    }
+    for (size_t k = 0; k < FEATURES; k++) {
+        d->feature[k] = (struct errors_feature){d->value[k], k == 2 ? 3 : 0};
+    }
+}
+
+/* The node's rule, told independently of the grower. */
+static bool
+takes_left(const struct data *d, const struct errors_node *n, size_t row)
+{
+    const double v = d->value[n->feature][row];
+    if (isnan(v)) {
+        return n->missing_left;
+    }
+    return n->category >= 0 ? v == (double)n->category : v <= n->threshold;
+}
+
+static uint32_t
+leaf_of(const struct data *d, const struct errors_tree *t, size_t row)
+{
+    uint32_t k = 0;
+    while (t->node[k].left >= 0) {
+        const struct errors_node *n = &t->node[k];
+        k = (uint32_t)(takes_left(d, n, row) ? n->left : n->right);
+    }
+    return k;
+}
+
+/* Rows and errors counted again along the splits equal the ones in the nodes. */
+static void
+check_tree(const struct data *d, const struct errors_tree *t, uint32_t max_depth, uint64_t min_rows)
+{
+    uint64_t rows[ERRORS_MAX_NODES] = {0}, errors[ERRORS_MAX_NODES] = {0};
+    for (size_t i = 0; i < ROWS; i++) {
+        const uint32_t leaf = leaf_of(d, t, i);
+        rows[leaf]++;
+        errors[leaf] += d->error[i];
+    }
+    uint64_t leaf_rows = 0;
+    double coverage = 0;
+    for (uint32_t k = t->nodes; k-- > 0;) {
+        const struct errors_node *n = &t->node[k];
+        if (n->left >= 0) {
+            rows[k] = rows[n->left] + rows[n->right];
+            errors[k] = errors[n->left] + errors[n->right];
+            assert_int_equal(t->node[n->left].parent, k);
+            assert_int_equal(t->node[n->right].depth, n->depth + 1);
+        } else {
+            leaf_rows += n->rows;
+            coverage += n->coverage;
+            assert_true(k == 0 || n->rows >= min_rows);
+        }
+        assert_int_equal(n->rows, rows[k]);
+        assert_int_equal(n->errors, errors[k]);
+        assert_true(n->depth <= max_depth);
+        assert_true(n->ci.low <= n->error_rate && n->error_rate <= n->ci.high);
+    }
+    assert_int_equal(leaf_rows, ROWS);
+    assert_near(coverage, 1, 1e-12);
+}
+
+static struct errors_tree *
+grow(const struct data *d, uint32_t depth, uint32_t min_rows)
+{
+    struct errors_tree *t = calloc(1, sizeof *t);
+    assert_non_null(t);
+    assert_ok(errors_tree_grow(d->feature, FEATURES, d->error, ROWS, depth, min_rows, t));
+    return t;
+}
+
+static void
+refuses_a_tree_that_is_too_deep_and_bins_that_are_too_many(void **state)
+{
+    (void)state;
+    static struct data d;
+    static struct errors_tree t;
+    static struct errors_map m;
+    make_data(1, false, &d);
+    assert_status(
+        errors_tree_grow(d.feature, FEATURES, d.error, ROWS, ERRORS_MAX_DEPTH + 1, 20, &t), LIMIT);
+    assert_status(errors_map_fill(&d.feature[0], &d.feature[1], d.error, ROWS, 0, &m), LIMIT);
+    assert_status(
+        errors_map_fill(&d.feature[0], &d.feature[1], d.error, ROWS, ERRORS_MAX_BINS + 1, &m),
+        LIMIT);
+}
+
+static void
+no_rows_no_features_or_no_errors_make_one_node(void **state)
+{
+    (void)state;
+    static struct data d;
+    static struct errors_tree t;
+    make_data(2, false, &d);
+    assert_ok(errors_tree_grow(d.feature, FEATURES, d.error, 0, 3, 20, &t));
+    assert_int_equal(t.nodes, 1);
+    assert_near(t.node[0].error_rate, 0, 0);
+    assert_int_equal(errors_worst_leaf(&t), -1);
+    assert_ok(errors_tree_grow(d.feature, 0, d.error, ROWS, 3, 20, &t));
+    assert_int_equal(t.nodes, 1);
+    assert_int_equal(errors_worst_leaf(&t), 0);
+    memset(d.error, 0, sizeof d.error);
+    assert_ok(errors_tree_grow(d.feature, FEATURES, d.error, ROWS, 3, 20, &t));
+    assert_int_equal(t.nodes, 1);
+    assert_int_equal(errors_worst_leaf(&t), -1);
+}
+
+static void
+no_leaf_is_smaller_than_asked_for(void **state)
+{
+    (void)state;
+    static struct data d;
+    make_data(3, true, &d);
+    const uint32_t least[] = {1, 20, 300, 1000, 1001};
+    for (size_t i = 0; i < 5; i++) {
+        struct errors_tree *t = grow(&d, 3, least[i]);
+        check_tree(&d, t, 3, least[i]);
+        assert_true(least[i] < 1001 || t->nodes == 1);
+        free(t);
+    }
+}
+
+static void
+the_leaves_part_the_rows_and_the_counts_add_up(void **state)
+{
+    (void)state;
+    static struct data d;
+    for (uint64_t seed = 10; seed < 30; seed++) {
+        make_data(seed, seed % 2 == 0, &d);
+        const uint32_t depth = (uint32_t)(1 + seed % ERRORS_MAX_DEPTH);
+        struct errors_tree *t = grow(&d, depth, 20);
+        check_tree(&d, t, depth, 20);
+        free(t);
+    }
+}
+
+static void
+finds_the_cohort_that_was_planted(void **state)
+{
+    (void)state;
+    static struct data d;
+    for (uint64_t seed = 40; seed < 45; seed++) {
+        make_data(seed, true, &d);
+        struct errors_tree *t = grow(&d, 3, 20);
+        const int32_t worst = errors_worst_leaf(t);
+        assert_true(worst > 0);
+        uint64_t planted = 0, caught = 0;
+        for (size_t i = 0; i < ROWS; i++) {
+            const bool bad = d.value[0][i] > 0.8 && (int)d.value[2][i] == 2;
+            planted += bad;
+            caught += bad && leaf_of(&d, t, i) == (uint32_t)worst;
+        }
+        assert_true(t->node[worst].error_rate > 0.5);
+        assert_true((double)t->node[worst].rows < 1.1 * (double)planted);
+        assert_true(caught > 0);
+        uint32_t order[FEATURES];
+        double gain[FEATURES];
+        assert_ok(errors_rank(d.feature, FEATURES, d.error, ROWS, 20, order, gain));
+        assert_true((order[0] == 0 && order[1] == 2) || (order[0] == 2 && order[1] == 0));
+        assert_true(gain[order[0]] >= gain[order[1]] && gain[order[1]] > gain[order[2]]);
+        free(t);
+    }
+}
+
+/* The first split's gain is the largest there is, by trying every one. */
+static double
+best_gain(const struct data *d, size_t min_rows)
+{
+    double best = 0, errors = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        errors += d->error[i];
+    }
+    for (size_t k = 0; k < FEATURES; k++) {
+        for (size_t at = 0; at < ROWS; at++) {
+            for (int missing_left = 0; missing_left < 2; missing_left++) {
+                double n = 0, e = 0;
+                for (size_t i = 0; i < ROWS; i++) {
+                    const double v = d->value[k][i], cut = d->value[k][at];
+                    const bool left = isnan(v) ? missing_left != 0 : k == 2 ? v == cut : v <= cut;
+                    n += left;
+                    e += left && d->error[i];
+                }
+                const double rest = ROWS - n, wrong = errors - e;
+                if (n >= (double)min_rows && rest >= (double)min_rows) {
+                    const double gain = 2 *
+                                        (errors * (ROWS - errors) / ROWS - e * (n - e) / n -
+                                         wrong * (rest - wrong) / rest) /
+                                        ROWS;
+                    best = fmax(best, gain);
+                }
+            }
+        }
+    }
+    return best;
+}
+
+static void
+the_first_split_is_the_best_of_all(void **state)
+{
+    (void)state;
+    static struct data d;
+    make_data(50, true, &d);
+    uint32_t order[FEATURES];
+    double gain[FEATURES];
+    assert_ok(errors_rank(d.feature, FEATURES, d.error, ROWS, 20, order, gain));
+    struct errors_tree *t = grow(&d, 1, 20);
+    assert_int_equal(t->node[0].feature, order[0]);
+    assert_near(gain[order[0]], best_gain(&d, 20), 1e-12);
+    free(t);
+}
+
+static void
+missing_values_may_be_the_cohort(void **state)
+{
+    (void)state;
+    static struct data d;
+    make_data(51, false, &d);
+    for (size_t i = 0; i < ROWS; i++) {
+        d.error[i] = isnan(d.value[3][i]) || d.value[3][i] > 0;
+    }
+    struct errors_tree *t = grow(&d, 1, 20);
+    check_tree(&d, t, 1, 20);
+    assert_int_equal(t->node[0].feature, 3);
+    assert_false(t->node[0].missing_left);
+    assert_near(t->node[t->node[0].right].error_rate, 1, 0);
+    assert_int_equal(t->node[t->node[0].left].errors, 0);
+    free(t);
+}
+
+static void
+takes_infinite_and_equal_values(void **state)
+{
+    (void)state;
+    static struct data d;
+    make_data(52, false, &d);
+    for (size_t i = 0; i < ROWS; i++) {
+        d.value[0][i] = i % 3 == 0 ? -INFINITY : i % 3 == 1 ? 5 : INFINITY;
+        d.value[1][i] = 7;
+        d.error[i] = i % 3 == 0;
+    }
+    struct errors_tree *t = grow(&d, 3, 20);
+    check_tree(&d, t, 3, 20);
+    assert_int_equal(t->nodes, 3);
+    assert_near(t->node[1].error_rate, 1, 0);
+    free(t);
+    static struct errors_map m;
+    assert_ok(errors_map_fill(&d.feature[0], &d.feature[1], d.error, ROWS, 6, &m));
+    assert_int_equal(m.x.bins, 3);
+    assert_int_equal(m.y.bins, 1);
+}
+
+static void
+the_same_rows_give_the_same_tree(void **state)
+{
+    (void)state;
+    static struct data d;
+    make_data(53, true, &d);
+    struct errors_tree *a = grow(&d, 5, 20), *b = grow(&d, 5, 20);
+    assert_int_equal(a->nodes, b->nodes);
+    assert_memory_equal(a->node, b->node, a->nodes * sizeof *a->node);
+    free(a);
+    free(b);
+}
+
+/* ---- heat map ---- */
+
+static uint32_t
+bin_of(const struct errors_axis *a, double v)
+{
+    if (isnan(v)) {
+        return a->bins;
+    }
+    for (uint32_t b = 0; b < a->bins && !a->is_category; b++) {
+        if ((b == 0 || v >= a->edge[b - 1]) && (b + 1 == a->bins || v < a->edge[b])) {
+            assert_true(a->low[b] <= v && v <= a->high[b]);
+            return b;
+        }
+    }
+    return (uint32_t)v < a->bins ? (uint32_t)v : a->bins - 1;
+}
+
+static void
+the_cells_hold_every_row_once(void **state)
+{
+    (void)state;
+    static struct data d;
+    static struct errors_map m;
+    make_data(60, true, &d);
+    for (uint32_t fx = 0; fx < FEATURES; fx++) {
+        for (uint32_t fy = 0; fy < FEATURES; fy++) {
+            assert_ok(errors_map_fill(&d.feature[fx], &d.feature[fy], d.error, ROWS, 6, &m));
+            struct errors_cell count[(ERRORS_MAX_BINS + 1) * (ERRORS_MAX_BINS + 1)] = {0};
+            for (size_t i = 0; i < ROWS; i++) {
+                struct errors_cell *c =
+                    &count[bin_of(&m.y, d.value[fy][i]) * (ERRORS_MAX_BINS + 1) +
+                           bin_of(&m.x, d.value[fx][i])];
+                c->rows++;
+                c->errors += d.error[i];
+            }
+            for (size_t k = 0; k < sizeof count / sizeof *count; k++) {
+                assert_int_equal(count[k].rows, m.cell[k].rows);
+                assert_int_equal(count[k].errors, m.cell[k].errors);
+            }
+        }
+    }
+}
+
+static void
+bins_have_about_as_many_rows_each_and_few_values_a_bin_each(void **state)
+{
+    (void)state;
+    static struct data d;
+    static struct errors_map m;
+    make_data(61, false, &d);
+    assert_ok(errors_map_fill(&d.feature[0], &d.feature[1], d.error, ROWS, 6, &m));
+    assert_int_equal(m.x.bins, 6);
+    assert_int_equal(m.y.bins, 4);
+    for (uint32_t x = 0; x < 6; x++) {
+        uint64_t rows = 0;
+        for (uint32_t y = 0; y < 4; y++) {
+            rows += m.cell[y * (ERRORS_MAX_BINS + 1) + x].rows;
+        }
+        assert_true(rows >= ROWS / 6 - 1 && rows <= ROWS / 6 + 1);
+    }
+    for (uint32_t y = 0; y < 4; y++) {
+        assert_near(m.y.low[y], y, 0);
+        assert_near(m.y.high[y], y, 0);
+    }
+    assert_false(m.x.has_missing);
+    assert_ok(errors_map_fill(&d.feature[3], &d.feature[2], d.error, ROWS, 6, &m));
+    assert_true(m.x.has_missing && m.y.is_category);
+}
+
+static void
+more_categories_than_bins_end_in_others(void **state)
+{
+    (void)state;
+    static struct data d;
+    static struct errors_map m;
+    make_data(62, false, &d);
+    for (size_t i = 0; i < ROWS; i++) {
+        d.value[2][i] = (double)(i % 40);
+    }
+    d.feature[2].level_count = 40;
+    assert_ok(errors_map_fill(&d.feature[2], &d.feature[1], d.error, ROWS, 6, &m));
+    assert_int_equal(m.x.bins, ERRORS_MAX_BINS);
+    uint64_t rows = 0, others = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        others += i % 40 >= ERRORS_MAX_BINS - 1;
+    }
+    for (uint32_t y = 0; y < m.y.bins; y++) {
+        rows += m.cell[y * (ERRORS_MAX_BINS + 1) + ERRORS_MAX_BINS - 1].rows;
+    }
+    assert_int_equal(rows, others);
+}
+
+/* ---- cuts ---- */
+
+static void
+a_cut_is_the_shortest_decimal_between_two_values(void **state)
+{
+    (void)state;
+    static const struct {
+        double low, high;
+        bool take_low;
+        double cut;
+    } cases[] = {
+        {4, 5, true, 4},
+        {1, 2, true, 1},
+        {1, 2, false, 2},
+        {0.36, 0.373, true, 0.37},
+        {-3, 4, true, 0},
+        {0, 1, true, 0},
+        {0.366499996185, 0.36650002, true, 0.3665},
+        {-5, -4, true, -5},
+        {12345, 12355, true, 12350},
+        {1e-7, 3e-7, true, 2e-7},
+        {1e15, 3e15, false, 2e15},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_near(cut_between(cases[i].low, cases[i].high, cases[i].take_low), cases[i].cut, 0);
+    }
+}
+
+static void
+a_cut_parts_any_two_values(void **state)
+{
+    (void)state;
+    struct rng g;
+    rng_init(&g, 70, "cut");
+    for (int i = 0; i < 100000; i++) {
+        double low = 0, high = 0;
+        const uint64_t a = rng_u64(&g), b = i % 2 == 0 ? a + rng_below(&g, 3) + 1 : rng_u64(&g);
+        memcpy(&low, &a, sizeof low);
+        memcpy(&high, &b, sizeof high);
+        if (isnan(low) || isnan(high) || low == high) {
+            continue;
+        }
+        const double l = fmin(low, high), h = fmax(low, high);
+        const double cut = cut_between(l, h, true), other = cut_between(l, h, false);
+        assert_true(l <= cut && cut < h);
+        assert_true(l < other && other <= h);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest cases[] = {
+        cmocka_unit_test(refuses_a_tree_that_is_too_deep_and_bins_that_are_too_many),
+        cmocka_unit_test(no_rows_no_features_or_no_errors_make_one_node),
+        cmocka_unit_test(no_leaf_is_smaller_than_asked_for),
+        cmocka_unit_test(the_leaves_part_the_rows_and_the_counts_add_up),
+        cmocka_unit_test(finds_the_cohort_that_was_planted),
+        cmocka_unit_test(the_first_split_is_the_best_of_all),
+        cmocka_unit_test(missing_values_may_be_the_cohort),
+        cmocka_unit_test(takes_infinite_and_equal_values),
+        cmocka_unit_test(the_same_rows_give_the_same_tree),
+        cmocka_unit_test(the_cells_hold_every_row_once),
+        cmocka_unit_test(bins_have_about_as_many_rows_each_and_few_values_a_bin_each),
+        cmocka_unit_test(more_categories_than_bins_end_in_others),
+        cmocka_unit_test(a_cut_is_the_shortest_decimal_between_two_values),
+        cmocka_unit_test(a_cut_parts_any_two_values),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}
