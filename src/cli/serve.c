@@ -123,5 +123,9 @@ cli_serve(struct cli *c)
     TRY(workspace_open(c->dir, &o, &c->diag, &w));
     secret_done(&passphrase);
     passphrase = (struct secret){0};
+    const char *warning = vault_warning(w->vault);
+    if (warning != NULL) {
+        log_event(LOG_WARN, "vault.weak", "reason=\"%s\"", warning);
+    }
     return run_until_signal(c, w, &config, &signals);
 }

@@ -9,27 +9,51 @@
 #include "vault/aead.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SALT_BYTES 16u
 #define LOG2N_DEFAULT 17
-#define LOG2N_LEAST 10
-#define LOG2N_MOST 20 /* 1 GiB: what a file may make us allocate */
+#define LOG2N_TESTS 10 /* the least that opens; made with STEWARD_INSECURE_TEST_KEYS=1 only */
+#define LOG2N_MOST 20  /* 1 GiB: what a file may make us allocate */
 #define BLOCK_R 8
 #define SEALED_BYTES (AEAD_NONCE_BYTES + VAULT_KEY_BYTES + AEAD_TAG_BYTES)
 #define STATE_MAX 4096u
 
-static int
-chosen_log2n(void)
+static struct status
+chosen_log2n(struct diag *diag, int *ret_log2n)
 {
     const char *text = getenv("STEWARD_SCRYPT_LOG2N");
-    uint64_t n = 0;
-    if (text == NULL || !status_ok(text_to_u64(view_str(text), &n))) {
-        return LOG2N_DEFAULT;
+    const char *tests = getenv("STEWARD_INSECURE_TEST_KEYS");
+    const bool insecure = tests != NULL && strcmp(tests, "1") == 0;
+    uint64_t n = LOG2N_DEFAULT;
+    if (text != NULL &&
+        (!status_ok(text_to_u64(view_str(text), &n)) || n > LOG2N_MOST || n < LOG2N_TESTS)) {
+        diag_set(diag, "STEWARD_SCRYPT_LOG2N=%.20s: scrypt's cost is a number from %d to %d", text,
+                 LOG2N_DEFAULT, LOG2N_MOST);
+        FAIL(INPUT);
     }
-    return n < LOG2N_LEAST ? LOG2N_LEAST : n > LOG2N_DEFAULT ? LOG2N_DEFAULT : (int)n;
+    if (n < LOG2N_DEFAULT && !insecure) {
+        diag_set(diag,
+                 "STEWARD_SCRYPT_LOG2N=%d: too cheap to guess against; unset it or take %d to %d "
+                 "(for tests without real data, STEWARD_INSECURE_TEST_KEYS=1 allows it)",
+                 (int)n, LOG2N_DEFAULT, LOG2N_MOST);
+        FAIL(INPUT);
+    }
+    *ret_log2n = (int)n;
+    return OK;
+}
+
+static struct status
+check_new_passphrase(const struct secret *passphrase, struct diag *diag)
+{
+    if (passphrase->len < VAULT_PASSPHRASE_LEAST) {
+        diag_set(diag,
+                 "the passphrase is %zu bytes long; take at least %d, better six random words",
+                 passphrase->len, VAULT_PASSPHRASE_LEAST);
+        FAIL(INPUT);
+    }
+    return OK;
 }
 
 static struct status
@@ -69,10 +93,11 @@ put_state(int log2n, struct view salt, struct view sealed, struct buf *ret_state
 static struct status
 passphrase_wrap(const void *ctx, const struct secret *key, struct buf *ret_state, struct diag *diag)
 {
-    (void)diag;
     ASSERT(key->len == VAULT_KEY_BYTES);
     uint8_t salt[SALT_BYTES], sealed[SEALED_BYTES];
-    const int log2n = chosen_log2n();
+    int log2n = 0;
+    TRY(check_new_passphrase(ctx, diag));
+    TRY(chosen_log2n(diag, &log2n));
     random_bytes(salt, sizeof salt);
     random_bytes(sealed, AEAD_NONCE_BYTES);
     DEFER(secret_done) struct secret wrapping = {0};
@@ -99,28 +124,47 @@ state_done(struct state *s)
 }
 
 static struct status
+check_costs(const char *kdf, int64_t log2n, int64_t r, int64_t p, struct diag *diag)
+{
+    if (strcmp(kdf, "scrypt") != 0 || log2n < LOG2N_TESTS || log2n > LOG2N_MOST || r != BLOCK_R ||
+        p != 1) {
+        diag_set(diag,
+                 "kdf \"%.20s\" with log2n %lld, r %lld, p %lld; this steward takes scrypt with "
+                 "log2n %d to %d, r %d, p 1",
+                 kdf, (long long)log2n, (long long)r, (long long)p, LOG2N_TESTS, LOG2N_MOST,
+                 BLOCK_R);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+read_bytes(const json_t *o, const char *key, size_t n, struct diag *diag, struct buf *ret_bytes)
+{
+    const char *text = NULL;
+    TRY(js_need_string(o, key, diag, &text));
+    if (!status_ok(text_from_base64(view_str(text), ret_bytes)) || ret_bytes->len != n) {
+        diag_set(diag, "\"%s\" is not the base64 of %zu bytes", key, n);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
 read_state(struct view text, struct diag *diag, struct state *s)
 {
     DEFER(js_freep) json_t *o = NULL;
-    const char *kdf = NULL, *salt = NULL, *sealed = NULL;
+    const char *kdf = NULL;
     int64_t log2n = 0, r = 0, p = 0;
-    TRY(js_parse(text, "passphrase provider", diag, &o));
+    TRY(js_parse(text, NULL, diag, &o));
     TRY(js_need_string(o, "kdf", diag, &kdf));
     TRY(js_need_i64(o, "log2n", diag, &log2n));
     TRY(js_need_i64(o, "r", diag, &r));
     TRY(js_need_i64(o, "p", diag, &p));
-    TRY(js_need_string(o, "salt", diag, &salt));
-    TRY(js_need_string(o, "sealed", diag, &sealed));
-    if (strcmp(kdf, "scrypt") != 0 || log2n < LOG2N_LEAST || log2n > LOG2N_MOST || r != BLOCK_R ||
-        p != 1) {
-        diag_set(diag, "keys/workspace.json: scrypt parameters that this version does not take");
-        FAIL(INTEGRITY);
-    }
+    TRY(check_costs(kdf, log2n, r, p, diag));
     s->log2n = (int)log2n;
-    TRY(text_from_base64(view_str(salt), &s->salt));
-    TRY(text_from_base64(view_str(sealed), &s->sealed));
-    CHECK(s->salt.len == SALT_BYTES && s->sealed.len == SEALED_BYTES, INTEGRITY);
-    return OK;
+    TRY(read_bytes(o, "salt", SALT_BYTES, diag, &s->salt));
+    return read_bytes(o, "sealed", SEALED_BYTES, diag, &s->sealed);
 }
 
 static struct status
@@ -142,7 +186,7 @@ passphrase_unwrap(const void *ctx, struct view text, struct secret *ret_key, str
     const struct view sealed =
         view_of(s.sealed.ptr + AEAD_NONCE_BYTES, SEALED_BYTES - AEAD_NONCE_BYTES);
     if (!status_ok(aead_open(a, s.sealed.ptr, buf_view(&bound), sealed, key.ptr))) {
-        diag_set(diag, "wrong passphrase (or keys/workspace.json was changed)");
+        diag_set(diag, "wrong passphrase (or this file was changed)");
         FAIL(AUTH);
     }
     *ret_key = key;
@@ -150,8 +194,24 @@ passphrase_unwrap(const void *ctx, struct view text, struct secret *ret_key, str
     return OK;
 }
 
+static const char *
+passphrase_warning(struct view text)
+{
+    DEFER(state_done) struct state s = {0};
+    buf_init(&s.salt, STATE_MAX);
+    buf_init(&s.sealed, STATE_MAX);
+    return status_ok(read_state(text, NULL, &s)) && s.log2n >= LOG2N_DEFAULT
+               ? NULL
+               : "this workspace was made with STEWARD_INSECURE_TEST_KEYS: its passphrase is cheap "
+                 "to guess; keep no real data in it";
+}
+
 struct vault_provider
 vault_passphrase_provider(const struct secret *passphrase)
 {
-    return (struct vault_provider){"passphrase", passphrase_wrap, passphrase_unwrap, passphrase};
+    return (struct vault_provider){.name = "passphrase",
+                                   .wrap = passphrase_wrap,
+                                   .unwrap = passphrase_unwrap,
+                                   .warning = passphrase_warning,
+                                   .ctx = passphrase};
 }

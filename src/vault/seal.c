@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "vault/aead.h"
 
 #include <errno.h>
@@ -27,9 +28,16 @@
 #define SEALED_CHUNK (SEAL_CHUNK_BYTES + AEAD_TAG_BYTES)
 #define KEY_PURPOSE "object-key"
 
+/* A '/' inside a part would let two objects share one context. */
 static struct status
-put_context(struct seal_id id, struct buf *ret_context)
+put_context(struct seal_id id, struct diag *diag, struct buf *ret_context)
 {
+    if (!text_is_name(id.kind) || !text_is_name(id.name)) {
+        diag_set(diag,
+                 "object \"%s/%s\": kind and name are 1 to 63 of a-z, 0-9, '.', '_', '-' each",
+                 id.kind, id.name);
+        FAIL(INPUT);
+    }
     buf_printf(ret_context, "%s/%s/%llu", id.kind, id.name, (unsigned long long)id.version);
     return buf_status(ret_context);
 }
@@ -53,6 +61,7 @@ struct seal_writer {
     struct digest header;
     uint32_t index;
     size_t filled;
+    struct status failed; /* sticky: what failed once is never finished */
     uint8_t plain[SEAL_CHUNK_BYTES];
     uint8_t sealed[SEALED_CHUNK];
 };
@@ -95,7 +104,7 @@ write_header(struct seal_writer *w, const struct vault *v, struct seal_id id, st
     buf_init(&context, 512);
     buf_init(&wrapped, WRAPPED_MAX);
     buf_init(&header, FIXED_HEAD_BYTES + WRAPPED_MAX);
-    TRY(put_context(id, &context));
+    TRY(put_context(id, diag, &context));
     random_bytes(key, sizeof key);
     const struct status s =
         vault_seal_record(v, KEY_PURPOSE, buf_view(&context), view_of(key, sizeof key), &wrapped);
@@ -136,7 +145,10 @@ seal_writer_open(const struct vault *v, const char *path, struct seal_id id, str
     random_bytes(&unique, sizeof unique);
     w->path = strdup(path);
     CHECK(w->path != NULL, MEMORY);
-    CHECK(asprintf(&w->tmp, "%s.tmp-%016llx", path, (unsigned long long)unique) > 0, MEMORY);
+    if (asprintf(&w->tmp, "%s.tmp-%016llx", path, (unsigned long long)unique) < 0) {
+        w->tmp = NULL; /* asprintf leaves it undefined */
+        FAIL(MEMORY);
+    }
     w->fd = open(w->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (w->fd < 0) {
         const int err = errno;
@@ -166,9 +178,10 @@ seal_writer_put(struct seal_writer *w, struct view plain, struct diag *diag)
 {
     while (plain.len > 0) {
         /* A full chunk is written when more comes: the last one is known only at the end. */
-        if (w->filled == SEAL_CHUNK_BYTES) {
-            TRY(write_chunk(w, false, diag));
+        if (w->filled == SEAL_CHUNK_BYTES && status_ok(w->failed)) {
+            w->failed = write_chunk(w, false, diag);
         }
+        TRY(w->failed);
         const size_t room = SEAL_CHUNK_BYTES - w->filled, n = plain.len < room ? plain.len : room;
         memcpy(w->plain + w->filled, plain.ptr, n);
         w->filled += n;
@@ -180,6 +193,7 @@ seal_writer_put(struct seal_writer *w, struct view plain, struct diag *diag)
 static struct status
 finish(struct seal_writer *w, struct diag *diag)
 {
+    TRY(w->failed);
     TRY(write_chunk(w, true, diag));
     if (fsync(w->fd) != 0 || rename(w->tmp, w->path) != 0) {
         const int err = errno;
@@ -268,7 +282,7 @@ unwrap_key(struct seal_reader *r, const struct vault *v, struct seal_id id, stru
     DEFER(buf_wipe) struct buf key;
     buf_init(&context, 512);
     buf_init(&key, AEAD_KEY_BYTES);
-    TRY(put_context(id, &context));
+    TRY(put_context(id, diag, &context));
     const struct status s = vault_open_record(v, KEY_PURPOSE, buf_view(&context), wrapped, &key);
     if (s.code == STATUS_INTEGRITY || s.code == STATUS_LIMIT ||
         (status_ok(s) && key.len != AEAD_KEY_BYTES)) {
@@ -307,15 +321,20 @@ seal_reader_open(const struct vault *v, const char *path, struct seal_id id, str
 {
     DEFER(seal_reader_freep) struct seal_reader *r = calloc(1, sizeof *r);
     CHECK(r != NULL, MEMORY);
+    r->fd = -1;
     r->path = strdup(path);
-    r->fd = open(path, O_RDONLY | O_CLOEXEC);
     CHECK(r->path != NULL, MEMORY);
+    /* Not blocking: a pipe put in the object's place must not hold us. */
+    r->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat st;
     if (r->fd < 0 || fstat(r->fd, &st) != 0) {
         const int err = errno;
         diag_set(diag, "%s: %s", path, strerror(err));
-        CHECK(err != ENOENT, NOT_FOUND);
+        CHECK(err != ENOENT && err != ENOTDIR, NOT_FOUND);
         FAIL_OS(err);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return refuse(r, "not a file", diag);
     }
     r->size = (uint64_t)st.st_size;
     TRY(read_header(r, v, id, diag));
@@ -334,7 +353,7 @@ seal_reader_next(struct seal_reader *r, struct diag *diag, struct view *ret_plai
     const bool last = left <= SEALED_CHUNK;
     const size_t n = last ? (size_t)left : SEALED_CHUNK;
     if (n < AEAD_TAG_BYTES) {
-        return refuse(r, "cut short", diag);
+        return refuse(r, "cut short or extended: no chunk ends where the file ends", diag);
     }
     TRY(read_exactly(r, r->sealed, n, diag));
     uint8_t nonce[AEAD_NONCE_BYTES];
@@ -370,20 +389,23 @@ seal_file(const struct vault *v, const char *path, struct seal_id id, struct vie
     return seal_writer_finish(w, diag);
 }
 
-struct status
-seal_open_file(const struct vault *v, const char *path, struct seal_id id, size_t max,
-               struct diag *diag, struct buf *ret_plain)
+/* The plaintext's length, from the file's: nothing is read or believed yet. */
+static struct status
+plain_length(struct seal_reader *r, struct diag *diag, uint64_t *ret_length)
 {
-    DEFER(seal_reader_freep) struct seal_reader *r = NULL;
-    TRY(seal_reader_open(v, path, id, diag, &r));
-    if (r->size > max + SEALED_CHUNK &&
-        r->size - SEALED_CHUNK > max + max / SEAL_CHUNK_BYTES * AEAD_TAG_BYTES) {
-        diag_set(diag, "%s: larger than the %zu bytes that are read at once", path, max);
-        FAIL(LIMIT);
+    const uint64_t body = r->size > r->offset ? r->size - r->offset : 0;
+    const uint64_t whole = body == 0 ? 0 : (body - 1) / SEALED_CHUNK;
+    const uint64_t rest = body - whole * SEALED_CHUNK;
+    if (rest < AEAD_TAG_BYTES) {
+        return refuse(r, "cut short or extended: no chunk ends where the file ends", diag);
     }
-    (void)buf_reserve(ret_plain, (size_t)(r->size - r->offset));
-    ret_plain->failed =
-        0; /* the reservation counts the tags: too much for a small maximum is no failure */
+    *ret_length = whole * SEAL_CHUNK_BYTES + rest - AEAD_TAG_BYTES;
+    return OK;
+}
+
+static struct status
+read_whole(struct seal_reader *r, struct diag *diag, struct buf *ret_plain)
+{
     while (!r->ended) {
         struct view plain = {0};
         TRY(seal_reader_next(r, diag, &plain));
@@ -391,4 +413,29 @@ seal_open_file(const struct vault *v, const char *path, struct seal_id id, size_
         TRY(buf_status(ret_plain));
     }
     return OK;
+}
+
+struct status
+seal_open_file(const struct vault *v, const char *path, struct seal_id id, size_t max,
+               struct diag *diag, struct buf *ret_plain)
+{
+    DEFER(seal_reader_freep) struct seal_reader *r = NULL;
+    uint64_t length = 0;
+    TRY(seal_reader_open(v, path, id, diag, &r));
+    TRY(plain_length(r, diag, &length));
+    if (length > max) {
+        diag_set(diag, "%s: %llu bytes, more than the %zu that are read at once", path,
+                 (unsigned long long)length, max);
+        FAIL(LIMIT);
+    }
+    (void)buf_reserve(ret_plain, (size_t)length);
+    TRY(buf_status(ret_plain));
+    const size_t before = ret_plain->len;
+    const struct status s = read_whole(r, diag, ret_plain);
+    if (!status_ok(s)) {
+        /* Nobody gets the verified beginning of an object that does not verify as a whole. */
+        secret_wipe(ret_plain->ptr + before, ret_plain->len - before);
+        ret_plain->len = before;
+    }
+    return s;
 }

@@ -9,29 +9,34 @@
 
 #define SEAL_CHUNK_BYTES 65536u
 
+/* Which object it is: bound to its bytes, so that another's, or another version's, is refused. */
 struct seal_id {
-    const char *kind; /* "dataset", "model", "assessment" */
-    const char *name;
+    const char *kind; /* "dataset", "model", "assessment"; a name as text_is_name has it */
+    const char *name; /* likewise */
     uint64_t version;
 };
 
 struct seal_writer;
-/* Writes path atomically: nothing stands at path until finish has synced it; abandon removes the
- * partial file. */
+/* Writes path atomically: beside it until finish has synced it, then renamed; abandon removes the
+ * partial file. What a killed process leaves is named "<path>.tmp-<16 hex>" and never read.
+ * STATUS_INPUT for an id that is no name. */
 struct status seal_writer_open(const struct vault *v, const char *path, struct seal_id id,
                                struct diag *diag, struct seal_writer **ret_writer);
+/* A failure stays: later puts and finish give it again. */
 struct status seal_writer_put(struct seal_writer *w, struct view plain, struct diag *diag);
-struct status seal_writer_finish(struct seal_writer *w,
-                                 struct diag *diag); /* frees w, also on failure */
-void seal_writer_abandon(struct seal_writer *w);     /* frees w */
+/* Frees w, also on failure; then what stood at path before still stands. */
+struct status seal_writer_finish(struct seal_writer *w, struct diag *diag);
+void seal_writer_abandon(struct seal_writer *w); /* frees w; of NULL is nothing */
 struct seal_reader;
+/* STATUS_INTEGRITY and the reason when it is no object of this vault under this id. */
 struct status seal_reader_open(const struct vault *v, const char *path, struct seal_id id,
                                struct diag *diag, struct seal_reader **ret_reader);
 /* Next verified plaintext, at most SEAL_CHUNK_BYTES, borrowed until the next call; empty at the
- * (verified) end. */
+ * (verified) end. Until then the reader of a stream must not take it for the whole: a cut shows at
+ * the last chunk. */
 struct status seal_reader_next(struct seal_reader *r, struct diag *diag, struct view *ret_plain);
 void seal_reader_free(struct seal_reader *r);
-/* Whole objects. */
+/* Whole objects. Opening gives all or nothing; more than max bytes of plaintext is STATUS_LIMIT. */
 struct status seal_file(const struct vault *v, const char *path, struct seal_id id,
                         struct view plain, struct diag *diag);
 struct status seal_open_file(const struct vault *v, const char *path, struct seal_id id, size_t max,

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "vault/aead.h"
 
+#include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -24,6 +25,7 @@
 #define RECORD_SALT_BYTES 24u
 #define RECORD_HEAD_BYTES (1u + RECORD_SALT_BYTES)
 #define FORMAT "steward-keys-1"
+#define KEY_FILE "workspace.json"
 #define KEY_FILE_MAX 65536u
 #define SIGNING_PURPOSE "signing"
 #define SIGNING_CONTEXT "keys/signing.sealed"
@@ -32,6 +34,7 @@ struct vault {
     struct secret key;
     EVP_PKEY *signing;
     uint8_t public_key[VAULT_PUBLIC_BYTES];
+    const char *warning; /* the provider's, static */
 };
 
 void
@@ -75,17 +78,26 @@ hkdf(const struct secret *key, struct view salt, struct view info, uint8_t *ret_
     return OK;
 }
 
-#define RECORD_KEYS (AEAD_KEY_BYTES + AEAD_NONCE_BYTES)
+struct record_keys {
+    uint8_t key[AEAD_KEY_BYTES];
+    uint8_t nonce[AEAD_NONCE_BYTES];
+};
+
+static void
+wipe_record_keys(struct record_keys *k)
+{
+    secret_wipe(k, sizeof *k);
+}
 
 static struct status
-record_keys(const struct vault *v, const char *purpose, struct view salt,
-            uint8_t ret_keys[static RECORD_KEYS])
+derive_record_keys(const struct vault *v, const char *purpose, struct view salt,
+                   struct record_keys *ret_keys)
 {
     DEFER(buf_done) struct buf info;
     buf_init(&info, 256);
     buf_printf(&info, "steward record v1 %s", purpose);
     TRY(buf_status(&info));
-    return hkdf(&v->key, salt, buf_view(&info), ret_keys, RECORD_KEYS);
+    return hkdf(&v->key, salt, buf_view(&info), (uint8_t *)ret_keys, sizeof *ret_keys);
 }
 
 /* ---- records ---- */
@@ -94,37 +106,38 @@ struct status
 vault_seal_record(const struct vault *v, const char *purpose, struct view context,
                   struct view plain, struct buf *ret_sealed)
 {
-    uint8_t salt[RECORD_SALT_BYTES], keys[RECORD_KEYS];
+    DEFER(wipe_record_keys) struct record_keys keys = {0};
+    uint8_t salt[RECORD_SALT_BYTES];
+    CHECK(plain.len <= INT_MAX, LIMIT);
+    const size_t n = RECORD_HEAD_BYTES + plain.len + AEAD_TAG_BYTES;
     random_bytes(salt, sizeof salt);
-    TRY(record_keys(v, purpose, view_of(salt, sizeof salt), keys));
-    DEFER(aead_freep) struct aead *a = aead_new(keys, true);
+    TRY(derive_record_keys(v, purpose, view_of(salt, sizeof salt), &keys));
+    DEFER(aead_freep) struct aead *a = aead_new(keys.key, true);
     CHECK(a != NULL, MEMORY);
-    buf_put_u8(ret_sealed, RECORD_VERSION);
-    buf_put(ret_sealed, view_of(salt, sizeof salt));
-    uint8_t *at = buf_extend(ret_sealed, plain.len + AEAD_TAG_BYTES);
-    const struct status s = at == NULL ? buf_status(ret_sealed)
-                                       : aead_seal(a, keys + AEAD_KEY_BYTES, context, plain, at);
-    secret_wipe(keys, sizeof keys);
-    return s;
+    uint8_t *at = buf_reserve(ret_sealed, n);
+    TRY(buf_status(ret_sealed));
+    at[0] = RECORD_VERSION;
+    memcpy(at + 1, salt, sizeof salt);
+    TRY(aead_seal(a, keys.nonce, context, plain, at + RECORD_HEAD_BYTES));
+    (void)buf_extend(ret_sealed, n);
+    return OK;
 }
 
 struct status
 vault_open_record(const struct vault *v, const char *purpose, struct view context,
                   struct view sealed, struct buf *ret_plain)
 {
-    uint8_t keys[RECORD_KEYS];
+    DEFER(wipe_record_keys) struct record_keys keys = {0};
     CHECK(sealed.len >= RECORD_HEAD_BYTES + AEAD_TAG_BYTES && sealed.ptr[0] == RECORD_VERSION,
           INTEGRITY);
     const struct view body =
         view_of(sealed.ptr + RECORD_HEAD_BYTES, sealed.len - RECORD_HEAD_BYTES);
-    TRY(record_keys(v, purpose, view_of(sealed.ptr + 1, RECORD_SALT_BYTES), keys));
-    DEFER(aead_freep) struct aead *a = aead_new(keys, false);
+    TRY(derive_record_keys(v, purpose, view_of(sealed.ptr + 1, RECORD_SALT_BYTES), &keys));
+    DEFER(aead_freep) struct aead *a = aead_new(keys.key, false);
     CHECK(a != NULL, MEMORY);
     uint8_t *at = buf_reserve(ret_plain, body.len - AEAD_TAG_BYTES);
-    const struct status s =
-        at == NULL ? buf_status(ret_plain) : aead_open(a, keys + AEAD_KEY_BYTES, context, body, at);
-    secret_wipe(keys, sizeof keys);
-    TRY(s);
+    TRY(buf_status(ret_plain));
+    TRY(aead_open(a, keys.nonce, context, body, at));
     (void)buf_extend(ret_plain, body.len - AEAD_TAG_BYTES);
     return OK;
 }
@@ -138,6 +151,7 @@ vault_mac(const struct vault *v, const char *purpose, struct view message,
     DEFER(buf_done) struct buf info;
     buf_init(&info, 256);
     buf_printf(&info, "steward mac v1 %s", purpose);
+    ASSERT(status_ok(buf_status(&info)));
     ASSERT(status_ok(hkdf(&v->key, (struct view){0}, buf_view(&info), key, sizeof key)));
     ASSERT(HMAC(EVP_sha256(), key, sizeof key, message.ptr, message.len, ret_mac, &n) != NULL &&
            n == 32);
@@ -209,6 +223,13 @@ take_signing_key(struct vault *v, struct view private_key)
 
 /* ---- making and opening ---- */
 
+static void
+put_public_key(const struct vault *v, struct buf *ret_text)
+{
+    text_put_base64(ret_text, view_of(v->public_key, VAULT_PUBLIC_BYTES));
+    buf_put_str(ret_text, "\n");
+}
+
 static struct status
 write_signing_key(const struct vault *v, const char *dir, struct view private_key,
                   struct diag *diag)
@@ -221,8 +242,7 @@ write_signing_key(const struct vault *v, const char *dir, struct view private_ke
     DEFER(file_freep) char *public_path = file_join(dir, "signing.pub");
     TRY(vault_seal_record(v, SIGNING_PURPOSE, view_str(SIGNING_CONTEXT), private_key, &sealed));
     TRY(file_replace(sealed_path, buf_view(&sealed), 0600, diag));
-    text_put_base64(&text, view_of(v->public_key, VAULT_PUBLIC_BYTES));
-    buf_put_str(&text, "\n");
+    put_public_key(v, &text);
     TRY(buf_status(&text));
     return file_replace(public_path, buf_view(&text), 0644, diag);
 }
@@ -239,7 +259,7 @@ write_workspace_key(const struct vault *v, const struct vault_provider *p, const
     buf_printf(&text, "{\"format\":\"%s\",\"provider\":\"%s\",\"state\":%s}\n", FORMAT, p->name,
                buf_str(&state));
     TRY(buf_status(&text));
-    DEFER(file_freep) char *path = file_join(dir, "workspace.json");
+    DEFER(file_freep) char *path = file_join(dir, KEY_FILE);
     return file_replace(path, buf_view(&text), 0600, diag);
 }
 
@@ -249,7 +269,13 @@ vault_create(const char *dir, const struct vault_provider *p, struct diag *diag,
 {
     DEFER(vault_freep) struct vault *v = calloc(1, sizeof *v);
     DEFER(secret_done) struct secret private_key = {0};
+    DEFER(file_freep) char *path = file_join(dir, KEY_FILE);
     CHECK(v != NULL, MEMORY);
+    if (file_exists(path)) {
+        diag_set(diag, "%s: exists already; a new key would make all that it sealed unreadable",
+                 path);
+        FAIL(EXISTS);
+    }
     TRY(secret_new(VAULT_KEY_BYTES, &v->key));
     TRY(secret_new(32, &private_key));
     random_bytes(v->key.ptr, v->key.len);
@@ -261,30 +287,100 @@ vault_create(const char *dir, const struct vault_provider *p, struct diag *diag,
     return OK;
 }
 
+/* What is wrong in our own file is damage, not the user's input. */
 static struct status
-read_workspace_key(const char *dir, const struct vault_provider *p, struct diag *diag,
-                   struct secret *ret_key)
+as_damage(struct status s)
 {
-    DEFER(file_freep) char *path = file_join(dir, "workspace.json");
-    DEFER(buf_done) struct buf text;
-    DEFER(buf_done) struct buf state;
+    return s.code == STATUS_INPUT || s.code == STATUS_LIMIT ? FAILURE(INTEGRITY) : s;
+}
+
+static struct status
+parse_workspace_key(struct view text, const struct vault_provider *p, struct diag *diag,
+                    json_t **ret_object, json_t **ret_state)
+{
     DEFER(js_freep) json_t *o = NULL;
-    json_t *state_json = NULL;
     const char *format = NULL, *provider = NULL;
-    buf_init(&text, KEY_FILE_MAX);
-    buf_init(&state, KEY_FILE_MAX);
-    TRY(file_read(path, KEY_FILE_MAX, diag, &text));
-    TRY(js_parse(buf_view(&text), path, diag, &o));
+    TRY(js_parse(text, NULL, diag, &o));
     TRY(js_need_string(o, "format", diag, &format));
     TRY(js_need_string(o, "provider", diag, &provider));
-    TRY(js_need_object(o, "state", diag, &state_json));
+    TRY(js_need_object(o, "state", diag, ret_state));
     if (strcmp(format, FORMAT) != 0 || strcmp(provider, p->name) != 0) {
-        diag_set(diag, "%s: format \"%s\" with provider \"%s\"; this opens \"%s\" with \"%s\"",
-                 path, format, provider, FORMAT, p->name);
+        diag_set(diag,
+                 "format \"%.40s\" with provider \"%.40s\"; this steward opens \"%s\" with \"%s\"",
+                 format, provider, FORMAT, p->name);
         FAIL(UNSUPPORTED);
     }
+    *ret_object = MOVE(o);
+    return OK;
+}
+
+static struct status
+unwrap_workspace_key(struct view text, const struct vault_provider *p, struct diag *diag,
+                     struct vault *v)
+{
+    DEFER(js_freep) json_t *o = NULL;
+    DEFER(buf_done) struct buf state;
+    json_t *state_json = NULL;
+    buf_init(&state, KEY_FILE_MAX);
+    TRY(parse_workspace_key(text, p, diag, &o, &state_json));
     TRY(js_put(&state, state_json));
-    return p->unwrap(p->ctx, buf_view(&state), ret_key, diag);
+    TRY(p->unwrap(p->ctx, buf_view(&state), &v->key, diag));
+    CHECK(v->key.len == VAULT_KEY_BYTES, INTEGRITY);
+    v->warning = p->warning == NULL ? NULL : p->warning(buf_view(&state));
+    return OK;
+}
+
+static struct status
+read_workspace_key(const char *dir, const struct vault_provider *p, struct diag *diag,
+                   struct vault *v)
+{
+    DEFER(file_freep) char *path = file_join(dir, KEY_FILE);
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, KEY_FILE_MAX);
+    TRY(as_damage(file_read(path, KEY_FILE_MAX, diag, &text)));
+    const struct status s = as_damage(unwrap_workspace_key(buf_view(&text), p, diag, v));
+    if (!status_ok(s)) {
+        diag_prefix(diag, "%s", path);
+    }
+    return s;
+}
+
+static struct status
+read_signing_key(const char *dir, struct diag *diag, struct vault *v)
+{
+    DEFER(file_freep) char *path = file_join(dir, "signing.sealed");
+    DEFER(buf_done) struct buf sealed;
+    DEFER(buf_wipe) struct buf private_key;
+    buf_init(&sealed, KEY_FILE_MAX);
+    buf_init(&private_key, 256);
+    TRY(as_damage(file_read(path, KEY_FILE_MAX, diag, &sealed)));
+    const struct status s = vault_open_record(v, SIGNING_PURPOSE, view_str(SIGNING_CONTEXT),
+                                              buf_view(&sealed), &private_key);
+    if (!status_ok(s)) {
+        diag_set(diag, "%s: not the signing key that this workspace sealed", path);
+        return as_damage(s);
+    }
+    return take_signing_key(v, buf_view(&private_key));
+}
+
+/* The public key lies open for others to check signatures with: a false one must not stay there. */
+static struct status
+check_public_key(const char *dir, struct diag *diag, const struct vault *v)
+{
+    DEFER(file_freep) char *path = file_join(dir, "signing.pub");
+    DEFER(buf_done) struct buf found;
+    DEFER(buf_done) struct buf right;
+    buf_init(&found, KEY_FILE_MAX);
+    buf_init(&right, 256);
+    put_public_key(v, &right);
+    TRY(buf_status(&right));
+    TRY(as_damage(file_read(path, KEY_FILE_MAX, diag, &found)));
+    if (!view_equal(buf_view(&found), buf_view(&right))) {
+        diag_set(diag, "%s: not this workspace's public key, which is %.44s", path,
+                 buf_str(&right));
+        FAIL(INTEGRITY);
+    }
+    return OK;
 }
 
 struct status
@@ -292,21 +388,16 @@ vault_open(const char *dir, const struct vault_provider *p, struct diag *diag,
            struct vault **ret_vault)
 {
     DEFER(vault_freep) struct vault *v = calloc(1, sizeof *v);
-    DEFER(buf_done) struct buf sealed;
-    DEFER(buf_wipe) struct buf private_key;
-    DEFER(file_freep) char *path = file_join(dir, "signing.sealed");
-    buf_init(&sealed, KEY_FILE_MAX);
-    buf_init(&private_key, 256);
     CHECK(v != NULL, MEMORY);
-    TRY(read_workspace_key(dir, p, diag, &v->key));
-    TRY(file_read(path, KEY_FILE_MAX, diag, &sealed));
-    const struct status s = vault_open_record(v, SIGNING_PURPOSE, view_str(SIGNING_CONTEXT),
-                                              buf_view(&sealed), &private_key);
-    if (!status_ok(s)) {
-        diag_set(diag, "%s: not the signing key that this workspace sealed", path);
-        return s;
-    }
-    TRY(take_signing_key(v, buf_view(&private_key)));
+    TRY(read_workspace_key(dir, p, diag, v));
+    TRY(read_signing_key(dir, diag, v));
+    TRY(check_public_key(dir, diag, v));
     *ret_vault = MOVE(v);
     return OK;
+}
+
+const char *
+vault_warning(const struct vault *v)
+{
+    return v->warning;
 }

@@ -12,26 +12,36 @@
 
 struct vault;
 
-/* A provider wraps and unwraps the workspace key. `state` is what it keeps in keys/workspace.json
- * (for the passphrase provider: scrypt N, r, p, salt, nonce, tag). */
+/* A provider wraps and unwraps the workspace key. `state` is what it keeps in keys/workspace.json,
+ * a JSON object (for the passphrase provider: scrypt N, r, p, salt, nonce, tag). It comes from
+ * disk: unwrap believes nothing in it, bounds what it costs, and gives STATUS_AUTH when the
+ * credential is wrong, STATUS_INTEGRITY when the state is damaged. */
 struct vault_provider {
     const char *name; /* "passphrase" */
     struct status (*wrap)(const void *ctx, const struct secret *key, struct buf *ret_state,
                           struct diag *diag);
     struct status (*unwrap)(const void *ctx, struct view state, struct secret *ret_key,
                             struct diag *diag);
+    /* A sentence when that state protects less than it should, else NULL; may be NULL. */
+    const char *(*warning)(struct view state);
     const void *ctx;
 };
 
-/* scrypt, N = 2^17, r = 8, p = 1, salt 16; ctx is the passphrase. Wrong passphrase: STATUS_AUTH and
- * a sentence. STEWARD_SCRYPT_LOG2N in tests lowers N for new wraps only (floor 10). */
+/* scrypt, N = 2^17, r = 8, p = 1, salt 16; the passphrase is borrowed, at least 8 bytes for a new
+ * wrap. Wrong passphrase: STATUS_AUTH and a sentence. For new wraps only, STEWARD_SCRYPT_LOG2N in
+ * the environment sets N: 17 to 20, and from 10 with STEWARD_INSECURE_TEST_KEYS=1; opening takes
+ * what the file says within 10 to 20. docs/decisions/0010-scrypt-cost.md. */
+#define VAULT_PASSPHRASE_LEAST 8
 struct vault_provider vault_passphrase_provider(const struct secret *passphrase);
 
-/* Makes dir/workspace.json (wrapped key) and dir/signing.sealed, dir/signing.pub. */
+/* Makes dir/workspace.json (wrapped key) and dir/signing.sealed, dir/signing.pub. STATUS_EXISTS
+ * when there is a workspace.json. */
 struct status vault_create(const char *dir, const struct vault_provider *p, struct diag *diag,
                            struct vault **ret_vault);
 struct status vault_open(const char *dir, const struct vault_provider *p, struct diag *diag,
                          struct vault **ret_vault);
+/* What the person who runs it should know about how its key is kept, or NULL. */
+const char *vault_warning(const struct vault *v);
 void vault_free(struct vault *v);
 DEFINE_FREEP(vault_free, struct vault)
 
