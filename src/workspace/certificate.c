@@ -4,9 +4,11 @@
 #include "base/secret.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -179,4 +181,27 @@ certificate_make(const char *const *hosts, size_t host_count, struct diag *diag,
     CHECK(PEM_write_bio_PrivateKey(key_bio, key, NULL, NULL, 0, NULL, NULL) == 1, MEMORY);
     TRY(take_pem(cert_bio, ret_cert_pem));
     return take_pem(key_bio, ret_key_pem);
+}
+
+static BIO *
+read_from(struct view pem)
+{
+    return pem.len > INT_MAX ? NULL : BIO_new_mem_buf(pem.ptr, (int)pem.len);
+}
+
+struct status
+certificate_check(struct view cert_pem, struct view key_pem, struct diag *diag)
+{
+    DEFER(bio_freep) BIO *cert_bio = read_from(cert_pem);
+    DEFER(bio_freep) BIO *key_bio = read_from(key_pem);
+    CHECK(cert_bio != NULL && key_bio != NULL, MEMORY);
+    DEFER(x509_freep) X509 *cert = PEM_read_bio_X509(cert_bio, NULL, NULL, NULL);
+    DEFER(pkey_freep) EVP_PKEY *key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
+    if (cert == NULL || key == NULL || X509_check_private_key(cert, key) != 1) {
+        ERR_clear_error();
+        diag_set(diag, cert == NULL ? "not a certificate in PEM"
+                                    : "not the certificate of the key that this workspace sealed");
+        FAIL(INTEGRITY);
+    }
+    return OK;
 }

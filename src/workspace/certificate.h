@@ -11,5 +11,7 @@
  * it. */
 struct status certificate_make(const char *const *hosts, size_t host_count, struct diag *diag,
                                struct buf *ret_cert_pem, struct buf *ret_key_pem);
+/* STATUS_INTEGRITY with a sentence unless the certificate is of that key. */
+struct status certificate_check(struct view cert_pem, struct view key_pem, struct diag *diag);
 
 #endif

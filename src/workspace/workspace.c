@@ -357,6 +357,11 @@ workspace_tls(const struct workspace *w, struct diag *diag, struct buf *ret_cert
         w->vault, TLS_KEY_PURPOSE, view_str(TLS_KEY_CONTEXT), buf_view(&sealed), ret_key);
     if (!status_ok(opened)) {
         diag_set(diag, "%s: not the key that this workspace sealed", key_path);
+        return opened;
     }
-    return opened;
+    const struct status fits = certificate_check(buf_view(ret_cert), buf_view(ret_key), diag);
+    if (!status_ok(fits)) {
+        diag_prefix(diag, "%s", cert_path);
+    }
+    return fits;
 }

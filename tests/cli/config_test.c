@@ -1,0 +1,302 @@
+#include "testing/testing.h"
+
+#include "base/file.h"
+#include "cli/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct status
+parse(const char *yaml, struct diag *diag, struct config *config)
+{
+    *diag = (struct diag){0};
+    config_defaults(config);
+    return config_parse(view_str(yaml), "steward.yaml", diag, config);
+}
+
+/* Each text is refused as input, says that, and leaves the configuration as it was. */
+struct refusal {
+    const char *yaml, *says;
+};
+
+static void
+check_refusals(const struct refusal *r, size_t n)
+{
+    struct config before, config;
+    struct diag diag;
+    config_defaults(&before);
+    for (size_t i = 0; i < n; i++) {
+        assert_status(parse(r[i].yaml, &diag, &config), INPUT);
+        assert_says(&diag, r[i].says);
+        assert_memory_equal(&before, &config, sizeof config);
+    }
+}
+#define CHECK_REFUSALS(LIST) check_refusals(LIST, sizeof(LIST) / sizeof *(LIST))
+
+static void
+refuses_wrong_keys_with_line_and_the_nearest_right_one(void **state)
+{
+    (void)state;
+    static const struct refusal list[] = {
+        {"listen:\n  adress: 127.0.0.1\n",
+         "steward.yaml line 2: listen has no key \"adress\"; did you mean \"address\"?"},
+        {"\n\nlimit:\n  rows: 1\n",
+         "steward.yaml line 3: the configuration has no key \"limit\"; did you mean \"limits\"?"},
+        {"limits:\n  rows: 1\n  zzzzzzzzzzzz: 1\n",
+         "steward.yaml line 3: limits has no key \"zzzzzzzzzzzz\""},
+        {"limits:\n  address: 127.0.0.1\n", "line 2: limits has no key \"address\""},
+        {"limits:\n  \"ro\\x1b[31mws\": 1\n", "limits has no key \"ro?[31mws\""},
+    };
+    CHECK_REFUSALS(list);
+}
+
+static void
+refuses_values_that_are_not_of_the_key_s_form(void **state)
+{
+    (void)state;
+    static const struct refusal list[] = {
+        {"listen:\n  port: https\n", "line 2: listen.port: \"https\": a whole number is needed"},
+        {"listen:\n  port: 1.5\n", "a whole number is needed"},
+        {"listen:\n  port: -1\n", "a whole number is needed"},
+        {"listen:\n  port: ' 1'\n", "a whole number is needed"},
+        {"listen:\n  port:\n", "listen.port: \"\": a whole number is needed"},
+        {"listen:\n  address: localhost\n", "\"localhost\": an IPv4 or IPv6 address is needed"},
+        {"listen:\n  address: 127.0.0.1:8443\n", "an IPv4 or IPv6 address is needed"},
+        {"listen:\n  address: \"127.0.0.1\\0x\"\n", "an IPv4 or IPv6 address is needed"},
+        {"listen:\n  address: ''\n", "an IPv4 or IPv6 address is needed"},
+        {"limits:\n  body_bytes: 16 MB\n", "a size is needed, such as 64KiB or 16MiB"},
+        {"limits:\n  body_bytes: 10s\n", "a size is needed"},
+        {"limits:\n  idle: 60\n", "a duration is needed, such as 500ms, 10s or 5m"},
+        {"limits:\n  idle: 60KiB\n", "a duration is needed"},
+        {"limits:\n  rows: [1]\n", "line 2: lists and aliases are not used here"},
+        {"log:\n  level: loud\n", "it must be error, warn, info or debug"},
+    };
+    CHECK_REFUSALS(list);
+}
+
+static void
+refuses_values_out_of_range_and_tells_the_range(void **state)
+{
+    (void)state;
+    static const struct refusal list[] = {
+        {"listen:\n  port: 65536\n", "\"65536\": it must be from 0 to 65535"},
+        {"listen:\n  port: 18446744073709551616\n", "a whole number is needed"},
+        {"limits:\n  header_bytes: 1023\n", "it must be from 1KiB to 1MiB"},
+        {"limits:\n  header_bytes: 1048577\n", "it must be from 1KiB to 1MiB"},
+        {"limits:\n  body_bytes: 2GiB\n", "it must be from 1KiB to 1GiB"},
+        {"limits:\n  rows: 0\n", "it must be from 1 to 10000000"},
+        {"limits:\n  idle: 9ms\n", "it must be from 10ms to 1h"},
+        {"limits:\n  idle: 61m\n", "it must be from 10ms to 1h"},
+        {"server:\n  grace: 2h\n", "it must be from 0s to 1h"},
+        {"server:\n  loops: 65\n", "it must be from 0 to 64"},
+        {"analysis:\n  threads: 4294967297\n", "it must be from 0 to 1024"},
+    };
+    CHECK_REFUSALS(list);
+}
+
+static void
+refuses_what_yaml_has_and_a_configuration_has_not(void **state)
+{
+    (void)state;
+    static const struct refusal list[] = {
+        {"listen:\n  port: 1\n  port: 2\n", "line 3: this key stands twice"},
+        {"listen:\n  port: 1\nlisten:\n  address: ::1\n", "line 3: this section stands twice"},
+        {"listen: &a\n  port: 1\n", "anchors and tags are not used here"},
+        {"listen:\n  port: &a 1\n", "anchors and tags are not used here"},
+        {"listen:\n  port: *a\n", "lists and aliases are not used here"},
+        {"listen:\n  port: !!int 1\n", "anchors and tags are not used here"},
+        {"listen: !!map\n  port: 1\n", "anchors and tags are not used here"},
+        {"!!python/object:os.system {}\n", "anchors and tags are not used here"},
+        {"listen:\n  <<: {port: 1}\n", "listen has no key \"<<\""},
+        {"listen:\n  port:\n    deep: 1\n", "line 3: nested deeper than section and key"},
+        {"? {a: b}\n: c\n", "nested deeper than section and key"},
+        {"- listen\n", "lists and aliases are not used here"},
+        {"listen\n", "sections with keys are needed"},
+        {"listen: 8443\n", "a section holds keys, each on its own line"},
+        {"listen:\n  port: 1\n---\nlog:\n  level: info\n", "line 3: a second document"},
+        {"listen:\n\tport: 1\n", "line 2: "},
+        {"listen: {port: 1\n", "line 2: "},
+        {"listen:\n port: 1\n  address: ::1\n", "line 2: listen.port: \"1 address"},
+    };
+    CHECK_REFUSALS(list);
+}
+
+static void
+refuses_bytes_that_are_no_text_and_names_their_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *says;
+    } list[] = {
+        {"listen:\n  port: 1\0\n", 19, "line 2: control characters are not allowed"},
+        {"listen:\n  # \xff\n", 14, "line 2: invalid leading UTF-8 octet"},
+        {"listen:\n\n  # \xc3(\n", 16, "line 3: invalid trailing UTF-8 octet"},
+        {"\xff\xfel\0i\0s\0", 8, "line 1: "}, /* UTF-16 with its mark */
+        {"\x7f"
+         "ELF\x02\x01\x01\0\0\0",
+         10, "line 1: control characters are not allowed"},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        struct config config;
+        struct diag diag = {0};
+        config_defaults(&config);
+        assert_status(config_parse(view_of(list[i].bytes, list[i].len), "c", &diag, &config),
+                      INPUT);
+        assert_says(&diag, list[i].says);
+    }
+}
+
+/* Each of these would cost gigabytes or minutes, or the stack, in a loader that builds a tree. */
+static void
+refuses_a_billion_laughs_and_a_million_brackets(void **state)
+{
+    (void)state;
+    struct config config;
+    struct diag diag;
+    assert_status(parse("a: &a [lol,lol]\nb: &b [*a,*a]\nc: [*b,*b]\n", &diag, &config), INPUT);
+    static const char *const units[] = {"[", "{", "- ", "? ", "a: {"};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        DEFER(buf_done) struct buf text;
+        buf_init(&text, 1u << 20);
+        buf_put_str(&text, i % 2 == 0 ? "listen: " : "listen:\n  port: ");
+        while (text.len < (900u << 10)) {
+            buf_put_str(&text, units[i]);
+        }
+        config_defaults(&config);
+        assert_status(config_parse(buf_view(&text), "c", &diag, &config), INPUT);
+    }
+}
+
+static void
+refuses_a_file_of_ten_megabytes_and_one_that_is_absent(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *dir = testing_dir();
+    char path[512];
+    struct config config;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 11u << 20);
+    while (text.len < (10u << 20)) {
+        buf_put_str(&text, "# nothing, but a lot of it, in a comment that goes on and on and on\n");
+    }
+    (void)snprintf(path, sizeof path, "%s/c.yaml", dir);
+    testing_write(path, buf_view(&text));
+    config_defaults(&config);
+    assert_status(config_load(path, &diag, &config), LIMIT);
+    assert_says(&diag, "c.yaml: longer than 1048576 bytes");
+    (void)snprintf(path, sizeof path, "%s/absent.yaml", dir);
+    assert_status(config_load(path, &diag, &config), NOT_FOUND);
+    assert_says(&diag, "absent.yaml: No such file");
+}
+
+static void
+reads_a_value_of_each_form(void **state)
+{
+    (void)state;
+    struct config c;
+    struct diag diag;
+    assert_ok(parse("listen: {address: \"::1\", port: 0}\n"
+                    "limits:\n  body_bytes: 1GiB\n  rows: 7\n  idle: 1500ms\n  header: 1h\n"
+                    "server:\n  grace: 0s\n"
+                    "log:\n  level: debug # loud\n",
+                    &diag, &c));
+    assert_string_equal(c.listen_address, "::1");
+    assert_int_equal(c.listen_port, 0);
+    assert_int_equal(c.server.http.limits.body_bytes, 1 << 30);
+    assert_int_equal(c.server.max_rows, 7);
+    assert_int_equal(c.server.http.limits.idle_ns, 1500000000);
+    assert_int_equal(c.server.http.limits.header_ns, INT64_C(3600000000000));
+    assert_int_equal(c.server.grace_ns, 0);
+    assert_int_equal(c.log_level, 3);
+    assert_int_equal(c.server.http.limits.header_count, 64); /* not named: the default */
+}
+
+static void
+reads_emptiness_as_the_defaults(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"",
+                                        "\n",
+                                        "# only a comment",
+                                        "---\n",
+                                        "--- {}\n...\n",
+                                        "\xef\xbb\xbflisten:\n",
+                                        "listen:\nlimits:\n\nlog: {}\r\n"};
+    struct config defaults, config;
+    struct diag diag;
+    config_defaults(&defaults);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_ok(parse(texts[i], &diag, &config));
+        assert_memory_equal(&defaults, &config, sizeof config);
+    }
+}
+
+static void
+the_example_file_is_the_table_byte_for_byte_and_reads_as_the_defaults(void **state)
+{
+    (void)state;
+    DEFER(file_freep) char *path = testing_source("steward.example.yaml");
+    struct config defaults, config;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf file;
+    DEFER(buf_done) struct buf made;
+    testing_read(path, &file);
+    buf_init(&made, 1u << 20);
+    config_put_example(&made);
+    assert_true(view_equal(buf_view(&file), buf_view(&made)));
+    config_defaults(&defaults);
+    assert_ok(parse(buf_str(&file), &diag, &config));
+    assert_memory_equal(&defaults, &config, sizeof config);
+}
+
+static void
+what_is_shown_reads_back_as_the_same(void **state)
+{
+    (void)state;
+    struct config c, again;
+    struct diag diag;
+    DEFER(js_freep) json_t *rows = NULL;
+    DEFER(buf_done) struct buf yaml;
+    buf_init(&yaml, 65536);
+    assert_ok(parse("listen: {address: \"::\", port: 9}\nlimits: {body_bytes: 1025, idle: 90s, "
+                    "header: 1500ms}\nlog: {level: warn}\n",
+                    &diag, &c));
+    assert_ok(config_to_json(&c, &rows));
+    size_t i;
+    json_t *row;
+    char section[64] = "";
+    json_array_foreach(rows, i, row)
+    {
+        const char *key = json_string_value(json_object_get(row, "key")), *dot = strchr(key, '.');
+        if (strncmp(section, key, (size_t)(dot - key)) != 0) {
+            (void)snprintf(section, sizeof section, "%.*s", (int)(dot - key), key);
+            buf_printf(&yaml, "%s:\n", section);
+        }
+        buf_printf(&yaml, "  %s: \"%s\"\n", dot + 1,
+                   json_string_value(json_object_get(row, "value")));
+    }
+    assert_ok(parse(buf_str(&yaml), &diag, &again));
+    assert_memory_equal(&c, &again, sizeof c);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest cases[] = {
+        cmocka_unit_test(refuses_wrong_keys_with_line_and_the_nearest_right_one),
+        cmocka_unit_test(refuses_values_that_are_not_of_the_key_s_form),
+        cmocka_unit_test(refuses_values_out_of_range_and_tells_the_range),
+        cmocka_unit_test(refuses_what_yaml_has_and_a_configuration_has_not),
+        cmocka_unit_test(refuses_bytes_that_are_no_text_and_names_their_line),
+        cmocka_unit_test(refuses_a_billion_laughs_and_a_million_brackets),
+        cmocka_unit_test(refuses_a_file_of_ten_megabytes_and_one_that_is_absent),
+        cmocka_unit_test(reads_a_value_of_each_form),
+        cmocka_unit_test(reads_emptiness_as_the_defaults),
+        cmocka_unit_test(the_example_file_is_the_table_byte_for_byte_and_reads_as_the_defaults),
+        cmocka_unit_test(what_is_shown_reads_back_as_the_same),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}
