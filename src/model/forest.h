@@ -14,12 +14,13 @@
 #include "base/bytes.h"
 
 #define FOREST_MAX_TREES 100000u
-#define FOREST_MAX_NODES 50000000u
+#define FOREST_MAX_NODES 8000000u
 #define FOREST_MAX_DEPTH 64u
 #define FOREST_MAX_FEATURES 65536u
 #define FOREST_MAX_OUTPUTS 1024u
 
-#define FOREST_MAX_BYTES ((size_t)1 << 30)
+#define FOREST_MAX_BYTES ((size_t)1 << 30)  /* of the file */
+#define FOREST_MAX_VALUES ((size_t)1 << 26) /* numbers, strings, ... in it: about 40 bytes each */
 
 enum forest_link { FOREST_IDENTITY, FOREST_LOGISTIC, FOREST_SOFTMAX, FOREST_EXP };
 

@@ -1,6 +1,7 @@
-/* Markers: Z null, T F booleans, i U I l L integers (int8, uint8, int16, int32, int64), d D floats,
- * C char, S string with a length, [ array, { object, N nothing. Numbers are big-endian. Arrays may
- * be typed and counted: "[$d#L<count>". */
+/* Markers that are read: Z null, T F booleans, i U I l L integers (int8, uint8, int16, int32,
+ * int64), d D floats, S string with a length, [ array, { object. Numbers are big-endian. Arrays may
+ * be counted, "[#L<count>", and typed, "[$d#L<count>". XGBoost writes no others: C, H, N and
+ * counted objects are refused. */
 #include "model/ubjson.h"
 
 #include "base/json.h"
@@ -12,6 +13,7 @@ struct parser {
     struct reader in;
     struct diag *diag;
     int depth;
+    size_t values, max_values;
 };
 
 static struct status
@@ -85,7 +87,7 @@ parse_number(struct parser *p, uint8_t marker, json_t **ret_value)
         if (p->in.bad) {
             return refuse(p, "cut short");
         }
-        *ret_value = js_real(v); /* NaN is null: XGBoost writes it as a categorical threshold */
+        *ret_value = js_real(v);
     } else {
         int64_t v = 0;
         TRY(parse_integer(p, marker, &v));
@@ -126,6 +128,17 @@ static uint8_t
 peek(const struct parser *p)
 {
     return reader_left(&p->in) == 0 ? 0 : p->in.v.ptr[p->in.pos];
+}
+
+static struct status
+spend(struct parser *p, size_t values)
+{
+    p->values += values;
+    if (p->values > p->max_values) {
+        diag_set(p->diag, "UBJSON byte %zu: more than %zu values", p->in.pos, p->max_values);
+        FAIL(LIMIT);
+    }
+    return OK;
 }
 
 static struct status
@@ -194,6 +207,7 @@ parse_member(struct parser *p, json_t *object)
 {
     struct view key = {0};
     json_t *value = NULL;
+    TRY(spend(p, UBJSON_MEMBER_VALUES));
     TRY(parse_string(p, &key));
     TRY(parse_value(p, reader_u8(&p->in), &value));
     char name[256];
@@ -243,6 +257,7 @@ parse_nested(struct parser *p, uint8_t marker, json_t **ret_value)
     if (p->depth == JS_MAX_DEPTH) {
         return refuse(p, "nested too deeply");
     }
+    TRY(spend(p, UBJSON_CONTAINER_VALUES));
     p->depth++;
     const struct status s = marker == '[' ? parse_array(p, ret_value) : parse_object(p, ret_value);
     p->depth--;
@@ -252,6 +267,7 @@ parse_nested(struct parser *p, uint8_t marker, json_t **ret_value)
 static struct status
 parse_value(struct parser *p, uint8_t marker, json_t **ret_value)
 {
+    TRY(spend(p, 1));
     switch (marker) {
     case '[':
     case '{':
@@ -274,9 +290,9 @@ parse_value(struct parser *p, uint8_t marker, json_t **ret_value)
 }
 
 struct status
-ubjson_parse(struct view bytes, struct diag *diag, json_t **ret_value)
+ubjson_parse(struct view bytes, size_t max_values, struct diag *diag, json_t **ret_value)
 {
-    struct parser p = {.in = reader_of(bytes), .diag = diag};
+    struct parser p = {.in = reader_of(bytes), .diag = diag, .max_values = max_values};
     DEFER(js_freep) json_t *value = NULL;
     TRY(parse_value(&p, reader_u8(&p.in), &value));
     if (reader_left(&p.in) != 0) {
