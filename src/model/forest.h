@@ -18,6 +18,7 @@
 #define FOREST_MAX_DEPTH 64u
 #define FOREST_MAX_FEATURES 65536u
 #define FOREST_MAX_OUTPUTS 1024u
+#define FOREST_CATEGORIES_END (1 << 24) /* categories are below: floats hold them exactly */
 
 #define FOREST_MAX_BYTES ((size_t)1 << 30)  /* of the file */
 #define FOREST_MAX_VALUES ((size_t)1 << 26) /* numbers, strings, ... in it: about 40 bytes each */

@@ -9,7 +9,7 @@
 static bool
 category_listed(const struct forest *f, uint32_t n, float v)
 {
-    if (!(v >= 0 && v < (float)(1 << 24))) {
+    if (!(v >= 0 && v < (float)FOREST_CATEGORIES_END)) {
         return false;
     }
     const uint32_t c = (uint32_t)v, *list = f->categories + f->category_start[n];

@@ -223,8 +223,9 @@ static const struct {
     {"rank:", FOREST_IDENTITY, BASE_AS_IS},
 };
 
-#define LOGIT_EDGE 1e-6f /* since 3.1 scores of 0 and 1 are written, and read as this far inside   \
-                          */
+#define LOGIT_EDGE                                                                                 \
+    1e-6f /* since 3.1 scores of 0 and 1 are written, and read as this far inside                  \
+           */
 
 static struct status
 logit(const struct loader *l, float score, float *ret_margin)

@@ -1,10 +1,11 @@
-/* train: gradient-boosted trees through libxgboost, with the parameters kept. Deterministic for a
- * seed (one thread or many: tree_method=hist or exact as stated in the parameters that are
- * returned). */
+/* train: gradient-boosted trees through libxgboost, with the parameters kept. The same seed gives
+ * the same model for any number of threads. */
 #ifndef STEWARD_MODEL_TRAIN_H
 #define STEWARD_MODEL_TRAIN_H
 
 #include "base/bytes.h"
+
+#define TRAIN_MAX_DEPTH 32u
 
 struct train_options {
     const char
@@ -25,11 +26,14 @@ struct train_options {
     void *progress_ctx;
 };
 
-/* What is kept beside the model: options as used, library version. */
 void train_defaults(struct train_options *ret_options);
+/* What is kept beside the model: {"library", "library_version", "rounds", "parameters"}; with the
+ * parameters, as XGBoost names them, any XGBoost of that version trains the same trees. */
 struct status train_params_json(const struct train_options *o, struct buf *ret_json);
-/* x[rows*features] row-major, NaN missing; y[rows]; weight[rows] or NULL. Returns the model file in
- * XGBoost's UBJSON where the library writes it, otherwise JSON: what forest_load reads. */
+/* x[rows*features] row-major, NaN missing, categories as numbers from 0; y[rows]; weight[rows] or
+ * NULL. Appends the model file (XGBoost's UBJSON), which forest_load reads. INPUT with a sentence
+ * for options out of range, labels that do not fit the objective or are all the same, infinite
+ * values, and a feature that has no value at all. */
 struct status train_xgboost(const float *x, size_t rows, size_t features, const float *y,
                             const float *weight, const struct train_options *o, struct diag *diag,
                             struct buf *ret_model);

@@ -4,7 +4,6 @@
  * counted objects are refused. */
 #include "model/ubjson.h"
 
-#include "base/json.h"
 #include "base/text.h"
 
 #include <string.h>

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CATEGORIES_END (1 << 24) /* first whole number that is no category: XGBoost's limit */
-
 /* The arrays of one tree as they stand in the file; checked to be as long as the tree. */
 struct source {
     const json_t *left, *right, *feature, *threshold, *default_left, *split_type, *cover;
@@ -252,9 +250,9 @@ read_categories(const struct source *s, size_t node, uint32_t at, struct xgboost
     for (size_t i = 0; i < count; i++) {
         int64_t c = -1;
         if (!xgboost_integer(json_array_get(s->cats, start + i), &c) || c < 0 ||
-            c >= CATEGORIES_END) {
+            c >= FOREST_CATEGORIES_END) {
             return refuse(s, node, "its category %zu is not a whole number from 0 to %d", i,
-                          CATEGORIES_END - 1);
+                          FOREST_CATEGORIES_END - 1);
         }
         list[i] = (uint32_t)c;
     }
