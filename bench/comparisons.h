@@ -6,6 +6,7 @@
 #include "bench.h"
 
 struct status bench_predict(const struct bench_context *c); /* predict.c */
+struct status bench_infer(const struct bench_context *c);   /* infer.c */
 struct status bench_seal(const struct bench_context *c);    /* seal.c */
 struct status bench_log(const struct bench_context *c);     /* log.c */
 

@@ -13,6 +13,7 @@ static const struct {
     struct status (*run)(const struct bench_context *c);
 } comparisons[] = {
     {"predict", bench_predict},
+    {"infer", bench_infer},
     {"seal", bench_seal},
     {"log", bench_log},
 };

@@ -41,7 +41,7 @@ process_cpu(unsigned which)
 static void
 become(char *const argv[], int cpu, int out, int err)
 {
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (cpu != PROCESS_ANY_CPU) {
         cpu_set_t set;
         CPU_ZERO(&set);

@@ -1,0 +1,455 @@
+/* infer: one-row calls to the real `steward serve` (TLS, key, roles, prediction, an entry on disk
+ * before each answer) against nginx answering a constant of the same length over TLS. The same
+ * client (wrk) loads both, in turn: server on one processor, client on the other.
+ *
+ * Floor: a call costs what nginx's does (one read, one record opened, one sealed, one write), and
+ * besides parsing 800 bytes of JSON, four SHA-256 of about a kilobyte in all (key, request, answer,
+ * entry), 100 x 4 node visits, and a share of an fdatasync: with 64 calls in flight, as many
+ * entries as came during the last one. */
+#include "comparisons.h"
+#include "process.h"
+
+#include "base/file.h"
+#include "base/json.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONNECTIONS "64"
+#define SECONDS "3"
+#define ROUNDS 5u
+#define START_MS 20000
+#define TEXT_MAX (1u << 20)
+#define SIDES 2
+
+enum side { OURS, PEER };
+
+struct load {
+    double rate, p50_ms, p99_ms;
+};
+
+struct work {
+    const struct bench_context *c;
+    char *workspace, *passphrase, *key, *body, *port_file;
+    char *log[SIDES];
+    char url[SIDES][64];
+    pid_t pid[SIDES];
+    double start_peak; /* ours, bytes */
+    uint64_t calls;    /* answered by ours */
+    char peer_name[64];
+    struct bench_samples rate[SIDES], p50[SIDES], p99[SIDES];
+};
+
+static void
+work_done(struct work *w)
+{
+    process_stop(&w->pid[OURS]);
+    process_stop(&w->pid[PEER]);
+    free(w->workspace);
+    free(w->passphrase);
+    free(w->key);
+    free(w->body);
+    free(w->port_file);
+    free(w->log[OURS]);
+    free(w->log[PEER]);
+}
+
+/* argv wants char *, and changes none. */
+#define ARG(TEXT) ((char *)(uintptr_t)(TEXT))
+
+/* ---- our side ---- */
+
+static struct status
+steward(const struct work *w, char *const words[], struct buf *ret_out)
+{
+    char *argv[24] = {ARG(w->c->steward)};
+    size_t n = 1;
+    for (; *words != NULL; words++) {
+        argv[n++] = *words;
+    }
+    argv[n++] = ARG("--passphrase-file");
+    argv[n++] = w->passphrase;
+    argv[n] = NULL;
+    ASSERT(n < sizeof argv / sizeof *argv);
+    return process_run(argv, PROCESS_ANY_CPU, w->c->diag, ret_out);
+}
+
+static struct status
+write_text(const struct work *w, const char *path, const char *text)
+{
+    return file_replace(path, view_str(text), 0600, w->c->diag);
+}
+
+/* The demo's model. */
+static struct status
+make_workspace(const struct work *w)
+{
+    DEFER(file_freep) char *data = file_join(w->c->source, "examples/lending/hmda.csv");
+    DEFER(buf_done) struct buf said;
+    char *const words[][16] = {
+        {ARG("init"), w->workspace},
+        {ARG("dataset"), ARG("add"), ARG("lending"), data, ARG("--label"), ARG("deny"),
+         ARG("--positive"), ARG("yes"), ARG("--sensitive"), ARG("afam,single")},
+        {ARG("model"), ARG("train"), ARG("mortgage"), ARG("--data"), ARG("lending"), ARG("--split"),
+         ARG("0.7"), ARG("--seed"), ARG("7")},
+        {ARG("principal"), ARG("add"), ARG("loan-desk"), ARG("--role"), ARG("caller")},
+        {ARG("key"), ARG("issue"), ARG("loan-desk")},
+    };
+    buf_init(&said, TEXT_MAX);
+    TRY(write_text(w, w->passphrase, "bench passphrase\n"));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        buf_reset(&said);
+        TRY(steward(w, words[i], &said));
+    }
+    return write_text(w, w->key, buf_str(&said)); /* the last one prints the key, nothing else */
+}
+
+static struct status
+wait_until(const struct work *w, enum side side, bool (*ready)(const struct work *w))
+{
+    for (int ms = 0; ms < START_MS; ms += 20) {
+        const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+        if (!process_alive(w->pid[side])) {
+            break;
+        }
+        if (ready(w)) {
+            return OK;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    DEFER(buf_done) struct buf said;
+    buf_init(&said, TEXT_MAX);
+    TRY(file_read(w->log[side], TEXT_MAX, w->c->diag, &said));
+    diag_set(w->c->diag, "%s did not start: %.500s", side == OURS ? "steward" : "nginx",
+             buf_str(&said));
+    FAIL(IO);
+}
+
+static bool
+port_is_written(const struct work *w)
+{
+    return file_exists(w->port_file);
+}
+
+static struct status
+start_ours(struct work *w)
+{
+    DEFER(file_freep) char *config = file_join(w->c->work, "steward.yaml");
+    DEFER(buf_done) struct buf port;
+    char *argv[] = {ARG(w->c->steward),
+                    ARG("serve"),
+                    ARG("--listen"),
+                    ARG("127.0.0.1:0"),
+                    ARG("--port-file"),
+                    w->port_file,
+                    ARG("--config"),
+                    config,
+                    ARG("--passphrase-file"),
+                    w->passphrase,
+                    NULL};
+    buf_init(&port, 64);
+    TRY(write_text(w, config, "server:\n  loops: 1\n"));
+    TRY(process_start(argv, process_cpu(0), w->log[OURS], w->c->diag, &w->pid[OURS]));
+    TRY(wait_until(w, OURS, port_is_written));
+    TRY(file_read(w->port_file, 64, w->c->diag, &port));
+    (void)snprintf(w->url[OURS], sizeof w->url[OURS], "https://127.0.0.1:%d", atoi(buf_str(&port)));
+    w->start_peak = process_peak(w->pid[OURS]);
+    process_peak_reset(w->pid[OURS]);
+    return OK;
+}
+
+/* ---- the peer ---- */
+
+/* Free when we ask; nginx cannot be told to take any. */
+static uint16_t
+free_port(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    uint16_t port = 0;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&a, n) == 0 &&
+        getsockname(fd, (struct sockaddr *)&a, &n) == 0) {
+        port = ntohs(a.sin_port);
+    }
+    (void)close(fd);
+    return port;
+}
+
+/* Our answer to the request, which becomes nginx's constant. */
+static struct status
+our_answer(const struct work *w, struct buf *ret_text)
+{
+    DEFER(buf_done) struct buf key;
+    char header[256], url[128], data[512];
+    buf_init(&key, 256);
+    TRY(file_read(w->key, 256, w->c->diag, &key));
+    (void)snprintf(header, sizeof header, "Authorization: Bearer %.*s",
+                   (int)strcspn(buf_str(&key), "\n"), buf_str(&key));
+    (void)snprintf(url, sizeof url, "%s/v2/models/mortgage/infer", w->url[OURS]);
+    (void)snprintf(data, sizeof data, "@%s", w->body);
+    char *argv[] = {ARG("curl"), ARG("-sSfk"), ARG("--noproxy"),     ARG("*"),
+                    ARG("-H"),   header,       ARG("--data-binary"), data,
+                    url,         NULL};
+    TRY(process_run(argv, PROCESS_ANY_CPU, w->c->diag, ret_text));
+    if (memchr(ret_text->ptr, '\'', ret_text->len) != NULL ||
+        memchr(ret_text->ptr, '$', ret_text->len) != NULL) {
+        diag_set(w->c->diag, "the answer cannot stand in nginx's configuration: %s",
+                 buf_str(ret_text));
+        FAIL(UNSUPPORTED);
+    }
+    return OK;
+}
+
+static struct status
+make_certificate(const struct work *w)
+{
+    DEFER(file_freep) char *key = file_join(w->c->work, "peer-key.pem");
+    DEFER(file_freep) char *cert = file_join(w->c->work, "peer-cert.pem");
+    DEFER(buf_done) struct buf said;
+    char *argv[] = {ARG("openssl"),
+                    ARG("req"),
+                    ARG("-x509"),
+                    ARG("-newkey"),
+                    ARG("ec"),
+                    ARG("-pkeyopt"),
+                    ARG("ec_paramgen_curve:prime256v1"),
+                    ARG("-nodes"),
+                    ARG("-keyout"),
+                    key,
+                    ARG("-out"),
+                    cert,
+                    ARG("-subj"),
+                    ARG("/CN=localhost"),
+                    ARG("-days"),
+                    ARG("2"),
+                    NULL};
+    buf_init(&said, TEXT_MAX);
+    return process_run(argv, PROCESS_ANY_CPU, w->c->diag, &said);
+}
+
+/* One worker, nothing logged, no limit on requests of a connection: its best. */
+static struct status
+write_peer_config(const struct work *w, const char *path, uint16_t port, struct view answer)
+{
+    DEFER(buf_done) struct buf b;
+    const char *dir = w->c->work;
+    buf_init(&b, TEXT_MAX);
+    buf_printf(&b,
+               "daemon off; worker_processes 1; pid %s/nginx.pid; error_log %s;\n"
+               "events { worker_connections 512; }\n"
+               "http {\n"
+               "  access_log off; keepalive_requests 1000000000; default_type application/json;\n",
+               dir, w->log[PEER]);
+    static const char *const temporary[] = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"};
+    for (size_t i = 0; i < sizeof temporary / sizeof *temporary; i++) {
+        buf_printf(&b, "  %s_temp_path %s/nginx-%s;\n", temporary[i], dir, temporary[i]);
+    }
+    buf_printf(&b,
+               "  server {\n"
+               "    listen 127.0.0.1:%u ssl; ssl_protocols TLSv1.3;\n"
+               "    ssl_certificate %s/peer-cert.pem; ssl_certificate_key %s/peer-key.pem;\n"
+               "    location / { return 200 '",
+               port, dir, dir);
+    buf_put(&b, answer);
+    buf_put_str(&b, "'; }\n  }\n}\n");
+    TRY(buf_status(&b));
+    return file_replace(path, buf_view(&b), 0600, w->c->diag);
+}
+
+static bool
+peer_listens(const struct work *w)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    a.sin_port = htons((uint16_t)atoi(strrchr(w->url[PEER], ':') + 1));
+    const bool listens = fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0;
+    (void)close(fd);
+    return listens;
+}
+
+static struct status
+start_peer(struct work *w)
+{
+    DEFER(buf_done) struct buf answer;
+    DEFER(file_freep) char *config = file_join(w->c->work, "nginx.conf");
+    char *argv[] = {ARG("nginx"), ARG("-e"), w->log[PEER], ARG("-c"), config, NULL};
+    const uint16_t port = free_port();
+    buf_init(&answer, TEXT_MAX);
+    TRY(our_answer(w, &answer));
+    TRY(make_certificate(w));
+    TRY(write_peer_config(w, config, port, buf_view(&answer)));
+    (void)snprintf(w->url[PEER], sizeof w->url[PEER], "https://127.0.0.1:%u", port);
+    TRY(process_start(argv, process_cpu(0), w->log[PEER], w->c->diag, &w->pid[PEER]));
+    TRY(wait_until(w, PEER, peer_listens));
+    process_peak_reset(w->pid[PEER]);
+    return OK;
+}
+
+/* ---- the load ---- */
+
+static struct status
+read_load(const struct work *w, const char *text, struct load *ret_load, double *ret_requests)
+{
+    double requests = 0, us = 0, p50 = 0, p99 = 0, failures = 0;
+    const char *line = strstr(text, "\nbench ");
+    if (line == NULL ||
+        sscanf(line, "\nbench %lf %lf %lf %lf %lf", &requests, &us, &p50, &p99, &failures) != 5) {
+        diag_set(w->c->diag, "wrk said: %.400s", text);
+        FAIL(IO);
+    }
+    if (failures > 0 || requests < 1) {
+        diag_set(w->c->diag, "%.0f of %.0f requests failed", failures, requests);
+        FAIL(IO);
+    }
+    *ret_load = (struct load){requests / (us / 1e6), p50 / 1e3, p99 / 1e3};
+    *ret_requests = requests;
+    return OK;
+}
+
+static struct status
+run_load(struct work *w, enum side side, bool counted)
+{
+    char url[128];
+    double requests = 0;
+    struct load load = {0};
+    DEFER(buf_done) struct buf said;
+    DEFER(file_freep) char *script = file_join(w->c->source, "bench/infer.lua");
+    (void)snprintf(url, sizeof url, "%s/v2/models/mortgage/infer", w->url[side]);
+    char *argv[] = {
+        ARG("wrk"), ARG("-t1"), ARG("-c" CONNECTIONS), ARG("-d" SECONDS), ARG("-s"), script,
+        url,        NULL};
+    buf_init(&said, TEXT_MAX);
+    TRY(process_run(argv, process_cpu(1), w->c->diag, &said));
+    TRY(read_load(w, buf_str(&said), &load, &requests));
+    w->calls += side == OURS ? (uint64_t)requests : 0;
+    if (counted) {
+        bench_sample(&w->rate[side], load.rate);
+        bench_sample(&w->p50[side], load.p50_ms);
+        bench_sample(&w->p99[side], load.p99_ms);
+    }
+    return OK;
+}
+
+static struct status
+run_rounds(struct work *w)
+{
+    TRY(run_load(w, OURS, false));
+    TRY(run_load(w, PEER, false));
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        const enum side first = i % 2 == 0 ? OURS : PEER;
+        TRY(run_load(w, first, true));
+        TRY(run_load(w, first == OURS ? PEER : OURS, true));
+    }
+    return OK;
+}
+
+/* Every call that was answered is in the log, and the log is whole. */
+static struct status
+check_log(const struct work *w)
+{
+    DEFER(buf_done) struct buf said;
+    DEFER(js_freep) json_t *report = NULL;
+    int64_t entries = 0;
+    char *argv[] = {ARG(w->c->steward), ARG("audit"), ARG("verify"), ARG("--json"), NULL};
+    buf_init(&said, TEXT_MAX);
+    TRY(process_run(argv, PROCESS_ANY_CPU, w->c->diag, &said));
+    TRY(js_parse(buf_view(&said), "audit verify", w->c->diag, &report));
+    TRY(js_need_i64(report, "entries", w->c->diag, &entries));
+    if ((uint64_t)entries < w->calls) {
+        diag_set(w->c->diag, "%llu calls were answered, the log has %lld entries",
+                 (unsigned long long)w->calls, (long long)entries);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+/* ---- the rows ---- */
+
+#define LOADED                                                                                     \
+    CONNECTIONS " connections kept alive, " SECONDS                                                \
+                " s a round, one-row body; one event loop here, "                                  \
+                "one worker there; TLS 1.3, P-256"
+
+static struct status
+add(const struct work *w, const char *name, const char *unit,
+    const struct bench_samples side[SIDES], const char *where)
+{
+    const bool rate = strcmp(unit, "requests/s") == 0;
+    const struct bench_result x = {.name = name,
+                                   .unit = unit,
+                                   .peer_name = w->peer_name,
+                                   .where = where,
+                                   .less_is_better = !rate,
+                                   .ours = side[OURS],
+                                   .peer = side[PEER]};
+    return bench_add(w->c->report, &x);
+}
+
+static struct status
+add_memory(const struct work *w)
+{
+    struct bench_samples peak[SIDES] = {0};
+    char where[240];
+    for (int side = 0; side < SIDES; side++) {
+        bench_sample(&peak[side], process_peak(w->pid[side]) / (1 << 20));
+    }
+    (void)snprintf(
+        where, sizeof where,
+        "peak resident memory (VmHWM) of all its processes under that load; before it, "
+        "starting took ours %.0f MiB, of which scrypt 128 (it opens the workspace's key)",
+        w->start_peak / (1 << 20));
+    return add(w, "infer_peak_memory", "MiB", peak, where);
+}
+
+static struct status
+name_peer(struct work *w)
+{
+    DEFER(buf_done) struct buf said;
+    char *argv[] = {ARG("sh"), ARG("-c"), ARG("nginx -v 2>&1 | sed 's,.*nginx/,,'"), NULL};
+    buf_init(&said, TEXT_MAX);
+    TRY(process_run(argv, PROCESS_ANY_CPU, w->c->diag, &said));
+    (void)snprintf(w->peer_name, sizeof w->peer_name, "nginx %.*s, a constant over TLS",
+                   (int)strcspn(buf_str(&said), " \n"), buf_str(&said));
+    return OK;
+}
+
+static struct status
+compare(struct work *w)
+{
+    TRY(name_peer(w));
+    TRY(make_workspace(w));
+    TRY(start_ours(w));
+    TRY(start_peer(w));
+    TRY(run_rounds(w));
+    TRY(add(w, "infer_requests", "requests/s", w->rate, LOADED));
+    TRY(add(w, "infer_p50", "ms", w->p50, LOADED));
+    TRY(add(w, "infer_p99", "ms", w->p99, LOADED));
+    TRY(add_memory(w));
+    process_stop(&w->pid[OURS]);
+    return check_log(w);
+}
+
+struct status
+bench_infer(const struct bench_context *c)
+{
+    DEFER(work_done)
+    struct work w = {.c = c,
+                     .workspace = file_join(c->work, "workspace"),
+                     .passphrase = file_join(c->work, "passphrase"),
+                     .key = file_join(c->work, "key"),
+                     .body = file_join(c->source, "bench/infer.json"),
+                     .port_file = file_join(c->work, "port"),
+                     .log = {file_join(c->work, "steward.log"), file_join(c->work, "nginx.log")}};
+    if (setenv("STEWARD_WORKSPACE", w.workspace, 1) != 0 || setenv("BENCH_KEY", w.key, 1) != 0 ||
+        setenv("BENCH_BODY", w.body, 1) != 0) {
+        FAIL(MEMORY);
+    }
+    return compare(&w);
+}
