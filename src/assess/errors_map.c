@@ -7,12 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void
-free_doubles(double **p)
-{
-    free(*p);
-}
-
 /* The border (a place where the value changes) nearest to `target`, after `from`; n: none. */
 static size_t
 border_near(const double *sorted, size_t n, size_t from, size_t target)
@@ -79,7 +73,7 @@ axis_of(const struct errors_feature *f, size_t rows, uint32_t bins, struct error
         ret_axis->bins = f->level_count < ERRORS_MAX_BINS ? f->level_count : ERRORS_MAX_BINS;
         return OK;
     }
-    DEFER(free_doubles) double *sorted = calloc(rows + 1, sizeof *sorted);
+    DEFER(memory_freep) double *sorted = calloc(rows + 1, sizeof *sorted);
     CHECK(sorted != NULL, MEMORY);
     memcpy(sorted, f->value, rows * sizeof *sorted);
     cut_axis(sorted, quantile_sort(sorted, rows), bins, ret_axis);

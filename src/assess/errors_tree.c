@@ -415,19 +415,13 @@ order_by_gain(const double *gain, uint32_t count, uint32_t *ret_order)
     }
 }
 
-static void
-free_any(void *slot)
-{
-    free(*(void **)slot);
-}
-
 struct status
 errors_rank(const struct errors_feature *features, uint32_t feature_count, const uint8_t *error,
             size_t rows, uint32_t min_rows, uint32_t *ret_order, double *ret_gain)
 {
     DEFER(grower_freep) struct grower *g = NULL;
-    DEFER(free_any) struct errors_tree *t = calloc(1, sizeof *t);
-    DEFER(free_any) double *gain = calloc((size_t)feature_count + 1, sizeof *gain);
+    DEFER(memory_freep) struct errors_tree *t = calloc(1, sizeof *t);
+    DEFER(memory_freep) double *gain = calloc((size_t)feature_count + 1, sizeof *gain);
     CHECK(t != NULL && gain != NULL, MEMORY);
     TRY(grower_new(features, feature_count, error, rows, min_rows, &g));
     t->nodes = 1;

@@ -31,12 +31,6 @@ struct global_job {
     double *sums;
 };
 
-static void
-doubles_freep(double **slot)
-{
-    free(*slot);
-}
-
 static size_t
 block_count(size_t rows)
 {
@@ -131,8 +125,8 @@ explain_global(const struct forest *f, const float *x, size_t rows, unsigned thr
     const size_t width = (size_t)f->outputs * f->features, blocks = block_count(rows);
     ASSERT(width > 0);
     const size_t wave = wave_of(blocks, width);
-    DEFER(doubles_freep) double *total = calloc(2 * width, sizeof *total);
-    DEFER(doubles_freep) double *sums = calloc(wave * 3 * width + 1, sizeof *sums);
+    DEFER(memory_freep) double *total = calloc(2 * width, sizeof *total);
+    DEFER(memory_freep) double *sums = calloc(wave * 3 * width + 1, sizeof *sums);
     CHECK(total != NULL && sums != NULL, MEMORY);
     struct global_job job = {.forest = f, .x = x, .rows = rows, .width = width, .sums = sums};
     for (; job.first < blocks; job.first += wave) {

@@ -19,12 +19,6 @@ struct run {
     uint64_t positives_below, negatives_below;
 };
 
-static void
-bytes_freep(void *slot)
-{
-    free(*(void **)slot);
-}
-
 static int
 compare_scored(const void *a, const void *b)
 {
@@ -227,7 +221,7 @@ performance_binary(const uint8_t *y, const double *score, size_t rows, double th
     for (size_t i = 0; i < rows; i++) {
         CHECK(y[i] <= 1 && score[i] >= 0.0 && score[i] <= 1.0, INPUT);
     }
-    DEFER(bytes_freep) struct scored *sorted = calloc(rows, sizeof *sorted);
+    DEFER(memory_freep) struct scored *sorted = calloc(rows, sizeof *sorted);
     CHECK(sorted != NULL, MEMORY);
     for (size_t i = 0; i < rows; i++) {
         sorted[i] = (struct scored){score[i], y[i]};

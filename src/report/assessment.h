@@ -31,10 +31,11 @@ struct assessment_input {
     double threshold;
     double level; /* of the intervals, 0.95 */
     size_t rows;
-    uint64_t rows_dropped; /* without a label */
-    const uint8_t *y;      /* rows: 0/1 */
-    const double *score;   /* rows: probability of positive */
-    const float *x;        /* rows * forest->features: what the model read */
+    const uint64_t *row_number; /* rows: its number in the dataset, the first is 1 */
+    uint64_t rows_dropped;      /* without a label */
+    const uint8_t *y;           /* rows: 0/1 */
+    const double *score;        /* rows: probability of positive */
+    const float *x;             /* rows * forest->features: what the model read */
     const struct forest *forest;
     const struct assessment_feature
         *features; /* the model's features, forest->features of them, in its order */

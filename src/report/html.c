@@ -6,34 +6,49 @@
 #include <stdio.h>
 #include <string.h>
 
+/* "deny = yes", of the label's "positive" or "negative". */
+static void
+put_answer(const json_t *d, const char *which, struct buf *b)
+{
+    const json_t *label = json_object_get(d, "label");
+    html_put(b, html_text(label, "column"));
+    buf_put_str(b, "&nbsp;=&nbsp;");
+    html_put(b, html_text(label, which));
+}
+
 /* ---- head ---- */
 
 static void
 put_head(const json_t *d, struct buf *b)
 {
-    const json_t *m = json_object_get(d, "model"), *s = json_object_get(d, "dataset"),
-                 *label = json_object_get(d, "label");
+    const json_t *m = json_object_get(d, "model");
     buf_put_str(b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
                    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
                    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                   "style-src 'unsafe-inline'\">"
-                   "<title>Assessment of ");
+                   "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
+                   "<meta name=\"referrer\" content=\"no-referrer\"><title>Assessment of ");
     html_put(b, html_text(m, "name"));
     buf_put_str(b, "</title><style>");
     buf_put_str(b, html_style);
-    buf_put_str(b, "</style></head><body><main><header><h1>Assessment of ");
+    buf_put_str(b, "</style></head><body><main>");
+}
+
+static void
+put_title(const json_t *d, struct buf *b)
+{
+    const json_t *m = json_object_get(d, "model"), *s = json_object_get(d, "dataset");
+    buf_put_str(b, "<header><div class=\"kind\">Assessment</div><h1>");
     html_put(b, html_text(m, "name"));
-    buf_put_str(b, "</h1><div class=\"facts\"><span>version <b>");
-    buf_printf(b, "%.0f</b></span><span>predicts <b>", html_number(m, "version"));
-    html_put(b, html_text(label, "column"));
-    buf_put_str(b, " = ");
-    html_put(b, html_text(label, "positive"));
+    buf_printf(b, " <span class=\"soft\">version %.0f</span></h1><div class=\"facts\"><span>",
+               html_number(m, "version"));
+    buf_put_str(b, "predicts <b>");
+    put_answer(d, "positive", b);
     buf_put_str(b, "</b></span><span>data <b>");
     html_put(b, html_text(s, "name"));
-    buf_printf(b, "</b> version <b>%.0f</b>, part <b>", html_number(s, "version"));
+    buf_printf(b, "</b> version <b>%.0f</b>, <b>", html_number(s, "version"));
     html_put(b, html_text(d, "selection"));
     buf_printf(b, "</b></span><span><b>%.0f</b> rows</span><span>", html_number(d, "rows"));
-    buf_printf(b, "%.10s</span></div></header>", html_text(d, "created"));
+    buf_printf(b, "made <b>%.10s</b></span></div></header>", html_text(d, "created"));
 }
 
 static void
@@ -42,6 +57,7 @@ put_findings(const json_t *d, struct buf *b)
     static const char *const words[][2] = {{"performance", "How good it is"},
                                            {"fairness", "Whom it treats differently"},
                                            {"explanation", "What drives it"},
+                                           {"example", "One decision"},
                                            {"errors", "Where it fails"}};
     size_t i = 0;
     json_t *f = NULL;
@@ -54,9 +70,11 @@ put_findings(const json_t *d, struct buf *b)
         }
         buf_put_str(b, "<li class=\"");
         html_put(b, kind);
-        buf_printf(b, "\"><span class=\"kind\">%s</span>", word);
-        html_put(b, html_text(f, "text"));
-        buf_put_str(b, "</li>");
+        buf_printf(b, "\"><span class=\"kind\">%s</span><b>", word);
+        html_put_prose(b, html_text(f, "headline"));
+        buf_put_str(b, "</b><p>");
+        html_put_prose(b, html_text(f, "text"));
+        buf_put_str(b, "</p></li>");
     }
     buf_put_str(b, "</ol>");
 }
@@ -90,13 +108,43 @@ put_rate_tile(struct buf *b, const json_t *p, const char *key, const char *name)
 }
 
 static void
+put_count(struct buf *b, const json_t *counts, const char *key, const char *class, const char *word)
+{
+    buf_printf(b, "<td class=\"%s\"><b>%.0f</b>%s</td>", class, html_number(counts, key), word);
+}
+
+static void
+put_confusion(const json_t *d, struct buf *b)
+{
+    const json_t *c = json_object_get(json_object_get(d, "performance"), "counts");
+    const json_t *label = json_object_get(d, "label");
+    buf_put_str(b, "<table class=\"confusion\"><thead><tr><td></td><th>decided ");
+    html_put(b, html_text(label, "positive"));
+    buf_put_str(b, "</th><th>decided ");
+    html_put(b, html_text(label, "negative"));
+    buf_put_str(b, "</th></tr></thead><tbody><tr><th>truth: ");
+    html_put(b, html_text(label, "positive"));
+    buf_put_str(b, "</th>");
+    put_count(b, c, "tp", "ok", "right");
+    put_count(b, c, "fn", "bad", "missed");
+    buf_put_str(b, "</tr><tr><th>truth: ");
+    html_put(b, html_text(label, "negative"));
+    buf_put_str(b, "</th>");
+    put_count(b, c, "fp", "bad", "wrongly so");
+    put_count(b, c, "tn", "ok", "right");
+    buf_put_str(b, "</tr></tbody></table>");
+}
+
+static void
 put_performance(const json_t *d, struct buf *b)
 {
-    const json_t *p = json_object_get(d, "performance"), *c = json_object_get(p, "counts");
-    buf_put_str(b,
-                "<section><h2>How good it is</h2><p class=\"soft\">Decisions at a probability of ");
-    buf_printf(b, "%g and over. Small figures: 95&thinsp;%% intervals.</p><div class=\"tiles\">",
-               html_number(d, "threshold"));
+    const json_t *p = json_object_get(d, "performance");
+    buf_put_str(b, "<section><h2>How good it is</h2><p class=\"soft\">It decides ");
+    put_answer(d, "positive", b);
+    buf_printf(b,
+               " at a probability of %g and over. Under each figure: its %.0f&thinsp;%% interval.",
+               html_number(d, "threshold"), 100 * html_number(d, "level"));
+    buf_put_str(b, "</p><div class=\"tiles\">");
     put_tile(b, "ROC AUC", html_number(p, "roc_auc"), html_end(p, "roc_auc_ci", 0),
              html_end(p, "roc_auc_ci", 1), false);
     put_rate_tile(b, p, "accuracy", "accuracy");
@@ -104,16 +152,13 @@ put_performance(const json_t *d, struct buf *b)
     put_rate_tile(b, p, "recall", "recall");
     put_tile(b, "Brier score", html_number(p, "brier"), NAN, NAN, false);
     put_tile(b, "log loss", html_number(p, "log_loss"), NAN, NAN, false);
-    buf_put_str(b, "</div><div class=\"two\"><div class=\"card\"><h3>Ranking</h3>");
+    buf_put_str(b, "</div><div class=\"three\"><div class=\"card\"><h3>Decisions</h3>");
+    put_confusion(d, b);
+    buf_put_str(b, "</div><div class=\"card\"><h3>Ranking (ROC)</h3>");
     html_chart_roc(p, b);
     buf_put_str(b, "</div><div class=\"card\"><h3>Calibration</h3>");
     html_chart_calibration(p, b);
-    buf_printf(b,
-               "</div></div><p class=\"soft small\">Right and positive %.0f, wrongly positive "
-               "%.0f, wrongly negative %.0f, right and "
-               "negative %.0f.</p></section>",
-               html_number(c, "tp"), html_number(c, "fp"), html_number(c, "fn"),
-               html_number(c, "tn"));
+    buf_put_str(b, "</div></div></section>");
 }
 
 /* ---- fairness ---- */
@@ -133,34 +178,45 @@ static const struct metric {
 #define METRICS (sizeof metrics / sizeof *metrics)
 
 static void
+put_group_row(const json_t *g, struct buf *b)
+{
+    const bool judged = json_is_true(json_object_get(g, "judged"));
+    buf_printf(b, "<tr%s><th>", judged ? "" : " class=\"few\"");
+    html_put(b, html_text(g, "group"));
+    buf_printf(b, "%s</th><td>%.0f</td>", judged ? "" : " (few)", html_number(g, "n"));
+    for (size_t m = 0; m < METRICS; m++) {
+        const json_t *r = json_object_get(json_object_get(g, "metrics"), metrics[m].key);
+        buf_put_str(b, "<td>");
+        html_put_percent(b, html_number(r, "value"), 1);
+        if (isfinite(html_number(r, "value"))) {
+            buf_printf(b, "<span class=\"ci\">%.0f&ndash;%.0f</span>", 100 * html_end(r, "ci", 0),
+                       100 * html_end(r, "ci", 1));
+        }
+        buf_put_str(b, "</td>");
+    }
+    buf_put_str(b, "</tr>");
+}
+
+static void
 put_group_table(const json_t *factor, struct buf *b)
 {
-    size_t i = 0;
-    json_t *g = NULL;
+    const json_t *groups = json_object_get(factor, "groups");
+    const size_t n = json_array_size(groups);
     buf_put_str(b, "<div class=\"card\"><table><thead><tr><th>group</th><th>rows</th>");
     for (size_t m = 0; m < METRICS; m++) {
         buf_printf(b, "<th>%s</th>", metrics[m].name);
     }
     buf_put_str(b, "</tr></thead><tbody>");
-    json_array_foreach(json_object_get(factor, "groups"), i, g)
-    {
-        buf_put_str(b, "<tr><td>");
-        html_put(b, html_text(g, "group"));
-        buf_printf(b, "%s</td><td>%.0f</td>",
-                   json_is_true(json_object_get(g, "judged")) ? "" : " (few)", html_number(g, "n"));
-        for (size_t m = 0; m < METRICS; m++) {
-            const json_t *r = json_object_get(json_object_get(g, "metrics"), metrics[m].key);
-            buf_put_str(b, "<td>");
-            html_put_percent(b, html_number(r, "value"), 1);
-            if (isfinite(html_number(r, "value"))) {
-                buf_printf(b, "<span class=\"ci\">%.0f&ndash;%.0f</span>",
-                           100 * html_end(r, "ci", 0), 100 * html_end(r, "ci", 1));
-            }
-            buf_put_str(b, "</td>");
-        }
-        buf_put_str(b, "</tr>");
+    for (size_t i = 0; i < n && i < HTML_GROUPS; i++) {
+        put_group_row(json_array_get(groups, i), b);
     }
     buf_put_str(b, "</tbody></table></div>");
+    if (n > HTML_GROUPS) {
+        buf_printf(b,
+                   "<p class=\"soft small\">The first %u of %zu groups; the assessment's JSON has "
+                   "all.</p>",
+                   HTML_GROUPS, n);
+    }
 }
 
 static void
@@ -168,22 +224,22 @@ put_gap_numbers(const json_t *factor, struct buf *b)
 {
     static const struct metric numbers[] = {
         {"demographic_parity_difference", "demographic parity difference"},
-        {"demographic_parity_ratio", "demographic parity ratio"},
+        {"demographic_parity_ratio", "ratio"},
         {"equalized_odds_difference", "equalized odds difference"},
-        {"equalized_odds_ratio", "equalized odds ratio"},
+        {"equalized_odds_ratio", "ratio"},
     };
-    buf_put_str(b, "<p class=\"soft small\">");
+    buf_put_str(b, "<p class=\"soft small numbers\">");
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const double v = html_number(factor, numbers[i].key);
-        buf_printf(b, "%s%s <b>", i == 0 ? "" : " &middot; ", numbers[i].name);
+        buf_printf(b, "<span>%s <b>", numbers[i].name);
         if (isfinite(v)) {
-            buf_printf(b, "%.3f</b>", v);
+            buf_printf(b, "%.3f</b></span> ", v);
         } else {
-            buf_put_str(b, "&ndash;</b>");
+            buf_put_str(b, "&ndash;</b></span> ");
         }
     }
     if (html_number(factor, "rows_without_group") > 0) {
-        buf_printf(b, " &middot; %.0f rows without a group left out",
+        buf_printf(b, "<span>%.0f rows without a group are left out</span>",
                    html_number(factor, "rows_without_group"));
     }
     buf_put_str(b, "</p>");
@@ -192,20 +248,17 @@ put_gap_numbers(const json_t *factor, struct buf *b)
 static void
 put_factor(const json_t *d, const json_t *factor, struct buf *b)
 {
-    const json_t *label = json_object_get(d, "label");
     buf_put_str(b, "<h3>");
     html_put(b, html_text(factor, "factor"));
-    buf_put_str(b, "</h3><div class=\"card\"><p class=\"soft small\">How often the model says ");
-    html_put(b, html_text(label, "column"));
-    buf_put_str(b, " = ");
-    html_put(b, html_text(label, "positive"));
-    buf_put_str(b, "</p>");
-    html_chart_rates(factor, "selection_rate", b);
-    buf_put_str(b, "<p class=\"soft small\">How often it says so to those whose true answer is ");
-    html_put(b, html_text(label, "negative"));
-    buf_put_str(b, " (false positive rate)</p>");
-    html_chart_rates(factor, "fpr", b);
-    buf_put_str(b, "</div>");
+    buf_put_str(b, "</h3><div class=\"two\"><div class=\"card\"><h4>Decided ");
+    put_answer(d, "positive", b);
+    buf_put_str(b, "</h4>");
+    html_chart_rates(factor, "selection_rate", "Selection rate by group, with intervals", b);
+    buf_put_str(b, "</div><div class=\"card\"><h4>Decided so where the truth is ");
+    put_answer(d, "negative", b);
+    buf_put_str(b, "</h4>");
+    html_chart_rates(factor, "fpr", "False positive rate by group, with intervals", b);
+    buf_put_str(b, "</div></div>");
     put_gap_numbers(factor, b);
     put_group_table(factor, b);
 }
@@ -218,80 +271,145 @@ put_fairness(const json_t *d, struct buf *b)
     const json_t *all = json_object_get(d, "fairness");
     buf_put_str(b, "<section><h2>Whom it treats differently</h2>");
     if (json_array_size(all) == 0) {
-        buf_put_str(b, "<p>No column is marked as sensitive.</p></section>");
+        buf_put_str(b, "<p>No column of the dataset is marked as sensitive, so nothing was "
+                       "compared.</p></section>");
         return;
     }
-    buf_printf(b,
-               "<p class=\"soft\">Groups with fewer than %.0f rows are shown in grey and not "
-               "judged. Bars and small figures: "
-               "95&thinsp;%% Wilson intervals.</p>",
-               html_number(d, "min_group"));
+    buf_printf(
+        b,
+        "<p class=\"soft\">Bars and small figures are %.0f&thinsp;%% Wilson intervals. Groups "
+        "with fewer than %.0f rows are shown in grey and not judged.</p>",
+        100 * html_number(d, "level"), html_number(d, "min_group"));
     json_array_foreach((json_t *)(uintptr_t)all, i, factor)
     {
         put_factor(d, factor, b);
     }
     if (html_number(d, "intersections_left_out") > 0) {
-        buf_printf(
-            b, "<p class=\"soft small\">%.0f further pairs of sensitive columns are not shown.</p>",
-            html_number(d, "intersections_left_out"));
+        buf_printf(b,
+                   "<p class=\"soft small\">%.0f further pairs of sensitive columns were not "
+                   "compared.</p>",
+                   html_number(d, "intersections_left_out"));
     }
     buf_put_str(b, "</section>");
 }
 
-/* ---- explanation and errors ---- */
+/* ---- explanation ---- */
 
 static void
+put_example(const json_t *d, const json_t *example, struct buf *b)
+{
+    const bool decided = json_is_true(json_object_get(example, "decided"));
+    buf_printf(b, "<h3>One decision: row %.0f of the dataset</h3><p class=\"soft small\">",
+               html_number(example, "row"));
+    if (!decided) {
+        buf_put_str(b, "No row was decided ");
+        put_answer(d, "positive", b);
+        buf_put_str(b, "; this one came nearest. ");
+    }
+    buf_put_str(b, "Probability ");
+    html_put_percent(b, html_number(example, "score"), 1);
+    buf_put_str(b, ", decided <b>");
+    put_answer(d, decided ? "positive" : "negative", b);
+    buf_put_str(b, "</b>, the truth: <b>");
+    html_put(b, html_text(example, "label"));
+    buf_put_str(b, "</b>. <span class=\"key r\"></span> towards ");
+    html_put(b, html_text(json_object_get(d, "label"), "positive"));
+    buf_put_str(b, ", <span class=\"key b\"></span> towards ");
+    html_put(b, html_text(json_object_get(d, "label"), "negative"));
+    buf_put_str(b, ".</p>");
+}
+
+static struct status
 put_explanation(const json_t *d, struct buf *b)
 {
     const json_t *e = json_object_get(d, "explanation"), *example = json_object_get(e, "example");
-    const json_t *label = json_object_get(d, "label");
-    buf_put_str(b, "<section><h2>What drives it</h2><p class=\"soft\">Mean size of each feature's "
-                   "attribution over ");
+    buf_put_str(b,
+                "<section><h2>What drives it</h2><p class=\"soft\">Exact TreeSHAP of the deployed "
+                "model itself, in log-odds: how far each feature moves the answer away from the "
+                "average one.</p><div class=\"two\"><div class=\"card\"><h3>Over all rows</h3>");
     buf_printf(b,
-               "all %.0f rows, in log-odds: exact TreeSHAP of the deployed model itself.</p><div "
-               "class=\"card\">",
+               "<p class=\"soft small\">Mean size of each feature's attribution over %.0f "
+               "rows.</p>",
                html_number(e, "rows"));
-    html_chart_importance(e, b);
-    buf_put_str(b, "</div><h3>One decision</h3><p class=\"soft\">");
-    buf_printf(b, "Row %.0f of the assessed rows: predicted ", html_number(example, "row"));
-    html_put_percent(b, html_number(example, "score"), 1);
-    buf_put_str(b, ", decided ");
-    html_put(b, html_text(label, json_is_true(json_object_get(example, "decided")) ? "positive"
-                                                                                   : "negative"));
-    buf_put_str(b, ", true answer ");
-    html_put(b, html_text(example, "label"));
-    buf_put_str(b, ". Orange pushes towards ");
-    html_put(b, html_text(label, "positive"));
-    buf_put_str(b, ", blue towards ");
-    html_put(b, html_text(label, "negative"));
-    buf_put_str(b, ".</p><div class=\"card\">");
-    html_chart_waterfall(e, b);
-    buf_put_str(b, "</div></section>");
+    TRY(html_chart_importance(e, b));
+    buf_put_str(b, "</div><div class=\"card\">");
+    put_example(d, example, b);
+    TRY(html_chart_waterfall(e, b));
+    buf_put_str(b, "</div></div></section>");
+    return OK;
+}
+
+/* ---- errors ---- */
+
+#define WORST 3u
+
+static bool
+is_leaf(const json_t *node)
+{
+    return json_integer_value(json_object_get(node, "left")) < 0;
 }
 
 static void
+put_cohort_row(const json_t *n, struct buf *b)
+{
+    buf_put_str(b, "<tr><th>");
+    html_put(b, html_text(n, "words"));
+    buf_put_str(b, "<br><code>");
+    html_put(b, html_text(n, "cohort"));
+    buf_printf(b, "</code></th><td>%.0f of %.0f</td><td>", html_number(n, "errors"),
+               html_number(n, "rows"));
+    html_put_percent(b, html_number(n, "error_rate"), 0);
+    buf_printf(b, "<span class=\"ci\">%.0f&ndash;%.0f</span></td><td>", 100 * html_end(n, "ci", 0),
+               100 * html_end(n, "ci", 1));
+    html_put_percent(b, html_number(n, "coverage"), 0);
+    buf_put_str(b, "</td></tr>");
+}
+
+/* The leaves with the highest rates. */
+static struct status
+put_cohorts(const json_t *errors, struct buf *b)
+{
+    const json_t *tree = json_object_get(errors, "tree");
+    DEFER(memory_freep) struct html_ranked *r = NULL;
+    TRY(html_rank(tree, "error_rate", &r));
+    buf_put_str(b, "<div class=\"card\"><table class=\"cohorts\"><thead><tr><th>worst cohorts, and "
+                   "how <code>--cohort</code> takes them</th><th>wrong</th><th>rate</th><th>of all "
+                   "mistakes</th></tr></thead><tbody>");
+    unsigned put = 0;
+    for (size_t i = 0; i < json_array_size(tree) && put < WORST; i++) {
+        if (is_leaf(r[i].item) && r[i].size > 0) {
+            put_cohort_row(r[i].item, b);
+            put++;
+        }
+    }
+    buf_put_str(b, "</tbody></table></div>");
+    return OK;
+}
+
+static struct status
 put_errors(const json_t *d, struct buf *b)
 {
     const json_t *e = json_object_get(d, "errors");
-    const json_int_t worst = json_integer_value(json_object_get(e, "worst"));
     buf_printf(b,
-               "<section><h2>Where it fails</h2><p class=\"soft\">A tree over the model's mistakes "
-               "(depth %.0f, at least %.0f rows a "
-               "leaf); the darker, the more often wrong.</p><div class=\"card\">",
+               "<section><h2>Where it fails</h2><p class=\"soft\">A tree grown over the model's "
+               "mistakes, at most %.0f deep, with at least %.0f rows in each leaf: the stronger "
+               "the colour, the "
+               "more often wrong.</p><div class=\"card\">",
                html_number(e, "max_depth"), html_number(e, "min_rows"));
     html_chart_tree(e, b);
     buf_put_str(b, "</div>");
-    if (worst > 0) {
-        buf_put_str(b, "<p>The worst cohort, as <code>--cohort</code> takes it: <code>");
-        html_put(b, html_text(json_array_get(json_object_get(e, "tree"), (size_t)worst), "cohort"));
-        buf_put_str(b, "</code></p>");
+    if (json_array_size(json_object_get(e, "tree")) > 1) {
+        TRY(put_cohorts(e, b));
     }
     if (json_object_get(e, "map") != NULL) {
-        buf_put_str(b, "<h3>Two features that separate its mistakes best</h3><div class=\"card\">");
+        buf_put_str(b, "<h3>Mistakes by the two features that separate them best</h3><div "
+                       "class=\"card\">");
         html_chart_map(e, b);
-        buf_put_str(b, "</div>");
+        buf_put_str(b, "<p class=\"soft small\">Share of rows in the cell for which the model is "
+                       "wrong; cells with fewer than 20 rows are not coloured.</p></div>");
     }
     buf_put_str(b, "</section>");
+    return OK;
 }
 
 /* ---- record ---- */
@@ -308,10 +426,11 @@ put_record(const json_t *d, struct buf *b)
                "</code></dd><dt>rows</dt><dd>%.0f assessed, none sampled; %.0f left out because "
                "their label is missing</dd>",
                html_number(d, "rows"), html_number(d, "rows_without_label"));
-    buf_put_str(b,
-                "<dt>intervals</dt><dd>95&thinsp;%: Wilson for rates, Newcombe for differences, "
-                "Katz (log) for ratios, DeLong for "
-                "the AUC; not corrected for looking at many groups</dd><dt>explanations</dt><dd>");
+    buf_printf(b,
+               "<dt>intervals</dt><dd>%.0f&thinsp;%%: Wilson for rates, Newcombe for differences, "
+               "Katz (log) for ratios, DeLong for the AUC; not corrected for looking at many groups"
+               "</dd><dt>explanations</dt><dd>",
+               100 * html_number(d, "level"));
     html_put(b, html_text(json_object_get(d, "explanation"), "method"));
     buf_put_str(b, "</dd><dt>made</dt><dd>");
     html_put(b, html_text(d, "created"));
@@ -322,15 +441,19 @@ struct status
 html_report(const json_t *document, struct diag *diag, struct buf *ret_html)
 {
     if (strcmp(html_text(document, "format"), "steward-assessment-1") != 0) {
-        diag_set(diag, "not an assessment document of this version");
+        diag_set(diag,
+                 "not an assessment document of this version: its \"format\" is \"%.60s\", not "
+                 "\"steward-assessment-1\"",
+                 html_text(document, "format"));
         FAIL(INPUT);
     }
     put_head(document, ret_html);
+    put_title(document, ret_html);
     put_findings(document, ret_html);
     put_performance(document, ret_html);
     put_fairness(document, ret_html);
-    put_explanation(document, ret_html);
-    put_errors(document, ret_html);
+    TRY(put_explanation(document, ret_html));
+    TRY(put_errors(document, ret_html));
     put_record(document, ret_html);
     return buf_status(ret_html);
 }

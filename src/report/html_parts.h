@@ -6,22 +6,36 @@
 
 #include "base/json.h"
 
+#define HTML_GROUPS 24u /* of one factor that are drawn */
+
 extern const char html_style[];
 
-const char *html_text(const json_t *o, const char *key);        /* "" when absent */
-double html_number(const json_t *o, const char *key);           /* NaN when absent or null */
-double html_end(const json_t *o, const char *key, size_t i);    /* i-th number of an array member */
-void html_put(struct buf *b, const char *text);                 /* escaped */
+const char *html_text(const json_t *o, const char *key);     /* "" when absent */
+double html_number(const json_t *o, const char *key);        /* NaN when absent or null */
+double html_end(const json_t *o, const char *key, size_t i); /* i-th number of an array member */
+/* Escaped; control characters and the ones that turn the direction of writing become U+FFFD, since
+ * a column's name could otherwise reorder the text around it. */
+void html_put(struct buf *b, const char *text);
+void html_put_prose(struct buf *b, const char *text); /* and keeps "a = b" and "5 %" on one line */
 void html_put_percent(struct buf *b, double share, int digits); /* "12.3 %"; an en dash for NaN */
 
+/* A json array's items by the size of one number, largest first. */
+struct html_ranked {
+    const json_t *item;
+    double size;
+    size_t place;
+};
+/* ret_ranked: array_size items, the caller's to free. */
+struct status html_rank(const json_t *items, const char *key, struct html_ranked **ret_ranked);
+
 /* Points with intervals, one row a group, for one metric of a factor of the document. */
-void html_chart_rates(const json_t *factor, const char *metric, struct buf *b);
+void html_chart_rates(const json_t *factor, const char *metric, const char *title, struct buf *b);
 void html_chart_roc(const json_t *performance, struct buf *b);
 void html_chart_calibration(const json_t *performance, struct buf *b);
 /* Horizontal bars of mean |phi|, at most 12, largest first; the others are told. */
-void html_chart_importance(const json_t *explanation, struct buf *b);
+struct status html_chart_importance(const json_t *explanation, struct buf *b);
 /* From the expected margin to this row's, one step a feature. */
-void html_chart_waterfall(const json_t *explanation, struct buf *b);
+struct status html_chart_waterfall(const json_t *explanation, struct buf *b);
 void html_chart_tree(const json_t *errors, struct buf *b);
 void html_chart_map(const json_t *errors, struct buf *b);
 

@@ -24,7 +24,8 @@ struct gathered {
     struct model *model;
     struct table *table; /* the chosen rows only */
     struct dataset_info info;
-    uint64_t dropped; /* chosen, but without a label */
+    uint64_t dropped;     /* chosen, but without a label */
+    uint64_t *row_number; /* of each chosen row in the dataset, the first is 1 */
     uint8_t *y;
     float *x;
     double *score;
@@ -52,6 +53,7 @@ gathered_done(struct gathered *g)
     free(g->features);
     free(g->factors);
     free(g->y);
+    free(g->row_number);
     free(g->x);
     free(g->score);
     table_free(g->table);
@@ -113,6 +115,10 @@ keep_rows(struct gathered *g, const uint8_t *selected, const uint8_t *y, struct 
     }
     struct table *chosen = NULL;
     TRY(table_select(g->table, keep, n, &chosen));
+    for (size_t i = 0; i < n; i++) {
+        keep[i]++;
+    }
+    g->row_number = MOVE(keep);
     table_free(g->table);
     g->table = chosen;
     return OK;
@@ -347,6 +353,7 @@ run(const struct gathered *g, const struct assess_options *o, struct diag *diag,
         .level = INTERVAL_LEVEL,
         .rows = (size_t)g->table->rows,
         .rows_dropped = g->dropped,
+        .row_number = g->row_number,
         .y = g->y,
         .score = g->score,
         .x = g->x,

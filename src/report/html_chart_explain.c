@@ -1,0 +1,152 @@
+/* Charts of attributions: over all rows, and of one. */
+#include "report/html_parts.h"
+#include "report/html_svg.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BARS 12u
+#define ROW 27
+#define SMALL 0.02 /* of the largest: told in words, not drawn */
+
+static size_t
+count_drawn(const struct html_ranked *r, size_t n)
+{
+    size_t drawn = 0;
+    while (drawn < n && drawn < BARS && r[drawn].size > SMALL * r[0].size) {
+        drawn++;
+    }
+    return drawn;
+}
+
+static void
+put_others(const struct html_ranked *r, size_t drawn, size_t n, struct buf *b)
+{
+    if (drawn == n) {
+        return;
+    }
+    buf_put_str(b, "<p class=\"soft small\">Hardly or not used: ");
+    for (size_t i = drawn; i < n && i < drawn + BARS; i++) {
+        buf_put_str(b, i == drawn ? "" : ", ");
+        html_put(b, html_text(r[i].item, "feature"));
+    }
+    if (n > drawn + BARS) {
+        buf_printf(b, " and %zu more", n - drawn - BARS);
+    }
+    buf_put_str(b, ".</p>");
+}
+
+struct status
+html_chart_importance(const json_t *explanation, struct buf *b)
+{
+    const json_t *features = json_object_get(explanation, "features");
+    DEFER(memory_freep) struct html_ranked *r = NULL;
+    TRY(html_rank(features, "mean_abs", &r));
+    const size_t n = json_array_size(features), drawn = count_drawn(r, n);
+    svg_open(b, 470, (int)drawn * ROW + 4, false,
+             "Mean size of each feature's attribution, largest first");
+    for (size_t i = 0; i < drawn; i++) {
+        char text[32];
+        const double y = 2 + ROW * (double)i, width = 250 * r[i].size / r[0].size;
+        (void)snprintf(text, sizeof text, "%.2f", r[i].size);
+        svg_label(b, 150, y + 15, "end", "", 20, html_text(r[i].item, "feature"));
+        svg_rect(b, "b", 160, y, width, 20, 1);
+        svg_label(b, 168 + width, y + 15, "start", "s", 12, text);
+    }
+    svg_close(b);
+    put_others(r, drawn, n, b);
+    return OK;
+}
+
+/* ---- one row ---- */
+
+struct span {
+    double low, scale;
+};
+
+static double
+x_at(const struct span *s, double v)
+{
+    return 208 + (v - s->low) * s->scale;
+}
+
+/* All the stops of the waterfall lie in the span. */
+static struct span
+waterfall_span(const struct html_ranked *r, size_t drawn, double expected, double margin)
+{
+    double at = expected, low = fmin(expected, margin), high = fmax(expected, margin);
+    for (size_t i = 0; i < drawn; i++) {
+        at += html_number(r[i].item, "phi");
+        low = fmin(low, at);
+        high = fmax(high, at);
+    }
+    return (struct span){low, 200 / (high > low ? high - low : 1)};
+}
+
+static void
+put_step(const struct span *s, double from, double to, double y, const char *name, struct buf *b)
+{
+    char text[32];
+    const double x1 = x_at(s, fmin(from, to)), x2 = x_at(s, fmax(from, to));
+    (void)snprintf(text, sizeof text, "%s%.2f", to < from ? "\xe2\x88\x92" : "+", fabs(to - from));
+    svg_label(b, 198, y + 15, "end", "", 27, name);
+    svg_rect(b, to > from ? "r" : "b", x1, y, fmax(x2 - x1, 1.5), 20, 1);
+    svg_line(b, "g", x_at(s, to), y + 20, x_at(s, to), y + ROW);
+    svg_label(b, 466, y + 15, "end", "s", 12, text);
+}
+
+static void
+put_stop(const struct span *s, double v, double y, const char *name, struct buf *b)
+{
+    char text[64];
+    svg_label(b, 198, y + 15, "end", "s", 27, name);
+    svg_line(b, "a", x_at(s, v), y, x_at(s, v), y + 22);
+    (void)snprintf(text, sizeof text, "%s%.2f  (%.1f %%)", v < 0 ? "\xe2\x88\x92" : "", fabs(v),
+                   100 / (1 + exp(-v)));
+    const bool right = x_at(s, v) > 320;
+    svg_label(b, x_at(s, v) + (right ? -7 : 7), y + 15, right ? "end" : "start", "s", 32, text);
+}
+
+/* "pirat = 0.66" */
+static void
+put_feature_value(const json_t *item, struct buf *b)
+{
+    buf_put_str(b, html_text(item, "feature"));
+    buf_put_str(b, " = ");
+    buf_put_str(b, html_text(item, "value"));
+}
+
+struct status
+html_chart_waterfall(const json_t *explanation, struct buf *b)
+{
+    const json_t *example = json_object_get(explanation, "example");
+    const json_t *items = json_object_get(example, "attributions");
+    const double expected = html_number(explanation, "expected"),
+                 margin = html_number(example, "margin");
+    DEFER(memory_freep) struct html_ranked *r = NULL;
+    TRY(html_rank(items, "phi", &r));
+    const size_t n = json_array_size(items), drawn = count_drawn(r, n);
+    const struct span s = waterfall_span(r, drawn, expected, margin);
+    double at = expected, y = 2 + ROW;
+    svg_open(b, 470, (int)(drawn + (n > drawn) + 2) * ROW + 4, false,
+             "How each feature moves this row's score, in log-odds");
+    put_stop(&s, expected, 2, "average", b);
+    for (size_t i = 0; i < drawn; i++, y += ROW) {
+        DEFER(buf_done) struct buf name;
+        buf_init(&name, 1u << 20);
+        put_feature_value(r[i].item, &name);
+        const double phi = html_number(r[i].item, "phi");
+        put_step(&s, at, at + phi, y, buf_str(&name), b);
+        at += phi;
+    }
+    if (n > drawn) {
+        char text[48];
+        (void)snprintf(text, sizeof text, "%zu others", n - drawn);
+        put_step(&s, at, margin, y, text, b);
+        y += ROW;
+    }
+    put_stop(&s, margin, y, "this row", b);
+    svg_close(b);
+    return OK;
+}
