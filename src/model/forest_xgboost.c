@@ -202,15 +202,15 @@ read_trees(struct loader *l, const json_t *model, const json_t *weights)
 /* ---- objective and base score ---- */
 
 /* How base_score in the file becomes a margin (ProbToMargin in XGBoost's src/objective) and a
- * margin an answer, for each objective. binary:logitraw had a probability there until 2.0. */
+ * margin an answer, for each objective. */
 static const struct {
     const char *prefix;
     enum forest_link link;
-    enum { BASE_AS_IS, BASE_LOGIT, BASE_LOGIT_IN_1, BASE_LOG } base;
+    enum { BASE_AS_IS, BASE_LOGIT, BASE_LOG } base;
 } objectives[] = {
     {"binary:logistic", FOREST_LOGISTIC, BASE_LOGIT},
     {"reg:logistic", FOREST_LOGISTIC, BASE_LOGIT},
-    {"binary:logitraw", FOREST_IDENTITY, BASE_LOGIT_IN_1},
+    {"binary:logitraw", FOREST_IDENTITY, BASE_AS_IS},
     {"multi:softprob", FOREST_SOFTMAX, BASE_AS_IS},
     {"multi:softmax", FOREST_SOFTMAX, BASE_AS_IS},
     {"count:poisson", FOREST_EXP, BASE_LOG},
@@ -246,8 +246,7 @@ static struct status
 base_margin(const struct loader *l, size_t objective, double score, double *ret_margin)
 {
     float margin = (float)score;
-    const bool logit_in_1 = objectives[objective].base == BASE_LOGIT_IN_1 && l->version < 2;
-    if (objectives[objective].base == BASE_LOGIT || logit_in_1) {
+    if (objectives[objective].base == BASE_LOGIT) {
         TRY(logit(l, margin, &margin));
     } else if (objectives[objective].base == BASE_LOG) {
         if (!(margin > 0)) {
