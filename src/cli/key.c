@@ -49,7 +49,7 @@ cli_key_issue(struct cli *c)
     (void)snprintf(resource, sizeof resource, "principals/%s", principal);
     const struct workspace_act act = {
         .action = "key.issue", .resource = resource, .reason = "API key issued"};
-    TRY(store_begin(w->store));
+    TRY(store_begin(w->store, &c->diag));
     struct status s = cli_settle(
         c, w, access_key_issue(w->access, principal, now, now + holds_ns, key, &c->diag), &act);
     if (status_ok(s)) {

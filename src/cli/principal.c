@@ -55,7 +55,7 @@ cli_principal_add(struct cli *c)
     TRY(cli_open(c, &w));
     (void)snprintf(reason, sizeof reason, "principal added with role %s on %s", role, resource);
     const struct workspace_act act = act_on(name, reason, about);
-    TRY(store_begin(w->store));
+    TRY(store_begin(w->store, &c->diag));
     TRY(cli_settle(c, w,
                    access_principal_add(w->access, name, role, resource, clock_wall_ns(), &c->diag),
                    &act));
@@ -74,7 +74,7 @@ cli_principal_grant(struct cli *c)
     (void)snprintf(reason, sizeof reason, "role %s on %s %s", role, resource,
                    deny ? "forbidden" : "granted");
     const struct workspace_act act = act_on(name, reason, about);
-    TRY(store_begin(w->store));
+    TRY(store_begin(w->store, &c->diag));
     TRY(cli_settle(c, w, access_grant_add(w->access, name, role, resource, !deny, &c->diag), &act));
     return print_change(c, name, deny ? "forbidden" : "granted", role, resource);
 }

@@ -23,7 +23,7 @@
 #define REFRESH_NS (NS_PER_S / 4)
 
 struct grant {
-    char principal[64], role[32], resource[128];
+    char principal[64], role[16], resource[128];
     bool allow;
 };
 
@@ -47,8 +47,9 @@ struct access {
     struct store *store;
     const struct vault *vault;
     pthread_mutex_t lock;
-    struct snapshot *current;
+    struct snapshot *current; /* NULL: unreadable, everything is denied */
     int64_t checked_ns;
+    _Atomic bool stale; /* a change of our own: look at once */
 };
 
 /* ---- the snapshot ---- */
@@ -160,8 +161,8 @@ load_snapshot(struct access *a, struct snapshot **ret_snapshot)
     CHECK(s != NULL, MEMORY);
     atomic_store(&s->references, 1);
     s->change = store_change(a->store); /* read first: what changes meanwhile is loaded again */
-    TRY(store_each(a->store, PRINCIPALS, load_principal, s));
-    TRY(store_each(a->store, KEYS, load_key, s));
+    TRY(store_each(a->store, PRINCIPALS, load_principal, s, NULL));
+    TRY(store_each(a->store, KEYS, load_key, s, NULL));
     if (s->grant_count > 0) {
         qsort(s->grants, s->grant_count, sizeof *s->grants, compare_grants);
     }
@@ -193,7 +194,7 @@ take_snapshot(struct access *a)
 {
     const int64_t now = clock_mono_ns();
     (void)pthread_mutex_lock(&a->lock);
-    if (a->current == NULL || now - a->checked_ns > REFRESH_NS) {
+    if (atomic_exchange(&a->stale, false) || now - a->checked_ns > REFRESH_NS) {
         refresh_locked(a, now);
     }
     struct snapshot *s = a->current;
@@ -204,14 +205,12 @@ take_snapshot(struct access *a)
     return s;
 }
 
-/* Our own change shows at once. */
+/* Our own change shows at once. Takes no lock: the caller may hold the store's, which a reader
+ * waits for under ours. */
 static void
 forget_snapshot(struct access *a)
 {
-    (void)pthread_mutex_lock(&a->lock);
-    snapshot_release(a->current);
-    a->current = NULL;
-    (void)pthread_mutex_unlock(&a->lock);
+    atomic_store(&a->stale, true);
 }
 
 struct status
@@ -221,6 +220,7 @@ access_open(struct store *s, const struct vault *v, struct access **ret_access)
     CHECK(a != NULL, MEMORY);
     a->store = s;
     a->vault = v;
+    atomic_store(&a->stale, true);
     if (pthread_mutex_init(&a->lock, NULL) != 0) {
         free(a);
         FAIL(MEMORY);
@@ -246,7 +246,7 @@ check_principal_name(const char *name, struct diag *diag)
 {
     if (!text_is_name(name)) {
         diag_set(diag,
-                 "principal name \"%s\": a name is 1 to 63 of a-z, 0-9, '.', '_', '-', starting "
+                 "principal name \"%.64s\": a name is 1 to 63 of a-z, 0-9, '.', '_', '-', starting "
                  "with a letter or digit",
                  name);
         FAIL(INPUT);
@@ -258,39 +258,60 @@ static struct status
 check_grant(const char *role, const char *resource, struct diag *diag)
 {
     if (!access_role_known(role)) {
-        diag_set(diag, "role \"%s\": there are admin, data-scientist, operator, caller and auditor",
-                 role);
+        DEFER(buf_done) struct buf names;
+        buf_init(&names, 512);
+        size_t n = 0;
+        const struct access_role *roles = access_roles(&n);
+        for (size_t i = 0; i < n; i++) {
+            buf_printf(&names, "%s%s", i == 0 ? "" : i + 1 == n ? " and " : ", ", roles[i].name);
+        }
+        diag_set(diag, "role \"%.64s\": there are %s", role, buf_str(&names));
         FAIL(INPUT);
     }
     if (!access_pattern_valid(resource)) {
-        diag_set(diag,
-                 "resource \"%s\": write a path such as models/mortgage, with * for one segment or "
-                 "** for the rest",
-                 resource);
+        diag_set(
+            diag,
+            "resource \"%.127s\": write a path such as models/mortgage, with * for one segment or "
+            "** for the rest",
+            resource);
         FAIL(INPUT);
     }
     return OK;
 }
 
 static struct status
-put_json(struct access *a, const char *collection, const char *id, const json_t *o, uint64_t expect)
+put_json(struct access *a, const char *collection, const char *id, const json_t *o, uint64_t expect,
+         struct diag *diag)
 {
     DEFER(buf_wipe) struct buf text;
     buf_init(&text, RECORD_MAX);
     TRY(js_put(&text, o));
-    TRY(store_put(a->store, collection, id, buf_view(&text), expect));
+    TRY(store_put(a->store, collection, id, buf_view(&text), expect, diag));
     forget_snapshot(a);
     return OK;
 }
 
 static struct status
-get_json(struct access *a, const char *collection, const char *id, json_t **ret_object,
-         uint64_t *ret_revision)
+get_json(struct access *a, const char *collection, const char *id, struct diag *diag,
+         json_t **ret_object, uint64_t *ret_revision)
 {
     DEFER(buf_wipe) struct buf text;
     buf_init(&text, RECORD_MAX);
-    TRY(store_get(a->store, collection, id, &text, ret_revision));
+    TRY(store_get(a->store, collection, id, diag, &text, ret_revision));
     return js_parse(buf_view(&text), id, NULL, ret_object);
+}
+
+/* Ends a change that began with store_begin. */
+static struct status
+settle(struct access *a, struct status done, struct diag *diag)
+{
+    if (!status_ok(done)) {
+        store_rollback(a->store);
+        return done;
+    }
+    TRY(store_commit(a->store, diag));
+    forget_snapshot(a);
+    return OK;
 }
 
 static json_t *
@@ -319,7 +340,7 @@ access_principal_add(struct access *a, const char *name, const char *role, const
     json_t *o = json_pack("{s:s, s:o, s:[o]}", "name", name, "created", time_text(now_ns), "grants",
                           make_grant(role, where, true));
     CHECK(o != NULL, MEMORY);
-    const struct status s = put_json(a, PRINCIPALS, name, o, 0);
+    const struct status s = put_json(a, PRINCIPALS, name, o, 0, diag);
     if (s.code == STATUS_EXISTS) {
         diag_set(diag,
                  "principal %s exists already; \"steward principal grant\" gives it a further role",
@@ -332,7 +353,8 @@ static struct status
 need_principal(struct access *a, const char *name, struct diag *diag, json_t **ret_object,
                uint64_t *ret_revision)
 {
-    const struct status s = get_json(a, PRINCIPALS, name, ret_object, ret_revision);
+    TRY(check_principal_name(name, diag));
+    const struct status s = get_json(a, PRINCIPALS, name, diag, ret_object, ret_revision);
     if (s.code == STATUS_NOT_FOUND) {
         diag_set(diag, "no principal \"%s\"; \"steward principal add %s --role ROLE\" adds it",
                  name, name);
@@ -352,7 +374,7 @@ access_grant_add(struct access *a, const char *principal, const char *role, cons
     TRY(need_principal(a, principal, diag, &o, &revision));
     TRY(js_need_array(o, "grants", diag, &grants));
     CHECK(json_array_append_new(grants, make_grant(role, where, allow)) == 0, MEMORY);
-    return put_json(a, PRINCIPALS, principal, o, revision);
+    return put_json(a, PRINCIPALS, principal, o, revision, diag);
 }
 
 struct dead_keys {
@@ -375,35 +397,28 @@ note_key(void *ctx, const char *id, struct view value)
 }
 
 static struct status
-remove_all(struct access *a, const char *name)
+remove_all(struct access *a, const char *name, struct diag *diag)
 {
     DEFER(js_freep) json_t *ids = json_array();
     struct dead_keys d = {name, ids};
     json_t *id = NULL;
     size_t i = 0;
+    DEFER(js_freep) json_t *o = NULL;
     CHECK(ids != NULL, MEMORY);
-    TRY(store_each(a->store, KEYS, note_key, &d));
+    TRY(need_principal(a, name, diag, &o, NULL));
+    TRY(store_each(a->store, KEYS, note_key, &d, diag));
     json_array_foreach(ids, i, id)
     {
-        TRY(store_delete(a->store, KEYS, json_string_value(id)));
+        TRY(store_delete(a->store, KEYS, json_string_value(id), diag));
     }
-    return store_delete(a->store, PRINCIPALS, name);
+    return store_delete(a->store, PRINCIPALS, name, diag);
 }
 
 struct status
 access_principal_remove(struct access *a, const char *name, struct diag *diag)
 {
-    DEFER(js_freep) json_t *o = NULL;
-    TRY(need_principal(a, name, diag, &o, NULL));
-    TRY(store_begin(a->store));
-    const struct status s = remove_all(a, name);
-    if (!status_ok(s)) {
-        store_rollback(a->store);
-        return s;
-    }
-    TRY(store_commit(a->store));
-    forget_snapshot(a);
-    return OK;
+    TRY(store_begin(a->store, diag));
+    return settle(a, remove_all(a, name, diag), diag);
 }
 
 /* ---- keys ---- */
@@ -422,25 +437,38 @@ make_key_record(struct access *a, const char *principal, int64_t now_ns, int64_t
                      buf_str(&hex));
 }
 
+/* In one transaction with the look at its owner: no key outlives a principal that is removed at the
+ * same time. */
+static struct status
+keep_key(struct access *a, const char *principal, int64_t now_ns, int64_t expires_ns,
+         const char *key, struct diag *diag)
+{
+    DEFER(js_freep) json_t *owner = NULL;
+    char id[ACCESS_KEY_ID_LETTERS + 1];
+    TRY(need_principal(a, principal, diag, &owner, NULL));
+    ASSERT(access_key_read(view_str(key), id));
+    DEFER(js_freep) json_t *o = make_key_record(a, principal, now_ns, expires_ns, key);
+    CHECK(o != NULL, MEMORY);
+    return put_json(a, KEYS, id, o, 0, diag);
+}
+
 struct status
 access_key_issue(struct access *a, const char *principal, int64_t now_ns, int64_t expires_ns,
                  char ret_key[static ACCESS_KEY_TEXT_MAX], struct diag *diag)
 {
-    DEFER(js_freep) json_t *owner = NULL;
-    TRY(need_principal(a, principal, diag, &owner, NULL));
     if (expires_ns <= now_ns) {
         diag_set(diag, "a key must expire after it is issued");
         FAIL(INPUT);
     }
-    char key[ACCESS_KEY_TEXT_MAX], id[ACCESS_KEY_ID_LETTERS + 1];
+    char key[ACCESS_KEY_TEXT_MAX] = {0};
     access_key_make(key);
-    ASSERT(access_key_read(view_str(key), id));
-    DEFER(js_freep) json_t *o = make_key_record(a, principal, now_ns, expires_ns, key);
-    CHECK(o != NULL, MEMORY);
-    TRY(put_json(a, KEYS, id, o, 0));
-    memcpy(ret_key, key, sizeof key);
+    TRY(store_begin(a->store, diag));
+    const struct status s = settle(a, keep_key(a, principal, now_ns, expires_ns, key, diag), diag);
+    if (status_ok(s)) {
+        memcpy(ret_key, key, sizeof key);
+    }
     secret_wipe(key, sizeof key);
-    return OK;
+    return s;
 }
 
 struct status
@@ -448,15 +476,22 @@ access_key_revoke(struct access *a, const char *key_id, struct diag *diag)
 {
     DEFER(js_freep) json_t *o = NULL;
     uint64_t revision = 0;
-    const struct status s = get_json(a, KEYS, key_id, &o, &revision);
-    if (s.code == STATUS_NOT_FOUND) {
+    if (strlen(key_id) != ACCESS_KEY_ID_LETTERS) {
+        /* Not shown: it may be the key itself. */
         diag_set(diag,
-                 "no key \"%.20s\"; \"steward key list\" shows the ids (the letters after sw_)",
+                 "a key is revoked by its id, the %u letters between \"sw_\" and \"_\"; "
+                 "\"steward key list\" shows the ids",
+                 ACCESS_KEY_ID_LETTERS);
+        FAIL(INPUT);
+    }
+    const struct status s = get_json(a, KEYS, key_id, diag, &o, &revision);
+    if (s.code == STATUS_NOT_FOUND) {
+        diag_set(diag, "no key \"%s\"; \"steward key list\" shows the ids (the letters after sw_)",
                  key_id);
     }
     TRY(s);
     CHECK(json_object_set_new(o, "revoked", json_true()) == 0, MEMORY);
-    return put_json(a, KEYS, key_id, o, revision);
+    return put_json(a, KEYS, key_id, o, revision, diag);
 }
 
 /* ---- lists ---- */
@@ -488,7 +523,7 @@ put_list(struct access *a, const char *collection,
 {
     DEFER(js_freep) json_t *list = json_array();
     CHECK(list != NULL, MEMORY);
-    TRY(store_each(a->store, collection, append, list));
+    TRY(store_each(a->store, collection, append, list, NULL));
     return js_put_pretty(ret_json, list);
 }
 
@@ -582,7 +617,7 @@ access_decide(struct access *a, const char *principal, enum access_action action
         if (access_role_allows(g->role, word) &&
             access_pattern_matches(g->resource, resource, '/')) {
             ret_decision->allow = g->allow; /* denials come first */
-            (void)snprintf(ret_decision->rule, sizeof ret_decision->rule, "%s%s on %.36s",
+            (void)snprintf(ret_decision->rule, sizeof ret_decision->rule, "%s%s on %s",
                            g->allow ? "role " : "deny role ", g->role, g->resource);
             return;
         }

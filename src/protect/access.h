@@ -1,13 +1,14 @@
 /* access: principals, roles, grants, API keys, and the decision who may do what. Default deny; deny
- * beats allow. Roles are a table of (effect, action pattern, resource pattern). Resources are
- * paths: "models/mortgage", "datasets/lending", "audit", "principals/loan-desk", "metrics".
- * Patterns: '*' matches within a segment, '**' the rest. */
+ * beats allow. Roles are a table of actions; a grant gives (or denies) a principal one role on a
+ * resource pattern. Resources are paths: "models/mortgage", "datasets/lending", "audit",
+ * "principals/loan-desk", "metrics". Patterns: '*' is one whole segment, '**' the rest, also none.
+ * docs/spec/access.md. */
 #ifndef STEWARD_PROTECT_ACCESS_H
 #define STEWARD_PROTECT_ACCESS_H
 
 #include "store/store.h"
 
-/* Actions, one row each in access.c's table with a sentence for the help. */
+/* Actions, one word each in access_roles.c's table. */
 enum access_action {
     ACCESS_WORKSPACE_CONFIGURE,
     ACCESS_DATASET_READ,
@@ -41,7 +42,7 @@ DEFINE_FREEP(access_free, struct access)
 /* Administration. resource NULL: "**". */
 struct status access_principal_add(struct access *a, const char *name, const char *role,
                                    const char *resource, int64_t now_ns, struct diag *diag);
-/* allow=false adds a deny. */
+/* allow=false adds a deny: none of the role's actions on resource, whatever else is granted. */
 struct status access_grant_add(struct access *a, const char *principal, const char *role,
                                const char *resource, bool allow, struct diag *diag);
 struct status access_principal_remove(struct access *a, const char *name,
@@ -64,7 +65,7 @@ struct status access_authenticate(struct access *a, struct view key, int64_t now
                                   char ret_principal[static 64], const char **ret_reason);
 struct access_decision {
     bool allow;
-    char rule[96]; /* "role caller on models/mortgage", "default deny" */
+    char rule[160]; /* "role caller on models/mortgage", "default deny" */
 };
 void access_decide(struct access *a, const char *principal, enum access_action action,
                    const char *resource, struct access_decision *ret_decision);

@@ -65,9 +65,15 @@ access_key_read(struct view text, char ret_id[static ACCESS_KEY_ID_LETTERS + 1])
     }
     memcpy(again, text.ptr, ACCESS_KEY_LETTERS);
     put_sum(again);
-    const bool good = view_equal_secret(text, view_of(again, ACCESS_KEY_LETTERS));
-    memcpy(ret_id, again + 3, ACCESS_KEY_ID_LETTERS);
-    ret_id[ACCESS_KEY_ID_LETTERS] = '\0';
+    again[ACCESS_KEY_LETTERS] = '\0';
+    const bool good = view_equal_secret(text, view_of(again, ACCESS_KEY_LETTERS)) &&
+                      strspn(again + 3, letters) == ACCESS_KEY_ID_LETTERS &&
+                      strspn(again + 4 + ACCESS_KEY_ID_LETTERS, letters) ==
+                          ACCESS_KEY_SECRET_LETTERS + ACCESS_KEY_SUM_LETTERS;
+    if (good) {
+        memcpy(ret_id, again + 3, ACCESS_KEY_ID_LETTERS);
+        ret_id[ACCESS_KEY_ID_LETTERS] = '\0';
+    }
     secret_wipe(again, sizeof again);
-    return good && strspn(ret_id, letters) == ACCESS_KEY_ID_LETTERS;
+    return good;
 }

@@ -1,9 +1,13 @@
 /* SQLite in WAL mode with synchronous=FULL: a committed record survives power loss. One table:
  *   record(collection TEXT, id TEXT, revision INTEGER, value BLOB), value sealed (vault record,
- * purpose "store") and bound to "collection\nid\nrevision". One connection a handle, behind a
- * mutex: control state is small, and caches stand before it. */
+ * purpose "store") and bound to "collection\nid\nrevision". application_id and user_version tell
+ * whose it is and which schema. One connection a handle, behind a mutex: control state is small,
+ * and caches stand before it. docs/spec/store.md. */
 #include "store/store.h"
 
+#include "base/text.h"
+
+#include <errno.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -12,41 +16,63 @@
 
 #define PURPOSE "store"
 #define VALUE_MAX (16u << 20)
-#define BUSY_MS 10000
+#define NAME_MAX_BYTES 255u
+#define BUSY_MS 5000
+#define APPLICATION_ID 0x53745764 /* "StWd" */
+#define SCHEMA_VERSION 1
 
 struct store {
     sqlite3 *db;
     const struct vault *vault;
+    char *path;
     pthread_mutex_t lock; /* recursive: begin holds it until commit */
     bool lock_made;
+    unsigned depth;       /* of begins; SQLite may have rolled back by itself */
+    bool broken;          /* an inner transaction was rolled back */
     uint64_t own_changes; /* data_version does not count this connection's own commits */
+    uint64_t unreadable;  /* times that data_version could not be read */
 };
 
 static struct status
-failure_of(sqlite3 *db, int rc)
+status_of(sqlite3 *db, int rc)
 {
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         FAIL(BUSY);
     case SQLITE_FULL:
-    case SQLITE_IOERR:
-        return (struct status){STATUS_HERE, STATUS_IO, db == NULL ? 0 : sqlite3_system_errno(db)};
+        FAIL_OS(ENOSPC);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         FAIL(INTEGRITY);
     case SQLITE_NOMEM:
         FAIL(MEMORY);
     default:
-        FAIL(IO);
+        FAIL_OS(db == NULL ? 0 : sqlite3_system_errno(db));
     }
 }
 
+static const char damaged[] = "damaged, or not a store of steward; restore it from a backup";
+
+/* The status for SQLite's code, with the path and what to do. */
 static struct status
-execute(struct store *s, const char *sql)
+refuse(const struct store *s, int rc, struct diag *diag)
+{
+    const struct status failed = status_of(s->db, rc);
+    const char *why = failed.code == STATUS_BUSY        ? "held by another process; try again later"
+                      : failed.code == STATUS_INTEGRITY ? damaged
+                      : failed.os == ENOSPC             ? strerror(ENOSPC)
+                      : s->db == NULL                   ? "out of memory"
+                                                        : sqlite3_errmsg(s->db);
+    diag_set(diag, "%s: %s", s->path, why);
+    return failed;
+}
+
+static struct status
+execute(struct store *s, const char *sql, struct diag *diag)
 {
     const int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? OK : failure_of(s->db, rc);
+    return rc == SQLITE_OK ? OK : refuse(s, rc, diag);
 }
 
 void
@@ -57,6 +83,7 @@ store_free(struct store *s)
         if (s->lock_made) {
             (void)pthread_mutex_destroy(&s->lock);
         }
+        free(s->path);
         free(s);
     }
 }
@@ -74,18 +101,97 @@ make_lock(struct store *s)
     return s->lock_made;
 }
 
+/* One number that a statement gives. */
 static struct status
-prepare_database(struct store *s)
+read_number(struct store *s, const char *sql, struct diag *diag, int64_t *ret_number)
+{
+    sqlite3_stmt *q = NULL;
+    int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(q);
+    }
+    if (rc == SQLITE_ROW) {
+        *ret_number = sqlite3_column_int64(q, 0);
+    }
+    const struct status s_read = rc == SQLITE_ROW ? OK : refuse(s, rc, diag);
+    (void)sqlite3_finalize(q);
+    return s_read;
+}
+
+#define TABLE                                                                                      \
+    "CREATE TABLE record (collection TEXT NOT NULL, id TEXT NOT NULL, revision INTEGER NOT NULL, " \
+    "value BLOB NOT NULL, PRIMARY KEY (collection, id)) WITHOUT ROWID"
+
+/* The schema is ours to the letter: no view, trigger or index that somebody added. */
+static struct status
+check_schema(struct store *s, struct diag *diag)
+{
+    int64_t application = 0, version = 0, ours = 0, all = 0;
+    TRY(read_number(s, "PRAGMA application_id", diag, &application));
+    TRY(read_number(s, "PRAGMA user_version", diag, &version));
+    if (application == APPLICATION_ID && version > SCHEMA_VERSION) {
+        diag_set(diag, "%s: schema version %lld; this steward reads version %d: use a newer one",
+                 s->path, (long long)version, SCHEMA_VERSION);
+        FAIL(UNSUPPORTED);
+    }
+    TRY(read_number(s, "SELECT count(*) FROM sqlite_schema", diag, &all));
+    TRY(read_number(s, "SELECT count(*) FROM sqlite_schema WHERE sql = '" TABLE "'", diag, &ours));
+    if (application != APPLICATION_ID || version != SCHEMA_VERSION || all != 1 || ours != 1) {
+        diag_set(diag, "%s: %s", s->path, damaged);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+/* A new, empty file gets the schema; two processes that make it at once agree behind the lock. */
+static struct status
+make_schema(struct store *s, struct diag *diag)
+{
+    int64_t version = 0, things = 0;
+    TRY(read_number(s, "PRAGMA user_version", diag, &version));
+    TRY(read_number(s, "SELECT count(*) FROM sqlite_schema", diag, &things));
+    if (version != 0 || things != 0) {
+        return OK;
+    }
+    char sql[1024];
+    (void)snprintf(sql, sizeof sql, "%s; PRAGMA application_id = %d; PRAGMA user_version = %d",
+                   TABLE, APPLICATION_ID, SCHEMA_VERSION);
+    return execute(s, sql, diag);
+}
+
+/* Values are sealed one by one, so what damage loses is rows: the tree is checked at the open. */
+static struct status
+check_pages(struct store *s, struct diag *diag)
+{
+    int64_t good = 0;
+    TRY(read_number(s, "SELECT quick_check = 'ok' FROM pragma_quick_check(1)", diag, &good));
+    if (good != 1) {
+        diag_set(diag, "%s: %s", s->path, damaged);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+prepare_database(struct store *s, struct diag *diag)
 {
     (void)sqlite3_extended_result_codes(s->db, 1);
     (void)sqlite3_busy_timeout(s->db, BUSY_MS);
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    TRY(execute(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON;"));
-    return execute(s,
-                   "CREATE TABLE IF NOT EXISTS record (collection TEXT NOT NULL, id TEXT NOT NULL, "
-                   "revision INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (collection, id)) "
-                   "WITHOUT ROWID");
+    TRY(execute(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON",
+                diag));
+    TRY(execute(s, "BEGIN IMMEDIATE", diag));
+    struct status made = make_schema(s, diag);
+    if (status_ok(made)) {
+        made = execute(s, "COMMIT", diag);
+    }
+    if (!status_ok(made)) {
+        (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        return made;
+    }
+    TRY(check_schema(s, diag));
+    return check_pages(s, diag);
 }
 
 struct status
@@ -94,15 +200,14 @@ store_open(const char *path, const struct vault *v, struct diag *diag, struct st
     DEFER(store_freep) struct store *s = calloc(1, sizeof *s);
     CHECK(s != NULL && make_lock(s), MEMORY);
     s->vault = v;
-    const int rc = sqlite3_open_v2(path, &s->db,
-                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                                       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-                                   NULL);
-    const struct status opened = rc == SQLITE_OK ? prepare_database(s) : failure_of(s->db, rc);
-    if (!status_ok(opened)) {
-        diag_set(diag, "%s: %s", path, s->db == NULL ? "out of memory" : sqlite3_errmsg(s->db));
-        return opened;
+    s->path = strdup(path);
+    CHECK(s->path != NULL, MEMORY);
+    const int rc = sqlite3_open_v2(
+        path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc != SQLITE_OK) {
+        return refuse(s, rc, diag);
     }
+    TRY(prepare_database(s, diag));
     *ret_store = MOVE(s);
     return OK;
 }
@@ -125,8 +230,20 @@ unlock(struct store **s)
     DEFER(unlock) struct store *locked_ = (S);                                                     \
     (void)pthread_mutex_lock(&locked_->lock)
 
+/* What stands between newlines in the bound context; also what an error message may show. */
+static bool
+is_name(const char *text)
+{
+    const size_t n = strlen(text);
+    bool printable = n > 0 && n <= NAME_MAX_BYTES && text_is_utf8(view_of(text, n));
+    for (const char *p = text; *p != '\0'; p++) {
+        printable = printable && (unsigned char)*p >= 0x20 && *p != 0x7f;
+    }
+    return printable;
+}
+
 static struct status
-prepare(struct store *s, const char *sql, const char *collection, const char *id,
+prepare(struct store *s, const char *sql, const char *collection, const char *id, struct diag *diag,
         sqlite3_stmt **ret_statement)
 {
     int rc = sqlite3_prepare_v2(s->db, sql, -1, ret_statement, NULL);
@@ -136,7 +253,7 @@ prepare(struct store *s, const char *sql, const char *collection, const char *id
     if (rc == SQLITE_OK && id != NULL) {
         rc = sqlite3_bind_text(*ret_statement, 2, id, -1, SQLITE_TRANSIENT);
     }
-    return rc == SQLITE_OK ? OK : failure_of(s->db, rc);
+    return rc == SQLITE_OK ? OK : refuse(s, rc, diag);
 }
 
 static struct status
@@ -148,12 +265,18 @@ put_context(const char *collection, const char *id, uint64_t revision, struct bu
 
 static struct status
 open_value(struct store *s, const char *collection, const char *id, uint64_t revision,
-           struct view sealed, struct buf *ret_value)
+           struct view sealed, struct diag *diag, struct buf *ret_value)
 {
     DEFER(buf_done) struct buf context;
     buf_init(&context, 4096);
     TRY(put_context(collection, id, revision, &context));
-    return vault_open_record(s->vault, PURPOSE, buf_view(&context), sealed, ret_value);
+    const struct status opened =
+        vault_open_record(s->vault, PURPOSE, buf_view(&context), sealed, ret_value);
+    if (opened.code == STATUS_INTEGRITY) {
+        diag_set(diag, "%s: %s \"%s\": not what this workspace wrote: changed or moved", s->path,
+                 collection, id);
+    }
+    return opened;
 }
 
 static struct view
@@ -165,13 +288,16 @@ column_bytes(sqlite3_stmt *statement, int column)
 
 /* Revision of a record, 0 when there is none. */
 static struct status
-revision_of(struct store *s, const char *collection, const char *id, uint64_t *ret_revision)
+revision_of(struct store *s, const char *collection, const char *id, struct diag *diag,
+            uint64_t *ret_revision)
 {
     DEFER(finalize) sqlite3_stmt *q = NULL;
     TRY(prepare(s, "SELECT revision FROM record WHERE collection = ?1 AND id = ?2", collection, id,
-                &q));
+                diag, &q));
     const int rc = sqlite3_step(q);
-    CHECK(rc == SQLITE_ROW || rc == SQLITE_DONE, IO);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        return refuse(s, rc, diag);
+    }
     *ret_revision = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, 0) : 0;
     return OK;
 }
@@ -179,82 +305,98 @@ revision_of(struct store *s, const char *collection, const char *id, uint64_t *r
 /* ---- reading ---- */
 
 struct status
-store_get(struct store *s, const char *collection, const char *id, struct buf *ret_value,
-          uint64_t *ret_revision)
+store_get(struct store *s, const char *collection, const char *id, struct diag *diag,
+          struct buf *ret_value, uint64_t *ret_revision)
 {
+    CHECK(is_name(collection) && is_name(id), NOT_FOUND);
     LOCKED(s);
     DEFER(finalize) sqlite3_stmt *q = NULL;
     TRY(prepare(s, "SELECT revision, value FROM record WHERE collection = ?1 AND id = ?2",
-                collection, id, &q));
+                collection, id, diag, &q));
     const int rc = sqlite3_step(q);
     CHECK(rc != SQLITE_DONE, NOT_FOUND);
     if (rc != SQLITE_ROW) {
-        return failure_of(s->db, rc);
+        return refuse(s, rc, diag);
     }
     const uint64_t revision = (uint64_t)sqlite3_column_int64(q, 0);
-    TRY(open_value(s, collection, id, revision, column_bytes(q, 1), ret_value));
+    TRY(open_value(s, collection, id, revision, column_bytes(q, 1), diag, ret_value));
     if (ret_revision != NULL) {
         *ret_revision = revision;
     }
     return OK;
 }
 
+/* The id of a row that store_each stands on. Only rows that store_put could have written have one:
+ * the same record must not come twice, under an id of another type or with a NUL behind it. */
+static const char *
+row_id(sqlite3_stmt *q)
+{
+    const char *id =
+        sqlite3_column_type(q, 0) == SQLITE_TEXT ? (const char *)sqlite3_column_text(q, 0) : NULL;
+    return id != NULL && strlen(id) == (size_t)sqlite3_column_bytes(q, 0) && is_name(id) ? id
+                                                                                         : NULL;
+}
+
 struct status
 store_each(struct store *s, const char *collection,
-           struct status (*each)(void *ctx, const char *id, struct view value), void *ctx)
+           struct status (*each)(void *ctx, const char *id, struct view value), void *ctx,
+           struct diag *diag)
 {
     LOCKED(s);
     DEFER(finalize) sqlite3_stmt *q = NULL;
     DEFER(buf_wipe) struct buf value;
     buf_init(&value, VALUE_MAX);
     TRY(prepare(s, "SELECT id, revision, value FROM record WHERE collection = ?1 ORDER BY id",
-                collection, NULL, &q));
+                collection, NULL, diag, &q));
     int rc = sqlite3_step(q);
     for (; rc == SQLITE_ROW; rc = sqlite3_step(q)) {
-        const char *id = (const char *)sqlite3_column_text(q, 0);
-        CHECK(id != NULL, MEMORY);
+        const char *id = row_id(q);
+        if (id == NULL) {
+            diag_set(diag, "%s: %s: a row that this workspace did not write", s->path, collection);
+            FAIL(INTEGRITY);
+        }
         buf_reset(&value);
         TRY(open_value(s, collection, id, (uint64_t)sqlite3_column_int64(q, 1), column_bytes(q, 2),
-                       &value));
+                       diag, &value));
         TRY(each(ctx, id, buf_view(&value)));
     }
-    return rc == SQLITE_DONE ? OK : failure_of(s->db, rc);
+    return rc == SQLITE_DONE ? OK : refuse(s, rc, diag);
 }
 
 uint64_t
 store_change(struct store *s)
 {
     LOCKED(s);
-    DEFER(finalize) sqlite3_stmt *q = NULL;
-    uint64_t version = 0;
-    if (sqlite3_prepare_v2(s->db, "PRAGMA data_version", -1, &q, NULL) == SQLITE_OK &&
-        sqlite3_step(q) == SQLITE_ROW) {
-        version = (uint64_t)sqlite3_column_int64(q, 0);
+    int64_t version = 0;
+    if (!status_ok(read_number(s, "PRAGMA data_version", NULL, &version))) {
+        /* Unreadable is a change each time: a cache must look, and find what is wrong. */
+        return UINT64_MAX << 32 | (++s->unreadable & 0xffffffffu);
     }
-    return version << 32 | (s->own_changes & 0xffffffffu);
+    return (uint64_t)version << 32 | (s->own_changes & 0xffffffffu);
 }
 
 /* ---- writing ---- */
 
 static struct status
-check_expected(uint64_t expect, uint64_t found)
+check_expected(uint64_t expect, uint64_t found, const char *id, struct diag *diag)
 {
     if (expect == STORE_ANY || expect == found) {
         return OK;
     }
     CHECK(expect != 0, EXISTS);
+    diag_set(diag, "\"%s\" was changed by another at the same time; try again", id);
     FAIL(BUSY);
 }
 
 static struct status
 write_record(struct store *s, const char *collection, const char *id, uint64_t revision,
-             struct view sealed)
+             struct view sealed, struct diag *diag)
 {
     DEFER(finalize) sqlite3_stmt *q = NULL;
     TRY(prepare(s,
                 "INSERT INTO record (collection, id, revision, value) VALUES (?1, ?2, ?3, ?4) "
                 "ON CONFLICT (collection, id) DO UPDATE SET revision = ?3, value = ?4",
-                collection, id, &q));
+                collection, id, diag, &q));
     int rc = sqlite3_bind_int64(q, 3, (sqlite3_int64)revision);
     if (rc == SQLITE_OK) {
         rc = sqlite3_bind_blob64(q, 4, sealed.ptr, sealed.len, SQLITE_STATIC);
@@ -262,47 +404,77 @@ write_record(struct store *s, const char *collection, const char *id, uint64_t r
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(q);
     }
-    return rc == SQLITE_DONE ? OK : failure_of(s->db, rc);
+    return rc == SQLITE_DONE ? OK : refuse(s, rc, diag);
+}
+
+/* SQLite ends a transaction by itself when the disk is full: what follows must not stand alone. */
+static struct status
+check_begun(const struct store *s)
+{
+    CHECK(s->depth > 0 && !s->broken && sqlite3_get_autocommit(s->db) == 0, IO);
+    return OK;
 }
 
 static struct status
 put_locked(struct store *s, const char *collection, const char *id, struct view value,
-           uint64_t expect)
+           uint64_t expect, struct diag *diag)
 {
     uint64_t revision = 0;
     DEFER(buf_done) struct buf context;
     DEFER(buf_done) struct buf sealed;
     buf_init(&context, 4096);
     buf_init(&sealed, VALUE_MAX + 256);
-    TRY(revision_of(s, collection, id, &revision));
-    TRY(check_expected(expect, revision));
+    TRY(check_begun(s));
+    TRY(revision_of(s, collection, id, diag, &revision));
+    TRY(check_expected(expect, revision, id, diag));
     revision++;
     TRY(put_context(collection, id, revision, &context));
     TRY(vault_seal_record(s->vault, PURPOSE, buf_view(&context), value, &sealed));
-    return write_record(s, collection, id, revision, buf_view(&sealed));
+    return write_record(s, collection, id, revision, buf_view(&sealed), diag);
+}
+
+static struct status
+delete_locked(struct store *s, const char *collection, const char *id, struct diag *diag)
+{
+    DEFER(finalize) sqlite3_stmt *q = NULL;
+    TRY(check_begun(s));
+    TRY(prepare(s, "DELETE FROM record WHERE collection = ?1 AND id = ?2", collection, id, diag,
+                &q));
+    const int rc = sqlite3_step(q);
+    if (rc != SQLITE_DONE) {
+        return refuse(s, rc, diag);
+    }
+    CHECK(sqlite3_changes(s->db) == 1, NOT_FOUND);
+    return OK;
 }
 
 struct status
-store_begin(struct store *s)
+store_begin(struct store *s, struct diag *diag)
 {
     (void)pthread_mutex_lock(&s->lock);
-    const struct status begun =
-        sqlite3_get_autocommit(s->db) != 0 ? execute(s, "BEGIN IMMEDIATE") : FAILURE(BUSY);
+    const struct status begun = s->depth > 0 ? check_begun(s) : execute(s, "BEGIN IMMEDIATE", diag);
     if (!status_ok(begun)) {
         (void)pthread_mutex_unlock(&s->lock);
+        return begun;
     }
-    return begun;
+    s->depth++;
+    return OK;
 }
 
 struct status
-store_commit(struct store *s)
+store_commit(struct store *s, struct diag *diag)
 {
-    const struct status done = execute(s, "COMMIT");
+    ASSERT(s->depth > 0);
+    struct status done = check_begun(s);
+    if (status_ok(done) && s->depth == 1) {
+        done = execute(s, "COMMIT", diag);
+    }
     if (!status_ok(done)) {
         store_rollback(s);
         return done;
     }
-    s->own_changes++;
+    s->own_changes += s->depth == 1;
+    s->depth--;
     (void)pthread_mutex_unlock(&s->lock);
     return OK;
 }
@@ -310,42 +482,59 @@ store_commit(struct store *s)
 void
 store_rollback(struct store *s)
 {
-    if (sqlite3_get_autocommit(s->db) == 0) {
-        const struct status ignored = execute(s, "ROLLBACK");
-        (void)ignored;
+    ASSERT(s->depth > 0);
+    s->broken = true;
+    if (s->depth == 1) {
+        if (sqlite3_get_autocommit(s->db) == 0) {
+            (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        }
+        s->broken = false;
+        s->own_changes++; /* a cache filled in between has seen what never was */
     }
+    s->depth--;
     (void)pthread_mutex_unlock(&s->lock);
+}
+
+/* Ends the transaction that a single put or delete opened for itself. */
+static struct status
+end(struct store *s, bool own, struct status done, struct diag *diag)
+{
+    if (!own) {
+        return done;
+    }
+    if (!status_ok(done)) {
+        store_rollback(s);
+        return done;
+    }
+    return store_commit(s, diag);
 }
 
 /* In a transaction of its own, or inside the caller's. */
 struct status
 store_put(struct store *s, const char *collection, const char *id, struct view value,
-          uint64_t expect)
+          uint64_t expect, struct diag *diag)
 {
+    if (!is_name(collection) || !is_name(id)) {
+        diag_set(diag, "%s: an id is 1 to %u bytes of text without control characters", s->path,
+                 NAME_MAX_BYTES);
+        FAIL(INPUT);
+    }
     LOCKED(s);
-    if (sqlite3_get_autocommit(s->db) == 0) {
-        return put_locked(s, collection, id, value, expect);
+    const bool own = s->depth == 0;
+    if (own) {
+        TRY(store_begin(s, diag));
     }
-    TRY(store_begin(s));
-    const struct status put = put_locked(s, collection, id, value, expect);
-    if (!status_ok(put)) {
-        store_rollback(s);
-        return put;
-    }
-    return store_commit(s);
+    return end(s, own, put_locked(s, collection, id, value, expect, diag), diag);
 }
 
 struct status
-store_delete(struct store *s, const char *collection, const char *id)
+store_delete(struct store *s, const char *collection, const char *id, struct diag *diag)
 {
+    CHECK(is_name(collection) && is_name(id), NOT_FOUND);
     LOCKED(s);
-    DEFER(finalize) sqlite3_stmt *q = NULL;
-    TRY(prepare(s, "DELETE FROM record WHERE collection = ?1 AND id = ?2", collection, id, &q));
-    const int rc = sqlite3_step(q);
-    if (rc != SQLITE_DONE) {
-        return failure_of(s->db, rc);
+    const bool own = s->depth == 0;
+    if (own) {
+        TRY(store_begin(s, diag));
     }
-    CHECK(sqlite3_changes(s->db) == 1, NOT_FOUND);
-    s->own_changes++;
-    return OK;
+    return end(s, own, delete_locked(s, collection, id, diag), diag);
 }

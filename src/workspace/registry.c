@@ -112,7 +112,7 @@ registry_each(struct workspace *w, const char *collection,
               void *ctx)
 {
     struct each_state s = {each, ctx};
-    return store_each(w->store, collection, each_record, &s);
+    return store_each(w->store, collection, each_record, &s, NULL);
 }
 
 struct newest_state {
@@ -145,8 +145,8 @@ static struct status
 put_record(struct workspace *w, const char *collection, const char *id, struct view value,
            const struct workspace_act *act, struct diag *diag)
 {
-    TRY(store_begin(w->store));
-    const struct status put = store_put(w->store, collection, id, value, 0);
+    TRY(store_begin(w->store, diag));
+    const struct status put = store_put(w->store, collection, id, value, 0, diag);
     if (!status_ok(put)) {
         store_rollback(w->store);
         return put;
@@ -216,7 +216,7 @@ registry_get(struct workspace *w, const char *collection, const char *name, uint
     format_id(name, version == 0 ? newest : version, id);
     DEFER(buf_done) struct buf value;
     buf_init(&value, RECORD_MAX);
-    const struct status got = store_get(w->store, collection, id, &value, NULL);
+    const struct status got = store_get(w->store, collection, id, diag, &value, NULL);
     if (got.code == STATUS_NOT_FOUND) {
         return tell_unknown(w, collection, name, version, diag);
     }

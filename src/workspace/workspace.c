@@ -321,7 +321,7 @@ workspace_commit(struct workspace *w, const struct workspace_act *act, struct di
         store_rollback(w->store);
         return logged;
     }
-    const struct status stored = store_commit(w->store);
+    const struct status stored = store_commit(w->store, diag);
     if (!status_ok(stored)) {
         /* The log has said too much: let it say so, if it still can. */
         struct workspace_act undone = *act;
