@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "data/duck.h"
+#include "data/import.h"
 #include "data/table_build.h"
 
 #include <stdlib.h>
@@ -16,12 +17,13 @@
 #define SQL_MAX (64u << 10)
 #define TREE_MAX (8u << 20)
 #define COHORT_MEMORY_MIB 2048u
+#define COHORT_MAX_SECONDS 60u
 
 static const char *const node_classes[] = {"COLUMN_REF",  "CONSTANT", "COMPARISON",
                                            "CONJUNCTION", "OPERATOR", "BETWEEN",
                                            "CASE",        "CAST",     "FUNCTION"};
 
-/* Functions of their arguments alone: no state, no files, no unbounded output. */
+/* Functions of their arguments alone: no state, no files, no output longer than what went in. */
 static const char *const functions[] = {
     "+",
     "-",
@@ -34,43 +36,57 @@ static const char *const functions[] = {
     "ceiling",
     "floor",
     "round",
+    "sign",
+    "sqrt",
+    "ln",
+    "exp",
+    "isnan",
+    "isfinite",
+    "least",
+    "greatest",
     "lower",
     "upper",
     "trim",
     "ltrim",
     "rtrim",
     "length",
+    "substring",
+    "substr",
     "contains",
     "starts_with",
     "ends_with",
     "prefix",
     "suffix",
+    "regexp_matches",
     "~~",
     "!~~",
     "~~*",
     "!~~*",
-    "||",
+    "like_escape",
+    "not_like_escape",
+    "ilike_escape",
+    "not_ilike_escape",
     "year",
     "month",
     "day",
     "hour",
-    "regexp_matches",
-    "isnan",
-    "least",
-    "greatest",
-    "substring",
-    "substr",
-    "like_escape",
-    "ilike_escape",
-    "not_like_escape",
-    "not_ilike_escape",
-    "coalesce",
-    "isfinite",
-    "sign",
-    "sqrt",
-    "ln",
-    "exp",
     "date_part",
+};
+
+/* Those whose time depends on more than the length of the text: their pattern must be written out,
+ * so that it can be looked at. */
+static const char *const pattern_functions[] = {
+    "contains",     "regexp_matches",
+    "~~",           "!~~",
+    "~~*",          "!~~*",
+    "like_escape",  "not_like_escape",
+    "ilike_escape", "not_ilike_escape",
+};
+
+/* A chain through BIT or BLOB multiplies a text's length with each step. */
+static const char *const cast_types[] = {
+    "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",   "FLOAT",
+    "DOUBLE",  "DECIMAL", "VARCHAR",  "DATE",    "TIME",   "TIMESTAMP", "INTERVAL",
 };
 
 struct checker {
@@ -79,6 +95,8 @@ struct checker {
     const struct column **used; /* columns that the predicate names, once each */
     uint32_t used_count;
 };
+
+#define LISTED(WORD, LIST) listed(WORD, LIST, sizeof(LIST) / sizeof *(LIST))
 
 static bool
 listed(const char *word, const char *const *list, size_t n)
@@ -131,21 +149,73 @@ check_column(struct checker *k, const json_t *node)
     return OK;
 }
 
+/* % that something other than % follows: each is a place where the matcher starts again. */
+static size_t
+inner_wildcards(const char *pattern)
+{
+    size_t count = 0;
+    for (const char *p = pattern; *p != '\0'; p++) {
+        count += *p == '%' && p[1] != '%' && p[1] != '\0';
+    }
+    return count;
+}
+
+/* DuckDB matches LIKE with % alone in one pass; with _ or ESCAPE, or without case, it tries every
+ * way to place the %s, which takes the text's length to the power of their number. */
+static struct status
+check_pattern(const struct checker *k, const char *name, const json_t *node)
+{
+    const json_t *second = json_array_get(json_object_get(node, "children"), 1);
+    const char *pattern =
+        strcmp(member(second, "class"), "CONSTANT") == 0
+            ? json_string_value(json_object_get(json_object_get(second, "value"), "value"))
+            : NULL;
+    if (pattern == NULL) {
+        diag_set(k->diag, "cohort: the pattern of LIKE, contains or regexp_matches must be a text "
+                          "in quotes");
+        FAIL(INPUT);
+    }
+    const bool like = strcmp(name, "contains") != 0 && strcmp(name, "regexp_matches") != 0;
+    const bool one_pass =
+        (strcmp(name, "~~") == 0 || strcmp(name, "!~~") == 0) && strchr(pattern, '_') == NULL;
+    if (like && !one_pass && inner_wildcards(pattern) > 1) {
+        diag_set(k->diag,
+                 "cohort: a pattern with _, ILIKE or ESCAPE may have one %% before its end "
+                 "(more take too long); use regexp_matches");
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
 static struct status
 check_function(const struct checker *k, const json_t *node)
 {
     const char *name = member(node, "function_name");
+    const char *schema = member(node, "schema"); /* main: some of SQL's own forms, as LIKE ESCAPE */
     const bool plain = !json_is_true(json_object_get(node, "distinct")) &&
-                       *member(node, "schema") == '\0' && *member(node, "catalog") == '\0' &&
+                       (*schema == '\0' || strcmp(schema, "main") == 0) &&
+                       *member(node, "catalog") == '\0' &&
                        !json_is_object(json_object_get(node, "filter"));
-    if (!plain || !listed(name, functions, sizeof functions / sizeof *functions)) {
+    if (!plain || !LISTED(name, functions)) {
         diag_set(k->diag, "cohort: the function %.60s is not one that a cohort may use", name);
+        FAIL(INPUT);
+    }
+    return LISTED(name, pattern_functions) ? check_pattern(k, name, node) : OK;
+}
+
+static struct status
+check_cast(const struct checker *k, const json_t *node)
+{
+    const char *id = member(json_object_get(node, "cast_type"), "id");
+    if (!LISTED(id, cast_types)) {
+        diag_set(k->diag, "cohort: a value cannot be cast to %.40s here", id);
         FAIL(INPUT);
     }
     return OK;
 }
 
 static struct status check_tree(struct checker *k, const json_t *value);
+static struct status check_node(struct checker *k, const char *class, const json_t *node);
 
 static struct status
 check_members(struct checker *k, const json_t *node)
@@ -177,20 +247,29 @@ check_tree(struct checker *k, const json_t *value)
         return OK;
     }
     const char *class = json_string_value(json_object_get(value, "class"));
-    if (class != NULL && !listed(class, node_classes, sizeof node_classes / sizeof *node_classes)) {
+    return class == NULL ? check_members(k, value) : check_node(k, class, value);
+}
+
+static struct status
+check_node(struct checker *k, const char *class, const json_t *node)
+{
+    if (!LISTED(class, node_classes)) {
         diag_set(k->diag,
                  "cohort: %.40s is not something that a cohort may hold; it is one condition on "
                  "the columns",
                  class);
         FAIL(INPUT);
     }
-    if (class != NULL && strcmp(class, "COLUMN_REF") == 0) {
-        TRY(check_column(k, value));
+    if (strcmp(class, "COLUMN_REF") == 0) {
+        TRY(check_column(k, node));
     }
-    if (class != NULL && strcmp(class, "FUNCTION") == 0) {
-        TRY(check_function(k, value));
+    if (strcmp(class, "FUNCTION") == 0) {
+        TRY(check_function(k, node));
     }
-    return check_members(k, value);
+    if (strcmp(class, "CAST") == 0) {
+        TRY(check_cast(k, node));
+    }
+    return check_members(k, node);
 }
 
 /* Absent, null, or an empty array or object: the clause is not used. */
@@ -227,12 +306,25 @@ check_statement(struct checker *k, const json_t *tree)
     return check_tree(k, where);
 }
 
-/* "SELECT rowid FROM t WHERE (\n<predicate>\n)": the line breaks keep a comment from swallowing the
+/* A name for the row's number that no column of the table has. */
+static struct status
+put_row_name(const struct table *t, struct buf *name)
+{
+    do {
+        buf_put_str(name, " ");
+        TRY(buf_status(name));
+    } while (table_column(t, buf_str(name)) != NULL);
+    return OK;
+}
+
+/* "SELECT <row> FROM t WHERE (\n<predicate>\n)": the line breaks keep a comment from swallowing the
  * bracket. */
 static struct status
-put_statement(const char *predicate, struct buf *sql)
+put_statement(const char *row_name, const char *predicate, struct buf *sql)
 {
-    buf_put_str(sql, "SELECT rowid FROM t WHERE (\n");
+    buf_put_str(sql, "SELECT ");
+    duck_put_name(sql, row_name);
+    buf_put_str(sql, " FROM t WHERE (\n");
     buf_put_str(sql, predicate);
     buf_put_str(sql, "\n)");
     return buf_status(sql);
@@ -256,9 +348,10 @@ parse_tree(struct duck *d, const char *statement, struct diag *diag, json_t **re
     buf_init(&sql, SQL_MAX);
     buf_init(&words, 4096);
     buf_init(&text, TREE_MAX);
-    buf_put_str(&sql, "SELECT CAST(json_serialize_sql(CAST(");
+    /* Places in the text are cut: the engine's "nowhere" is no integer to a JSON reader. */
+    buf_put_str(&sql, "SELECT regexp_replace(CAST(json_serialize_sql(CAST(");
     duck_put_literal(&sql, statement);
-    buf_put_str(&sql, " AS VARCHAR)) AS VARCHAR)");
+    buf_put_str(&sql, " AS VARCHAR)) AS VARCHAR), '\"query_location\":[0-9]+,', '', 'g')");
     TRY(buf_status(&sql));
     const struct status ran = duck_run(d, buf_str(&sql), &words, &r);
     if (!status_ok(ran)) {
@@ -268,7 +361,7 @@ parse_tree(struct duck *d, const char *statement, struct diag *diag, json_t **re
     TRY(duck_each_text(&r, take_text, &text));
     DEFER(js_freep) json_t *tree = NULL;
     if (!status_ok(js_parse(buf_view(&text), "cohort", diag, &tree))) {
-        diag_set(diag, "cohort: nested too deeply");
+        diag_set(diag, "cohort: nested too deeply, or not a condition on the columns alone");
         FAIL(INPUT);
     }
     if (json_is_true(json_object_get(tree, "error"))) {
@@ -291,7 +384,7 @@ sql_type(enum column_type type)
 }
 
 static struct status
-create_table(struct duck *d, const struct checker *k)
+create_table(struct duck *d, const struct checker *k, const char *row_name)
 {
     DEFER(buf_done) struct buf sql;
     buf_init(&sql, 16u << 20);
@@ -300,7 +393,8 @@ create_table(struct duck *d, const struct checker *k)
         duck_put_name(&sql, k->used[i]->name);
         buf_printf(&sql, " %s, ", sql_type(k->used[i]->type));
     }
-    buf_put_str(&sql, "\" \" TINYINT)"); /* a column also when the predicate names none */
+    duck_put_name(&sql, row_name);
+    buf_put_str(&sql, " BIGINT)");
     TRY(buf_status(&sql));
     return duck_execute(d, buf_str(&sql), NULL);
 }
@@ -344,7 +438,7 @@ fill_table(struct duck *d, const struct checker *k)
         for (uint32_t i = 0; i < k->used_count; i++) {
             CHECK(append_value(a, k->used[i], row) == DuckDBSuccess, LIMIT);
         }
-        CHECK(duckdb_append_int8(a, 0) == DuckDBSuccess &&
+        CHECK(duckdb_append_int64(a, (int64_t)row) == DuckDBSuccess &&
                   duckdb_appender_end_row(a) == DuckDBSuccess,
               LIMIT);
     }
@@ -369,14 +463,15 @@ take_rows(duckdb_result *r, uint64_t rows, uint8_t *in)
 }
 
 static struct status
-evaluate(struct duck *d, const struct checker *k, const char *statement, uint8_t *ret_in)
+evaluate(struct duck *d, const struct checker *k, const char *row_name, const char *statement,
+         uint8_t *ret_in)
 {
     DEFER(buf_done) struct buf words;
     DEFER(duck_result_done) duckdb_result r = {0};
     buf_init(&words, 4096);
-    TRY(create_table(d, k));
+    TRY(create_table(d, k, row_name));
     TRY(fill_table(d, k));
-    const struct status s = duck_run(d, statement, &words, &r);
+    const struct status s = duck_run_within(d, statement, COHORT_MAX_SECONDS, &words, &r);
     if (!status_ok(s)) {
         diag_set(k->diag, "cohort: %s", buf_str(&words));
         return s;
@@ -404,13 +499,16 @@ cohort_select(const struct table *t, const char *predicate, struct diag *diag, u
     DEFER(free_columns) const struct column **used = build_alloc(t->column_count, sizeof *used);
     struct checker k = {.table = t, .diag = diag, .used = used};
     DEFER(duck_close) struct duck d = {0};
+    DEFER(buf_done) struct buf row_name;
     DEFER(buf_done) struct buf statement;
     DEFER(js_freep) json_t *tree = NULL;
+    buf_init(&row_name, IMPORT_MAX_COLUMNS + 1);
     buf_init(&statement, SQL_MAX);
     CHECK(used != NULL, MEMORY);
     TRY(duck_open(NULL, COHORT_MEMORY_MIB, 0, &d));
-    TRY(put_statement(predicate, &statement));
+    TRY(put_row_name(t, &row_name));
+    TRY(put_statement(buf_str(&row_name), predicate, &statement));
     TRY(parse_tree(&d, buf_str(&statement), diag, &tree));
     TRY(check_statement(&k, tree));
-    return evaluate(&d, &k, buf_str(&statement), ret_in);
+    return evaluate(&d, &k, buf_str(&row_name), buf_str(&statement), ret_in);
 }

@@ -1,11 +1,13 @@
 #include "data/csv_scan.h"
 
 #include "base/text.h"
+#include "data/encoding.h"
 #include "data/table_build.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -20,14 +22,15 @@ struct scan {
     uint64_t records;           /* finished ones, header included */
     uint64_t fields;            /* in this record so far */
     size_t cell;                /* bytes of this field so far */
-    uint64_t column_bytes;      /* bytes of this record so far */
+    uint64_t record_bytes;      /* bytes of this record so far */
     bool quoted, quote_seen;    /* inside quotes; just after a quote inside quotes */
+    bool cr;                    /* just after a carriage return outside quotes */
+    char line_end;              /* of the first line: 'n', 'r' for both; 0 until then */
     bool at_start;              /* of a field */
     bool lines_are_rows;
     struct buf header; /* the header record's bytes */
     struct csv_shape shape;
-    uint8_t tail[4]; /* an unfinished UTF-8 sequence between blocks */
-    size_t tail_len;
+    struct encoding encoding;
 };
 
 void
@@ -45,28 +48,6 @@ refuse(const struct scan *s, uint64_t line, const char *what)
 {
     diag_set(s->diag, "%s line %llu: %s", s->shown, (unsigned long long)line, what);
     FAIL(INPUT);
-}
-
-/* ---- encoding ---- */
-
-static struct status
-check_bytes(const struct scan *s, const uint8_t *bytes, size_t n)
-{
-    const bool utf16 = n >= 2 && ((bytes[0] == 0xff && bytes[1] == 0xfe) ||
-                                  (bytes[0] == 0xfe && bytes[1] == 0xff));
-    if (s->records == 0 && s->column_bytes == 0 && utf16) {
-        return refuse(s, 1, "the file is UTF-16; save it as UTF-8");
-    }
-    const uint8_t *zero = memchr(bytes, 0, n);
-    if (zero != NULL) {
-        uint64_t line = s->line;
-        for (const uint8_t *p = bytes; p < zero; p++) {
-            line += *p == '\n';
-        }
-        return refuse(s, line,
-                      "a zero byte: the file is binary, or UTF-16; save it as CSV in UTF-8");
-    }
-    return OK;
 }
 
 /* ---- header ---- */
@@ -91,26 +72,54 @@ find_delimiter(struct view line)
 }
 
 static struct status
-add_name(struct scan *s, const struct buf *name)
+add_name(struct scan *s, struct view name)
 {
     struct csv_shape *h = &s->shape;
     if (h->columns == s->max_columns) {
         diag_set(s->diag, "%s line 1: more than %u columns", s->shown, s->max_columns);
         FAIL(LIMIT);
     }
-    if (name->len > TABLE_MAX_NAME) {
+    if (name.len > TABLE_MAX_NAME) {
         return refuse(s, 1, "a column's name is longer than 1024 bytes");
     }
-    char **grown = realloc(h->names, ((size_t)h->columns + 1) * sizeof *grown);
-    CHECK(grown != NULL, MEMORY);
-    h->names = grown;
+    if ((h->columns & (h->columns - 1)) == 0) { /* full at every power of two */
+        char **grown =
+            realloc(h->names, (h->columns == 0 ? 1 : 2 * (size_t)h->columns) * sizeof *grown);
+        CHECK(grown != NULL, MEMORY);
+        h->names = grown;
+    }
     char made[32];
     (void)snprintf(made, sizeof made, "column%u",
                    h->columns + 1); /* as R and pandas leave the first name empty */
-    h->names[h->columns] = build_strdup(name->len == 0 ? view_str(made) : buf_view(name));
+    h->names[h->columns] = build_strdup(name.len == 0 ? view_str(made) : name);
     CHECK(h->names[h->columns] != NULL, MEMORY);
     h->columns++;
     return OK;
+}
+
+/* One name, from line.ptr[*at]; *at is left at the delimiter or the end. */
+static struct status
+take_name(struct scan *s, struct view line, size_t *at, struct buf *name)
+{
+    const bool quoted = *at < line.len && line.ptr[*at] == '"';
+    size_t i = *at + quoted;
+    bool open = quoted;
+    buf_reset(name);
+    for (; i < line.len && (open || line.ptr[i] != (uint8_t)s->delimiter); i++) {
+        const bool quote = line.ptr[i] == '"';
+        if (quote && open && i + 1 < line.len && line.ptr[i + 1] == '"') {
+            i++; /* doubled */
+        } else if (quote && open) {
+            open = false;
+            continue;
+        } else if (quote || quoted != open) {
+            return refuse(s, 1,
+                          "a name is quoted in part; quote the whole name, its quotes doubled");
+        }
+        buf_put_u8(name, line.ptr[i]);
+    }
+    *at = i;
+    return buf_status(name);
 }
 
 static struct status
@@ -125,30 +134,17 @@ split_header(struct scan *s)
     }
     DEFER(buf_done) struct buf name;
     buf_init(&name, CSV_MAX_CELL);
-    bool quoted = false;
-    for (size_t i = 0; i < line.len; i++) {
-        const char c = (char)line.ptr[i];
-        if (c == '"') {
-            const bool twice = quoted && i + 1 < line.len && line.ptr[i + 1] == '"';
-            quoted = twice ? quoted : !quoted;
-            if (twice) {
-                buf_put_u8(&name, '"');
-                i++;
-            }
-        } else if (c == s->delimiter && !quoted) {
-            TRY(add_name(s, &name));
-            buf_reset(&name);
-        } else {
-            buf_put_u8(&name, (uint8_t)c);
-        }
+    for (size_t at = 0; at <= line.len; at++) {
+        TRY(take_name(s, line, &at, &name));
+        TRY(add_name(s, view_trimmed(buf_view(&name))));
     }
-    return add_name(s, &name);
+    return OK;
 }
 
 static int
 compare_names(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return strcasecmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static void
@@ -175,10 +171,12 @@ check_names(const struct scan *s)
     }
     qsort(sorted, h->columns, sizeof *sorted, compare_names);
     for (uint32_t i = 1; i < h->columns; i++) {
-        if (strcmp(sorted[i], sorted[i - 1]) == 0) {
+        if (strcasecmp(sorted[i], sorted[i - 1]) == 0) {
+            const bool same = strcmp(sorted[i], sorted[i - 1]) == 0;
             char shown[64];
-            diag_set(s->diag, "%s line 1: two columns are called \"%s\"", s->shown,
-                     name_shown(view_str(sorted[i]), shown));
+            diag_set(s->diag, "%s line 1: two columns are called \"%s\"%s", s->shown,
+                     name_shown(view_str(sorted[i]), shown),
+                     same ? "" : " (SQL does not tell capitals from small letters)");
             FAIL(INPUT);
         }
     }
@@ -219,10 +217,42 @@ begin_record(struct scan *s)
 {
     s->fields = 0;
     s->cell = 0;
-    s->column_bytes = 0;
+    s->record_bytes = 0;
     s->at_start = true;
     s->quoted = s->quote_seen = false;
     s->record_line = s->line;
+}
+
+static struct status
+check_sizes(const struct scan *s)
+{
+    if (s->cell <= CSV_MAX_CELL && s->record_bytes <= CSV_MAX_RECORD) {
+        return OK;
+    }
+    const bool cell = s->cell > CSV_MAX_CELL;
+    diag_set(s->diag,
+             "%s line %llu: field %llu%s is longer than %u MiB; is a closing quote missing?",
+             s->shown, (unsigned long long)s->record_line, (unsigned long long)(s->fields + 1),
+             cell ? "" : " ends a record that", (cell ? CSV_MAX_CELL : CSV_MAX_RECORD) >> 20);
+    FAIL(LIMIT);
+}
+
+/* DuckDB takes one kind of line end in a file, and so do we. */
+static struct status
+check_line_end(struct scan *s)
+{
+    const char kind = s->cr ? 'r' : 'n';
+    s->cr = false;
+    if (s->line_end == 0) {
+        s->line_end = kind;
+    }
+    if (s->line_end != kind) {
+        return refuse(s, s->line,
+                      kind == 'r'
+                          ? "ends with CR LF, the lines before it with LF; use one of them"
+                          : "ends with LF, the lines before it with CR LF; use one of them");
+    }
+    return OK;
 }
 
 /* A line end outside quotes. Empty lines are skipped, as DuckDB does, unless the table has one
@@ -230,8 +260,12 @@ begin_record(struct scan *s)
 static struct status
 take_line_end(struct scan *s)
 {
-    const bool empty = s->column_bytes == 0 && s->fields == 0;
-    if (empty && (s->records == 0 || s->shape.columns != 1)) {
+    TRY(check_line_end(s));
+    const bool empty = s->record_bytes == 0 && s->fields == 0;
+    if (empty && s->records == 0) {
+        return refuse(s, s->line, "empty: the first line must be the columns' names");
+    }
+    if (empty && s->shape.columns != 1) {
         s->lines_are_rows = false;
     } else {
         s->lines_are_rows = s->lines_are_rows && s->line == s->record_line;
@@ -242,124 +276,92 @@ take_line_end(struct scan *s)
     return OK;
 }
 
+/* A byte of a field, outside quotes and no delimiter. */
+static struct status
+take_letter(struct scan *s, uint8_t c)
+{
+    const char *wrong = NULL;
+    if (c == '"' && (s->at_start || s->records == 0)) {
+        s->quoted = true; /* the header's delimiter is not known yet: a quote opens anywhere */
+    } else if (s->records > 0 && c == '"') {
+        wrong = "has a quote inside; a field with quotes is quoted, its quotes doubled";
+    } else if (s->records > 0 && s->quote_seen) {
+        wrong = "goes on after its closing quote";
+    }
+    if (wrong != NULL) {
+        diag_set(s->diag, "%s line %llu: field %llu %s", s->shown, (unsigned long long)s->line,
+                 (unsigned long long)(s->fields + 1), wrong);
+        FAIL(INPUT);
+    }
+    s->at_start = false;
+    s->cell++;
+    return check_sizes(s);
+}
+
 static struct status
 take_plain(struct scan *s, uint8_t c)
 {
     if (c == '\n') {
         return take_line_end(s);
     }
+    if (s->cr) {
+        return refuse(s, s->line,
+                      "a carriage return without a line feed; end lines with LF or CR LF");
+    }
     if (c == '\r') {
+        s->cr = true;
         return OK;
     }
-    s->column_bytes++;
-    if (s->delimiter != 0 && c == (uint8_t)s->delimiter && s->records > 0) {
+    s->record_bytes++;
+    if (s->records > 0 && c == (uint8_t)s->delimiter) {
         s->fields++;
         s->cell = 0;
         s->at_start = true;
-        return OK;
+        return check_sizes(s);
     }
-    if (s->records == 0 && c == '"') {
-        s->quoted = true; /* the header's delimiter is not known yet: a quote opens anywhere */
-    } else if (c == '"' && s->at_start) {
-        s->quoted = true;
-    } else if (s->records > 0 && c == '"') {
-        diag_set(s->diag,
-                 "%s line %llu: field %llu has a quote inside; a field with quotes is quoted, its "
-                 "quotes doubled",
-                 s->shown, (unsigned long long)s->line, (unsigned long long)(s->fields + 1));
-        FAIL(INPUT);
-    } else if (s->records > 0 && s->quote_seen) {
-        diag_set(s->diag, "%s line %llu: field %llu goes on after its closing quote", s->shown,
-                 (unsigned long long)s->line, (unsigned long long)(s->fields + 1));
-        FAIL(INPUT);
-    }
-    s->at_start = false;
-    s->cell++;
-    return OK;
+    return take_letter(s, c);
 }
 
 static struct status
 take_byte(struct scan *s, uint8_t c)
 {
-    if (s->records == 0 && (c != '\n' || s->quoted) && c != '\r') {
+    if (s->records == 0 && (s->quoted || (c != '\n' && c != '\r'))) {
         buf_put_u8(&s->header, c);
     }
-    if (!s->quoted) {
-        const bool was_quote = s->quote_seen;
-        if (was_quote && c == '"') {
-            s->quoted = true; /* a doubled quote */
-            s->quote_seen = false;
-            return OK;
-        }
-        TRY(take_plain(s, c));
+    if (s->quoted) {
+        s->record_bytes++;
+        s->cell++;
+        s->line += c == '\n';
+        s->quote_seen = c == '"';
+        s->quoted = !s->quote_seen;
+        return check_sizes(s);
+    }
+    if (s->quote_seen && c == '"') { /* a doubled quote */
+        s->quoted = true;
         s->quote_seen = false;
         return OK;
     }
-    s->column_bytes++;
-    s->cell++;
-    s->line += c == '\n';
-    if (c == '"') {
-        s->quoted = false;
-        s->quote_seen = true;
-    }
-    if (s->cell > CSV_MAX_CELL) {
-        diag_set(s->diag,
-                 "%s line %llu: field %llu is longer than %u bytes; is a closing quote missing?",
-                 s->shown, (unsigned long long)s->record_line, (unsigned long long)(s->fields + 1),
-                 CSV_MAX_CELL);
-        FAIL(LIMIT);
-    }
+    TRY(take_plain(s, c));
+    s->quote_seen = false;
     return OK;
 }
 
-/* Whole sequences of a block are checked; what is unfinished at its end waits for the next block.
- */
+/* A header that long is not one; when it has too many columns, that is the better reason. */
 static struct status
-check_utf8(struct scan *s, const uint8_t *bytes, size_t n, bool last)
+refuse_long_header(struct scan *s)
 {
-    uint64_t line = s->line;
-    size_t from = 0;
-    for (size_t i = 0; i <= n; i++) {
-        const bool end = i == n;
-        if (!end && bytes[i] != '\n') {
-            continue;
-        }
-        struct view part = view_of(bytes + from, i - from);
-        if (end && !last) {
-            size_t keep = 0; /* at most three bytes of a sequence that has begun */
-            while (keep < 3 && keep < part.len && (part.ptr[part.len - 1 - keep] & 0xc0) == 0x80) {
-                keep++;
-            }
-            keep += keep < part.len && part.ptr[part.len - 1 - keep] >= 0xc0;
-            part.len -= keep <= part.len ? keep : 0;
-            s->tail_len = keep;
-            memcpy(s->tail, part.ptr + part.len, keep);
-        }
-        if (!text_is_utf8(part)) {
-            return refuse(s, line, "not UTF-8 (is it Latin-1 or Windows-1252? save it as UTF-8)");
-        }
-        from = i + 1;
-        line++;
-    }
-    return OK;
+    TRY(split_header(s));
+    return refuse(s, 1, "the header is longer than 8 MiB; is it CSV?");
 }
 
 static struct status
 take_block(struct scan *s, uint8_t *bytes, size_t n, bool last)
 {
-    TRY(check_bytes(s, bytes + 4, n));
-    uint8_t *start = bytes + 4 - s->tail_len;
-    memcpy(start, s->tail, s->tail_len);
-    const size_t len = n + s->tail_len;
-    s->tail_len = 0;
-    TRY(check_utf8(s, start, len, last));
+    TRY(encoding_check(&s->encoding, s->shown, s->diag, bytes, n, last));
     for (size_t i = 0; i < n; i++) {
-        TRY(take_byte(s, bytes[4 + i]));
+        TRY(take_byte(s, bytes[ENCODING_ROOM + i]));
     }
-    if (s->records == 0 && s->header.len > CSV_MAX_CELL / 2) {
-        return refuse(s, 1, "the header is longer than 8 MiB; is it CSV?");
-    }
-    return OK;
+    return s->records == 0 && s->header.len > CSV_MAX_CELL / 2 ? refuse_long_header(s) : OK;
 }
 
 static struct status
@@ -368,7 +370,11 @@ finish(struct scan *s)
     if (s->quoted) {
         return refuse(s, s->record_line, "a quote opens here and is never closed");
     }
-    if (s->column_bytes > 0 || s->fields > 0) {
+    if (s->cr) {
+        return refuse(s, s->line,
+                      "a carriage return without a line feed; end lines with LF or CR LF");
+    }
+    if (s->record_bytes > 0 || s->fields > 0) {
         TRY(end_record(s));
     }
     if (s->records == 0) {
@@ -391,25 +397,40 @@ close_gzip(gzFile *in)
 }
 
 static struct status
+refuse_damaged(const struct scan *s)
+{
+    diag_set(s->diag, "%s: the compressed file is damaged or cut short", s->shown);
+    FAIL(INPUT);
+}
+
+/* The end of a stream that was cut reads like any other; only gzerror tells. */
+static struct status
+check_end(const struct scan *s, gzFile in)
+{
+    int code = Z_OK;
+    (void)gzerror(in, &code);
+    return code == Z_OK || code == Z_STREAM_END ? OK : refuse_damaged(s);
+}
+
+static struct status
 scan_all(struct scan *s, gzFile in, uint64_t max_bytes)
 {
     DEFER(buf_done) struct buf block;
     uint64_t total = 0;
-    buf_init(&block, BLOCK + 4);
-    uint8_t *bytes =
-        buf_extend(&block, BLOCK + 4); /* 4 bytes of room before, for an unfinished sequence */
+    buf_init(&block, BLOCK + ENCODING_ROOM);
+    uint8_t *bytes = buf_extend(&block, BLOCK + ENCODING_ROOM);
     CHECK(bytes != NULL, MEMORY);
     for (;;) {
-        const int n = gzread(in, bytes + 4, BLOCK);
+        const int n = gzread(in, bytes + ENCODING_ROOM, BLOCK);
         if (n < 0) {
-            diag_set(s->diag, "%s: the compressed file is damaged or cut short", s->shown);
-            FAIL(INPUT);
+            return refuse_damaged(s);
         }
         TRY(take_block(s, bytes, (size_t)n, n == 0));
-        total += (uint64_t)n;
         if (n == 0) {
+            TRY(check_end(s, in));
             return finish(s);
         }
+        total += (uint64_t)n;
         if (total > max_bytes) {
             diag_set(s->diag, "%s: more than %llu GiB", s->shown,
                      (unsigned long long)(max_bytes >> 30));
@@ -418,9 +439,22 @@ scan_all(struct scan *s, gzFile in, uint64_t max_bytes)
     }
 }
 
+static struct status
+check_gzip(const struct scan *s, gzFile in, bool gzip)
+{
+    const bool packed = gzdirect(in) == 0;
+    if (packed != gzip) {
+        diag_set(s->diag, "%s: %s", s->shown,
+                 packed ? "is gzip-compressed; its name must end in .gz"
+                        : "is not gzip-compressed; its name must not end in .gz");
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
 struct status
-csv_scan(int fd, const char *shown, char delimiter, uint32_t max_columns, uint64_t max_bytes,
-         struct diag *diag, struct csv_shape *ret_shape)
+csv_scan(int fd, const char *shown, bool gzip, char delimiter, uint32_t max_columns,
+         uint64_t max_bytes, struct diag *diag, struct csv_shape *ret_shape)
 {
     struct scan s = {.shown = shown,
                      .diag = diag,
@@ -434,7 +468,10 @@ csv_scan(int fd, const char *shown, char delimiter, uint32_t max_columns, uint64
     CHECK(in != NULL, IO);
     buf_init(&s.header, CSV_MAX_CELL);
     begin_record(&s);
-    const struct status done = scan_all(&s, in, max_bytes);
+    struct status done = check_gzip(&s, in, gzip);
+    if (status_ok(done)) {
+        done = scan_all(&s, in, max_bytes);
+    }
     buf_done(&s.header);
     if (!status_ok(done)) {
         csv_shape_done(&s.shape);

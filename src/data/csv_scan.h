@@ -7,19 +7,20 @@
 #include "base/bytes.h"
 
 #define CSV_MAX_CELL (16u << 20)
+#define CSV_MAX_RECORD (64u << 20)
 
 struct csv_shape {
     char delimiter;
     uint32_t columns;
-    char **names;        /* columns; unquoted */
+    char **names;        /* columns; unquoted, without spaces around them */
     uint64_t rows;       /* records after the header */
     bool lines_are_rows; /* row i (from 0) stands on line i + 2 */
 };
 
 void csv_shape_done(struct csv_shape *s);
-/* fd is read from its start (gzip is unpacked) and left at its end. delimiter 0: found from the
- * header line. shown: the file's name in messages. */
-struct status csv_scan(int fd, const char *shown, char delimiter, uint32_t max_columns,
+/* fd is read from its start (unpacked when gzip) and left at its end. delimiter 0: found from the
+ * header line. shown: the file's name in messages. max_bytes: unpacked. */
+struct status csv_scan(int fd, const char *shown, bool gzip, char delimiter, uint32_t max_columns,
                        uint64_t max_bytes, struct diag *diag, struct csv_shape *ret_shape);
 
 #endif

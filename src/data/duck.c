@@ -1,6 +1,11 @@
 #include "data/duck.h"
 
+#include "base/clock.h"
+
 #include <string.h>
+#include <time.h>
+
+#define WORDS_MAX 300u
 
 void
 duck_close(struct duck *d)
@@ -55,7 +60,10 @@ set_limits(struct duck *d, const char *file, unsigned memory_mib, unsigned threa
 {
     DEFER(buf_done) struct buf sql;
     buf_init(&sql, 65536);
-    buf_printf(&sql, "SET memory_limit='%uMiB'; SET temp_directory=''; ", memory_mib);
+    buf_printf(&sql,
+               "SET memory_limit='%uMiB'; SET temp_directory=''; SET TimeZone='UTC'; "
+               "SET preserve_insertion_order=true; ",
+               memory_mib);
     if (threads > 0) {
         buf_printf(&sql, "SET threads=%u; ", threads);
     }
@@ -103,8 +111,32 @@ put_words(struct buf *words, const char *text)
     }
     const char *kind = strstr(text, "Error: ");
     text = kind != NULL && kind - text < 40 ? kind + 7 : text;
-    const size_t n = strcspn(text, "\n");
-    buf_put(words, view_of(text, n < 300 ? n : 300));
+    size_t n = strcspn(text, "\n");
+    if (n > WORDS_MAX) {
+        for (n = WORDS_MAX; n > 0 && ((uint8_t)text[n] & 0xc0) == 0x80; n--) {
+        }
+    }
+    buf_put(words, view_of(text, n));
+}
+
+/* Words about values quote them; a person who may filter by a column may not see its values. */
+static bool
+quotes_values(duckdb_error_type type)
+{
+    return type == DUCKDB_ERROR_CONVERSION || type == DUCKDB_ERROR_OUT_OF_RANGE ||
+           type == DUCKDB_ERROR_INVALID_INPUT;
+}
+
+static struct status
+refuse_result(duckdb_result *r, bool discreet, struct buf *words)
+{
+    const duckdb_error_type type = duckdb_result_error_type(r);
+    put_words(words, discreet && quotes_values(type)
+                         ? "a value cannot be converted or is out of range"
+                         : duckdb_result_error(r));
+    duckdb_destroy_result(r);
+    CHECK(type != DUCKDB_ERROR_OUT_OF_MEMORY, LIMIT);
+    FAIL(INPUT);
 }
 
 struct status
@@ -112,11 +144,73 @@ duck_run(struct duck *d, const char *sql, struct buf *ret_words, duckdb_result *
 {
     duckdb_result result;
     if (duckdb_query(d->con, sql, &result) != DuckDBSuccess) {
-        put_words(ret_words, duckdb_result_error(&result));
-        const bool memory = duckdb_result_error_type(&result) == DUCKDB_ERROR_OUT_OF_MEMORY;
-        duckdb_destroy_result(&result);
-        CHECK(!memory, LIMIT);
+        return refuse_result(&result, false, ret_words);
+    }
+    *ret_result = result;
+    return OK;
+}
+
+static void
+statement_done(duckdb_prepared_statement *s)
+{
+    duckdb_destroy_prepare(s);
+}
+
+static void
+pending_done(duckdb_pending_result *p)
+{
+    duckdb_destroy_pending(p);
+}
+
+static void
+wait_a_little(void)
+{
+    const struct timespec pause = {.tv_nsec = 500000};
+    (void)nanosleep(&pause, NULL);
+}
+
+/* Works on the query, with the engine's threads, until it is done; false when time was up. An
+ * interrupted query is worked on until it says so: given up earlier, it is never freed. */
+static bool
+finish_within(struct duck *d, duckdb_pending_result p, unsigned seconds)
+{
+    const int64_t until = clock_mono_ns() + (int64_t)seconds * NS_PER_S;
+    bool late = false;
+    duckdb_pending_state state = duckdb_pending_execute_task(p);
+    while (!duckdb_pending_execution_is_finished(state)) {
+        if (!late && clock_mono_ns() > until) {
+            late = true;
+            duckdb_interrupt(d->con);
+        }
+        if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE) {
+            wait_a_little(); /* the other threads have the last of it */
+        }
+        state = duckdb_pending_execute_task(p);
+    }
+    return !late;
+}
+
+struct status
+duck_run_within(struct duck *d, const char *sql, unsigned seconds, struct buf *ret_words,
+                duckdb_result *ret_result)
+{
+    DEFER(statement_done) duckdb_prepared_statement statement = NULL;
+    DEFER(pending_done) duckdb_pending_result pending = NULL;
+    if (duckdb_prepare(d->con, sql, &statement) != DuckDBSuccess) {
+        put_words(ret_words, duckdb_prepare_error(statement));
         FAIL(INPUT);
+    }
+    if (duckdb_pending_prepared(statement, &pending) != DuckDBSuccess) {
+        put_words(ret_words, duckdb_pending_error(pending));
+        FAIL(INPUT);
+    }
+    if (!finish_within(d, pending, seconds)) {
+        buf_printf(ret_words, "not answered within %u s", seconds);
+        FAIL(LIMIT);
+    }
+    duckdb_result result;
+    if (duckdb_execute_pending(pending, &result) != DuckDBSuccess) {
+        return refuse_result(&result, true, ret_words);
     }
     *ret_result = result;
     return OK;

@@ -21,6 +21,10 @@ void duck_close(struct duck *d);
  * ret_words, if given. */
 struct status duck_run(struct duck *d, const char *sql, struct buf *ret_words,
                        duckdb_result *ret_result);
+/* As duck_run for one statement, stopped after that many seconds (STATUS_LIMIT, with words), and
+ * with words that quote no value of the table. */
+struct status duck_run_within(struct duck *d, const char *sql, unsigned seconds,
+                              struct buf *ret_words, duckdb_result *ret_result);
 /* As duck_run, result thrown away. */
 struct status duck_execute(struct duck *d, const char *sql, struct buf *ret_words);
 void duck_result_done(duckdb_result *r);

@@ -4,6 +4,7 @@
 #include "data/csv_scan.h"
 #include "data/duck.h"
 #include "data/import_infer.h"
+#include "data/json_scan.h"
 #include "data/table_build.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SQL_MAX ((size_t)16 << 20)
+#define SQL_MAX ((size_t)1 << 20)
 #define TEXT_MAX ((size_t)16 << 30)
 #define IMPORT_MEMORY_MIB 4096u
 
@@ -31,6 +32,14 @@ static const struct {
     {".jsonl", SOURCE_JSON, "none"},  {".ndjson", SOURCE_JSON, "none"},
 };
 
+/* CSV says nothing; JSON and Parquet have types of their own. */
+enum source_kind {
+    KIND_UNKNOWN, /* numbers, times and truth values are looked for */
+    KIND_NUMBER,
+    KIND_TEXT, /* numbers are not looked for */
+    KIND_MIXED /* JSON values of several kinds: text */
+};
+
 /* One import under way. */
 struct import {
     const struct import_options *o;
@@ -43,7 +52,7 @@ struct import {
     struct duck duck;
     uint32_t columns;
     char **names;
-    bool *is_text; /* the source's own type is text */
+    enum source_kind *kinds; /* of each column: the source's own type */
     uint64_t rows;
 };
 
@@ -56,7 +65,7 @@ import_done(struct import *m)
         free(m->names[i]);
     }
     free(m->names);
-    free(m->is_text);
+    free(m->kinds);
     if (m->fd >= 0) {
         (void)close(m->fd);
     }
@@ -127,17 +136,16 @@ put_csv_reader(const struct import *m, struct buf *sql)
                ", auto_detect=false, header=true, strict_mode=true, quote='\"', escape='\"', "
                "compression='%s', ",
                endings[m->ending].compression);
-    buf_printf(sql, "max_line_size=%u, delim=", 64u << 20);
+    buf_printf(sql, "max_line_size=%u, delim=", CSV_MAX_RECORD + 2);
     duck_put_literal(sql, delimiter);
     buf_put_str(sql, ", columns={");
     for (uint32_t i = 0; i < m->csv.columns; i++) {
-        buf_put_str(sql, i == 0 ? "" : ", ");
-        duck_put_literal(sql, m->csv.names[i]);
-        buf_put_str(sql, ": 'VARCHAR'");
+        buf_printf(sql, "%sc%u: 'VARCHAR'", i == 0 ? "" : ", ", i);
     }
     buf_put_str(sql, "})");
 }
 
+/* Dates are looked for by our own rule, not by guessing between day and month. */
 static void
 put_reader(const struct import *m, struct buf *sql)
 {
@@ -145,33 +153,53 @@ put_reader(const struct import *m, struct buf *sql)
         put_csv_reader(m, sql);
         return;
     }
+    const bool parquet = endings[m->ending].format == SOURCE_PARQUET;
     buf_put_str(sql, "CREATE TABLE t AS SELECT * FROM ");
-    buf_put_str(sql, endings[m->ending].format == SOURCE_PARQUET ? "read_parquet(" : "read_json(");
+    buf_put_str(sql, parquet ? "read_parquet(" : "read_json(");
     duck_put_literal(sql, m->path);
-    buf_put_str(sql, endings[m->ending].format == SOURCE_PARQUET ? ")" : ", sample_size=-1)");
+    buf_put_str(sql, parquet ? ", hive_partitioning=false)"
+                             : ", sample_size=-1, map_inference_threshold=-1, records='true', "
+                               "hive_partitioning=false, dateformat='%Y-%m-%d', "
+                               "timestampformat='%Y-%m-%dT%H:%M:%SZ')");
 }
 
 /* The engine's sentence names /proc/self/fd/N; the user knows the file by its own name. */
 static void
 tell_engine(struct import *m, const struct buf *words)
 {
-    const char *text = buf_str(words), *at = strstr(text, m->path);
+    char place[96];
+    (void)snprintf(place, sizeof place, " in file \"%s\",", m->path);
+    const char *text = buf_str(words), *found = place, *at = strstr(text, place);
+    if (at == NULL) {
+        found = m->path;
+        at = strstr(text, found);
+    }
     if (at == NULL) {
         diag_set(m->diag, "%s: %s", m->shown, text);
     } else {
-        diag_set(m->diag, "%s: %.*s%s", m->shown, (int)(at - text), text, at + strlen(m->path));
+        diag_set(m->diag, "%s: %.*s%s", m->shown, (int)(at - text), text, at + strlen(found));
     }
+}
+
+static struct status
+scan_source(struct import *m)
+{
+    if (endings[m->ending].format == SOURCE_CSV) {
+        const bool tab = strncmp(endings[m->ending].ending, ".tsv", 4) == 0;
+        const bool gzip = strcmp(endings[m->ending].compression, "gzip") == 0;
+        const char delimiter = m->o->delimiter != 0 ? m->o->delimiter : tab ? '\t' : '\0';
+        return csv_scan(m->fd, m->shown, gzip, delimiter, IMPORT_MAX_COLUMNS, IMPORT_MAX_BYTES,
+                        m->diag, &m->csv);
+    }
+    return endings[m->ending].format == SOURCE_JSON
+               ? json_scan(m->fd, m->shown, IMPORT_MAX_COLUMNS, m->diag)
+               : OK;
 }
 
 static struct status
 read_source(struct import *m)
 {
-    if (endings[m->ending].format == SOURCE_CSV) {
-        const bool tab = strncmp(endings[m->ending].ending, ".tsv", 4) == 0;
-        const char delimiter = m->o->delimiter != 0 ? m->o->delimiter : tab ? '\t' : '\0';
-        TRY(csv_scan(m->fd, m->shown, delimiter, IMPORT_MAX_COLUMNS, IMPORT_MAX_BYTES, m->diag,
-                     &m->csv));
-    }
+    TRY(scan_source(m));
     DEFER(buf_done) struct buf sql;
     DEFER(buf_done) struct buf words;
     buf_init(&sql, SQL_MAX);
@@ -189,20 +217,77 @@ read_source(struct import *m)
 /* ---- columns ---- */
 
 static struct status
-check_flat(struct import *m, const char *name, duckdb_type type)
+refuse_nested(struct import *m, const char *name)
 {
-    static const duckdb_type nested[] = {DUCKDB_TYPE_LIST,  DUCKDB_TYPE_STRUCT, DUCKDB_TYPE_MAP,
-                                         DUCKDB_TYPE_ARRAY, DUCKDB_TYPE_UNION,  DUCKDB_TYPE_BLOB,
-                                         DUCKDB_TYPE_BIT};
-    for (size_t i = 0; i < sizeof nested / sizeof *nested; i++) {
-        if (type == nested[i]) {
-            diag_set(m->diag,
-                     "%s: column \"%s\" is a list, a structure or binary; a table's columns are "
-                     "plain values",
-                     m->shown, name);
-            FAIL(INPUT);
-        }
+    char shown[64];
+    diag_set(
+        m->diag,
+        "%s: column \"%s\" is a list, a structure or binary; a table's columns are plain values",
+        m->shown, name_shown(view_str(name), shown));
+    FAIL(INPUT);
+}
+
+static void
+type_done(duckdb_logical_type *type)
+{
+    duckdb_destroy_logical_type(type);
+}
+
+static bool
+is_json(duckdb_result *r, idx_t column)
+{
+    DEFER(type_done) duckdb_logical_type type = duckdb_column_logical_type(r, column);
+    char *alias = duckdb_logical_type_get_alias(type);
+    const bool json = alias != NULL && strcmp(alias, "JSON") == 0;
+    duckdb_free(alias);
+    return json;
+}
+
+static struct status
+kind_of(struct import *m, duckdb_result *r, idx_t column, enum source_kind *ret_kind)
+{
+    *ret_kind = KIND_UNKNOWN;
+    if (endings[m->ending].format == SOURCE_CSV) {
+        return OK;
     }
+    switch (duckdb_column_type(r, column)) {
+    case DUCKDB_TYPE_LIST:
+    case DUCKDB_TYPE_STRUCT:
+    case DUCKDB_TYPE_MAP:
+    case DUCKDB_TYPE_ARRAY:
+    case DUCKDB_TYPE_UNION:
+    case DUCKDB_TYPE_BLOB:
+    case DUCKDB_TYPE_BIT:
+        return refuse_nested(m, duckdb_column_name(r, column));
+    case DUCKDB_TYPE_FLOAT:
+    case DUCKDB_TYPE_DOUBLE:
+        *ret_kind = KIND_NUMBER;
+        return OK;
+    case DUCKDB_TYPE_VARCHAR:
+        *ret_kind = is_json(r, column) ? KIND_MIXED : KIND_TEXT;
+        return OK;
+    case DUCKDB_TYPE_ENUM:
+        *ret_kind = KIND_TEXT;
+        return OK;
+    default:
+        return OK;
+    }
+}
+
+static struct status
+describe_column(struct import *m, duckdb_result *r, idx_t i)
+{
+    const char *name =
+        endings[m->ending].format == SOURCE_CSV ? m->csv.names[i] : duckdb_column_name(r, i);
+    if (*name == '\0' || strlen(name) > TABLE_MAX_NAME) {
+        diag_set(m->diag, "%s: column %llu has no name, or one longer than %u bytes", m->shown,
+                 (unsigned long long)i + 1, TABLE_MAX_NAME);
+        FAIL(INPUT);
+    }
+    TRY(kind_of(m, r, i, &m->kinds[i]));
+    m->names[i] = build_strdup(view_str(name));
+    CHECK(m->names[i] != NULL, MEMORY);
+    m->columns++;
     return OK;
 }
 
@@ -217,22 +302,12 @@ describe(struct import *m)
                  IMPORT_MAX_COLUMNS);
         FAIL(LIMIT);
     }
+    CHECK(endings[m->ending].format != SOURCE_CSV || n == m->csv.columns, INTEGRITY);
     m->names = build_alloc(n, sizeof *m->names);
-    m->is_text = build_alloc(n, sizeof *m->is_text);
-    CHECK(m->names != NULL && m->is_text != NULL, MEMORY);
+    m->kinds = build_alloc(n, sizeof *m->kinds);
+    CHECK(m->names != NULL && m->kinds != NULL, MEMORY);
     for (idx_t i = 0; i < n; i++) {
-        const char *name = duckdb_column_name(&r, i);
-        const duckdb_type type = duckdb_column_type(&r, i);
-        if (*name == '\0' || strlen(name) > TABLE_MAX_NAME) {
-            diag_set(m->diag, "%s: column %llu has no name, or one longer than 1024 bytes",
-                     m->shown, (unsigned long long)i + 1);
-            FAIL(INPUT);
-        }
-        TRY(check_flat(m, name, type));
-        m->names[m->columns] = build_strdup(view_str(name));
-        CHECK(m->names[m->columns] != NULL, MEMORY);
-        m->is_text[m->columns++] = endings[m->ending].format != SOURCE_CSV &&
-                                   (type == DUCKDB_TYPE_VARCHAR || type == DUCKDB_TYPE_ENUM);
+        TRY(describe_column(m, &r, i));
     }
     return OK;
 }
@@ -252,6 +327,17 @@ count_rows(struct import *m)
     TRY(duck_each_text(&r, take_count, &m->rows));
     if (m->rows == 0) {
         diag_set(m->diag, "%s: no rows", m->shown);
+        FAIL(INPUT);
+    }
+    if (m->rows > IMPORT_MAX_CELLS / m->columns) {
+        diag_set(m->diag, "%s: %llu rows of %u columns are more than %llu cells", m->shown,
+                 (unsigned long long)m->rows, m->columns, (unsigned long long)IMPORT_MAX_CELLS);
+        FAIL(LIMIT);
+    }
+    /* Two readers of one file must see the same rows, or a value may have gone unnoticed. */
+    if (endings[m->ending].format == SOURCE_CSV && m->rows != m->csv.rows) {
+        diag_set(m->diag, "%s: %llu rows by its quotes and line ends, but DuckDB reads %llu",
+                 m->shown, (unsigned long long)m->csv.rows, (unsigned long long)m->rows);
         FAIL(INPUT);
     }
     return OK;
@@ -290,28 +376,16 @@ is_missing(const struct import_options *o, struct view v)
     return false;
 }
 
-static struct view
-trimmed(struct view v)
-{
-    while (v.len > 0 && (v.ptr[0] == ' ' || v.ptr[0] == '\t')) {
-        v = view_of(v.ptr + 1, v.len - 1);
-    }
-    while (v.len > 0 && (v.ptr[v.len - 1] == ' ' || v.ptr[v.len - 1] == '\t')) {
-        v.len--;
-    }
-    return v;
-}
-
 static struct status
 gather_value(void *ctx, uint64_t row, bool null, struct view value)
 {
     struct gathered *g = ctx;
     CHECK(row < g->m->rows, INTEGRITY);
-    const struct view v = trimmed(value);
+    const struct view v = view_trimmed(value);
     const bool missing = null || is_missing(g->m->o, v);
     if (!missing && (memchr(v.ptr, 0, v.len) != NULL || !text_is_utf8(v))) {
-        diag_set(g->m->diag, "%s row %llu: a value is not UTF-8 text", g->m->shown,
-                 (unsigned long long)row + 1);
+        diag_set(g->m->diag, "%s row %llu: a value holds a zero byte or is not UTF-8 text",
+                 g->m->shown, (unsigned long long)row + 1);
         FAIL(INPUT);
     }
     g->null[row] = missing;
@@ -330,10 +404,13 @@ gather(struct import *m, uint32_t column, struct gathered *g)
     CHECK(g->null != NULL && g->offset != NULL, MEMORY);
     DEFER(buf_done) struct buf sql;
     DEFER(duck_result_done) duckdb_result r = {0};
-    buf_init(&sql, SQL_MAX);
-    buf_put_str(&sql, "SELECT CAST(");
-    duck_put_name(&sql, m->names[column]);
-    buf_put_str(&sql, " AS VARCHAR) FROM t ORDER BY rowid");
+    buf_init(&sql, 256);
+    /* By position, so that no name is taken for something else; in the order of the file, which the
+     * engine keeps (preserve_insertion_order). */
+    buf_printf(&sql,
+               m->kinds[column] == KIND_MIXED ? "SELECT json_extract_string(#%u, '$') FROM t"
+                                              : "SELECT CAST(#%u AS VARCHAR) FROM t",
+               column + 1);
     TRY(buf_status(&sql));
     TRY(duck_run(&m->duck, buf_str(&sql), NULL, &r));
     return duck_each_text(&r, gather_value, g);
@@ -364,7 +441,8 @@ fill_column(struct import *m, uint32_t i, struct column *c)
                                     .column = m->names[i],
                                     .has_type = type != NULL,
                                     .type = type == NULL ? COLUMN_TEXT : type->type,
-                                    .is_text = m->is_text[i],
+                                    .is_text = m->kinds[i] >= KIND_TEXT,
+                                    .is_number = m->kinds[i] == KIND_NUMBER,
                                     .lines_are_rows = endings[m->ending].format == SOURCE_CSV &&
                                                       m->csv.lines_are_rows,
                                     .max_levels = IMPORT_MAX_LEVELS};
@@ -415,6 +493,11 @@ set_roles(struct import *m, struct table *t)
     }
     for (size_t i = 0; i < o->sensitive_count; i++) {
         TRY(need_column(m, t, o->sensitive[i], &c));
+        if (o->label != NULL && strcmp(o->label, c->name) == 0) {
+            diag_set(m->diag, "%s: \"%s\" cannot be the label and sensitive too", m->shown,
+                     c->name);
+            FAIL(INPUT);
+        }
         c->role = ROLE_SENSITIVE;
     }
     if (o->label != NULL) {
@@ -453,22 +536,35 @@ label_range(const struct table *t, const struct column *c, double *ret_low, doub
     return any;
 }
 
-static struct status
-check_positive(struct import *m, const struct column *c, const char *positive)
+static bool
+has_positive(const struct table *t, const struct column *c, const char *positive)
 {
-    for (uint32_t i = 0; i < c->level_count; i++) {
-        if (strcmp(c->levels[i], positive) == 0) {
-            return OK;
+    double wanted = 0;
+    if (c->level_count == 0 && !status_ok(text_to_f64(view_str(positive), &wanted))) {
+        return false;
+    }
+    for (uint64_t i = 0; i < t->rows; i++) {
+        const bool same = c->level_count == 0 ? column_number(c, i) == wanted
+                                              : !column_is_null(c, i) &&
+                                                    strcmp(c->levels[c->code[i]], positive) == 0;
+        if (same) {
+            return true;
         }
     }
-    double ignored = 0;
-    if (c->level_count == 0 && status_ok(text_to_f64(view_str(positive), &ignored))) {
+    return false;
+}
+
+static struct status
+check_positive(struct import *m, const struct table *t, const struct column *c,
+               const char *positive)
+{
+    if (has_positive(t, c, positive)) {
         return OK;
     }
-    char shown[64];
+    char shown[64], first[64];
     diag_set(m->diag, "%s: label \"%s\" never is \"%s\"%s%s%s", m->shown, c->name,
              name_shown(view_str(positive), shown), c->level_count >= 2 ? "; it is \"" : "",
-             c->level_count >= 2 ? c->levels[0] : "",
+             c->level_count >= 2 ? name_shown(view_str(c->levels[0]), first) : "",
              c->level_count >= 2 ? "\" or another of its values" : "");
     FAIL(INPUT);
 }
@@ -503,7 +599,7 @@ set_positive(struct import *m, struct table *t, const struct column *c)
         }
         return OK; /* a number to regress on, or several classes */
     }
-    TRY(check_positive(m, c, positive));
+    TRY(check_positive(m, t, c, positive));
     t->positive = build_strdup(view_str(positive));
     CHECK(t->positive != NULL, MEMORY);
     return OK;
@@ -521,6 +617,10 @@ build(struct import *m, struct table **ret_table)
     }
     TRY(set_roles(m, t));
     const struct column *label = table_label(t);
+    if (label == NULL && m->o->positive != NULL) {
+        diag_set(m->diag, "%s: a positive value, but no label column that could have it", m->shown);
+        FAIL(INPUT);
+    }
     if (label != NULL) {
         TRY(set_positive(m, t, label));
     }

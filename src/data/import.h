@@ -10,7 +10,8 @@
 #define IMPORT_MAX_COLUMNS 10000u
 #define IMPORT_MAX_LEVELS                                                                          \
     1024u /* distinct values over which a text column is COLUMN_TEXT, not a category */
-#define IMPORT_MAX_BYTES (UINT64_C(8) << 30)
+#define IMPORT_MAX_BYTES (UINT64_C(8) << 30) /* CSV: unpacked */
+#define IMPORT_MAX_CELLS (UINT64_C(1) << 30) /* rows times columns */
 
 struct import_override {
     const char *column;

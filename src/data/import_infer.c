@@ -24,7 +24,7 @@ text_at(const struct texts *t, uint64_t row)
 static bool
 has_leading_zero(struct view v)
 {
-    const size_t sign = v.len > 0 && v.ptr[0] == '-';
+    const size_t sign = v.len > 0 && (v.ptr[0] == '-' || v.ptr[0] == '+');
     return v.len > sign + 1 && v.ptr[sign] == '0' && v.ptr[sign + 1] >= '0' &&
            v.ptr[sign + 1] <= '9';
 }
@@ -397,6 +397,9 @@ infer_column(const struct texts *t, const struct infer_request *q, struct diag *
     if (!q->has_type) {
         const struct census census = take_census(t);
         type = choose_type(&census, q->is_text);
+        if (q->is_number && census.floats < census.values) {
+            return refuse_value(t, q, census.first_not_float, "a finite number", diag);
+        }
         if (type == COLUMN_CATEGORY && !q->is_text) {
             TRY(check_suspect(t, q, &census, diag));
         }

@@ -18,6 +18,7 @@ struct infer_request {
     bool has_type; /* asked for by the user */
     enum column_type type;
     bool is_text;        /* the source says that its values are text: numbers are not looked for */
+    bool is_number;      /* the source says that they are numbers */
     bool lines_are_rows; /* messages say "line row + 2", otherwise "row row + 1" */
     uint32_t max_levels; /* more distinct values than this are text, not a category */
 };

@@ -170,8 +170,11 @@ take_zone(struct reader *r, bool *ok)
     }
     *ok = *ok && (sign == '+' || sign == '-');
     const int64_t hours = take_digits(r, 2, ok);
-    *ok = *ok && (!peek_is(r, ':') || reader_u8(r) == ':');
-    const int64_t minutes = take_digits(r, 2, ok);
+    const bool colon = peek_is(r, ':');
+    if (colon) {
+        (void)reader_u8(r);
+    }
+    const int64_t minutes = colon || reader_left(r) > 0 ? take_digits(r, 2, ok) : 0;
     *ok = *ok && hours <= 14 && minutes < 60;
     return (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
 }
@@ -244,6 +247,18 @@ time_put(struct buf *b, int64_t us)
         buf_printf(b, ".%06d", micros);
     }
     buf_put_u8(b, 'Z');
+}
+
+struct view
+view_trimmed(struct view v)
+{
+    while (v.len > 0 && (v.ptr[0] == ' ' || v.ptr[0] == '\t')) {
+        v = view_of(v.ptr + 1, v.len - 1);
+    }
+    while (v.len > 0 && (v.ptr[v.len - 1] == ' ' || v.ptr[v.len - 1] == '\t')) {
+        v.len--;
+    }
+    return v;
 }
 
 const char *

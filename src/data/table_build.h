@@ -18,11 +18,14 @@ struct status column_alloc(struct column *c, enum column_type type, uint64_t row
 void column_done(struct column *c); /* frees what it holds; the struct is zeroed */
 struct status column_set_null(struct column *c, uint64_t rows, uint64_t row);
 struct view column_text(const struct column *c, uint64_t row); /* COLUMN_TEXT only */
-/* "2024-02-29", "2024-02-29 10:20[:30[.123456]][Z|+01:00]", T or space; no zone means UTC. */
+/* "2024-02-29", "2024-02-29 10:20[:30[.123456]][Z|+01|+01:00]", T or space; no zone means UTC.
+ */
 bool time_parse(struct view text, int64_t *ret_us);
 void time_put(struct buf *b, int64_t us);
 /* 'no column "pirta"; did you mean "pirat"?' with place before it when not NULL. */
 void names_absent(struct diag *diag, const char *place, const char *word, const struct table *t);
+/* Without the spaces and tabs around it. */
+struct view view_trimmed(struct view v);
 /* The name as an error shows it: at most 60 bytes, control characters as '?'. */
 const char *name_shown(struct view name, char ret_text[static 64]);
 

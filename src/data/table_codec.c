@@ -196,6 +196,7 @@ take_column(struct reader *r, struct column *c, uint64_t rows)
     const uint64_t nulls = reader_u64le(r);
     CHECK(!r->bad && c->name[0] != '\0' && type < COLUMN_TYPES && role < COLUMN_ROLES, INTEGRITY);
     CHECK(feature <= 1 && has_null == (nulls > 0) && nulls <= rows, INTEGRITY);
+    CHECK(role == ROLE_SENSITIVE || feature == (role == ROLE_FEATURE), INTEGRITY);
     c->type = (enum column_type)type;
     c->role = (enum column_role)role;
     c->is_feature = feature;
@@ -246,7 +247,9 @@ decode(struct view bytes, struct table **ret_table)
     struct reader r = reader_of(bytes);
     const struct view magic = reader_bytes(&r, sizeof table_magic);
     CHECK(view_equal(magic, view_of(table_magic, sizeof table_magic)), INTEGRITY);
-    CHECK(reader_u32le(&r) == TABLE_VERSION, UNSUPPORTED);
+    const uint32_t version = reader_u32le(&r);
+    CHECK(!r.bad, INTEGRITY);
+    CHECK(version == TABLE_VERSION, UNSUPPORTED);
     const uint64_t rows = reader_u64le(&r);
     const uint32_t columns = reader_u32le(&r);
     const uint8_t has_positive = reader_u8(&r);
