@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,10 +23,18 @@
 #define PUBLISH_BYTES (16u << 20) /* published early when this much waits */
 #define SUBSCRIBERS_MAX 64u
 #define LOST_MAX 256u
+#define RETRY_NS NS_PER_S
 
 /* Tickets of a batch that failed. */
 struct lost {
     uint64_t from, upto;
+};
+
+/* How the newest attempt went, and why the newest that failed did. */
+struct outcome {
+    bool failing;
+    struct status why;
+    struct diag diag;
 };
 
 struct audit {
@@ -40,8 +49,9 @@ struct audit {
     bool stopping, committed_all;
     int64_t publish_ns;
     int64_t publish_due; /* steady time; 0: nothing waits */
-    struct status health;
-    struct diag health_diag;
+    struct outcome committed, published;
+    uint64_t dropped;           /* entries of failed batches that no entry tells of yet */
+    int64_t retry_due;          /* steady time; when `dropped`: of the next attempt to tell */
     struct lost lost[LOST_MAX]; /* oldest first; those of tickets up to lost_before are forgotten */
     size_t lost_count;
     uint64_t lost_before;
@@ -57,10 +67,13 @@ at_ns(int64_t mono_ns)
 }
 
 static void
-keep_health(struct audit *a, struct status s, const struct diag *diag)
+keep_outcome(struct outcome *o, struct status s, const struct diag *diag)
 {
-    a->health = s;
-    a->health_diag = *diag;
+    o->failing = !status_ok(s);
+    if (o->failing) {
+        o->why = s;
+        o->diag = *diag;
+    }
 }
 
 /* ---- the ledger, one thread at a time ---- */
@@ -91,7 +104,8 @@ leave(struct audit *a)
     atomic_store(&a->size, ledger_size(a->ledger));
     ledger_unlock(a->ledger);
     (void)pthread_mutex_lock(&a->lock);
-    const int64_t due = clock_mono_ns() + (many ? 0 : a->publish_ns);
+    const int64_t wait = many && !a->published.failing ? 0 : a->publish_ns;
+    const int64_t due = clock_mono_ns() + wait;
     if (!waits) {
         a->publish_due = 0;
     } else if (a->publish_due == 0 || due < a->publish_due) {
@@ -155,14 +169,59 @@ commit(struct audit *a, struct buf *batch)
     const struct status s = append_batch(a, buf_view(batch), count, &diag);
     buf_reset(batch);
     (void)pthread_mutex_lock(&a->lock);
-    keep_health(a, s, &diag);
+    keep_outcome(&a->committed, s, &diag);
     if (status_ok(s)) {
         atomic_store(&a->durable, upto);
     } else {
         keep_lost(a, upto - count + 1, upto);
+        a->dropped += count;
+        a->retry_due = clock_mono_ns() + RETRY_NS;
         atomic_store(&a->failed, upto);
     }
     announce(a);
+}
+
+/* The log tells of its own gap; and whoever waits for it to be healthy sees that it is, without an
+ * entry of anybody. Called with the lock held; releases it meanwhile. */
+static void
+tell_gap(struct audit *a, struct buf *batch)
+{
+    struct diag diag = {0};
+    char reason[1024];
+    DEFER(buf_done) struct buf entry;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    const uint64_t dropped = a->dropped;
+    (void)snprintf(reason, sizeof reason,
+                   "entries refused since they could not be written: %llu; %s",
+                   (unsigned long long)dropped, a->committed.diag.text);
+    (void)pthread_mutex_unlock(&a->lock);
+    audit_event_put(&(struct audit_event){.time_ns = clock_wall_ns(),
+                                          .action = "audit.gap",
+                                          .resource = "audit/journal",
+                                          .allow = true,
+                                          .reason = reason},
+                    &entry);
+    buf_put_u32be(batch, (uint32_t)entry.len);
+    buf_put(batch, buf_view(&entry));
+    struct status s = buf_status(&entry);
+    s = status_ok(s) ? buf_status(batch) : s;
+    s = status_ok(s) ? append_batch(a, buf_view(batch), 1, &diag) : s;
+    buf_reset(batch);
+    (void)pthread_mutex_lock(&a->lock);
+    keep_outcome(&a->committed, s, &diag);
+    a->dropped -= status_ok(s) ? dropped : 0;
+    a->retry_due = clock_mono_ns() + RETRY_NS;
+}
+
+static void
+wait_until(struct audit *a, pthread_cond_t *what, int64_t due)
+{
+    if (due == 0) {
+        (void)pthread_cond_wait(what, &a->lock);
+    } else {
+        const struct timespec t = at_ns(due);
+        (void)pthread_cond_timedwait(what, &a->lock, &t);
+    }
 }
 
 static void *
@@ -175,9 +234,14 @@ run_committer(void *arg)
     while (a->queued > 0 || !a->stopping) {
         if (a->queued > 0) {
             commit(a, &batch);
+        } else if (a->dropped > 0 && clock_mono_ns() >= a->retry_due) {
+            tell_gap(a, &batch);
         } else {
-            (void)pthread_cond_wait(&a->work, &a->lock);
+            wait_until(a, &a->work, a->dropped > 0 ? a->retry_due : 0);
         }
+    }
+    if (a->dropped > 0) {
+        tell_gap(a, &batch);
     }
     a->committed_all = true;
     (void)pthread_cond_signal(&a->pending);
@@ -226,19 +290,9 @@ publish_now(struct audit *a)
     (void)pthread_mutex_unlock(&a->lock);
     const struct status s = publish(a, &diag);
     (void)pthread_mutex_lock(&a->lock);
+    keep_outcome(&a->published, s, &diag);
     if (!status_ok(s)) {
-        keep_health(a, s, &diag);
-    }
-}
-
-static void
-wait_for_pending(struct audit *a)
-{
-    if (a->publish_due == 0) {
-        (void)pthread_cond_wait(&a->pending, &a->lock);
-    } else {
-        const struct timespec t = at_ns(a->publish_due);
-        (void)pthread_cond_timedwait(&a->pending, &a->lock, &t);
+        a->publish_due = clock_mono_ns() + a->publish_ns;
     }
 }
 
@@ -251,7 +305,7 @@ run_publisher(void *arg)
         if (a->publish_due != 0 && clock_mono_ns() >= a->publish_due) {
             publish_now(a);
         } else {
-            wait_for_pending(a);
+            wait_until(a, &a->pending, a->publish_due);
         }
     }
     if (a->publish_due != 0) {
@@ -284,8 +338,9 @@ init_locks(struct audit *a)
            pthread_condattr_setclock(&steady, CLOCK_MONOTONIC) == 0);
     ASSERT(pthread_mutex_init(&a->ledger_lock, NULL) == 0 &&
            pthread_mutex_init(&a->lock, NULL) == 0);
-    ASSERT(pthread_cond_init(&a->work, NULL) == 0 && pthread_cond_init(&a->done, NULL) == 0);
-    ASSERT(pthread_cond_init(&a->pending, &steady) == 0);
+    ASSERT(pthread_cond_init(&a->work, &steady) == 0 &&
+           pthread_cond_init(&a->pending, &steady) == 0);
+    ASSERT(pthread_cond_init(&a->done, NULL) == 0);
     (void)pthread_condattr_destroy(&steady);
 }
 
@@ -344,14 +399,23 @@ audit_open(const char *dir, const struct audit_options *o, struct diag *diag,
     return OK;
 }
 
+/* Under the lock. NULL: all is well. */
+static const struct outcome *
+failing(const struct audit *a)
+{
+    return a->committed.failing ? &a->committed : a->published.failing ? &a->published : NULL;
+}
+
 struct status
 audit_close(struct audit *a, struct diag *diag)
 {
     stop(a);
     (void)pthread_join(a->publisher, NULL);
-    const struct status s = a->health;
-    if (!status_ok(s) && diag != NULL) {
-        *diag = a->health_diag;
+    const struct outcome *bad = failing(a);
+    const struct status s = bad == NULL ? OK : bad->why;
+    if (bad != NULL && diag != NULL) {
+        *diag = bad->diag;
+        diag_prefix(diag, "audit log");
     }
     audit_free(a);
     return s;
@@ -441,7 +505,8 @@ audit_health(const struct audit *a)
 {
     struct audit *mutable = (struct audit *)(uintptr_t)a;
     (void)pthread_mutex_lock(&mutable->lock);
-    const struct status s = a->health;
+    const struct outcome *bad = failing(a);
+    const struct status s = bad == NULL ? OK : bad->why;
     (void)pthread_mutex_unlock(&mutable->lock);
     return s;
 }
@@ -476,15 +541,20 @@ struct status
 audit_append(struct audit *a, struct view entry, struct diag *diag)
 {
     uint64_t ticket = 0;
-    TRY(audit_submit(a, entry, &ticket));
+    const struct status queued = audit_submit(a, entry, &ticket);
+    if (!status_ok(queued)) {
+        diag_set(diag, "audit log: %s",
+                 queued.code == STATUS_LIMIT ? "an entry must have 1 to 65535 bytes"
+                                             : "too many entries wait to be written; try again");
+        return queued;
+    }
     (void)pthread_mutex_lock(&a->lock);
     while (atomic_load(&a->durable) < ticket && atomic_load(&a->failed) < ticket) {
         (void)pthread_cond_wait(&a->done, &a->lock);
     }
-    const bool lost = is_lost(a, ticket);
-    const struct status s = !lost ? OK : status_ok(a->health) ? FAILURE(IO) : a->health;
+    const struct status s = is_lost(a, ticket) ? a->committed.why : OK;
     if (!status_ok(s) && diag != NULL) {
-        *diag = a->health_diag;
+        *diag = a->committed.diag;
         diag_prefix(diag, "audit log");
     }
     (void)pthread_mutex_unlock(&a->lock);

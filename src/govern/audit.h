@@ -32,7 +32,8 @@ struct audit_options {
 
 struct status audit_open(const char *dir, const struct audit_options *o, struct diag *diag,
                          struct audit **ret_audit);
-/* Commits what is queued, publishes, releases. */
+/* Commits what is queued, publishes, releases. A failure is that of the last commit or publication:
+ * what was durable before stays so, and is published by whoever opens the log next. */
 struct status audit_close(struct audit *a, struct diag *diag);
 /* Queues; ret_ticket is this process's running number, starting at 1. Copies the entry. */
 struct status audit_submit(struct audit *a, struct view entry, uint64_t *ret_ticket);
@@ -43,8 +44,9 @@ enum audit_fate { AUDIT_WAITING, AUDIT_DURABLE, AUDIT_FAILED };
 enum audit_fate audit_fate(const struct audit *a, uint64_t ticket);
 uint64_t audit_durable_upto(const struct audit *a);
 uint64_t audit_failed_upto(const struct audit *a);
-/* OK, or why the last commit or publication failed (full disk). It keeps trying; the entries of a
- * commit that failed are dropped. */
+/* OK, or why the newest commit or publication failed (full disk). The entries of a commit that
+ * failed are dropped; about once a second it is tried to write an entry "audit.gap" that says how
+ * many those were, and with that, or the next commit, the log is healthy again. */
 struct status audit_health(const struct audit *a);
 /* The descriptor must stay open until audit_close. At most 64. */
 struct status audit_subscribe(struct audit *a, int event_fd);
@@ -83,7 +85,9 @@ struct audit_report {
     uint64_t pending; /* durable in the journal, not yet under a checkpoint */
     struct digest root;
     char origin[256];
-    uint64_t clock_back;       /* entries whose time is before that of the entry before them */
+    /* Entries that ended (time + duration_ns) more than a second before the entry before them did:
+     * the clock was set back, or two machines' clocks differ. */
+    uint64_t clock_back;
     uint64_t first_clock_back; /* index of the first of them */
 };
 /* Recomputes every entry hash, tile and the root, checks the signature; the first bad byte goes to

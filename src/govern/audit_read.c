@@ -1,21 +1,29 @@
-/* Reading takes no lock and needs no key but the public one: it works on a copy, read-only, by
- * whoever holds one. A writer may be at work in the same folder; what it moves while we look is
- * looked at again. */
+/* Reading needs no key but the public one: it works on a copy, read-only, by whoever holds one. It
+ * takes no lock while what it sees fits together. Where it does not, a writer may be at work: the
+ * second look is under the shared lock, and final. */
 #include "govern/audit.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "govern/journal.h"
 #include "govern/note.h"
 #include "govern/tile.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 
-#define TRIES 40
+#define LOCK_TRIES 80
 #define TIME_LETTERS 27u
+#define ENTRY_START "{\"v\":1,\"time\":\""
+#define DURATION_KEY ",\"duration_ns\":"
+#define CLOCK_SLACK NS_PER_S /* entries of one moment are not written in the order of their ends   \
+                              */
 
 /* The log as it stands at one moment. */
 struct standing {
@@ -24,7 +32,8 @@ struct standing {
     struct buf note; /* the signed checkpoint, verbatim */
     struct checkpoint checkpoint;
     struct buf journal;
-    struct view records; /* the journal's entries that are not in the tree */
+    struct view records; /* of the journal, those that are not in the tree: */
+    uint64_t pending;
     struct journal_header header;
     struct journal_scan scan;
 };
@@ -101,8 +110,8 @@ read_journal(struct standing *s, struct diag *diag)
     return OK;
 }
 
-/* Checkpoint and journal must fit; a writer that publishes between the two readings makes them
- * differ for a moment. */
+/* Checkpoint and journal must fit. A writer that has published but not yet begun its new journal
+ * leaves one that begins before the checkpoint: its first entries are in the tree. */
 static struct status
 check_fit(const struct standing *s, struct diag *diag)
 {
@@ -117,9 +126,8 @@ check_fit(const struct standing *s, struct diag *diag)
                  "checkpoint was put back",
                  (unsigned long long)s->checkpoint.size, (unsigned long long)s->header.base);
         FAIL(INTEGRITY);
-    } else if (s->header.base + s->scan.count != s->checkpoint.size) {
-        diag_set(diag,
-                 "journal: byte %zu: it does not end where the checkpoint (%llu entries) does",
+    } else if (s->checkpoint.size - s->header.base > s->scan.count) {
+        diag_set(diag, "journal: byte %zu: it ends before the checkpoint (%llu entries) does",
                  JOURNAL_HEADER_BYTES + s->scan.end, (unsigned long long)s->checkpoint.size);
         FAIL(INTEGRITY);
     }
@@ -135,11 +143,28 @@ check_fit(const struct standing *s, struct diag *diag)
 }
 
 static struct status
-stand_once(struct standing *s, struct diag *diag)
+look(struct standing *s, struct diag *diag)
 {
     TRY(read_note(s, diag));
     TRY(read_journal(s, diag));
-    return check_fit(s, diag);
+    TRY(check_fit(s, diag));
+    const uint64_t in_tree = s->checkpoint.size - s->header.base;
+    const size_t skipped = journal_skip(s->records, in_tree);
+    s->records = view_of(s->records.ptr + skipped, s->records.len - skipped);
+    s->pending = s->scan.count - in_tree;
+    return OK;
+}
+
+/* Of a copy there may be no lock, and then no writer either. One that holds it for seconds is
+ * not waited for. */
+static void
+share_lock(const char *dir, int *ret_fd)
+{
+    DEFER(file_freep) char *path = file_join(dir, "lock");
+    *ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    for (int i = 0; *ret_fd >= 0 && i < LOCK_TRIES && flock(*ret_fd, LOCK_SH | LOCK_NB) != 0; i++) {
+        pause_shortly();
+    }
 }
 
 static struct status
@@ -149,17 +174,13 @@ stand(const char *dir, const char *vkey, struct diag *diag, struct standing *s)
     buf_init(&s->note, NOTE_MAX);
     buf_init(&s->journal, JOURNAL_MAX);
     TRY(read_key(dir, vkey, diag, &s->key));
-    struct status done = stand_once(s, diag);
-    for (int i = 0; i < TRIES && done.code == STATUS_INTEGRITY; i++) {
-        pause_shortly();
-        done = stand_once(s, diag);
+    const struct status seen = look(s, NULL);
+    if (status_ok(seen)) {
+        return seen;
     }
-    TRY(done);
-    if (s->header.base < s->checkpoint.size) {
-        s->records = (struct view){0}; /* all of it is in the tree */
-        s->scan.count = 0;
-    }
-    return OK;
+    DEFER(file_closep) int lock = -1;
+    share_lock(dir, &lock);
+    return look(s, diag);
 }
 
 /* ---- entries ---- */
@@ -169,7 +190,7 @@ audit_count(const char *dir, uint64_t *ret_entries, struct diag *diag)
 {
     DEFER(standing_done) struct standing s = {0};
     TRY(stand(dir, NULL, diag, &s));
-    *ret_entries = s.checkpoint.size + s.scan.count;
+    *ret_entries = s.checkpoint.size + s.pending;
     return OK;
 }
 
@@ -202,10 +223,8 @@ static struct status
 each_in_journal(const struct standing *s, uint64_t from, uint64_t to, entry_visitor each, void *ctx)
 {
     size_t pos = 0;
-    struct digest chain = s->header.chain;
     struct view entry = {0};
-    for (uint64_t i = s->checkpoint.size; i < to && journal_next(s->records, &pos, &chain, &entry);
-         i++) {
+    for (uint64_t i = s->checkpoint.size; i < to && journal_entry(s->records, &pos, &entry); i++) {
         if (i >= from) {
             TRY(each(ctx, i, entry));
         }
@@ -233,7 +252,7 @@ struct verifier {
     struct diag *diag;
     struct merkle_edge *edge;
     struct audit_report *report;
-    char last_time[TIME_LETTERS + 1];
+    int64_t last_end;               /* wall time */
     size_t bundle_at[MERKLE_WIDTH]; /* byte of each entry in the bundle that is being read */
 };
 
@@ -276,19 +295,56 @@ full_tile(void *ctx, unsigned level, uint64_t index, const struct digest *hashes
     return compare_tile(ctx, level, index, MERKLE_WIDTH, hashes);
 }
 
+/* The number at the end of an entry whose last key is the duration; 0 without. */
+static int64_t
+duration_of(struct view entry)
+{
+    const size_t key = sizeof DURATION_KEY - 1;
+    size_t at = entry.len - 1; /* of the closing brace */
+    while (at > 0 && entry.ptr[at - 1] >= '0' && entry.ptr[at - 1] <= '9') {
+        at--;
+    }
+    uint64_t ns = 0;
+    if (at < key || memcmp(entry.ptr + at - key, DURATION_KEY, key) != 0 ||
+        !status_ok(text_to_u64(view_of(entry.ptr + at, entry.len - 1 - at), &ns)) ||
+        ns > (uint64_t)(INT64_MAX / 4)) {
+        return 0;
+    }
+    return (int64_t)ns;
+}
+
 static void
 note_time(struct verifier *v, uint64_t index, struct view entry)
 {
-    if (entry.len < 15 + TIME_LETTERS || memcmp(entry.ptr, "{\"v\":1,\"time\":\"", 15) != 0) {
+    const size_t start = sizeof ENTRY_START - 1;
+    int64_t time = 0;
+    if (entry.len < start + TIME_LETTERS || memcmp(entry.ptr, ENTRY_START, start) != 0 ||
+        !status_ok(clock_from_rfc3339(view_of(entry.ptr + start, TIME_LETTERS), &time)) ||
+        time < 0 || time > INT64_MAX / 2) {
         return;
     }
-    const char *time = (const char *)entry.ptr + 15;
-    if (v->last_time[0] != '\0' && memcmp(time, v->last_time, TIME_LETTERS) < 0) {
-        if (v->report->clock_back++ == 0) {
-            v->report->first_clock_back = index;
-        }
+    const int64_t end = time + duration_of(entry);
+    if (end < v->last_end - CLOCK_SLACK && v->report->clock_back++ == 0) {
+        v->report->first_clock_back = index;
     }
-    memcpy(v->last_time, time, TIME_LETTERS);
+    v->last_end = end;
+}
+
+/* The journal's header says what the root was when it began. */
+static struct status
+check_base(const struct verifier *v)
+{
+    struct digest root;
+    if (v->edge->size != v->s->header.base) {
+        return OK;
+    }
+    merkle_edge_root(v->edge, &root);
+    if (!merkle_equal(&root, &v->s->header.root)) {
+        diag_set(v->diag, "journal: byte 24: its root is not that of the first %llu entries",
+                 (unsigned long long)v->s->header.base);
+        FAIL(INTEGRITY);
+    }
+    return OK;
 }
 
 static struct status
@@ -311,6 +367,7 @@ verify_bundle(struct verifier *v, const struct tile_id *id)
         merkle_leaf(entry, &leaf);
         note_time(v, id->index * MERKLE_WIDTH + i, entry);
         TRY(merkle_edge_push(v->edge, &leaf, (struct merkle_sink){full_tile, v}));
+        TRY(check_base(v));
     }
     return OK;
 }
@@ -319,6 +376,7 @@ static struct status
 verify_tree(struct verifier *v)
 {
     const uint64_t size = v->s->checkpoint.size;
+    TRY(check_base(v));
     for (uint64_t at = 0; at < size;) {
         const struct tile_id id = tile_holding(TILE_ENTRIES, at, size);
         TRY(verify_bundle(v, &id));
@@ -355,18 +413,20 @@ free_edge(struct merkle_edge **e)
 }
 
 static struct status
-verify_once(const char *dir, const char *vkey, struct diag *diag, struct audit_report *r)
+verify(const char *dir, const char *vkey, struct diag *diag, struct audit_report *ret_report)
 {
+    struct audit_report r = {0};
     DEFER(standing_done) struct standing s = {0};
     DEFER(free_edge) struct merkle_edge *edge = calloc(1, sizeof *edge);
     CHECK(edge != NULL, MEMORY);
     TRY(stand(dir, vkey, diag, &s));
-    struct verifier v = {.s = &s, .diag = diag, .edge = edge, .report = r};
+    struct verifier v = {.s = &s, .diag = diag, .edge = edge, .report = &r};
     TRY(verify_tree(&v));
     TRY(each_in_journal(&s, s.checkpoint.size, UINT64_MAX, pending_time, &v));
-    r->entries = s.checkpoint.size;
-    r->pending = s.scan.count;
-    (void)snprintf(r->origin, sizeof r->origin, "%s", s.checkpoint.origin);
+    r.entries = s.checkpoint.size;
+    r.pending = s.pending;
+    (void)snprintf(r.origin, sizeof r.origin, "%s", s.checkpoint.origin);
+    *ret_report = r;
     return OK;
 }
 
@@ -375,20 +435,11 @@ audit_verify(const char *dir, const char *vkey, struct audit_fault *ret_fault,
              struct audit_report *ret_report)
 {
     struct diag diag = {0};
-    struct audit_report r = {0};
-    struct status s = verify_once(dir, vkey, &diag, &r);
-    /* A writer may have pruned a partial tile that an older checkpoint named: the newer one stands
-     * by now. */
-    for (int i = 0; i < 3 && !status_ok(s); i++) {
-        r = (struct audit_report){0};
-        s = verify_once(dir, vkey, &diag, &r);
-    }
+    const struct status s = verify(dir, vkey, &diag, ret_report);
     if (!status_ok(s)) {
         (void)snprintf(ret_fault->text, sizeof ret_fault->text, "%.500s", diag.text);
-        return s;
     }
-    *ret_report = r;
-    return OK;
+    return s;
 }
 
 /* ---- proofs ---- */
@@ -413,7 +464,7 @@ audit_prove(const char *dir, uint64_t index, struct buf *ret_proof, struct diag 
     TRY(stand(dir, NULL, diag, &s));
     if (index >= s.checkpoint.size) {
         diag_set(diag, "entry %llu is %s", (unsigned long long)index,
-                 index < s.checkpoint.size + s.scan.count
+                 index < s.checkpoint.size + s.pending
                      ? "durable, but not yet under a checkpoint; ask again in a second or two"
                      : "not in the log");
         FAIL(NOT_FOUND);
@@ -423,7 +474,14 @@ audit_prove(const char *dir, uint64_t index, struct buf *ret_proof, struct diag 
     DEFER(free_source) struct tile_source *tiles = calloc(1, sizeof *tiles);
     CHECK(tiles != NULL, MEMORY);
     *tiles = (struct tile_source){.dir = dir, .size = s.checkpoint.size, .diag = diag};
-    TRY(merkle_prove((struct merkle_source){tile_node, tiles}, index, s.checkpoint.size, path, &n));
+    const struct merkle_source source = {tile_node, tiles};
+    struct digest leaf;
+    TRY(merkle_prove(source, index, s.checkpoint.size, path, &n));
+    TRY(tile_node(tiles, 0, index, &leaf));
+    if (!merkle_check(&leaf, index, s.checkpoint.size, path, n, &s.checkpoint.root)) {
+        diag_set(diag, "tile: the tiles do not give the checkpoint's root; run \"audit verify\"");
+        FAIL(INTEGRITY);
+    }
     buf_printf(ret_proof, "c2sp.org/tlog-proof@v1\nindex %llu\n", (unsigned long long)index);
     for (size_t i = 0; i < n; i++) {
         put_hash_line(ret_proof, &path[i]);
@@ -482,7 +540,9 @@ parse_proof(struct view text, struct proof *p)
         line = next_line(text, &at);
     }
     CHECK(starts_with(line, "index "), INPUT);
-    TRY(text_to_u64(view_of(line.ptr + 6, line.len - 6), &p->index));
+    const struct view index = view_of(line.ptr + 6, line.len - 6);
+    CHECK(index.len == 1 || !starts_with(index, "0"), INPUT);
+    TRY(text_to_u64(index, &p->index));
     for (line = next_line(text, &at); line.len > 0; line = next_line(text, &at)) {
         TRY(take_hash(p, line));
     }

@@ -2,9 +2,12 @@
  * and crash argument: docs/spec/audit.md.
  *
  * header: "steward-journal1", u64 base (entries in the tree when it began), 32 root (of those), 32
- * SHA-256 of these 56 record: u32 (bit 31: first of its batch; low bits: length), entry, 32
- * SHA-256(0x02, previous hash, entry) All integers big-endian; the hash before the first record is
- * the header's. Pure: bytes in, bytes out. */
+ * SHA-256 of these 56.
+ * record: u32 (bit 31: first of its batch; low bits: length), entry, 32 SHA-256(0x02, previous
+ * hash, u32, entry).
+ *
+ * All integers are big-endian; the hash before the first record is the header's. Pure: bytes in,
+ * bytes out. */
 #ifndef STEWARD_GOVERN_JOURNAL_H
 #define STEWARD_GOVERN_JOURNAL_H
 
@@ -27,6 +30,8 @@ struct status journal_read_header(struct view bytes, struct diag *diag,
 void journal_put_record(struct buf *b, struct view entry, bool first, struct digest *chain);
 /* Entry of the next record at *pos in records that are known to be valid; false at the end. */
 bool journal_entry(struct view records, size_t *pos, struct view *ret_entry);
+/* Where the record after the first `count` begins; there are that many. */
+size_t journal_skip(struct view records, uint64_t count);
 /* Appends the same entries in the same batches, chained on *chain: for a journal that begins later.
  */
 void journal_rechain(struct view records, struct digest *chain, struct buf *b);

@@ -16,6 +16,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#define KEPT_NAME_MAX 64
+
 struct ledger {
     char *dir;
     struct audit_signer signer;
@@ -96,16 +98,23 @@ record_repair(struct ledger *l, struct view torn, const char *kept, struct diag 
     return ledger_append(l, buf_view(&entries), 1, diag);
 }
 
+static struct status
+keep_torn(const struct ledger *l, uint64_t size, struct view torn, struct diag *diag,
+          char ret_name[static KEPT_NAME_MAX])
+{
+    (void)snprintf(ret_name, KEPT_NAME_MAX, "journal.cut-%llu", (unsigned long long)size);
+    DEFER(file_freep) char *path = file_join(l->dir, ret_name);
+    return file_replace(path, torn, 0600, diag);
+}
+
 /* Cuts an unfinished last batch off, after keeping its bytes. */
 static struct status
 repair(struct ledger *l, struct view torn, struct diag *diag)
 {
-    char name[64];
-    (void)snprintf(name, sizeof name, "journal.cut-%llu", (unsigned long long)ledger_size(l));
-    DEFER(file_freep) char *path = file_join(l->dir, name);
-    TRY(file_replace(path, torn, 0600, diag));
+    char kept[KEPT_NAME_MAX];
+    TRY(keep_torn(l, ledger_size(l), torn, diag, kept));
     TRY(journal_file_cut(&l->journal, diag));
-    return record_repair(l, torn, name, diag);
+    return record_repair(l, torn, kept, diag);
 }
 
 static struct status
@@ -127,38 +136,45 @@ accept_or_repair(struct ledger *l, struct view bytes, struct diag *diag)
 }
 
 /* A crash, or a full disk, between the checkpoint and the new journal: the first records are in the
- * tree by now. */
+ * tree by now. Another process may have gone on appending to the old journal, and may have crashed
+ * as well. */
 static struct status
-finish_publish(struct ledger *l, const struct journal_header *h, struct view records,
+finish_publish(struct ledger *l, const struct journal_header *h, struct view bytes,
                struct diag *diag)
 {
     const struct checkpoint *c = &l->checkpoint;
     struct journal_scan scan;
-    journal_scan(records, 0, &h->chain, &scan);
-    if (scan.state != JOURNAL_WHOLE || c->size - h->base > scan.count) {
+    journal_scan(bytes, 0, &h->chain, &scan);
+    if (scan.state == JOURNAL_TAMPERED || c->size - h->base > scan.count) {
         diag_set(diag, "journal: byte %zu: it ends before the checkpoint (%llu entries) does",
                  JOURNAL_HEADER_BYTES + scan.end, (unsigned long long)c->size);
         FAIL(INTEGRITY);
     }
-    size_t pos = 0;
-    struct view entry;
-    for (uint64_t i = h->base; i < c->size; i++) {
-        (void)journal_entry(records, &pos, &entry);
+    const struct view records = view_of(bytes.ptr, scan.end);
+    const struct view torn = view_of(bytes.ptr + scan.end, bytes.len - scan.end);
+    const size_t pos = journal_skip(records, c->size - h->base);
+    char kept[KEPT_NAME_MAX];
+    if (torn.len > 0) {
+        TRY(keep_torn(l, h->base + scan.count, torn, diag, kept));
     }
-    return journal_file_restart(&l->journal, c->size, &c->root,
-                                view_of(records.ptr + pos, records.len - pos), diag);
+    TRY(journal_file_restart(&l->journal, c->size, &c->root,
+                             view_of(records.ptr + pos, records.len - pos), diag));
+    return torn.len == 0 ? OK : record_repair(l, torn, kept, diag);
 }
 
 static struct status
-check_header(const struct journal_header *h, const struct checkpoint *c, struct diag *diag)
+check_header(const struct ledger *l, const struct journal_header *h, struct diag *diag)
 {
+    const struct checkpoint *c = &l->checkpoint;
+    struct digest root;
     if (h->base > c->size) {
         diag_set(diag,
                  "checkpoint: byte 0: it covers %llu entries, but the journal begins after %llu",
                  (unsigned long long)c->size, (unsigned long long)h->base);
         FAIL(INTEGRITY);
     }
-    if (h->base == c->size && !merkle_equal(&h->root, &c->root)) {
+    TRY(tree_root_at(l->dir, c, h->base, diag, &root));
+    if (!merkle_equal(&h->root, &root)) {
         diag_set(diag, "journal: byte 24: it belongs to another log");
         FAIL(INTEGRITY);
     }
@@ -172,7 +188,7 @@ load_journal(struct ledger *l, struct diag *diag)
     struct journal_header h;
     buf_init(&records, JOURNAL_MAX);
     TRY(journal_file_load(&l->journal, diag, &h, &records));
-    TRY(check_header(&h, &l->checkpoint, diag));
+    TRY(check_header(l, &h, diag));
     if (h.base < l->checkpoint.size) {
         return finish_publish(l, &h, buf_view(&records), diag);
     }
@@ -201,10 +217,10 @@ struct status
 ledger_sync(struct ledger *l, struct diag *diag)
 {
     DEFER(buf_done) struct buf bytes;
+    buf_init(&bytes, JOURNAL_MAX);
     if (!l->loaded || !journal_file_same(&l->journal)) {
         return load(l, diag);
     }
-    buf_init(&bytes, JOURNAL_MAX);
     TRY(journal_file_tail(&l->journal, diag, &bytes));
     return bytes.len == 0 ? OK : accept_or_repair(l, buf_view(&bytes), diag);
 }
@@ -268,35 +284,43 @@ growth_write(struct growth *g, struct diag *diag)
     return tree_grow(g->tree, buf_view(&g->records), diag);
 }
 
-/* The last look before signing: what stands on disk is what our tree grew from. */
+/* The last look before signing: what stands on disk is what our tree grew from. If not, a process
+ * died between its checkpoint and its journal, and we take in what it left; whatever else it may
+ * be, load refuses. */
 static struct status
-check_before_signing(const struct ledger *l, struct diag *diag)
+stands_still(struct ledger *l, struct diag *diag, bool *ret_still)
 {
     struct checkpoint c;
     TRY(tree_read_checkpoint(l->dir, &l->key, diag, &c));
-    if (c.size != l->checkpoint.size || !merkle_equal(&c.root, &l->checkpoint.root)) {
-        diag_set(diag, "checkpoint: byte 0: changed by somebody who does not hold the lock; "
-                       "nothing was signed");
-        FAIL(INTEGRITY);
-    }
-    return OK;
+    *ret_still = c.size == l->checkpoint.size && merkle_equal(&c.root, &l->checkpoint.root);
+    return *ret_still ? OK : load(l, diag);
+}
+
+static bool
+begins_with(struct view v, struct view start)
+{
+    return v.len >= start.len && view_equal(view_of(v.ptr, start.len), start);
 }
 
 struct status
 ledger_adopt(struct ledger *l, struct growth *g, struct diag *diag)
 {
     const uint64_t old = l->checkpoint.size;
+    bool still = false;
     if (old != g->from || g->records.len == 0) {
         return OK;
     }
-    TRY(check_before_signing(l, diag));
+    TRY(stands_still(l, diag, &still));
+    const struct view all = buf_view(&l->journal.records);
+    if (!still || !begins_with(all, buf_view(&g->records))) {
+        return OK;
+    }
     struct checkpoint c = l->checkpoint;
     c.size = tree_size(g->tree);
     tree_root(g->tree, &c.root);
     l->loaded = false; /* until the journal has followed, only a reload may go on */
     TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &c, diag));
-    const struct buf *all = &l->journal.records;
-    const struct view rest = view_of(all->ptr + g->records.len, all->len - g->records.len);
+    const struct view rest = view_of(all.ptr + g->records.len, all.len - g->records.len);
     TRY(journal_file_restart(&l->journal, c.size, &c.root, rest, diag));
     tree_copy(l->tree, g->tree);
     l->checkpoint = c;
@@ -428,6 +452,7 @@ ledger_open(const char *dir, const struct audit_signer *signer, struct diag *dia
     TRY(note_key_make(signer->origin, signer->public_key, diag, &l->key));
     l->signer.origin = l->key.name;
     TRY(file_mkdirs(dir, 0700, diag));
+    TRY(file_sync_dir(dir, diag));
     TRY(open_lock(l, diag));
     TRY(ledger_lock(l));
     const struct status s = open_locked(l, diag);

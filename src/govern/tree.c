@@ -137,6 +137,23 @@ free_source(struct tile_source **s)
 }
 
 struct status
+tree_root_at(const char *dir, const struct checkpoint *c, uint64_t size, struct diag *diag,
+             struct digest *ret_root)
+{
+    ASSERT(size <= c->size);
+    if (size == c->size) {
+        *ret_root = c->root;
+        return OK;
+    }
+    DEFER(free_source) struct tile_source *source = calloc(1, sizeof *source);
+    CHECK(source != NULL, MEMORY);
+    source->dir = dir;
+    source->size = c->size;
+    source->diag = diag;
+    return merkle_root_at((struct merkle_source){tile_node, source}, size, ret_root);
+}
+
+struct status
 tree_check_extends(const char *dir, const struct checkpoint *before, const struct checkpoint *now,
                    struct diag *diag)
 {
@@ -146,12 +163,7 @@ tree_check_extends(const char *dir, const struct checkpoint *before, const struc
                  (unsigned long long)before->size, (unsigned long long)now->size);
         FAIL(INTEGRITY);
     }
-    DEFER(free_source) struct tile_source *source = calloc(1, sizeof *source);
-    CHECK(source != NULL, MEMORY);
-    source->dir = dir;
-    source->size = now->size;
-    source->diag = diag;
-    TRY(merkle_root_at((struct merkle_source){tile_node, source}, before->size, &root));
+    TRY(tree_root_at(dir, now, before->size, diag, &root));
     if (!merkle_equal(&root, &before->root)) {
         diag_set(diag,
                  "checkpoint: byte 0: the log was replaced: its first %llu entries are not those "

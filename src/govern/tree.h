@@ -26,6 +26,9 @@ void tree_root(const struct tree *t, struct digest *ret_root);
  * on return. On failure the tree must be copied or loaded again before use; what was written does
  * no harm. */
 struct status tree_grow(struct tree *t, struct view records, struct diag *diag);
+/* Root of the first `size` entries of the tree that c signs, out of its tiles; size <= c->size. */
+struct status tree_root_at(const char *dir, const struct checkpoint *c, uint64_t size,
+                           struct diag *diag, struct digest *ret_root);
 /* Does the tree that `now` signs begin with the one that `before` signs? STATUS_INTEGRITY when not.
  */
 struct status tree_check_extends(const char *dir, const struct checkpoint *before,

@@ -1,0 +1,225 @@
+#include "fixture.h"
+
+#include "govern/journal.h"
+
+#include <string.h>
+
+#define ROOT_7 ((struct digest){{7}})
+#define ENTRIES 7
+
+/* Batches of 1, 2, 1, 3 entries of growing lengths. */
+static const bool first[ENTRIES] = {true, true, false, true, true, false, false};
+static const size_t batch_of[ENTRIES] = {0, 1, 1, 2, 3, 3, 3};
+
+struct sample {
+    struct buf bytes; /* after the header */
+    struct digest start;
+    size_t end[ENTRIES + 1]; /* of each record; [0]: 0 */
+};
+
+static void
+make_sample(struct sample *s)
+{
+    DEFER(buf_done) struct buf head;
+    struct journal_header h;
+    buf_init(&head, 128);
+    buf_init(&s->bytes, 1 << 16);
+    journal_put_header(&head, 5, &ROOT_7);
+    assert_int_equal(head.len, JOURNAL_HEADER_BYTES);
+    assert_ok(journal_read_header(buf_view(&head), NULL, &h));
+    s->start = h.chain;
+    struct digest chain = h.chain;
+    s->end[0] = 0;
+    for (size_t i = 0; i < ENTRIES; i++) {
+        char entry[64];
+        const int n = snprintf(entry, sizeof entry, "{\"n\":%zu%.*s}", i, (int)i, "          ");
+        journal_put_record(&s->bytes, view_of(entry, (size_t)n), first[i], &chain);
+        s->end[i + 1] = s->bytes.len;
+    }
+}
+
+static size_t
+record_holding(const struct sample *s, size_t byte)
+{
+    size_t i = 0;
+    while (s->end[i + 1] <= byte) {
+        i++;
+    }
+    return i;
+}
+
+static void
+refuses_a_header_with_any_byte_flipped_or_cut(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf head;
+    struct journal_header h;
+    struct diag diag = {0};
+    buf_init(&head, 128);
+    journal_put_header(&head, UINT64_MAX, &ROOT_7);
+    for (size_t i = 0; i < head.len; i++) {
+        head.ptr[i] ^= 0x10;
+        assert_status(journal_read_header(buf_view(&head), &diag, &h), INTEGRITY);
+        assert_says(&diag, i < 16 ? "byte 0: not a journal" : "byte 16: the header was changed");
+        head.ptr[i] ^= 0x10;
+        assert_status(journal_read_header(view_of(head.ptr, i), &diag, &h), INTEGRITY);
+    }
+    assert_says(&diag, "byte 87: ends inside its header");
+    assert_ok(journal_read_header(buf_view(&head), NULL, &h));
+    assert_true(h.base == UINT64_MAX);
+}
+
+/* A changed byte is never passed over; and where a later batch was written behind it, it is told
+ * from a torn write. */
+static void
+tells_tampering_from_a_torn_write_at_every_bit(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf bytes;
+    struct sample s;
+    make_sample(&s);
+    bytes = s.bytes;
+    for (size_t i = 0; i < bytes.len; i++) {
+        for (int bit = 0; bit < 8; bit++) {
+            struct journal_scan scan;
+            const size_t bad = record_holding(&s, i);
+            bytes.ptr[i] = (uint8_t)(bytes.ptr[i] ^ (1 << bit));
+            journal_scan(buf_view(&bytes), 0, &s.start, &scan);
+            bytes.ptr[i] = (uint8_t)(bytes.ptr[i] ^ (1 << bit));
+            assert_int_equal(scan.end, s.end[bad]);
+            assert_int_equal(scan.count, bad);
+            assert_int_equal(scan.state, batch_of[bad] == 3 ? JOURNAL_TORN : JOURNAL_TAMPERED);
+        }
+    }
+}
+
+static void
+a_cut_at_every_byte_is_a_torn_write(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf bytes;
+    struct sample s;
+    make_sample(&s);
+    bytes = s.bytes;
+    for (size_t cut = 0; cut < bytes.len; cut++) {
+        struct journal_scan scan;
+        const size_t whole = record_holding(&s, cut);
+        journal_scan(view_of(bytes.ptr, cut), 0, &s.start, &scan);
+        assert_int_equal(scan.count, whole);
+        assert_int_equal(scan.end, s.end[whole]);
+        assert_int_equal(scan.state, cut == s.end[whole] ? JOURNAL_WHOLE : JOURNAL_TORN);
+    }
+}
+
+/* After a loss of power, blocks of the last batch may be missing in the middle. */
+static void
+a_hole_in_the_last_batch_is_a_torn_write(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf bytes;
+    struct sample s;
+    make_sample(&s);
+    bytes = s.bytes;
+    const size_t from = s.end[4];
+    for (size_t i = from; i < bytes.len; i++) {
+        struct journal_scan scan;
+        const uint8_t was = bytes.ptr[i];
+        bytes.ptr[i] = 0;
+        journal_scan(buf_view(&bytes), 0, &s.start, &scan);
+        bytes.ptr[i] = was;
+        assert_true(scan.state == JOURNAL_TORN || was == 0);
+        assert_true(scan.count >= 4);
+    }
+    memset(bytes.ptr + from, 0, bytes.len - from);
+    struct journal_scan scan;
+    journal_scan(buf_view(&bytes), 0, &s.start, &scan);
+    assert_int_equal(scan.state, JOURNAL_TORN);
+    assert_int_equal(scan.count, 4);
+}
+
+static void
+swapped_and_removed_records_are_tampering(void **state)
+{
+    (void)state;
+    struct sample s;
+    make_sample(&s);
+    DEFER(buf_done) struct buf bytes = s.bytes;
+    DEFER(buf_done) struct buf other;
+    struct journal_scan scan;
+    buf_init(&other, 1 << 16);
+    buf_put(&other, view_of(bytes.ptr + s.end[1], s.end[3] - s.end[1]));
+    buf_put(&other, view_of(bytes.ptr, s.end[1]));
+    buf_put(&other, view_of(bytes.ptr + s.end[3], bytes.len - s.end[3]));
+    journal_scan(buf_view(&other), 0, &s.start, &scan);
+    assert_int_equal(scan.state, JOURNAL_TAMPERED);
+    assert_int_equal(scan.count, 0);
+    buf_reset(&other);
+    buf_put(&other, view_of(bytes.ptr + s.end[1], bytes.len - s.end[1]));
+    journal_scan(buf_view(&other), 0, &s.start, &scan);
+    assert_int_equal(scan.state, JOURNAL_TAMPERED);
+}
+
+/* A file of any length is searched within a budget; past it, nothing is cut on a guess. */
+static void
+damage_too_costly_to_search_counts_as_tampering(void **state)
+{
+    (void)state;
+    const size_t n = 8 << 20;
+    struct digest start = ROOT_7;
+    struct journal_scan scan;
+    DEFER(buf_done) struct buf bytes;
+    buf_init(&bytes, n);
+    uint8_t *p = buf_extend(&bytes, n);
+    memset(p, 0, n);
+    for (size_t i = 0; i < n; i += 4) {
+        p[i] = 0x80;
+        p[i + 2] = 0xff;
+    }
+    journal_scan(buf_view(&bytes), 0, &start, &scan);
+    assert_int_equal(scan.state, JOURNAL_TAMPERED);
+}
+
+static void
+a_journal_that_begins_later_holds_the_same_entries(void **state)
+{
+    (void)state;
+    struct sample s;
+    make_sample(&s);
+    DEFER(buf_done) struct buf bytes = s.bytes;
+    for (size_t skip = 0; skip <= ENTRIES; skip++) {
+        DEFER(buf_done) struct buf later;
+        struct journal_scan scan;
+        struct digest chain = {{9}};
+        const struct digest start = chain;
+        const size_t at = journal_skip(buf_view(&bytes), skip);
+        assert_int_equal(at, s.end[skip]);
+        buf_init(&later, 1 << 16);
+        journal_rechain(view_of(bytes.ptr + at, bytes.len - at), &chain, &later);
+        journal_scan(buf_view(&later), 0, &start, &scan);
+        assert_int_equal(scan.state, JOURNAL_WHOLE);
+        assert_int_equal(scan.count, ENTRIES - skip);
+        assert_memory_equal(&scan.chain, &chain, sizeof chain);
+        size_t a = at, b = 0;
+        struct view old, new;
+        while (journal_entry(buf_view(&later), &b, &new)) {
+            assert_true(journal_entry(buf_view(&bytes), &a, &old));
+            assert_true(view_equal(old, new));
+        }
+        assert_int_equal(a, bytes.len);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest cases[] = {
+        cmocka_unit_test(refuses_a_header_with_any_byte_flipped_or_cut),
+        cmocka_unit_test(tells_tampering_from_a_torn_write_at_every_bit),
+        cmocka_unit_test(swapped_and_removed_records_are_tampering),
+        cmocka_unit_test(damage_too_costly_to_search_counts_as_tampering),
+        cmocka_unit_test(a_cut_at_every_byte_is_a_torn_write),
+        cmocka_unit_test(a_hole_in_the_last_batch_is_a_torn_write),
+        cmocka_unit_test(a_journal_that_begins_later_holds_the_same_entries),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}
