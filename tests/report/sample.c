@@ -1,0 +1,211 @@
+#include "testing/testing.h"
+
+#include "report/sample.h"
+
+#include "base/text.h"
+#include "model/train.h"
+#include "num/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct sample_names sample_plain = {
+    .feature = {"income", "history", "purpose", "insured"},
+    .purpose = {"car", "house", "other"},
+    .insured = {"no", "yes"},
+    .factor = {"origin", "sex"},
+    .group = {"a", "b", "c"},
+    .sex = {"f", "m"},
+    .label = "deny",
+    .positive = "yes",
+    .negative = "no",
+    .model = "mortgage",
+    .dataset = "lending",
+};
+
+/* Denied more often with little income, a bad history, and by group b; the model does not see the
+ * group, but the income depends on it. Where the purpose is "other" the answer is a coin's. */
+static void
+fill_row(struct sample *s, size_t i, struct rng *g)
+{
+    s->code[0][i] = rng_below(g, 200) == 0 ? 2 : rng_below(g, 3) == 0;
+    s->code[1][i] = rng_below(g, 25) == 0 ? -1 : (int32_t)rng_below(g, 2);
+    s->value[0][i] = rng_below(g, 12) == 0 ? NAN : 2 + rng_normal(g) - 0.8 * (s->code[0][i] == 1);
+    s->value[1][i] = 1 + (double)rng_below(g, 6);
+    s->value[2][i] = rng_below(g, 15) == 0 ? NAN : (double)rng_below(g, 3);
+    s->value[3][i] = (double)rng_below(g, 2);
+    const double income = isnan(s->value[0][i]) ? 1.5 : s->value[0][i];
+    const double margin = 0.8 * s->value[1][i] - 1.2 * income - 2;
+    const bool coin = s->value[2][i] >= 2;
+    s->y[i] = coin ? rng_below(g, 2) == 1 : rng_unit(g) < 1 / (1 + exp(-margin));
+    s->row_number[i] = 3 * i + 7;
+    for (size_t k = 0; k < SAMPLE_FEATURES; k++) {
+        s->x[i * SAMPLE_FEATURES + k] = (float)s->value[k][i];
+    }
+}
+
+static void *
+zeroed(size_t n, size_t size)
+{
+    void *p = calloc(n, size);
+    assert_non_null(p);
+    return p;
+}
+
+static void
+train(struct sample *s)
+{
+    struct train_options o;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf model;
+    DEFER(memory_freep) float *y = zeroed(s->rows, sizeof *y);
+    const size_t rows = s->rows < 2000 ? s->rows : 2000;
+    for (size_t i = 0; i < rows; i++) {
+        y[i] = s->y[i];
+    }
+    train_defaults(&o);
+    o.rounds = 8;
+    o.max_depth = 3;
+    o.threads = 1;
+    buf_init(&model, 1u << 24);
+    assert_ok(train_xgboost(s->x, rows, SAMPLE_FEATURES, y, NULL, &o, &diag, &model));
+    assert_ok(forest_load(buf_view(&model), &diag, &s->forest));
+    forest_margin(s->forest, s->x, s->rows, 1, s->score);
+    forest_link_apply(s->forest, s->score, s->rows);
+}
+
+static void
+describe(struct sample *s)
+{
+    const struct sample_names *n = s->names;
+    for (size_t k = 0; k < SAMPLE_FEATURES; k++) {
+        s->features[k] = (struct assessment_feature){.name = n->feature[k], .value = s->value[k]};
+    }
+    s->features[2].levels = n->purpose;
+    s->features[2].level_count = 3;
+    s->features[3].levels = n->insured;
+    s->features[3].level_count = 2;
+    for (size_t k = 0; k < SAMPLE_FACTORS_MAX; k++) {
+        const bool first = k % 2 == 0;
+        s->factors[k] = (struct assessment_factor){.name = n->factor[k % 2],
+                                                   .code = s->code[k % 2],
+                                                   .levels = first ? n->group : n->sex,
+                                                   .level_count = first ? 3 : 2};
+    }
+}
+
+static struct assessment_input
+input_of(const struct sample *s)
+{
+    const struct sample_names *n = s->names;
+    return (struct assessment_input){
+        .model = n->model,
+        .model_digest_hex = "0a1b",
+        .dataset = n->dataset,
+        .dataset_digest_hex = "2c3d",
+        .selection = "test",
+        .model_version = 1,
+        .dataset_version = 2,
+        .created_ns = INT64_C(1790000000000000000),
+        .label = n->label,
+        .positive = n->positive,
+        .negative = n->negative,
+        .threshold = 0.5,
+        .level = 0.95,
+        .rows = s->rows,
+        .row_number = s->row_number,
+        .rows_dropped = 3,
+        .y = s->y,
+        .score = s->score,
+        .x = s->x,
+        .forest = s->forest,
+        .features = s->features,
+        .factors = s->factors,
+        .factor_count = 2,
+        .min_group = 30,
+        .threads = 1,
+    };
+}
+
+void
+sample_make(const struct sample_names *names, size_t rows, struct sample *s)
+{
+    struct rng g;
+    rng_init(&g, 77, "sample");
+    *s = (struct sample){.names = names, .rows = rows};
+    for (size_t k = 0; k < SAMPLE_FEATURES; k++) {
+        s->value[k] = zeroed(rows, sizeof **s->value);
+    }
+    s->code[0] = zeroed(rows, sizeof **s->code);
+    s->code[1] = zeroed(rows, sizeof **s->code);
+    s->x = zeroed(rows * SAMPLE_FEATURES, sizeof *s->x);
+    s->y = zeroed(rows, 1);
+    s->score = zeroed(rows, sizeof *s->score);
+    s->row_number = zeroed(rows, sizeof *s->row_number);
+    for (size_t i = 0; i < rows; i++) {
+        fill_row(s, i, &g);
+    }
+    train(s);
+    describe(s);
+    s->in = input_of(s);
+}
+
+void
+sample_done(struct sample *s)
+{
+    for (size_t k = 0; k < SAMPLE_FEATURES; k++) {
+        free(s->value[k]);
+    }
+    free(s->code[0]);
+    free(s->code[1]);
+    free(s->x);
+    free(s->y);
+    free(s->score);
+    free(s->row_number);
+    forest_free(s->forest);
+}
+
+json_t *
+sample_assess(const struct sample *s)
+{
+    struct diag diag = {0};
+    json_t *document = NULL;
+    const struct status done = assessment_run(&s->in, &diag, &document);
+    if (!status_ok(done)) {
+        print_error("%s\n", diag.text);
+    }
+    assert_ok(done);
+    return document;
+}
+
+static void
+put_quoted(struct buf *b, const char *text)
+{
+    buf_put_u8(b, '"');
+    for (; *text != '\0'; text++) {
+        buf_put_str(b, *text == '"' ? "\"" : "");
+        buf_put_u8(b, (uint8_t)*text);
+    }
+    buf_put_u8(b, '"');
+}
+
+void
+sample_put_csv(const struct sample *s, struct buf *b)
+{
+    for (size_t k = 0; k < SAMPLE_FEATURES; k++) {
+        put_quoted(b, s->features[k].name);
+        buf_put_str(b, k + 1 < SAMPLE_FEATURES ? "," : "\n");
+    }
+    for (size_t i = 0; i < s->rows; i++) {
+        for (size_t k = 0; k < SAMPLE_FEATURES; k++) {
+            const double v = s->value[k][i];
+            if (!isnan(v) && s->features[k].levels != NULL) {
+                put_quoted(b, s->features[k].levels[(size_t)v]);
+            } else if (!isnan(v)) {
+                text_put_f64(b, v);
+            }
+            buf_put_str(b, k + 1 < SAMPLE_FEATURES ? "," : "\n");
+        }
+    }
+}
