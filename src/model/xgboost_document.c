@@ -89,15 +89,32 @@ read_json(struct view text, struct diag *diag, json_t **ret_document)
     return js_parse(buf_view(&clean), "JSON", diag, ret_document);
 }
 
+/* Both formats are an object; JSON may have white space before it. */
+static struct status
+check_beginning(struct view bytes, struct diag *diag)
+{
+    size_t at = 0;
+    while (at < bytes.len && strchr(" \t\r\n", bytes.ptr[at]) != NULL && bytes.ptr[at] != 0) {
+        at++;
+    }
+    if (at < bytes.len && bytes.ptr[at] == '{') {
+        return OK;
+    }
+    if (bytes.len >= 4 && memcmp(bytes.ptr, "binf", 4) == 0) {
+        diag_set(diag, "XGBoost's old binary format; save it again as .json or .ubj");
+        FAIL(UNSUPPORTED);
+    }
+    diag_set(diag, bytes.len == 0 ? "the file is empty"
+                                  : "not XGBoost's JSON or UBJSON: that begins with {");
+    FAIL(INPUT);
+}
+
 /* UBJSON's objects begin with '{' and the marker of a length; JSON's with '{' and white space, '"'
  * or '}'. */
 struct status
 xgboost_document_read(struct view bytes, struct diag *diag, json_t **ret_document)
 {
-    if (bytes.len == 0) {
-        diag_set(diag, "the file is empty");
-        FAIL(INPUT);
-    }
+    TRY(check_beginning(bytes, diag));
     if (bytes.len > FOREST_MAX_BYTES) {
         diag_set(diag, "larger than %zu bytes", FOREST_MAX_BYTES);
         FAIL(LIMIT);
