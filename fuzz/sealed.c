@@ -1,0 +1,173 @@
+/* Sealed objects. First byte even: the rest is a file, hostile from its first byte on; what opens
+ * must be the one object that was sealed. First byte odd: the rest is a list of edits to a valid
+ * object of two chunks; it opens exactly when nothing was changed. */
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "vault/seal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The keys of tests/vault/data/sealed.json, the object "dataset/one/2" in it, and the SHA-256 of
+ * its file. */
+#define WORKSPACE_KEY "c3c65eab3572c54e730ba4dca1c46f1e810a694572995a68cda21a693b8d8997"
+#define SIGNING_SEALED                                                                             \
+    "AfJVWe53dA4yVsKSJ1XwciMPvc72aaQc7AYdRoMhHdsZbxyGw+ismGaNbuYghW8XWtBknu/"                      \
+    "QV2od478eJKKM7AgZS0ptZ9dL2Q=="
+#define SIGNING_PUB "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=\n"
+#define ONE_DIGEST "4e706630ef1e02cec9571ce1c15a15c6f30665c617afd4fac1c3fe1cb47cf512"
+
+static struct vault *vault;
+static struct buf two_chunks;
+static const struct seal_id ONE = {"dataset", "one", 2}, TWO = {"model", "two", 1};
+
+static struct status
+unwrap(const void *ctx, struct view state, struct secret *ret_key, struct diag *diag)
+{
+    (void)ctx, (void)state, (void)diag;
+    DEFER(buf_wipe) struct buf key;
+    buf_init(&key, VAULT_KEY_BYTES);
+    TRY(text_from_hex(view_str(WORKSPACE_KEY), &key));
+    return secret_from(buf_view(&key), ret_key);
+}
+
+static void
+write_in(const char *dir, const char *name, struct view bytes)
+{
+    DEFER(file_freep) char *path = file_join(dir, name);
+    ASSERT(status_ok(file_replace(path, bytes, 0600, NULL)));
+}
+
+static void
+open_vault(const char *dir)
+{
+    const struct vault_provider p = {.name = "fuzz", .unwrap = unwrap};
+    DEFER(buf_done) struct buf signing;
+    buf_init(&signing, 1024);
+    ASSERT(status_ok(text_from_base64(view_str(SIGNING_SEALED), &signing)));
+    write_in(dir, "workspace.json",
+             view_str("{\"format\":\"steward-keys-1\",\"provider\":\"fuzz\",\"state\":{}}"));
+    write_in(dir, "signing.sealed", buf_view(&signing));
+    write_in(dir, "signing.pub", view_str(SIGNING_PUB));
+    ASSERT(status_ok(vault_open(dir, &p, NULL, &vault)));
+}
+
+static void
+seal_two_chunks(const char *dir)
+{
+    DEFER(file_freep) char *path = file_join(dir, "object");
+    DEFER(buf_done) struct buf plain;
+    buf_init(&plain, SEAL_CHUNK_BYTES + 10);
+    ASSERT(buf_extend(&plain, SEAL_CHUNK_BYTES + 10) != NULL);
+    memset(plain.ptr, 'p', plain.len);
+    ASSERT(status_ok(seal_file(vault, path, TWO, buf_view(&plain), NULL)));
+    buf_init(&two_chunks, 1u << 20);
+    ASSERT(status_ok(file_read(path, 1u << 20, NULL, &two_chunks)));
+    (void)unlink(path);
+}
+
+static void
+set_up(void)
+{
+    static const char *const names[] = {"workspace.json", "signing.sealed", "signing.pub"};
+    char dir[] = "/tmp/steward-fuzz-XXXXXX";
+    ASSERT(mkdtemp(dir) != NULL);
+    open_vault(dir);
+    seal_two_chunks(dir);
+    for (size_t i = 0; i < 3; i++) {
+        DEFER(file_freep) char *path = file_join(dir, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(dir);
+}
+
+/* The bytes as a file, opened by its name under /proc. */
+static bool
+opens(struct view bytes, struct seal_id id)
+{
+    char path[64];
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf plain;
+    DEFER(file_closep) int fd = memfd_create("sealed", MFD_CLOEXEC);
+    ASSERT(fd >= 0 && status_ok(file_write_all(fd, bytes, "sealed", NULL)));
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    buf_init(&plain, 1u << 20);
+    const struct status s = seal_open_file(vault, path, id, 1u << 20, &diag, &plain);
+    ASSERT(status_ok(s) || (diag.text[0] != '\0' && plain.len == 0));
+    return status_ok(s);
+}
+
+static void
+try_file(struct view file)
+{
+    if (opens(file, ONE)) {
+        struct digest d;
+        DEFER(buf_done) struct buf hex;
+        buf_init(&hex, 128);
+        digest_of(file, &d);
+        digest_put_hex(&hex, &d);
+        ASSERT(strcmp(buf_str(&hex), ONE_DIGEST) == 0);
+    }
+}
+
+/* One edit: what (1 byte), where (3), how (2). */
+static void
+edit(struct reader *r, struct buf *b)
+{
+    const uint8_t what = reader_u8(r);
+    const size_t where = ((size_t)reader_u8(r) << 16 | reader_u16be(r)) % (b->len + 1);
+    const size_t how = reader_u16be(r), left = b->len - where, n = how < left ? how : left;
+    if (r->bad || b->len == 0) {
+        return;
+    }
+    if (what % 4 == 0 && left > 0) {
+        b->ptr[where] ^= (uint8_t)how;
+    } else if (what % 4 == 1) {
+        b->len = where;
+    } else if (what % 4 == 2) {
+        memmove(b->ptr, b->ptr + where, n);
+    } else {
+        uint8_t *at = buf_extend(b, how);
+        if (at != NULL) {
+            memcpy(at, two_chunks.ptr, how);
+        }
+    }
+}
+
+static void
+try_edits(struct view script)
+{
+    struct reader r = reader_of(script);
+    DEFER(buf_done) struct buf edited;
+    buf_init(&edited, 1u << 20);
+    buf_put(&edited, buf_view(&two_chunks));
+    for (int i = 0; i < 8 && reader_left(&r) >= 6; i++) {
+        edit(&r, &edited);
+    }
+    const bool same = view_equal(buf_view(&edited), buf_view(&two_chunks));
+    ASSERT(opens(buf_view(&edited), TWO) == same);
+    ASSERT(!opens(buf_view(&edited), ONE));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (vault == NULL) {
+        set_up();
+    }
+    if (size > 0 && size <= 1u << 20) {
+        const struct view rest = view_of(data + 1, size - 1);
+        if (data[0] % 2 == 0) {
+            try_file(rest);
+        } else {
+            try_edits(rest);
+        }
+    }
+    return 0;
+}
