@@ -143,20 +143,46 @@ check_schema(struct store *s, struct diag *diag)
     return OK;
 }
 
-/* A new, empty file gets the schema; two processes that make it at once agree behind the lock. */
 static struct status
-make_schema(struct store *s, struct diag *diag)
+is_empty(struct store *s, struct diag *diag, bool *ret_empty)
 {
     int64_t version = 0, things = 0;
     TRY(read_number(s, "PRAGMA user_version", diag, &version));
     TRY(read_number(s, "SELECT count(*) FROM sqlite_schema", diag, &things));
-    if (version != 0 || things != 0) {
-        return OK;
-    }
+    *ret_empty = version == 0 && things == 0;
+    return OK;
+}
+
+static struct status
+make_tables(struct store *s, struct diag *diag)
+{
+    bool empty = false;
     char sql[1024];
     (void)snprintf(sql, sizeof sql, "%s; PRAGMA application_id = %d; PRAGMA user_version = %d",
                    TABLE, APPLICATION_ID, SCHEMA_VERSION);
-    return execute(s, sql, diag);
+    TRY(is_empty(s, diag, &empty));
+    return empty ? execute(s, sql, diag) : OK;
+}
+
+/* A new, empty file gets the schema. Two processes that make it at once agree behind the lock,
+ * which nobody takes for a file that has one: a reader never waits. */
+static struct status
+make_schema(struct store *s, struct diag *diag)
+{
+    bool empty = false;
+    TRY(is_empty(s, diag, &empty));
+    if (!empty) {
+        return OK;
+    }
+    TRY(execute(s, "BEGIN IMMEDIATE", diag));
+    struct status made = make_tables(s, diag);
+    if (status_ok(made)) {
+        made = execute(s, "COMMIT", diag);
+    }
+    if (!status_ok(made)) {
+        (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return made;
 }
 
 /* Values are sealed one by one, so what damage loses is rows: the tree is checked at the open. */
@@ -181,15 +207,7 @@ prepare_database(struct store *s, struct diag *diag)
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     TRY(execute(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON",
                 diag));
-    TRY(execute(s, "BEGIN IMMEDIATE", diag));
-    struct status made = make_schema(s, diag);
-    if (status_ok(made)) {
-        made = execute(s, "COMMIT", diag);
-    }
-    if (!status_ok(made)) {
-        (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-        return made;
-    }
+    TRY(make_schema(s, diag));
     TRY(check_schema(s, diag));
     return check_pages(s, diag);
 }

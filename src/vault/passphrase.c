@@ -57,7 +57,8 @@ check_new_passphrase(const struct secret *passphrase, struct diag *diag)
 }
 
 static struct status
-derive(const struct secret *passphrase, int log2n, struct view salt, struct secret *ret_key)
+derive(const struct secret *passphrase, int log2n, struct view salt, struct diag *diag,
+       struct secret *ret_key)
 {
     struct secret key = {0};
     TRY(secret_new(AEAD_KEY_BYTES, &key));
@@ -65,6 +66,8 @@ derive(const struct secret *passphrase, int log2n, struct view salt, struct secr
     if (EVP_PBE_scrypt((const char *)passphrase->ptr, passphrase->len, salt.ptr, salt.len, n,
                        BLOCK_R, 1, n * BLOCK_R * 128 + (64u << 20), key.ptr, key.len) != 1) {
         secret_done(&key);
+        diag_set(diag, "scrypt with log2n %d needs %llu MiB of memory, which are not there", log2n,
+                 (unsigned long long)(n * BLOCK_R * 128 >> 20));
         FAIL(MEMORY);
     }
     *ret_key = key;
@@ -101,7 +104,7 @@ passphrase_wrap(const void *ctx, const struct secret *key, struct buf *ret_state
     random_bytes(salt, sizeof salt);
     random_bytes(sealed, AEAD_NONCE_BYTES);
     DEFER(secret_done) struct secret wrapping = {0};
-    TRY(derive(ctx, log2n, view_of(salt, sizeof salt), &wrapping));
+    TRY(derive(ctx, log2n, view_of(salt, sizeof salt), diag, &wrapping));
     DEFER(buf_done) struct buf bound;
     buf_init(&bound, 256);
     put_bound(&bound, log2n, view_of(salt, sizeof salt));
@@ -176,7 +179,7 @@ passphrase_unwrap(const void *ctx, struct view text, struct secret *ret_key, str
     TRY(read_state(text, diag, &s));
     DEFER(secret_done) struct secret wrapping = {0};
     DEFER(secret_done) struct secret key = {0};
-    TRY(derive(ctx, s.log2n, buf_view(&s.salt), &wrapping));
+    TRY(derive(ctx, s.log2n, buf_view(&s.salt), diag, &wrapping));
     TRY(secret_new(VAULT_KEY_BYTES, &key));
     DEFER(buf_done) struct buf bound;
     buf_init(&bound, 256);

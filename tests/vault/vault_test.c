@@ -224,6 +224,24 @@ tells_a_wrong_passphrase_from_the_command_line(void **state)
     testing_run_done(&run);
 }
 
+static void
+refuses_cheap_scrypt_from_the_command_line(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *dir = testing_dir();
+    DEFER(file_freep) char *home = file_join(dir, "home");
+    DEFER(file_freep) char *file = file_join(dir, "passphrase");
+    struct testing_run run;
+    testing_write(file, view_str(TESTING_PASSPHRASE));
+    set_cost("10", NULL);
+    testing_steward(&run, "init", home, "--passphrase-file", file, NULL);
+    set_cost("10", "1");
+    assert_int_equal(run.exit_code, 2);
+    assert_text_has(buf_str(&run.err), "STEWARD_SCRYPT_LOG2N=10: too cheap to guess against");
+    assert_false(file_exists(home));
+    testing_run_done(&run);
+}
+
 #define STATE_OF(LOG2N, R, P)                                                                      \
     "{\"format\":\"steward-keys-1\",\"provider\":\"passphrase\",\"state\":{\"kdf\":\"scrypt\","    \
     "\"log2n\":" LOG2N ",\"r\":" R ",\"p\":" P ",\"salt\":\"AAAAAAAAAAAAAAAAAAAAAA==\","           \
@@ -653,6 +671,7 @@ main(void)
         cmocka_unit_test(refuses_cheap_scrypt_unless_told_that_it_is_a_test),
         cmocka_unit_test(refuses_to_replace_a_workspace_key),
         cmocka_unit_test(refuses_a_wrong_passphrase),
+        cmocka_unit_test(refuses_cheap_scrypt_from_the_command_line),
         cmocka_unit_test(tells_a_wrong_passphrase_from_the_command_line),
         cmocka_unit_test(refuses_costs_that_a_stranger_chose),
         cmocka_unit_test(refuses_a_changed_cost),
