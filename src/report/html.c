@@ -197,26 +197,30 @@ put_group_row(const json_t *g, struct buf *b)
     buf_put_str(b, "</tr>");
 }
 
-static void
+static struct status
 put_group_table(const json_t *factor, struct buf *b)
 {
-    const json_t *groups = json_object_get(factor, "groups");
-    const size_t n = json_array_size(groups);
+    const json_t *groups[HTML_GROUPS];
+    const size_t all = json_array_size(json_object_get(factor, "groups"));
+    size_t n = 0;
+    TRY(html_groups(factor, groups, &n));
     buf_put_str(b, "<div class=\"card\"><table><thead><tr><th>group</th><th>rows</th>");
     for (size_t m = 0; m < METRICS; m++) {
         buf_printf(b, "<th>%s</th>", metrics[m].name);
     }
     buf_put_str(b, "</tr></thead><tbody>");
-    for (size_t i = 0; i < n && i < HTML_GROUPS; i++) {
-        put_group_row(json_array_get(groups, i), b);
+    for (size_t i = 0; i < n; i++) {
+        put_group_row(groups[i], b);
     }
     buf_put_str(b, "</tbody></table></div>");
-    if (n > HTML_GROUPS) {
-        buf_printf(b,
-                   "<p class=\"soft small\">The first %u of %zu groups; the assessment's JSON has "
-                   "all.</p>",
-                   HTML_GROUPS, n);
+    if (all > n) {
+        buf_printf(
+            b,
+            "<p class=\"soft small\">The %zu largest of %zu groups; the assessment's JSON has "
+            "all.</p>",
+            n, all);
     }
+    return OK;
 }
 
 static void
@@ -245,7 +249,7 @@ put_gap_numbers(const json_t *factor, struct buf *b)
     buf_put_str(b, "</p>");
 }
 
-static void
+static struct status
 put_factor(const json_t *d, const json_t *factor, struct buf *b)
 {
     buf_put_str(b, "<h3>");
@@ -253,17 +257,17 @@ put_factor(const json_t *d, const json_t *factor, struct buf *b)
     buf_put_str(b, "</h3><div class=\"two\"><div class=\"card\"><h4>Decided ");
     put_answer(d, "positive", b);
     buf_put_str(b, "</h4>");
-    html_chart_rates(factor, "selection_rate", "Selection rate by group, with intervals", b);
+    TRY(html_chart_rates(factor, "selection_rate", "Selection rate by group, with intervals", b));
     buf_put_str(b, "</div><div class=\"card\"><h4>Decided so where the truth is ");
     put_answer(d, "negative", b);
     buf_put_str(b, "</h4>");
-    html_chart_rates(factor, "fpr", "False positive rate by group, with intervals", b);
+    TRY(html_chart_rates(factor, "fpr", "False positive rate by group, with intervals", b));
     buf_put_str(b, "</div></div>");
     put_gap_numbers(factor, b);
-    put_group_table(factor, b);
+    return put_group_table(factor, b);
 }
 
-static void
+static struct status
 put_fairness(const json_t *d, struct buf *b)
 {
     size_t i = 0;
@@ -273,7 +277,7 @@ put_fairness(const json_t *d, struct buf *b)
     if (json_array_size(all) == 0) {
         buf_put_str(b, "<p>No column of the dataset is marked as sensitive, so nothing was "
                        "compared.</p></section>");
-        return;
+        return OK;
     }
     buf_printf(
         b,
@@ -282,7 +286,7 @@ put_fairness(const json_t *d, struct buf *b)
         100 * html_number(d, "level"), html_number(d, "min_group"));
     json_array_foreach((json_t *)(uintptr_t)all, i, factor)
     {
-        put_factor(d, factor, b);
+        TRY(put_factor(d, factor, b));
     }
     if (html_number(d, "intersections_left_out") > 0) {
         buf_printf(b,
@@ -291,6 +295,7 @@ put_fairness(const json_t *d, struct buf *b)
                    html_number(d, "intersections_left_out"));
     }
     buf_put_str(b, "</section>");
+    return OK;
 }
 
 /* ---- explanation ---- */
@@ -451,7 +456,7 @@ html_report(const json_t *document, struct diag *diag, struct buf *ret_html)
     put_title(document, ret_html);
     put_findings(document, ret_html);
     put_performance(document, ret_html);
-    put_fairness(document, ret_html);
+    TRY(put_fairness(document, ret_html));
     TRY(put_explanation(document, ret_html));
     TRY(put_errors(document, ret_html));
     put_record(document, ret_html);

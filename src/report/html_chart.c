@@ -118,17 +118,30 @@ html_rank(const json_t *items, const char *key, struct html_ranked **ret_ranked)
 
 /* ---- rates by group ---- */
 
+struct status
+html_groups(const json_t *factor, const json_t *ret_groups[static HTML_GROUPS], size_t *ret_n)
+{
+    const json_t *all = json_object_get(factor, "groups");
+    const size_t n = json_array_size(all);
+    DEFER(memory_freep) struct html_ranked *r = NULL;
+    TRY(html_rank(all, "n", &r));
+    *ret_n = n < HTML_GROUPS ? n : HTML_GROUPS;
+    for (size_t i = 0; i < *ret_n; i++) {
+        ret_groups[i] = n > HTML_GROUPS ? r[i].item : json_array_get(all, i);
+    }
+    return OK;
+}
+
 #define RATES_LEFT 8.0
 #define RATES_WIDTH 454.0
 #define RATES_ROW 42
 
 static double
-largest_rate(const json_t *factor, const char *metric)
+largest_rate(const json_t *const *groups, size_t n, const char *metric)
 {
     double most = 0.05;
-    for (size_t i = 0; i < HTML_GROUPS; i++) {
-        const json_t *g = json_array_get(json_object_get(factor, "groups"), i);
-        const json_t *r = json_object_get(json_object_get(g, "metrics"), metric);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *r = json_object_get(json_object_get(groups[i], "metrics"), metric);
         if (html_number(r, "n") > 0) {
             most = fmax(most, html_end(r, "ci", 1));
         }
@@ -156,12 +169,13 @@ put_rate_row(const json_t *g, const char *metric, double scale, double y, struct
     svg_dot(b, judged ? "b" : "weak", RATES_LEFT + v * scale, y + 14, 5.5);
 }
 
-void
+struct status
 html_chart_rates(const json_t *factor, const char *metric, const char *title, struct buf *b)
 {
-    const json_t *groups = json_object_get(factor, "groups");
-    const size_t all = json_array_size(groups), n = all > HTML_GROUPS ? HTML_GROUPS : all;
-    const double most = largest_rate(factor, metric), scale = RATES_WIDTH / most;
+    const json_t *groups[HTML_GROUPS];
+    size_t n = 0;
+    TRY(html_groups(factor, groups, &n));
+    const double most = largest_rate(groups, n, metric), scale = RATES_WIDTH / most;
     const int height = (int)n * RATES_ROW + 30;
     const double step = svg_tick_step(most);
     svg_open(b, 470, height, false, title);
@@ -177,9 +191,10 @@ html_chart_rates(const json_t *factor, const char *metric, const char *title, st
                   "s", 12, text);
     }
     for (size_t i = 0; i < n; i++) {
-        put_rate_row(json_array_get(groups, i), metric, scale, 16 + RATES_ROW * (double)i, b);
+        put_rate_row(groups[i], metric, scale, 16 + RATES_ROW * (double)i, b);
     }
     svg_close(b);
+    return OK;
 }
 
 /* ---- performance ---- */

@@ -27,9 +27,14 @@ struct html_ranked {
 };
 /* ret_ranked: array_size items, the caller's to free. */
 struct status html_rank(const json_t *items, const char *key, struct html_ranked **ret_ranked);
+/* The groups of a factor that are drawn: all in their order, or the HTML_GROUPS largest.
+ * ret_groups: ret_n borrowed items, at most HTML_GROUPS. */
+struct status html_groups(const json_t *factor, const json_t *ret_groups[static HTML_GROUPS],
+                          size_t *ret_n);
 
 /* Points with intervals, one row a group, for one metric of a factor of the document. */
-void html_chart_rates(const json_t *factor, const char *metric, const char *title, struct buf *b);
+struct status html_chart_rates(const json_t *factor, const char *metric, const char *title,
+                               struct buf *b);
 void html_chart_roc(const json_t *performance, struct buf *b);
 void html_chart_calibration(const json_t *performance, struct buf *b);
 /* Horizontal bars of mean |phi|, at most 12, largest first; the others are told. */

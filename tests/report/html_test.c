@@ -329,14 +329,16 @@ many_groups_are_cut_and_counted(void **state)
         names[i] = text[i];
     }
     for (size_t i = 0; i < 3000; i++) {
-        s.code[0][i] = (int32_t)(i % 60);
+        s.code[0][i] = (int32_t)(i < 600 ? i % 60 : 36 + i % 24); /* the last 24 are larger */
     }
     s.factors[0].levels = names;
     s.factors[0].level_count = 60;
     DEFER(js_freep) json_t *d = sample_assess(&s);
     draw(d, &html);
     check_well_formed(&html);
-    assert_text_has(buf_str(&html), "The first 24 of 60 groups; the assessment's JSON has all.");
+    assert_text_has(buf_str(&html), "The 24 largest of 60 groups; the assessment's JSON has all.");
+    assert_text_has(buf_str(&html), ">g59<");
+    assert_lacks(&html, ">g35<");
 }
 
 int
