@@ -204,7 +204,7 @@ read_trees(struct loader *l, const json_t *model, const json_t *weights)
 /* How base_score in the file becomes a margin (ProbToMargin in XGBoost's src/objective) and a
  * margin an answer, for each objective. */
 static const struct {
-    const char *prefix;
+    const char *name;
     enum forest_link link;
     enum { BASE_AS_IS, BASE_LOGIT, BASE_LOG } base;
 } objectives[] = {
@@ -220,12 +220,13 @@ static const struct {
     {"reg:squaredlogerror", FOREST_IDENTITY, BASE_AS_IS},
     {"reg:pseudohubererror", FOREST_IDENTITY, BASE_AS_IS},
     {"reg:absoluteerror", FOREST_IDENTITY, BASE_AS_IS},
-    {"rank:", FOREST_IDENTITY, BASE_AS_IS},
+    {"rank:pairwise", FOREST_IDENTITY, BASE_AS_IS},
+    {"rank:ndcg", FOREST_IDENTITY, BASE_AS_IS},
+    {"rank:map", FOREST_IDENTITY, BASE_AS_IS},
 };
 
-#define LOGIT_EDGE                                                                                 \
-    1e-6f /* since 3.1 scores of 0 and 1 are written, and read as this far inside                  \
-           */
+/* Since 3.1 scores of 0 and 1 are written; they are read as this far inside. */
+#define LOGIT_EDGE 1e-6f
 
 static struct status
 logit(const struct loader *l, float score, float *ret_margin)
@@ -343,10 +344,7 @@ find_objective(struct loader *l, const json_t *learner, size_t *ret_objective)
     TRY(js_need_object(learner, "objective", l->diag, &o));
     TRY(js_need_string(o, "name", l->diag, &name));
     for (size_t i = 0; i < sizeof objectives / sizeof *objectives; i++) {
-        const size_t n = strlen(objectives[i].prefix);
-        const bool family = objectives[i].prefix[n - 1] == ':';
-        if (family ? strncmp(name, objectives[i].prefix, n) == 0
-                   : strcmp(name, objectives[i].prefix) == 0) {
+        if (strcmp(name, objectives[i].name) == 0) {
             l->f->objective = arena_strdup(l->arena, view_str(name));
             l->f->link = objectives[i].link;
             *ret_objective = i;

@@ -162,9 +162,20 @@ set_parameter(BoosterHandle b, const char *name, const char *value, struct diag 
     return XGBoosterSetParam(b, name, value) == 0 ? OK : library_failure(name, diag);
 }
 
+#define CELLS_A_THREAD 100000u /* fewer, and threads wait for each other longer than they work */
+
+/* How many threads are of use; the model does not depend on it. */
+static unsigned
+useful_threads(const struct train_options *o, size_t rows, size_t features)
+{
+    const unsigned most = o->threads == 0 ? threads_cores() : o->threads;
+    const size_t useful = rows * features / CELLS_A_THREAD + 1;
+    return useful < most ? (unsigned)useful : most;
+}
+
 static struct status
-make_booster(DMatrixHandle matrix, const struct train_options *o, struct diag *diag,
-             BoosterHandle *ret_booster)
+make_booster(DMatrixHandle matrix, unsigned threads, const struct train_options *o,
+             struct diag *diag, BoosterHandle *ret_booster)
 {
     DEFER(free_booster) BoosterHandle b = NULL;
     struct parameter p[PARAMETERS_MAX];
@@ -175,9 +186,9 @@ make_booster(DMatrixHandle matrix, const struct train_options *o, struct diag *d
     for (size_t i = 0; i < n; i++) {
         TRY(set_parameter(b, p[i].name, p[i].value, diag));
     }
-    char threads[16];
-    (void)snprintf(threads, sizeof threads, "%u", o->threads == 0 ? threads_cores() : o->threads);
-    TRY(set_parameter(b, "nthread", threads, diag));
+    char count[16];
+    (void)snprintf(count, sizeof count, "%u", threads);
+    TRY(set_parameter(b, "nthread", count, diag));
     TRY(set_parameter(b, "verbosity", "0", diag));
     *ret_booster = MOVE(b);
     return OK;
@@ -213,6 +224,10 @@ check_options(const struct train_options *o, size_t rows, size_t features, struc
     }
     if (o->max_depth == 0 || o->max_depth > TRAIN_MAX_DEPTH) {
         diag_set(diag, "depth: 1 to %u; asked for %u", TRAIN_MAX_DEPTH, o->max_depth);
+        FAIL(INPUT);
+    }
+    if (o->threads > TRAIN_MAX_THREADS) {
+        diag_set(diag, "threads: 0 to %u; asked for %u", TRAIN_MAX_THREADS, o->threads);
         FAIL(INPUT);
     }
     if (!(o->learning_rate > 0 && o->learning_rate <= 1) ||
@@ -380,7 +395,7 @@ train_xgboost(const float *x, size_t rows, size_t features, const float *y, cons
     DEFER(free_matrix) DMatrixHandle matrix = NULL;
     DEFER(free_booster) BoosterHandle booster = NULL;
     TRY(make_matrix(x, rows, features, y, weight, o, diag, &matrix));
-    TRY(make_booster(matrix, o, diag, &booster));
+    TRY(make_booster(matrix, useful_threads(o, rows, features), o, diag, &booster));
     for (uint32_t i = 0; i < o->rounds; i++) {
         if (XGBoosterUpdateOneIter(booster, (int)i, matrix) != 0) {
             return library_failure("training", diag);

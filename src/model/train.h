@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 
 #define TRAIN_MAX_DEPTH 32u
+#define TRAIN_MAX_THREADS 1024u
 
 struct train_options {
     const char
@@ -18,7 +19,7 @@ struct train_options {
     double min_child_weight;
     double lambda;
     uint64_t seed;
-    unsigned threads;                   /* 0: one per core */
+    unsigned threads;                   /* at most; 0: one per core */
     const char *const *feature_names;   /* features */
     const uint8_t *feature_is_category; /* features; NULL: none */
     /* called after each round on the calling thread; may be NULL */

@@ -67,6 +67,7 @@ refuses_options_out_of_range(void **state)
     WITH(learning_rate, 0, "over 0, at most 1; asked for 0 and 1");
     WITH(learning_rate, (double)NAN, "asked for nan");
     WITH(subsample, 1.5, "asked for 0.1 and 1.5");
+    WITH(threads, 1025, "threads: 0 to 1024; asked for 1025");
     WITH(lambda, -1, "from 0; asked for 1 and -1");
     WITH(min_child_weight, (double)INFINITY, "asked for inf");
     WITH(classes, 3, "objective binary:logistic with 3 classes: it has none");
@@ -196,10 +197,10 @@ a_seed_gives_one_model_for_any_number_of_threads(void **state)
     (void)state;
     static const uint8_t category[] = {1, 0, 0, 0, 0, 0};
     DEFER(rows_done) struct rows r;
-    rows_make(&r, 20000, 6, 42);
+    rows_make(&r, 80000, 6, 42); /* enough for five threads to be used */
     struct train_options o;
     train_defaults(&o);
-    o.rounds = 20;
+    o.rounds = 10;
     o.max_depth = 6;
     o.subsample = 0.7;
     o.feature_is_category = category;
@@ -262,6 +263,33 @@ the_kept_parameters_make_the_same_model(void **state)
 }
 
 static void
+every_option_is_kept(void **state)
+{
+    (void)state;
+    const struct train_options o = {
+        .objective = "multi:softprob",
+        .classes = 3,
+        .rounds = 7,
+        .max_depth = 5,
+        .learning_rate = 0.25,
+        .subsample = 0.5,
+        .min_child_weight = 2,
+        .lambda = 0.75,
+        .seed = 9,
+        .threads = 3,
+    };
+    DEFER(buf_done) struct buf kept;
+    buf_init(&kept, 4096);
+    assert_ok(train_params_json(&o, &kept));
+    assert_text_has(buf_str(&kept),
+                    "\"parameters\":{\"eta\":\"0.25\",\"lambda\":\"0.75\","
+                    "\"max_cat_to_onehot\":\"4\",\"max_depth\":\"5\",\"min_child_weight\":\"2\","
+                    "\"num_class\":\"3\",\"objective\":\"multi:softprob\",\"seed\":\"9\","
+                    "\"subsample\":\"0.5\",\"tree_method\":\"hist\"},\"rounds\":7}");
+    assert_text_has(buf_str(&kept), "{\"library\":\"xgboost\",\"library_version\":\"");
+}
+
+static void
 count_round(void *ctx, uint32_t round, uint32_t rounds)
 {
     uint32_t *seen = ctx;
@@ -320,6 +348,7 @@ main(void)
         cmocka_unit_test(refuses_weights_below_zero_and_all_zero),
         cmocka_unit_test(tells_when_the_model_does_not_fit_the_buffer),
         cmocka_unit_test(a_seed_gives_one_model_for_any_number_of_threads),
+        cmocka_unit_test(every_option_is_kept),
         cmocka_unit_test(the_kept_parameters_make_the_same_model),
         cmocka_unit_test(every_objective_trains_and_loads),
     };
