@@ -61,35 +61,38 @@ index_conn(struct http_loop *loop, struct conn *c)
     return true;
 }
 
-static const void *
+/* From 1.0 on the library gives all answers in one place, the next over the last: copied at once.
+ */
+static union MHD_ConnectionInfo
 connection_info(struct MHD_Connection *mhd, enum MHD_ConnectionInfoType type)
 {
-    return MHD_get_connection_info(mhd, type);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, type);
+    return info == NULL ? (union MHD_ConnectionInfo){0} : *info;
 }
 
 static struct conn *
 conn_new(struct http_loop *loop, struct MHD_Connection *mhd)
 {
-    const union MHD_ConnectionInfo *fd = connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *tls = connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    const union MHD_ConnectionInfo *address =
-        connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const int fd = connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD).connect_fd;
+    void *tls = connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION).tls_session;
+    const struct sockaddr *address =
+        connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS).client_addr;
     struct conn *c = calloc(1, sizeof *c);
-    if (c == NULL || fd == NULL || tls == NULL || address == NULL) {
+    if (c == NULL || fd <= 0 || tls == NULL || address == NULL) {
         free(c);
         return NULL;
     }
     *c = (struct conn){.next = loop->conns,
                        .loop = loop,
                        .mhd = mhd,
-                       .tls = tls->tls_session,
-                       .fd = fd->connect_fd,
+                       .tls = tls,
+                       .fd = fd,
                        .generation = loop->generation,
                        .fresh = true,
                        .counted = true,
-                       .peer = peers_key(address->client_addr),
+                       .peer = peers_key(address),
                        .since_ns = clock_mono_ns()};
-    name_address(address->client_addr, c->address);
+    name_address(address, c->address);
     if (!index_conn(loop, c)) {
         free(c);
         return NULL;
