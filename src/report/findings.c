@@ -1,7 +1,8 @@
 #include "report/findings.h"
 
+#include "report/document.h"
+
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define TEXT_MAX (2u << 20)
@@ -12,32 +13,10 @@ struct finding {
     struct buf headline, text;
 };
 
-static const char *
-text_at(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-    return text == NULL ? "" : text;
-}
-
-/* NaN for null and for what is absent. */
-static double
-number_at(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_number(v) ? json_number_value(v) : (double)NAN;
-}
-
-static double
-end_at(const json_t *o, const char *key, size_t end)
-{
-    const json_t *v = json_array_get(json_object_get(o, key), end);
-    return json_is_number(v) ? json_number_value(v) : (double)NAN;
-}
-
 static double
 percent_at(const json_t *o, const char *key)
 {
-    return 100 * number_at(o, key);
+    return 100 * document_number(o, key);
 }
 
 /* Appends the finding and empties it for the next. */
@@ -59,7 +38,7 @@ static void
 put_answer(const json_t *d, const char *which, struct buf *b)
 {
     const json_t *label = json_object_get(d, "label");
-    buf_printf(b, "%s = %s", text_at(label, "column"), text_at(label, which));
+    buf_printf(b, "%s = %s", document_text(label, "column"), document_text(label, which));
 }
 
 /* ---- performance ---- */
@@ -77,32 +56,32 @@ say_performance(const json_t *d, json_t *list, struct finding *f)
 {
     const json_t *p = json_object_get(d, "performance");
     const json_t *accuracy = json_object_get(p, "accuracy"), *recall = json_object_get(p, "recall");
-    const double rows = number_at(d, "rows"), positives = number_at(p, "positives");
+    const double rows = document_number(d, "rows"), positives = document_number(p, "positives");
     f->kind = "performance";
-    buf_printf(&f->headline, "Right for %.1f %%; always \"%s\" for %.1f %%",
-               percent_at(accuracy, "value"),
-               text_at(json_object_get(d, "label"), positives * 2 > rows ? "positive" : "negative"),
-               100 * fmax(positives, rows - positives) / rows);
+    buf_printf(
+        &f->headline, "Right for %.1f %%; always \"%s\" for %.1f %%", percent_at(accuracy, "value"),
+        document_text(json_object_get(d, "label"), positives * 2 > rows ? "positive" : "negative"),
+        100 * fmax(positives, rows - positives) / rows);
     buf_printf(&f->text,
                "The model's decision is right for %.1f %% of %.0f rows (95 %% interval: %.1f to "
                "%.1f).",
-               percent_at(accuracy, "value"), rows, 100 * end_at(accuracy, "ci", 0),
-               100 * end_at(accuracy, "ci", 1));
+               percent_at(accuracy, "value"), rows, 100 * document_end(accuracy, "ci", 0),
+               100 * document_end(accuracy, "ci", 1));
     put_baseline(d, rows, positives, &f->text);
-    if (isfinite(number_at(recall, "value"))) {
+    if (isfinite(document_number(recall, "value"))) {
         buf_printf(&f->text, " Of the %.0f rows with ", positives);
         put_answer(d, "positive", &f->text);
         buf_printf(&f->text, " it finds %.0f %% (%.0f to %.0f).", percent_at(recall, "value"),
-                   100 * end_at(recall, "ci", 0), 100 * end_at(recall, "ci", 1));
+                   100 * document_end(recall, "ci", 0), 100 * document_end(recall, "ci", 1));
     }
-    if (isfinite(number_at(p, "roc_auc"))) {
+    if (isfinite(document_number(p, "roc_auc"))) {
         buf_put_str(&f->text, " It gives a row with ");
         put_answer(d, "positive", &f->text);
         buf_printf(&f->text,
                    " a higher score than one without %.0f %% of the time (ROC AUC %.3f; %.3f to "
                    "%.3f).",
-                   percent_at(p, "roc_auc"), number_at(p, "roc_auc"), end_at(p, "roc_auc_ci", 0),
-                   end_at(p, "roc_auc_ci", 1));
+                   percent_at(p, "roc_auc"), document_number(p, "roc_auc"),
+                   document_end(p, "roc_auc_ci", 0), document_end(p, "roc_auc_ci", 1));
     }
     return add(list, f);
 }
@@ -116,7 +95,7 @@ group_named(const json_t *factor, const char *name)
     json_t *g = NULL;
     json_array_foreach(json_object_get(factor, "groups"), i, g)
     {
-        if (strcmp(text_at(g, "group"), name) == 0) {
+        if (strcmp(document_text(g, "group"), name) == 0) {
             return json_object_get(g, "metrics");
         }
     }
@@ -135,7 +114,7 @@ put_group(const json_t *factor, const char *group, struct buf *b)
 {
     buf_put_str(b, "rows with ");
     if (!is_intersection(factor)) {
-        buf_printf(b, "%s = ", text_at(factor, "factor"));
+        buf_printf(b, "%s = ", document_text(factor, "factor"));
     }
     buf_put_str(b, group);
 }
@@ -152,7 +131,7 @@ static bool
 compare_groups(const json_t *factor, const char *metric, struct compared *ret_compared)
 {
     const json_t *gap = json_object_get(json_object_get(factor, "gaps"), metric);
-    const char *high = text_at(gap, "high"), *low = text_at(gap, "low");
+    const char *high = document_text(gap, "high"), *low = document_text(gap, "low");
     const json_t *of_high = group_named(factor, high), *of_low = group_named(factor, low);
     if (of_high == NULL || of_low == NULL || strcmp(high, low) == 0) {
         return false;
@@ -164,7 +143,7 @@ compare_groups(const json_t *factor, const char *metric, struct compared *ret_co
         .low = low,
         .high_rate = percent_at(json_object_get(of_high, metric), "value"),
         .low_rate = percent_at(json_object_get(of_low, metric), "value"),
-        .settled = end_at(gap, "difference_ci", 0) > 0,
+        .settled = document_end(gap, "difference_ci", 0) > 0,
     };
     return true;
 }
@@ -172,8 +151,8 @@ compare_groups(const json_t *factor, const char *metric, struct compared *ret_co
 static bool
 has_ratio(const json_t *gap)
 {
-    return number_at(gap, "ratio") > 0 && end_at(gap, "ratio_ci", 0) > 0 &&
-           isfinite(end_at(gap, "ratio_ci", 1));
+    return document_number(gap, "ratio") > 0 && document_end(gap, "ratio_ci", 0) > 0 &&
+           isfinite(document_end(gap, "ratio_ci", 1));
 }
 
 static void
@@ -186,22 +165,22 @@ put_compared(const struct compared *c, struct buf *b)
     buf_put_str(b, ": ");
     if (has_ratio(c->gap)) {
         buf_printf(b, "%.1f times as often (95 %% interval: %.1f to %.1f), ",
-                   1 / number_at(c->gap, "ratio"), 1 / end_at(c->gap, "ratio_ci", 1),
-                   1 / end_at(c->gap, "ratio_ci", 0));
+                   1 / document_number(c->gap, "ratio"), 1 / document_end(c->gap, "ratio_ci", 1),
+                   1 / document_end(c->gap, "ratio_ci", 0));
     }
     buf_printf(b, "a difference of %.1f percentage points (%.1f to %.1f).",
-               percent_at(c->gap, "difference"), 100 * end_at(c->gap, "difference_ci", 0),
-               100 * end_at(c->gap, "difference_ci", 1));
+               percent_at(c->gap, "difference"), 100 * document_end(c->gap, "difference_ci", 0),
+               100 * document_end(c->gap, "difference_ci", 1));
 }
 
 static void
 put_headline(const struct compared *c, struct buf *b)
 {
     if (!is_intersection(c->factor)) {
-        buf_printf(b, "%s = ", text_at(c->factor, "factor"));
+        buf_printf(b, "%s = ", document_text(c->factor, "factor"));
     }
     if (has_ratio(c->gap)) {
-        buf_printf(b, "%s: %.1f times as often", c->high, 1 / number_at(c->gap, "ratio"));
+        buf_printf(b, "%s: %.1f times as often", c->high, 1 / document_number(c->gap, "ratio"));
     } else {
         buf_printf(b, "%s: %.1f points more", c->high, percent_at(c->gap, "difference"));
     }
@@ -233,15 +212,15 @@ say_selection(const json_t *d, const json_t *factor, json_t *list, struct findin
     struct compared c;
     f->kind = "fairness";
     if (!compare_groups(factor, "selection_rate", &c)) {
-        buf_printf(&f->headline, "%s: nothing to compare", text_at(factor, "factor"));
+        buf_printf(&f->headline, "%s: nothing to compare", document_text(factor, "factor"));
         buf_printf(&f->text, "Of %s, fewer than two groups have %.0f rows or more.",
-                   text_at(factor, "factor"), number_at(d, "min_group"));
+                   document_text(factor, "factor"), document_number(d, "min_group"));
         return add(list, f);
     }
     if (c.settled) {
         put_headline(&c, &f->headline);
     } else {
-        buf_printf(&f->headline, "%s: no settled difference", text_at(factor, "factor"));
+        buf_printf(&f->headline, "%s: no settled difference", document_text(factor, "factor"));
     }
     buf_put_str(&f->text, "The model decides ");
     put_answer(d, "positive", &f->text);
@@ -300,46 +279,14 @@ say_fairness(const json_t *d, json_t *list, struct finding *f)
 
 /* ---- explanation ---- */
 
-struct ranked {
-    const json_t *item;
-    double size;
-    size_t place;
-};
-
-static int
-compare_ranked(const void *a, const void *b)
-{
-    const struct ranked *x = a, *y = b;
-    const int c = (y->size > x->size) - (y->size < x->size);
-    return c != 0 ? c : (x->place > y->place) - (x->place < y->place);
-}
-
-/* Items by sign * their number, largest first. */
-static struct status
-rank_items(const json_t *items, const char *key, double sign, struct ranked **ret_ranked)
-{
-    const size_t n = json_array_size(items);
-    struct ranked *r = calloc(n + 1, sizeof *r);
-    CHECK(r != NULL, MEMORY);
-    for (size_t i = 0; i < n; i++) {
-        const json_t *item = json_array_get(items, i);
-        r[i] = (struct ranked){item, sign * number_at(item, key), i};
-    }
-    if (n > 1) {
-        qsort(r, n, sizeof *r, compare_ranked);
-    }
-    *ret_ranked = r;
-    return OK;
-}
-
 static struct status
 say_explanation(const json_t *d, json_t *list, struct finding *f)
 {
     const json_t *features = json_object_get(json_object_get(d, "explanation"), "features");
     const size_t n = json_array_size(features);
-    DEFER(memory_freep) struct ranked *r = NULL;
+    DEFER(memory_freep) struct document_ranked *r = NULL;
     double total = 0;
-    TRY(rank_items(features, "mean_abs", 1, &r));
+    TRY(document_rank(features, "mean_abs", DOCUMENT_LARGEST, &r));
     for (size_t i = 0; i < n; i++) {
         total += r[i].size;
     }
@@ -352,7 +299,7 @@ say_explanation(const json_t *d, json_t *list, struct finding *f)
     buf_put_str(&f->text, "What drives the model most: ");
     const size_t named = n < NAMED ? n : NAMED;
     for (size_t i = 0; i < named && r[i].size > 0; i++) {
-        const char *name = text_at(r[i].item, "feature");
+        const char *name = document_text(r[i].item, "feature");
         buf_printf(&f->headline, "%s%s", i == 0 ? "" : ", ", name);
         buf_printf(&f->text, "%s%s (%.0f %%)", i == 0 ? "" : ", ", name, 100 * r[i].size / total);
     }
@@ -362,12 +309,12 @@ say_explanation(const json_t *d, json_t *list, struct finding *f)
 
 /* "pirat = 0.66 (+2.69), mhist = 2 (+0.20)"; false when none is of that sign. */
 static bool
-put_pushes(const struct ranked *r, size_t n, double sign, struct buf *b)
+put_pushes(const struct document_ranked *r, size_t n, double sign, struct buf *b)
 {
     size_t i = 0;
     for (; i < n && i < NAMED && r[i].size > 0; i++) {
-        buf_printf(b, "%s%s = %s (%+.2f)", i == 0 ? "" : ", ", text_at(r[i].item, "feature"),
-                   text_at(r[i].item, "value"), sign * r[i].size);
+        buf_printf(b, "%s%s = %s (%+.2f)", i == 0 ? "" : ", ", document_text(r[i].item, "feature"),
+                   document_text(r[i].item, "value"), sign * r[i].size);
     }
     return i > 0;
 }
@@ -378,17 +325,17 @@ say_example(const json_t *d, json_t *list, struct finding *f)
     const json_t *example = json_object_get(json_object_get(d, "explanation"), "example");
     const json_t *items = json_object_get(example, "attributions");
     const bool decided = json_is_true(json_object_get(example, "decided"));
-    DEFER(memory_freep) struct ranked *up = NULL;
-    DEFER(memory_freep) struct ranked *down = NULL;
-    TRY(rank_items(items, "phi", 1, &up));
-    TRY(rank_items(items, "phi", -1, &down));
+    DEFER(memory_freep) struct document_ranked *up = NULL;
+    DEFER(memory_freep) struct document_ranked *down = NULL;
+    TRY(document_rank(items, "phi", DOCUMENT_LARGEST, &up));
+    TRY(document_rank(items, "phi", DOCUMENT_LEAST, &down));
     f->kind = "example";
-    buf_printf(&f->headline, "Row %.0f: ", number_at(example, "row"));
+    buf_printf(&f->headline, "Row %.0f: ", document_number(example, "row"));
     put_answer(d, decided ? "positive" : "negative", &f->headline);
     buf_printf(&f->text, "Row %.0f of the dataset got a probability of %.1f %% and was decided ",
-               number_at(example, "row"), percent_at(example, "score"));
+               document_number(example, "row"), percent_at(example, "score"));
     put_answer(d, decided ? "positive" : "negative", &f->text);
-    buf_printf(&f->text, "; the truth is %s. ", text_at(example, "label"));
+    buf_printf(&f->text, "; the truth is %s. ", document_text(example, "label"));
     buf_put_str(&f->text, "In log-odds, towards it: ");
     if (!put_pushes(decided ? up : down, json_array_size(items), decided ? 1 : -1, &f->text)) {
         buf_put_str(&f->text, "nothing");
@@ -416,16 +363,17 @@ say_errors(const json_t *d, json_t *list, struct finding *f)
         buf_printf(&f->text,
                    "No cohort of at least %.0f rows was found in which the model is "
                    "wrong more often than elsewhere.",
-                   number_at(errors, "min_rows"));
+                   document_number(errors, "min_rows"));
         return add(list, f);
     }
     buf_printf(&f->headline, "Wrong for %.0f %% of one cohort", percent_at(leaf, "error_rate"));
     buf_printf(&f->text,
                "It fails most where %s: wrong for %.0f of %.0f rows, %.0f %% (95 %% interval: %.0f "
                "to %.0f), against %.1f %% of all rows.",
-               text_at(leaf, "words"), number_at(leaf, "errors"), number_at(leaf, "rows"),
-               percent_at(leaf, "error_rate"), 100 * end_at(leaf, "ci", 0),
-               100 * end_at(leaf, "ci", 1), percent_at(root, "error_rate"));
+               document_text(leaf, "words"), document_number(leaf, "errors"),
+               document_number(leaf, "rows"), percent_at(leaf, "error_rate"),
+               100 * document_end(leaf, "ci", 0), 100 * document_end(leaf, "ci", 1),
+               percent_at(root, "error_rate"));
     buf_printf(&f->text,
                " %.0f %% of all its mistakes lie there. The cohort was searched for in "
                "these same rows: expect a lower rate in new ones.",

@@ -11,9 +11,9 @@ static void
 put_answer(const json_t *d, const char *which, struct buf *b)
 {
     const json_t *label = json_object_get(d, "label");
-    html_put(b, html_text(label, "column"));
+    html_put(b, document_text(label, "column"));
     buf_put_str(b, "&nbsp;=&nbsp;");
-    html_put(b, html_text(label, which));
+    html_put(b, document_text(label, which));
 }
 
 /* ---- head ---- */
@@ -27,7 +27,7 @@ put_head(const json_t *d, struct buf *b)
                    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
                    "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
                    "<meta name=\"referrer\" content=\"no-referrer\"><title>Assessment of ");
-    html_put(b, html_text(m, "name"));
+    html_put(b, document_text(m, "name"));
     buf_put_str(b, "</title><style>");
     buf_put_str(b, html_style);
     buf_put_str(b, "</style></head><body><main>");
@@ -38,17 +38,17 @@ put_title(const json_t *d, struct buf *b)
 {
     const json_t *m = json_object_get(d, "model"), *s = json_object_get(d, "dataset");
     buf_put_str(b, "<header><div class=\"kind\">Assessment</div><h1>");
-    html_put(b, html_text(m, "name"));
+    html_put(b, document_text(m, "name"));
     buf_printf(b, " <span class=\"soft\">version %.0f</span></h1><div class=\"facts\"><span>",
-               html_number(m, "version"));
+               document_number(m, "version"));
     buf_put_str(b, "predicts <b>");
     put_answer(d, "positive", b);
     buf_put_str(b, "</b></span><span>data <b>");
-    html_put(b, html_text(s, "name"));
-    buf_printf(b, "</b> version <b>%.0f</b>, <b>", html_number(s, "version"));
-    html_put(b, html_text(d, "selection"));
-    buf_printf(b, "</b></span><span><b>%.0f</b> rows</span><span>", html_number(d, "rows"));
-    buf_printf(b, "made <b>%.10s</b></span></div></header>", html_text(d, "created"));
+    html_put(b, document_text(s, "name"));
+    buf_printf(b, "</b> version <b>%.0f</b>, <b>", document_number(s, "version"));
+    html_put(b, document_text(d, "selection"));
+    buf_printf(b, "</b></span><span><b>%.0f</b> rows</span><span>", document_number(d, "rows"));
+    buf_printf(b, "made <b>%.10s</b></span></div></header>", document_text(d, "created"));
 }
 
 static void
@@ -64,16 +64,16 @@ put_findings(const json_t *d, struct buf *b)
     buf_put_str(b, "<ol class=\"findings\">");
     json_array_foreach(json_object_get(d, "findings"), i, f)
     {
-        const char *kind = html_text(f, "kind"), *word = "Finding";
+        const char *kind = document_text(f, "kind"), *word = "Finding";
         for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
             word = strcmp(words[k][0], kind) == 0 ? words[k][1] : word;
         }
         buf_put_str(b, "<li class=\"");
         html_put(b, kind);
         buf_printf(b, "\"><span class=\"kind\">%s</span><b>", word);
-        html_put_prose(b, html_text(f, "headline"));
+        html_put_prose(b, document_text(f, "headline"));
         buf_put_str(b, "</b><p>");
-        html_put_prose(b, html_text(f, "text"));
+        html_put_prose(b, document_text(f, "text"));
         buf_put_str(b, "</p></li>");
     }
     buf_put_str(b, "</ol>");
@@ -104,13 +104,14 @@ static void
 put_rate_tile(struct buf *b, const json_t *p, const char *key, const char *name)
 {
     const json_t *r = json_object_get(p, key);
-    put_tile(b, name, html_number(r, "value"), html_end(r, "ci", 0), html_end(r, "ci", 1), true);
+    put_tile(b, name, document_number(r, "value"), document_end(r, "ci", 0),
+             document_end(r, "ci", 1), true);
 }
 
 static void
 put_count(struct buf *b, const json_t *counts, const char *key, const char *class, const char *word)
 {
-    buf_printf(b, "<td class=\"%s\"><b>%.0f</b>%s</td>", class, html_number(counts, key), word);
+    buf_printf(b, "<td class=\"%s\"><b>%.0f</b>%s</td>", class, document_number(counts, key), word);
 }
 
 static void
@@ -119,16 +120,16 @@ put_confusion(const json_t *d, struct buf *b)
     const json_t *c = json_object_get(json_object_get(d, "performance"), "counts");
     const json_t *label = json_object_get(d, "label");
     buf_put_str(b, "<table class=\"confusion\"><thead><tr><td></td><th>decided ");
-    html_put(b, html_text(label, "positive"));
+    html_put(b, document_text(label, "positive"));
     buf_put_str(b, "</th><th>decided ");
-    html_put(b, html_text(label, "negative"));
+    html_put(b, document_text(label, "negative"));
     buf_put_str(b, "</th></tr></thead><tbody><tr><th>truth: ");
-    html_put(b, html_text(label, "positive"));
+    html_put(b, document_text(label, "positive"));
     buf_put_str(b, "</th>");
     put_count(b, c, "tp", "ok", "right");
     put_count(b, c, "fn", "bad", "missed");
     buf_put_str(b, "</tr><tr><th>truth: ");
-    html_put(b, html_text(label, "negative"));
+    html_put(b, document_text(label, "negative"));
     buf_put_str(b, "</th>");
     put_count(b, c, "fp", "bad", "wrongly so");
     put_count(b, c, "tn", "ok", "right");
@@ -143,15 +144,15 @@ put_performance(const json_t *d, struct buf *b)
     put_answer(d, "positive", b);
     buf_printf(b,
                " at a probability of %g and over. Under each figure: its %.0f&thinsp;%% interval.",
-               html_number(d, "threshold"), 100 * html_number(d, "level"));
+               document_number(d, "threshold"), 100 * document_number(d, "level"));
     buf_put_str(b, "</p><div class=\"tiles\">");
-    put_tile(b, "ROC AUC", html_number(p, "roc_auc"), html_end(p, "roc_auc_ci", 0),
-             html_end(p, "roc_auc_ci", 1), false);
+    put_tile(b, "ROC AUC", document_number(p, "roc_auc"), document_end(p, "roc_auc_ci", 0),
+             document_end(p, "roc_auc_ci", 1), false);
     put_rate_tile(b, p, "accuracy", "accuracy");
     put_rate_tile(b, p, "precision", "precision");
     put_rate_tile(b, p, "recall", "recall");
-    put_tile(b, "Brier score", html_number(p, "brier"), NAN, NAN, false);
-    put_tile(b, "log loss", html_number(p, "log_loss"), NAN, NAN, false);
+    put_tile(b, "Brier score", document_number(p, "brier"), NAN, NAN, false);
+    put_tile(b, "log loss", document_number(p, "log_loss"), NAN, NAN, false);
     buf_put_str(b, "</div><div class=\"three\"><div class=\"card\"><h3>Decisions</h3>");
     put_confusion(d, b);
     buf_put_str(b, "</div><div class=\"card\"><h3>Ranking (ROC)</h3>");
@@ -182,15 +183,15 @@ put_group_row(const json_t *g, struct buf *b)
 {
     const bool judged = json_is_true(json_object_get(g, "judged"));
     buf_printf(b, "<tr%s><th>", judged ? "" : " class=\"few\"");
-    html_put(b, html_text(g, "group"));
-    buf_printf(b, "%s</th><td>%.0f</td>", judged ? "" : " (few)", html_number(g, "n"));
+    html_put(b, document_text(g, "group"));
+    buf_printf(b, "%s</th><td>%.0f</td>", judged ? "" : " (few)", document_number(g, "n"));
     for (size_t m = 0; m < METRICS; m++) {
         const json_t *r = json_object_get(json_object_get(g, "metrics"), metrics[m].key);
         buf_put_str(b, "<td>");
-        html_put_percent(b, html_number(r, "value"), 1);
-        if (isfinite(html_number(r, "value"))) {
-            buf_printf(b, "<span class=\"ci\">%.0f&ndash;%.0f</span>", 100 * html_end(r, "ci", 0),
-                       100 * html_end(r, "ci", 1));
+        html_put_percent(b, document_number(r, "value"), 1);
+        if (isfinite(document_number(r, "value"))) {
+            buf_printf(b, "<span class=\"ci\">%.0f&ndash;%.0f</span>",
+                       100 * document_end(r, "ci", 0), 100 * document_end(r, "ci", 1));
         }
         buf_put_str(b, "</td>");
     }
@@ -234,7 +235,7 @@ put_gap_numbers(const json_t *factor, struct buf *b)
     };
     buf_put_str(b, "<p class=\"soft small numbers\">");
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        const double v = html_number(factor, numbers[i].key);
+        const double v = document_number(factor, numbers[i].key);
         buf_printf(b, "<span>%s <b>", numbers[i].name);
         if (isfinite(v)) {
             buf_printf(b, "%.3f</b></span> ", v);
@@ -242,9 +243,9 @@ put_gap_numbers(const json_t *factor, struct buf *b)
             buf_put_str(b, "&ndash;</b></span> ");
         }
     }
-    if (html_number(factor, "rows_without_group") > 0) {
+    if (document_number(factor, "rows_without_group") > 0) {
         buf_printf(b, "<span>%.0f rows without a group are left out</span>",
-                   html_number(factor, "rows_without_group"));
+                   document_number(factor, "rows_without_group"));
     }
     buf_put_str(b, "</p>");
 }
@@ -253,7 +254,7 @@ static struct status
 put_factor(const json_t *d, const json_t *factor, struct buf *b)
 {
     buf_put_str(b, "<h3>");
-    html_put(b, html_text(factor, "factor"));
+    html_put(b, document_text(factor, "factor"));
     buf_put_str(b, "</h3><div class=\"two\"><div class=\"card\"><h4>Decided ");
     put_answer(d, "positive", b);
     buf_put_str(b, "</h4>");
@@ -283,16 +284,16 @@ put_fairness(const json_t *d, struct buf *b)
         b,
         "<p class=\"soft\">Bars and small figures are %.0f&thinsp;%% Wilson intervals. Groups "
         "with fewer than %.0f rows are shown in grey and not judged.</p>",
-        100 * html_number(d, "level"), html_number(d, "min_group"));
+        100 * document_number(d, "level"), document_number(d, "min_group"));
     json_array_foreach((json_t *)(uintptr_t)all, i, factor)
     {
         TRY(put_factor(d, factor, b));
     }
-    if (html_number(d, "intersections_left_out") > 0) {
+    if (document_number(d, "intersections_left_out") > 0) {
         buf_printf(b,
                    "<p class=\"soft small\">%.0f further pairs of sensitive columns were not "
                    "compared.</p>",
-                   html_number(d, "intersections_left_out"));
+                   document_number(d, "intersections_left_out"));
     }
     buf_put_str(b, "</section>");
     return OK;
@@ -305,22 +306,22 @@ put_example(const json_t *d, const json_t *example, struct buf *b)
 {
     const bool decided = json_is_true(json_object_get(example, "decided"));
     buf_printf(b, "<h3>One decision: row %.0f of the dataset</h3><p class=\"soft small\">",
-               html_number(example, "row"));
+               document_number(example, "row"));
     if (!decided) {
         buf_put_str(b, "No row was decided ");
         put_answer(d, "positive", b);
         buf_put_str(b, "; this one came nearest. ");
     }
     buf_put_str(b, "Probability ");
-    html_put_percent(b, html_number(example, "score"), 1);
+    html_put_percent(b, document_number(example, "score"), 1);
     buf_put_str(b, ", decided <b>");
     put_answer(d, decided ? "positive" : "negative", b);
     buf_put_str(b, "</b>, the truth: <b>");
-    html_put(b, html_text(example, "label"));
+    html_put(b, document_text(example, "label"));
     buf_put_str(b, "</b>. <span class=\"key r\"></span> towards ");
-    html_put(b, html_text(json_object_get(d, "label"), "positive"));
+    html_put(b, document_text(json_object_get(d, "label"), "positive"));
     buf_put_str(b, ", <span class=\"key b\"></span> towards ");
-    html_put(b, html_text(json_object_get(d, "label"), "negative"));
+    html_put(b, document_text(json_object_get(d, "label"), "negative"));
     buf_put_str(b, ".</p>");
 }
 
@@ -335,7 +336,7 @@ put_explanation(const json_t *d, struct buf *b)
     buf_printf(b,
                "<p class=\"soft small\">Mean size of each feature's attribution over %.0f "
                "rows.</p>",
-               html_number(e, "rows"));
+               document_number(e, "rows"));
     TRY(html_chart_importance(e, b));
     buf_put_str(b, "</div><div class=\"card\">");
     put_example(d, example, b);
@@ -358,15 +359,15 @@ static void
 put_cohort_row(const json_t *n, struct buf *b)
 {
     buf_put_str(b, "<tr><th>");
-    html_put(b, html_text(n, "words"));
+    html_put(b, document_text(n, "words"));
     buf_put_str(b, "<br><code>");
-    html_put(b, html_text(n, "cohort"));
-    buf_printf(b, "</code></th><td>%.0f of %.0f</td><td>", html_number(n, "errors"),
-               html_number(n, "rows"));
-    html_put_percent(b, html_number(n, "error_rate"), 0);
-    buf_printf(b, "<span class=\"ci\">%.0f&ndash;%.0f</span></td><td>", 100 * html_end(n, "ci", 0),
-               100 * html_end(n, "ci", 1));
-    html_put_percent(b, html_number(n, "coverage"), 0);
+    html_put(b, document_text(n, "cohort"));
+    buf_printf(b, "</code></th><td>%.0f of %.0f</td><td>", document_number(n, "errors"),
+               document_number(n, "rows"));
+    html_put_percent(b, document_number(n, "error_rate"), 0);
+    buf_printf(b, "<span class=\"ci\">%.0f&ndash;%.0f</span></td><td>",
+               100 * document_end(n, "ci", 0), 100 * document_end(n, "ci", 1));
+    html_put_percent(b, document_number(n, "coverage"), 0);
     buf_put_str(b, "</td></tr>");
 }
 
@@ -375,8 +376,8 @@ static struct status
 put_cohorts(const json_t *errors, struct buf *b)
 {
     const json_t *tree = json_object_get(errors, "tree");
-    DEFER(memory_freep) struct html_ranked *r = NULL;
-    TRY(html_rank(tree, "error_rate", &r));
+    DEFER(memory_freep) struct document_ranked *r = NULL;
+    TRY(document_rank(tree, "error_rate", DOCUMENT_FARTHEST_FROM_ZERO, &r));
     buf_put_str(b, "<div class=\"card\"><table class=\"cohorts\"><thead><tr><th>worst cohorts, and "
                    "how <code>--cohort</code> takes them</th><th>wrong</th><th>rate</th><th>of all "
                    "mistakes</th></tr></thead><tbody>");
@@ -400,7 +401,7 @@ put_errors(const json_t *d, struct buf *b)
                "mistakes, at most %.0f deep, with at least %.0f rows in each leaf: the stronger "
                "the colour, the "
                "more often wrong.</p><div class=\"card\">",
-               html_number(e, "max_depth"), html_number(e, "min_rows"));
+               document_number(e, "max_depth"), document_number(e, "min_rows"));
     html_chart_tree(e, b);
     buf_put_str(b, "</div>");
     if (json_array_size(json_object_get(e, "tree")) > 1) {
@@ -424,32 +425,32 @@ put_record(const json_t *d, struct buf *b)
 {
     const json_t *m = json_object_get(d, "model"), *s = json_object_get(d, "dataset");
     buf_put_str(b, "<section><h2>Record</h2><dl><dt>model</dt><dd>SHA-256 <code>");
-    html_put(b, html_text(m, "sha256"));
+    html_put(b, document_text(m, "sha256"));
     buf_put_str(b, "</code></dd><dt>dataset</dt><dd>SHA-256 <code>");
-    html_put(b, html_text(s, "sha256"));
+    html_put(b, document_text(s, "sha256"));
     buf_printf(b,
                "</code></dd><dt>rows</dt><dd>%.0f assessed, none sampled; %.0f left out because "
                "their label is missing</dd>",
-               html_number(d, "rows"), html_number(d, "rows_without_label"));
+               document_number(d, "rows"), document_number(d, "rows_without_label"));
     buf_printf(b,
                "<dt>intervals</dt><dd>%.0f&thinsp;%%: Wilson for rates, Newcombe for differences, "
                "Katz (log) for ratios, DeLong for the AUC; not corrected for looking at many groups"
                "</dd><dt>explanations</dt><dd>",
-               100 * html_number(d, "level"));
-    html_put(b, html_text(json_object_get(d, "explanation"), "method"));
+               100 * document_number(d, "level"));
+    html_put(b, document_text(json_object_get(d, "explanation"), "method"));
     buf_put_str(b, "</dd><dt>made</dt><dd>");
-    html_put(b, html_text(d, "created"));
+    html_put(b, document_text(d, "created"));
     buf_printf(b, " by Steward %s</dd></dl></section></main></body></html>\n", STEWARD_VERSION);
 }
 
 struct status
 html_report(const json_t *document, struct diag *diag, struct buf *ret_html)
 {
-    if (strcmp(html_text(document, "format"), "steward-assessment-1") != 0) {
+    if (strcmp(document_text(document, "format"), "steward-assessment-1") != 0) {
         diag_set(diag,
                  "not an assessment document of this version: its \"format\" is \"%.60s\", not "
                  "\"steward-assessment-1\"",
-                 html_text(document, "format"));
+                 document_text(document, "format"));
         FAIL(INPUT);
     }
     put_head(document, ret_html);

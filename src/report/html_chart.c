@@ -1,4 +1,4 @@
-/* Charts of rates and of performance, and what all charts read the document with. */
+/* Charts of rates and of performance, and the escaping that all share. */
 #include "report/html_parts.h"
 
 #include "base/text.h"
@@ -6,29 +6,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-const char *
-html_text(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-    return text == NULL ? "" : text;
-}
-
-double
-html_number(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_number(v) ? json_number_value(v) : (double)NAN;
-}
-
-double
-html_end(const json_t *o, const char *key, size_t i)
-{
-    const json_t *v = json_array_get(json_object_get(o, key), i);
-    return json_is_number(v) ? json_number_value(v) : (double)NAN;
-}
 
 /* U+200E, U+200F, U+202A to U+202E and U+2066 to U+2069: three bytes each. */
 static bool
@@ -91,31 +68,6 @@ html_put_percent(struct buf *b, double share, int digits)
     }
 }
 
-static int
-compare_ranked(const void *a, const void *b)
-{
-    const struct html_ranked *x = a, *y = b;
-    const int c = (y->size > x->size) - (y->size < x->size);
-    return c != 0 ? c : (x->place > y->place) - (x->place < y->place);
-}
-
-struct status
-html_rank(const json_t *items, const char *key, struct html_ranked **ret_ranked)
-{
-    const size_t n = json_array_size(items);
-    struct html_ranked *r = calloc(n + 1, sizeof *r);
-    CHECK(r != NULL, MEMORY);
-    for (size_t i = 0; i < n; i++) {
-        const json_t *item = json_array_get(items, i);
-        r[i] = (struct html_ranked){item, fabs(html_number(item, key)), i};
-    }
-    if (n > 1) {
-        qsort(r, n, sizeof *r, compare_ranked);
-    }
-    *ret_ranked = r;
-    return OK;
-}
-
 /* ---- rates by group ---- */
 
 struct status
@@ -123,8 +75,8 @@ html_groups(const json_t *factor, const json_t *ret_groups[static HTML_GROUPS], 
 {
     const json_t *all = json_object_get(factor, "groups");
     const size_t n = json_array_size(all);
-    DEFER(memory_freep) struct html_ranked *r = NULL;
-    TRY(html_rank(all, "n", &r));
+    DEFER(memory_freep) struct document_ranked *r = NULL;
+    TRY(document_rank(all, "n", DOCUMENT_FARTHEST_FROM_ZERO, &r));
     *ret_n = n < HTML_GROUPS ? n : HTML_GROUPS;
     for (size_t i = 0; i < *ret_n; i++) {
         ret_groups[i] = n > HTML_GROUPS ? r[i].item : json_array_get(all, i);
@@ -142,8 +94,8 @@ largest_rate(const json_t *const *groups, size_t n, const char *metric)
     double most = 0.05;
     for (size_t i = 0; i < n; i++) {
         const json_t *r = json_object_get(json_object_get(groups[i], "metrics"), metric);
-        if (html_number(r, "n") > 0) {
-            most = fmax(most, html_end(r, "ci", 1));
+        if (document_number(r, "n") > 0) {
+            most = fmax(most, document_end(r, "ci", 1));
         }
     }
     return most > 1 ? 1 : most;
@@ -154,18 +106,18 @@ put_rate_row(const json_t *g, const char *metric, double scale, double y, struct
 {
     const json_t *r = json_object_get(json_object_get(g, "metrics"), metric);
     const bool judged = json_is_true(json_object_get(g, "judged"));
-    const double v = html_number(r, "value");
+    const double v = document_number(r, "value");
     char text[96];
-    svg_label(b, RATES_LEFT, y, "start", judged ? "" : "s", 36, html_text(g, "group"));
+    svg_label(b, RATES_LEFT, y, "start", judged ? "" : "s", 36, document_text(g, "group"));
     if (!isfinite(v)) {
         svg_label(b, RATES_LEFT + RATES_WIDTH, y, "end", "s", 40, "no such rows");
         return;
     }
-    (void)snprintf(text, sizeof text, "%.1f %%  (%.0f of %.0f)%s", 100 * v, html_number(r, "x"),
-                   html_number(r, "n"), judged ? "" : ", few");
+    (void)snprintf(text, sizeof text, "%.1f %%  (%.0f of %.0f)%s", 100 * v, document_number(r, "x"),
+                   document_number(r, "n"), judged ? "" : ", few");
     svg_label(b, RATES_LEFT + RATES_WIDTH, y, "end", judged ? "" : "s", 40, text);
-    svg_line(b, judged ? "ci" : "ci2", RATES_LEFT + html_end(r, "ci", 0) * scale, y + 14,
-             RATES_LEFT + html_end(r, "ci", 1) * scale, y + 14);
+    svg_line(b, judged ? "ci" : "ci2", RATES_LEFT + document_end(r, "ci", 0) * scale, y + 14,
+             RATES_LEFT + document_end(r, "ci", 1) * scale, y + 14);
     svg_dot(b, judged ? "b" : "weak", RATES_LEFT + v * scale, y + 14, 5.5);
 }
 
@@ -246,10 +198,10 @@ html_chart_calibration(const json_t *performance, struct buf *b)
     put_square(b, "mean predicted probability", "observed share");
     json_array_foreach(json_object_get(performance, "calibration"), i, bin)
     {
-        const double x = 50 + 300 * html_number(bin, "mean_score");
-        svg_line(b, "ci", x, 310 - 300 * html_end(bin, "ci", 0), x,
-                 310 - 300 * html_end(bin, "ci", 1));
-        svg_dot(b, "b", x, 310 - 300 * html_number(bin, "observed"), 4.5);
+        const double x = 50 + 300 * document_number(bin, "mean_score");
+        svg_line(b, "ci", x, 310 - 300 * document_end(bin, "ci", 0), x,
+                 310 - 300 * document_end(bin, "ci", 1));
+        svg_dot(b, "b", x, 310 - 300 * document_number(bin, "observed"), 4.5);
     }
     svg_close(b);
 }

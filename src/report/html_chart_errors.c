@@ -45,7 +45,7 @@ static void
 put_node(const struct drawing *d, json_int_t k, double x, double y)
 {
     const json_t *n = json_array_get(d->tree, (size_t)k);
-    const double rate = html_number(n, "error_rate");
+    const double rate = document_number(n, "error_rate");
     char text[96];
     svg_rect(d->b, "box", x, y - 22, NODE_WIDTH, 44, 1);
     svg_rect(d->b, "heat", x, y - 22, NODE_WIDTH, 44,
@@ -53,9 +53,9 @@ put_node(const struct drawing *d, json_int_t k, double x, double y)
     if (k == d->worst) {
         svg_rect(d->b, "worst", x, y - 22, NODE_WIDTH, 44, 1);
     }
-    svg_label(d->b, x + 9, y - 5, "start", "", 27, k == 0 ? "all rows" : html_text(n, "step"));
+    svg_label(d->b, x + 9, y - 5, "start", "", 27, k == 0 ? "all rows" : document_text(n, "step"));
     (void)snprintf(text, sizeof text, "%.1f %% wrong (%.0f of %.0f)", 100 * rate,
-                   html_number(n, "errors"), html_number(n, "rows"));
+                   document_number(n, "errors"), document_number(n, "rows"));
     svg_label(d->b, x + 9, y + 13, "start", "t", 40, text);
 }
 
@@ -64,7 +64,7 @@ static double
 draw_node(struct drawing *d, json_int_t k)
 {
     const json_t *n = json_array_get(d->tree, (size_t)k);
-    const double x = 2 + NODE_STEP * html_number(n, "depth");
+    const double x = 2 + NODE_STEP * document_number(n, "depth");
     double y = d->next_y;
     if (child(n, "left") < 0) {
         d->next_y += LEAF_STEP;
@@ -88,8 +88,8 @@ html_chart_tree(const json_t *errors, struct buf *b)
     double depth = 0;
     json_array_foreach((json_t *)(uintptr_t)tree, i, n)
     {
-        d.top_rate = fmax(d.top_rate, html_number(n, "error_rate"));
-        depth = fmax(depth, html_number(n, "depth"));
+        d.top_rate = fmax(d.top_rate, document_number(n, "error_rate"));
+        depth = fmax(depth, document_number(n, "depth"));
     }
     if (json_array_size(tree) == 0) {
         return;
@@ -152,16 +152,16 @@ put_axes(const json_t *map, size_t nx, size_t ny, double w, struct buf *b)
     const size_t letters = (size_t)(w / 7);
     for (size_t i = 0; i < ny; i++) {
         svg_label(b, MAP_LEFT - 10, 24 + CELL_HEIGHT * (double)i, "end", "s", 15,
-                  html_text(json_array_get(json_object_get(y, "bins"), i), "label"));
+                  document_text(json_array_get(json_object_get(y, "bins"), i), "label"));
     }
     for (size_t i = 0; i < nx; i++) {
         svg_label(b, MAP_LEFT + w * ((double)i + 0.5), bottom + 18, "middle", "s", letters,
-                  html_text(json_array_get(json_object_get(x, "bins"), i), "label"));
+                  document_text(json_array_get(json_object_get(x, "bins"), i), "label"));
     }
     svg_label(b, MAP_LEFT + w * (double)nx / 2, bottom + 42, "middle", "", 60,
-              html_text(x, "feature"));
+              document_text(x, "feature"));
     buf_printf(b, "<g transform=\"translate(13 %.1f) rotate(-90)\">", bottom / 2);
-    svg_label(b, 0, 0, "middle", "", (size_t)(bottom / 8), html_text(y, "feature"));
+    svg_label(b, 0, 0, "middle", "", (size_t)(bottom / 8), document_text(y, "feature"));
     buf_put_str(b, "</g>");
 }
 

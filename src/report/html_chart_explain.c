@@ -11,7 +11,7 @@
 #define SMALL 0.02 /* of the largest: told in words, not drawn */
 
 static size_t
-count_drawn(const struct html_ranked *r, size_t n)
+count_drawn(const struct document_ranked *r, size_t n)
 {
     size_t drawn = 0;
     while (drawn < n && drawn < BARS && r[drawn].size > SMALL * r[0].size) {
@@ -21,7 +21,7 @@ count_drawn(const struct html_ranked *r, size_t n)
 }
 
 static void
-put_others(const struct html_ranked *r, size_t drawn, size_t n, struct buf *b)
+put_others(const struct document_ranked *r, size_t drawn, size_t n, struct buf *b)
 {
     if (drawn == n) {
         return;
@@ -29,7 +29,7 @@ put_others(const struct html_ranked *r, size_t drawn, size_t n, struct buf *b)
     buf_put_str(b, "<p class=\"soft small\">Hardly or not used: ");
     for (size_t i = drawn; i < n && i < drawn + BARS; i++) {
         buf_put_str(b, i == drawn ? "" : ", ");
-        html_put(b, html_text(r[i].item, "feature"));
+        html_put(b, document_text(r[i].item, "feature"));
     }
     if (n > drawn + BARS) {
         buf_printf(b, " and %zu more", n - drawn - BARS);
@@ -41,8 +41,8 @@ struct status
 html_chart_importance(const json_t *explanation, struct buf *b)
 {
     const json_t *features = json_object_get(explanation, "features");
-    DEFER(memory_freep) struct html_ranked *r = NULL;
-    TRY(html_rank(features, "mean_abs", &r));
+    DEFER(memory_freep) struct document_ranked *r = NULL;
+    TRY(document_rank(features, "mean_abs", DOCUMENT_FARTHEST_FROM_ZERO, &r));
     const size_t n = json_array_size(features), drawn = count_drawn(r, n);
     svg_open(b, 470, (int)drawn * ROW + 4, false,
              "Mean size of each feature's attribution, largest first");
@@ -50,7 +50,7 @@ html_chart_importance(const json_t *explanation, struct buf *b)
         char text[32];
         const double y = 2 + ROW * (double)i, width = 250 * r[i].size / r[0].size;
         (void)snprintf(text, sizeof text, "%.2f", r[i].size);
-        svg_label(b, 150, y + 15, "end", "", 20, html_text(r[i].item, "feature"));
+        svg_label(b, 150, y + 15, "end", "", 20, document_text(r[i].item, "feature"));
         svg_rect(b, "b", 160, y, width, 20, 1);
         svg_label(b, 168 + width, y + 15, "start", "s", 12, text);
     }
@@ -73,11 +73,11 @@ x_at(const struct span *s, double v)
 
 /* All the stops of the waterfall lie in the span. */
 static struct span
-waterfall_span(const struct html_ranked *r, size_t drawn, double expected, double margin)
+waterfall_span(const struct document_ranked *r, size_t drawn, double expected, double margin)
 {
     double at = expected, low = fmin(expected, margin), high = fmax(expected, margin);
     for (size_t i = 0; i < drawn; i++) {
-        at += html_number(r[i].item, "phi");
+        at += document_number(r[i].item, "phi");
         low = fmin(low, at);
         high = fmax(high, at);
     }
@@ -112,9 +112,9 @@ put_stop(const struct span *s, double v, double y, const char *name, struct buf 
 static void
 put_feature_value(const json_t *item, struct buf *b)
 {
-    buf_put_str(b, html_text(item, "feature"));
+    buf_put_str(b, document_text(item, "feature"));
     buf_put_str(b, " = ");
-    buf_put_str(b, html_text(item, "value"));
+    buf_put_str(b, document_text(item, "value"));
 }
 
 struct status
@@ -122,10 +122,10 @@ html_chart_waterfall(const json_t *explanation, struct buf *b)
 {
     const json_t *example = json_object_get(explanation, "example");
     const json_t *items = json_object_get(example, "attributions");
-    const double expected = html_number(explanation, "expected"),
-                 margin = html_number(example, "margin");
-    DEFER(memory_freep) struct html_ranked *r = NULL;
-    TRY(html_rank(items, "phi", &r));
+    const double expected = document_number(explanation, "expected"),
+                 margin = document_number(example, "margin");
+    DEFER(memory_freep) struct document_ranked *r = NULL;
+    TRY(document_rank(items, "phi", DOCUMENT_FARTHEST_FROM_ZERO, &r));
     const size_t n = json_array_size(items), drawn = count_drawn(r, n);
     const struct span s = waterfall_span(r, drawn, expected, margin);
     double at = expected, y = 2 + ROW;
@@ -136,7 +136,7 @@ html_chart_waterfall(const json_t *explanation, struct buf *b)
         DEFER(buf_done) struct buf name;
         buf_init(&name, 1u << 20);
         put_feature_value(r[i].item, &name);
-        const double phi = html_number(r[i].item, "phi");
+        const double phi = document_number(r[i].item, "phi");
         put_step(&s, at, at + phi, y, buf_str(&name), b);
         at += phi;
     }

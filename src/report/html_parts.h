@@ -1,32 +1,21 @@
-/* html_parts: what the report's sources share: reading the document, escaping, and the charts as
+/* html_parts: what the report's sources share: escaping, and the charts as
  * inline SVG. Not for other folders. All charts use CSS classes, so that light, dark and print
  * differ in the style sheet alone. */
 #ifndef STEWARD_REPORT_HTML_PARTS_H
 #define STEWARD_REPORT_HTML_PARTS_H
 
-#include "base/json.h"
+#include "report/document.h"
 
 #define HTML_GROUPS 24u /* of one factor that are drawn */
 
 extern const char html_style[];
 
-const char *html_text(const json_t *o, const char *key);     /* "" when absent */
-double html_number(const json_t *o, const char *key);        /* NaN when absent or null */
-double html_end(const json_t *o, const char *key, size_t i); /* i-th number of an array member */
 /* Escaped; control characters and the ones that turn the direction of writing become U+FFFD, since
  * a column's name could otherwise reorder the text around it. */
 void html_put(struct buf *b, const char *text);
 void html_put_prose(struct buf *b, const char *text); /* and keeps "a = b" and "5 %" on one line */
 void html_put_percent(struct buf *b, double share, int digits); /* "12.3 %"; an en dash for NaN */
 
-/* A json array's items by the size of one number, largest first. */
-struct html_ranked {
-    const json_t *item;
-    double size;
-    size_t place;
-};
-/* ret_ranked: array_size items, the caller's to free. */
-struct status html_rank(const json_t *items, const char *key, struct html_ranked **ret_ranked);
 /* The groups of a factor that are drawn: all in their order, or the HTML_GROUPS largest.
  * ret_groups: ret_n borrowed items, at most HTML_GROUPS. */
 struct status html_groups(const json_t *factor, const json_t *ret_groups[static HTML_GROUPS],

@@ -1,0 +1,56 @@
+#include "report/document.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+const char *
+document_text(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+    return text == NULL ? "" : text;
+}
+
+double
+document_number(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : (double)NAN;
+}
+
+double
+document_end(const json_t *o, const char *key, size_t i)
+{
+    const json_t *v = json_array_get(json_object_get(o, key), i);
+    return json_is_number(v) ? json_number_value(v) : (double)NAN;
+}
+
+static int
+compare_ranked(const void *a, const void *b)
+{
+    const struct document_ranked *x = a, *y = b;
+    const int c = (y->size > x->size) - (y->size < x->size);
+    return c != 0 ? c : (x->place > y->place) - (x->place < y->place);
+}
+
+struct status
+document_rank(const json_t *items, const char *key, enum document_order order,
+              struct document_ranked **ret_ranked)
+{
+    const size_t n = json_array_size(items);
+    struct document_ranked *r = calloc(n + 1, sizeof *r);
+    CHECK(r != NULL, MEMORY);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(items, i);
+        const double v = document_number(item, key);
+        r[i] = (struct document_ranked){item,
+                                        order == DOCUMENT_LARGEST ? v
+                                        : order == DOCUMENT_LEAST ? -v
+                                                                  : fabs(v),
+                                        i};
+    }
+    if (n > 1) {
+        qsort(r, n, sizeof *r, compare_ranked);
+    }
+    *ret_ranked = r;
+    return OK;
+}

@@ -1,0 +1,27 @@
+/* document: reading an assessment document (docs/spec/assessment.md), where anything may be absent.
+ */
+#ifndef STEWARD_REPORT_DOCUMENT_H
+#define STEWARD_REPORT_DOCUMENT_H
+
+#include "base/json.h"
+
+const char *document_text(const json_t *o, const char *key); /* "" when absent */
+double document_number(const json_t *o, const char *key);    /* NaN when absent or null */
+double document_end(const json_t *o, const char *key,
+                    size_t i); /* i-th number of an array member */
+
+/* A json array's items by one of their numbers. */
+struct document_ranked {
+    const json_t *item;
+    double size;
+    size_t place;
+};
+
+enum document_order { DOCUMENT_LARGEST, DOCUMENT_LEAST, DOCUMENT_FARTHEST_FROM_ZERO };
+
+/* ret_ranked: array_size items, the caller's to free; size is the number, its opposite or its
+ * magnitude, the highest first, ties in the array's order. */
+struct status document_rank(const json_t *items, const char *key, enum document_order order,
+                            struct document_ranked **ret_ranked);
+
+#endif
