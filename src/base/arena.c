@@ -21,7 +21,7 @@ struct arena {
 static struct block *
 block_new(size_t size)
 {
-    struct block *b = malloc(sizeof *b + size);
+    struct block *b = size > SIZE_MAX - sizeof *b ? NULL : malloc(sizeof *b + size);
     if (b != NULL) {
         *b = (struct block){.size = size};
     }

@@ -87,6 +87,16 @@ buf_reset(struct buf *b)
     }
 }
 
+void
+buf_cut(struct buf *b, size_t len)
+{
+    ASSERT(len <= b->len);
+    if (len < b->len) {
+        secret_wipe(b->ptr + len, b->len - len);
+        b->len = len;
+    }
+}
+
 struct view
 buf_view(const struct buf *b)
 {
@@ -125,7 +135,7 @@ grow(struct buf *b, size_t need)
     }
     if (b->ptr != NULL) {
         memcpy(ptr, b->ptr, b->len + 1);
-        secret_wipe(b->ptr, b->len);
+        secret_wipe(b->ptr, b->cap); /* a reset left older content beyond the length */
         free(b->ptr);
     }
     ptr[b->len] = 0;

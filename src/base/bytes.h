@@ -19,7 +19,7 @@ bool view_equal(struct view a, struct view b);
 bool view_equal_str(struct view a, const char *b);
 /* Time depends on the length only; for secrets and MACs. */
 bool view_equal_secret(struct view a, struct view b);
-int view_compare(struct view a, struct view b); /* bytewise, shorter first */
+int view_compare(struct view a, struct view b); /* bytewise; a prefix before what it begins */
 
 /* Growing bytes. Never longer than max. A failed put (limit or memory) sets `failed` and further
  * puts do nothing, so a writer checks once at the end with buf_status(). Always NUL-terminated
@@ -33,13 +33,14 @@ struct buf {
 };
 
 void buf_init(struct buf *b, size_t max);
-void buf_done(struct buf *b);  /* frees; safe on a zeroed struct */
-void buf_wipe(struct buf *b);  /* overwrites, then frees: for plaintext and secrets */
-void buf_reset(struct buf *b); /* keeps the memory, empties, clears failed */
+void buf_done(struct buf *b);            /* frees; safe on a zeroed struct */
+void buf_wipe(struct buf *b);            /* overwrites, then frees: for plaintext and secrets */
+void buf_reset(struct buf *b);           /* keeps the memory, empties, clears failed */
+void buf_cut(struct buf *b, size_t len); /* wipes what stands after len bytes, which it has */
 struct view buf_view(const struct buf *b);
 const char *buf_str(const struct buf *b); /* "" when empty */
 struct status buf_status(const struct buf *b);
-/* Room for n more bytes, zeroed length not changed; NULL when failed. */
+/* Room for n more bytes, the length not changed; NULL when failed. */
 uint8_t *buf_reserve(struct buf *b, size_t n);
 uint8_t *buf_extend(struct buf *b,
                     size_t n); /* appends n uninitialised bytes and returns them, or NULL */

@@ -81,7 +81,7 @@ clock_from_rfc3339(struct view text, int64_t *ret_wall_ns)
         CHECK(i == 5 || reader_u8(&r) == (uint8_t)separators[i], INPUT);
     }
     CHECK(part[1] >= 1 && part[1] <= 12 && part[2] >= 1 && part[2] <= 31, INPUT);
-    CHECK(part[3] <= 23 && part[4] <= 59 && part[5] <= 60, INPUT);
+    CHECK(part[3] <= 23 && part[4] <= 59 && part[5] <= 59, INPUT);
     uint8_t next = reader_u8(&r);
     int64_t fraction = 0;
     if (next == '.') {

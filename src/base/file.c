@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include "base/random.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,6 +63,7 @@ read_some(int fd, const char *path, struct diag *diag, struct buf *b, bool *ret_
         return errno == EINTR ? OK : refuse(path, errno, diag);
     }
     buf_put(b, view_of(block, (size_t)n));
+    secret_wipe(block, (size_t)n); /* it may be a passphrase */
     *ret_end = n == 0;
     return OK;
 }
@@ -179,6 +181,9 @@ file_replace(const char *path, struct view bytes, unsigned mode, struct diag *di
 struct status
 file_mkdirs(const char *path, unsigned mode, struct diag *diag)
 {
+    if (*path == '\0') {
+        return refuse("\"\"", ENOENT, diag);
+    }
     DEFER(file_freep) char *copy = strdup(path);
     CHECK(copy != NULL, MEMORY);
     for (char *p = copy + 1;; p++) {

@@ -28,7 +28,8 @@ struct status js_need_f64(const json_t *o, const char *key, struct diag *diag, d
 struct status js_put(struct buf *b, const json_t *value);
 /* As js_put, indented by two, keys in insertion order: for files that people read. */
 struct status js_put_pretty(struct buf *b, const json_t *value);
-/* Appends "text" quoted and escaped; for streaming writers. NaN and infinities become null. */
+/* Appends "text", which is UTF-8, quoted and escaped; for streaming writers. NaN and infinities
+ * become null. */
 void js_put_string(struct buf *b, struct view text);
 void js_put_f64(struct buf *b, double v);
 /* A json real, or json_null() when v is not finite. */

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#define LINE_MAX_BYTES 4096u
+#define LINE_MAX_BYTES 16384u
 
 static _Atomic int log_threshold = LOG_INFO;
 
@@ -26,11 +26,15 @@ log_event(enum log_level level, const char *event, const char *format, ...)
     DEFER(buf_done) struct buf line;
     DEFER(buf_done) struct buf values;
     buf_init(&line, LINE_MAX_BYTES);
-    buf_init(&values, LINE_MAX_BYTES / 2);
+    buf_init(&values, LINE_MAX_BYTES / 8);
     va_list args;
     va_start(args, format);
     buf_vprintf(&values, format, args);
     va_end(args);
+    if (values.failed != 0) {
+        buf_reset(&values);
+        buf_put_str(&values, "values=too-long");
+    }
     clock_put_rfc3339(&line, clock_wall_ns());
     buf_printf(&line, " %s %s ", words[level], event);
     /* One event, one line: control bytes are escaped. */

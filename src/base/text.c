@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <locale.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,15 @@ is_decimal(struct view t)
     return i == t.len && i > start;
 }
 
+static locale_t c_locale;
+static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
+
+static void
+make_c_locale(void)
+{
+    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
 struct status
 text_to_f64(struct view text, double *ret_value)
 {
@@ -70,10 +80,7 @@ text_to_f64(struct view text, double *ret_value)
     CHECK(text.len < sizeof copy && is_decimal(text), INPUT);
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
-    static locale_t c_locale;
-    if (c_locale == (locale_t)0) {
-        c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    }
+    (void)pthread_once(&c_locale_once, make_c_locale);
     char *end = NULL;
     const double v = c_locale == (locale_t)0 ? strtod(copy, &end) : strtod_l(copy, &end, c_locale);
     CHECK(end == copy + text.len && isfinite(v), INPUT);
@@ -297,8 +304,13 @@ struct status
 text_from_base64(struct view text, struct buf *ret_bytes)
 {
     CHECK(text.len % 4 == 0, INPUT);
+    const size_t before = ret_bytes->len;
     for (size_t i = 0; i < text.len; i += 4) {
-        TRY(base64_group(text.ptr + i, i + 4 == text.len, ret_bytes));
+        const struct status s = base64_group(text.ptr + i, i + 4 == text.len, ret_bytes);
+        if (!status_ok(s)) {
+            buf_cut(ret_bytes, before);
+            return s;
+        }
     }
     return buf_status(ret_bytes);
 }

@@ -17,12 +17,14 @@ bool text_is_utf8(struct view text);
  */
 bool text_is_name(const char *text);
 void text_put_hex(struct buf *b, struct view v);
+/* These two append nothing on bad text. */
 struct status text_from_hex(struct view text, struct buf *ret_bytes);
 void text_put_base64(struct buf *b, struct view v); /* standard alphabet, padded */
 struct status text_from_base64(struct view text,
                                struct buf *ret_bytes); /* strict: canonical padding */
 void text_put_html(struct buf *b, const char *text);   /* escapes & < > " ' */
-/* Shortest decimal that reads back as the same double; "null" is the caller's business for NaN. */
+/* A decimal of at most 17 digits (15 when they do) that reads back as the same double; "null" is
+ * the caller's business for NaN. */
 void text_put_f64(struct buf *b, double v);
 /* The candidate nearest to word by edit distance (at most 3 edits), or NULL: for "did you mean". */
 const char *text_nearest(const char *word, const char *const *candidates, size_t n);

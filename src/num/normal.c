@@ -53,7 +53,8 @@ normal_quantile(double p)
     }
     double z = start(p);
     for (int i = 0; i < 2; i++) {
-        const double e = (normal_cdf(z) - p) * sqrt(2 * M_PI) * exp(z * z / 2);
+        const double root = exp(z * z / 4); /* its square overflows for the smallest p */
+        const double e = (normal_cdf(z) - p) * sqrt(2 * M_PI) * root * root;
         z -= e / (1 + z * e / 2);
     }
     return z;

@@ -1,0 +1,94 @@
+/* JSON that a stranger gives. The first byte chooses: the whole way of `steward dataset add`,
+ * through DuckDB; a document for our own parser; or the scanner of tables alone. The file lives in
+ * memory. */
+#include "base/json.h"
+#include "base/text.h"
+#include "data/import.h"
+#include "data/json_scan.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What was imported is written, read back and written again as the same bytes. */
+static void
+check_round_trip(const struct table *t)
+{
+    DEFER(buf_done) struct buf first;
+    DEFER(buf_done) struct buf again;
+    DEFER(table_freep) struct table *back = NULL;
+    buf_init(&first, 64u << 20);
+    buf_init(&again, 64u << 20);
+    ASSERT(status_ok(table_encode(t, &first)));
+    ASSERT(status_ok(table_decode(buf_view(&first), NULL, &back)));
+    ASSERT(status_ok(table_encode(back, &again)));
+    ASSERT(view_equal(buf_view(&first), buf_view(&again)));
+}
+
+/* js_parse: what it takes is UTF-8 text, and comes back the same through our own writer. */
+static void
+check_document(struct view text)
+{
+    DEFER(js_freep) json_t *value = NULL;
+    DEFER(js_freep) json_t *again = NULL;
+    DEFER(buf_done) struct buf written;
+    struct diag diag = {0};
+    buf_init(&written, 64u << 20);
+    if (!status_ok(js_parse(text, "body", &diag, &value))) {
+        ASSERT(diag.text[0] != '\0');
+        return;
+    }
+    ASSERT(text_is_utf8(text));
+    ASSERT(status_ok(js_put(&written, value)));
+    ASSERT(status_ok(js_parse(buf_view(&written), NULL, &diag, &again)));
+    ASSERT(json_equal(value, again) == 1);
+}
+
+static void
+scan(int fd)
+{
+    struct diag diag = {0};
+    const struct status s = json_scan(fd, "fuzz.json", 100, &diag);
+    ASSERT(status_ok(s) || diag.text[0] != '\0');
+}
+
+/* The format is told from the name's end, so the file in memory gets a name. */
+static void
+import(int fd)
+{
+    char path[64], link[80];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    (void)snprintf(link, sizeof link, "/dev/shm/fuzz-%d.json", (int)getpid());
+    (void)unlink(link);
+    ASSERT(symlink(path, link) == 0);
+    const struct import_options o = {.threads = 1};
+    struct diag diag = {0};
+    struct table *t = NULL;
+    const struct status s = import_file(link, &o, &diag, &t);
+    ASSERT(status_ok(s) == (t != NULL));
+    ASSERT(status_ok(s) || diag.text[0] != '\0'); /* a refusal always has its sentence */
+    if (t != NULL) {
+        check_round_trip(t);
+    }
+    table_free(t);
+    (void)unlink(link);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size > 0 && data[0] % 4 == 1) {
+        check_document(view_of(data + 1, size - 1));
+        return 0;
+    }
+    const int fd = size < 2 ? -1 : memfd_create("json", MFD_CLOEXEC);
+    if (fd >= 0 && write(fd, data + 1, size - 1) == (ssize_t)(size - 1)) {
+        (data[0] == 0 ? import : scan)(fd);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return 0;
+}
