@@ -28,7 +28,7 @@ fuzz: setup
 	@tools/fuzz $(BUILD)-fuzz $(SECONDS)
 
 format:
-	@find src tests fuzz bench -name '*.[ch]' | xargs clang-format-14 -i --style=file
+	@find src include tests fuzz bench -name '*.[ch]' | xargs clang-format-14 -i --style=file
 
 install: all
 	@meson install -C $(BUILD)
