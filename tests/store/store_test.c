@@ -330,8 +330,7 @@ refuses_moved_renamed_and_renumbered_rows(void **state)
         "INSERT INTO record SELECT collection, 'ann' || char(0) || 'x', revision, value FROM "
         "record "
         "WHERE id = 'ann'",
-        "INSERT INTO record SELECT 'principal', id, revision, value FROM record WHERE collection = "
-        "'key'",
+        "INSERT INTO record SELECT 'principal', id, revision, value FROM record WHERE id = 'k'",
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         (void)unlink(path);
