@@ -22,8 +22,9 @@
 #define TIME_LETTERS 27u
 #define ENTRY_START "{\"v\":1,\"time\":\""
 #define DURATION_KEY ",\"duration_ns\":"
-#define CLOCK_SLACK NS_PER_S /* entries of one moment are not written in the order of their ends   \
-                              */
+#define CLOCK_SLACK                                                                                \
+    NS_PER_S /* entries of one moment are not written in the order of their ends                   \
+              */
 
 /* The log as it stands at one moment. */
 struct standing {
@@ -252,6 +253,7 @@ struct verifier {
     struct diag *diag;
     struct merkle_edge *edge;
     struct audit_report *report;
+    struct digest base_root;        /* of the first header.base entries */
     int64_t last_end;               /* wall time */
     size_t bundle_at[MERKLE_WIDTH]; /* byte of each entry in the bundle that is being read */
 };
@@ -334,12 +336,7 @@ note_time(struct verifier *v, uint64_t index, struct view entry)
 static struct status
 check_base(const struct verifier *v)
 {
-    struct digest root;
-    if (v->edge->size != v->s->header.base) {
-        return OK;
-    }
-    merkle_edge_root(v->edge, &root);
-    if (!merkle_equal(&root, &v->s->header.root)) {
+    if (!merkle_equal(&v->base_root, &v->s->header.root)) {
         diag_set(v->diag, "journal: byte 24: its root is not that of the first %llu entries",
                  (unsigned long long)v->s->header.base);
         FAIL(INTEGRITY);
@@ -348,26 +345,66 @@ check_base(const struct verifier *v)
 }
 
 static struct status
-verify_bundle(struct verifier *v, const struct tile_id *id)
+grow(struct verifier *v, struct view entry)
 {
+    struct digest leaf;
+    merkle_leaf(entry, &leaf);
+    TRY(merkle_edge_push(v->edge, &leaf, (struct merkle_sink){full_tile, v}));
+    if (v->edge->size == v->s->header.base) {
+        merkle_edge_root(v->edge, &v->base_root);
+    }
+    return OK;
+}
+
+/* A bundle whose lengths do not add up: the first entry that is not the one its tile's hash is of.
+ * Without one, the failure stays as it was. */
+static struct status
+locate_bad_entry(const struct verifier *v, const struct tile_id *id, struct status failure)
+{
+    const struct tile_id tile = {0, id->index, id->width};
     char path[TILE_PATH_MAX];
     DEFER(buf_done) struct buf bytes;
+    DEFER(buf_done) struct buf hashes;
+    buf_init(&bytes, TILE_BUNDLE_MAX + 1);
+    buf_init(&hashes, TILE_BYTES);
+    if (!status_ok(tile_read_raw(v->s->dir, id, NULL, &bytes)) ||
+        !status_ok(tile_read(v->s->dir, &tile, NULL, &hashes))) {
+        return failure;
+    }
+    struct reader r = reader_of(buf_view(&bytes));
+    for (unsigned i = 0; i < id->width; i++) {
+        const size_t at = r.pos;
+        struct view entry = {0};
+        struct digest leaf = {0};
+        if (tile_next_entry(&r, &entry)) {
+            merkle_leaf(entry, &leaf);
+        }
+        if (memcmp(hashes.ptr + (size_t)i * DIGEST_BYTES, leaf.bytes, DIGEST_BYTES) != 0) {
+            tile_put_path(id, path);
+            diag_set(v->diag, "%s: byte %zu: entry %llu was changed or cut short", path, at,
+                     (unsigned long long)(id->index * MERKLE_WIDTH + i));
+            FAIL(INTEGRITY);
+        }
+    }
+    return failure;
+}
+
+static struct status
+verify_bundle(struct verifier *v, const struct tile_id *id)
+{
+    DEFER(buf_done) struct buf bytes;
     buf_init(&bytes, TILE_BUNDLE_MAX);
-    tile_put_path(id, path);
-    TRY(tile_read(v->s->dir, id, v->diag, &bytes));
+    const struct status read = tile_read(v->s->dir, id, v->diag, &bytes);
+    if (!status_ok(read)) {
+        return locate_bad_entry(v, id, read);
+    }
     struct reader r = reader_of(buf_view(&bytes));
     for (unsigned i = 0; i < id->width; i++) {
         struct view entry = {0};
         v->bundle_at[i] = r.pos;
-        if (!tile_next_entry(&r, &entry)) {
-            diag_set(v->diag, "%s: byte %zu: cut short", path, v->bundle_at[i]);
-            FAIL(INTEGRITY);
-        }
-        struct digest leaf;
-        merkle_leaf(entry, &leaf);
+        ASSERT(tile_next_entry(&r, &entry)); /* tile_read has counted them */
         note_time(v, id->index * MERKLE_WIDTH + i, entry);
-        TRY(merkle_edge_push(v->edge, &leaf, (struct merkle_sink){full_tile, v}));
-        TRY(check_base(v));
+        TRY(grow(v, entry));
     }
     return OK;
 }
@@ -376,7 +413,7 @@ static struct status
 verify_tree(struct verifier *v)
 {
     const uint64_t size = v->s->checkpoint.size;
-    TRY(check_base(v));
+    merkle_edge_root(v->edge, &v->base_root);
     for (uint64_t at = 0; at < size;) {
         const struct tile_id id = tile_holding(TILE_ENTRIES, at, size);
         TRY(verify_bundle(v, &id));
@@ -396,7 +433,7 @@ verify_tree(struct verifier *v)
                  (unsigned long long)size);
         FAIL(INTEGRITY);
     }
-    return OK;
+    return check_base(v);
 }
 
 static struct status

@@ -608,5 +608,6 @@ main(void)
         cmocka_unit_test(an_entry_leaves_out_what_is_absent_and_marks_what_it_cuts),
         cmocka_unit_test(the_longest_entry_fits),
     };
+    fixture_in_memory();
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

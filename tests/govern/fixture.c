@@ -14,6 +14,14 @@
 
 #define START_NS (INT64_C(1760000000) * NS_PER_S)
 
+void
+fixture_in_memory(void)
+{
+    if (access("/dev/shm", W_OK | X_OK) == 0) {
+        assert_int_equal(setenv("TMPDIR", "/dev/shm", 1), 0);
+    }
+}
+
 /* ---- keys ---- */
 
 static const uint8_t seeds[2][32] = {{1, 2, 3}, {4, 5, 6}};
@@ -106,11 +114,35 @@ fixture_append(const char *dir, uint64_t from, uint64_t to)
     DEFER(buf_done) struct buf entry;
     buf_init(&entry, 4096);
     for (uint64_t i = from; i < to; i++) {
+        uint64_t ticket = 0;
         buf_reset(&entry);
         fixture_entry(i, &entry);
-        assert_ok(audit_append(a, buf_view(&entry), &diag));
+        assert_ok(audit_submit(a, buf_view(&entry), &ticket));
     }
     assert_ok(audit_close(a, &diag));
+}
+
+struct status
+fixture_publish(struct ledger *l, struct diag *diag)
+{
+    DEFER(growth_freep) struct growth *g = growth_new(l);
+    CHECK(g != NULL, MEMORY);
+    TRY(ledger_gather(l, g));
+    TRY(growth_write(g, diag));
+    return ledger_adopt(l, g, diag);
+}
+
+struct status
+fixture_ledger_append(struct ledger *l, uint64_t i, struct diag *diag)
+{
+    DEFER(buf_done) struct buf batch;
+    DEFER(buf_done) struct buf entry;
+    buf_init(&batch, 8192);
+    buf_init(&entry, 4096);
+    fixture_entry(i, &entry);
+    buf_put_u32be(&batch, (uint32_t)entry.len);
+    buf_put(&batch, buf_view(&entry));
+    return ledger_append(l, buf_view(&batch), 1, diag);
 }
 
 /* The pending ones through the ledger itself, which publishes only when told to. */
@@ -125,14 +157,7 @@ fixture_log(const char *dir, uint64_t published, uint64_t pending)
     assert_ok(ledger_lock(l));
     assert_ok(ledger_sync(l, &diag));
     for (uint64_t i = published; i < published + pending; i++) {
-        DEFER(buf_done) struct buf batch;
-        DEFER(buf_done) struct buf entry;
-        buf_init(&batch, 8192);
-        buf_init(&entry, 4096);
-        fixture_entry(i, &entry);
-        buf_put_u32be(&batch, (uint32_t)entry.len);
-        buf_put(&batch, buf_view(&entry));
-        assert_ok(ledger_append(l, buf_view(&batch), 1, &diag));
+        assert_ok(fixture_ledger_append(l, i, &diag));
     }
     ledger_unlock(l);
 }
@@ -198,9 +223,10 @@ void
 fixture_overwrite(const char *dir, const char *name, struct view bytes)
 {
     DEFER(file_freep) char *path = file_join(dir, name);
-    const int fd = open(path, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600);
+    const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
     assert_ok(file_write_all(fd, bytes, path, NULL));
+    assert_int_equal(ftruncate(fd, (off_t)bytes.len), 0); /* O_TRUNC would make some systems sync */
     assert_int_equal(close(fd), 0);
 }
 

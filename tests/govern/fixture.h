@@ -10,6 +10,9 @@
 
 #define FIXTURE_ORIGIN "log.example/test"
 
+/* Puts test folders into memory where there is such a place: what is tested does not depend on the
+ * disk, and syncing a busy one takes most of the time. */
+void fixture_in_memory(void);
 /* Ed25519 from a fixed seed; the same in every process. */
 struct audit_signer fixture_signer(void);
 /* A signer with another key, of the same name. */
@@ -20,10 +23,16 @@ void fixture_entry(uint64_t i, struct buf *ret_entry);
 uint64_t fixture_entry_number(struct view entry);
 /* Publishing happens at close only, unless publish_ns is given. */
 struct audit *fixture_open(const char *dir, int64_t publish_ns);
-/* Appends entries [from, to) in batches of one, and closes (which publishes). */
+/* Appends entries [from, to) in any batches, and closes (which publishes). */
 void fixture_append(const char *dir, uint64_t from, uint64_t to);
 /* A log whose checkpoint covers `published` entries and whose journal holds `pending` more. */
 void fixture_log(const char *dir, uint64_t published, uint64_t pending);
+
+/* Gather, write, adopt. The caller holds the lock. */
+struct ledger;
+struct status fixture_publish(struct ledger *l, struct diag *diag);
+/* One batch of one entry. The caller holds the lock. */
+struct status fixture_ledger_append(struct ledger *l, uint64_t i, struct diag *diag);
 
 /* Asserts that the log verifies, and how many entries it has: under the checkpoint, pending. */
 void fixture_verify(const char *dir, uint64_t entries, uint64_t pending);

@@ -1,0 +1,129 @@
+/* What a stranger may hand us as a log: the first byte chooses what the rest is taken for. What is
+ * accepted must come out again as it went in. */
+#include "govern/audit.h"
+#include "govern/journal.h"
+#include "govern/note.h"
+#include "govern/tile.h"
+
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The test vector of C2SP signed-note. */
+static const char vkey[] = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+
+static void
+as_note(struct view bytes)
+{
+    struct note_key key;
+    struct view text;
+    struct diag diag = {0};
+    ASSERT(status_ok(note_parse_vkey(view_str(vkey), &diag, &key)));
+    if (status_ok(note_open(bytes, &key, &diag, &text))) {
+        ASSERT(text.len < bytes.len && text.ptr[text.len - 1] == '\n');
+    }
+}
+
+static void
+as_checkpoint(struct view bytes)
+{
+    struct checkpoint c, again;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, NOTE_MAX);
+    if (status_ok(checkpoint_parse(bytes, &diag, &c))) {
+        checkpoint_put(&b, &c);
+        ASSERT(b.len <= bytes.len && memcmp(b.ptr, bytes.ptr, b.len) == 0);
+        ASSERT(status_ok(checkpoint_parse(buf_view(&b), &diag, &again)));
+    }
+}
+
+static void
+as_vkey(struct view bytes)
+{
+    struct note_key key;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 4096);
+    if (status_ok(note_parse_vkey(bytes, &diag, &key))) {
+        note_put_vkey(&key, &b);
+        ASSERT(view_equal(buf_view(&b), bytes));
+    }
+}
+
+/* Valid records, encoded again, are the same bytes. */
+static void
+as_journal(struct view bytes)
+{
+    struct journal_header h;
+    struct journal_scan scan;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf again;
+    buf_init(&again, JOURNAL_MAX);
+    if (!status_ok(journal_read_header(bytes, &diag, &h))) {
+        return;
+    }
+    const struct view records =
+        view_of(bytes.ptr + JOURNAL_HEADER_BYTES, bytes.len - JOURNAL_HEADER_BYTES);
+    journal_scan(records, 0, &h.chain, &scan);
+    ASSERT(scan.end <= records.len && (scan.state == JOURNAL_WHOLE) == (scan.end == records.len));
+    ASSERT(journal_skip(records, scan.count) == scan.end);
+    struct digest chain = h.chain;
+    journal_rechain(view_of(records.ptr, scan.end), &chain, &again);
+    ASSERT(view_equal(buf_view(&again), view_of(records.ptr, scan.end)));
+    ASSERT(memcmp(chain.bytes, scan.chain.bytes, DIGEST_BYTES) == 0);
+}
+
+/* The header given, so that the records are reached. */
+static void
+as_records(struct view bytes)
+{
+    struct journal_scan scan;
+    const struct digest start = {{0}};
+    journal_scan(bytes, 0, &start, &scan);
+    ASSERT(journal_skip(bytes, scan.count) == scan.end);
+}
+
+static void
+as_path(struct view bytes)
+{
+    struct tile_id id;
+    char path[TILE_PATH_MAX];
+    if (status_ok(tile_parse_path(bytes, &id))) {
+        tile_put_path(&id, path);
+        ASSERT(view_equal_str(bytes, path));
+    }
+}
+
+static void
+as_bundle(struct view bytes)
+{
+    struct reader r = reader_of(bytes);
+    struct view entry;
+    size_t total = 0;
+    while (tile_next_entry(&r, &entry)) {
+        total += 2 + entry.len;
+    }
+    ASSERT(total <= bytes.len && (r.bad || total == bytes.len));
+}
+
+static void
+as_proof(struct view bytes)
+{
+    struct diag diag = {0};
+    const struct status s = audit_check_proof(vkey, view_str("{}"), bytes, &diag);
+    ASSERT(status_ok(s) || diag.text[0] != '\0');
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static void (*const as[])(struct view) = {
+        as_note,    as_checkpoint, as_vkey,   as_journal,
+        as_records, as_path,       as_bundle, as_proof,
+    };
+    if (size > 0) {
+        as[(data[0] & 0x0f) % (sizeof as / sizeof as[0])](view_of(data + 1, size - 1));
+    }
+    return 0;
+}
