@@ -119,8 +119,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const as[])(struct view) = {
-        as_note,    as_checkpoint, as_vkey,   as_journal,
-        as_records, as_path,       as_bundle, as_proof,
+        as_note, as_checkpoint, as_vkey, as_journal, as_records, as_path, as_bundle, as_proof,
     };
     if (size > 0) {
         as[(data[0] & 0x0f) % (sizeof as / sizeof as[0])](view_of(data + 1, size - 1));
