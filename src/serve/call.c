@@ -26,6 +26,17 @@ call_refuse(struct call *c, unsigned status, const char *client, const char *rea
 
 /* ---- admit: is there such a thing here? ---- */
 
+/* A path that may be anything, cut and with '?' for what the log should not hold. */
+static void
+put_printable(const char *path, char ret_text[static 96])
+{
+    size_t i = 0;
+    for (; i < 90 && path[i] != '\0'; i++) {
+        ret_text[i] = (char)(path[i] > 0x20 && path[i] < 0x7f ? path[i] : '?');
+    }
+    ret_text[i] = '\0';
+}
+
 static void
 put_resource(struct call *c)
 {
@@ -41,14 +52,15 @@ put_resource(struct call *c)
 static void
 admit(struct call *c)
 {
-    bool other_method = false;
+    const char *other_method = NULL;
     c->route = route_find(c->x->method, c->x->path, c->name, &c->version, &other_method);
     if (c->route != NULL) {
         put_resource(c);
         return;
     }
-    (void)snprintf(c->resource, sizeof c->resource, "%.90s", c->x->path);
-    if (other_method) {
+    put_printable(c->x->path, c->resource);
+    if (other_method != NULL) {
+        http_set_header(c->x, "allow", other_method);
         call_refuse(c, 405, "this path is not asked with that method", "method not allowed");
     } else {
         call_refuse(c, 404, "there is no such path", "no such path");
@@ -145,7 +157,6 @@ static void
 record(struct call *c)
 {
     const int64_t duration = clock_mono_ns() - c->x->arrived_ns;
-    metrics_note(&c->server->metrics, c->x->status, duration, c->rows > 0, c->rows);
     if (c->route != NULL && c->route->open) {
         return;
     }
@@ -216,6 +227,16 @@ set_headers(struct call *c)
     http_set_header(c->x, "x-content-type-options", "nosniff");
 }
 
+static void
+begin(struct call *c, struct server *s, struct http_exchange *x)
+{
+    c->server = s;
+    c->x = x;
+    x->user = c;
+    make_id(c->id);
+    set_headers(c);
+}
+
 void
 call_run(struct server *s, struct http_exchange *x)
 {
@@ -225,10 +246,7 @@ call_run(struct server *s, struct http_exchange *x)
         buf_put_str(&x->answer, "{\"error\":\"out of memory\"}");
         return;
     }
-    c->server = s;
-    c->x = x;
-    make_id(c->id);
-    set_headers(c);
+    begin(c, s, x);
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         if (stages[i].always || !c->decided) {
             stages[i].run(c);
@@ -243,10 +261,16 @@ call_refused(struct server *s, struct http_exchange *x, const char *reason)
     if (c == NULL) {
         return;
     }
-    c->server = s;
-    c->x = x;
-    make_id(c->id);
-    (void)snprintf(c->resource, sizeof c->resource, "%.90s", x->path);
+    begin(c, s, x);
+    put_printable(x->path, c->resource);
     (void)snprintf(c->reason, sizeof c->reason, "%.150s", reason);
     record(c);
+}
+
+void
+call_done(struct server *s, const struct http_exchange *x)
+{
+    const struct call *c = x->user;
+    const uint64_t rows = c != NULL && x->status == 200 ? c->rows : 0;
+    metrics_note(&s->metrics, x->status, clock_mono_ns() - x->arrived_ns, rows > 0, rows);
 }

@@ -58,11 +58,13 @@ struct call {
 void call_run(struct server *s, struct http_exchange *x);
 /* A request that http refused before it was a call: recorded all the same. */
 void call_refused(struct server *s, struct http_exchange *x, const char *reason);
+/* The answer was handed to the socket, or the client left: counted as what it came to. */
+void call_done(struct server *s, const struct http_exchange *x);
 /* A verdict: status and the sentence that the client sees; reason is what the log keeps. */
 void call_refuse(struct call *c, unsigned status, const char *client, const char *reason);
 
-/* routes.c. NULL: none; ret_other_method: the path is known, the method is not its. */
+/* routes.c. NULL: none; ret_other_method, when not NULL then: the path is asked with that one. */
 const struct route *route_find(const char *method, const char *path, char ret_name[static 64],
-                               uint64_t *ret_version, bool *ret_other_method);
+                               uint64_t *ret_version, const char **ret_other_method);
 
 #endif

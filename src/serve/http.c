@@ -91,6 +91,12 @@ http_library_version(void)
     return MHD_get_version();
 }
 
+bool
+http_library_is_sound(void)
+{
+    return library_number() >= HTTP_MHD_SOUND;
+}
+
 /* A few sweeps in the shortest deadline, at most 20 and at least one a second. */
 static int64_t
 sweep_interval(const struct http_limits *l)

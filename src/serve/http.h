@@ -77,5 +77,7 @@ uint16_t http_port(const struct http_server *s);
 /* Stops accepting, lets calls in flight finish for at most grace_ns, then closes. */
 void http_stop(struct http_server *s, int64_t grace_ns);
 const char *http_library_version(void);
+/* It has the fixes of 1.0.3; chunked bodies are refused (411) where it has not. */
+bool http_library_is_sound(void);
 
 #endif

@@ -77,9 +77,9 @@ conn_new(struct http_loop *loop, struct MHD_Connection *mhd)
     void *tls = connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION).tls_session;
     const struct sockaddr *address =
         connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS).client_addr;
+    ASSERT(fd > 0 && tls != NULL && address != NULL);
     struct conn *c = calloc(1, sizeof *c);
-    if (c == NULL || fd <= 0 || tls == NULL || address == NULL) {
-        free(c);
+    if (c == NULL) {
         return NULL;
     }
     *c = (struct conn){.next = loop->conns,
@@ -105,13 +105,24 @@ conn_new(struct http_loop *loop, struct MHD_Connection *mhd)
 }
 
 static void
+forget(struct http_loop *loop, uint64_t peer)
+{
+    peers_leave(loop->server->peers, peer);
+    (void)atomic_fetch_sub(&loop->load, 1);
+    (void)atomic_fetch_sub(&loop->server->connections, 1);
+}
+
+static void
 conn_opened(struct http_loop *loop, struct MHD_Connection *mhd, void **slot)
 {
     loop->generation++;
     struct conn *c = conn_new(loop, mhd);
     *slot = c;
     if (c == NULL) {
-        return; /* requests without one are dropped */
+        /* Its requests are dropped. */
+        forget(loop,
+               peers_key(connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS).client_addr));
+        return;
     }
     struct epoll_event e = {.events = EPOLLRDHUP | EPOLLET,
                             .data.u64 = (uint64_t)c->generation << 32 | (uint32_t)c->fd};
@@ -136,9 +147,7 @@ conn_closed(struct http_loop *loop, struct conn *c)
     if (c->next != NULL) {
         c->next->prev = c->prev;
     }
-    peers_leave(loop->server->peers, c->peer);
-    (void)atomic_fetch_sub(&loop->load, 1);
-    (void)atomic_fetch_sub(&loop->server->connections, 1);
+    forget(loop, c->peer);
     free(c);
 }
 
@@ -227,14 +236,6 @@ release_settled(struct http_loop *loop)
 
 /* ---- accepting ---- */
 
-static void
-forget(struct http_server *s, struct http_loop *loop, uint64_t peer)
-{
-    peers_leave(s->peers, peer);
-    (void)atomic_fetch_sub(&loop->load, 1);
-    (void)atomic_fetch_sub(&s->connections, 1);
-}
-
 /* Hands an accepted socket to the library; it closes it when it fails. */
 static void
 add_connection(struct http_loop *loop, int fd)
@@ -261,7 +262,7 @@ add_connection(struct http_loop *loop, int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     const uint32_t before = loop->generation;
     if (MHD_add_connection(loop->mhd, fd, a, n) != MHD_YES && loop->generation == before) {
-        forget(loop->server, loop, peer);
+        forget(loop, peer);
     }
     loop->run = true;
 }
@@ -312,12 +313,26 @@ warn_rarely(struct http_loop *loop, const char *what)
     }
 }
 
-/* Out of descriptors: the spare one is given up to take a connection and close it, or the loop
- * would spin on accept. */
+static void
+stop_listening(struct http_loop *loop)
+{
+    if (loop->listening) {
+        (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, loop->server->listen_fd, NULL);
+        loop->listening = false;
+    }
+}
+
+/* Out of descriptors: the spare one is given up to take a connection and close it. Where another
+ * thread has snatched it, the loop would spin on accept: it does not listen until the next sweep.
+ */
 static void
 drop_one(struct http_loop *loop)
 {
     warn_rarely(loop, "out of file descriptors; connections are dropped");
+    if (loop->spare_fd < 0) {
+        stop_listening(loop);
+        return;
+    }
     (void)close(loop->spare_fd);
     const int fd = accept4(loop->server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0) {
@@ -364,6 +379,13 @@ empty_inbox(struct http_loop *loop)
 
 /* ---- the loop ---- */
 
+static bool
+watch(struct http_loop *loop, int fd, uint32_t events, uint64_t tag)
+{
+    struct epoll_event e = {.events = events, .data.u64 = tag};
+    return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
 void
 http_loop_wake(struct http_loop *loop)
 {
@@ -397,15 +419,6 @@ on_event(struct http_loop *loop)
     release_settled(loop);
 }
 
-static void
-stop_listening(struct http_loop *loop)
-{
-    if (loop->listening) {
-        (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, loop->server->listen_fd, NULL);
-        loop->listening = false;
-    }
-}
-
 static int
 next_timeout(struct http_loop *loop)
 {
@@ -419,6 +432,19 @@ next_timeout(struct http_loop *loop)
         return (int)ms;
     }
     return (int)sweep;
+}
+
+/* What running out of descriptors has taken. */
+static void
+recover(struct http_loop *loop)
+{
+    if (loop->spare_fd < 0) {
+        loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    if (!loop->listening && atomic_load(&loop->server->stopping) == 0) {
+        loop->listening =
+            watch(loop, loop->server->listen_fd, EPOLLIN | EPOLLEXCLUSIVE, TAG_LISTEN);
+    }
 }
 
 static void
@@ -445,6 +471,7 @@ turn(struct http_loop *loop)
     }
     const int64_t now = clock_mono_ns();
     if (now - loop->swept_ns >= loop->server->sweep_ns) {
+        recover(loop);
         http_sweep(loop, now);
     }
 }
@@ -459,6 +486,7 @@ has_work(const struct http_loop *loop)
 static void
 let_go(struct http_loop *loop)
 {
+    loop->closing = true;
     while (loop->waiting != NULL) {
         loop->waiting->gone = true;
         http_release(loop->waiting);
@@ -501,6 +529,9 @@ start_daemon(struct http_loop *loop)
     const struct http_options *o = &loop->server->options;
     const unsigned flags =
         MHD_USE_TLS | MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
+    /* Before 1.0 strict means that the library answers a missing Host itself, and twice: the gate
+     * does it better. */
+    const intptr_t strict = loop->server->library >= HTTP_MHD_STRICT;
     const size_t memory = o->limits.header_bytes + 24576;
     const struct MHD_OptionItem items[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)o->cert_pem},
@@ -511,18 +542,11 @@ start_daemon(struct http_loop *loop)
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_on_target, loop},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)o->limits.connections + 8, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
-        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_STRICT_FOR_CLIENT, strict, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
     return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, loop, MHD_OPTION_EXTERNAL_LOGGER,
                             silent, NULL, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
-}
-
-static bool
-watch(struct http_loop *loop, int fd, uint32_t events, uint64_t tag)
-{
-    struct epoll_event e = {.events = events, .data.u64 = tag};
-    return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
 static struct status

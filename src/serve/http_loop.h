@@ -93,7 +93,8 @@ struct http_loop {
     struct request *waiting, *waiting_last; /* by ticket, since this thread submits them in order */
     struct request *spare;
     unsigned spares;
-    bool run; /* the library has something to do */
+    bool run;     /* the library has something to do */
+    bool closing; /* nothing is begun any more, so that nothing waits when the library stops */
     int64_t swept_ns;
     bool listening;
     int64_t warned_ns;

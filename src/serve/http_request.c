@@ -366,10 +366,10 @@ enum MHD_Result
 http_on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
                 const char *version, const char *upload, size_t *upload_size, void **slot)
 {
-    (void)cls;
     (void)mhd;
+    const struct http_loop *loop = cls;
     struct request *r = *slot;
-    if (r == NULL || r->conn->phase == PHASE_DEAD) {
+    if (r == NULL || r->conn->phase == PHASE_DEAD || loop->closing) {
         return MHD_NO;
     }
     if (r->progress == REQUEST_LINE) {
@@ -384,11 +384,19 @@ http_on_request(void *cls, struct MHD_Connection *mhd, const char *url, const ch
     return answer(r);
 }
 
+/* What the library answered by itself to a head that it could not read; 400 where it did not. */
+static unsigned
+library_status(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
+    return info == NULL || info->http_status == 0 ? 400 : info->http_status;
+}
+
 void
 http_on_completed(void *cls, struct MHD_Connection *mhd, void **slot,
                   enum MHD_RequestTerminationCode why)
 {
-    (void)mhd;
     (void)why;
     struct http_loop *loop = cls;
     struct request *r = *slot;
@@ -402,7 +410,8 @@ http_on_completed(void *cls, struct MHD_Connection *mhd, void **slot,
     }
     if (r->progress == REQUEST_LINE) {
         set_target(r);
-        http_request_refuse(r, 400, "the request head was not accepted or not finished");
+        http_request_refuse(r, library_status(mhd),
+                            "the request head was not accepted or not finished");
     } else if (r->progress == REQUEST_BODY) {
         http_request_refuse(r, 400, "the request body was not finished");
     }

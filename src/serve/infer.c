@@ -25,7 +25,6 @@ static const struct datatype {
     {"INT16", KIND_INTEGER, -32768, 32767},
     {"INT32", KIND_INTEGER, -2147483648.0, 2147483647.0},
     {"INT64", KIND_INTEGER, -9223372036854775808.0, 9223372036854775807.0},
-    {"FP16", KIND_FLOAT, 0, 0},
     {"FP32", KIND_FLOAT, 0, 0},
     {"FP64", KIND_FLOAT, 0, 0},
     {"BYTES", KIND_BYTES, 0, 0},
@@ -284,6 +283,21 @@ place_tensor(const struct parser *p, struct tensor *t)
 }
 
 static struct status
+refuse_datatype(const struct parser *p, const struct tensor *t, const char *type)
+{
+    char text[48], what[160];
+    if (strcmp(type, "FP16") == 0 || strcmp(type, "BF16") == 0) {
+        (void)snprintf(what, sizeof what, "the protocol has no %s in JSON; send FP32", type);
+    } else {
+        (void)snprintf(what, sizeof what,
+                       "datatype \"%s\" is none of BOOL, UINT8 to UINT64, INT8 to INT64, FP32, "
+                       "FP64, BYTES",
+                       shown(type, text));
+    }
+    return refuse(p, t, what);
+}
+
+static struct status
 read_input(const struct parser *p, const json_t *input)
 {
     struct tensor t = {.name = ""};
@@ -293,9 +307,7 @@ read_input(const struct parser *p, const json_t *input)
     TRY(js_need_string(input, "datatype", p->diag, &type));
     t.type = find_datatype(type);
     if (t.type == NULL) {
-        return refuse(
-            p, &t,
-            "its datatype is not one of the protocol's (FP32, FP64, INT64, BOOL, BYTES, ...)");
+        return refuse_datatype(p, &t, type);
     }
     TRY(read_shape(p, input, &t));
     TRY(js_need_array(input, "data", p->diag, &data));
@@ -318,17 +330,33 @@ check_complete(const struct parser *p)
     return OK;
 }
 
+/* Parameters are taken as the protocol has them (an object); none has a meaning here. */
+static struct status
+check_parameters(const struct parser *p, const json_t *o)
+{
+    const json_t *parameters = json_object_get(o, "parameters");
+    if (parameters != NULL && !json_is_object(parameters)) {
+        diag_set(p->diag, "\"parameters\" must be an object");
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
 static struct status
 read_outputs(const struct parser *p, const json_t *body)
 {
-    const json_t *outputs = json_object_get(body, "outputs");
+    json_t *outputs = NULL;
+    if (json_object_get(body, "outputs") != NULL) {
+        TRY(js_need_array(body, "outputs", p->diag, &outputs));
+    }
     const bool binary = p->m->forest->outputs == 1 && p->m->forest->link == FOREST_LOGISTIC;
     size_t i = 0;
     json_t *o = NULL;
     p->q->want_probability = outputs == NULL || json_array_size(outputs) == 0;
     p->q->want_decision = p->q->want_probability && binary;
-    json_array_foreach((json_t *)(uintptr_t)outputs, i, o)
+    json_array_foreach(outputs, i, o)
     {
+        TRY(check_parameters(p, o));
         const char *name = NULL;
         TRY(js_need_string(o, "name", p->diag, &name));
         const bool decision = binary && strcmp(name, "decision") == 0;
@@ -357,18 +385,6 @@ read_id(const struct parser *p, const json_t *body)
     }
     p->q->id = arena_strdup(p->arena, view_str(json_string_value(id)));
     CHECK(p->q->id != NULL, LIMIT);
-    return OK;
-}
-
-/* Parameters are taken as the protocol has them (an object); none has a meaning here. */
-static struct status
-check_parameters(const struct parser *p, const json_t *o)
-{
-    const json_t *parameters = json_object_get(o, "parameters");
-    if (parameters != NULL && !json_is_object(parameters)) {
-        diag_set(p->diag, "\"parameters\" must be an object");
-        FAIL(INPUT);
-    }
     return OK;
 }
 

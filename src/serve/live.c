@@ -176,6 +176,7 @@ take_locked(struct live *l, const char *name, uint64_t version, const struct mod
     CHECK(s->model != NULL, INTEGRITY);
     s->references++;
     *ret_model = s->model;
+    prune(l);
     return OK;
 }
 

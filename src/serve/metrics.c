@@ -33,7 +33,7 @@ put_durations(const struct metrics *m, struct buf *b)
 {
     uint64_t total = 0;
     put_head(b, "steward_call_duration_seconds", "histogram",
-             "Time from a call's head to its decided answer.");
+             "Time from a call's head until its answer was sent.");
     for (size_t k = 0; k < METRICS_BUCKETS; k++) {
         total += atomic_load(&m->bucket[k]);
         buf_printf(b, "steward_call_duration_seconds_bucket{le=\"%g\"} %llu\n",

@@ -175,14 +175,14 @@ match(const char *shape, const char *path, char ret_name[static 64], uint64_t *r
 
 const struct route *
 route_find(const char *method, const char *path, char ret_name[static 64], uint64_t *ret_version,
-           bool *ret_other_method)
+           const char **ret_other_method)
 {
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         if (match(routes[i].path, path, ret_name, ret_version)) {
             if (strcmp(routes[i].method, method) == 0) {
                 return &routes[i];
             }
-            *ret_other_method = true;
+            *ret_other_method = routes[i].method;
         }
     }
     return NULL;

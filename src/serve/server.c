@@ -57,6 +57,12 @@ on_failed(void *ctx, struct http_exchange *x)
     buf_put_str(&x->answer, "{\"error\":\"the call could not be recorded; try again\"}");
 }
 
+static void
+on_done(void *ctx, struct http_exchange *x)
+{
+    call_done(ctx, x);
+}
+
 /* ---- starting ---- */
 
 static struct status
@@ -82,6 +88,7 @@ start_http(struct server *s, struct diag *diag)
                                    .subscribe = subscribe,
                                    .unsubscribe = unsubscribe,
                                    .failed = on_failed,
+                                   .done = on_done,
                                    .ctx = s};
     TRY(http_start(&s->options.http, &h, diag, &s->http));
     buf_wipe(&s->key); /* the library has its own copy */
@@ -98,20 +105,15 @@ server_free(struct server *s)
     free(s);
 }
 
-/* The first part is what decides: 0.9.x and 1.0.0 to 1.0.2 lack the fixes of 2026. */
 static void
 warn_of_old_library(void)
 {
-    const char *version = http_library_version();
-    const bool old =
-        version[0] == '0' || (version[0] == '1' && version[2] == '0' && version[4] >= '0' &&
-                              version[4] <= '2' && version[5] == '\0');
-    if (old) {
+    if (!http_library_is_sound()) {
         log_event(LOG_WARN, "http.library",
                   "libmicrohttpd=%s; fixes of %s and later are missing: chunked bodies are "
                   "refused, the header gate "
                   "stands before it",
-                  version, FRESH_LIBRARY);
+                  http_library_version(), FRESH_LIBRARY);
     }
 }
 

@@ -1,0 +1,200 @@
+#include "client.h"
+
+#include "base/clock.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int
+client_socket(uint16_t port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    const int on = 1;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)(void *)&to, sizeof to) != 0) {
+        (void)close(fd);
+        return -1;
+    }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
+bool
+client_open(uint16_t port, const char *priorities, struct client *ret_client)
+{
+    struct client c = {.fd = client_socket(port)};
+    buf_init(&c.in, 64u << 20);
+    assert_int_equal(gnutls_init(&c.tls, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL), 0);
+    assert_int_equal(gnutls_certificate_allocate_credentials(&c.trust), 0);
+    assert_int_equal(priorities == NULL ? gnutls_set_default_priority(c.tls)
+                                        : gnutls_priority_set_direct(c.tls, priorities, NULL),
+                     0);
+    (void)gnutls_credentials_set(c.tls, GNUTLS_CRD_CERTIFICATE, c.trust);
+    bool open = false;
+    if (c.fd >= 0) {
+        gnutls_transport_set_int(c.tls, c.fd);
+        gnutls_handshake_set_timeout(c.tls, CLIENT_WAIT_MS);
+        int rc = GNUTLS_E_AGAIN;
+        while (rc < 0 && gnutls_error_is_fatal(rc) == 0) {
+            rc = gnutls_handshake(c.tls);
+        }
+        open = rc == 0;
+        (void)fcntl(c.fd, F_SETFL, O_NONBLOCK);
+    }
+    *ret_client = c;
+    return open;
+}
+
+void
+client_close(struct client *c)
+{
+    if (c->tls != NULL) {
+        gnutls_deinit(c->tls);
+        gnutls_certificate_free_credentials(c->trust);
+    }
+    if (c->fd >= 0) {
+        (void)close(c->fd);
+    }
+    buf_done(&c->in);
+    *c = (struct client){.fd = -1};
+}
+
+bool
+client_send(struct client *c, struct view bytes)
+{
+    while (bytes.len > 0) {
+        const size_t part = bytes.len > 16384 ? 16384 : bytes.len;
+        const ssize_t n = gnutls_record_send(c->tls, bytes.ptr, part);
+        struct pollfd p = {.fd = c->fd, .events = POLLOUT};
+        if (n < 0 && (gnutls_error_is_fatal((int)n) != 0 || poll(&p, 1, CLIENT_WAIT_MS) != 1)) {
+            return false;
+        }
+        if (n > 0) {
+            bytes = view_of(bytes.ptr + n, bytes.len - (size_t)n);
+        }
+    }
+    return true;
+}
+
+bool
+client_send_text(struct client *c, const char *text)
+{
+    return client_send(c, view_str(text));
+}
+
+/* 1: bytes came; 0: the connection ended; -1: the time is over. */
+static int
+read_more(struct client *c, int ms)
+{
+    uint8_t part[16384];
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    const int64_t until = clock_mono_ns() + (int64_t)ms * 1000000;
+    for (;;) {
+        const int64_t left = (until - clock_mono_ns()) / 1000000;
+        if (gnutls_record_check_pending(c->tls) == 0 &&
+            (left <= 0 || poll(&p, 1, (int)left) == 0)) {
+            return -1;
+        }
+        const ssize_t n = gnutls_record_recv(c->tls, part, sizeof part);
+        if (n > 0) {
+            buf_put(&c->in, view_of(part, (size_t)n));
+            return 1;
+        }
+        if (n == 0 || gnutls_error_is_fatal((int)n) != 0) {
+            return 0;
+        }
+    }
+}
+
+bool
+client_ended(struct client *c, int ms)
+{
+    const int64_t until = clock_mono_ns() + (int64_t)ms * 1000000;
+    int got = 1;
+    while (got == 1) {
+        const int64_t left = (until - clock_mono_ns()) / 1000000;
+        got = left <= 0 ? -1 : read_more(c, (int)left);
+    }
+    return got == 0;
+}
+
+void
+reply_header(const struct reply *r, const char *name, char ret_value[static 256])
+{
+    const size_t n = strlen(name);
+    ret_value[0] = '\0';
+    for (const char *at = strstr(r->head, "\r\n"); at != NULL; at = strstr(at, "\r\n")) {
+        at += 2;
+        if (strncasecmp(at, name, n) == 0 && at[n] == ':') {
+            (void)snprintf(ret_value, 256, "%.*s", (int)strcspn(at + n + 2, "\r"), at + n + 2);
+            return;
+        }
+    }
+}
+
+static void
+drop(struct buf *b, size_t n)
+{
+    memmove(b->ptr, b->ptr + n, b->len - n);
+    b->len -= n;
+    b->ptr[b->len] = 0;
+}
+
+void
+client_take(struct client *c, struct reply *ret_reply)
+{
+    char value[256];
+    const char *end = NULL;
+    *ret_reply = (struct reply){0};
+    buf_init(&ret_reply->body, 64u << 20);
+    while ((end = c->in.len == 0 ? NULL : strstr(buf_str(&c->in), "\r\n\r\n")) == NULL) {
+        if (read_more(c, CLIENT_WAIT_MS) != 1) {
+            return;
+        }
+    }
+    const size_t head = (size_t)(end - buf_str(&c->in)) + 4;
+    assert_true(head < sizeof ret_reply->head);
+    memcpy(ret_reply->head, c->in.ptr, head);
+    reply_header(ret_reply, "content-length", value);
+    const size_t length = strtoul(value, NULL, 10);
+    while (c->in.len < head + length) {
+        if (read_more(c, CLIENT_WAIT_MS) != 1) {
+            return;
+        }
+    }
+    buf_put(&ret_reply->body, view_of(c->in.ptr + head, length));
+    drop(&c->in, head + length);
+    ret_reply->status = (unsigned)strtoul(ret_reply->head + strlen("HTTP/1.1 "), NULL, 10);
+    reply_header(ret_reply, "connection", value);
+    ret_reply->closes = strcasecmp(value, "close") == 0;
+    if (ret_reply->status == 100) {
+        reply_done(ret_reply);
+        client_take(c, ret_reply);
+    }
+}
+
+void
+reply_done(struct reply *r)
+{
+    buf_done(&r->body);
+}
+
+unsigned
+client_ask(uint16_t port, const char *text, struct reply *ret_reply)
+{
+    struct client c;
+    assert_true(client_open(port, NULL, &c));
+    (void)client_send_text(&c, text);
+    client_take(&c, ret_reply);
+    client_close(&c);
+    return ret_reply->status;
+}
