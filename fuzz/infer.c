@@ -1,0 +1,45 @@
+/* The body of an infer call: parsed for a model of four features; what is accepted is answered. */
+#include "serve/infer.h"
+
+#include "base/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char north[] = "north", south[] = "south", no[] = "no", yes[] = "yes";
+static char age[] = "age", income[] = "income", region[] = "region", owner[] = "owner";
+static char *regions[] = {north, south}, *truths[] = {no, yes};
+static struct feature features[] = {{age, COLUMN_INTEGER, NULL, 0},
+                                    {income, COLUMN_FLOAT, NULL, 0},
+                                    {region, COLUMN_CATEGORY, regions, 2},
+                                    {owner, COLUMN_BOOLEAN, truths, 2}};
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    enum { ROWS = 64 };
+    static const double out[ROWS];
+    static struct forest forest = {.outputs = 1, .link = FOREST_LOGISTIC};
+    static const struct model model = {.name = "loans",
+                                       .version = 1,
+                                       .features = {features, 4},
+                                       .forest = &forest,
+                                       .positive = yes,
+                                       .negative = no};
+    DEFER(arena_freep) struct arena *arena = arena_new(1 << 16);
+    DEFER(buf_done) struct buf answer;
+    struct infer_request q = {0};
+    struct diag diag = {0};
+    buf_init(&answer, 1 << 20);
+    ASSERT(arena != NULL);
+    const struct status s = infer_parse(view_of(data, size), &model, ROWS, arena, &diag, &q);
+    if (!status_ok(s)) {
+        ASSERT(s.code == STATUS_INPUT || s.code == STATUS_LIMIT);
+        ASSERT(s.code == STATUS_LIMIT || diag.text[0] != '\0');
+        return 0;
+    }
+    ASSERT(q.rows > 0 && q.rows <= ROWS && q.x != NULL);
+    infer_put_answer(&model, &q, out, &answer);
+    DEFER(js_freep) json_t *o = NULL;
+    ASSERT(status_ok(js_parse(buf_view(&answer), NULL, NULL, &o)));
+    return 0;
+}

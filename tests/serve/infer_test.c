@@ -1,0 +1,259 @@
+/* Request bodies of the Open Inference Protocol, against a model of four features. */
+#include "testing/testing.h"
+
+#include "serve/infer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_ROWS 100
+
+static char *regions[] = {(char *)(uintptr_t) "north", (char *)(uintptr_t) "süd"};
+static char *truths[] = {(char *)(uintptr_t) "no", (char *)(uintptr_t) "yes"};
+static struct feature features[] = {
+    {(char *)(uintptr_t) "age", COLUMN_INTEGER, NULL, 0},
+    {(char *)(uintptr_t) "income", COLUMN_FLOAT, NULL, 0},
+    {(char *)(uintptr_t) "region", COLUMN_CATEGORY, regions, 2},
+    {(char *)(uintptr_t) "owner", COLUMN_BOOLEAN, truths, 2},
+};
+static struct forest forest = {.outputs = 1, .link = FOREST_LOGISTIC};
+static const struct model model = {.name = "loans",
+                                   .version = 3,
+                                   .features = {features, 4},
+                                   .forest = &forest,
+                                   .threshold = 0.5,
+                                   .positive = (char *)(uintptr_t) "deny",
+                                   .negative = (char *)(uintptr_t) "grant"};
+
+static struct arena *arena;
+
+static struct status
+parse(const char *body, struct diag *diag, struct infer_request *ret_request)
+{
+    arena_reset(arena);
+    *diag = (struct diag){0};
+    return infer_parse(view_str(body), &model, MAX_ROWS, arena, diag, ret_request);
+}
+
+#define INPUT(NAME, TYPE, SHAPE, DATA)                                                             \
+    "{\"name\":\"" NAME "\",\"datatype\":\"" TYPE "\",\"shape\":" SHAPE ",\"data\":" DATA "}"
+#define AGE INPUT("age", "INT64", "[1]", "[30]")
+#define INCOME INPUT("income", "FP64", "[1]", "[1.5]")
+#define REGION INPUT("region", "BYTES", "[1]", "[\"north\"]")
+#define OWNER INPUT("owner", "BOOL", "[1]", "[true]")
+#define BODY(INPUTS) "{\"inputs\":[" INPUTS "]}"
+#define WITH(INPUT_TEXT) BODY(INPUT_TEXT "," INCOME "," REGION "," OWNER)
+#define AGE_OF(TYPE, VALUE) WITH(INPUT("age", TYPE, "[1]", "[" VALUE "]"))
+
+static void
+refuses_with_a_sentence(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *says;
+    } cases[] = {
+        {"", "body line 1 column "},
+        {"{\"inputs\":[]} x", "body line 1 column "},
+        {"{\"inputs\":[],\"inputs\":[]}", "duplicate object key"},
+        {"7", "the body must be a JSON object with \"inputs\""},
+        {"{}", "inputs"},
+        {BODY("7"), "name"},
+        {BODY(AGE "," INCOME "," OWNER), "input \"region\" is missing; send null where"},
+        {BODY(AGE "," AGE), "input \"age\": given twice"},
+        {WITH(INPUT("agee", "INT64", "[1]", "[1]")), "did you mean \"age\"?"},
+        {WITH(INPUT("quite another", "INT64", "[1]", "[1]")), "the model has no such feature"},
+        {AGE_OF("FP16", "1"), "the protocol has no FP16 in JSON; send FP32"},
+        {AGE_OF("BF16", "1"), "the protocol has no BF16 in JSON; send FP32"},
+        {AGE_OF("fp32", "1"), "datatype \"fp32\" is none of BOOL, UINT8"},
+        {AGE_OF("INT64", "1.5"), "element 0 (feature \"age\"): a whole number is needed"},
+        {AGE_OF("INT64", "\"1\""), "a whole number is needed"},
+        {AGE_OF("FP32", "true"), "a number is needed"},
+        {AGE_OF("FP64", "1e39"), "past the range of a 32-bit float"},
+        {AGE_OF("FP64", "1e999"), "body line 1 column "},
+        {AGE_OF("INT8", "128"), "past the range of its datatype"},
+        {AGE_OF("UINT8", "-1"), "past the range of its datatype"},
+        {AGE_OF("INT16", "-32769"), "past the range of its datatype"},
+        {AGE_OF("UINT32", "4294967296"), "past the range of its datatype"},
+        {AGE_OF("UINT64", "-1"), "past the range of its datatype"},
+        {AGE_OF("BYTES", "\"30\""), "a number is needed, not BYTES"},
+        {AGE_OF("BYTES", "30"), "BYTES are strings"},
+        {AGE_OF("BOOL", "1"), "BOOL is true or false"},
+        {WITH(INPUT("age", "INT64", "[]", "[1]")), "its shape must be [rows] or [rows, columns]"},
+        {WITH(INPUT("age", "INT64", "[1,1,1]", "[1]")), "its shape must be [rows]"},
+        {WITH(INPUT("age", "INT64", "[0]", "[]")), "a dimension must be a whole number from 1"},
+        {WITH(INPUT("age", "INT64", "[-1]", "[1]")), "a dimension must be a whole number from 1"},
+        {WITH(INPUT("age", "INT64", "[1.0]", "[1]")), "a dimension must be a whole number from 1"},
+        {WITH(INPUT("age", "INT64", "[1,4611686018427387905]", "[1]")), "the model reads 4"},
+        {WITH(INPUT("age", "INT64", "[1,9223372036854775807]", "[1]")), "the model reads 4"},
+        {WITH(INPUT("age", "INT64", "[1]", "[1,2]")), "more elements than its shape says"},
+        {WITH(INPUT("age", "INT64", "[1]", "[]")), "fewer elements than its shape says"},
+        {WITH(INPUT("age", "INT64", "[1]", "[[1,2]]")), "nested data must have the rows"},
+        {WITH(INPUT("age", "INT64", "[1]", "[[[1]]]")), "nested data must have the rows"},
+        {BODY(AGE "," INPUT("income", "FP64", "[2]", "[1,2]")), "not as many as the first"},
+        {BODY(AGE "," INPUT("x", "FP64", "[1,4]", "[1,2,1,1]")), "stands beside other inputs"},
+        {BODY(INPUT("x", "FP64", "[1,3]", "[1,2,1]")), "3 columns; the model reads 4"},
+        {BODY(AGE "," INCOME "," OWNER "," INPUT("region", "BYTES", "[1]", "[\"east\"]")),
+         "\"east\" is not one of the 2 values that the model knows"},
+        {BODY(AGE "," INCOME "," OWNER "," INPUT("region", "INT64", "[1]", "[2]")),
+         "a category is sent as BYTES, or as its index"},
+        {BODY(AGE "," INCOME "," REGION "," INPUT("owner", "INT64", "[1]", "[2]")),
+         "a truth value is 0 or 1"},
+        {"{\"id\":7,\"inputs\":[]}", "\"id\" must be a string of at most 256 bytes"},
+        {"{\"parameters\":7,\"inputs\":[]}", "\"parameters\" must be an object"},
+        {"{\"outputs\":7,\"inputs\":[]}", "outputs"},
+        {"{\"outputs\":[7],\"inputs\":[]}", "name"},
+        {"{\"outputs\":[{\"name\":\"p\"}],\"inputs\":[]}",
+         "output \"p\": the model has probability and decision"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct infer_request q = {.rows = 77};
+        struct diag diag;
+        const struct status s = parse(cases[i].body, &diag, &q);
+        if (s.code != STATUS_INPUT || strstr(diag.text, cases[i].says) == NULL) {
+            print_error("%s\n: %s: %s\n", cases[i].body, status_word(s.code), diag.text);
+            fail();
+        }
+        assert_int_equal(q.rows, 77); /* untouched */
+    }
+}
+
+static void
+limits_rows_and_memory(void **state)
+{
+    (void)state;
+    struct infer_request q;
+    struct diag diag;
+    assert_status(parse(WITH(INPUT("age", "INT64", "[101]", "[1]")), &diag, &q), LIMIT);
+    assert_says(&diag, "101 rows; a call may have 100");
+    assert_status(parse(WITH(INPUT("age", "INT64", "[9223372036854775807]", "[1]")), &diag, &q),
+                  LIMIT);
+    struct arena *small = arena_new(1024);
+    assert_status(infer_parse(view_str(WITH(INPUT("age", "INT64", "[100]", "[1]"))), &model,
+                              MAX_ROWS, small, &diag, &q),
+                  LIMIT);
+    arena_free(small);
+}
+
+static void
+reads_each_datatype_at_the_ends_of_its_range(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        double value;
+    } cases[] = {
+        {AGE_OF("BOOL", "true"), 1},
+        {AGE_OF("BOOL", "false"), 0},
+        {AGE_OF("INT8", "-128"), -128},
+        {AGE_OF("INT8", "127"), 127},
+        {AGE_OF("UINT8", "255"), 255},
+        {AGE_OF("INT16", "-32768"), -32768},
+        {AGE_OF("UINT16", "65535"), 65535},
+        {AGE_OF("INT32", "-2147483648"), -2147483648.0},
+        {AGE_OF("UINT32", "4294967295"), 4294967296.0}, /* as a 32-bit float */
+        {AGE_OF("INT64", "-9223372036854775808"), -9223372036854775808.0},
+        {AGE_OF("UINT64", "9223372036854775807"), 9223372036854775808.0},
+        {AGE_OF("FP32", "1"), 1},
+        {AGE_OF("FP32", "-0.5"), -0.5},
+        {AGE_OF("FP64", "1e-3"), 1e-3},
+        {AGE_OF("FP64", "3e38"), 3e38},
+        {AGE_OF("INT64", "null"), NAN},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct infer_request q;
+        struct diag diag;
+        assert_ok(parse(cases[i].body, &diag, &q));
+        assert_near(q.x[0], (float)cases[i].value, 0);
+        assert_int_equal(q.rows, 1);
+    }
+}
+
+static void
+reads_a_tensor_a_column_or_one_matrix_alike(void **state)
+{
+    (void)state;
+    static const float expected[] = {30, 1.5f, 1, 0, 31, NAN, NAN, 1};
+    static const char *const bodies[] = {
+        "{\"id\":\"a\\u00e4\",\"parameters\":{\"x\":1},\"inputs\":["
+        "{\"name\":\"owner\",\"datatype\":\"BYTES\",\"shape\":[2],\"data\":[\"no\",\"yes\"]},"
+        "{\"name\":\"region\",\"datatype\":\"BYTES\",\"shape\":[2,1],\"data\":[[\"süd\"],[null]]},"
+        "{\"name\":\"income\",\"datatype\":\"FP32\",\"shape\":[2],\"data\":[1.5,null],"
+        "\"parameters\":{}},{\"name\":\"age\",\"datatype\":\"UINT8\",\"shape\":[2],"
+        "\"data\":[30,31]}]}",
+        BODY(INPUT("any", "FP64", "[2,4]", "[30,1.5,1,0,31,null,null,1]")),
+        BODY(INPUT("any", "FP64", "[2,4]", "[[30,1.5,1,0],[31,null,null,1]]")),
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct infer_request q;
+        struct diag diag;
+        assert_ok(parse(bodies[i], &diag, &q));
+        assert_int_equal(q.rows, 2);
+        for (size_t k = 0; k < 8; k++) {
+            assert_near(q.x[k], expected[k], 0);
+        }
+        assert_true(i > 0 ? q.id == NULL : strcmp(q.id, "aä") == 0);
+    }
+}
+
+static void
+answers_the_outputs_that_were_asked_for(void **state)
+{
+    (void)state;
+    static const double out[] = {0.5, 0.25};
+    static const struct {
+        const char *asked, *answer;
+    } cases[] = {
+        {"\"outputs\":[{\"name\":\"decision\"}],",
+         "{\"model_name\":\"loans\",\"model_version\":\"3\",\"outputs\":[{\"name\":\"decision\","
+         "\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[\"deny\"]}]}"},
+        {"\"id\":\"q\\\"\",\"outputs\":[{\"name\":\"probability\",\"parameters\":{}}],",
+         "{\"model_name\":\"loans\",\"model_version\":\"3\",\"id\":\"q\\\"\",\"outputs\":[{"
+         "\"name\":\"probability\",\"datatype\":\"FP64\",\"shape\":[1],\"data\":[0.5]}]}"},
+        {"",
+         "{\"model_name\":\"loans\",\"model_version\":\"3\",\"outputs\":[{\"name\":\"probability\","
+         "\"datatype\":\"FP64\",\"shape\":[1],\"data\":[0.5]},{\"name\":\"decision\",\"datatype\":"
+         "\"BYTES\",\"shape\":[1],\"data\":[\"deny\"]}]}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        DEFER(buf_done) struct buf body, answer;
+        struct infer_request q;
+        struct diag diag;
+        buf_init(&body, 1 << 16);
+        buf_init(&answer, 1 << 16);
+        buf_printf(&body, "{%s\"inputs\":[" AGE "," INCOME "," REGION "," OWNER "]}",
+                   cases[i].asked);
+        assert_ok(parse(buf_str(&body), &diag, &q));
+        infer_put_answer(&model, &q, out, &answer);
+        assert_string_equal(buf_str(&answer), cases[i].answer);
+    }
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    arena = arena_new(1 << 20);
+    return arena == NULL ? -1 : 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    arena_free(arena);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_with_a_sentence),
+        cmocka_unit_test(limits_rows_and_memory),
+        cmocka_unit_test(reads_each_datatype_at_the_ends_of_its_range),
+        cmocka_unit_test(reads_a_tensor_a_column_or_one_matrix_alike),
+        cmocka_unit_test(answers_the_outputs_that_were_asked_for),
+    };
+    return cmocka_run_group_tests_name("serve/infer", tests, set_up, tear_down);
+}
