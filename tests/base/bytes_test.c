@@ -266,6 +266,13 @@ mapping_flags(const void *ptr, char ret[static 256])
     return found;
 }
 
+/* AddressSanitizer answers mlock itself, and locks nothing. */
+#if defined(__SANITIZE_ADDRESS__)
+static const bool mlock_is_real = false;
+#else
+static const bool mlock_is_real = true;
+#endif
+
 static void
 a_secret_is_locked_and_left_out_of_core_dumps(void **state)
 {
@@ -278,7 +285,9 @@ a_secret_is_locked_and_left_out_of_core_dumps(void **state)
     }
     assert_true(mapping_flags(s.ptr, flags));
     assert_text_has(flags, " dd");
-    assert_text_has(flags, " lo");
+    if (mlock_is_real) {
+        assert_text_has(flags, " lo");
+    }
     assert_true(mapping_flags(s.ptr + s.len - 1, flags));
     assert_text_has(flags, " dd");
     secret_done(&s);
