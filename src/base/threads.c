@@ -1,8 +1,10 @@
 #include "base/threads.h"
 
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MOST_THREADS 256u
@@ -55,4 +57,16 @@ threads_for(size_t blocks, unsigned threads, void (*work)(void *ctx, size_t bloc
     for (unsigned i = 0; i < started; i++) {
         (void)pthread_join(helper[i], NULL);
     }
+}
+
+void
+threads_wait_while(_Atomic uint32_t *word, uint32_t seen)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+}
+
+void
+threads_wake_all(_Atomic uint32_t *word)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }

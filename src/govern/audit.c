@@ -5,6 +5,7 @@
 #include "govern/audit.h"
 
 #include "base/clock.h"
+#include "base/threads.h"
 #include "govern/ledger.h"
 
 #include <errno.h>
@@ -42,7 +43,7 @@ struct audit {
     struct ledger *ledger;
     pthread_t committer, publisher;
     pthread_mutex_t lock; /* all below, down to the atomics */
-    pthread_cond_t work, pending, done;
+    pthread_cond_t work, pending;
     struct buf queue; /* u32be length, entry */
     uint64_t queued, queue_max;
     uint64_t next_ticket;
@@ -58,6 +59,7 @@ struct audit {
     int subscriber[SUBSCRIBERS_MAX];
     size_t subscribers;
     _Atomic uint64_t durable, failed, size;
+    _Atomic uint32_t settled; /* changes with each batch; what audit_append waits on */
 };
 
 static struct timespec
@@ -122,7 +124,8 @@ static void
 announce(struct audit *a)
 {
     const uint64_t one = 1;
-    (void)pthread_cond_broadcast(&a->done);
+    (void)atomic_fetch_add(&a->settled, 1);
+    threads_wake_all(&a->settled);
     for (size_t i = 0; i < a->subscribers; i++) {
         const ssize_t ignored = write(a->subscriber[i], &one, sizeof one);
         (void)ignored; /* a full counter wakes as well */
@@ -326,7 +329,6 @@ audit_free(struct audit *a)
     (void)pthread_mutex_destroy(&a->lock);
     (void)pthread_cond_destroy(&a->work);
     (void)pthread_cond_destroy(&a->pending);
-    (void)pthread_cond_destroy(&a->done);
     free(a);
 }
 
@@ -340,7 +342,6 @@ init_locks(struct audit *a)
            pthread_mutex_init(&a->lock, NULL) == 0);
     ASSERT(pthread_cond_init(&a->work, &steady) == 0 &&
            pthread_cond_init(&a->pending, &steady) == 0);
-    ASSERT(pthread_cond_init(&a->done, NULL) == 0);
     (void)pthread_condattr_destroy(&steady);
 }
 
@@ -537,6 +538,20 @@ audit_unsubscribe(struct audit *a, int event_fd)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
+/* No lock is taken on waking: with many waiters, the next batch would wait for each of them. */
+static enum audit_fate
+wait_for_fate(struct audit *a, uint64_t ticket)
+{
+    for (;;) {
+        const uint32_t seen = atomic_load(&a->settled);
+        const enum audit_fate fate = audit_fate(a, ticket);
+        if (fate != AUDIT_WAITING) {
+            return fate;
+        }
+        threads_wait_while(&a->settled, seen);
+    }
+}
+
 struct status
 audit_append(struct audit *a, struct view entry, struct diag *diag)
 {
@@ -548,12 +563,13 @@ audit_append(struct audit *a, struct view entry, struct diag *diag)
                                              : "too many entries wait to be written; try again");
         return queued;
     }
-    (void)pthread_mutex_lock(&a->lock);
-    while (atomic_load(&a->durable) < ticket && atomic_load(&a->failed) < ticket) {
-        (void)pthread_cond_wait(&a->done, &a->lock);
+    if (wait_for_fate(a, ticket) == AUDIT_DURABLE) {
+        return OK;
     }
-    const struct status s = is_lost(a, ticket) ? a->committed.why : OK;
-    if (!status_ok(s) && diag != NULL) {
+    (void)pthread_mutex_lock(&a->lock);
+    /* A later batch may have succeeded since: then why this one failed is not known any more. */
+    const struct status s = status_ok(a->committed.why) ? FAILURE(IO) : a->committed.why;
+    if (diag != NULL) {
         *diag = a->committed.diag;
         diag_prefix(diag, "audit log");
     }
