@@ -7,8 +7,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "net/address.h"
 
-#include <arpa/inet.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,14 +137,11 @@ set_level(const struct key *k, struct view text, struct config *c)
 static struct status
 set_address(const struct key *k, struct view text, struct config *c)
 {
-    char shown[INET6_ADDRSTRLEN];
-    uint8_t raw[16];
-    CHECK(text.len > 0 && text.len < sizeof shown, INPUT);
-    memcpy(shown, text.ptr, text.len);
-    shown[text.len] = '\0';
-    CHECK(strlen(shown) == text.len, INPUT);
-    CHECK(inet_pton(AF_INET, shown, raw) == 1 || inet_pton(AF_INET6, shown, raw) == 1, INPUT);
-    memcpy((char *)c + k->offset, shown, text.len + 1);
+    struct address parsed;
+    TRY(address_parse(text, 0, &parsed));
+    char *kept = (char *)c + k->offset; /* ADDRESS_TEXT_MAX bytes */
+    memcpy(kept, text.ptr, text.len);
+    kept[text.len] = '\0';
     return OK;
 }
 

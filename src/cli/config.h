@@ -5,13 +5,14 @@
 #define STEWARD_CLI_CONFIG_H
 
 #include "base/json.h"
+#include "net/address.h"
 #include "serve/server.h"
 
 #define CONFIG_MAX_THREADS 1024u
 
 struct config {
     struct server_options server;
-    char listen_address[64];
+    char listen_address[ADDRESS_TEXT_MAX];
     uint16_t listen_port; /* 8443 */
     unsigned threads;     /* for analysis; 0: one per core */
     int64_t audit_publish_ns;

@@ -3,9 +3,7 @@
 #include "base/threads.h"
 #include "serve/http_loop.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,29 +13,6 @@
 
 #define BACKLOG 1024
 #define LOOPS_MAX 64u
-
-static struct status
-parse_address(const struct http_options *o, struct sockaddr_storage *ret_address,
-              socklen_t *ret_len, struct diag *diag)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)ret_address;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)ret_address;
-    memset(ret_address, 0, sizeof *ret_address);
-    if (inet_pton(AF_INET, o->address, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(o->port);
-        *ret_len = sizeof *v4;
-        return OK;
-    }
-    if (inet_pton(AF_INET6, o->address, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(o->port);
-        *ret_len = sizeof *v6;
-        return OK;
-    }
-    diag_set(diag, "listen address \"%s\": write an IPv4 or IPv6 address", o->address);
-    FAIL(INPUT);
-}
 
 static struct status
 refuse_socket(const struct http_options *o, struct diag *diag)
@@ -57,11 +32,14 @@ refuse_socket(const struct http_options *o, struct diag *diag)
 static struct status
 open_listener(struct http_server *s, struct diag *diag)
 {
-    struct sockaddr_storage address;
-    socklen_t n = 0;
+    struct address address;
     const int on = 1;
-    TRY(parse_address(&s->options, &address, &n, diag));
-    struct sockaddr *a = (struct sockaddr *)(void *)&address;
+    if (!status_ok(address_parse(view_str(s->options.address), s->options.port, &address))) {
+        diag_set(diag, "listen address \"%s\": write an IPv4 or IPv6 address", s->options.address);
+        FAIL(INPUT);
+    }
+    struct sockaddr *a = (struct sockaddr *)(void *)&address.storage;
+    socklen_t n = address.len;
     s->listen_fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (s->listen_fd < 0) {
         return refuse_socket(&s->options, diag);
@@ -71,8 +49,7 @@ open_listener(struct http_server *s, struct diag *diag)
         getsockname(s->listen_fd, a, &n) != 0) {
         return refuse_socket(&s->options, diag);
     }
-    s->port = ntohs(a->sa_family == AF_INET ? ((struct sockaddr_in *)(void *)a)->sin_port
-                                            : ((struct sockaddr_in6 *)(void *)a)->sin6_port);
+    s->port = address_port(a);
     return OK;
 }
 

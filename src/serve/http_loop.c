@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
@@ -29,19 +28,6 @@
     "CHACHA20-POLY1305"
 
 /* ---- connections ---- */
-
-static void
-name_address(const struct sockaddr *a, char ret_text[static 64])
-{
-    ret_text[0] = '\0';
-    if (a->sa_family == AF_INET) {
-        (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr, ret_text,
-                        64);
-    } else if (a->sa_family == AF_INET6) {
-        (void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr,
-                        ret_text, 64);
-    }
-}
 
 static bool
 index_conn(struct http_loop *loop, struct conn *c)
@@ -92,7 +78,7 @@ conn_new(struct http_loop *loop, struct MHD_Connection *mhd)
                        .counted = true,
                        .peer = peers_key(address),
                        .since_ns = clock_mono_ns()};
-    name_address(address, c->address);
+    address_put_text(address, c->address);
     if (!index_conn(loop, c)) {
         free(c);
         return NULL;

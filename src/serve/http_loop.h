@@ -6,9 +6,10 @@
 #define STEWARD_SERVE_HTTP_LOOP_H
 
 #include "base/clock.h"
+#include "net/address.h"
+#include "net/peers.h"
 #include "serve/gate.h"
 #include "serve/http.h"
-#include "serve/peers.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -48,7 +49,7 @@ struct conn {
     uint64_t peer;
     int64_t since_ns; /* when the phase began */
     struct request *request;
-    char address[64];
+    char address[ADDRESS_TEXT_MAX];
 };
 
 enum progress {

@@ -2,8 +2,8 @@
 
 #include "base/random.h"
 #include "base/secret.h"
+#include "net/address.h"
 
-#include <arpa/inet.h>
 #include <limits.h>
 #include <openssl/bio.h>
 #include <openssl/bn.h>
@@ -68,8 +68,8 @@ host_is_name(const char *host)
 static bool
 host_is_address(const char *host)
 {
-    uint8_t raw[16];
-    return inet_pton(AF_INET, host, raw) == 1 || inet_pton(AF_INET6, host, raw) == 1;
+    struct address parsed;
+    return status_ok(address_parse(view_str(host), 0, &parsed));
 }
 
 static struct status

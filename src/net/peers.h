@@ -1,7 +1,7 @@
 /* peers: how many connections each address holds. IPv6 counts by /64, since that is what one client
  * owns. Thread-safe; touched once when a connection opens and once when it closes. */
-#ifndef STEWARD_SERVE_PEERS_H
-#define STEWARD_SERVE_PEERS_H
+#ifndef STEWARD_NET_PEERS_H
+#define STEWARD_NET_PEERS_H
 
 #include "base/status.h"
 

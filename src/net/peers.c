@@ -1,4 +1,4 @@
-#include "serve/peers.h"
+#include "net/peers.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
