@@ -17,6 +17,25 @@ take(struct view *from, uint8_t end)
     return part;
 }
 
+/* A path that a router, a proxy and a file system read alike: no empty, "." or ".." segment. */
+static void
+check_path(struct view target)
+{
+    static const char *const odd[] = {"//", "/./", "/../"};
+    char path[GATE_TARGET_BYTES + 2];
+    const uint8_t *query = memchr(target.ptr, '?', target.len);
+    size_t n = query == NULL ? target.len : (size_t)(query - target.ptr);
+    memcpy(path, target.ptr, n);
+    ASSERT(target.ptr[0] == '/' && memchr(path, '\0', n) == NULL);
+    if (path[n - 1] != '/') {
+        path[n++] = '/';
+    }
+    path[n] = '\0';
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        ASSERT(strstr(path, odd[i]) == NULL);
+    }
+}
+
 /* What was let through is what RFC 9112 calls unambiguous. */
 static void
 check(const struct gate_head *head, const struct gate_limits *limits, const struct gate_verdict *v)
@@ -29,9 +48,12 @@ check(const struct gate_head *head, const struct gate_limits *limits, const stru
         framings += f->name.len == 17 &&
                     strncasecmp((const char *)f->name.ptr, "transfer-encoding", 17) == 0;
         ASSERT(f->name.len > 0 && memchr(f->name.ptr, ' ', f->name.len) == NULL);
+        ASSERT(f->value.len == 0 || memchr(f->value.ptr, '\r', f->value.len) == NULL);
+        ASSERT(f->value.len == 0 || memchr(f->value.ptr, '\0', f->value.len) == NULL);
     }
     ASSERT(framings <= 1 && v->length <= limits->body_bytes);
-    ASSERT(head->target.ptr[0] == '/' && head->count > 0);
+    ASSERT(head->count > 0);
+    check_path(head->target);
 }
 
 int

@@ -3,6 +3,8 @@
 
 #include "base/json.h"
 
+#include <math.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char north[] = "north", south[] = "south", no[] = "no", yes[] = "yes";
@@ -12,6 +14,19 @@ static struct feature features[] = {{age, COLUMN_INTEGER, NULL, 0},
                                     {income, COLUMN_FLOAT, NULL, 0},
                                     {region, COLUMN_CATEGORY, regions, 2},
                                     {owner, COLUMN_BOOLEAN, truths, 2}};
+
+/* What a forest may be given: missing, or a number of the feature's kind. */
+static void
+check_matrix(const struct infer_request *q)
+{
+    for (size_t i = 0; i < q->rows * 4; i++) {
+        const struct feature *f = &features[i % 4];
+        const float v = q->x[i];
+        ASSERT(isnan(v) || isfinite(v));
+        ASSERT(isnan(v) || f->level_count == 0 ||
+               (v >= 0 && v < (float)f->level_count && v == floorf(v)));
+    }
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -38,6 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     ASSERT(q.rows > 0 && q.rows <= ROWS && q.x != NULL);
+    check_matrix(&q);
     infer_put_answer(&model, &q, out, &answer);
     DEFER(js_freep) json_t *o = NULL;
     ASSERT(status_ok(js_parse(buf_view(&answer), NULL, NULL, &o)));
