@@ -190,7 +190,7 @@ static struct status
 check_pages(struct store *s, struct diag *diag)
 {
     int64_t good = 0;
-    TRY(read_number(s, "SELECT quick_check = 'ok' FROM pragma_quick_check(1)", diag, &good));
+    TRY(read_number(s, "SELECT quick_check = 'ok' FROM pragma_quick_check LIMIT 1", diag, &good));
     if (good != 1) {
         diag_set(diag, "%s: %s", s->path, damaged);
         FAIL(INTEGRITY);
