@@ -25,6 +25,43 @@ log_dir(struct cli *c, size_t operand, char **ret_dir)
 
 /* ---- verify ---- */
 
+/* What a whole log says about troubles: none of these makes it wrong, all want to be looked at. */
+static void
+print_notes(const struct audit_report *r)
+{
+    if (r->repairs > 0) {
+        (void)printf("  note: audit.repair: %llu\n"
+                     "    A crash left a write unfinished: nobody was told that it was done.\n"
+                     "    Its bytes are kept beside the journal; the entry names the file.\n",
+                     (unsigned long long)r->repairs);
+    }
+    if (r->gaps > 0) {
+        (void)printf("  note: audit.gap: %llu\n"
+                     "    Entries could not be written; what they were about was refused.\n"
+                     "    The entry says how many, and why.\n",
+                     (unsigned long long)r->gaps);
+    }
+    if (r->clock_back > 0) {
+        (void)printf("  note: clock set back: %llu; the first: entry %llu\n"
+                     "    It ended more than a second before the entry before it did.\n",
+                     (unsigned long long)r->clock_back, (unsigned long long)r->first_clock_back);
+    }
+}
+
+static struct status
+print_report_json(const struct audit_report *r, const char *root)
+{
+    json_t *first = r->clock_back > 0 ? json_integer((json_int_t)r->first_clock_back) : json_null();
+    DEFER(js_freep)
+    json_t *o = json_pack("{s:b, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:o}", "verified", 1, "origin",
+                          r->origin, "entries", (json_int_t)r->entries, "pending",
+                          (json_int_t)r->pending, "root_sha256", root, "repairs",
+                          (json_int_t)r->repairs, "gaps", (json_int_t)r->gaps, "clock_back",
+                          (json_int_t)r->clock_back, "first_clock_back", first);
+    CHECK(o != NULL, MEMORY);
+    return cli_print_json(o);
+}
+
 static struct status
 print_report(struct cli *c, const struct audit_report *r)
 {
@@ -32,12 +69,7 @@ print_report(struct cli *c, const struct audit_report *r)
     buf_init(&hex, 128);
     digest_put_hex(&hex, &r->root);
     if (c->json) {
-        DEFER(js_freep)
-        json_t *o = json_pack("{s:b, s:s, s:I, s:I, s:s}", "verified", 1, "origin", r->origin,
-                              "entries", (json_int_t)r->entries, "pending", (json_int_t)r->pending,
-                              "root_sha256", buf_str(&hex));
-        CHECK(o != NULL, MEMORY);
-        return cli_print_json(o);
+        return print_report_json(r, buf_str(&hex));
     }
     (void)printf("verified: %llu entries of log %s\n  root %s\n", (unsigned long long)r->entries,
                  r->origin, buf_str(&hex));
@@ -45,6 +77,7 @@ print_report(struct cli *c, const struct audit_report *r)
         (void)printf("  and %llu durable entries that the next checkpoint will cover\n",
                      (unsigned long long)r->pending);
     }
+    print_notes(r);
     return OK;
 }
 

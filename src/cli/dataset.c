@@ -107,7 +107,8 @@ cli_dataset_add(struct cli *c)
                                .sensitive = sensitive,
                                .sensitive_as_features = cli_flag(c, "sensitive-as-features"),
                                .overrides = overrides,
-                               .missing = missing};
+                               .missing = missing,
+                               .missing_only = cli_flag(c, "missing-only")};
     DEFER(file_freep) char *m1 = NULL;
     DEFER(file_freep) char *m2 = NULL;
     DEFER(file_freep) char *m3 = NULL;

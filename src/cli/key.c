@@ -25,10 +25,8 @@ print_issued(struct cli *c, const char *principal, const char *key, int64_t expi
     }
     /* The key alone on stdout: `KEY=$(steward key issue loan-desk)`. */
     (void)printf("%s\n", key);
-    (void)fprintf(
-        stderr,
-        "for %s until %.10s; shown this once: the workspace keeps only a keyed hash of it\n",
-        principal, buf_str(&until));
+    (void)fprintf(stderr, "for %s until %.10s; shown this once, kept only as a keyed hash\n",
+                  principal, buf_str(&until));
     return OK;
 }
 
@@ -84,7 +82,7 @@ cli_key_revoke(struct cli *c)
     char resource[96];
     (void)snprintf(resource, sizeof resource, "keys/%.60s", c->operand[0]);
     const struct workspace_act act = {
-        .action = "key.issue", .resource = resource, .reason = "API key revoked"};
+        .action = "key.revoke", .resource = resource, .reason = "API key revoked"};
     TRY(cli_open(c, &w));
     /* As with a principal: not undone when the log cannot take it. */
     TRY(access_key_revoke(w->access, c->operand[0], &c->diag));

@@ -41,8 +41,13 @@ static const struct cli_option dataset_add_options[] = {
      NULL},
     {"type", "COLUMN=TYPE", "float, integer, category, boolean, time or text; may be repeated",
      NULL, CLI_REPEATED, NULL},
-    {"missing", "TEXT", "a further spelling of a missing value; may be repeated", NULL,
-     CLI_REPEATED, NULL},
+    {"missing", "TEXT",
+     "a spelling of a missing value, beside the empty one and NA, N/A, NULL, null, NaN, nan, ?; "
+     "may be repeated",
+     NULL, CLI_REPEATED, NULL},
+    {"missing-only", NULL,
+     "no spelling but the empty one and those of --missing: NA and the like are values", NULL,
+     CLI_ONCE, NULL},
     {"delimiter", "CHAR", "of a CSV file (default: found out)", NULL, CLI_ONCE, NULL},
     {0},
 };

@@ -93,9 +93,10 @@ run_until_signal(struct cli *c, struct workspace *w, const struct config *config
     }
     if (status_ok(s)) {
         const bool v6 = strchr(config->listen_address, ':') != NULL;
-        log_event(LOG_INFO, "serve.started", "url=https://%s%s%s:%u workspace=%s version=%s",
-                  v6 ? "[" : "", config->listen_address, v6 ? "]" : "", port, c->dir,
-                  STEWARD_VERSION);
+        log_event(LOG_INFO, "serve.started",
+                  "url=https://%s%s%s:%u workspace=%s version=%s libmicrohttpd=%s", v6 ? "[" : "",
+                  config->listen_address, v6 ? "]" : "", port, c->dir, STEWARD_VERSION,
+                  http_library_version());
         (void)sigwait(signals, &got);
         log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
     }

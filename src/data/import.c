@@ -363,7 +363,8 @@ static bool
 is_missing(const struct import_options *o, struct view v)
 {
     static const char *const known[] = {"", "NA", "N/A", "NULL", "null", "NaN", "nan", "?"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    const size_t n = o->missing_only ? 1 : sizeof known / sizeof *known;
+    for (size_t i = 0; i < n; i++) {
         if (view_equal_str(v, known[i])) {
             return true;
         }

@@ -33,8 +33,9 @@ struct import_options {
     const char *const
         *missing; /* spellings of null beside "", NA, N/A, NULL, null, NaN, nan, ? ; may be NULL */
     size_t missing_count;
-    char delimiter;   /* CSV; 0: sniffed */
-    unsigned threads; /* 0: DuckDB's own choice */
+    bool missing_only; /* beside "" only: NA (Namibia) or "null" (a name) are values */
+    char delimiter;    /* CSV; 0: sniffed */
+    unsigned threads;  /* 0: DuckDB's own choice */
 };
 
 /* Format from the name's end: .csv .tsv .csv.gz, .parquet, .json .jsonl .ndjson. */

@@ -199,7 +199,7 @@ tell_gap(struct audit *a, struct buf *batch)
                    (unsigned long long)dropped, a->committed.diag.text);
     (void)pthread_mutex_unlock(&a->lock);
     audit_event_put(&(struct audit_event){.time_ns = clock_wall_ns(),
-                                          .action = "audit.gap",
+                                          .action = AUDIT_GAP,
                                           .resource = "audit/journal",
                                           .allow = true,
                                           .reason = reason},

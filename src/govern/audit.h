@@ -14,6 +14,10 @@
 
 #define AUDIT_MAX_ENTRY 65535u
 
+/* The actions of the log's own entries. */
+#define AUDIT_GAP "audit.gap"       /* so many entries could not be written; they were refused */
+#define AUDIT_REPAIR "audit.repair" /* a crash left an unfinished write; its bytes were kept */
+
 struct audit;
 
 struct audit_signer {
@@ -89,6 +93,8 @@ struct audit_report {
      * the clock was set back, or two machines' clocks differ. */
     uint64_t clock_back;
     uint64_t first_clock_back; /* index of the first of them */
+    uint64_t gaps;             /* entries "audit.gap" */
+    uint64_t repairs;          /* entries "audit.repair" */
 };
 /* Recomputes every entry hash, tile and the root, checks the signature; the first bad byte goes to
  * ret_fault. vkey NULL: dir/vkey is used. */

@@ -332,6 +332,23 @@ note_time(struct verifier *v, uint64_t index, struct view entry)
     v->last_end = end;
 }
 
+/* Inside a JSON string the quotes would be escaped: the key can stand nowhere else. */
+static bool
+has_action(struct view entry, const char *action)
+{
+    char key[64];
+    const int n = snprintf(key, sizeof key, ",\"action\":\"%s\"", action);
+    return memmem(entry.ptr, entry.len, key, (size_t)n) != NULL;
+}
+
+static void
+note_entry(struct verifier *v, uint64_t index, struct view entry)
+{
+    note_time(v, index, entry);
+    v->report->gaps += has_action(entry, AUDIT_GAP);
+    v->report->repairs += has_action(entry, AUDIT_REPAIR);
+}
+
 /* The journal's header says what the root was when it began. */
 static struct status
 check_base(const struct verifier *v)
@@ -403,7 +420,7 @@ verify_bundle(struct verifier *v, const struct tile_id *id)
         struct view entry = {0};
         v->bundle_at[i] = r.pos;
         ASSERT(tile_next_entry(&r, &entry)); /* tile_read has counted them */
-        note_time(v, id->index * MERKLE_WIDTH + i, entry);
+        note_entry(v, id->index * MERKLE_WIDTH + i, entry);
         TRY(grow(v, entry));
     }
     return OK;
@@ -437,9 +454,9 @@ verify_tree(struct verifier *v)
 }
 
 static struct status
-pending_time(void *ctx, uint64_t index, struct view entry)
+note_pending(void *ctx, uint64_t index, struct view entry)
 {
-    note_time(ctx, index, entry);
+    note_entry(ctx, index, entry);
     return OK;
 }
 
@@ -459,7 +476,7 @@ verify(const char *dir, const char *vkey, struct diag *diag, struct audit_report
     TRY(stand(dir, vkey, diag, &s));
     struct verifier v = {.s = &s, .diag = diag, .edge = edge, .report = &r};
     TRY(verify_tree(&v));
-    TRY(each_in_journal(&s, s.checkpoint.size, UINT64_MAX, pending_time, &v));
+    TRY(each_in_journal(&s, s.checkpoint.size, UINT64_MAX, note_pending, &v));
     r.entries = s.checkpoint.size;
     r.pending = s.pending;
     (void)snprintf(r.origin, sizeof r.origin, "%s", s.checkpoint.origin);

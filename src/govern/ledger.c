@@ -86,7 +86,7 @@ record_repair(struct ledger *l, struct view torn, const char *kept, struct diag 
     digest_put_hex(&reason, &sum);
     const struct audit_event e = {.time_ns = clock_wall_ns(),
                                   .id = id,
-                                  .action = "audit.repair",
+                                  .action = AUDIT_REPAIR,
                                   .resource = "audit/journal",
                                   .allow = true,
                                   .reason = buf_str(&reason)};

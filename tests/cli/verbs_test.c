@@ -74,6 +74,19 @@ datasets_are_added_listed_and_shown(void **state)
 }
 
 static void
+the_usual_spellings_of_missing_can_be_switched_off(void **state)
+{
+    struct room *m = *state;
+    testing_write(in(m, "c.csv"), view_str("country,y\nNA,no\nDE,yes\n,no\n-,yes\n"));
+    RUN(m, 0, "dataset", "add", "c", in(m, "c.csv"), "--missing", "-");
+    RUN(m, 0, "dataset", "show", "c");
+    OUT_HAS(m, "country  category  feature  3\n");
+    RUN(m, 0, "dataset", "add", "c", in(m, "c.csv"), "--missing-only", "--missing", "-");
+    RUN(m, 0, "dataset", "show", "c");
+    OUT_HAS(m, "country  category  feature  2\n");
+}
+
+static void
 what_is_not_there_is_told_with_what_there_is(void **state)
 {
     struct room *m = *state;
@@ -307,6 +320,8 @@ a_key_is_shown_once_listed_without_it_and_revoked(void **state)
     OUT_HAS(m, "is revoked\n");
     RUN(m, 0, "key", "list");
     OUT_HAS(m, "  yes\n");
+    RUN(m, 0, "audit", "show", "--last", "1");
+    OUT_HAS(m, "  key.revoke  keys/");
     RUN(m, 0, "key", "issue", "desk", "--json");
     DEFER(js_freep) json_t *issued = out_json(m);
     has_keys(issued, "principal key expires");
@@ -343,6 +358,7 @@ main(void)
         BARE(init_says_where_things_are),
         WORKSPACE(nothing_in_a_workspace_is_open_to_others),
         WORKSPACE(datasets_are_added_listed_and_shown),
+        WORKSPACE(the_usual_spellings_of_missing_can_be_switched_off),
         MODEL(what_is_not_there_is_told_with_what_there_is),
         MODEL(wrong_names_and_columns_are_refused),
         WORKSPACE(a_column_may_have_a_comma_in_its_name),

@@ -466,6 +466,34 @@ missing_values_can_be_named(void **state)
 }
 
 static void
+the_usual_spellings_of_missing_can_be_values(void **state)
+{
+    (void)state;
+    static const char *const missing[] = {"unknown"};
+    const char *csv = "country,b\nNA,NaN\nnull,?\n,unknown\nunknown,N/A\n";
+    const struct import_options usual = {.threads = 1};
+    const struct import_options o = {
+        .missing = missing, .missing_count = 1, .missing_only = true, .threads = 1};
+    DEFER(table_freep) struct table *before = sample_csv(csv, &usual);
+    assert_cell(before, "country", 0, NULL);
+    assert_cell(before, "country", 3, "unknown");
+    DEFER(table_freep) struct table *t = sample_csv(csv, &o);
+    assert_cell(t, "country", 0, "NA");
+    assert_cell(t, "country", 1, "null");
+    assert_cell(t, "country", 2, NULL); /* empty stays missing */
+    assert_cell(t, "country", 3, NULL);
+    assert_cell(t, "b", 0, "NaN");
+    assert_cell(t, "b", 1, "?");
+    assert_cell(t, "b", 2, NULL);
+    /* No number: a float column has none for it. */
+    const struct import_override number = {.column = "b", .has_type = true, .type = COLUMN_FLOAT};
+    const struct import_options w = {
+        .overrides = &number, .override_count = 1, .missing_only = true, .threads = 1};
+    assert_refused("t.csv", view_str("a,b\n1,1\n2,NaN\n"), &w, INPUT,
+                   "t.csv line 3: column \"b\": \"NaN\" is not a number");
+}
+
+static void
 one_slip_does_not_turn_numbers_into_a_category(void **state)
 {
     (void)state;
@@ -575,6 +603,7 @@ main(void)
         cmocka_unit_test(keeps_codes_with_leading_zeros_as_they_are),
         cmocka_unit_test(types_can_be_overridden),
         cmocka_unit_test(missing_values_can_be_named),
+        cmocka_unit_test(the_usual_spellings_of_missing_can_be_values),
         cmocka_unit_test(one_slip_does_not_turn_numbers_into_a_category),
         cmocka_unit_test(reads_every_dialect_and_order),
         cmocka_unit_test(the_boston_study_has_its_known_rates),

@@ -175,6 +175,7 @@ static const struct {
     {ACCESS_PRINCIPAL_READ, "principal.read", ADMIN | AUDITOR},
     {ACCESS_PRINCIPAL_WRITE, "principal.write", ADMIN},
     {ACCESS_KEY_ISSUE, "key.issue", ADMIN},
+    {ACCESS_KEY_REVOKE, "key.revoke", ADMIN},
     {ACCESS_AUDIT_READ, "audit.read", ADMIN | AUDITOR},
     {ACCESS_METRICS_READ, "metrics.read", ADMIN | OPERATOR | AUDITOR},
     {ACCESS_SERVER_OPERATE, "server.operate", ADMIN | OPERATOR},
