@@ -133,6 +133,10 @@ print_entry(uint64_t index, const json_t *e)
     cli_put_clean(stdout, text_of(e, "action"));
     (void)fputs("  ", stdout);
     cli_put_clean(stdout, text_of(e, "resource"));
+    const json_int_t version = json_integer_value(json_object_get(e, "model_version"));
+    if (version != 0) {
+        (void)printf("  version %lld", (long long)version);
+    }
     (void)fputs("\n        ", stdout);
     if (http != 0) {
         (void)printf("%d: ", http);

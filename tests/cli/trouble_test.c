@@ -289,7 +289,7 @@ shows_proves_and_checks_entries(void **state)
     ERR_HAS(m, "x: an entry's index is a whole number from 0");
     RUN(m, 4, "audit", "prove", "99");
     RUN(m, 0, "audit", "show", "--last", "2");
-    OUT_HAS(m, "model.write  models/mortgage\n");
+    OUT_HAS(m, "model.write  models/mortgage  version 1\n");
     RUN(m, 0, "audit", "verify", "--json");
     DEFER(js_freep) json_t *verified = out_json(m);
     has_keys(verified, "verified origin entries pending root_sha256");
