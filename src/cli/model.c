@@ -57,9 +57,10 @@ print_trained(struct cli *c, struct workspace *w, const struct model *m)
         TRY(model_describe(w, m->name, m->version, &c->diag, &record));
         return cli_print_json(record);
     }
-    cli_say("trained %s version %llu on %s version %llu: %u trees, %u features; sealed and signed",
+    cli_say("trained %s version %llu on %s version %llu: %u trees, %u feature%s; sealed and signed",
             m->name, (unsigned long long)m->version, m->dataset,
-            (unsigned long long)m->dataset_version, m->forest->trees, m->features.count);
+            (unsigned long long)m->dataset_version, m->forest->trees, m->features.count,
+            m->features.count == 1 ? "" : "s");
     return OK;
 }
 

@@ -127,6 +127,7 @@ cli_principal_list(struct cli *c)
     if (c->json) {
         return cli_print_json(list);
     }
+    (void)printf("%-22s  %s\n", "PRINCIPAL", "MAY");
     size_t i;
     json_t *p;
     json_array_foreach(list, i, p)

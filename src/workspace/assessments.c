@@ -412,9 +412,7 @@ keep(struct workspace *w, const struct gathered *g, const struct assess_options 
     TRY(workspace_lock(w, diag, &lock));
     TRY(registry_newest(w, COLLECTION, g->model->name, &version));
     version++;
-    DEFER(file_freep) char *object = workspace_object_path(w, COLLECTION, g->model->name, version);
-    const struct seal_id id = {COLLECTION, g->model->name, version};
-    TRY(seal_file(w->vault, object, id, buf_view(&bytes), diag));
+    TRY(workspace_seal(w, COLLECTION, g->model->name, version, buf_view(&bytes), diag));
     return record(w, g, o, version, &digest, diag);
 }
 

@@ -54,10 +54,7 @@ keep(struct workspace *w, const char *path, const struct table *t, struct datase
     TRY(workspace_lock(w, diag, &lock));
     TRY(registry_newest(w, COLLECTION, info->name, &info->version));
     info->version++;
-    DEFER(file_freep)
-    char *object = workspace_object_path(w, COLLECTION, info->name, info->version);
-    const struct seal_id id = {COLLECTION, info->name, info->version};
-    TRY(seal_file(w->vault, object, id, buf_view(&bytes), diag));
+    TRY(workspace_seal(w, COLLECTION, info->name, info->version, buf_view(&bytes), diag));
     DEFER(js_freep) json_t *record = NULL;
     TRY(make_record(info, t, path, &record));
     DEFER(buf_done) struct buf hex;

@@ -379,9 +379,7 @@ register_model(struct workspace *w, const char *name, const struct training *t,
     TRY(make_manifest(name, version, t, o, &manifest));
     TRY(bundle_put(w->vault, manifest, file, &bundle));
     TRY(model_from_bundle(w->vault, buf_view(&bundle), name, version, diag, &m));
-    DEFER(file_freep) char *object = workspace_object_path(w, COLLECTION, name, version);
-    const struct seal_id id = {COLLECTION, name, version};
-    TRY(seal_file(w->vault, object, id, buf_view(&bundle), diag));
+    TRY(workspace_seal(w, COLLECTION, name, version, buf_view(&bundle), diag));
     TRY(record_model(w, m, manifest, diag));
     *ret_model = MOVE(m);
     return OK;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "vault/seal.h"
 #include "workspace/certificate.h"
 
 #include <dirent.h>
@@ -341,6 +342,43 @@ workspace_object_path(const struct workspace *w, const char *kind, const char *n
     ASSERT(asprintf(&path, "%s/objects/%s/%s/%llu.sealed", w->dir, kind, name,
                     (unsigned long long)version) > 0);
     return path;
+}
+
+#define LEFTOVER ".sealed.tmp-"
+
+static bool
+is_leftover(const char *name)
+{
+    const char *tail = strstr(name, LEFTOVER);
+    return tail != NULL && strlen(tail) == sizeof LEFTOVER - 1 + 16;
+}
+
+/* "<version>.sealed.tmp-<16 hex digits>" (seal_file). Nobody else writes here: the caller has the
+ * lock. What cannot be removed stays; it is never read. */
+static void
+remove_leftovers(const char *object)
+{
+    DEFER(file_freep) char *folder = strndup(object, (size_t)(strrchr(object, '/') - object));
+    DIR *d = folder == NULL ? NULL : opendir(folder);
+    const struct dirent *e = NULL;
+    while (d != NULL && (e = readdir(d)) != NULL) {
+        if (is_leftover(e->d_name)) {
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+        }
+    }
+    if (d != NULL) {
+        (void)closedir(d);
+    }
+}
+
+struct status
+workspace_seal(const struct workspace *w, const char *kind, const char *name, uint64_t version,
+               struct view bytes, struct diag *diag)
+{
+    DEFER(file_freep) char *object = workspace_object_path(w, kind, name, version);
+    const struct seal_id id = {kind, name, version};
+    remove_leftovers(object);
+    return seal_file(w->vault, object, id, bytes, diag);
 }
 
 struct status

@@ -50,6 +50,10 @@ struct status workspace_check(const char *dir, struct diag *diag);
 /* Held by whoever changes objects or registry, so that two changes never take one version. Release:
  * file_closep. */
 struct status workspace_lock(const struct workspace *w, struct diag *diag, int *ret_fd);
+/* Seals bytes as the object of that kind, name and version, under workspace_lock; removes first
+ * what killed writers left beside it. */
+struct status workspace_seal(const struct workspace *w, const char *kind, const char *name,
+                             uint64_t version, struct view bytes, struct diag *diag);
 
 /* An administrative act, written to the audit log and waited for. */
 struct workspace_act {

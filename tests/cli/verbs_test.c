@@ -74,6 +74,21 @@ datasets_are_added_listed_and_shown(void **state)
 }
 
 static void
+adding_removes_what_a_killed_writer_left(void **state)
+{
+    struct room *m = *state;
+    testing_write(in(m, "c.csv"), view_str("a,y\n1,no\n2,yes\n"));
+    RUN(m, 0, "dataset", "add", "c", in(m, "c.csv"));
+    testing_write(in(m, "w/objects/dataset/c/2.sealed.tmp-0123456789abcdef"), view_str("x"));
+    testing_write(in(m, "w/objects/dataset/c/note.txt"), view_str("of the owner"));
+    RUN(m, 0, "dataset", "add", "c", in(m, "c.csv"));
+    assert_false(file_exists(in(m, "w/objects/dataset/c/2.sealed.tmp-0123456789abcdef")));
+    assert_true(file_exists(in(m, "w/objects/dataset/c/1.sealed")));
+    assert_true(file_exists(in(m, "w/objects/dataset/c/2.sealed")));
+    assert_true(file_exists(in(m, "w/objects/dataset/c/note.txt")));
+}
+
+static void
 the_usual_spellings_of_missing_can_be_switched_off(void **state)
 {
     struct room *m = *state;
@@ -358,6 +373,7 @@ main(void)
         BARE(init_says_where_things_are),
         WORKSPACE(nothing_in_a_workspace_is_open_to_others),
         WORKSPACE(datasets_are_added_listed_and_shown),
+        WORKSPACE(adding_removes_what_a_killed_writer_left),
         WORKSPACE(the_usual_spellings_of_missing_can_be_switched_off),
         MODEL(what_is_not_there_is_told_with_what_there_is),
         MODEL(wrong_names_and_columns_are_refused),
