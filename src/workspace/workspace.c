@@ -356,10 +356,12 @@ is_leftover(const char *name)
 /* "<version>.sealed.tmp-<16 hex digits>" (seal_file). Nobody else writes here: the caller has the
  * lock. What cannot be removed stays; it is never read. */
 static void
-remove_leftovers(const char *object)
+remove_leftovers(const struct workspace *w, const char *kind, const char *name)
 {
-    DEFER(file_freep) char *folder = strndup(object, (size_t)(strrchr(object, '/') - object));
-    DIR *d = folder == NULL ? NULL : opendir(folder);
+    DEFER(file_freep) char *objects = file_join(w->dir, "objects");
+    DEFER(file_freep) char *of_kind = file_join(objects, kind);
+    DEFER(file_freep) char *folder = file_join(of_kind, name);
+    DIR *d = opendir(folder);
     const struct dirent *e = NULL;
     while (d != NULL && (e = readdir(d)) != NULL) {
         if (is_leftover(e->d_name)) {
@@ -377,7 +379,7 @@ workspace_seal(const struct workspace *w, const char *kind, const char *name, ui
 {
     DEFER(file_freep) char *object = workspace_object_path(w, kind, name, version);
     const struct seal_id id = {kind, name, version};
-    remove_leftovers(object);
+    remove_leftovers(w, kind, name);
     return seal_file(w->vault, object, id, bytes, diag);
 }
 
