@@ -1,5 +1,5 @@
 /* Opening an engine takes far longer than reading a small file, so the libFuzzer targets keep one
- * open: linked with --wrap, import.c's calls of duck_open, duck_close and duck_execute come here.
+ * open: linked with --wrap, calls of duck_open, duck_close and duck_execute come here.
  * The replay of the corpus opens one for each file, as `steward dataset add` does. */
 #include "data/duck.h"
 
@@ -17,7 +17,8 @@ struct status __wrap_duck_execute(struct duck *d, const char *sql, struct buf *r
 duckdb_state __wrap_duckdb_create_config(duckdb_config *ret_config);
 
 static struct duck kept;
-static char kept_file[64]; /* its allowed path: /proc/self/fd/N, N the same in nearly all runs */
+static char
+    kept_file[64]; /* its allowed path, /proc/self/fd/N with nearly always the same N, or none */
 
 /* The next file has the same name: nothing of this one may be remembered. */
 duckdb_state
@@ -31,13 +32,15 @@ __wrap_duckdb_create_config(duckdb_config *ret_config)
 struct status
 __wrap_duck_open(const char *file, unsigned memory_mib, unsigned threads, struct duck *ret_duck)
 {
-    ASSERT(strlen(file) < sizeof kept_file);
-    if (kept.db != NULL && strcmp(file, kept_file) != 0) {
+    const char *name = file == NULL ? "" : file;
+    (void)threads;
+    ASSERT(strlen(name) < sizeof kept_file);
+    if (kept.db != NULL && strcmp(name, kept_file) != 0) {
         __real_duck_close(&kept);
     }
     if (kept.db == NULL) {
-        TRY(__real_duck_open(file, memory_mib, threads, &kept));
-        (void)strcpy(kept_file, file);
+        TRY(__real_duck_open(file, memory_mib, 1, &kept));
+        (void)strcpy(kept_file, name);
     }
     *ret_duck = kept;
     return OK;
@@ -46,8 +49,8 @@ __wrap_duck_open(const char *file, unsigned memory_mib, unsigned threads, struct
 void
 __wrap_duck_close(struct duck *d)
 {
-    if (d->db != NULL) {
-        ASSERT(status_ok(__real_duck_execute(&kept, "DROP TABLE IF EXISTS t", NULL)));
+    if (d->db != NULL && !status_ok(__real_duck_execute(&kept, "DROP TABLE IF EXISTS t", NULL))) {
+        __real_duck_close(&kept); /* after a fatal error it does nothing more */
     }
     *d = (struct duck){0};
 }
