@@ -30,8 +30,10 @@ fuzz: setup
 format:
 	@find src include tests fuzz bench -name '*.[ch]' | xargs clang-format-14 -i --style=file
 
+# What is installed, without the tests.
 install: all
-	@meson install -C $(BUILD)
+	@ninja -C $(BUILD) installed
+	@meson install -C $(BUILD) --no-rebuild
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-bench $(BUILD)-fuzz
