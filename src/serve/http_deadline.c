@@ -6,13 +6,6 @@
 #include <gnutls/gnutls.h>
 #include <stdio.h>
 
-static bool
-is_handshake_done(const struct conn *c)
-{
-    const gnutls_handshake_description_t last = gnutls_handshake_get_last_in(c->tls);
-    return last == GNUTLS_HANDSHAKE_FINISHED || last == GNUTLS_HANDSHAKE_KEY_UPDATE;
-}
-
 static int64_t
 phase_limit(const struct conn *c)
 {
@@ -93,10 +86,6 @@ http_sweep(struct http_loop *loop, int64_t now_ns)
         next = c->next;
         if (c->phase == PHASE_DEAD) {
             continue;
-        }
-        if (c->phase == PHASE_HANDSHAKE && is_handshake_done(c)) {
-            c->phase = PHASE_IDLE;
-            c->since_ns = now_ns;
         }
         if (is_late(c, now_ns) || (stopping && c->phase <= PHASE_IDLE)) {
             on_late(c);

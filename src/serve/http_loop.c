@@ -1,6 +1,11 @@
 /* One loop: epoll over the listening socket, the library's own epoll descriptor, our eventfd
  * (tickets, inbox, stop) and each connection's hang-up, which the library does not see while a
- * request is suspended. */
+ * request is suspended.
+ *
+ * TLS handshakes: once a first byte has come, the library takes a connection for readable until
+ * its handshake is over, and asks to be run again at once for as long as the client keeps it
+ * waiting. So a connection is suspended ("parked") between the steps of its handshake, and our own
+ * epoll says when there is something to read. */
 #include "serve/http_loop.h"
 
 #include "base/log.h"
@@ -75,6 +80,7 @@ conn_new(struct http_loop *loop, struct MHD_Connection *mhd)
                        .fd = fd,
                        .generation = loop->generation,
                        .fresh = true,
+                       .shaking = true,
                        .counted = true,
                        .peer = peers_key(address),
                        .since_ns = clock_mono_ns()};
@@ -98,6 +104,14 @@ forget(struct http_loop *loop, uint64_t peer)
     (void)atomic_fetch_sub(&loop->server->connections, 1);
 }
 
+static bool
+watch_conn(const struct conn *c, int operation, uint32_t events)
+{
+    struct epoll_event e = {.events = events | EPOLLET,
+                            .data.u64 = (uint64_t)c->generation << 32 | (uint32_t)c->fd};
+    return epoll_ctl(c->loop->epoll_fd, operation, c->fd, &e) == 0;
+}
+
 static void
 conn_opened(struct http_loop *loop, struct MHD_Connection *mhd, void **slot)
 {
@@ -105,14 +119,15 @@ conn_opened(struct http_loop *loop, struct MHD_Connection *mhd, void **slot)
     struct conn *c = conn_new(loop, mhd);
     *slot = c;
     if (c == NULL) {
-        /* Its requests are dropped. */
         forget(loop,
                peers_key(connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS).client_addr));
+        (void)shutdown(connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD).connect_fd,
+                       SHUT_RDWR); /* the library sees it end */
         return;
     }
-    struct epoll_event e = {.events = EPOLLRDHUP | EPOLLET,
-                            .data.u64 = (uint64_t)c->generation << 32 | (uint32_t)c->fd};
-    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, c->fd, &e);
+    if (!watch_conn(c, EPOLL_CTL_ADD, EPOLLIN | EPOLLRDHUP)) {
+        http_conn_shut(c);
+    }
 }
 
 static void
@@ -149,11 +164,51 @@ on_connection(void *cls, struct MHD_Connection *mhd, void **slot,
     }
 }
 
+/* ---- handshakes ---- */
+
+static bool
+is_handshake_done(const struct conn *c)
+{
+    const gnutls_handshake_description_t last = gnutls_handshake_get_last_in(c->tls);
+    return last == GNUTLS_HANDSHAKE_FINISHED || last == GNUTLS_HANDSHAKE_KEY_UPDATE;
+}
+
+static void
+unpark(struct conn *c)
+{
+    if (c->parked) {
+        c->parked = false;
+        MHD_resume_connection(c->mhd);
+        c->loop->run = true;
+    }
+}
+
+/* After the library has had its turn: the connection waits for more, or its handshake is over. */
+static void
+settle_handshake(struct conn *c)
+{
+    if (!c->shaking || c->parked) {
+        return;
+    }
+    if (c->phase == PHASE_HANDSHAKE && !is_handshake_done(c)) {
+        c->parked = true;
+        MHD_suspend_connection(c->mhd);
+        return;
+    }
+    c->shaking = false;
+    (void)watch_conn(c, EPOLL_CTL_MOD, EPOLLRDHUP);
+    if (c->phase == PHASE_HANDSHAKE) {
+        c->phase = PHASE_IDLE;
+        c->since_ns = clock_mono_ns();
+    }
+}
+
 void
 http_conn_shut(struct conn *c)
 {
     c->phase = PHASE_DEAD;
     (void)shutdown(c->fd, SHUT_RDWR);
+    unpark(c);
     c->loop->run = true;
 }
 
@@ -380,16 +435,24 @@ http_loop_wake(struct http_loop *loop)
     (void)ignored;
 }
 
-static void
-on_hangup(struct http_loop *loop, uint64_t tag)
+static struct conn *
+conn_tagged(const struct http_loop *loop, uint64_t tag)
 {
     const uint32_t fd = (uint32_t)tag;
     struct conn *c = fd < loop->by_fd_cap ? loop->by_fd[fd] : NULL;
-    if (c == NULL || c->generation != (uint32_t)(tag >> 32)) {
+    return c == NULL || c->generation != (uint32_t)(tag >> 32) ? NULL : c;
+}
+
+static void
+on_conn(struct http_loop *loop, const struct epoll_event *e)
+{
+    struct conn *c = conn_tagged(loop, e->data.u64);
+    if (c == NULL) {
         return;
     }
-    c->hangup = true;
-    if (c->request != NULL && c->request->suspended) {
+    unpark(c);
+    c->hangup = c->hangup || (e->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    if (c->hangup && c->request != NULL && c->request->suspended) {
         c->request->gone = true;
         http_release(c->request);
     }
@@ -433,6 +496,22 @@ recover(struct http_loop *loop)
     }
 }
 
+/* The list of connections has the newest first. */
+static void
+run_library(struct http_loop *loop)
+{
+    MHD_UNSIGNED_LONG_LONG ms = 1;
+    if (loop->run || (MHD_get_timeout(loop->mhd, &ms) == MHD_YES && ms == 0)) {
+        loop->run = false;
+        (void)MHD_run(loop->mhd);
+    }
+    for (struct conn *c = loop->conns; c != NULL && (int32_t)(c->generation - loop->settled) > 0;
+         c = c->next) {
+        settle_handshake(c);
+    }
+    loop->settled = loop->generation;
+}
+
 static void
 turn(struct http_loop *loop)
 {
@@ -447,13 +526,15 @@ turn(struct http_loop *loop)
         } else if (tag == TAG_MHD) {
             loop->run = true;
         } else {
-            on_hangup(loop, tag);
+            on_conn(loop, &events[i]);
         }
     }
-    MHD_UNSIGNED_LONG_LONG ms = 1;
-    if (loop->run || (MHD_get_timeout(loop->mhd, &ms) == MHD_YES && ms == 0)) {
-        loop->run = false;
-        (void)MHD_run(loop->mhd);
+    run_library(loop);
+    for (int i = 0; i < n; i++) {
+        struct conn *c = conn_tagged(loop, events[i].data.u64);
+        if (c != NULL) {
+            settle_handshake(c);
+        }
     }
     const int64_t now = clock_mono_ns();
     if (now - loop->swept_ns >= loop->server->sweep_ns) {
@@ -476,6 +557,9 @@ let_go(struct http_loop *loop)
     while (loop->waiting != NULL) {
         loop->waiting->gone = true;
         http_release(loop->waiting);
+    }
+    for (struct conn *c = loop->conns; c != NULL; c = c->next) {
+        unpark(c);
     }
     (void)MHD_run(loop->mhd);
 }

@@ -46,6 +46,8 @@ struct conn {
     bool fresh;   /* no request yet */
     bool hangup;  /* the peer has closed its side */
     bool counted; /* in peers */
+    bool shaking; /* its handshake is not known to be over */
+    bool parked;  /* suspended until its handshake can go on */
     uint64_t peer;
     int64_t since_ns; /* when the phase began */
     struct request *request;
@@ -90,7 +92,8 @@ struct http_loop {
     struct conn *conns;
     struct conn **by_fd;
     size_t by_fd_cap;
-    uint32_t generation;
+    uint32_t generation; /* of the newest connection */
+    uint32_t settled;    /* of the newest whose handshake was looked at after a turn */
     struct request *waiting, *waiting_last; /* by ticket, since this thread submits them in order */
     struct request *spare;
     unsigned spares;

@@ -249,12 +249,10 @@ static const struct hostile hostile[] = {
     HOSTILE("a folded line", "GET / HTTP/1.1\r\nhost: a\r\nx: 1\r\n 2\r\n\r\n" SMUGGLED, 400),
     HOSTILE("a folded length", POST("content-length:\r\n 0\r\n"), 400),
     HOSTILE("bare LF in the head", "GET / HTTP/1.1\r\nhost: a\nx: 1\r\n\r\n" SMUGGLED, 400),
-    HOSTILE("bare LF everywhere", "GET / HTTP/1.1\nhost: a\n\n" SMUGGLED, 400),
     HOSTILE("bare CR in a value", "GET / HTTP/1.1\r\nhost: a\r\nx: 1\r2\r\n\r\n" SMUGGLED, 400),
     HOSTILE("NUL in a name", "GET / HTTP/1.1\r\nhost: a\r\nx\0y: 1\r\n\r\n" SMUGGLED, 400),
     HOSTILE("NUL in a value", "GET / HTTP/1.1\r\nhost: a\r\nx: 1\0002\r\n\r\n" SMUGGLED, 400),
     HOSTILE("a length behind a NUL", POST("x: 1\0\r\ncontent-length: 37\r\n"), 400),
-    HOSTILE("NUL in the target", "GET /\0x HTTP/1.1\r\nhost: a\r\n\r\n" SMUGGLED, 400),
     HOSTILE("a control character", "GET / HTTP/1.1\r\nhost: a\r\nx: \x01\r\n\r\n" SMUGGLED, 400),
     HOSTILE("an empty name", "GET / HTTP/1.1\r\nhost: a\r\n: 1\r\n\r\n" SMUGGLED, 400),
     HOSTILE("a line without a colon", "GET / HTTP/1.1\r\nhost: a\r\nx\r\n\r\n" SMUGGLED, 400),
@@ -273,10 +271,12 @@ static const struct hostile hostile[] = {
     HOSTILE("another version", "GET / HTTP/1.7\r\nhost: a\r\n\r\n" SMUGGLED, 505),
 };
 
-/* Cases that the library may close, or answer itself and otherwise; nothing may come through all
- * the same. */
+/* Cases that the library may close, or answer itself and otherwise, without us; nothing may come
+ * through all the same. */
 static const struct hostile closed[] = {
     HOSTILE("a length of 2^64 and 5", POST("content-length: 18446744073709551621\r\n"), 400),
+    HOSTILE("NUL in the target", "GET /\0x HTTP/1.1\r\nhost: a\r\n\r\n" SMUGGLED, 400),
+    HOSTILE("bare LF everywhere", "GET / HTTP/1.1\nhost: a\n\n" SMUGGLED, 400),
     HOSTILE("no version", "GET /\r\nhost: a\r\n\r\n" SMUGGLED, 400),
     HOSTILE("a space in the target", "GET / x HTTP/1.1\r\nhost: a\r\n\r\n" SMUGGLED, 400),
     HOSTILE("no HTTP", "\x16\x03\x01\x00\x05hello\r\n\r\n" SMUGGLED, 400),
