@@ -82,6 +82,12 @@ arena_used(const struct arena *a)
     return a->used;
 }
 
+size_t
+arena_left(const struct arena *a)
+{
+    return a->max - a->used;
+}
+
 /* A new block at least as large as n, twice the last one up to a step, so that few blocks serve
  * many small pieces. */
 static bool

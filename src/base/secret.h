@@ -17,5 +17,9 @@ struct status secret_from(struct view bytes,
 void secret_done(struct secret *s);
 struct view secret_view(const struct secret *s);
 void secret_wipe(void *ptr, size_t len); /* not optimised away */
+/* For the whole process, before it holds the first key: no core dump, no debugger and no
+ * /proc/PID/mem or environ for others of the same user (prctl(2): PR_SET_DUMPABLE). Not inherited
+ * by a program that it starts. Root still reads everything. */
+void secret_shield_process(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/log.h"
+#include "base/secret.h"
 
 #include <signal.h>
 #include <string.h>
@@ -257,6 +258,7 @@ tell(const struct cli *c, struct status s)
 int
 main(int argc, char **argv)
 {
+    secret_shield_process();
     (void)umask(077);
     (void)signal(SIGPIPE, SIG_IGN);
     struct cli c = {0};

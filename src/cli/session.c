@@ -127,9 +127,12 @@ cli_passphrase(struct cli *c, bool confirm, struct secret *ret_passphrase)
     if (path != NULL && *path != '\0') {
         return passphrase_from_file(c, path, ret_passphrase);
     }
-    const char *text = getenv("STEWARD_PASSPHRASE");
+    char *text = getenv("STEWARD_PASSPHRASE");
     if (text != NULL) {
-        return take_passphrase(c, view_str(text), "STEWARD_PASSPHRASE", ret_passphrase);
+        const struct status taken =
+            take_passphrase(c, view_str(text), "STEWARD_PASSPHRASE", ret_passphrase);
+        secret_wipe(text, strlen(text)); /* it is in /proc/PID/environ, too */
+        return taken;
     }
     return passphrase_from_terminal(c, confirm, ret_passphrase);
 }

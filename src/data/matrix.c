@@ -188,8 +188,8 @@ compare_level(const void *key, const void *item)
     return strcmp(key, *(char *const *)item);
 }
 
-static int32_t
-level_index(const struct feature *f, const char *level)
+int32_t
+feature_level(const struct feature *f, const char *level)
 {
     if (f->type == COLUMN_CATEGORY) {
         char **found = f->level_count == 0 ? NULL
@@ -218,7 +218,7 @@ fill_levels(const struct table *t, const struct column *c, const struct feature 
     DEFER(map_freep) int32_t *map = build_alloc(c->level_count, sizeof *map);
     CHECK(map != NULL, MEMORY);
     for (uint32_t k = 0; k < c->level_count; k++) {
-        map[k] = level_index(f, c->levels[k]);
+        map[k] = feature_level(f, c->levels[k]);
     }
     for (uint64_t i = 0; i < t->rows; i++) {
         if (column_is_null(c, i)) {

@@ -23,6 +23,8 @@ struct status feature_list_from_table(const struct table *t, struct feature_list
 struct status feature_list_to_json(const struct feature_list *l, struct buf *ret_json);
 struct status feature_list_from_json(struct view json, struct diag *diag,
                                      struct feature_list *ret_list);
+/* Index of a level by its spelling; -1 when the feature has none such. Logarithmic. */
+int32_t feature_level(const struct feature *f, const char *level);
 /* ret_x[rows * list->count], row-major; NaN where null; categories as the list's level index (a
  * level the list does not know fails with a sentence). Fails when a feature's column is absent or
  * of another type. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "govern/audit.h"
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#define WARN_NS (60 * NS_PER_S)
 
 void
 call_refuse(struct call *c, unsigned status, const char *client, const char *reason)
@@ -154,10 +157,44 @@ submit(struct call *c, const struct audit_event *e)
 }
 
 static void
+warn_of_drops(struct call *c, int64_t now)
+{
+    int64_t before = atomic_load(&c->server->warned_ns);
+    if (now - before > WARN_NS &&
+        atomic_compare_exchange_strong(&c->server->warned_ns, &before, now)) {
+        log_event(LOG_WARN, "refusals.dropped",
+                  "address=%s; more than %u a minute without a valid key: closed unanswered and "
+                  "not recorded",
+                  c->x->address, c->server->options.refusals_per_minute);
+    }
+}
+
+/* A refusal of nobody known is recorded while its address has room for it, so that strangers cannot
+ * fill the disk; what has none gets no answer either. */
+static bool
+has_room(struct call *c)
+{
+    const int64_t now = clock_mono_ns();
+    if (c->principal[0] != '\0') {
+        return true;
+    }
+    const enum meter_room room = meter_take(c->server->refusals, c->x->peer, now);
+    if (room == METER_LAST) {
+        const size_t n = strlen(c->reason);
+        (void)snprintf(c->reason + n, sizeof c->reason - n, "; further ones are dropped");
+    } else if (room == METER_FULL) {
+        warn_of_drops(c, now);
+        c->x->status = 0;
+        c->x->ticket = 0;
+    }
+    return room != METER_FULL;
+}
+
+static void
 record(struct call *c)
 {
     const int64_t duration = clock_mono_ns() - c->x->arrived_ns;
-    if (c->route != NULL && c->route->open) {
+    if ((c->route != NULL && c->route->open) || !has_room(c)) {
         return;
     }
     struct digest request, response;
@@ -197,15 +234,16 @@ give_back(struct call *c)
 static const struct stage {
     const char *name;
     void (*run)(struct call *c);
+    bool head;   /* needs no body */
     bool always; /* also when an answer stands already */
 } stages[] = {
-    {"admit", admit, false},
-    {"authenticate", authenticate, false},
-    {"authorise", authorise, false},
-    {"inspect", inspect, false},
-    {"act", act, false},
-    {"record", record, true},
-    {"give back", give_back, true},
+    {"admit", admit, true, false},
+    {"authenticate", authenticate, true, false},
+    {"authorise", authorise, true, false},
+    {"inspect", inspect, false, false},
+    {"act", act, false, false},
+    {"record", record, false, true},
+    {"give back", give_back, false, true},
 };
 
 static void
@@ -237,17 +275,47 @@ begin(struct call *c, struct server *s, struct http_exchange *x)
     set_headers(c);
 }
 
-void
-call_run(struct server *s, struct http_exchange *x)
+/* The call of an exchange, begun when it is first asked for; NULL: no memory, answered 503. */
+static struct call *
+call_of(struct server *s, struct http_exchange *x)
 {
-    struct call *c = arena_alloc(x->arena, 1, sizeof *c);
+    struct call *c = x->user != NULL ? x->user : arena_alloc(x->arena, 1, sizeof *c);
     if (c == NULL) {
         x->status = 503;
         buf_put_str(&x->answer, "{\"error\":\"out of memory\"}");
-        return;
+    } else if (x->user == NULL) {
+        begin(c, s, x);
     }
-    begin(c, s, x);
+    return c;
+}
+
+bool
+call_head(struct server *s, struct http_exchange *x)
+{
+    struct call *c = call_of(s, x);
+    if (c == NULL) {
+        return false;
+    }
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        if (stages[i].head && !c->decided) {
+            stages[i].run(c);
+        }
+    }
+    if (!c->decided && c->route->open) {
+        call_refuse(c, 413, "this path takes no body", "body on a path that takes none");
+    }
+    if (c->decided) {
+        record(c);
+    }
+    return !c->decided;
+}
+
+/* After call_head, head stages run again: a key may have been revoked while the body came. */
+void
+call_run(struct server *s, struct http_exchange *x)
+{
+    struct call *c = call_of(s, x);
+    for (size_t i = 0; c != NULL && i < sizeof stages / sizeof *stages; i++) {
         if (stages[i].always || !c->decided) {
             stages[i].run(c);
         }
@@ -257,12 +325,14 @@ call_run(struct server *s, struct http_exchange *x)
 void
 call_refused(struct server *s, struct http_exchange *x, const char *reason)
 {
-    struct call *c = arena_alloc(x->arena, 1, sizeof *c);
+    struct call *c = call_of(s, x);
     if (c == NULL) {
         return;
     }
-    begin(c, s, x);
-    put_printable(x->path, c->resource);
+    c->allow = false;
+    if (c->route == NULL) {
+        put_printable(x->path, c->resource);
+    }
     (void)snprintf(c->reason, sizeof c->reason, "%.150s", reason);
     record(c);
 }

@@ -8,6 +8,7 @@
 #include "serve/http.h"
 #include "serve/infer.h"
 #include "serve/live.h"
+#include "serve/meter.h"
 #include "serve/metrics.h"
 #include "serve/server.h"
 
@@ -28,6 +29,8 @@ struct server {
     struct server_options options;
     struct live *live;
     struct metrics metrics;
+    struct meter *refusals;
+    _Atomic int64_t warned_ns; /* of refusals that were dropped */
     struct http_server *http;
     struct buf cert, key;
     int lock_fd;
@@ -54,6 +57,9 @@ struct call {
     double *out;
 };
 
+/* The stages that need the head only, before a long body is read. False: the call is refused and
+ * recorded, and its answer stands. */
+bool call_head(struct server *s, struct http_exchange *x);
 /* The whole way of a call. */
 void call_run(struct server *s, struct http_exchange *x);
 /* A request that http refused before it was a call: recorded all the same. */

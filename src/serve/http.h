@@ -35,9 +35,10 @@ struct http_exchange {
     const char *query;  /* "" when none */
     struct view body;
     char address[64];   /* peer, without port */
+    uint64_t peer;      /* the same as a number, an IPv6 /64 as one: peers_key */
     int64_t arrived_ns; /* clock_mono_ns at the first header byte known */
     /* set by the handler */
-    unsigned status;
+    unsigned status;          /* 0: no answer, the connection is closed */
     const char *content_type; /* default application/json */
     struct buf answer;
     uint64_t ticket; /* answer only when its fate is known; 0: at once */
@@ -51,7 +52,15 @@ void http_set_header(struct http_exchange *x, const char *name,
 
 enum http_fate { HTTP_WAITING, HTTP_DURABLE, HTTP_FAILED };
 
+/* A body up to this is read before anybody asks who sends it, so that a small refused call is
+ * answered as every other; a longer one is kept only for who may send it. */
+#define HTTP_BODY_UNASKED (256u << 10)
+
 struct http_handler {
+    /* Called with the head alone before a body is read that is longer than HTTP_BODY_UNASKED or of
+     * unknown length. False: the answer stands (x->ticket as with handle), and the body is never
+     * read. True: handle follows with the body, or refused. May be NULL. */
+    bool (*head)(void *ctx, struct http_exchange *x);
     /* Called on the loop's thread with the whole body. Fills the exchange; x->ticket != 0 asks to
      * wait. */
     void (*handle)(void *ctx, struct http_exchange *x);

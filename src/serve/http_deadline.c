@@ -42,6 +42,10 @@ http_answer_raw(struct request *r)
     struct conn *c = r->conn;
     http_request_settle(r);
     buf_init(&head, 4096);
+    if (r->x.status == 0) {
+        http_conn_shut(c);
+        return;
+    }
     buf_printf(&head, "HTTP/1.1 %u %s\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n",
                r->x.status, MHD_get_reason_phrase_for(r->x.status), r->x.answer.len);
     for (unsigned i = 0; i < r->header_count; i++) {

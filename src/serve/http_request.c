@@ -122,6 +122,7 @@ http_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
     r->x.arrived_ns = c->since_ns;
     r->x.method = r->x.path = r->x.query = "";
     memcpy(r->x.address, c->address, sizeof r->x.address);
+    r->x.peer = c->peer;
     return r;
 }
 
@@ -280,7 +281,7 @@ http_request_settle(struct request *r)
     const struct http_handler *h = &r->conn->loop->server->handler;
     struct http_exchange *x = &r->x;
     const bool failed = x->ticket != 0 && h->fate(h->ctx, x->ticket) == HTTP_FAILED;
-    if (!failed && !r->late && status_ok(buf_status(&x->answer))) {
+    if (x->status == 0 || (!failed && !r->late && status_ok(buf_status(&x->answer)))) {
         return;
     }
     x->status = 503;
@@ -308,7 +309,25 @@ answer(struct request *r)
         return MHD_YES;
     }
     http_request_settle(r);
-    return queue_answer(r);
+    return r->x.status == 0 ? MHD_NO : queue_answer(r);
+}
+
+/* Does the handler want the body? A short one is read in any case. */
+static bool
+wants_body(struct request *r, const struct gate_verdict *verdict)
+{
+    const struct http_handler *h = &r->conn->loop->server->handler;
+    if (h->head == NULL || (!verdict->chunked && verdict->length <= HTTP_BODY_UNASKED)) {
+        return true;
+    }
+    conn_enter(r->conn, PHASE_CALL);
+    if (h->head(h->ctx, &r->x)) {
+        return true;
+    }
+    r->progress = REQUEST_DECIDED;
+    r->called = true;
+    r->close = true;
+    return false;
 }
 
 static enum MHD_Result
@@ -321,6 +340,9 @@ on_head(struct request *r, const char *url, const char *method, const char *vers
     if (verdict.status != 0) {
         conn_enter(r->conn, PHASE_CALL);
         http_request_refuse(r, verdict.status, verdict.reason);
+        return answer(r);
+    }
+    if (!wants_body(r, &verdict)) {
         return answer(r);
     }
     r->progress = REQUEST_BODY;

@@ -101,11 +101,10 @@ static struct status
 level_value(const struct parser *p, const struct tensor *t, const struct feature *f,
             const char *text, float *ret_value)
 {
-    for (uint32_t k = 0; k < f->level_count; k++) {
-        if (strcmp(f->levels[k], text) == 0) {
-            *ret_value = (float)k;
-            return OK;
-        }
+    const int32_t k = feature_level(f, text);
+    if (k >= 0) {
+        *ret_value = (float)k;
+        return OK;
     }
     char level[48], what[160];
     (void)snprintf(what, sizeof what, "\"%s\" is not one of the %u values that the model knows",
@@ -399,7 +398,7 @@ infer_parse(struct view body, const struct model *m, size_t max_rows, struct are
     size_t i = 0;
     p.given = arena_alloc(arena, m->features.count, 1);
     CHECK(p.given != NULL, LIMIT);
-    TRY(js_parse(body, "body", diag, &o));
+    TRY(js_parse_within(body, arena_left(arena), "body", diag, &o));
     if (!json_is_object(o)) {
         diag_set(diag, "the body must be a JSON object with \"inputs\"");
         FAIL(INPUT);

@@ -13,8 +13,8 @@ struct infer_request {
     bool want_probability, want_decision;
 };
 
-/* STATUS_INPUT with a sentence (400); STATUS_LIMIT when there are more rows than max_rows, or no
- * memory on the arena (413). */
+/* STATUS_INPUT with a sentence (400); STATUS_LIMIT when there are more rows than max_rows, or the
+ * body's values or what is made of them do not fit the arena (413). */
 struct status infer_parse(struct view body, const struct model *m, size_t max_rows,
                           struct arena *arena, struct diag *diag,
                           struct infer_request *ret_request);

@@ -93,7 +93,8 @@ inspect_infer(struct call *c)
         diag_describe(&diag, s, text, sizeof text);
         /* The log keeps that the body was malformed, not what stood in it. */
         call_refuse(c, s.code == STATUS_LIMIT ? 413 : 400, text,
-                    s.code == STATUS_LIMIT ? "more rows than a call may have" : "malformed body");
+                    s.code == STATUS_LIMIT ? "more rows or memory than a call may have"
+                                           : "malformed body");
     }
 }
 

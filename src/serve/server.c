@@ -20,6 +20,12 @@ on_call(void *ctx, struct http_exchange *x)
     call_run(ctx, x);
 }
 
+static bool
+on_head(void *ctx, struct http_exchange *x)
+{
+    return call_head(ctx, x);
+}
+
 static void
 on_refused(void *ctx, struct http_exchange *x, const char *reason)
 {
@@ -82,7 +88,8 @@ start_http(struct server *s, struct diag *diag)
     TRY(workspace_tls(s->workspace, diag, &s->cert, &s->key));
     s->options.http.cert_pem = buf_str(&s->cert);
     s->options.http.key_pem = buf_str(&s->key);
-    const struct http_handler h = {.handle = on_call,
+    const struct http_handler h = {.head = on_head,
+                                   .handle = on_call,
                                    .refused = on_refused,
                                    .fate = fate,
                                    .subscribe = subscribe,
@@ -99,6 +106,7 @@ static void
 server_free(struct server *s)
 {
     live_free(s->live);
+    meter_free(s->refusals);
     buf_done(&s->cert);
     buf_wipe(&s->key);
     file_closep(&s->lock_fd);
@@ -129,7 +137,9 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     s->started_ns = clock_mono_ns();
     buf_init(&s->cert, PEM_MAX);
     buf_init(&s->key, PEM_MAX);
-    struct status done = take_lock(s, diag);
+    s->warned_ns = -60 * NS_PER_S;
+    s->refusals = meter_new(o->refusals_per_minute);
+    struct status done = s->refusals == NULL ? FAILURE(MEMORY) : take_lock(s, diag);
     if (status_ok(done)) {
         done = live_open(w, &s->live);
     }

@@ -8,6 +8,9 @@
 struct server_options {
     struct http_options http; /* cert_pem, key_pem are filled from the workspace */
     unsigned max_rows;        /* rows per infer call: 413 */
+    /* Without a valid key, of one address: recorded and answered; further ones are closed. 0: no
+     * limit. */
+    unsigned refusals_per_minute;
     int64_t grace_ns;
 };
 

@@ -159,6 +159,16 @@ make_tls(const char *dir, const struct vault *v, const struct workspace_init_opt
 }
 
 static struct status
+make_store(const char *dir, const struct vault *v, struct diag *diag)
+{
+    DEFER(file_freep) char *state = file_join(dir, "state.db");
+    struct store *s = NULL;
+    TRY(store_open(state, v, diag, &s));
+    store_free(s);
+    return OK;
+}
+
+static struct status
 make_in(const char *dir, const struct workspace_init_options *o, struct diag *diag)
 {
     DEFER(file_freep) char *keys = file_join(dir, "keys");
@@ -168,6 +178,7 @@ make_in(const char *dir, const struct workspace_init_options *o, struct diag *di
     TRY(file_mkdirs(keys, 0700, diag));
     TRY(vault_create(keys, &provider, diag, &vault));
     TRY(make_tls(dir, vault, o, diag));
+    TRY(make_store(dir, vault, diag));
     TRY(file_replace(config, o->config, 0644, diag));
     DEFER(workspace_closep) struct workspace *w = NULL;
     const struct workspace_open_options open = {.passphrase = o->passphrase};
@@ -245,6 +256,19 @@ workspace_check(const char *dir, struct diag *diag)
     return OK;
 }
 
+/* A workspace has had its store since it was made. An absent or emptied one must not be made anew:
+ * principals and versions would begin again as if nothing had been. */
+static struct status
+check_store(const char *path, struct diag *diag)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+        return OK;
+    }
+    diag_set(diag, "%s: missing or empty; restore it from a backup", path);
+    FAIL(INTEGRITY);
+}
+
 struct status
 workspace_open(const char *dir, const struct workspace_open_options *o, struct diag *diag,
                struct workspace **ret_workspace)
@@ -259,6 +283,7 @@ workspace_open(const char *dir, const struct workspace_open_options *o, struct d
     DEFER(file_freep) char *state = file_join(dir, "state.db");
     const struct vault_provider provider = vault_passphrase_provider(o->passphrase);
     TRY(vault_open(keys, &provider, diag, &w->vault));
+    TRY(check_store(state, diag));
     TRY(store_open(state, w->vault, diag, &w->store));
     TRY(access_open(w->store, w->vault, &w->access));
     TRY(open_audit(w, o->audit_publish_ns, diag));

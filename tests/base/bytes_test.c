@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- buf ---- */
@@ -245,6 +248,33 @@ a_secret_is_wiped_before_it_is_given_back(void **state)
     }
 }
 
+static int
+shielded(void)
+{
+    struct rlimit core = {1, 1};
+    secret_shield_process();
+    return getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur == 0 && core.rlim_max == 0 &&
+                   prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
+               ? 7
+               : 1;
+}
+
+static void
+a_shielded_process_leaves_no_core_and_is_not_dumpable(void **state)
+{
+    (void)state;
+    assert_int_equal(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        _exit(shielded());
+    }
+    int how = 0;
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    assert_true(WIFEXITED(how));
+    assert_int_equal(WEXITSTATUS(how), 7);
+}
+
 /* The kernel's flags of the mapping that holds ptr, e.g. "rd wr mr mw me lo ac dd ". */
 static bool
 mapping_flags(const void *ptr, char ret[static 256])
@@ -318,6 +348,7 @@ main(void)
         cmocka_unit_test(an_arena_keeps_its_limit_and_refuses_overflow),
         cmocka_unit_test(arena_memory_is_zeroed_aligned_and_apart),
         cmocka_unit_test(a_secret_is_wiped_before_it_is_given_back),
+        cmocka_unit_test(a_shielded_process_leaves_no_core_and_is_not_dumpable),
         cmocka_unit_test(a_secret_is_locked_and_left_out_of_core_dumps),
         cmocka_unit_test(refuses_a_secret_of_no_size),
     };

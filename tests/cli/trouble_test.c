@@ -240,6 +240,25 @@ a_changed_registry_is_exit_code_6(void **state)
     RUN(m, 6, "dataset", "list");
 }
 
+/* Else principals and versions would begin again as if nothing had been. */
+static void
+a_missing_or_emptied_store_is_not_made_anew(void **state)
+{
+    struct room *m = *state;
+    DEFER(file_freep) char *path = file_join(m->dir, "w/state.db");
+    DEFER(buf_done) struct buf before;
+    testing_read(path, &before);
+    assert_int_equal(unlink(path), 0);
+    RUN(m, 6, "principal", "list");
+    ERR_HAS(m, "w/state.db: missing or empty; restore it from a backup");
+    assert_false(file_exists(path));
+    testing_write(path, view_str(""));
+    RUN(m, 6, "principal", "add", "eve", "--role", "admin");
+    ERR_HAS(m, "w/state.db: missing or empty");
+    testing_write(path, buf_view(&before));
+    RUN(m, 0, "principal", "list");
+}
+
 static void
 a_changed_certificate_or_tls_key_stops_the_server(void **state)
 {
@@ -401,6 +420,7 @@ main(void)
         WORKSPACE(two_that_add_at_once_get_versions_1_and_2),
         MODEL(changed_objects_are_exit_code_6_with_the_reason),
         MODEL(a_changed_registry_is_exit_code_6),
+        WORKSPACE(a_missing_or_emptied_store_is_not_made_anew),
         WORKSPACE(a_changed_certificate_or_tls_key_stops_the_server),
         MODEL(shows_proves_and_checks_entries),
         MODEL(a_changed_log_is_exit_code_6_and_says_where),

@@ -313,6 +313,64 @@ limits_rows_and_body(void **state)
                         "the request body is too large"});
 }
 
+/* The head of a call whose body would be long, and no byte of the body: what stands in the answer
+ * was decided without it. */
+static void
+check_head_alone(const char *path, const char *method, const char *key, unsigned status,
+                 const char *says)
+{
+    DEFER(buf_done) struct buf head;
+    struct reply r;
+    buf_init(&head, 4096);
+    buf_printf(&head, "%s %s HTTP/1.1\r\nhost: localhost\r\ncontent-length: 600000\r\n", method,
+               path);
+    if (key != NULL) {
+        buf_printf(&head, "authorization: Bearer %s\r\n", key);
+    }
+    buf_put_str(&head, "\r\n");
+    assert_int_equal(client_ask(it.port, buf_str(&head), &r), status);
+    assert_text_has(buf_str(&r.body), says);
+    assert_true(r.closes);
+    if (status != 413) { /* health has no entries */
+        DEFER(js_freep) json_t *entry = entry_of(&r, it.dir);
+        assert_null(json_object_get(entry, "request_sha256"));
+        assert_false(json_is_true(json_object_get(entry, "allow")));
+    }
+    reply_done(&r);
+}
+
+static void
+keeps_no_long_body_of_who_may_not_send_it(void **state)
+{
+    (void)state;
+    check_head_alone(INFER, "POST", NULL, 401, "a valid key is needed");
+    check_head_alone(INFER, "POST", "sw_nonsense", 401, "a valid key is needed");
+    check_head_alone(INFER, "POST", it.inspector, 403, "not allowed: model.infer");
+    check_head_alone("/nothing", "POST", NULL, 404, "there is no such path");
+    check_head_alone("/v2/health/live", "GET", NULL, 413, "takes no body");
+    DEFER(buf_done) struct buf body; /* who may is heard out */
+    buf_init(&body, 1 << 20);
+    memset(buf_extend(&body, 600000), ' ', 600000);
+    buf_put_str(&body, BODY);
+    check(&(struct ask){"POST", INFER, it.caller, buf_str(&body), 200, "\"outputs\":["});
+}
+
+/* A few bytes of text that would be a hundred of memory each. */
+static void
+refuses_a_body_whose_values_do_not_fit_the_memory_of_a_call(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf body;
+    buf_init(&body, 1 << 20);
+    buf_put_str(&body, "{\"inputs\":[");
+    for (int i = 0; i < 100000; i++) {
+        buf_put_str(&body, "{},");
+    }
+    buf_put_str(&body, ROW "]}");
+    check(&(struct ask){"POST", INFER, it.caller, buf_str(&body), 413,
+                        "body its values would take more than"});
+}
+
 /* ---- the protocol ---- */
 
 static void
@@ -636,6 +694,31 @@ copy_workspace(const char *to)
     testing_run_done(&r);
 }
 
+/* What the system shows of the process to its own user. */
+static void
+has_no_core_and_no_passphrase(pid_t pid)
+{
+    static const char *const files[] = {"environ", "cmdline"};
+    struct buf text;
+    char path[64];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        (void)snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, files[i]);
+        testing_read(path, &text);
+        assert_true(text.len > 0);
+        assert_null(memmem(text.ptr, text.len, PASSPHRASE, strlen(PASSPHRASE)));
+        buf_done(&text);
+    }
+    (void)snprintf(path, sizeof path, "/proc/%ld/limits", (long)pid);
+    testing_read(path, &text);
+    unsigned soft = 1, hard = 1;
+    const char *line = strstr(buf_str(&text), "Max core file size");
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, "Max core file size %u %u", &soft, &hard), 2);
+    assert_int_equal(soft, 0);
+    assert_int_equal(hard, 0);
+    buf_done(&text);
+}
+
 /* A few calls of every kind, connections left open and half sent, then SIGTERM: it ends in order.
  */
 static void
@@ -653,6 +736,7 @@ ends_in_order_after_a_few_requests(void **state)
         struct reply r;
         uint16_t port = 0;
         const pid_t pid = start_program(dir, port_file, log, &port);
+        has_no_core_and_no_passphrase(pid);
         assert_int_equal(ask_at(port, "POST", INFER, it.caller, BODY, &r), 200);
         json_decref(entry_of(&r, dir));
         reply_done(&r);
@@ -676,6 +760,64 @@ ends_in_order_after_a_few_requests(void **state)
     assert_text_has(buf_str(&text), "libmicrohttpd");
     buf_done(&text);
     STEWARD("audit", "verify", "--workspace", dir);
+}
+
+/* ---- strangers ---- */
+
+static struct status
+count_refusals(void *ctx, uint64_t index, struct view entry)
+{
+    (void)index;
+    unsigned *counts = ctx;
+    DEFER(js_freep) json_t *o = NULL;
+    TRY(js_parse(entry, "entry", NULL, &o));
+    const char *reason = json_string_value(json_object_get(o, "reason"));
+    if (json_integer_value(json_object_get(o, "http_status")) == 401) {
+        counts[0]++;
+        counts[1] += reason != NULL && strstr(reason, "; further ones are dropped") != NULL;
+    }
+    return OK;
+}
+
+/* Without a key the log grows by so many entries a minute and no more; a key has room all the same.
+ */
+static void
+drops_what_strangers_send_beyond_their_room(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *root = testing_dir();
+    DEFER(file_freep)
+    char *dir = file_join(root, "ws"), *log = file_join(root, "log"),
+         *port_file = file_join(root, "port"), *config = file_join(dir, "steward.yaml"),
+         *audit = file_join(dir, "audit");
+    copy_workspace(dir);
+    testing_write(config, view_str("limits:\n  refusals_per_minute: 2\n"));
+    struct reply r;
+    struct diag diag = {0};
+    uint16_t port = 0;
+    unsigned before[2] = {0}, after[2] = {0}, dropped = 0;
+    assert_ok(audit_each(audit, 0, UINT64_MAX, count_refusals, before, &diag));
+    const pid_t pid = start_program(dir, port_file, log, &port);
+    for (int i = 0; i < 30; i++) {
+        const unsigned status = ask_at(port, "POST", INFER, NULL, BODY, &r);
+        assert_true(status == 401 || status == 0);
+        dropped += status == 0;
+        reply_done(&r);
+    }
+    assert_true(dropped > 0);
+    assert_int_equal(ask_at(port, "POST", INFER, it.caller, BODY, &r), 200);
+    reply_done(&r);
+    assert_int_equal(ask_at(port, "GET", "/metrics", it.watcher, NULL, &r), 200);
+    assert_text_has(buf_str(&r.body), "steward_calls_total{status=\"0\"}");
+    reply_done(&r);
+    assert_int_equal(testing_stop(pid), 0);
+    assert_ok(audit_each(audit, 0, UINT64_MAX, count_refusals, after, &diag));
+    assert_int_equal(after[0] - before[0], 30 - dropped);
+    assert_true(after[1] > before[1]);
+    struct buf text;
+    testing_read(log, &text);
+    assert_text_has(buf_str(&text), "refusals.dropped address=127.0.0.1; more than 2 a minute");
+    buf_done(&text);
 }
 
 /* ---- a full disk ---- */
@@ -751,11 +893,14 @@ main(void)
         cmocka_unit_test(refuses_and_records_each_refusal),
         cmocka_unit_test(says_which_method_and_how_to_authenticate),
         cmocka_unit_test(limits_rows_and_body),
+        cmocka_unit_test(keeps_no_long_body_of_who_may_not_send_it),
+        cmocka_unit_test(refuses_a_body_whose_values_do_not_fit_the_memory_of_a_call),
         cmocka_unit_test(refuses_a_second_server_and_a_port_in_use),
         cmocka_unit_test(tells_health_and_metadata),
         cmocka_unit_test(predicts_as_the_library_does),
         cmocka_unit_test(counts_calls_for_prometheus),
         cmocka_unit_test(ends_in_order_after_a_few_requests),
+        cmocka_unit_test(drops_what_strangers_send_beyond_their_room),
         cmocka_unit_test(fails_closed_while_the_log_cannot_be_written),
         cmocka_unit_test(answers_each_call_once_and_logs_exactly_those),
         cmocka_unit_test(takes_a_new_version_in_and_keeps_the_old_one),
