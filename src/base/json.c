@@ -194,6 +194,13 @@ js_need_f64(const json_t *o, const char *key, struct diag *diag, double *ret_val
     return OK;
 }
 
+struct status
+js_set(json_t *o, const char *key, json_t *value)
+{
+    CHECK(value != NULL && json_object_set_new(o, key, value) == 0, MEMORY);
+    return OK;
+}
+
 static int
 append(const char *bytes, size_t n, void *b)
 {

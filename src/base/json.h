@@ -29,6 +29,9 @@ struct status js_need_string(const json_t *o, const char *key, struct diag *diag
                              const char **ret_text);
 struct status js_need_i64(const json_t *o, const char *key, struct diag *diag, int64_t *ret_value);
 struct status js_need_f64(const json_t *o, const char *key, struct diag *diag, double *ret_value);
+/* Sets a member of o and takes value, also on failure; NULL, which jansson gives when memory is
+ * out, is STATUS_MEMORY. */
+struct status js_set(json_t *o, const char *key, json_t *value);
 /* Appends compact JSON with sorted keys (stable bytes, for digests). */
 struct status js_put(struct buf *b, const json_t *value);
 /* As js_put, indented by two, keys in insertion order: for files that people read. */

@@ -208,6 +208,19 @@ text_put_html(struct buf *b, const char *text)
 }
 
 void
+text_put_quoted(struct buf *b, char mark, const char *text)
+{
+    buf_put_u8(b, (uint8_t)mark);
+    for (; *text != '\0'; text++) {
+        if (*text == mark) {
+            buf_put_u8(b, (uint8_t)mark);
+        }
+        buf_put_u8(b, (uint8_t)*text);
+    }
+    buf_put_u8(b, (uint8_t)mark);
+}
+
+void
 text_put_f64(struct buf *b, double v)
 {
     char text[40];

@@ -17,12 +17,13 @@ bool text_is_utf8(struct view text);
  */
 bool text_is_name(const char *text);
 void text_put_hex(struct buf *b, struct view v);
-/* These two append nothing on bad text. */
-struct status text_from_hex(struct view text, struct buf *ret_bytes);
 void text_put_base64(struct buf *b, struct view v); /* standard alphabet, padded */
-struct status text_from_base64(struct view text,
-                               struct buf *ret_bytes); /* strict: canonical padding */
-void text_put_html(struct buf *b, const char *text);   /* escapes & < > " ' */
+/* These two append nothing on bad text; base64's padding must be canonical. */
+struct status text_from_hex(struct view text, struct buf *ret_bytes);
+struct status text_from_base64(struct view text, struct buf *ret_bytes);
+void text_put_html(struct buf *b, const char *text); /* escapes & < > " ' */
+/* Between marks, a mark inside doubled: SQL's names and texts. */
+void text_put_quoted(struct buf *b, char mark, const char *text);
 /* A decimal of at most 17 digits (15 when they do) that reads back as the same double; "null" is
  * the caller's business for NaN. */
 void text_put_f64(struct buf *b, double v);

@@ -1,6 +1,7 @@
 #include "data/duck.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <string.h>
 #include <time.h>
@@ -24,29 +25,16 @@ duck_result_done(duckdb_result *r)
     duckdb_destroy_result(r);
 }
 
-static void
-put_quoted(struct buf *sql, char quote, const char *text)
-{
-    buf_put_u8(sql, (uint8_t)quote);
-    for (; *text != '\0'; text++) {
-        if (*text == quote) {
-            buf_put_u8(sql, (uint8_t)quote);
-        }
-        buf_put_u8(sql, (uint8_t)*text);
-    }
-    buf_put_u8(sql, (uint8_t)quote);
-}
-
 void
 duck_put_name(struct buf *sql, const char *name)
 {
-    put_quoted(sql, '"', name);
+    text_put_quoted(sql, '"', name);
 }
 
 void
 duck_put_literal(struct buf *sql, const char *text)
 {
-    put_quoted(sql, '\'', text);
+    text_put_quoted(sql, '\'', text);
 }
 
 static void

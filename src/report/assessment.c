@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "report/assessment_parts.h"
+#include "report/document.h"
 #include "report/findings.h"
 
 #include <math.h>
@@ -14,16 +15,8 @@
 
 #define PAIRS_MAX 6u
 #define CELLS_MAX 4096u /* groups of one factor, and of an intersection */
-#define FORMAT "steward-assessment-1"
 
 /* ---- small things ---- */
-
-struct status
-assessment_set(json_t *o, const char *key, json_t *value)
-{
-    CHECK(value != NULL && json_object_set_new(o, key, value) == 0, MEMORY);
-    return OK;
-}
 
 json_t *
 assessment_interval(struct interval ci)
@@ -74,24 +67,23 @@ put_subject(const struct assessment_input *in, json_t *d)
     DEFER(buf_done) struct buf time;
     buf_init(&time, 64);
     clock_put_rfc3339(&time, in->created_ns);
-    TRY(assessment_set(d, "format", json_string(FORMAT)));
-    TRY(assessment_set(d, "created", json_string(buf_str(&time))));
-    TRY(assessment_set(d, "model",
-                       json_pack("{s:s, s:I, s:s}", "name", in->model, "version",
-                                 (json_int_t)in->model_version, "sha256", in->model_digest_hex)));
-    TRY(assessment_set(d, "dataset",
-                       json_pack("{s:s, s:I, s:s}", "name", in->dataset, "version",
-                                 (json_int_t)in->dataset_version, "sha256",
-                                 in->dataset_digest_hex)));
-    TRY(assessment_set(d, "selection", json_string(in->selection)));
-    TRY(assessment_set(d, "rows", json_integer((json_int_t)in->rows)));
-    TRY(assessment_set(d, "rows_without_label", json_integer((json_int_t)in->rows_dropped)));
-    TRY(assessment_set(d, "label",
-                       json_pack("{s:s, s:s, s:s}", "column", in->label, "positive", in->positive,
-                                 "negative", in->negative)));
-    TRY(assessment_set(d, "threshold", js_real(in->threshold)));
-    TRY(assessment_set(d, "min_group", json_integer(in->min_group)));
-    return assessment_set(d, "level", js_real(in->level));
+    TRY(js_set(d, "format", json_string(DOCUMENT_FORMAT)));
+    TRY(js_set(d, "created", json_string(buf_str(&time))));
+    TRY(js_set(d, "model",
+               json_pack("{s:s, s:I, s:s}", "name", in->model, "version",
+                         (json_int_t)in->model_version, "sha256", in->model_digest_hex)));
+    TRY(js_set(d, "dataset",
+               json_pack("{s:s, s:I, s:s}", "name", in->dataset, "version",
+                         (json_int_t)in->dataset_version, "sha256", in->dataset_digest_hex)));
+    TRY(js_set(d, "selection", json_string(in->selection)));
+    TRY(js_set(d, "rows", json_integer((json_int_t)in->rows)));
+    TRY(js_set(d, "rows_without_label", json_integer((json_int_t)in->rows_dropped)));
+    TRY(js_set(d, "label",
+               json_pack("{s:s, s:s, s:s}", "column", in->label, "positive", in->positive,
+                         "negative", in->negative)));
+    TRY(js_set(d, "threshold", js_real(in->threshold)));
+    TRY(js_set(d, "min_group", json_integer(in->min_group)));
+    return js_set(d, "level", js_real(in->level));
 }
 
 /* ---- performance ---- */
@@ -100,8 +92,8 @@ static struct status
 put_calibration(const struct performance *p, json_t *o)
 {
     json_t *bins = json_array(), *curve = json_array();
-    TRY(assessment_set(o, "calibration", bins));
-    TRY(assessment_set(o, "roc", curve));
+    TRY(js_set(o, "calibration", bins));
+    TRY(js_set(o, "roc", curve));
     for (uint32_t i = 0; i < p->bins; i++) {
         json_t *b = json_pack("{s:o, s:o, s:I, s:o}", "mean_score", js_real(p->bin[i].mean_score),
                               "observed", js_real(p->bin[i].observed), "n", (json_int_t)p->bin[i].n,
@@ -129,7 +121,7 @@ put_performance(const struct assessment_input *in, json_t *d)
         js_real(p->f1), "roc_auc", js_real(p->roc_auc), "roc_auc_ci",
         assessment_interval(p->roc_auc_ci), "average_precision", js_real(p->average_precision),
         "log_loss", js_real(p->log_loss), "brier", js_real(p->brier));
-    TRY(assessment_set(d, "performance", o));
+    TRY(js_set(d, "performance", o));
     return put_calibration(p, o);
 }
 
@@ -204,8 +196,8 @@ put_group(const struct assessment_input *in, const struct grouping *g,
                   f->n >= in->min_group, "counts", counts_json(&f->counts), "metrics", metrics);
     CHECK(o != NULL && json_array_append_new(groups, o) == 0, MEMORY);
     for (int m = 0; m < FAIRNESS_METRICS; m++) {
-        TRY(assessment_set(metrics, fairness_metric_word((enum fairness_metric)m),
-                           rate_json(&f->metric[m])));
+        TRY(js_set(metrics, fairness_metric_word((enum fairness_metric)m),
+                   rate_json(&f->metric[m])));
     }
     return OK;
 }
@@ -228,7 +220,7 @@ put_gaps(const struct grouping *g, const struct fairness_result *r, json_t *gaps
             "difference_ci", assessment_interval(gap->difference_ci), "ratio", js_real(gap->ratio),
             "ratio_ci", assessment_interval(gap->ratio_ci), "high", gap_group(g, r, gap, gap->high),
             "low", gap_group(g, r, gap, gap->low), "undefined", (json_int_t)gap->undefined);
-        TRY(assessment_set(gaps, fairness_metric_word((enum fairness_metric)m), o));
+        TRY(js_set(gaps, fairness_metric_word((enum fairness_metric)m), o));
     }
     return OK;
 }
@@ -263,12 +255,11 @@ put_grouping(const struct assessment_input *in, const uint8_t *decision, const s
     }
     fairness_finish(counts, g->level_count, dropped, in->level, groups, &r);
     TRY(put_gaps(g, &r, gaps));
-    TRY(assessment_set(o, "groups_judged", json_integer(r.groups)));
-    TRY(assessment_set(o, "demographic_parity_difference",
-                       js_real(r.demographic_parity_difference)));
-    TRY(assessment_set(o, "demographic_parity_ratio", js_real(r.demographic_parity_ratio)));
-    TRY(assessment_set(o, "equalized_odds_difference", js_real(r.equalized_odds_difference)));
-    return assessment_set(o, "equalized_odds_ratio", js_real(r.equalized_odds_ratio));
+    TRY(js_set(o, "groups_judged", json_integer(r.groups)));
+    TRY(js_set(o, "demographic_parity_difference", js_real(r.demographic_parity_difference)));
+    TRY(js_set(o, "demographic_parity_ratio", js_real(r.demographic_parity_ratio)));
+    TRY(js_set(o, "equalized_odds_difference", js_real(r.equalized_odds_difference)));
+    return js_set(o, "equalized_odds_ratio", js_real(r.equalized_odds_ratio));
 }
 
 static struct status
@@ -321,10 +312,10 @@ put_fairness(const struct assessment_input *in, const uint8_t *decision, struct 
 {
     json_t *list = json_array();
     uint64_t left_out = 0;
-    TRY(assessment_set(d, "fairness", list));
+    TRY(js_set(d, "fairness", list));
     TRY(put_factors(in, decision, diag, list));
     TRY(put_intersections(in, decision, list, &left_out));
-    return assessment_set(d, "intersections_left_out", json_integer((json_int_t)left_out));
+    return js_set(d, "intersections_left_out", json_integer((json_int_t)left_out));
 }
 
 /* ---- explanation ---- */
@@ -392,7 +383,7 @@ put_row(const struct assessment_input *in, double expected, json_t *explanation)
         json_pack("{s:I, s:o, s:b, s:s, s:o}", "row", (json_int_t)in->row_number[row], "score",
                   js_real(in->score[row]), "decided", in->score[row] >= in->threshold, "label",
                   in->y[row] != 0 ? in->positive : in->negative, "attributions", list);
-    TRY(assessment_set(explanation, "example", o));
+    TRY(js_set(explanation, "example", o));
     for (uint32_t i = 0; i < width; i++) {
         DEFER(buf_done) struct buf value;
         buf_init(&value, 4096);
@@ -402,7 +393,7 @@ put_row(const struct assessment_input *in, double expected, json_t *explanation)
                               buf_str(&value), "phi", js_real(phi[i]));
         CHECK(json_array_append_new(list, a) == 0, MEMORY);
     }
-    return assessment_set(o, "margin", js_real(margin));
+    return js_set(o, "margin", js_real(margin));
 }
 
 static struct status
@@ -419,7 +410,7 @@ put_explanation(const struct assessment_input *in, json_t *d)
         json_pack("{s:s, s:s, s:o, s:I, s:o}", "method",
                   "exact path-dependent TreeSHAP, double precision", "scale", "margin (log-odds)",
                   "expected", js_real(expected), "rows", (json_int_t)in->rows, "features", list);
-    TRY(assessment_set(d, "explanation", o));
+    TRY(js_set(d, "explanation", o));
     for (uint32_t i = 0; i < width; i++) {
         json_t *f = json_pack("{s:s, s:o, s:o}", "feature", in->features[i].name, "mean_abs",
                               js_real(mean[i]), "mean", js_real(mean[width + i]));

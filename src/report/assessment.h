@@ -23,8 +23,8 @@ struct assessment_factor { /* a sensitive column */
 
 struct assessment_input {
     /* what was assessed; all strings required */
-    const char *model, *model_digest_hex, *dataset, *dataset_digest_hex,
-        *selection; /* "test", "all", "cohort: ..." */
+    const char *model, *model_digest_hex, *dataset, *dataset_digest_hex;
+    const char *selection; /* "test", "all, cohort: ..." */
     uint64_t model_version, dataset_version;
     int64_t created_ns;
     const char *label, *positive, *negative; /* "deny", "yes", "no" */
@@ -37,8 +37,8 @@ struct assessment_input {
     const double *score;        /* rows: probability of positive */
     const float *x;             /* rows * forest->features: what the model read */
     const struct forest *forest;
-    const struct assessment_feature
-        *features; /* the model's features, forest->features of them, in its order */
+    /* The model's features, forest->features of them, in its order. */
+    const struct assessment_feature *features;
     const struct assessment_factor *factors;
     uint32_t factor_count;
     uint32_t min_group; /* groups smaller than this are shown, not judged: 30 */

@@ -119,11 +119,11 @@ put_tree(const struct assessment_input *in, const struct errors_feature *feature
     TRY(errors_tree_grow(features, in->forest->features, error, in->rows, TREE_DEPTH, TREE_LEAF,
                          t));
     json_t *nodes = json_array();
-    TRY(assessment_set(errors, "tree", nodes));
+    TRY(js_set(errors, "tree", nodes));
     for (uint32_t k = 0; k < t->nodes; k++) {
         TRY(put_node(in, t, k, nodes));
     }
-    return assessment_set(errors, "worst", json_integer(errors_worst_leaf(t)));
+    return js_set(errors, "worst", json_integer(errors_worst_leaf(t)));
 }
 
 static void
@@ -205,7 +205,7 @@ put_axis(const struct assessment_feature *f, const struct errors_axis *a, const 
          json_t *map)
 {
     json_t *bins = json_array();
-    TRY(assessment_set(map, key, json_pack("{s:s, s:o}", "feature", f->name, "bins", bins)));
+    TRY(js_set(map, key, json_pack("{s:s, s:o}", "feature", f->name, "bins", bins)));
     for (uint32_t i = 0; i < a->bins + a->has_missing; i++) {
         TRY(put_bin(f, a, i, bins));
     }
@@ -227,10 +227,10 @@ put_map(const struct assessment_input *in, const struct errors_feature *features
     const uint32_t fx = order[0], fy = order[1];
     TRY(errors_map_fill(&features[fx], &features[fy], error, in->rows, MAP_BINS, m));
     json_t *cells = json_array(), *o = json_object();
-    TRY(assessment_set(errors, "map", o));
+    TRY(js_set(errors, "map", o));
     TRY(put_axis(&in->features[fx], &m->x, "x", o));
     TRY(put_axis(&in->features[fy], &m->y, "y", o));
-    TRY(assessment_set(o, "cells", cells));
+    TRY(js_set(o, "cells", cells));
     for (uint32_t y = 0; y < m->y.bins + m->y.has_missing; y++) {
         json_t *line = json_array();
         CHECK(line != NULL && json_array_append_new(cells, line) == 0, MEMORY);
@@ -259,9 +259,9 @@ assessment_put_errors(const struct assessment_input *in, const uint8_t *decision
         error[i] = decision[i] != in->y[i];
     }
     json_t *o = json_object();
-    TRY(assessment_set(d, "errors", o));
-    TRY(assessment_set(o, "max_depth", json_integer(TREE_DEPTH)));
-    TRY(assessment_set(o, "min_rows", json_integer(TREE_LEAF)));
+    TRY(js_set(d, "errors", o));
+    TRY(js_set(o, "max_depth", json_integer(TREE_DEPTH)));
+    TRY(js_set(o, "min_rows", json_integer(TREE_LEAF)));
     TRY(put_tree(in, features, error, o));
     return put_map(in, features, error, o);
 }

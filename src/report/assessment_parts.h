@@ -5,8 +5,6 @@
 #include "num/interval.h"
 #include "report/assessment.h"
 
-/* Takes value; NULL is a memory failure. */
-struct status assessment_set(json_t *o, const char *key, json_t *value);
 json_t *assessment_interval(struct interval ci);
 /* The decimal that a person reads: the shortest that is the same number to the model, which reads
  * single precision. */

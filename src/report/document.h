@@ -5,10 +5,11 @@
 
 #include "base/json.h"
 
-const char *document_text(const json_t *o, const char *key); /* "" when absent */
-double document_number(const json_t *o, const char *key);    /* NaN when absent or null */
-double document_end(const json_t *o, const char *key,
-                    size_t i); /* i-th number of an array member */
+#define DOCUMENT_FORMAT "steward-assessment-1"
+
+const char *document_text(const json_t *o, const char *key);     /* "" when absent */
+double document_number(const json_t *o, const char *key);        /* NaN when absent or null */
+double document_end(const json_t *o, const char *key, size_t i); /* i-th number of an array */
 
 /* A json array's items by one of their numbers. */
 struct document_ranked {

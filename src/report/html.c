@@ -399,8 +399,7 @@ put_errors(const json_t *d, struct buf *b)
     buf_printf(b,
                "<section><h2>Where it fails</h2><p class=\"soft\">A tree grown over the model's "
                "mistakes, at most %.0f deep, with at least %.0f rows in each leaf: the stronger "
-               "the colour, the "
-               "more often wrong.</p><div class=\"card\">",
+               "the colour, the more often wrong.</p><div class=\"card\">",
                document_number(e, "max_depth"), document_number(e, "min_rows"));
     html_chart_tree(e, b);
     buf_put_str(b, "</div>");
@@ -446,11 +445,11 @@ put_record(const json_t *d, struct buf *b)
 struct status
 html_report(const json_t *document, struct diag *diag, struct buf *ret_html)
 {
-    if (strcmp(document_text(document, "format"), "steward-assessment-1") != 0) {
+    if (strcmp(document_text(document, "format"), DOCUMENT_FORMAT) != 0) {
         diag_set(diag,
                  "not an assessment document of this version: its \"format\" is \"%.60s\", not "
-                 "\"steward-assessment-1\"",
-                 document_text(document, "format"));
+                 "\"%s\"",
+                 document_text(document, "format"), DOCUMENT_FORMAT);
         FAIL(INPUT);
     }
     put_head(document, ret_html);

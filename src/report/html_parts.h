@@ -1,6 +1,6 @@
-/* html_parts: what the report's sources share: escaping, and the charts as
- * inline SVG. Not for other folders. All charts use CSS classes, so that light, dark and print
- * differ in the style sheet alone. */
+/* html_parts: what the report's sources share: escaping, and the charts as inline SVG. Not for
+ * other folders. All charts use CSS classes, so that light, dark and print differ in the style
+ * sheet alone. */
 #ifndef STEWARD_REPORT_HTML_PARTS_H
 #define STEWARD_REPORT_HTML_PARTS_H
 

@@ -1,5 +1,7 @@
 #include "report/predicate.h"
 
+#include "base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,32 +136,18 @@ is_plain(const char *name)
                NULL;
 }
 
-/* Doubles the quote mark inside. */
-static void
-put_quoted(struct buf *b, char mark, const char *text)
-{
-    buf_put_u8(b, (uint8_t)mark);
-    for (; *text != '\0'; text++) {
-        if (*text == mark) {
-            buf_put_u8(b, (uint8_t)mark);
-        }
-        buf_put_u8(b, (uint8_t)*text);
-    }
-    buf_put_u8(b, (uint8_t)mark);
-}
-
 void
 predicate_put_name(struct buf *b, const char *name)
 {
     if (is_plain(name)) {
         buf_put_str(b, name);
     } else {
-        put_quoted(b, '"', name);
+        text_put_quoted(b, '"', name);
     }
 }
 
 void
 predicate_put_text(struct buf *b, const char *text)
 {
-    put_quoted(b, '\'', text);
+    text_put_quoted(b, '\'', text);
 }

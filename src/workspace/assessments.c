@@ -68,11 +68,11 @@ select_cohort(const struct table *t, const char *cohort, struct diag *diag, uint
     if (cohort == NULL) {
         return OK;
     }
-    DEFER(file_freep) char *in = calloc((size_t)t->rows + 1, 1);
+    DEFER(memory_freep) uint8_t *in = calloc((size_t)t->rows + 1, 1);
     CHECK(in != NULL, MEMORY);
-    TRY(cohort_select(t, cohort, diag, (uint8_t *)in));
+    TRY(cohort_select(t, cohort, diag, in));
     for (size_t i = 0; i < (size_t)t->rows; i++) {
-        selected[i] &= (uint8_t)in[i];
+        selected[i] &= in[i];
     }
     return OK;
 }
@@ -219,17 +219,10 @@ bin_edges(const double *sorted, size_t n, double ret_edge[static FACTOR_BINS + 1
     return bins == 0 ? 1 : bins;
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static struct status
 make_bin_names(struct gathered *g, const double *edge, uint32_t bins, const char **levels)
 {
-    char **grown = realloc(g->made_levels, (g->made_count + bins) * sizeof *grown);
+    char **grown = realloc(g->made_levels, (g->made_count + bins + 1) * sizeof *grown);
     CHECK(grown != NULL, MEMORY);
     g->made_levels = grown;
     for (uint32_t b = 0; b < bins; b++) {
@@ -267,15 +260,11 @@ factor_from_numbers(struct gathered *g, const struct column *c, struct assessmen
     f->levels = levels;
     f->code = code;
     CHECK(sorted != NULL && levels != NULL && code != NULL, MEMORY);
-    size_t n = 0;
     for (size_t i = 0; i < rows; i++) {
-        const double v = column_number(c, i);
-        if (!isnan(v)) {
-            sorted[n++] = v;
-        }
+        sorted[i] = column_number(c, i);
     }
+    const size_t n = quantile_sort(sorted, rows);
     double edge[FACTOR_BINS + 1] = {0};
-    qsort(sorted, n, sizeof *sorted, compare_doubles);
     f->level_count = n == 0 ? 0 : bin_edges(sorted, n, edge);
     for (size_t i = 0; i < rows; i++) {
         code[i] = n == 0 ? -1 : bin_of(column_number(c, i), edge, f->level_count);
@@ -378,11 +367,11 @@ record(struct workspace *w, const struct gathered *g, const struct assess_option
     buf_init(&selection, COHORT_MAX_BYTES + 64);
     TRY(put_selection(o, &selection));
     TRY(registry_record_new(g->model->name, version, digest, &r));
-    TRY(registry_set(r, "model_version", json_integer((json_int_t)g->model->version)));
-    TRY(registry_set(r, "dataset", json_string(g->info.name)));
-    TRY(registry_set(r, "dataset_version", json_integer((json_int_t)g->info.version)));
-    TRY(registry_set(r, "selection", json_string(buf_str(&selection))));
-    TRY(registry_set(r, "rows", json_integer((json_int_t)g->table->rows)));
+    TRY(js_set(r, "model_version", json_integer((json_int_t)g->model->version)));
+    TRY(js_set(r, "dataset", json_string(g->info.name)));
+    TRY(js_set(r, "dataset_version", json_integer((json_int_t)g->info.version)));
+    TRY(js_set(r, "selection", json_string(buf_str(&selection))));
+    TRY(js_set(r, "rows", json_integer((json_int_t)g->table->rows)));
     DEFER(buf_done) struct buf hex;
     buf_init(&hex, 128);
     digest_put_hex(&hex, digest);
@@ -427,12 +416,6 @@ assessment_make(struct workspace *w, const struct assess_options *o, struct diag
     TRY(keep(w, &g, o, document, diag));
     *ret_document = MOVE(document);
     return OK;
-}
-
-struct status
-assessment_put_list(struct workspace *w, struct buf *ret_json)
-{
-    return registry_put_list(w, COLLECTION, ret_json);
 }
 
 struct status

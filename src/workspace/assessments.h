@@ -23,7 +23,6 @@ struct assess_options {
  * json_decref. */
 struct status assessment_make(struct workspace *w, const struct assess_options *o,
                               struct diag *diag, json_t **ret_document);
-struct status assessment_put_list(struct workspace *w, struct buf *ret_json);
 /* version 0: the newest of that model. */
 struct status assessment_load(struct workspace *w, const char *model, uint64_t version,
                               struct diag *diag, json_t **ret_document);

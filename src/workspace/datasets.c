@@ -31,11 +31,10 @@ make_record(const struct dataset_info *info, const struct table *t, const char *
     TRY(table_put_schema(t, &schema));
     json_t *columns = NULL;
     TRY(js_parse(buf_view(&schema), "schema", NULL, &columns));
-    TRY(registry_set(o, "schema", columns));
-    TRY(registry_set(o, "rows", json_integer((json_int_t)info->rows)));
-    TRY(registry_set(o, "columns", json_integer((json_int_t)info->columns)));
-    TRY(registry_set(o, "source",
-                     json_string(text_is_utf8(view_str(path)) ? base_name(path) : "?")));
+    TRY(js_set(o, "schema", columns));
+    TRY(js_set(o, "rows", json_integer((json_int_t)info->rows)));
+    TRY(js_set(o, "columns", json_integer((json_int_t)info->columns)));
+    TRY(js_set(o, "source", json_string(text_is_utf8(view_str(path)) ? base_name(path) : "?")));
     *ret_record = MOVE(o);
     return OK;
 }

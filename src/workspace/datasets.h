@@ -26,7 +26,7 @@ struct status dataset_load(struct workspace *w, const char *name, uint64_t versi
 /* The record with the schema: what `dataset show` prints. */
 struct status dataset_describe(struct workspace *w, const char *name, uint64_t version,
                                struct diag *diag, json_t **ret_record);
-struct status dataset_put_list(struct workspace *w,
-                               struct buf *ret_json); /* JSON array of records */
+/* JSON array of records. */
+struct status dataset_put_list(struct workspace *w, struct buf *ret_json);
 
 #endif

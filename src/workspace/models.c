@@ -120,22 +120,17 @@ static struct status
 run_training(const struct training *t, const struct train_options *train, struct diag *diag,
              struct buf *ret_model)
 {
-    const char **names = calloc(t->features.count, sizeof *names);
-    uint8_t *category = calloc(t->features.count, 1);
-    struct status s = FAILURE(MEMORY);
-    if (names != NULL && category != NULL) {
-        for (uint32_t i = 0; i < t->features.count; i++) {
-            names[i] = t->features.items[i].name;
-            category[i] = t->features.items[i].type == COLUMN_CATEGORY;
-        }
-        struct train_options o = *train;
-        o.feature_names = names;
-        o.feature_is_category = category;
-        s = train_xgboost(t->x, t->rows, t->features.count, t->label, NULL, &o, diag, ret_model);
+    DEFER(memory_freep) const char **names = calloc(t->features.count, sizeof *names);
+    DEFER(memory_freep) uint8_t *category = calloc(t->features.count, 1);
+    CHECK(names != NULL && category != NULL, MEMORY);
+    for (uint32_t i = 0; i < t->features.count; i++) {
+        names[i] = t->features.items[i].name;
+        category[i] = t->features.items[i].type == COLUMN_CATEGORY;
     }
-    free(names);
-    free(category);
-    return s;
+    struct train_options o = *train;
+    o.feature_names = names;
+    o.feature_is_category = category;
+    return train_xgboost(t->x, t->rows, t->features.count, t->label, NULL, &o, diag, ret_model);
 }
 
 /* ---- the manifest ---- */
@@ -145,7 +140,7 @@ set_json(json_t *o, const char *key, const struct buf *text)
 {
     json_t *value = NULL;
     TRY(js_parse(buf_view(text), key, NULL, &value));
-    return registry_set(o, key, value);
+    return js_set(o, key, value);
 }
 
 static struct status
@@ -155,17 +150,17 @@ put_training_set(json_t *manifest, const struct training *t, const struct model_
     buf_init(&hex, 128);
     digest_put_hex(&hex, &t->info.digest);
     json_t *d = json_object();
-    TRY(registry_set(manifest, "dataset", d));
-    TRY(registry_set(d, "name", json_string(t->info.name)));
-    TRY(registry_set(d, "version", json_integer((json_int_t)t->info.version)));
-    TRY(registry_set(d, "sha256", json_string(buf_str(&hex))));
-    TRY(registry_set(d, "split", js_real(o->split)));
+    TRY(js_set(manifest, "dataset", d));
+    TRY(js_set(d, "name", json_string(t->info.name)));
+    TRY(js_set(d, "version", json_integer((json_int_t)t->info.version)));
+    TRY(js_set(d, "sha256", json_string(buf_str(&hex))));
+    TRY(js_set(d, "split", js_real(o->split)));
     /* A 64-bit seed as text: JSON numbers lose digits in other people's readers. */
     char seed[24];
     (void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)o->seed);
-    TRY(registry_set(d, "seed", json_string(seed)));
-    TRY(registry_set(d, "rows_trained", json_integer((json_int_t)t->rows)));
-    return registry_set(d, "rows_without_label", json_integer((json_int_t)t->unlabelled));
+    TRY(js_set(d, "seed", json_string(seed)));
+    TRY(js_set(d, "rows_trained", json_integer((json_int_t)t->rows)));
+    return js_set(d, "rows_without_label", json_integer((json_int_t)t->unlabelled));
 }
 
 static const char *
@@ -188,12 +183,12 @@ make_manifest(const char *name, uint64_t version, const struct training *t,
     DEFER(buf_done) struct buf text;
     buf_init(&text, JSON_MAX);
     const struct column *label = table_label(t->table);
-    TRY(registry_set(m, "name", json_string(name)));
-    TRY(registry_set(m, "version", json_integer((json_int_t)version)));
-    TRY(registry_set(m, "label", json_string(label->name)));
-    TRY(registry_set(m, "positive", json_string(t->table->positive)));
-    TRY(registry_set(m, "negative", json_string(other_level(label, t->table->positive))));
-    TRY(registry_set(m, "threshold", js_real(0.5)));
+    TRY(js_set(m, "name", json_string(name)));
+    TRY(js_set(m, "version", json_integer((json_int_t)version)));
+    TRY(js_set(m, "label", json_string(label->name)));
+    TRY(js_set(m, "positive", json_string(t->table->positive)));
+    TRY(js_set(m, "negative", json_string(other_level(label, t->table->positive))));
+    TRY(js_set(m, "threshold", js_real(0.5)));
     TRY(put_training_set(m, t, o));
     TRY(train_params_json(&o->train, &text));
     TRY(set_json(m, "training", &text));
@@ -202,7 +197,7 @@ make_manifest(const char *name, uint64_t version, const struct training *t,
     TRY(set_json(m, "features", &text));
     buf_reset(&text);
     clock_put_rfc3339(&text, clock_wall_ns());
-    TRY(registry_set(m, "created", json_string(buf_str(&text))));
+    TRY(js_set(m, "created", json_string(buf_str(&text))));
     *ret_manifest = MOVE(m);
     return OK;
 }
@@ -349,8 +344,8 @@ record_model(struct workspace *w, const struct model *m, json_t *manifest, struc
 {
     DEFER(js_freep) json_t *record = NULL;
     TRY(registry_record_new(m->name, m->version, &m->digest, &record));
-    TRY(registry_set(record, "manifest", json_incref(manifest)));
-    TRY(registry_set(record, "trees", json_integer(m->forest->trees)));
+    TRY(js_set(record, "manifest", json_incref(manifest)));
+    TRY(js_set(record, "trees", json_integer(m->forest->trees)));
     char resource[80];
     (void)snprintf(resource, sizeof resource, "models/%s", m->name);
     const struct workspace_act act = {.action = "model.write",

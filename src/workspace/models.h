@@ -40,13 +40,14 @@ struct model_train_options {
 struct status model_train(struct workspace *w, const char *name,
                           const struct model_train_options *o, struct diag *diag,
                           struct model **ret_model);
+/* version 0: newest. */
 struct status model_load(struct workspace *w, const char *name, uint64_t version, struct diag *diag,
-                         struct model **ret_model); /* version 0: newest */
+                         struct model **ret_model);
 void model_free(struct model *m);
 DEFINE_FREEP(model_free, struct model)
+/* The record with its manifest; the caller's to json_decref. */
 struct status model_describe(struct workspace *w, const char *name, uint64_t version,
-                             struct diag *diag,
-                             json_t **ret_record); /* the record with its manifest */
+                             struct diag *diag, json_t **ret_record);
 struct status model_put_list(struct workspace *w, struct buf *ret_json);
 /* Each (name, newest version) in the registry. */
 struct status model_each(struct workspace *w,

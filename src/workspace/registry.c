@@ -44,13 +44,6 @@ registry_check_name(const char *kind, const char *name, struct diag *diag)
 }
 
 struct status
-registry_set(json_t *record, const char *key, json_t *value)
-{
-    CHECK(value != NULL && json_object_set_new(record, key, value) == 0, MEMORY);
-    return OK;
-}
-
-struct status
 registry_record_new(const char *name, uint64_t version, const struct digest *digest,
                     json_t **ret_record)
 {
@@ -62,10 +55,10 @@ registry_record_new(const char *name, uint64_t version, const struct digest *dig
     buf_init(&time, 64);
     digest_put_hex(&hex, digest);
     clock_put_rfc3339(&time, clock_wall_ns());
-    TRY(registry_set(o, "name", json_string(name)));
-    TRY(registry_set(o, "version", json_integer((json_int_t)version)));
-    TRY(registry_set(o, "sha256", json_string(buf_str(&hex))));
-    TRY(registry_set(o, "created", json_string(buf_str(&time))));
+    TRY(js_set(o, "name", json_string(name)));
+    TRY(js_set(o, "version", json_integer((json_int_t)version)));
+    TRY(js_set(o, "sha256", json_string(buf_str(&hex))));
+    TRY(js_set(o, "created", json_string(buf_str(&time))));
     *ret_record = MOVE(o);
     return OK;
 }

@@ -13,8 +13,6 @@ struct status registry_check_name(const char *kind, const char *name, struct dia
  */
 struct status registry_record_new(const char *name, uint64_t version, const struct digest *digest,
                                   json_t **ret_record);
-/* Takes value (NULL: STATUS_MEMORY). */
-struct status registry_set(json_t *record, const char *key, json_t *value);
 /* STATUS_INTEGRITY unless the record's sha256 is `found`. */
 struct status registry_check_digest(const json_t *record, const struct digest *found,
                                     struct diag *diag);

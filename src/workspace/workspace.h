@@ -24,8 +24,8 @@ struct workspace {
 
 struct workspace_init_options {
     const struct secret *passphrase;
-    const char *const
-        *hosts; /* names and addresses for the TLS certificate; NULL: localhost, 127.0.0.1, ::1 */
+    /* Names and addresses for the TLS certificate; NULL: localhost, 127.0.0.1, ::1. */
+    const char *const *hosts;
     size_t host_count;
     struct view config; /* becomes steward.yaml */
     /* Asked before the workspace appears; true: nothing is left, STATUS_BUSY. May be NULL. */
@@ -57,7 +57,7 @@ struct status workspace_seal(const struct workspace *w, const char *kind, const 
 
 /* An administrative act, written to the audit log and waited for. */
 struct workspace_act {
-    const char *action;          /* "dataset.add" */
+    const char *action;          /* "dataset.write" */
     const char *resource;        /* "datasets/lending" */
     const char *reason;          /* what was done, or why it was refused */
     uint64_t version;            /* of the model; 0: none */

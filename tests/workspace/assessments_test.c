@@ -1,0 +1,148 @@
+#include "testing/testing.h"
+
+#include "base/secret.h"
+#include "workspace/assessments.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS 200
+
+struct room {
+    char *dir;
+    struct workspace *w;
+};
+
+/* The positive answer follows x; two sensitive columns have no value at all, one has two groups. */
+static void
+put_rows(struct buf *csv)
+{
+    buf_init(csv, 1u << 20);
+    buf_put_str(csv, "x,z,group,age,income,answer\n");
+    for (int i = 0; i < ROWS; i++) {
+        buf_printf(csv, "%d.5,%d,%s,,,%s\n", i, i * 7 % 13, i % 2 == 0 ? "a" : "b",
+                   i >= ROWS / 2 ? "yes" : "no");
+    }
+}
+
+static void
+add_and_train(struct workspace *w, const char *csv)
+{
+    static const char *const sensitive[] = {"group", "age", "income"};
+    const struct import_options data = {
+        .label = "answer", .positive = "yes", .sensitive = sensitive, .sensitive_count = 3};
+    struct model_train_options o = {.dataset = "people", .split = 0.7, .seed = 7};
+    struct dataset_info info;
+    DEFER(model_freep) struct model *m = NULL;
+    train_defaults(&o.train);
+    o.train.rounds = 5;
+    assert_ok(dataset_add(w, "people", csv, &data, NULL, &info));
+    assert_ok(model_train(w, "answers", &o, NULL, &m));
+}
+
+static int
+set_up(void **state)
+{
+    struct room *r = calloc(1, sizeof *r);
+    DEFER(secret_done) struct secret passphrase = {0};
+    DEFER(buf_done) struct buf csv;
+    r->dir = testing_dir();
+    char home[512], path[512];
+    (void)snprintf(home, sizeof home, "%s/home", r->dir);
+    (void)snprintf(path, sizeof path, "%s/people.csv", r->dir);
+    put_rows(&csv);
+    testing_write(path, buf_view(&csv));
+    assert_ok(secret_from(view_str("a passphrase"), &passphrase));
+    const struct workspace_init_options init = {.passphrase = &passphrase};
+    const struct workspace_open_options open = {.passphrase = &passphrase};
+    assert_ok(workspace_init(home, &init, NULL));
+    assert_ok(workspace_open(home, &open, NULL, &r->w));
+    add_and_train(r->w, path);
+    *state = r;
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    struct room *r = *state;
+    workspace_close(r->w);
+    testing_dirp(&r->dir);
+    free(r);
+    return 0;
+}
+
+static void
+refuses_an_assessment_that_is_not_there(void **state)
+{
+    const struct room *r = *state;
+    struct diag diag = {0};
+    json_t *document = NULL;
+    assert_status(assessment_load(r->w, "answers", 99, &diag, &document), NOT_FOUND);
+    assert_says(&diag, "answers");
+    assert_null(document);
+}
+
+static void
+refuses_a_cohort_without_rows(void **state)
+{
+    const struct room *r = *state;
+    struct diag diag = {0};
+    json_t *document = NULL;
+    const struct assess_options o = {.model = "answers", .dataset = "people", .cohort = "x < 0"};
+    assert_status(assessment_make(r->w, &o, &diag, &document), INPUT);
+    assert_says(&diag, "no row to assess");
+    assert_null(document);
+}
+
+static void
+keeps_what_it_says_sealed_and_reads_it_back(void **state)
+{
+    const struct room *r = *state;
+    const struct assess_options o = {.model = "answers", .dataset = "people", .part = PART_TEST};
+    DEFER(js_freep) json_t *made = NULL;
+    DEFER(js_freep) json_t *newest = NULL;
+    DEFER(js_freep) json_t *first = NULL;
+    DEFER(js_freep) json_t *other = NULL;
+    assert_ok(assessment_make(r->w, &o, NULL, &made));
+    assert_ok(assessment_load(r->w, "answers", 0, NULL, &newest));
+    assert_true(json_equal(made, newest));
+    const struct assess_options all = {.model = "answers", .dataset = "people"};
+    assert_ok(assessment_make(r->w, &all, NULL, &other));
+    assert_false(json_equal(made, other));
+    assert_ok(assessment_load(r->w, "answers", 1, NULL, &first));
+    assert_true(json_equal(made, first));
+}
+
+static void
+sensitive_columns_without_a_value_have_no_groups(void **state)
+{
+    const struct room *r = *state;
+    const struct assess_options o = {.model = "answers", .dataset = "people"};
+    DEFER(js_freep) json_t *document = NULL;
+    assert_ok(assessment_make(r->w, &o, NULL, &document));
+    const json_t *fairness = json_object_get(document, "fairness");
+    size_t i = 0, with = 0, without = 0;
+    json_t *factor = NULL;
+    json_array_foreach((json_t *)(uintptr_t)fairness, i, factor)
+    {
+        const size_t groups = json_array_size(json_object_get(factor, "groups"));
+        const json_int_t left = json_integer_value(json_object_get(factor, "rows_without_group"));
+        with += groups == 2 && left == 0;
+        without += groups == 0 && left == ROWS;
+    }
+    assert_int_equal(with, 1);    /* group */
+    assert_int_equal(without, 5); /* age, income, and every pair with one of them */
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_an_assessment_that_is_not_there),
+        cmocka_unit_test(refuses_a_cohort_without_rows),
+        cmocka_unit_test(keeps_what_it_says_sealed_and_reads_it_back),
+        cmocka_unit_test(sensitive_columns_without_a_value_have_no_groups),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
