@@ -480,12 +480,6 @@ evaluate(struct duck *d, const struct checker *k, const char *row_name, const ch
     return take_rows(&r, k->table->rows, ret_in);
 }
 
-static void
-free_columns(const struct column ***list)
-{
-    free(*list);
-}
-
 struct status
 cohort_select(const struct table *t, const char *predicate, struct diag *diag, uint8_t *ret_in)
 {
@@ -496,7 +490,7 @@ cohort_select(const struct table *t, const char *predicate, struct diag *diag, u
                  COHORT_MAX_BYTES);
         FAIL(INPUT);
     }
-    DEFER(free_columns) const struct column **used = build_alloc(t->column_count, sizeof *used);
+    DEFER(memory_freep) const struct column **used = build_alloc(t->column_count, sizeof *used);
     struct checker k = {.table = t, .diag = diag, .used = used};
     DEFER(duck_close) struct duck d = {0};
     DEFER(buf_done) struct buf row_name;

@@ -1,9 +1,12 @@
 #include "data/csv_scan.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "data/encoding.h"
 #include "data/table_build.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,17 +150,11 @@ compare_names(const void *a, const void *b)
     return strcasecmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void
-free_list(const char ***list)
-{
-    free(*list);
-}
-
 static struct status
 check_names(const struct scan *s)
 {
     const struct csv_shape *h = &s->shape;
-    DEFER(free_list) const char **sorted = build_alloc(h->columns, sizeof *sorted);
+    DEFER(memory_freep) const char **sorted = build_alloc(h->columns, sizeof *sorted);
     CHECK(sorted != NULL, MEMORY);
     bool all_numbers = true;
     for (uint32_t i = 0; i < h->columns; i++) {
@@ -396,6 +393,20 @@ close_gzip(gzFile *in)
     }
 }
 
+/* A reader of its own: closing it leaves fd open. */
+static struct status
+open_gzip(int fd, gzFile *ret_in)
+{
+    DEFER(file_closep) int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0 || lseek(copy, 0, SEEK_SET) < 0) {
+        FAIL_OS(errno);
+    }
+    *ret_in = gzdopen(copy, "rb");
+    CHECK(*ret_in != NULL, MEMORY);
+    copy = -1; /* the reader's now */
+    return OK;
+}
+
 static struct status
 refuse_damaged(const struct scan *s)
 {
@@ -462,10 +473,8 @@ csv_scan(int fd, const char *shown, bool gzip, char delimiter, uint32_t max_colu
                      .delimiter = delimiter,
                      .line = 1,
                      .lines_are_rows = true};
-    const int copy = dup(fd);
-    DEFER(close_gzip)
-    gzFile in = copy < 0 || lseek(copy, 0, SEEK_SET) < 0 ? NULL : gzdopen(copy, "rb");
-    CHECK(in != NULL, IO);
+    DEFER(close_gzip) gzFile in = NULL;
+    TRY(open_gzip(fd, &in));
     buf_init(&s.header, CSV_MAX_CELL);
     begin_record(&s);
     struct status done = check_gzip(&s, in, gzip);

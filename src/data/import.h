@@ -8,8 +8,7 @@
 #include "data/table.h"
 
 #define IMPORT_MAX_COLUMNS 10000u
-#define IMPORT_MAX_LEVELS                                                                          \
-    1024u /* distinct values over which a text column is COLUMN_TEXT, not a category */
+#define IMPORT_MAX_LEVELS 1024u /* more distinct values than that are text, not a category */
 #define IMPORT_MAX_BYTES (UINT64_C(8) << 30) /* CSV: unpacked */
 #define IMPORT_MAX_CELLS (UINT64_C(1) << 30) /* rows times columns */
 
@@ -22,19 +21,18 @@ struct import_override {
 };
 
 struct import_options {
-    const char *label; /* column name; NULL for none */
-    const char
-        *positive; /* label's positive level; NULL: inferred only for yes/no, true/false, 0/1 */
+    const char *label;    /* column name; NULL for none */
+    const char *positive; /* its positive level; NULL: inferred for yes/no, true/false, 0/1 only */
     const char *const *sensitive; /* names */
     size_t sensitive_count;
     bool sensitive_as_features; /* default false */
     const struct import_override *overrides;
     size_t override_count;
-    const char *const
-        *missing; /* spellings of null beside "", NA, N/A, NULL, null, NaN, nan, ? ; may be NULL */
+    /* Spellings of null beside "", NA, N/A, NULL, null, NaN, nan and "?"; may be NULL. */
+    const char *const *missing;
     size_t missing_count;
     bool missing_only; /* beside "" only: NA (Namibia) or "null" (a name) are values */
-    char delimiter;    /* CSV; 0: sniffed */
+    char delimiter;    /* CSV; 0: found out */
     unsigned threads;  /* 0: DuckDB's own choice */
 };
 

@@ -137,8 +137,7 @@ check_suspect(const struct texts *t, const struct infer_request *q, const struct
     (void)name_shown(view_str(q->column), column);
     diag_set(diag,
              "%s is not a number, but %llu of the column's %llu values are; say --missing for a "
-             "spelling of \"no "
-             "value\", or --type %s=category",
+             "spelling of \"no value\", or --type %s=category",
              place, (unsigned long long)c->floats, (unsigned long long)c->values, column);
     FAIL(INPUT);
 }

@@ -168,17 +168,11 @@ scan_all(struct scan *s, int fd, uint8_t *bytes)
     }
 }
 
-static void
-names_freep(uint64_t **names)
-{
-    free(*names);
-}
-
 struct status
 json_scan(int fd, const char *shown, uint32_t max_columns, struct diag *diag)
 {
     const uint32_t slots = max_columns * 2 + 1;
-    DEFER(names_freep) uint64_t *names = build_alloc(slots, sizeof *names);
+    DEFER(memory_freep) uint64_t *names = build_alloc(slots, sizeof *names);
     DEFER(buf_done) struct buf block;
     buf_init(&block, BLOCK + ENCODING_ROOM);
     uint8_t *bytes = buf_extend(&block, BLOCK + ENCODING_ROOM);

@@ -152,8 +152,7 @@ items_from_json(const json_t *array, struct diag *diag, struct feature_list *l)
             FAIL(INPUT);
         }
         l->count = i + 1;
-        const struct status s = feature_from_json(o, diag, &l->items[i]);
-        TRY(s);
+        TRY(feature_from_json(o, diag, &l->items[i]));
         for (uint32_t k = 0; k < i; k++) {
             if (strcmp(l->items[k].name, l->items[i].name) == 0) {
                 diag_set(diag, "feature \"%.60s\" stands there twice", l->items[i].name);
@@ -205,17 +204,11 @@ feature_level(const struct feature *f, const char *level)
     return -1;
 }
 
-static void
-map_freep(int32_t **map)
-{
-    free(*map);
-}
-
 static struct status
 fill_levels(const struct table *t, const struct column *c, const struct feature *f, size_t stride,
             struct diag *diag, float *x)
 {
-    DEFER(map_freep) int32_t *map = build_alloc(c->level_count, sizeof *map);
+    DEFER(memory_freep) int32_t *map = build_alloc(c->level_count, sizeof *map);
     CHECK(map != NULL, MEMORY);
     for (uint32_t k = 0; k < c->level_count; k++) {
         map[k] = feature_level(f, c->levels[k]);

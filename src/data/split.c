@@ -22,18 +22,12 @@ compare_draws(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-static void
-draws_freep(struct draw **slot)
-{
-    free(*slot);
-}
-
 struct status
 split_assign(uint64_t rows, double fraction, uint64_t seed, uint8_t *ret_train)
 {
     CHECK(fraction > 0 && fraction <= 1, INPUT);
     CHECK(rows <= SIZE_MAX / sizeof(struct draw), LIMIT);
-    DEFER(draws_freep) struct draw *draws = calloc(rows == 0 ? 1 : rows, sizeof *draws);
+    DEFER(memory_freep) struct draw *draws = calloc(rows == 0 ? 1 : rows, sizeof *draws);
     CHECK(draws != NULL, MEMORY);
     for (uint64_t i = 0; i < rows; i++) {
         struct rng r;

@@ -30,8 +30,7 @@ struct column {
     char *name;
     enum column_type type;
     enum column_role role;
-    bool is_feature; /* used by models: true for ROLE_FEATURE; for ROLE_SENSITIVE only when asked
-                        for */
+    bool is_feature; /* models read it: ROLE_FEATURE, and ROLE_SENSITIVE when asked for */
     uint64_t nulls;
     uint8_t *null; /* rows bytes, 1 = null; NULL when the column has none */
     double *f;
@@ -47,8 +46,7 @@ struct table {
     uint64_t rows;
     uint32_t column_count;
     struct column *columns;
-    char *positive; /* spelling of the label's positive level (or number, as text); NULL without a
-                       label */
+    char *positive; /* the label's positive level, or number as text; NULL without a label */
 };
 
 struct table *table_new(uint64_t rows, uint32_t columns); /* zeroed; NULL when memory is out */

@@ -124,7 +124,7 @@ civil_from_days(int64_t days, int64_t ret_ymd[static 3])
     ret_ymd[0] = yoe + era * 400 + (ret_ymd[1] <= 2);
 }
 
-/* Exactly n digits; -1 in *ok's place when they are not there. */
+/* Exactly n digits; *ok becomes false when they are not there. */
 static int64_t
 take_digits(struct reader *r, size_t n, bool *ok)
 {

@@ -211,12 +211,6 @@ take_column(struct reader *r, struct column *c, uint64_t rows)
     return c->type == COLUMN_TEXT ? take_text_bytes(r, c, rows) : OK;
 }
 
-static void
-free_names(const char ***names)
-{
-    free(*names);
-}
-
 static int
 compare_names(const void *a, const void *b)
 {
@@ -226,7 +220,7 @@ compare_names(const void *a, const void *b)
 static struct status
 check_whole(const struct table *t)
 {
-    DEFER(free_names) const char **names = build_alloc(t->column_count, sizeof *names);
+    DEFER(memory_freep) const char **names = build_alloc(t->column_count, sizeof *names);
     CHECK(names != NULL, MEMORY);
     unsigned labels = 0;
     for (uint32_t i = 0; i < t->column_count; i++) {

@@ -57,8 +57,9 @@ forest_margin_ref(const struct forest *f, const float *x, size_t rows, double *r
     }
 }
 
-/* ---- the same with packed nodes, by blocks of rows: sums in the same order, so the same digits
- * ---- */
+/* ---- the same with packed nodes ---- */
+
+/* By blocks of rows; sums in the same order, so the same digits. */
 
 static uint32_t
 leaf_of(const struct forest *f, uint32_t n, const float *x)

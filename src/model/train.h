@@ -9,8 +9,8 @@
 #define TRAIN_MAX_THREADS 1024u
 
 struct train_options {
-    const char
-        *objective;   /* "binary:logistic", "multi:softprob", "reg:squarederror", "count:poisson" */
+    /* "binary:logistic", "multi:softprob", "reg:squarederror" or "count:poisson". */
+    const char *objective;
     uint32_t classes; /* for multi */
     uint32_t rounds;  /* trees (per class) */
     uint32_t max_depth;

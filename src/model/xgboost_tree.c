@@ -363,12 +363,6 @@ walk(struct source *s, struct place *queue, struct xgboost_nodes *to)
 }
 
 static void
-free_places(struct place **slot)
-{
-    free(*slot);
-}
-
-static void
 source_done(struct source *s)
 {
     free(s->split_cats);
@@ -387,7 +381,7 @@ xgboost_tree_read(const json_t *tree, uint32_t number, struct diag *diag, struct
     TRY(find_arrays(&s, tree));
     s.split_cats = calloc(s.nodes, sizeof *s.split_cats);
     s.seen = calloc(s.nodes, 1);
-    DEFER(free_places) struct place *queue = calloc(s.nodes, sizeof *queue);
+    DEFER(memory_freep) struct place *queue = calloc(s.nodes, sizeof *queue);
     CHECK(s.split_cats != NULL && s.seen != NULL && queue != NULL, MEMORY);
     TRY(map_categories(&s));
     return walk(&s, queue, to);
