@@ -484,18 +484,6 @@ audit_fate(const struct audit *a, uint64_t ticket)
 }
 
 uint64_t
-audit_durable_upto(const struct audit *a)
-{
-    return atomic_load(&a->durable);
-}
-
-uint64_t
-audit_failed_upto(const struct audit *a)
-{
-    return atomic_load(&a->failed);
-}
-
-uint64_t
 audit_size(const struct audit *a)
 {
     return atomic_load(&a->size);

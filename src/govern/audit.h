@@ -4,9 +4,9 @@
  *
  * An entry is one JSON object (docs/spec/audit.md), at most AUDIT_MAX_ENTRY bytes. Several
  * processes may append: each batch takes a file lock and first catches up with what others wrote.
- * Group commit: submit queues, one committer thread writes what is queued and syncs once;
- * durable_upto says how far it has come; subscribed eventfds are written once a batch. Tiles and a
- * checkpoint are published at most `publish_ns` later, and at close. */
+ * Group commit: submit queues, one committer thread writes what is queued and syncs once; fate says
+ * what became of an entry; subscribed eventfds are written once a batch. Tiles and a checkpoint are
+ * published at most `publish_ns` later, and at close. */
 #ifndef STEWARD_GOVERN_AUDIT_H
 #define STEWARD_GOVERN_AUDIT_H
 
@@ -21,9 +21,9 @@
 struct audit;
 
 struct audit_signer {
-    /* key name (the log's origin), public key, and a function that signs; thread-safe. */
-    const char *origin;
+    const char *origin; /* key name: the log's origin */
     uint8_t public_key[32];
+    /* Thread-safe. */
     struct status (*sign)(void *ctx, struct view message, uint8_t ret_signature[static 64]);
     void *ctx;
 };
@@ -41,13 +41,10 @@ struct status audit_open(const char *dir, const struct audit_options *o, struct 
 struct status audit_close(struct audit *a, struct diag *diag);
 /* Queues; ret_ticket is this process's running number, starting at 1. Copies the entry. */
 struct status audit_submit(struct audit *a, struct view entry, uint64_t *ret_ticket);
-/* What became of a ticket. This is the one to ask before a response leaves: the two marks below are
- * the ends of the newest batch that succeeded and of the newest that failed, and a batch can fail
- * between two that succeed. Lock-free unless something has failed. */
+/* What became of a ticket: to be asked before a response leaves. Lock-free unless something has
+ * failed. */
 enum audit_fate { AUDIT_WAITING, AUDIT_DURABLE, AUDIT_FAILED };
 enum audit_fate audit_fate(const struct audit *a, uint64_t ticket);
-uint64_t audit_durable_upto(const struct audit *a);
-uint64_t audit_failed_upto(const struct audit *a);
 /* OK, or why the newest commit or publication failed (full disk). The entries of a commit that
  * failed are dropped; about once a second it is tried to write an entry "audit.gap" that says how
  * many those were, and with that, or the next commit, the log is healthy again. */
@@ -82,8 +79,8 @@ void audit_event_put(const struct audit_event *e, struct buf *ret_entry);
 /* Reading; need no key but the public one (vkey "origin+hash+base64"), so that a third party can
  * run them. */
 struct audit_fault {
-    char text[512];
-}; /* file, byte offset, what is wrong */
+    char text[512]; /* file, byte offset, what is wrong */
+};
 struct audit_report {
     uint64_t entries; /* under the checkpoint */
     uint64_t pending; /* durable in the journal, not yet under a checkpoint */

@@ -22,9 +22,8 @@
 #define TIME_LETTERS 27u
 #define ENTRY_START "{\"v\":1,\"time\":\""
 #define DURATION_KEY ",\"duration_ns\":"
-#define CLOCK_SLACK                                                                                \
-    NS_PER_S /* entries of one moment are not written in the order of their ends                   \
-              */
+/* Entries of one moment are not written in the order of their ends. */
+#define CLOCK_SLACK NS_PER_S
 
 /* The log as it stands at one moment. */
 struct standing {
@@ -460,18 +459,12 @@ note_pending(void *ctx, uint64_t index, struct view entry)
     return OK;
 }
 
-static void
-free_edge(struct merkle_edge **e)
-{
-    free(*e);
-}
-
 static struct status
 verify(const char *dir, const char *vkey, struct diag *diag, struct audit_report *ret_report)
 {
     struct audit_report r = {0};
     DEFER(standing_done) struct standing s = {0};
-    DEFER(free_edge) struct merkle_edge *edge = calloc(1, sizeof *edge);
+    DEFER(memory_freep) struct merkle_edge *edge = calloc(1, sizeof *edge);
     CHECK(edge != NULL, MEMORY);
     TRY(stand(dir, vkey, diag, &s));
     struct verifier v = {.s = &s, .diag = diag, .edge = edge, .report = &r};
@@ -505,12 +498,6 @@ put_hash_line(struct buf *b, const struct digest *d)
     buf_put_u8(b, '\n');
 }
 
-static void
-free_source(struct tile_source **s)
-{
-    free(*s);
-}
-
 struct status
 audit_prove(const char *dir, uint64_t index, struct buf *ret_proof, struct diag *diag)
 {
@@ -525,7 +512,7 @@ audit_prove(const char *dir, uint64_t index, struct buf *ret_proof, struct diag 
     }
     struct digest path[MERKLE_PATH_MAX];
     size_t n = 0;
-    DEFER(free_source) struct tile_source *tiles = calloc(1, sizeof *tiles);
+    DEFER(memory_freep) struct tile_source *tiles = calloc(1, sizeof *tiles);
     CHECK(tiles != NULL, MEMORY);
     *tiles = (struct tile_source){.dir = dir, .size = s.checkpoint.size, .diag = diag};
     const struct merkle_source source = {tile_node, tiles};

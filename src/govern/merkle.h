@@ -30,9 +30,10 @@ struct merkle_sink {
     void *ctx;
 };
 
-unsigned merkle_width(uint64_t size, unsigned level); /* hashes in the unfinished tile: 0..255 */
-uint64_t merkle_index(uint64_t size,
-                      unsigned level); /* number of the unfinished tile = count of full ones */
+/* Of the unfinished tile of a level: how many hashes it has (0 to 255), and its number, which is
+ * the count of the full ones. */
+unsigned merkle_width(uint64_t size, unsigned level);
+uint64_t merkle_index(uint64_t size, unsigned level);
 struct status merkle_edge_push(struct merkle_edge *e, const struct digest *leaf,
                                struct merkle_sink sink);
 void merkle_edge_root(const struct merkle_edge *e, struct digest *ret_root);

@@ -157,7 +157,7 @@ tile_next_entry(struct reader *r, struct view *ret_entry)
     return true;
 }
 
-/* How many bytes the first `width` entries take; the whole length when they end early. */
+/* How many bytes the first `width` entries take; more than there are when they end early. */
 static size_t
 bundle_length(struct view bytes, unsigned width)
 {

@@ -130,12 +130,6 @@ tree_load(struct tree *t, const struct checkpoint *c, struct diag *diag)
     return load_bundle(t, diag);
 }
 
-static void
-free_source(struct tile_source **s)
-{
-    free(*s);
-}
-
 struct status
 tree_root_at(const char *dir, const struct checkpoint *c, uint64_t size, struct diag *diag,
              struct digest *ret_root)
@@ -145,7 +139,7 @@ tree_root_at(const char *dir, const struct checkpoint *c, uint64_t size, struct 
         *ret_root = c->root;
         return OK;
     }
-    DEFER(free_source) struct tile_source *source = calloc(1, sizeof *source);
+    DEFER(memory_freep) struct tile_source *source = calloc(1, sizeof *source);
     CHECK(source != NULL, MEMORY);
     source->dir = dir;
     source->size = c->size;

@@ -75,10 +75,9 @@ static void
 tells_tampering_from_a_torn_write_at_every_bit(void **state)
 {
     (void)state;
-    DEFER(buf_done) struct buf bytes;
     struct sample s;
     make_sample(&s);
-    bytes = s.bytes;
+    DEFER(buf_done) struct buf bytes = s.bytes;
     for (size_t i = 0; i < bytes.len; i++) {
         for (int bit = 0; bit < 8; bit++) {
             struct journal_scan scan;
@@ -97,10 +96,9 @@ static void
 a_cut_at_every_byte_is_a_torn_write(void **state)
 {
     (void)state;
-    DEFER(buf_done) struct buf bytes;
     struct sample s;
     make_sample(&s);
-    bytes = s.bytes;
+    DEFER(buf_done) struct buf bytes = s.bytes;
     for (size_t cut = 0; cut < bytes.len; cut++) {
         struct journal_scan scan;
         const size_t whole = record_holding(&s, cut);
@@ -116,10 +114,9 @@ static void
 a_hole_in_the_last_batch_is_a_torn_write(void **state)
 {
     (void)state;
-    DEFER(buf_done) struct buf bytes;
     struct sample s;
     make_sample(&s);
-    bytes = s.bytes;
+    DEFER(buf_done) struct buf bytes = s.bytes;
     const size_t from = s.end[4];
     for (size_t i = from; i < bytes.len; i++) {
         struct journal_scan scan;
