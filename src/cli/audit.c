@@ -71,8 +71,9 @@ print_report(struct cli *c, const struct audit_report *r)
     if (c->json) {
         return print_report_json(r, buf_str(&hex));
     }
-    (void)printf("verified: %llu entries of log %s\n  root %s\n", (unsigned long long)r->entries,
-                 r->origin, buf_str(&hex));
+    (void)printf("verified: %llu entries of log ", (unsigned long long)r->entries);
+    cli_put_clean(stdout, r->origin);
+    (void)printf("\n  root %s\n", buf_str(&hex));
     if (r->pending > 0) {
         (void)printf("  and %llu durable entries that the next checkpoint will cover\n",
                      (unsigned long long)r->pending);
@@ -90,7 +91,9 @@ print_fault(struct cli *c, const struct audit_fault *fault)
         CHECK(o != NULL, MEMORY);
         return cli_print_json(o);
     }
-    (void)printf("NOT verified: %s\n", fault->text);
+    (void)fputs("NOT verified: ", stdout);
+    cli_put_clean(stdout, fault->text);
+    (void)fputc('\n', stdout);
     return OK;
 }
 
@@ -126,8 +129,14 @@ static void
 print_entry(uint64_t index, const json_t *e)
 {
     const int http = (int)json_integer_value(json_object_get(e, "http_status"));
-    (void)printf("%6llu  %.19sZ  %-5s  ", (unsigned long long)index, text_of(e, "time"),
-                 text_of(e, "decision"));
+    char when[24], decision[16];
+    (void)snprintf(when, sizeof when, "%.19sZ", text_of(e, "time"));
+    (void)snprintf(decision, sizeof decision, "%-5.10s", text_of(e, "decision"));
+    (void)printf("%6llu  ", (unsigned long long)index);
+    cli_put_clean(stdout, when);
+    (void)fputs("  ", stdout);
+    cli_put_clean(stdout, decision);
+    (void)fputs("  ", stdout);
     cli_put_clean(stdout, text_of(e, "principal"));
     (void)fputs("  ", stdout);
     cli_put_clean(stdout, text_of(e, "action"));
@@ -188,6 +197,7 @@ cli_audit_show(struct cli *c)
     uint64_t count = 0, from = 0, to = 0;
     DEFER(file_freep) char *dir = NULL;
     DEFER(js_freep) json_t *list = c->json ? json_array() : NULL;
+    CHECK(!c->json || list != NULL, MEMORY);
     TRY(log_dir(c, 0, &dir));
     TRY(audit_count(dir, &count, &c->diag));
     TRY(show_range(c, count, &from, &to));

@@ -131,6 +131,8 @@ void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 struct status cli_print_json(const json_t *value);
 /* A table of an array of objects in plain text: columns "key:TITLE" separated by spaces. */
 void cli_print_table(const json_t *rows, const char *columns);
+/* The same of an array as text, or the array itself with --json. */
+struct status cli_print_list(struct cli *c, struct view json, const char *columns);
 /* Progress on stderr of what takes longer than a second: on a terminal one line that renews itself,
  * elsewhere a line every two seconds. start, show (any thread), stop: always all three. */
 struct cli_progress {

@@ -464,8 +464,7 @@ lines_before(struct view yaml, size_t offset)
 static struct status
 read_event(struct parser *p, yaml_parser_t *y, bool *ret_end)
 {
-    DEFER(delete_event) yaml_event_t e;
-    memset(&e, 0, sizeof e);
+    DEFER(delete_event) yaml_event_t e = {0};
     if (yaml_parser_parse(y, &e) == 0) {
         CHECK(y->error != YAML_MEMORY_ERROR, MEMORY);
         const size_t line = y->error == YAML_READER_ERROR ? lines_before(p->yaml, y->problem_offset)
@@ -481,7 +480,7 @@ config_parse(struct view yaml, const char *name, struct diag *diag, struct confi
 {
     struct config made = *config;
     struct parser p = {.name = name, .yaml = yaml, .diag = diag, .config = &made};
-    DEFER(delete_parser) yaml_parser_t y;
+    DEFER(delete_parser) yaml_parser_t y = {0};
     bool end = false;
     CHECK(yaml_parser_initialize(&y) != 0, MEMORY);
     yaml_parser_set_encoding(&y, YAML_UTF8_ENCODING);

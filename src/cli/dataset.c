@@ -138,17 +138,12 @@ cli_dataset_list(struct cli *c)
 {
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(buf_done) struct buf text;
-    DEFER(js_freep) json_t *list = NULL;
     buf_init(&text, JSON_MAX);
     TRY(cli_open(c, &w));
     TRY(dataset_put_list(w, &text));
-    TRY(js_parse(buf_view(&text), NULL, &c->diag, &list));
-    if (c->json) {
-        return cli_print_json(list);
-    }
-    cli_print_table(
-        list, "name:NAME version:VERSION rows:ROWS columns:COLUMNS created:CREATED source:SOURCE");
-    return OK;
+    return cli_print_list(
+        c, buf_view(&text),
+        "name:NAME version:VERSION rows:ROWS columns:COLUMNS created:CREATED source:SOURCE");
 }
 
 struct status

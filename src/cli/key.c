@@ -62,17 +62,12 @@ cli_key_list(struct cli *c)
 {
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(buf_done) struct buf text;
-    DEFER(js_freep) json_t *list = NULL;
     buf_init(&text, JSON_MAX);
     TRY(cli_open(c, &w));
     TRY(access_put_keys(w->access, &text));
-    TRY(js_parse(buf_view(&text), NULL, &c->diag, &list));
-    if (c->json) {
-        return cli_print_json(list);
-    }
-    cli_print_table(list,
-                    "id:KEY-ID principal:PRINCIPAL issued:ISSUED expires:EXPIRES revoked:REVOKED");
-    return OK;
+    return cli_print_list(
+        c, buf_view(&text),
+        "id:KEY-ID principal:PRINCIPAL issued:ISSUED expires:EXPIRES revoked:REVOKED");
 }
 
 struct status

@@ -99,7 +99,7 @@ cli_principal_remove(struct cli *c)
     return OK;
 }
 
-/* grants: [{effect, role, resource}] -> "caller on models/mortgage, not admin on **" */
+/* grants: [{allow, role, resource}] -> "caller on models/mortgage, never admin on **" */
 static void
 put_grants(const json_t *principal, struct buf *b)
 {

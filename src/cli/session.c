@@ -372,6 +372,18 @@ cli_print_table(const json_t *rows, const char *columns)
     }
 }
 
+struct status
+cli_print_list(struct cli *c, struct view json, const char *columns)
+{
+    DEFER(js_freep) json_t *list = NULL;
+    TRY(js_parse(json, NULL, &c->diag, &list));
+    if (c->json) {
+        return cli_print_json(list);
+    }
+    cli_print_table(list, columns);
+    return OK;
+}
+
 /* ---- progress ---- */
 
 #define PROGRESS_FIRST_NS NS_PER_S
