@@ -34,8 +34,7 @@ struct split {
 struct scan {
     struct count present; /* rows of the node with a value */
     struct count run;     /* numeric: all rows so far; category: rows of the category so far */
-    uint64_t run_rows;    /* numeric: rows at the last value are in; only > 0 matters */
-    double last;
+    double last;          /* numeric: value of the last row of the run */
 };
 
 struct grower {
@@ -72,7 +71,7 @@ key_of(double value)
     return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
 }
 
-/* Stable counting passes over 16 bits each; a pass in which all digits agree is left out. The
+/* Stable counting passes over 8 bits each; a pass in which all digits agree is left out. The
  * result may lie in either array, so the two are exchanged. */
 static void
 sort_keys(struct grower *g, size_t n)
@@ -189,7 +188,7 @@ pass_numeric(struct grower *g, const struct errors_tree *t, uint32_t feature)
     for (size_t i = 0; i < n; i++) {
         const uint32_t row = g->sorted[i].row, node = g->node_of[row];
         struct scan *s = &g->scan[node];
-        if (s->run_rows > 0 && value[row] > s->last) {
+        if (s->run.rows > 0 && value[row] > s->last) {
             consider(g, node, &t->node[node], s->run,
                      (struct split){.feature = feature,
                                     .threshold = cut_between(s->last, value[row], true),
@@ -197,7 +196,6 @@ pass_numeric(struct grower *g, const struct errors_tree *t, uint32_t feature)
         }
         s->run.rows++;
         s->run.errors += g->error[row];
-        s->run_rows = s->run.rows;
         s->last = value[row];
     }
 }

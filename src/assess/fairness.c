@@ -131,9 +131,9 @@ gap_of(const struct fairness_group *group, uint32_t groups, unsigned m, double l
 
 void
 fairness_finish(const struct confusion *counts, uint32_t levels, uint64_t dropped, double level,
-                struct fairness_group *group_out, struct fairness_result *ret_result)
+                struct fairness_group *ret_group, struct fairness_result *ret_result)
 {
-    struct fairness_result r = {.group = group_out, .dropped = dropped};
+    struct fairness_result r = {.group = ret_group, .dropped = dropped};
     struct confusion all = {0};
     for (uint32_t i = 0; i < levels; i++) {
         const struct confusion *c = &counts[i];
@@ -142,12 +142,12 @@ fairness_finish(const struct confusion *counts, uint32_t levels, uint64_t droppe
         all.tn += c->tn;
         all.fn += c->fn;
         if (c->tp + c->fp + c->tn + c->fn > 0) {
-            group_out[r.groups++] = group_of(i, c, level);
+            ret_group[r.groups++] = group_of(i, c, level);
         }
     }
     r.overall = group_of(0, &all, level);
     for (unsigned m = 0; m < FAIRNESS_METRICS; m++) {
-        r.gap[m] = gap_of(group_out, r.groups, m, level);
+        r.gap[m] = gap_of(ret_group, r.groups, m, level);
     }
     r.demographic_parity_difference = r.gap[FAIRNESS_SELECTION_RATE].difference;
     r.demographic_parity_ratio = r.gap[FAIRNESS_SELECTION_RATE].ratio;

@@ -63,9 +63,9 @@ const char *fairness_metric_word(enum fairness_metric m); /* "selection_rate", "
  * or -1: dropped. Returns the number dropped. */
 uint64_t fairness_accumulate(const uint8_t *y, const uint8_t *decision, const int32_t *group,
                              size_t rows, uint32_t levels, struct confusion *counts);
-/* group_out: levels entries that ret_result will point to. */
+/* ret_group: levels entries that ret_result will point to. */
 void fairness_finish(const struct confusion *counts, uint32_t levels, uint64_t dropped,
-                     double level, struct fairness_group *group_out,
+                     double level, struct fairness_group *ret_group,
                      struct fairness_result *ret_result);
 /* Cell index for the intersection of columns: a[row] * b_levels + b[row]; -1 when either is. */
 void fairness_cross(const int32_t *a, const int32_t *b, uint32_t b_levels, size_t rows,

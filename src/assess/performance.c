@@ -171,8 +171,7 @@ calibration_fill(const struct scored *s, size_t rows, double level, struct perfo
     }
 }
 
-/* Log loss clips the probability by the epsilon of
- * a double, as scikit-learn does. */
+/* Log loss clips the probability by the epsilon of a double, as scikit-learn does. */
 static void
 losses_fill(const uint8_t *y, const double *score, size_t rows, struct performance *p)
 {

@@ -42,8 +42,8 @@ const char *buf_str(const struct buf *b); /* "" when empty */
 struct status buf_status(const struct buf *b);
 /* Room for n more bytes, the length not changed; NULL when failed. */
 uint8_t *buf_reserve(struct buf *b, size_t n);
-uint8_t *buf_extend(struct buf *b,
-                    size_t n); /* appends n uninitialised bytes and returns them, or NULL */
+/* Appends n uninitialised bytes and returns them, or NULL. */
+uint8_t *buf_extend(struct buf *b, size_t n);
 void buf_put(struct buf *b, struct view v);
 void buf_put_str(struct buf *b, const char *text);
 void buf_put_u8(struct buf *b, uint8_t v);

@@ -12,8 +12,8 @@ struct secret {
 
 /* Zeroed secret of len bytes (own pages; mlock is tried, a refusal is not an error). */
 struct status secret_new(size_t len, struct secret *ret_secret);
-struct status secret_from(struct view bytes,
-                          struct secret *ret_secret); /* copies; the caller wipes its own */
+/* Copies; the caller wipes its own. */
+struct status secret_from(struct view bytes, struct secret *ret_secret);
 void secret_done(struct secret *s);
 struct view secret_view(const struct secret *s);
 void secret_wipe(void *ptr, size_t len); /* not optimised away */

@@ -32,8 +32,8 @@ struct access_role {
     const char *name;
     const char *about;
 };
-const struct access_role *
-access_roles(size_t *ret_count); /* admin, data-scientist, operator, caller, auditor */
+/* admin, data-scientist, operator, caller, auditor */
+const struct access_role *access_roles(size_t *ret_count);
 
 struct access;
 struct status access_open(struct store *s, const struct vault *v, struct access **ret_access);
@@ -46,8 +46,8 @@ struct status access_principal_add(struct access *a, const char *name, const cha
 /* allow=false adds a deny: none of the role's actions on resource, whatever else is granted. */
 struct status access_grant_add(struct access *a, const char *principal, const char *role,
                                const char *resource, bool allow, struct diag *diag);
-struct status access_principal_remove(struct access *a, const char *name,
-                                      struct diag *diag); /* its keys die with it */
+/* Its keys die with it. */
+struct status access_principal_remove(struct access *a, const char *name, struct diag *diag);
 /* "sw_<id:10>_<secret:32 base62><checksum:6>": only an HMAC of it is kept. expires_ns absolute. */
 #define ACCESS_KEY_TEXT_MAX 64
 struct status access_key_issue(struct access *a, const char *principal, int64_t now_ns,

@@ -11,10 +11,10 @@ struct http_limits {
     size_t header_bytes;   /* 431 */
     unsigned header_count; /* 431 */
     size_t body_bytes;     /* 413 */
-    int64_t handshake_ns, header_ns, body_ns,
-        request_ns;       /* deadlines; the connection is shut down (408 where a head was read) */
-    int64_t idle_ns;      /* keep-alive */
-    unsigned connections; /* in all */
+    /* Deadlines; the connection is shut down (408 where a head was read). */
+    int64_t handshake_ns, header_ns, body_ns, request_ns;
+    int64_t idle_ns;                  /* keep-alive */
+    unsigned connections;             /* in all */
     unsigned connections_per_address; /* further ones are closed at accept */
 };
 
@@ -45,10 +45,10 @@ struct http_exchange {
     void *user;      /* handler's own */
 };
 
-const char *http_header(const struct http_exchange *x,
-                        const char *name); /* NULL when absent; case-insensitive */
-void http_set_header(struct http_exchange *x, const char *name,
-                     const char *value); /* on the answer; at most 8 */
+/* Of the request; NULL when absent; case-insensitive. */
+const char *http_header(const struct http_exchange *x, const char *name);
+/* On the answer; at most 8. */
+void http_set_header(struct http_exchange *x, const char *name, const char *value);
 
 enum http_fate { HTTP_WAITING, HTTP_DURABLE, HTTP_FAILED };
 
@@ -70,9 +70,9 @@ struct http_handler {
     /* What became of a ticket; a failed one is answered 503 with handler's failed() body. Called
      * often: cheap. */
     enum http_fate (*fate)(void *ctx, uint64_t ticket);
-    struct status (*subscribe)(
-        void *ctx, int event_fd); /* each loop's eventfd, written when tickets advance */
-    void (*unsubscribe)(void *ctx, int event_fd); /* before it is closed */
+    /* Each loop's eventfd, written when tickets advance; unsubscribed before it is closed. */
+    struct status (*subscribe)(void *ctx, int event_fd);
+    void (*unsubscribe)(void *ctx, int event_fd);
     void (*failed)(void *ctx, struct http_exchange *x);
     /* bytes were handed to the socket, or the connection died */
     void (*done)(void *ctx, struct http_exchange *x);

@@ -18,10 +18,8 @@
 
 #define HTTP_ANSWER_HEADERS 8
 #define HTTP_INBOX 64u
-#define HTTP_MHD_SOUND                                                                             \
-    0x01000300u                     /* first version with the fixes we would otherwise work around \
-                                     */
 #define HTTP_MHD_STRICT 0x01000000u /* first version whose own parser refuses NUL and bare LF */
+#define HTTP_MHD_SOUND 0x01000300u  /* first version whose decoder of chunks can be trusted */
 
 enum phase {
     PHASE_HANDSHAKE, /* TLS not finished */
@@ -147,7 +145,7 @@ void http_request_settle(struct request *r);
 
 /* http_deadline.c */
 void http_sweep(struct http_loop *loop, int64_t now_ns);
-void http_answer_raw(
-    struct request *r); /* writes a decided refusal straight to the session and shuts down */
+/* Writes a decided refusal straight to the session and shuts down. */
+void http_answer_raw(struct request *r);
 
 #endif

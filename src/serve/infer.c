@@ -86,7 +86,7 @@ refuse(const struct parser *p, const struct tensor *t, const char *what)
     FAIL(INPUT);
 }
 
-/* Number of the row in messages, and what is wrong with its value. */
+/* Which element, of which feature, and what is wrong with it. */
 static struct status
 refuse_value(const struct parser *p, const struct tensor *t, const char *what)
 {

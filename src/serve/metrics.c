@@ -48,30 +48,31 @@ put_durations(const struct metrics *m, struct buf *b)
 }
 
 void
-metrics_put(const struct metrics *m, const struct metrics_gauges *g, struct buf *b)
+metrics_put(const struct metrics *m, const struct metrics_gauges *g, struct buf *ret_text)
 {
-    put_head(b, "steward_calls_total", "counter", "Calls answered, by HTTP status.");
+    put_head(ret_text, "steward_calls_total", "counter", "Calls answered, by HTTP status.");
     for (unsigned s = 0; s < METRICS_STATUSES; s++) {
         const uint64_t n = atomic_load_explicit(&m->by_status[s], memory_order_relaxed);
         if (n > 0) {
-            buf_printf(b, "steward_calls_total{status=\"%u\"} %llu\n", s, (unsigned long long)n);
+            buf_printf(ret_text, "steward_calls_total{status=\"%u\"} %llu\n", s,
+                       (unsigned long long)n);
         }
     }
-    put_durations(m, b);
-    put_head(b, "steward_infer_calls_total", "counter",
+    put_durations(m, ret_text);
+    put_head(ret_text, "steward_infer_calls_total", "counter",
              "Inference calls that were answered with predictions.");
-    buf_printf(b, "steward_infer_calls_total %llu\n",
+    buf_printf(ret_text, "steward_infer_calls_total %llu\n",
                (unsigned long long)atomic_load(&m->infer_calls));
-    put_head(b, "steward_infer_rows_total", "counter", "Rows predicted.");
-    buf_printf(b, "steward_infer_rows_total %llu\n",
+    put_head(ret_text, "steward_infer_rows_total", "counter", "Rows predicted.");
+    buf_printf(ret_text, "steward_infer_rows_total %llu\n",
                (unsigned long long)atomic_load(&m->infer_rows));
-    put_head(b, "steward_audit_entries", "gauge", "Durable entries of the audit log.");
-    buf_printf(b, "steward_audit_entries %llu\n", (unsigned long long)g->audit_entries);
-    put_head(b, "steward_audit_failing", "gauge",
+    put_head(ret_text, "steward_audit_entries", "gauge", "Durable entries of the audit log.");
+    buf_printf(ret_text, "steward_audit_entries %llu\n", (unsigned long long)g->audit_entries);
+    put_head(ret_text, "steward_audit_failing", "gauge",
              "1 while the audit log cannot be written (calls are then refused).");
-    buf_printf(b, "steward_audit_failing %llu\n", (unsigned long long)g->audit_failed);
-    put_head(b, "steward_models_ready", "gauge", "Models that are loaded and verified.");
-    buf_printf(b, "steward_models_ready %u\n", g->models_ready);
-    put_head(b, "steward_uptime_seconds", "gauge", "Time since the server started.");
-    buf_printf(b, "steward_uptime_seconds %.3f\n", (double)g->uptime_ns / 1e9);
+    buf_printf(ret_text, "steward_audit_failing %llu\n", (unsigned long long)g->audit_failed);
+    put_head(ret_text, "steward_models_ready", "gauge", "Models that are loaded and verified.");
+    buf_printf(ret_text, "steward_models_ready %u\n", g->models_ready);
+    put_head(ret_text, "steward_uptime_seconds", "gauge", "Time since the server started.");
+    buf_printf(ret_text, "steward_uptime_seconds %.3f\n", (double)g->uptime_ns / 1e9);
 }

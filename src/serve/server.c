@@ -119,8 +119,7 @@ warn_of_old_library(void)
     if (!http_library_is_sound()) {
         log_event(LOG_WARN, "http.library",
                   "libmicrohttpd=%s; fixes of %s and later are missing: chunked bodies are "
-                  "refused, the header gate "
-                  "stands before it",
+                  "refused, the header gate stands before it",
                   http_library_version(), FRESH_LIBRARY);
     }
 }

@@ -88,11 +88,7 @@ seal_writer_abandon(struct seal_writer *w)
     }
 }
 
-static void
-seal_writer_abandonp(struct seal_writer **w)
-{
-    seal_writer_abandon(*w);
-}
+DEFINE_FREEP(seal_writer_abandon, struct seal_writer)
 
 static struct status
 write_header(struct seal_writer *w, const struct vault *v, struct seal_id id, struct diag *diag)
