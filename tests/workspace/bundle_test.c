@@ -1,5 +1,6 @@
 #include "testing/testing.h"
 
+#include "testing/vault.h"
 #include "workspace/bundle.h"
 
 #include <stdlib.h>
@@ -15,22 +16,12 @@ struct room {
     json_t *manifest;
 };
 
-static void
-vault_in(const char *dir, struct vault **ret_vault)
-{
-    struct secret passphrase = {0};
-    assert_ok(secret_from(view_str("a passphrase"), &passphrase));
-    const struct vault_provider p = vault_passphrase_provider(&passphrase);
-    assert_ok(vault_create(dir, &p, NULL, ret_vault));
-    secret_done(&passphrase);
-}
-
 static int
 set_up(void **state)
 {
     struct room *r = calloc(1, sizeof *r);
     r->dir = testing_dir();
-    vault_in(r->dir, &r->vault);
+    r->vault = testing_vault(r->dir);
     vault_public_key(r->vault, r->key);
     r->manifest = json_pack("{s:s, s:i}", "name", "mortgage", "version", 3);
     buf_init(&r->bundle, 65536);
@@ -133,7 +124,7 @@ refuses_what_another_workspace_signed(void **state)
     DEFER(vault_freep) struct vault *other = NULL;
     DEFER(buf_done) struct buf bundle;
     buf_init(&bundle, 65536);
-    vault_in(dir, &other);
+    other = testing_vault(dir);
     assert_ok(bundle_put(other, r->manifest, view_str(MODEL), &bundle));
     refuse(r, buf_view(&bundle), &diag);
     assert_says(&diag, "the signature does not verify with this workspace's key");
