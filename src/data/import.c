@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Of DuckDB's reader: it must be over the longest line; its own default is 16 times that. */
+#define CSV_BUFFER (CSV_MAX_RECORD + (1u << 20))
 #define SQL_MAX ((size_t)1 << 20)
 #define TEXT_MAX ((size_t)16 << 30)
 #define IMPORT_MEMORY_MIB 4096u
@@ -136,7 +138,7 @@ put_csv_reader(const struct import *m, struct buf *sql)
                ", auto_detect=false, header=true, strict_mode=true, quote='\"', escape='\"', "
                "compression='%s', ",
                endings[m->ending].compression);
-    buf_printf(sql, "max_line_size=%u, delim=", CSV_MAX_RECORD + 2);
+    buf_printf(sql, "max_line_size=%u, buffer_size=%u, delim=", CSV_MAX_RECORD + 2, CSV_BUFFER);
     duck_put_literal(sql, delimiter);
     buf_put_str(sql, ", columns={");
     for (uint32_t i = 0; i < m->csv.columns; i++) {

@@ -62,7 +62,7 @@ is_host(struct view v)
         const uint8_t c = v.ptr[i];
         const bool plain =
             (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!plain && strchr(".-_:[]", c) == NULL) {
+        if (!plain && (c == 0 || strchr(".-_:[]", c) == NULL)) {
             return false;
         }
     }
