@@ -438,6 +438,7 @@ void
 cli_progress_show(struct cli_progress *p, const char *format, ...)
 {
     va_list args;
+    ASSERT(format != NULL);
     (void)pthread_mutex_lock(&p->lock);
     va_start(args, format);
     (void)vsnprintf(p->text, sizeof p->text, format, args);
