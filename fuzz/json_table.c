@@ -5,27 +5,13 @@
 #include "base/text.h"
 #include "data/import.h"
 #include "data/json_scan.h"
+#include "round_trip.h"
 
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* What was imported is written, read back and written again as the same bytes. */
-static void
-check_round_trip(const struct table *t)
-{
-    DEFER(buf_done) struct buf first;
-    DEFER(buf_done) struct buf again;
-    DEFER(table_freep) struct table *back = NULL;
-    buf_init(&first, 64u << 20);
-    buf_init(&again, 64u << 20);
-    ASSERT(status_ok(table_encode(t, &first)));
-    ASSERT(status_ok(table_decode(buf_view(&first), NULL, &back)));
-    ASSERT(status_ok(table_encode(back, &again)));
-    ASSERT(view_equal(buf_view(&first), buf_view(&again)));
-}
 
 /* js_parse: what it takes is UTF-8 text, and comes back the same through our own writer. */
 static void
