@@ -1,138 +1,11 @@
-#include "testing/testing.h"
+#include "../model/made.h"
 
 #include "assess/explain.h"
-#include "num/rng.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xgboost/c_api.h>
-
-/* ---- forests made by hand: small enough to go over every subset of their features ---- */
-
-#define NODES_MAX 4096u
-#define TREES_MAX 8u
-#define OUTPUTS_MAX 3u
-#define FEATURES_MAX 64u
-#define CATEGORIES 6u
-
-struct made {
-    struct forest f;
-    double base[OUTPUTS_MAX];
-    uint32_t tree_start[TREES_MAX + 1], tree_output[TREES_MAX];
-    double tree_weight[TREES_MAX];
-    int32_t left[NODES_MAX], right[NODES_MAX];
-    uint32_t feature[NODES_MAX];
-    float threshold[NODES_MAX];
-    uint8_t default_left[NODES_MAX];
-    double value[NODES_MAX], cover[NODES_MAX];
-    uint32_t category_start[NODES_MAX], category_count[NODES_MAX];
-    uint32_t categories[NODES_MAX * CATEGORIES];
-    uint32_t categories_used;
-};
-
-struct recipe {
-    uint32_t features, outputs, trees, depth;
-    bool with_categories; /* every third feature */
-    bool zero_covers;     /* about a fifth of the leaves were reached by no training row */
-    bool dart;
-};
-
-static void
-made_free(void *slot)
-{
-    free(*(void **)slot);
-}
-
-static uint32_t
-add_node(struct made *m)
-{
-    assert_true(m->f.nodes < NODES_MAX);
-    m->left[m->f.nodes] = m->right[m->f.nodes] = -1;
-    return m->f.nodes++;
-}
-
-static void
-make_split(struct made *m, const struct recipe *r, struct rng *g, uint32_t n)
-{
-    m->feature[n] = (uint32_t)rng_below(g, r->features);
-    m->threshold[n] = (float)(4.0 * rng_unit(g) - 2.0);
-    m->default_left[n] = rng_below(g, 2) == 1;
-    if (!r->with_categories || m->feature[n] % 3 != 0) {
-        return;
-    }
-    m->category_start[n] = m->categories_used;
-    for (uint32_t c = 0; c < CATEGORIES; c++) {
-        if (rng_below(g, 2) == 1) {
-            m->categories[m->categories_used++] = c;
-            m->category_count[n]++;
-        }
-    }
-}
-
-/* Children of n down to the depth; covers are summed upwards from the leaves. */
-static void
-grow(struct made *m, const struct recipe *r, struct rng *g, uint32_t n, uint32_t depth)
-{
-    if (depth == r->depth || (depth > 0 && rng_below(g, 8) == 0)) {
-        m->value[n] = 2.0 * rng_unit(g) - 1.0;
-        m->cover[n] = r->zero_covers && rng_below(g, 5) == 0 ? 0.0 : 1.0 + 50.0 * rng_unit(g);
-        m->f.depth = depth > m->f.depth ? depth : m->f.depth;
-        return;
-    }
-    make_split(m, r, g, n);
-    const uint32_t left = add_node(m), right = add_node(m);
-    m->left[n] = (int32_t)left;
-    m->right[n] = (int32_t)right;
-    grow(m, r, g, left, depth + 1);
-    grow(m, r, g, right, depth + 1);
-    m->cover[n] = m->cover[left] + m->cover[right];
-}
-
-static struct made *
-make_forest(const struct recipe *r, struct rng *g)
-{
-    struct made *m = calloc(1, sizeof *m);
-    assert_non_null(m);
-    m->f = (struct forest){.features = r->features, .outputs = r->outputs, .trees = r->trees};
-    for (uint32_t k = 0; k < r->outputs; k++) {
-        m->base[k] = rng_normal(g);
-    }
-    for (uint32_t t = 0; t < r->trees; t++) {
-        m->tree_output[t] = t % r->outputs;
-        m->tree_weight[t] = r->dart ? rng_unit(g) : 1.0;
-        m->tree_start[t] = add_node(m);
-        grow(m, r, g, m->tree_start[t], 0);
-    }
-    m->tree_start[r->trees] = m->f.nodes;
-    struct forest *f = &m->f;
-    f->base = m->base;
-    f->tree_start = m->tree_start;
-    f->tree_output = m->tree_output;
-    f->tree_weight = m->tree_weight;
-    f->left = m->left;
-    f->right = m->right;
-    f->feature = m->feature;
-    f->threshold = m->threshold;
-    f->default_left = m->default_left;
-    f->value = m->value;
-    f->cover = m->cover;
-    f->category_start = m->category_start;
-    f->category_count = m->category_count;
-    f->categories = m->categories;
-    return m;
-}
-
-/* Numbers, categories (one more than the splits list) and, one in six, missing. */
-static void
-make_row(const struct recipe *r, struct rng *g, float *x)
-{
-    for (uint32_t i = 0; i < r->features; i++) {
-        const bool category = r->with_categories && i % 3 == 0;
-        x[i] = category ? (float)rng_below(g, CATEGORIES + 1) : (float)rng_normal(g);
-        x[i] = rng_below(g, 6) == 0 ? NAN : x[i];
-    }
-}
 
 /* ---- the Shapley value by its definition ---- */
 
@@ -168,7 +41,7 @@ static void
 shapley(const struct forest *f, uint32_t output, const float *x, double *ret_phi)
 {
     const uint32_t m = f->features, subsets = UINT32_C(1) << m;
-    DEFER(made_free) double *v = calloc(subsets, sizeof *v);
+    DEFER(memory_freep) double *v = calloc(subsets, sizeof *v);
     assert_non_null(v);
     for (uint32_t s = 0; s < subsets; s++) {
         v[s] = known_margin(f, output, x, s);
@@ -188,7 +61,7 @@ shapley(const struct forest *f, uint32_t output, const float *x, double *ret_phi
 static void
 check_additive(const struct forest *f, const float *x, const double *phi, double tolerance)
 {
-    double expected[OUTPUTS_MAX], margin[OUTPUTS_MAX];
+    double expected[MADE_OUTPUTS], margin[MADE_OUTPUTS];
     explain_expected(f, expected);
     forest_margin_ref(f, x, 1, margin);
     for (uint32_t k = 0; k < f->outputs; k++) {
@@ -204,7 +77,7 @@ check_additive(const struct forest *f, const float *x, const double *phi, double
 static void
 check_definition(const struct forest *f, uint32_t output, const float *x, const double *phi)
 {
-    double defined[FEATURES_MAX];
+    double defined[MADE_FEATURES];
     shapley(f, output, x, defined);
     for (uint32_t i = 0; i < f->features; i++) {
         assert_near(phi[i], defined[i], 1e-11);
@@ -212,16 +85,16 @@ check_definition(const struct forest *f, uint32_t output, const float *x, const 
 }
 
 static void
-check_recipe(const struct recipe *r, uint64_t seed, size_t forests)
+check_recipe(const struct made_recipe *r, uint64_t seed, size_t forests)
 {
     struct rng g;
     rng_init(&g, seed, "explain");
     for (size_t i = 0; i < forests; i++) {
-        DEFER(made_free) struct made *m = make_forest(r, &g);
-        float x[FEATURES_MAX];
-        double phi[OUTPUTS_MAX * FEATURES_MAX];
+        DEFER(memory_freep) struct made *m = made_new(r, &g);
+        float x[MADE_FEATURES];
+        double phi[MADE_OUTPUTS * MADE_FEATURES];
         for (int row = 0; row < 4; row++) {
-            make_row(r, &g, x);
+            made_row(r, &g, x);
             assert_ok(explain_rows(&m->f, x, 1, 1, phi));
             check_additive(&m->f, x, phi, 1e-9);
             for (uint32_t k = 0; k < r->outputs; k++) {
@@ -235,7 +108,7 @@ static void
 equals_every_subset_on_small_trees(void **state)
 {
     (void)state;
-    const struct recipe r = {.features = 6, .outputs = 1, .trees = 3, .depth = 4};
+    const struct made_recipe r = {.features = 6, .outputs = 1, .trees = 3, .depth = 4};
     check_recipe(&r, 1, 40);
 }
 
@@ -243,9 +116,9 @@ static void
 equals_every_subset_when_features_repeat_on_a_path(void **state)
 {
     (void)state;
-    const struct recipe r = {.features = 2, .outputs = 1, .trees = 2, .depth = 7};
+    const struct made_recipe r = {.features = 2, .outputs = 1, .trees = 2, .depth = 7};
     check_recipe(&r, 2, 40);
-    const struct recipe one = {.features = 1, .outputs = 1, .trees = 2, .depth = 6};
+    const struct made_recipe one = {.features = 1, .outputs = 1, .trees = 2, .depth = 6};
     check_recipe(&one, 3, 20);
 }
 
@@ -253,7 +126,7 @@ static void
 equals_every_subset_with_categories_classes_and_dart_weights(void **state)
 {
     (void)state;
-    const struct recipe r = {
+    const struct made_recipe r = {
         .features = 7, .outputs = 3, .trees = 7, .depth = 4, .with_categories = true, .dart = true};
     check_recipe(&r, 4, 12);
 }
@@ -262,7 +135,7 @@ static void
 equals_every_subset_when_no_training_row_reached_a_node(void **state)
 {
     (void)state;
-    const struct recipe r = {
+    const struct made_recipe r = {
         .features = 5, .outputs = 1, .trees = 3, .depth = 5, .zero_covers = true};
     check_recipe(&r, 5, 60);
 }
@@ -274,12 +147,12 @@ halves_where_nothing_is_known_of_the_covers(void **state)
     (void)state;
     struct rng g;
     rng_init(&g, 6, "explain");
-    const struct recipe r = {.features = 4, .outputs = 1, .trees = 2, .depth = 4};
-    DEFER(made_free) struct made *m = make_forest(&r, &g);
+    const struct made_recipe r = {.features = 4, .outputs = 1, .trees = 2, .depth = 4};
+    DEFER(memory_freep) struct made *m = made_new(&r, &g);
     memset(m->cover, 0, sizeof m->cover);
-    float x[FEATURES_MAX];
-    double phi[FEATURES_MAX];
-    make_row(&r, &g, x);
+    float x[MADE_FEATURES];
+    double phi[MADE_FEATURES];
+    made_row(&r, &g, x);
     assert_ok(explain_rows(&m->f, x, 1, 1, phi));
     check_additive(&m->f, x, phi, 1e-12);
     check_definition(&m->f, 0, x, phi);
@@ -293,12 +166,12 @@ gives_a_number_whatever_the_shares_round_to(void **state)
     (void)state;
     struct rng g;
     rng_init(&g, 7, "explain");
-    const struct recipe r = {.features = 9, .outputs = 1, .trees = 1, .depth = 9};
-    float x[FEATURES_MAX];
-    double phi[FEATURES_MAX];
+    const struct made_recipe r = {.features = 9, .outputs = 1, .trees = 1, .depth = 9};
+    float x[MADE_FEATURES];
+    double phi[MADE_FEATURES];
     for (int i = 0; i < 200; i++) {
-        DEFER(made_free) struct made *m = make_forest(&r, &g);
-        make_row(&r, &g, x);
+        DEFER(memory_freep) struct made *m = made_new(&r, &g);
+        made_row(&r, &g, x);
         assert_ok(explain_rows(&m->f, x, 1, 1, phi));
         check_additive(&m->f, x, phi, 1e-9);
     }
@@ -311,13 +184,13 @@ keeps_its_digits_on_the_deepest_path(void **state)
     (void)state;
     struct rng g;
     rng_init(&g, 8, "explain");
-    const struct recipe r = {.features = FEATURES_MAX, .outputs = 1, .trees = 1, .depth = 0};
-    DEFER(made_free) struct made *m = make_forest(&r, &g);
+    const struct made_recipe r = {.features = MADE_FEATURES, .outputs = 1, .trees = 1, .depth = 0};
+    DEFER(memory_freep) struct made *m = made_new(&r, &g);
     uint32_t n = 0;
     for (uint32_t depth = 0; depth < FOREST_MAX_DEPTH; depth++) {
         m->feature[n] = depth;
         m->threshold[n] = 0;
-        const uint32_t left = add_node(m), right = add_node(m);
+        const uint32_t left = made_node(m), right = made_node(m);
         m->left[n] = (int32_t)left;
         m->right[n] = (int32_t)right;
         m->value[left] = rng_normal(&g);
@@ -327,10 +200,10 @@ keeps_its_digits_on_the_deepest_path(void **state)
         n = rng_below(&g, 4) == 0 ? left : right;
     }
     m->f.depth = FOREST_MAX_DEPTH;
-    float x[FEATURES_MAX];
-    double phi[FEATURES_MAX];
+    float x[MADE_FEATURES];
+    double phi[MADE_FEATURES];
     for (int row = 0; row < 50; row++) {
-        make_row(&r, &g, x);
+        made_row(&r, &g, x);
         assert_ok(explain_rows(&m->f, x, 1, 1, phi));
         check_additive(&m->f, x, phi, 1e-9);
     }
@@ -342,8 +215,8 @@ a_feature_that_no_split_uses_gets_exactly_nothing(void **state)
     (void)state;
     struct rng g;
     rng_init(&g, 9, "explain");
-    const struct recipe r = {.features = 3, .outputs = 1, .trees = 4, .depth = 4};
-    DEFER(made_free) struct made *m = make_forest(&r, &g);
+    const struct made_recipe r = {.features = 3, .outputs = 1, .trees = 4, .depth = 4};
+    DEFER(memory_freep) struct made *m = made_new(&r, &g);
     m->f.features = 5;
     const float x[5] = {1, NAN, -1, 4, 5};
     double phi[5];
@@ -360,15 +233,15 @@ the_global_means_have_the_same_digits_for_any_number_of_threads(void **state)
     (void)state;
     struct rng g;
     rng_init(&g, 10, "explain");
-    const struct recipe r = {
+    const struct made_recipe r = {
         .features = 6, .outputs = 2, .trees = 4, .depth = 4, .with_categories = true};
     enum { ROWS = 3000, WIDTH = 12 };
-    DEFER(made_free) struct made *m = make_forest(&r, &g);
-    DEFER(made_free) float *x = calloc(ROWS * 6, sizeof *x);
-    DEFER(made_free) double *phi = calloc((size_t)ROWS * WIDTH, sizeof *phi);
+    DEFER(memory_freep) struct made *m = made_new(&r, &g);
+    DEFER(memory_freep) float *x = calloc(ROWS * 6, sizeof *x);
+    DEFER(memory_freep) double *phi = calloc((size_t)ROWS * WIDTH, sizeof *phi);
     assert_true(x != NULL && phi != NULL);
     for (size_t i = 0; i < ROWS; i++) {
-        make_row(&r, &g, x + i * 6);
+        made_row(&r, &g, x + i * 6);
     }
     double mean[WIDTH], signed_mean[WIDTH], again[WIDTH], signed_again[WIDTH];
     assert_ok(explain_global(&m->f, x, ROWS, 1, mean, signed_mean));
@@ -396,8 +269,8 @@ no_rows_have_no_mean(void **state)
     (void)state;
     struct rng g;
     rng_init(&g, 11, "explain");
-    const struct recipe r = {.features = 2, .outputs = 1, .trees = 1, .depth = 2};
-    DEFER(made_free) struct made *m = make_forest(&r, &g);
+    const struct made_recipe r = {.features = 2, .outputs = 1, .trees = 1, .depth = 2};
+    DEFER(memory_freep) struct made *m = made_new(&r, &g);
     double mean[2] = {0};
     assert_ok(explain_global(&m->f, NULL, 0, 2, mean, NULL));
     assert_true(isnan(mean[0]) && isnan(mean[1]));
@@ -513,8 +386,8 @@ check_peer(const struct peer *p, double tolerance)
                                      "\"iteration_end\":0,\"strict_shape\":true}",
                                      &shape, &dim, &theirs));
     const size_t width = (size_t)f->outputs * f->features;
-    DEFER(made_free) double *phi = calloc(ROWS * width, sizeof *phi);
-    double expected[OUTPUTS_MAX];
+    DEFER(memory_freep) double *phi = calloc(ROWS * width, sizeof *phi);
+    double expected[MADE_OUTPUTS];
     assert_non_null(phi);
     assert_ok(explain_rows(f, p->x, ROWS, 2, phi));
     explain_expected(f, expected);
@@ -632,7 +505,7 @@ gives_numbers_where_a_parent_has_no_cover(void **state)
     peer_train(&p, binary, false, 0);
     peer_refresh(&p, 40);
     assert_true(count_empty(p.f) > 10);
-    DEFER(made_free) double *phi = calloc(ROWS * FEATURES, sizeof *phi);
+    DEFER(memory_freep) double *phi = calloc(ROWS * FEATURES, sizeof *phi);
     assert_non_null(phi);
     assert_ok(explain_rows(p.f, p.x, ROWS, 2, phi));
     for (size_t i = 0; i < ROWS; i++) {
