@@ -47,6 +47,8 @@ void bench_sample(struct bench_samples *s, double value);
 double bench_median(const struct bench_samples *s);
 /* Both sides have samples: aborts otherwise. STATUS_MEMORY. */
 struct status bench_add(struct bench_report *r, const struct bench_result *x);
+/* A comparison that could not be made here, and why; the report says so. */
+struct status bench_leave_out(struct bench_report *r, const char *name, const char *why);
 /* Calls ours(ctx) and peer(ctx) in turn, `rounds` times after one call of each that is not counted;
  * which one begins alternates. Each sets *ret_figure. */
 typedef struct status bench_side(void *ctx, double *ret_figure);

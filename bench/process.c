@@ -18,6 +18,7 @@
 #define OUTPUT_MAX (4u << 20)
 #define PROC_MAX 65536u
 #define STOP_MS 20000
+#define PEER_ARGUMENTS_MAX 16u
 
 int
 process_cpu(unsigned which)
@@ -119,6 +120,47 @@ process_run(char *const argv[], int cpu, struct diag *diag, struct buf *ret_out)
         return refuse_exit(argv[0], status, err, diag);
     }
     return read_back(out, ret_out);
+}
+
+/* ret_python: path of the interpreter. */
+static struct status
+make_peers(const struct bench_context *c, const char *requirements, struct buf *ret_python)
+{
+    DEFER(file_freep) char *tool = file_join(c->source, "tools/bench-peers");
+    DEFER(file_freep) char *peers = file_join(c->source, "bench/peers");
+    DEFER(file_freep) char *pins = file_join(peers, requirements);
+    DEFER(file_freep) char *place = file_join(c->work, "../peers");
+    DEFER(file_freep) char *folder = file_join(place, requirements);
+    char *argv[] = {tool, folder, pins, NULL};
+    const struct status made = process_run(argv, PROCESS_ANY_CPU, c->diag, ret_python);
+    if (!status_ok(made)) {
+        diag_prefix(c->diag, "no Python environment for the peer");
+        FAIL(UNSUPPORTED);
+    }
+    while (ret_python->len > 0 && ret_python->ptr[ret_python->len - 1] == '\n') {
+        buf_cut(ret_python, ret_python->len - 1);
+    }
+    return OK;
+}
+
+struct status
+process_run_peer(const struct bench_context *c, const char *requirements, char *const argv[],
+                 int cpu, struct buf *ret_out)
+{
+    DEFER(buf_done) struct buf python;
+    DEFER(file_freep) char *peers = file_join(c->source, "bench/peers");
+    DEFER(file_freep) char *script = file_join(peers, argv[0]);
+    char *full[PEER_ARGUMENTS_MAX + 3] = {NULL};
+    size_t n = 0;
+    buf_init(&python, 4096);
+    TRY(make_peers(c, requirements, &python));
+    full[n++] = (char *)python.ptr;
+    full[n++] = script;
+    for (size_t i = 1; argv[i] != NULL; i++) {
+        ASSERT(n < PEER_ARGUMENTS_MAX + 2);
+        full[n++] = argv[i];
+    }
+    return process_run(full, cpu, c->diag, ret_out);
 }
 
 struct status

@@ -14,6 +14,13 @@ int process_cpu(unsigned which);
 /* Runs to the end on that processor: its stdout; STATUS_IO with the end of its stderr unless it
  * exits 0. argv ends with NULL; argv[0] is looked for in PATH. */
 struct status process_run(char *const argv[], int cpu, struct diag *diag, struct buf *ret_out);
+/* Runs a peer's Python script, bench/peers/argv[0], with the arguments after it, under an
+ * interpreter that has what bench/peers/REQUIREMENTS pins and nothing else (tools/bench-peers makes
+ * it beside the bench's build). STATUS_UNSUPPORTED, with the reason, where that cannot be had: for
+ * bench_leave_out.
+ */
+struct status process_run_peer(const struct bench_context *c, const char *requirements,
+                               char *const argv[], int cpu, struct buf *ret_out);
 /* Starts and does not wait; stdout and stderr go to the file `log`. */
 struct status process_start(char *const argv[], int cpu, const char *log, struct diag *diag,
                             pid_t *ret_pid);

@@ -19,8 +19,11 @@ struct kept {
 };
 
 struct bench_report {
-    size_t n;
+    size_t n, left_out;
     struct kept results[RESULTS_MAX];
+    struct {
+        char name[64], why[TEXT_MAX];
+    } without[RESULTS_MAX];
 };
 
 double
@@ -164,6 +167,17 @@ bench_add(struct bench_report *r, const struct bench_result *x)
     return OK;
 }
 
+struct status
+bench_leave_out(struct bench_report *r, const char *name, const char *why)
+{
+    CHECK(r->left_out < RESULTS_MAX, MEMORY);
+    const size_t i = r->left_out++;
+    (void)snprintf(r->without[i].name, sizeof r->without[i].name, "%s", name);
+    (void)snprintf(r->without[i].why, sizeof r->without[i].why, "%s", why);
+    bench_progress("%s: left out: %s", r->without[i].name, r->without[i].why);
+    return OK;
+}
+
 /* Four digits and a suffix: 1234567 -> "1.235M". */
 static void
 shorten(double v, char ret_text[static 24])
@@ -214,6 +228,9 @@ bench_report_put_text(const struct bench_report *r, struct buf *b)
     for (size_t i = 0; i < r->n; i++) {
         put_row(&r->results[i], b);
     }
+    for (size_t i = 0; i < r->left_out; i++) {
+        buf_printf(b, "%-22s left out: %s\n", r->without[i].name, r->without[i].why);
+    }
 }
 
 struct status
@@ -227,6 +244,11 @@ bench_report_put_json(const struct bench_report *r, struct buf *b)
             json_pack("{s:s, s:s, s:o, s:o, s:s, s:o}", "name", k->name, "unit", k->unit, "ours",
                       js_real(bench_median(&k->x.ours)), "peer", js_real(bench_median(&k->x.peer)),
                       "peer_name", k->peer_name, "ratio", js_real(ratio(&k->x)));
+        CHECK(row != NULL && json_array_append_new(list, row) == 0, MEMORY);
+    }
+    for (size_t i = 0; i < r->left_out; i++) {
+        json_t *row =
+            json_pack("{s:s, s:s}", "name", r->without[i].name, "left_out", r->without[i].why);
         CHECK(row != NULL && json_array_append_new(list, row) == 0, MEMORY);
     }
     TRY(js_put_pretty(b, list));

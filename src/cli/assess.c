@@ -5,8 +5,11 @@
 #include "report/html.h"
 #include "workspace/assessments.h"
 
+#include <math.h>
+
 /* A report explains one person's row: it is its maker's to hand on. */
 #define PERSONAL_MODE 0600
+#define DRIVERS_SHOWN 5
 
 static void
 show_stage(void *ctx, const char *stage)
@@ -52,6 +55,45 @@ print_findings(const json_t *document)
     }
 }
 
+static const json_t *
+weightiest_below(const json_t *features, double below)
+{
+    const json_t *best = NULL;
+    double most = -1;
+    size_t i;
+    json_t *f;
+    json_array_foreach((json_t *)(uintptr_t)features, i, f)
+    {
+        const double v = json_number_value(json_object_get(f, "mean_abs"));
+        if (v < below && v > most) {
+            most = v;
+            best = f;
+        }
+    }
+    return best;
+}
+
+/* The features that move the decision most, the longest bar first. */
+static void
+print_drivers(const json_t *document)
+{
+    const json_t *list = json_object_get(json_object_get(document, "explanation"), "features");
+    double below = HUGE_VAL, most = 0;
+    for (int i = 0; i < DRIVERS_SHOWN; i++) {
+        const json_t *f = weightiest_below(list, below);
+        if (f == NULL) {
+            break;
+        }
+        below = json_number_value(json_object_get(f, "mean_abs"));
+        most = i == 0 ? below : most;
+        (void)fputs("  ", stdout);
+        cli_put_bar(stdout, most > 0 ? below / most : 0, 20);
+        (void)printf(" %-8.3g ", below);
+        cli_put_clean(stdout, json_string_value(json_object_get(f, "feature")));
+        (void)fputc('\n', stdout);
+    }
+}
+
 struct status
 cli_assess(struct cli *c)
 {
@@ -82,6 +124,8 @@ cli_assess(struct cli *c)
         return cli_print_json(document);
     }
     print_findings(document);
+    (void)puts("mean size of what a feature adds to the log-odds:");
+    print_drivers(document);
     if (report != NULL) {
         (void)printf("report: %s\n", report);
     }

@@ -133,6 +133,9 @@ struct status cli_print_json(const json_t *value);
 void cli_print_table(const json_t *rows, const char *columns);
 /* The same of an array as text, or the array itself with --json. */
 struct status cli_print_list(struct cli *c, struct view json, const char *columns);
+/* A bar of `width` columns that is filled to `share` (0 to 1; NaN: blank), in eighths of a column
+ * where the locale's encoding is UTF-8, else in whole ones of '#'. No line ends. */
+void cli_put_bar(FILE *out, double share, int width);
 /* Progress on stderr of what takes longer than a second: on a terminal one line that renews itself,
  * elsewhere a line every two seconds. start, show (any thread), stop: always all three. */
 struct cli_progress {

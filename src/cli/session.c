@@ -8,6 +8,7 @@
 #include "base/secret.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -382,6 +383,38 @@ cli_print_list(struct cli *c, struct view json, const char *columns)
     }
     cli_print_table(list, columns);
     return OK;
+}
+
+/* ---- bars ---- */
+
+/* Of the environment: the program never calls setlocale, whose decimal comma would reach numbers.
+ */
+static bool
+locale_is_utf8(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL && *value != '\0') {
+            return strcasestr(value, "utf-8") != NULL || strcasestr(value, "utf8") != NULL;
+        }
+    }
+    return false;
+}
+
+void
+cli_put_bar(FILE *out, double share, int width)
+{
+    static const char *const part[] = {"",       "\u258f", "\u258e", "\u258d",
+                                       "\u258c", "\u258b", "\u258a", "\u2589"};
+    const bool fine = locale_is_utf8();
+    const double full = isnan(share) ? 0 : fmin(fmax(share, 0), 1) * width;
+    const int eighths = (int)lround(fine ? 8 * full : 8 * round(full)), whole = eighths / 8;
+    for (int i = 0; i < whole; i++) {
+        (void)fputs(fine ? "\u2588" : "#", out);
+    }
+    (void)fputs(part[eighths % 8], out);
+    (void)fprintf(out, "%*s", width - whole - (eighths % 8 > 0), "");
 }
 
 /* ---- progress ---- */
