@@ -4,163 +4,80 @@
  * each a load of 12 bytes that waits for the one before it (about 100 KiB of nodes in all, so from
  * the second-level cache): what bounds both sides is the latency of those loads, not memory. */
 #include "comparisons.h"
+#include "models.h"
 #include "process.h"
 
 #include "base/file.h"
-#include "model/forest.h"
-#include "model/train.h"
-#include "num/rng.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xgboost/c_api.h>
 
-#define ROWS 100000u
-#define FEATURES 30u
-#define TREES 100u
-#define DEPTH 6u
-#define MISSING 0.1
+#define ROWS 50000u
+#define FEATURES MODELS_FEATURES
 #define ROUNDS 9u
-#define MODEL_MAX ((size_t)64 << 20)
-#define CONDITIONS                                                                                 \
-    "100 trees of depth 6, 100000 rows of 30 features, a tenth missing, one thread, CPU time"
 
 struct work {
-    float *x, *y;
-    struct buf model;
-    struct forest *forest;
-    BoosterHandle booster;
+    struct models_one model;
+    float *x;
     double *margin; /* ours */
     const float *peer_margin;
-    char array[160]; /* the rows as XGBoost's array interface */
     struct diag *diag;
 };
 
 static void
 work_done(struct work *w)
 {
+    models_done(&w->model);
     free(w->x);
-    free(w->y);
     free(w->margin);
-    buf_done(&w->model);
-    forest_free(w->forest);
-    if (w->booster != NULL) {
-        (void)XGBoosterFree(w->booster);
-    }
 }
 
-static struct status
-peer_failure(struct diag *diag)
-{
-    diag_set(diag, "XGBoost: %.300s", XGBGetLastError());
-    FAIL(IO);
-}
-
-/* Normal features; the label follows a few of them and their products, so that trees grow full. */
 static struct status
 make_rows(struct work *w)
 {
-    struct rng r;
-    rng_init(&r, 1, "bench.predict");
     w->x = malloc((size_t)ROWS * FEATURES * sizeof *w->x);
-    w->y = malloc(ROWS * sizeof *w->y);
     w->margin = malloc(ROWS * sizeof *w->margin);
-    CHECK(w->x != NULL && w->y != NULL && w->margin != NULL, MEMORY);
-    for (size_t i = 0; i < ROWS; i++) {
-        float *x = w->x + i * FEATURES;
-        for (size_t k = 0; k < FEATURES; k++) {
-            x[k] = (float)rng_normal(&r);
-        }
-        const double score = x[0] + 0.8 * x[1] * x[2] - 0.6 * fabs((double)x[3]) + sin(2.0 * x[4]) +
-                             0.5 * x[5] * x[6] * x[7] + 0.7 * rng_normal(&r);
-        w->y[i] = score > 0 ? 1 : 0;
-        for (size_t k = 0; k < FEATURES; k++) {
-            x[k] = rng_unit(&r) < MISSING ? NAN : x[k];
-        }
-    }
-    (void)snprintf(w->array, sizeof w->array,
-                   "{\"data\": [%zu, true], \"shape\": [%u, %u], \"typestr\": \"<f4\", "
-                   "\"version\": 3}",
-                   (size_t)(uintptr_t)w->x, ROWS, FEATURES);
+    CHECK(w->x != NULL && w->margin != NULL, MEMORY);
+    models_rows(1u << 20, ROWS, w->x, NULL);
     return OK;
 }
 
-static struct status
-load_peer(struct work *w)
-{
-    if (XGBoosterCreate(NULL, 0, &w->booster) != 0 ||
-        XGBoosterLoadModelFromBuffer(w->booster, w->model.ptr, w->model.len) != 0 ||
-        XGBoosterSetParam(w->booster, "nthread", "1") != 0) {
-        return peer_failure(w->diag);
-    }
-    return OK;
-}
-
-static struct status
-make_model(struct work *w)
-{
-    struct train_options o;
-    train_defaults(&o);
-    o.rounds = TREES;
-    o.max_depth = DEPTH;
-    buf_init(&w->model, MODEL_MAX);
-    return train_xgboost(w->x, ROWS, FEATURES, w->y, NULL, &o, w->diag, &w->model);
-}
-
-/* ---- the sides ---- */
+/* ---- batches ---- */
 
 static struct status
 predict_ours(void *ctx, double *ret_figure)
 {
     struct work *w = ctx;
     const double from = bench_cpu_now();
-    forest_margin(w->forest, w->x, ROWS, 1, w->margin);
+    forest_margin(w->model.forest, w->x, ROWS, 1, w->margin);
     *ret_figure = ROWS / (bench_cpu_now() - from);
     return OK;
 }
-
-#define MARGIN                                                                                     \
-    "{\"type\": 1, \"training\": false, \"iteration_begin\": 0, \"iteration_end\": 0, "            \
-    "\"strict_shape\": false, \"cache_id\": 0, \"missing\": NaN}"
 
 static struct status
 predict_in_place(void *ctx, double *ret_figure)
 {
     struct work *w = ctx;
-    bst_ulong const *shape = NULL;
-    bst_ulong dimensions = 0;
-    const double from = bench_cpu_now();
-    if (XGBoosterPredictFromDense(w->booster, w->array, MARGIN, NULL, &shape, &dimensions,
-                                  &w->peer_margin) != 0) {
-        return peer_failure(w->diag);
-    }
-    *ret_figure = ROWS / (bench_cpu_now() - from);
+    double seconds = 0;
+    TRY(models_peer(&w->model, MODELS_MARGIN, w->x, ROWS, w->diag, &w->peer_margin, &seconds));
+    *ret_figure = ROWS / seconds;
     return OK;
 }
 
-/* The matrix is made outside the time, and anew each time: XGBoost remembers what it has predicted
- * for one. */
 static struct status
 predict_matrix(void *ctx, double *ret_figure)
 {
     struct work *w = ctx;
-    bst_ulong const *shape = NULL;
-    bst_ulong dimensions = 0;
-    const float *out = NULL;
-    DMatrixHandle m = NULL;
-    if (XGDMatrixCreateFromMat(w->x, ROWS, FEATURES, NAN, &m) != 0) {
-        return peer_failure(w->diag);
-    }
-    const double from = bench_cpu_now();
-    const int rc = XGBoosterPredictFromDMatrix(w->booster, m, MARGIN, &shape, &dimensions, &out);
-    *ret_figure = ROWS / (bench_cpu_now() - from);
-    (void)XGDMatrixFree(m);
-    return rc == 0 ? OK : peer_failure(w->diag);
+    const float *ignored = NULL;
+    double seconds = 0;
+    TRY(models_peer(&w->model, MODELS_MARGIN_MATRIX, w->x, ROWS, w->diag, &ignored, &seconds));
+    *ret_figure = ROWS / seconds;
+    return OK;
 }
 
-/* A comparison of different answers would be none. */
+/* A comparison of different answers would be none. XGBoost's sums are floats. */
 static struct status
 check_same(const struct work *w)
 {
@@ -176,22 +93,24 @@ check_same(const struct work *w)
 
 /* The peer's better way is the one that counts. */
 static struct status
-compare_speed(const struct bench_context *c, struct work *w)
+compare_batch(const struct bench_context *c, struct work *w, const char *name, unsigned rounds)
 {
-    int major = 0, minor = 0, patch = 0;
-    char name[64];
-    struct bench_result dense = {.name = "predict_rows", .unit = "rows/s", .where = CONDITIONS};
+    char peer[64], peer_and_way[128], where[200];
+    (void)snprintf(where, sizeof where,
+                   "%s; %u rows of %u features, 8.3 %% missing, one thread, CPU time",
+                   w->model.what, ROWS, FEATURES);
+    struct bench_result dense = {.name = name, .unit = "rows/s", .where = where};
     struct bench_result matrix = dense;
-    TRY(bench_rounds(ROUNDS, predict_ours, predict_in_place, w, &dense));
+    TRY(bench_rounds(rounds, predict_ours, predict_in_place, w, &dense));
     TRY(check_same(w));
-    TRY(bench_rounds(ROUNDS, predict_ours, predict_matrix, w, &matrix));
+    TRY(bench_rounds(rounds, predict_ours, predict_matrix, w, &matrix));
     const bool in_place = bench_median(&dense.peer) >= bench_median(&matrix.peer);
     struct bench_result *x = in_place ? &dense : &matrix;
-    XGBoostVersion(&major, &minor, &patch);
-    (void)snprintf(name, sizeof name, "XGBoost %d.%d.%d, %s", major, minor, patch,
+    models_peer_name(peer);
+    (void)snprintf(peer_and_way, sizeof peer_and_way, "%s, %s", peer,
                    in_place ? "in place (faster than from a DMatrix)"
                             : "from a ready DMatrix (faster than in place)");
-    x->peer_name = name;
+    x->peer_name = peer_and_way;
     return bench_add(c->report, x);
 }
 
@@ -204,16 +123,16 @@ memory_of(const char *model_path, bool ours, double *ret_figure)
     struct diag diag = {0};
     double ignored = 0;
     DEFER(work_done) struct work w = {.diag = &diag};
-    buf_init(&w.model, MODEL_MAX);
+    buf_init(&w.model.bytes, MODELS_MAX_BYTES);
     TRY(make_rows(&w));
     process_peak_reset(getpid());
     const double before = process_peak(getpid());
-    TRY(file_read(model_path, MODEL_MAX, &diag, &w.model));
+    TRY(file_read(model_path, MODELS_MAX_BYTES, &diag, &w.model.bytes));
     if (ours) {
-        TRY(forest_load(buf_view(&w.model), &diag, &w.forest));
+        TRY(forest_load(buf_view(&w.model.bytes), &diag, &w.model.forest));
         TRY(predict_ours(&w, &ignored));
     } else {
-        TRY(load_peer(&w));
+        TRY(models_load_peer(&w.model, &diag));
         TRY(predict_in_place(&w, &ignored));
     }
     *ret_figure = process_peak(getpid()) - before;
@@ -274,19 +193,70 @@ compare_memory(const struct bench_context *c, const struct work *w)
                              .where = "a process of its own for each: what its peak (VmHWM) grows "
                                       "by for model and prediction, the rows being there",
                              .less_is_better = true};
-    TRY(file_replace(path, buf_view(&w->model), 0600, c->diag));
+    TRY(file_replace(path, buf_view(&w->model.bytes), 0600, c->diag));
     TRY(bench_rounds(3, memory_ours, memory_peer, &m, &x));
     return bench_add(c->report, &x);
+}
+
+/* ---- one row ---- */
+
+#define SINGLE_ROWS 2000u
+
+static struct status
+row_ours(void *ctx, double *ret_figure)
+{
+    struct work *w = ctx;
+    const double from = bench_cpu_now();
+    for (size_t i = 0; i < SINGLE_ROWS; i++) {
+        forest_margin(w->model.forest, w->x + i * FEATURES, 1, 1, w->margin + i);
+    }
+    *ret_figure = 1e6 * (bench_cpu_now() - from) / SINGLE_ROWS;
+    return OK;
+}
+
+static struct status
+row_peer(void *ctx, double *ret_figure)
+{
+    struct work *w = ctx;
+    float margin[SINGLE_ROWS];
+    double seconds = 0;
+    TRY(models_peer_single(&w->model, w->x, SINGLE_ROWS, w->diag, margin, &seconds));
+    *ret_figure = 1e6 * seconds / SINGLE_ROWS;
+    return OK;
+}
+
+static struct status
+compare_row(const struct bench_context *c, struct work *w, const char *name)
+{
+    char peer[32], where[160];
+    (void)snprintf(where, sizeof where,
+                   "%s; one row a call, mean of %u different rows, one thread, CPU time",
+                   w->model.what, SINGLE_ROWS);
+    models_peer_name(peer);
+    struct bench_result x = {
+        .name = name, .unit = "us", .peer_name = peer, .where = where, .less_is_better = true};
+    TRY(bench_rounds(ROUNDS, row_ours, row_peer, w, &x));
+    return bench_add(c->report, &x);
+}
+
+static struct status
+bench_one(const struct bench_context *c, enum models_kind kind)
+{
+    DEFER(work_done) struct work w = {.diag = c->diag};
+    TRY(make_rows(&w));
+    TRY(models_make(kind, c->diag, &w.model));
+    if (kind == MODELS_B) {
+        TRY(compare_batch(c, &w, "predict_b", 5));
+        return compare_row(c, &w, "predict_row_b");
+    }
+    TRY(compare_batch(c, &w, "predict_a", ROUNDS));
+    TRY(compare_row(c, &w, "predict_row_a"));
+    return compare_memory(c, &w);
 }
 
 struct status
 bench_predict(const struct bench_context *c)
 {
-    DEFER(work_done) struct work w = {.diag = c->diag};
-    TRY(make_rows(&w));
-    TRY(make_model(&w));
-    TRY(forest_load(buf_view(&w.model), c->diag, &w.forest));
-    TRY(load_peer(&w));
-    TRY(compare_speed(c, &w));
-    return compare_memory(c, &w);
+    TRY(bench_one(c, MODELS_A));
+    return bench_one(c, MODELS_B);
 }
