@@ -1,0 +1,133 @@
+#include "assess/slices_parts.h"
+
+#include <stdlib.h>
+
+void
+slices_table_free(struct slices_table *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    for (uint32_t f = 0; t->chunk != NULL && f < t->features; f++) {
+        free(t->chunk[f]);
+    }
+    free(t->chunk);
+    free(t->basic);
+    free(t->first);
+    free(t->code);
+    free(t);
+}
+
+struct status
+slices_table_new(size_t rows, uint32_t features, uint64_t min_rows, struct slices_table **ret_table)
+{
+    ASSERT(min_rows >= 1);
+    CHECK(rows <= UINT32_MAX, LIMIT);
+    DEFER(slices_table_freep) struct slices_table *t = calloc(1, sizeof *t);
+    CHECK(t != NULL, MEMORY);
+    *t = (struct slices_table){
+        .rows = rows, .words = bits_words(rows), .min_rows = min_rows, .features = features};
+    t->first = calloc((size_t)features + 1, sizeof *t->first);
+    t->chunk = calloc((size_t)features + 1, sizeof *t->chunk);
+    t->code = calloc(rows * features + 1, sizeof *t->code);
+    CHECK(t->first != NULL && t->chunk != NULL && t->code != NULL, MEMORY);
+    *ret_table = MOVE(t);
+    return OK;
+}
+
+/* ret_index[level]: its place among the levels with rows enough, or SLICES_NO_CODE. */
+static struct status
+choose_levels(struct slices_table *t, const uint64_t *count, uint32_t levels, uint16_t *ret_index)
+{
+    uint32_t kept = 0;
+    for (uint32_t l = 0; l < levels; l++) {
+        kept += count[l] >= t->min_rows;
+    }
+    CHECK(kept < SLICES_NO_CODE, LIMIT);
+    struct slices_basic *grown =
+        realloc(t->basic, ((size_t)t->basics + kept + 1) * sizeof *t->basic);
+    CHECK(grown != NULL, MEMORY);
+    t->basic = grown;
+    uint64_t *bits = calloc(kept * t->words + 1, sizeof *bits);
+    CHECK(bits != NULL, MEMORY);
+    t->chunk[t->added] = bits;
+    uint16_t next = 0;
+    for (uint32_t l = 0; l < levels; l++) {
+        ret_index[l] = SLICES_NO_CODE;
+        if (count[l] >= t->min_rows) {
+            t->basic[t->basics + next] =
+                (struct slices_basic){t->added, l, count[l], bits + next * t->words};
+            ret_index[l] = next++;
+        }
+    }
+    t->basics += kept;
+    return OK;
+}
+
+struct status
+slices_table_add(struct slices_table *t, const uint32_t *code, uint32_t levels)
+{
+    ASSERT(t->added < t->features);
+    DEFER(memory_freep) uint64_t *count = calloc((size_t)levels + 1, sizeof *count);
+    DEFER(memory_freep) uint16_t *index = calloc((size_t)levels + 1, sizeof *index);
+    CHECK(count != NULL && index != NULL, MEMORY);
+    for (size_t i = 0; i < t->rows; i++) {
+        ASSERT(code[i] < levels);
+        count[code[i]]++;
+    }
+    TRY(choose_levels(t, count, levels, index));
+    uint64_t *bits = t->chunk[t->added];
+    for (size_t i = 0; i < t->rows; i++) {
+        const uint16_t k = index[code[i]];
+        t->code[i * t->features + t->added] = k;
+        if (k != SLICES_NO_CODE) {
+            bits_set(bits + k * t->words, i);
+        }
+    }
+    t->first[++t->added] = t->basics;
+    return OK;
+}
+
+void
+slices_mistakes_done(struct slices_mistakes *m)
+{
+    free(m->bits);
+    free(m->sum);
+    free(m->max);
+}
+
+static void
+put_mistake(const struct slices_table *t, uint32_t row, size_t at, double loss,
+            struct slices_mistakes *m)
+{
+    const uint16_t *code = t->code + (size_t)row * t->features;
+    for (uint32_t f = 0; f < t->features; f++) {
+        if (code[f] == SLICES_NO_CODE) {
+            continue;
+        }
+        const uint32_t b = t->first[f] + code[f];
+        bits_set(m->bits + b * m->words, at);
+        m->sum[b] += loss;
+        m->max[b] = m->max[b] > loss ? m->max[b] : loss;
+    }
+}
+
+struct status
+slices_mistakes_init(const struct slices_table *t, const uint32_t *row, const double *loss,
+                     size_t count, struct slices_mistakes *ret_mistakes)
+{
+    DEFER(slices_mistakes_done)
+    struct slices_mistakes m = {.count = count, .words = bits_words(count), .loss = loss};
+    m.bits = calloc(t->basics * m.words + 1, sizeof *m.bits);
+    m.sum = calloc((size_t)t->basics + 1, sizeof *m.sum);
+    m.max = calloc((size_t)t->basics + 1, sizeof *m.max);
+    CHECK(m.bits != NULL && m.sum != NULL && m.max != NULL, MEMORY);
+    for (size_t i = 0; i < count; i++) {
+        const double e = loss == NULL ? 1 : loss[i];
+        m.total += e;
+        put_mistake(t, row[i], i, e, &m);
+    }
+    *ret_mistakes = m;
+    m = (struct slices_mistakes){0};
+    return OK;
+}
