@@ -143,39 +143,72 @@ file_sync_dir(const char *path, struct diag *diag)
     return OK;
 }
 
-static struct status
-write_new(const char *tmp, struct view bytes, unsigned mode, const char *path, struct diag *diag)
+void
+file_draft_done(struct file_draft *d)
 {
-    DEFER(file_closep)
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (fd < 0) {
+    if (d->path == NULL) {
+        return;
+    }
+    file_closep(&d->fd);
+    if (d->tmp != NULL) {
+        (void)unlink(d->tmp);
+    }
+    free(d->tmp);
+    free(d->path);
+    *d = (struct file_draft){0};
+}
+
+struct status
+file_draft_open(const char *path, unsigned mode, struct diag *diag, struct file_draft *ret_draft)
+{
+    DEFER(file_draft_done) struct file_draft d = {.fd = -1, .path = strdup(path)};
+    CHECK(d.path != NULL, MEMORY);
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        d.fd = open(path, O_WRONLY | O_CLOEXEC);
+    } else {
+        uint64_t unique = 0;
+        random_bytes(&unique, sizeof unique);
+        ASSERT(asprintf(&d.tmp, "%s.tmp-%016llx", path, (unsigned long long)unique) > 0);
+        d.fd = open(d.tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    }
+    if (d.fd < 0 || (d.tmp != NULL && fchmod(d.fd, mode) != 0)) {
         return refuse(path, errno, diag);
     }
-    TRY(file_write_all(fd, bytes, path, diag));
-    if (fchmod(fd, mode) != 0 || fsync(fd) != 0) {
-        return refuse(path, errno, diag);
+    *ret_draft = d;
+    d = (struct file_draft){0};
+    return OK;
+}
+
+struct status
+file_draft_keep(struct file_draft *d, struct diag *diag)
+{
+    if (d->tmp != NULL && fsync(d->fd) != 0) {
+        return refuse(d->path, errno, diag);
     }
-    const int closing = fd;
-    fd = -1;
-    return close(closing) == 0 ? OK : refuse(path, errno, diag);
+    const int closing = d->fd;
+    d->fd = -1;
+    if (close(closing) != 0) {
+        return refuse(d->path, errno, diag);
+    }
+    if (d->tmp == NULL) {
+        return OK;
+    }
+    if (rename(d->tmp, d->path) != 0) {
+        return refuse(d->path, errno, diag);
+    }
+    free(d->tmp);
+    d->tmp = NULL;
+    return file_sync_dir(d->path, diag);
 }
 
 struct status
 file_replace(const char *path, struct view bytes, unsigned mode, struct diag *diag)
 {
-    uint64_t unique = 0;
-    random_bytes(&unique, sizeof unique);
-    DEFER(file_freep) char *tmp = NULL;
-    ASSERT(asprintf(&tmp, "%s.tmp-%016llx", path, (unsigned long long)unique) > 0);
-    struct status s = write_new(tmp, bytes, mode, path, diag);
-    if (status_ok(s) && rename(tmp, path) != 0) {
-        s = refuse(path, errno, diag);
-    }
-    if (!status_ok(s)) {
-        (void)unlink(tmp);
-        return s;
-    }
-    return file_sync_dir(path, diag);
+    DEFER(file_draft_done) struct file_draft d = {0};
+    TRY(file_draft_open(path, mode, diag, &d));
+    TRY(file_write_all(d.fd, bytes, path, diag));
+    return file_draft_keep(&d, diag);
 }
 
 struct status

@@ -10,6 +10,17 @@ struct status file_read(const char *path, size_t max, struct diag *diag, struct 
 /* tmp file beside it, write, fsync, rename, fsync of the directory: readers see the old or the new,
  * never a part; on failure the old is untouched and the tmp file is gone. */
 struct status file_replace(const char *path, struct view bytes, unsigned mode, struct diag *diag);
+/* The same in pieces: a file that nobody sees before it is kept. Write to fd, then keep; done
+ * removes what was not kept. What is there already and no regular file (a pipe, a terminal) is
+ * written to at once. Zeroed, it holds nothing. */
+struct file_draft {
+    int fd;
+    char *path, *tmp; /* tmp NULL: path itself is written */
+};
+struct status file_draft_open(const char *path, unsigned mode, struct diag *diag,
+                              struct file_draft *ret_draft);
+struct status file_draft_keep(struct file_draft *d, struct diag *diag);
+void file_draft_done(struct file_draft *d);
 /* write(2) until all is out. FAIL_OS(ENOSPC) and friends with path in the diag. */
 struct status file_write_all(int fd, struct view bytes, const char *path, struct diag *diag);
 struct status file_sync_dir(const char *path, struct diag *diag);

@@ -233,6 +233,83 @@ text_put_f64(struct buf *b, double v)
     buf_put_str(b, text);
 }
 
+#define FAST_DIGITS 9   /* and fewer: the scaled number is far below 2^53 */
+#define FAST_SHIFT 13   /* powers of ten that doubles hold exactly, and the product's error small */
+#define HALF_WIDTH 1e-5 /* nearer to a half than this, the product's error could decide */
+
+/* a as digits (a whole number of that many) and its first one's power of ten, rounded to nearest;
+ * false when one product cannot tell. a is at least 1e-4. */
+static bool
+round_to_digits(double a, int digits, uint64_t *ret_digits, int *ret_exponent)
+{
+    static const double power[FAST_SHIFT + 1] = {1e0, 1e1, 1e2, 1e3,  1e4,  1e5,  1e6,
+                                                 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13};
+    int e = a >= 1 ? 0 : -1;
+    if (a >= power[digits]) {
+        return false;
+    }
+    while (e >= 0 && e + 1 < digits && a >= power[e + 1]) {
+        e++;
+    }
+    while (e < 0 && e > -4 && a * power[-e] < 1) {
+        e--;
+    }
+    const double scaled = a * power[digits - 1 - e];
+    uint64_t whole = (uint64_t)scaled;
+    const double part = scaled - (double)whole;
+    if (fabs(part - 0.5) < HALF_WIDTH) {
+        return false;
+    }
+    whole += part > 0.5;
+    if (whole == (uint64_t)power[digits]) {
+        whole /= 10;
+        e++;
+    }
+    *ret_digits = whole;
+    *ret_exponent = e;
+    return whole >= (uint64_t)power[digits - 1] && e < digits;
+}
+
+/* "-0.00123": sign, the point at its place, no zeros at the end. */
+static size_t
+lay_out(bool negative, uint64_t whole, int digits, int e, char ret_text[static 32])
+{
+    char digit[FAST_DIGITS];
+    size_t n = 0;
+    int used = 0;
+    for (int i = digits - 1; i >= 0; i--, whole /= 10) {
+        digit[i] = (char)('0' + whole % 10);
+        used = used == 0 && digit[i] != '0' ? i + 1 : used;
+    }
+    ret_text[n] = '-';
+    n += negative;
+    /* The ones stand e places after the first digit: before it, as a zero, when e is negative. */
+    for (int i = e < 0 ? e : 0; i < used || i <= e; i++) {
+        ret_text[n++] = i < 0 || i >= used ? '0' : digit[i];
+        if (i == e && i + 1 < used) {
+            ret_text[n++] = '.';
+        }
+    }
+    return n;
+}
+
+void
+text_put_digits(struct buf *b, double v, int digits)
+{
+    char text[40];
+    uint64_t whole = 0;
+    int e = 0;
+    const double a = fabs(v);
+    if (v == 0) {
+        buf_put_str(b, signbit(v) ? "-0" : "0");
+    } else if (digits <= FAST_DIGITS && a >= 1e-4 && round_to_digits(a, digits, &whole, &e)) {
+        buf_put(b, view_of(text, lay_out(signbit(v), whole, digits, e, text)));
+    } else {
+        (void)snprintf(text, sizeof text, "%.*g", digits, v);
+        buf_put_str(b, text);
+    }
+}
+
 /* ---- hex and base64 ---- */
 
 void

@@ -27,6 +27,9 @@ void text_put_quoted(struct buf *b, char mark, const char *text);
 /* A decimal of at most 17 digits (15 when they do) that reads back as the same double; "null" is
  * the caller's business for NaN. */
 void text_put_f64(struct buf *b, double v);
+/* As printf's %.*g with 1 to 17 digits: the nearest decimal of that many, without zeros at its end.
+ */
+void text_put_digits(struct buf *b, double v, int digits);
 /* The candidate nearest to word by edit distance (at most 3 edits), or NULL: for "did you mean". */
 const char *text_nearest(const char *word, const char *const *candidates, size_t n);
 

@@ -5,6 +5,7 @@
 #define STEWARD_CLI_CLI_H
 
 #include "base/status.h"
+#include "data/import.h"
 #include "workspace/models.h"
 
 #include <jansson.h>
@@ -93,6 +94,22 @@ struct status cli_name_version(struct cli *c, const char *text, char ret_name[st
 struct status cli_data(struct cli *c, char ret_name[static 64], uint64_t *ret_version,
                        enum model_part *ret_part);
 
+/* How a data file is read: the options --role, --type, --missing, --missing-only and --delimiter,
+ * which the verb has (CLI_DATA_FILE_OPTIONS in main.c). Label and sensitive columns are the verb's
+ * to add. ret_import is zeroed before and must not move afterwards. */
+#define CLI_IMPORT_LISTS 3
+struct cli_import {
+    struct import_options options;
+    struct import_override overrides[2 * CLI_MAX_REPEATS];
+    const char *missing[CLI_MAX_REPEATS];
+    char *memory[CLI_IMPORT_LISTS];
+};
+struct status cli_import_options(struct cli *c, struct cli_import *ret_import);
+void cli_import_done(struct cli_import *m);
+/* import_file with progress: what a verb on plain files reads. */
+struct status cli_read_table(struct cli *c, const char *path, const struct import_options *o,
+                             struct table **ret_table);
+
 /* ---- help ---- */
 
 void cli_put_overview(FILE *out);
@@ -162,6 +179,7 @@ struct status cli_model_list(struct cli *c);
 struct status cli_model_show(struct cli *c);
 struct status cli_model_request(struct cli *c);
 struct status cli_assess(struct cli *c);
+struct status cli_predict(struct cli *c);
 struct status cli_principal_add(struct cli *c);
 struct status cli_principal_list(struct cli *c);
 struct status cli_principal_grant(struct cli *c);

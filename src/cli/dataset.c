@@ -4,78 +4,8 @@
 #include "base/json.h"
 #include "workspace/datasets.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #define LIST_MAX 1024
 #define JSON_MAX (256u << 20)
-
-/* "column=word" in place: cuts at the last '='. */
-static struct status
-cut_pair(struct cli *c, const char *option, const char *text, const char **ret_word)
-{
-    char *equals = strrchr((char *)(uintptr_t)text, '=');
-    if (equals == NULL || equals == text || equals[1] == '\0') {
-        diag_set(&c->diag, "--%s %s: write COLUMN=%s", option, text,
-                 option[0] == 'r' ? "ROLE" : "TYPE");
-        FAIL(INPUT);
-    }
-    *equals = '\0';
-    *ret_word = equals + 1;
-    return OK;
-}
-
-static struct status
-read_roles(struct cli *c, const char **texts, size_t n, struct import_override *ret)
-{
-    for (size_t i = 0; i < n; i++) {
-        const char *word = NULL;
-        TRY(cut_pair(c, "role", texts[i], &word));
-        ret[i] = (struct import_override){.column = texts[i], .has_role = true};
-        if (!status_ok(column_role_from_word(word, &ret[i].role))) {
-            diag_set(
-                &c->diag,
-                "--role %s=%s: a role is feature, label, sensitive, identifier, ignored or time",
-                texts[i], word);
-            FAIL(INPUT);
-        }
-    }
-    return OK;
-}
-
-static struct status
-read_types(struct cli *c, const char **texts, size_t n, struct import_override *ret)
-{
-    for (size_t i = 0; i < n; i++) {
-        const char *word = NULL;
-        TRY(cut_pair(c, "type", texts[i], &word));
-        ret[i] = (struct import_override){.column = texts[i], .has_type = true};
-        if (!status_ok(column_type_from_word(word, &ret[i].type))) {
-            diag_set(&c->diag,
-                     "--type %s=%s: a type is float, integer, category, boolean, time or text",
-                     texts[i], word);
-            FAIL(INPUT);
-        }
-    }
-    return OK;
-}
-
-static struct status
-read_delimiter(struct cli *c, char *ret_delimiter)
-{
-    const char *text = cli_value(c, "delimiter");
-    if (text == NULL) {
-        *ret_delimiter = 0;
-        return OK;
-    }
-    const char *tab = strcmp(text, "\\t") == 0 || strcmp(text, "tab") == 0 ? "\t" : text;
-    if (strlen(tab) != 1) {
-        diag_set(&c->diag, "--delimiter %s: one character, or \"tab\"", text);
-        FAIL(INPUT);
-    }
-    *ret_delimiter = *tab;
-    return OK;
-}
 
 static struct status
 print_added(struct cli *c, const struct dataset_info *info)
@@ -99,35 +29,23 @@ print_added(struct cli *c, const struct dataset_info *info)
 struct status
 cli_dataset_add(struct cli *c)
 {
-    static const char *sensitive[LIST_MAX], *roles[LIST_MAX], *types[LIST_MAX], *missing[LIST_MAX];
-    static struct import_override overrides[2 * LIST_MAX];
-    size_t n_roles = 0, n_types = 0;
-    struct import_options o = {.label = cli_value(c, "label"),
-                               .positive = cli_value(c, "positive"),
-                               .sensitive = sensitive,
-                               .sensitive_as_features = cli_flag(c, "sensitive-as-features"),
-                               .overrides = overrides,
-                               .missing = missing,
-                               .missing_only = cli_flag(c, "missing-only")};
-    DEFER(file_freep) char *m1 = NULL;
-    DEFER(file_freep) char *m2 = NULL;
-    DEFER(file_freep) char *m3 = NULL;
-    DEFER(file_freep) char *m4 = NULL;
-    TRY(cli_list(c, "sensitive", sensitive, LIST_MAX, &o.sensitive_count, &m1));
-    TRY(cli_list(c, "role", roles, LIST_MAX, &n_roles, &m2));
-    TRY(cli_list(c, "type", types, LIST_MAX, &n_types, &m3));
-    TRY(cli_list(c, "missing", missing, LIST_MAX, &o.missing_count, &m4));
-    TRY(read_roles(c, roles, n_roles, overrides));
-    TRY(read_types(c, types, n_types, overrides + n_roles));
-    TRY(read_delimiter(c, &o.delimiter));
-    o.override_count = n_roles + n_types;
+    static const char *sensitive[LIST_MAX];
+    DEFER(cli_import_done) struct cli_import import = {0};
+    struct import_options *o = &import.options;
+    TRY(cli_import_options(c, &import));
+    o->label = cli_value(c, "label");
+    o->positive = cli_value(c, "positive");
+    o->sensitive = sensitive;
+    o->sensitive_as_features = cli_flag(c, "sensitive-as-features");
+    DEFER(file_freep) char *memory = NULL;
+    TRY(cli_list(c, "sensitive", sensitive, LIST_MAX, &o->sensitive_count, &memory));
     DEFER(workspace_closep) struct workspace *w = NULL;
     struct dataset_info info;
     struct cli_progress progress;
     TRY(cli_open(c, &w));
     cli_progress_start(&progress, "importing");
     cli_progress_show(&progress, "importing %.100s", c->operand[1]);
-    const struct status added = dataset_add(w, c->operand[0], c->operand[1], &o, &c->diag, &info);
+    const struct status added = dataset_add(w, c->operand[0], c->operand[1], o, &c->diag, &info);
     cli_progress_stop(&progress);
     TRY(added);
     return print_added(c, &info);

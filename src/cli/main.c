@@ -20,6 +20,34 @@ const struct cli_option cli_common[] = {
 
 static const struct cli_option none[] = {{0}};
 
+/* How a data file is read: for every verb that reads one. */
+#define CLI_DATA_FILE_OPTIONS                                                                       \
+    {"role",                                                                                        \
+     "COLUMN=ROLE",                                                                                 \
+     "feature, label, sensitive, identifier, ignored or time; may be repeated",                     \
+     NULL,                                                                                          \
+     CLI_REPEATED,                                                                                  \
+     NULL},                                                                                         \
+        {"type", "COLUMN=TYPE", "float, integer, category, boolean, time or text; may be repeated", \
+         NULL,   CLI_REPEATED,  NULL},                                                              \
+        {"missing",                                                                                 \
+         "TEXT",                                                                                    \
+         "a spelling of a missing value, beside the empty one and NA, N/A, NULL, null, NaN, nan, "  \
+         "?; "                                                                                      \
+         "may be repeated",                                                                         \
+         NULL,                                                                                      \
+         CLI_REPEATED,                                                                              \
+         NULL},                                                                                     \
+        {"missing-only",                                                                            \
+         NULL,                                                                                      \
+         "no spelling but the empty one and those of --missing: NA and the like are values",        \
+         NULL,                                                                                      \
+         CLI_ONCE,                                                                                  \
+         NULL},                                                                                     \
+    {                                                                                               \
+        "delimiter", "CHAR", "of a CSV file (default: found out)", NULL, CLI_ONCE, NULL             \
+    }
+
 static const struct cli_option init_options[] = {
     {"host", "NAME",
      "name or address the TLS certificate is for; may be repeated (default: localhost, 127.0.0.1, "
@@ -37,19 +65,7 @@ static const struct cli_option dataset_add_options[] = {
      CLI_COMMAS, NULL},
     {"sensitive-as-features", NULL, "let models read the sensitive columns too", NULL, CLI_ONCE,
      NULL},
-    {"role", "COLUMN=ROLE",
-     "feature, label, sensitive, identifier, ignored or time; may be repeated", NULL, CLI_REPEATED,
-     NULL},
-    {"type", "COLUMN=TYPE", "float, integer, category, boolean, time or text; may be repeated",
-     NULL, CLI_REPEATED, NULL},
-    {"missing", "TEXT",
-     "a spelling of a missing value, beside the empty one and NA, N/A, NULL, null, NaN, nan, ?; "
-     "may be repeated",
-     NULL, CLI_REPEATED, NULL},
-    {"missing-only", NULL,
-     "no spelling but the empty one and those of --missing: NA and the like are values", NULL,
-     CLI_ONCE, NULL},
-    {"delimiter", "CHAR", "of a CSV file (default: found out)", NULL, CLI_ONCE, NULL},
+    CLI_DATA_FILE_OPTIONS,
     {0},
 };
 
@@ -82,6 +98,18 @@ static const struct cli_option assess_options[] = {
      CLI_ONCE, NULL},
     {"report", "FILE", "write the report (HTML) to FILE", NULL, CLI_ONCE, "@file"},
     {"output", "FILE", "write the assessment document (JSON) to FILE", NULL, CLI_ONCE, "@file"},
+    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
+     CLI_ONCE, NULL},
+    {0},
+};
+
+static const struct cli_option predict_options[] = {
+    {"model", "FILE", "the model: XGBoost (JSON, UBJSON)", NULL, CLI_ONCE, "@file"},
+    {"data", "FILE", "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson", NULL, CLI_ONCE,
+     "@file"},
+    {"output", "FILE", "write the predictions to FILE (CSV); -: to standard output", "-", CLI_ONCE,
+     "@file"},
+    CLI_DATA_FILE_OPTIONS,
     {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
      CLI_ONCE, NULL},
     {0},
@@ -174,6 +202,14 @@ const struct cli_verb cli_verbs[] = {
      "needs no network. MODEL@N "
      "names a version.",
      assess_options, cli_assess, true},
+    {"predict", "", "what a model file answers for each row of a data file",
+     "Needs no workspace. The output has a row for each row of the data, in order, with the "
+     "columns "
+     "margin and prediction, 9 significant digits: the sum of the trees, and what the model "
+     "answers "
+     "(a probability, a value). A model of several classes has CLASS:margin and CLASS:prediction "
+     "for each class. The data's columns are found by the model's feature names.",
+     predict_options, cli_predict, false},
     {"principal add", "NAME", "add somebody (or a program) with a role", NULL,
      principal_add_options, cli_principal_add, true},
     {"principal list", "", "principals and what they were granted", NULL, none, cli_principal_list,

@@ -57,6 +57,19 @@ table_column(const struct table *t, const char *name)
     return NULL;
 }
 
+struct status
+table_need_column(const struct table *t, const char *place, const char *name, struct diag *diag,
+                  const struct column **ret_column)
+{
+    const struct column *c = table_column(t, name);
+    if (c == NULL) {
+        names_absent(diag, place, name, t);
+        FAIL(INPUT);
+    }
+    *ret_column = c;
+    return OK;
+}
+
 const struct column *
 table_label(const struct table *t)
 {

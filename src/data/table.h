@@ -53,7 +53,11 @@ struct table *table_new(uint64_t rows, uint32_t columns); /* zeroed; NULL when m
 void table_free(struct table *t);
 DEFINE_FREEP(table_free, struct table)
 const struct column *table_column(const struct table *t, const char *name); /* NULL when absent */
-const struct column *table_label(const struct table *t);                    /* NULL when absent */
+/* As table_column; INPUT with 'no column "pirta"; did you mean "pirat"?' when absent, place before
+ * it when not NULL. */
+struct status table_need_column(const struct table *t, const char *place, const char *name,
+                                struct diag *diag, const struct column **ret_column);
+const struct column *table_label(const struct table *t); /* NULL when absent */
 bool column_is_null(const struct column *c, uint64_t row);
 /* The value as number: float, integer, boolean 0/1, category code; NaN where null. ASSERTs on text.
  */

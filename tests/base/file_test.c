@@ -87,6 +87,48 @@ a_replacement_is_whole_or_not_at_all(void **state)
 }
 
 static void
+a_draft_is_not_seen_before_it_is_kept(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *dir = testing_dir();
+    DEFER(file_freep) char *path = file_join(dir, "a");
+    struct diag diag = {0};
+    struct file_draft d = {0};
+    file_draft_done(&d); /* holds nothing */
+    assert_ok(file_replace(path, view_str("old"), 0600, &diag));
+    assert_ok(file_draft_open(path, 0640, &diag, &d));
+    assert_ok(file_write_all(d.fd, view_str("ne"), path, &diag));
+    assert_holds(path, "old");
+    file_draft_done(&d);
+    assert_holds(path, "old");
+    assert_int_equal(entries(dir), 1); /* the abandoned one is gone */
+    assert_ok(file_draft_open(path, 0640, &diag, &d));
+    assert_ok(file_write_all(d.fd, view_str("ne"), path, &diag));
+    assert_ok(file_write_all(d.fd, view_str("w"), path, &diag));
+    assert_ok(file_draft_keep(&d, &diag));
+    file_draft_done(&d);
+    assert_holds(path, "new");
+    assert_int_equal(entries(dir), 1);
+    assert_status(file_draft_open("/no/such/a", 0600, &diag, &d), NOT_FOUND);
+    assert_says(&diag, "/no/such/a");
+}
+
+/* /dev/null, a pipe: it is written to, not replaced. */
+static void
+a_draft_of_a_device_is_the_device(void **state)
+{
+    (void)state;
+    struct diag diag = {0};
+    DEFER(file_draft_done) struct file_draft d = {0};
+    assert_ok(file_draft_open("/dev/null", 0600, &diag, &d));
+    assert_ok(file_write_all(d.fd, view_str("x"), "/dev/null", &diag));
+    assert_ok(file_draft_keep(&d, &diag));
+    struct stat st;
+    assert_int_equal(stat("/dev/null", &st), 0);
+    assert_true(S_ISCHR(st.st_mode));
+}
+
+static void
 a_full_disk_keeps_the_old_file(void **state)
 {
     (void)state;
@@ -397,6 +439,8 @@ main(void)
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(refuses_to_read_what_is_absent_or_too_long),
         cmocka_unit_test(a_replacement_is_whole_or_not_at_all),
+        cmocka_unit_test(a_draft_is_not_seen_before_it_is_kept),
+        cmocka_unit_test(a_draft_of_a_device_is_the_device),
         cmocka_unit_test(a_full_disk_keeps_the_old_file),
         cmocka_unit_test(makes_folders_like_mkdir_p),
         cmocka_unit_test(a_lock_is_held_by_one),

@@ -112,6 +112,68 @@ decimals_come_back_as_the_same_double(void **state)
     assert_string_equal(buf_str(&b), "0.1");
 }
 
+/* The fast way must give printf's digits, at powers of ten, halves and everywhere else. */
+static void
+digits_are_those_of_printf(void **state)
+{
+    (void)state;
+    static const double edges[] = {0,
+                                   -0.0,
+                                   0.5,
+                                   2.5e-4,
+                                   0.00099999999951,
+                                   1e-5,
+                                   9.9999999e-5,
+                                   1e-4,
+                                   0.1,
+                                   99999999.95,
+                                   1e9,
+                                   999999999.5,
+                                   999999999.4,
+                                   123456789.5,
+                                   1000000000.5,
+                                   1e300,
+                                   5e-324,
+                                   -1.5,
+                                   0.30000000000000004,
+                                   1.0 / 3,
+                                   1e8,
+                                   0.999999999501,
+                                   0.9999999995,
+                                   100,
+                                   1234500000,
+                                   12.5,
+                                   (double)INFINITY,
+                                   (double)NAN};
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 64);
+    uint64_t bits = 88172645463325252u;
+    for (size_t i = 0; i < 40000; i++) {
+        double v = 0;
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        const int digits = i < 10000 ? (int)(i % 17) + 1 : 9;
+        if (i < 17 * sizeof edges / sizeof *edges) {
+            v = edges[i / 17];
+        } else if (i % 3 == 0) {
+            memcpy(&v, &bits, sizeof v);
+        } else if (i % 3 == 1) {
+            v = ((double)(bits >> 11) / 0x1p53 - 0.5) * pow(10, (double)(bits % 15) - 5);
+        } else {
+            v = (double)(bits % 2000000) / 2048; /* ends in a half often */
+        }
+        char expected[64];
+        (void)snprintf(expected, sizeof expected, "%.*g", digits, v);
+        buf_reset(&b);
+        text_put_digits(&b, v, digits);
+        if (strcmp(buf_str(&b), expected) != 0) {
+            print_error("%d digits of %.17g\n", digits, v);
+        }
+        assert_string_equal(buf_str(&b), expected);
+    }
+}
+
 static void
 durations_and_sizes_need_their_exact_unit(void **state)
 {
@@ -533,6 +595,7 @@ main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(refuses_all_but_the_whole_number),
+        cmocka_unit_test(digits_are_those_of_printf),
         cmocka_unit_test(refuses_all_but_the_decimal),
         cmocka_unit_test(decimals_come_back_as_the_same_double),
         cmocka_unit_test(durations_and_sizes_need_their_exact_unit),

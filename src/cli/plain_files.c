@@ -1,0 +1,457 @@
+#include "cli/plain_files.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CSV_BLOCK (1u << 20)
+#define CSV_MODE 0600              /* values of people: the maker's to hand on */
+#define FLOAT_WHOLE_END 16777216.0 /* whole numbers to here are floats */
+#define NAMES_SHOWN 5u
+
+/* ---- remarks ---- */
+
+struct status
+plain_remark(json_t *remarks, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    CHECK(json_array_append_new(remarks, json_string(text)) == 0, MEMORY);
+    return OK;
+}
+
+void
+plain_print_remarks(const json_t *remarks)
+{
+    size_t i;
+    json_t *text;
+    json_array_foreach(remarks, i, text)
+    {
+        (void)fprintf(stderr, "note: ");
+        for (const char *p = json_string_value(text); *p != '\0'; p++) {
+            (void)fputc((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p, stderr);
+        }
+        (void)fputc('\n', stderr);
+    }
+}
+
+/* ---- models ---- */
+
+struct status
+plain_model(const char *path, struct diag *diag, struct model_file **ret_model)
+{
+    DEFER(buf_done) struct buf bytes;
+    buf_init(&bytes, FOREST_MAX_BYTES);
+    TRY(file_read(path, FOREST_MAX_BYTES, diag, &bytes));
+    const struct status s = model_file_load(buf_view(&bytes), diag, ret_model);
+    if (!status_ok(s)) {
+        diag_prefix(diag, "%s", path);
+    }
+    return s;
+}
+
+/* ---- rows ---- */
+
+struct plain_feature {
+    const struct column *column;
+    float *level; /* by code: what the model reads; NULL for numbers */
+};
+
+struct plain_rows {
+    const struct table *table;
+    const struct model_file *model;
+    struct plain_feature *features;
+};
+
+/* What is being bound, and whom to tell. */
+struct binding {
+    const struct table *t;
+    const struct model_file *m;
+    const char *data;
+    json_t *remarks;
+    struct diag *diag;
+    struct plain_rows *rows;
+};
+
+void
+plain_rows_free(struct plain_rows *r)
+{
+    if (r == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; r->features != NULL && i < r->model->features; i++) {
+        free(r->features[i].level);
+    }
+    free(r->features);
+    free(r);
+}
+
+/* "a, b, c and 7 more": names of columns for which wanted is 1. */
+static void
+list_names(const struct table *t, const uint8_t *wanted, char *ret_text, size_t room)
+{
+    uint32_t n = 0;
+    size_t used = 0;
+    ret_text[0] = '\0';
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        if (wanted[i] == 0) {
+            continue;
+        }
+        if (n < NAMES_SHOWN && used + 80 < room) {
+            used += (size_t)snprintf(ret_text + used, room - used, "%s\"%.60s\"",
+                                     n == 0 ? "" : ", ", t->columns[i].name);
+        }
+        n++;
+    }
+    if (n > NAMES_SHOWN) {
+        (void)snprintf(ret_text + used, room - used, " and %u more", n - NAMES_SHOWN);
+    }
+}
+
+static struct status
+remark_unread(const struct binding *b)
+{
+    char names[480];
+    uint32_t n = 0;
+    DEFER(memory_freep) uint8_t *unread = malloc((size_t)b->t->column_count + 1);
+    CHECK(unread != NULL, MEMORY);
+    memset(unread, 1, b->t->column_count);
+    for (uint32_t i = 0; i < b->m->features; i++) {
+        unread[b->rows->features[i].column - b->t->columns] = 0;
+    }
+    for (uint32_t i = 0; i < b->t->column_count; i++) {
+        n += unread[i];
+    }
+    if (n == 0) {
+        return OK;
+    }
+    list_names(b->t, unread, names, sizeof names);
+    return plain_remark(b->remarks,
+                        n == 1 ? "the model does not read the column %s"
+                               : "the model does not read the columns %s",
+                        names);
+}
+
+/* LightGBM writes a name's spaces as '_'. */
+static const struct column *
+column_with_spaces(const struct table *t, const char *name)
+{
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        const char *p = t->columns[i].name, *q = name;
+        while (*p != '\0' && (*p == *q || (*p == ' ' && *q == '_'))) {
+            p++;
+            q++;
+        }
+        if (*p == '\0' && *q == '\0') {
+            return &t->columns[i];
+        }
+    }
+    return NULL;
+}
+
+static struct status
+refuse_missing(const struct binding *b, const char *first, uint32_t missing)
+{
+    const struct column *none = NULL;
+    const struct status s = table_need_column(b->t, NULL, first, b->diag, &none);
+    if (missing > 1) {
+        diag_prefix(b->diag, "%s has not the columns that the model reads; the first of %u missing",
+                    b->data, missing);
+    } else {
+        diag_prefix(b->diag, "%s has not a column that the model reads", b->data);
+    }
+    return s;
+}
+
+static struct status
+bind_by_name(const struct binding *b)
+{
+    uint32_t missing = 0;
+    const char *first = NULL;
+    for (uint32_t i = 0; i < b->m->features; i++) {
+        const char *name = b->m->feature_names[i];
+        const struct column *c = table_column(b->t, name);
+        c = c == NULL ? column_with_spaces(b->t, name) : c;
+        first = c == NULL && first == NULL ? name : first;
+        missing += c == NULL;
+        b->rows->features[i].column = c;
+    }
+    return missing == 0 ? OK : refuse_missing(b, first, missing);
+}
+
+static struct status
+bind_in_order(const struct binding *b)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->t->column_count; i++) {
+        const struct column *c = &b->t->columns[i];
+        if (c->is_feature && n < b->m->features) {
+            b->rows->features[n].column = c;
+        }
+        n += c->is_feature;
+    }
+    if (n != b->m->features) {
+        diag_set(b->diag,
+                 "%s has %u column%s that can be features; the model reads %u and names none, so "
+                 "that they are taken in order: leave the others out, or give them a role (--role "
+                 "COLUMN=ignored)",
+                 b->data, n, n == 1 ? "" : "s", b->m->features);
+        FAIL(INPUT);
+    }
+    return plain_remark(b->remarks,
+                        "the model names no features: the columns are taken in order, \"%.60s\" as "
+                        "the first and \"%.60s\" as the last of %u",
+                        b->rows->features[0].column->name, b->rows->features[n - 1].column->name,
+                        n);
+}
+
+/* The column's first value that is no number, as a person reads it. */
+static void
+first_word(const struct binding *b, const struct column *c, struct buf *ret_text)
+{
+    for (uint64_t i = 0; i < b->t->rows; i++) {
+        double v = 0;
+        buf_reset(ret_text);
+        column_put_text(c, i, ret_text);
+        if (!column_is_null(c, i) && !status_ok(text_to_f64(buf_view(ret_text), &v))) {
+            char row[40];
+            (void)snprintf(row, sizeof row, "\" in row %llu", (unsigned long long)i + 1);
+            buf_cut(ret_text, ret_text->len < 60 ? ret_text->len : 60);
+            buf_put_str(ret_text, row);
+            return;
+        }
+    }
+}
+
+static struct status
+refuse_words(const struct binding *b, uint32_t i)
+{
+    const struct column *c = b->rows->features[i].column;
+    DEFER(buf_done) struct buf word;
+    buf_init(&word, 1u << 26);
+    first_word(b, c, &word);
+    diag_set(b->diag, "%s: column \"%.60s\" is %s (\"%s); the model reads %s there", b->data,
+             c->name, column_type_word(c->type), buf_str(&word),
+             b->m->categorical[i] ? "category numbers and does not say which word has which number"
+                                  : "numbers");
+    FAIL(INPUT);
+}
+
+/* false is 0, true 1. */
+static struct status
+bind_boolean(const struct binding *b, uint32_t i)
+{
+    struct plain_feature *f = &b->rows->features[i];
+    f->level = calloc(2, sizeof *f->level);
+    CHECK(f->level != NULL, MEMORY);
+    f->level[1] = 1.0f;
+    return plain_remark(b->remarks, "column \"%.60s\": \"%.40s\" is read as 0, \"%.40s\" as 1",
+                        f->column->name, f->column->levels[0], f->column->levels[1]);
+}
+
+/* Category numbers are whole: a fraction would be cut without a word. */
+static struct status
+check_number(const struct binding *b, uint32_t i, uint64_t row, double v)
+{
+    const char *name = b->rows->features[i].column->name;
+    if (b->m->categorical[i] && v != floor(v)) {
+        diag_set(b->diag,
+                 "%s row %llu: column \"%.60s\": %g is not a category number, which is "
+                 "whole",
+                 b->data, (unsigned long long)row + 1, name, v);
+        FAIL(INPUT);
+    }
+    if (!isfinite((float)v)) {
+        diag_set(b->diag,
+                 "%s row %llu: column \"%.60s\": %g is beyond what models read (32-bit "
+                 "floats, at most 3.4e38)",
+                 b->data, (unsigned long long)row + 1, name, v);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+bind_numbers(const struct binding *b, uint32_t i)
+{
+    const struct column *c = b->rows->features[i].column;
+    uint64_t rounded = 0;
+    for (uint64_t row = 0; row < b->t->rows; row++) {
+        const double v = column_number(c, row);
+        if (!isnan(v)) {
+            TRY(check_number(b, i, row, v));
+            rounded += fabs(v) > FLOAT_WHOLE_END && (double)(float)v != v && v == floor(v);
+        }
+    }
+    return rounded == 0
+               ? OK
+               : plain_remark(
+                     b->remarks,
+                     "column \"%.60s\": whole numbers over 16777216 (%llu of them) are rounded to "
+                     "32-bit floats, as the model's own library does",
+                     c->name, (unsigned long long)rounded);
+}
+
+static struct status
+bind_column(const struct binding *b, uint32_t i)
+{
+    switch (b->rows->features[i].column->type) {
+    case COLUMN_FLOAT:
+    case COLUMN_INTEGER:
+        return bind_numbers(b, i);
+    case COLUMN_BOOLEAN:
+        return bind_boolean(b, i);
+    default:
+        return refuse_words(b, i);
+    }
+}
+
+struct status
+plain_rows_new(const struct table *t, const struct model_file *m, const char *data, json_t *remarks,
+               struct diag *diag, struct plain_rows **ret_rows)
+{
+    DEFER(plain_rows_freep) struct plain_rows *r = calloc(1, sizeof *r);
+    CHECK(r != NULL, MEMORY);
+    *r = (struct plain_rows){.table = t, .model = m};
+    r->features = calloc(m->features, sizeof *r->features);
+    CHECK(r->features != NULL, MEMORY);
+    const struct binding b = {t, m, data, remarks, diag, r};
+    TRY(m->feature_names != NULL ? bind_by_name(&b) : bind_in_order(&b));
+    for (uint32_t i = 0; i < m->features; i++) {
+        TRY(bind_column(&b, i));
+    }
+    TRY(remark_unread(&b));
+    *ret_rows = MOVE(r);
+    return OK;
+}
+
+const struct column *
+plain_rows_column(const struct plain_rows *r, uint32_t i)
+{
+    return r->features[i].column;
+}
+
+void
+plain_rows_fill(const struct plain_rows *r, uint64_t first, size_t n, float *ret_x)
+{
+    const size_t stride = r->model->features;
+    for (size_t i = 0; i < stride; i++) {
+        const struct column *c = r->features[i].column;
+        const float *level = r->features[i].level;
+        for (size_t k = 0; k < n; k++) {
+            const uint64_t row = first + k;
+            ret_x[k * stride + i] = column_is_null(c, row) ? NAN
+                                    : level != NULL        ? level[c->code[row]]
+                                                           : (float)column_number(c, row);
+        }
+    }
+}
+
+struct status
+plain_rows_all(const struct plain_rows *r, float **ret_x)
+{
+    size_t cells = 0;
+    CHECK(!__builtin_mul_overflow((size_t)r->table->rows, (size_t)r->model->features, &cells),
+          LIMIT);
+    DEFER(memory_freep) float *x = calloc(cells, sizeof *x);
+    CHECK(x != NULL, MEMORY);
+    plain_rows_fill(r, 0, (size_t)r->table->rows, x);
+    *ret_x = MOVE(x);
+    return OK;
+}
+
+/* ---- CSV out ---- */
+
+void
+plain_csv_done(struct plain_csv *w)
+{
+    file_draft_done(&w->draft);
+    buf_done(&w->block);
+}
+
+struct status
+plain_csv_open(const char *path, int digits, struct diag *diag, struct plain_csv *ret_csv)
+{
+    struct plain_csv w = {.path = path, .digits = digits, .diag = diag};
+    if (path == NULL || strcmp(path, "-") == 0) {
+        w.path = "standard output";
+        (void)fflush(stdout);
+    } else {
+        TRY(file_draft_open(path, CSV_MODE, diag, &w.draft));
+    }
+    buf_init(&w.block, SIZE_MAX / 2);
+    *ret_csv = w;
+    return OK;
+}
+
+static void
+flush_block(struct plain_csv *w)
+{
+    const int fd = w->draft.path == NULL ? STDOUT_FILENO : w->draft.fd;
+    struct status s = buf_status(&w->block);
+    if (status_ok(s)) {
+        s = file_write_all(fd, buf_view(&w->block), w->path, w->diag);
+    }
+    w->failed = s;
+    buf_reset(&w->block);
+}
+
+static void
+begin_cell(struct plain_csv *w)
+{
+    if (w->in_row) {
+        buf_put_u8(&w->block, ',');
+    }
+    w->in_row = true;
+}
+
+void
+plain_csv_text(struct plain_csv *w, const char *text)
+{
+    begin_cell(w);
+    const size_t n = strlen(text);
+    if (strpbrk(text, ",\"\r\n") != NULL || (n > 0 && (text[0] == ' ' || text[n - 1] == ' '))) {
+        text_put_quoted(&w->block, '"', text);
+    } else {
+        buf_put_str(&w->block, text);
+    }
+}
+
+void
+plain_csv_number(struct plain_csv *w, double v)
+{
+    begin_cell(w);
+    if (!isnan(v)) {
+        text_put_digits(&w->block, v, w->digits);
+    }
+}
+
+void
+plain_csv_end_row(struct plain_csv *w)
+{
+    buf_put_u8(&w->block, '\n');
+    w->in_row = false;
+    if (w->block.len >= CSV_BLOCK && status_ok(w->failed)) {
+        flush_block(w);
+    }
+    if (!status_ok(w->failed)) {
+        buf_reset(&w->block);
+    }
+}
+
+struct status
+plain_csv_keep(struct plain_csv *w)
+{
+    if (status_ok(w->failed)) {
+        flush_block(w);
+    }
+    TRY(w->failed);
+    return w->draft.path == NULL ? OK : file_draft_keep(&w->draft, w->diag);
+}

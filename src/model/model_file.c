@@ -1,0 +1,49 @@
+#include "model/model_file.h"
+
+void
+model_file_free(struct model_file *m)
+{
+    if (m != NULL) {
+        forest_free(m->forest);
+        free(m->categorical);
+        free(m);
+    }
+}
+
+static struct status
+describe_forest(struct model_file *m, const struct forest *f)
+{
+    m->features = f->features;
+    m->outputs = f->outputs;
+    m->feature_names = f->feature_names;
+    m->categorical = calloc(f->features, 1);
+    CHECK(m->categorical != NULL, MEMORY);
+    for (uint32_t n = 0; n < f->nodes; n++) {
+        m->categorical[f->feature[n]] |= f->category_count[n] > 0;
+    }
+    return OK;
+}
+
+struct status
+model_file_load(struct view bytes, struct diag *diag, struct model_file **ret_model)
+{
+    DEFER(model_file_freep) struct model_file *m = calloc(1, sizeof *m);
+    CHECK(m != NULL, MEMORY);
+    TRY(forest_load(bytes, diag, &m->forest));
+    TRY(describe_forest(m, m->forest));
+    *ret_model = MOVE(m);
+    return OK;
+}
+
+void
+model_file_margin(const struct model_file *m, const float *x, size_t rows, unsigned threads,
+                  double *ret_margin)
+{
+    forest_margin(m->forest, x, rows, threads, ret_margin);
+}
+
+void
+model_file_link_apply(const struct model_file *m, double *margin, size_t rows)
+{
+    forest_link_apply(m->forest, margin, rows);
+}

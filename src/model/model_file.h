@@ -1,0 +1,24 @@
+/* model_file: whatever model a file holds, behind one face: a tree ensemble or a linear model, its
+ * format told from the bytes. Models are untrusted input; see forest.h and linear.h. */
+#ifndef STEWARD_MODEL_MODEL_FILE_H
+#define STEWARD_MODEL_MODEL_FILE_H
+
+#include "model/forest.h"
+
+struct model_file {
+    uint32_t features;
+    uint32_t outputs;                 /* 1, or the number of classes */
+    const char *const *feature_names; /* features, or NULL: the file names none */
+    uint8_t *categorical;             /* features: 1 where it is split by category numbers */
+    struct forest *forest;
+};
+
+struct status model_file_load(struct view bytes, struct diag *diag, struct model_file **ret_model);
+void model_file_free(struct model_file *m);
+DEFINE_FREEP(model_file_free, struct model_file)
+/* As forest_margin and forest_link_apply. */
+void model_file_margin(const struct model_file *m, const float *x, size_t rows, unsigned threads,
+                       double *ret_margin);
+void model_file_link_apply(const struct model_file *m, double *margin, size_t rows);
+
+#endif

@@ -1,0 +1,157 @@
+/* steward predict on plain files: what it writes is what the model's own library answers. */
+#include "cli/run.h"
+
+#include "base/text.h"
+
+#include <math.h>
+
+static void
+write_hex(struct room *m, const char *name, const char *hex)
+{
+    DEFER(buf_done) struct buf bytes;
+    buf_init(&bytes, 1u << 20);
+    assert_ok(text_from_hex(view_str(hex), &bytes));
+    testing_write(in(m, name), buf_view(&bytes));
+}
+
+static void
+write_rows(struct room *m, const char *name, const json_t *rows)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 1u << 20);
+    const size_t width = json_array_size(json_array_get(rows, 0));
+    for (size_t j = 0; j < width; j++) {
+        buf_printf(&text, "%sx%zu", j == 0 ? "" : ",", j);
+    }
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        buf_put_str(&text, "\n");
+        for (size_t j = 0; j < width; j++) {
+            const json_t *v = json_array_get(json_array_get(rows, i), j);
+            buf_put_str(&text, j == 0 ? "" : ",");
+            if (!json_is_null(v)) {
+                text_put_f64(&text, json_number_value(v));
+            }
+        }
+    }
+    buf_put_str(&text, "\n");
+    testing_write(in(m, name), buf_view(&text));
+}
+
+/* Of the text after *at: the number to the next ',' or line end, and on. */
+static double
+next_number(const char **at)
+{
+    const size_t n = strcspn(*at, ",\n");
+    double v = 0;
+    assert_ok(text_to_f64(view_of(*at, n), &v));
+    *at += n + 1;
+    return v;
+}
+
+/* The text holds margin and answer in turn, a pair for each output. */
+static void
+is_their_answer(const char *text, const json_t *model)
+{
+    const json_t *margins = json_object_get(model, "margin"),
+                 *answers = json_object_get(model, "answer");
+    const char *at = strchr(text, '\n') + 1;
+    for (size_t i = 0; i < json_array_size(margins); i++) {
+        const json_t *margin = json_array_get(margins, i), *answer = json_array_get(answers, i);
+        for (size_t k = 0; k < json_array_size(margin); k++) {
+            const double a = json_number_value(json_array_get(margin, k)),
+                         b = json_number_value(json_array_get(answer, k));
+            assert_near(next_number(&at), a, 1e-6 * fmax(1, fabs(a)));
+            assert_near(next_number(&at), b, 1e-6 * fmax(1, fabs(b)));
+        }
+    }
+    assert_string_equal(at, "");
+}
+
+static void
+predict_pinned(struct room *m, const json_t *file, const char *name, const char *header)
+{
+    size_t i;
+    json_t *model;
+    bool found = false;
+    json_array_foreach(json_object_get(file, "models"), i, model)
+    {
+        if (strcmp(json_string_value(json_object_get(model, "name")), name) != 0) {
+            continue;
+        }
+        found = true;
+        char model_path[512], out_path[512];
+        write_hex(m, "model", json_string_value(json_object_get(model, "file")));
+        (void)strcpy(model_path, in(m, "model"));
+        (void)strcpy(out_path, in(m, "out.csv"));
+        RUN(m, 0, "predict", "--model", model_path, "--data", in(m, "rows.csv"), "--output",
+            out_path);
+        assert_string_equal(buf_str(&m->r.out), "");
+        ERR_HAS(m, "note: the model names no features: the columns are taken in order");
+        DEFER(buf_done) struct buf text;
+        testing_read(out_path, &text);
+        assert_int_equal(strncmp(buf_str(&text), header, strlen(header)), 0);
+        is_their_answer(buf_str(&text), model);
+        RUN(m, 0, "predict", "--model", model_path, "--data", in(m, "rows.csv"), "--threads", "1");
+        assert_string_equal(buf_str(&m->r.out), buf_str(&text));
+    }
+    assert_true(found);
+}
+
+static void
+predictions_are_xgboosts(void **state)
+{
+    struct room *m = *state;
+    DEFER(file_freep) char *path = testing_source("tests/model/data/xgboost-3.2.0.json");
+    DEFER(js_freep) json_t *file = testing_read_json(path);
+    write_rows(m, "rows.csv", json_object_get(file, "rows"));
+    predict_pinned(m, file, "binary", "margin,prediction\n");
+    predict_pinned(m, file, "categories", "margin,prediction\n");
+    predict_pinned(m, file, "counts", "margin,prediction\n");
+    predict_pinned(m, file, "three classes",
+                   "0:margin,0:prediction,1:margin,1:prediction,2:margin,2:prediction\n");
+}
+
+static void
+what_is_wrong_with_the_files_is_told(void **state)
+{
+    struct room *m = *state;
+    char model[512], data[512];
+    DEFER(file_freep) char *path = testing_source("tests/model/data/xgboost-3.2.0.json");
+    DEFER(js_freep) json_t *file = testing_read_json(path);
+    write_hex(m, "model",
+              json_string_value(
+                  json_object_get(json_array_get(json_object_get(file, "models"), 0), "file")));
+    (void)strcpy(model, in(m, "model"));
+    (void)strcpy(data, in(m, "rows.csv"));
+    RUN(m, 2, "predict", "--data", data);
+    ERR_HAS(m, "predict: --model FILE is needed");
+    RUN(m, 2, "predict", "--model", model);
+    ERR_HAS(m, "predict: --data FILE is needed");
+    RUN(m, 4, "predict", "--model", model, "--data", data);
+    ERR_HAS(m, "rows.csv: No such file");
+    testing_write(data, view_str(""));
+    RUN(m, 2, "predict", "--model", model, "--data", data);
+    ERR_HAS(m, "rows.csv: empty");
+    testing_write(data, view_str("a,b\n"));
+    RUN(m, 2, "predict", "--model", model, "--data", data);
+    ERR_HAS(m, "rows.csv: names but no rows");
+    testing_write(data, view_str("a,b\n1,2\n"));
+    RUN(m, 2, "predict", "--model", model, "--data", data, "--output", in(m, "out.csv"));
+    ERR_HAS(m, "has 2 columns that can be features; the model reads 4");
+    assert_false(file_exists(in(m, "out.csv")));
+    RUN(m, 2, "predict", "--model", data, "--data", data);
+    ERR_HAS(m, "rows.csv: model: ");
+    testing_write(data, view_str("a,b,c,d\n1,2,3,4\n"));
+    RUN(m, 1, "predict", "--model", model, "--data", data, "--output", "/dev/full");
+    ERR_HAS(m, "/dev/full: No space left on device");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BARE(what_is_wrong_with_the_files_is_told),
+        BARE(predictions_are_xgboosts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
