@@ -1,0 +1,23 @@
+/* bins: numbers as codes, by quantiles. */
+#ifndef STEWARD_ASSESS_BINS_H
+#define STEWARD_ASSESS_BINS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BINS_MOST 64u
+
+struct bins {
+    uint32_t count;
+    double cut[BINS_MOST]; /* count - 1: bin k holds cut[k-1] < v <= cut[k]; round where possible */
+    double least[BINS_MOST]; /* smallest and largest value seen in each */
+    double most[BINS_MOST];
+};
+
+/* sorted[n] ascending, no NaN. At most `most` (<= BINS_MOST) bins of about equal size that no value
+ * is split between; with that many distinct values or fewer, one bin each. n = 0: no bin. */
+void bins_make(const double *sorted, size_t n, uint32_t most, struct bins *ret_bins);
+/* -1 for NaN, else the bin; values outside the range go to the end bins. */
+int32_t bins_code(const struct bins *b, double v);
+
+#endif
