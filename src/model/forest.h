@@ -3,8 +3,12 @@
  * prediction.
  *
  * A node n of the ensemble: leaf when left[n] < 0, its value in value[n]. Otherwise numeric split:
- * x < threshold goes left, NaN goes left when default_left[n]. Categorical split (category_count[n]
- * > 0): a listed category goes right, unlisted or out of range left, NaN by default_left. Tree t
+ * x < threshold (never NaN, +infinity at most) goes left, NaN goes left when default_left[n]; so
+ * does zero (over -FOREST_ZERO, at most FOREST_ZERO) when zero_missing[n]: LightGBM's zero as
+ * missing. Categorical split (category_count[n] > 0): a listed category goes right, unlisted or out
+ * of range left, NaN by default_left. forest_compares tells the splits that are x < threshold and
+ * nothing else; forest_step knows all. Other libraries' splits are loaded as one of these: what is
+ * x <= t for them is x < (the smallest float over t) for every float x. Tree t
  * owns nodes [tree_start[t], tree_start[t+1]); its root is the first; children are absolute node
  * indices, greater than their parent's, right[n] = left[n] + 1: the loader renumbers breadth first
  * and drops what no path reaches. */
@@ -23,7 +27,16 @@
 #define FOREST_MAX_BYTES ((size_t)1 << 30)  /* of the file */
 #define FOREST_MAX_VALUES ((size_t)1 << 26) /* numbers, strings, ... in it: about 40 bytes each */
 
-enum forest_link { FOREST_IDENTITY, FOREST_LOGISTIC, FOREST_SOFTMAX, FOREST_EXP };
+#define FOREST_ZERO 1e-35f
+
+enum forest_link {
+    FOREST_IDENTITY,
+    FOREST_LOGISTIC, /* 1 / (1 + exp(-link_scale m)), each output for itself */
+    FOREST_SOFTMAX,
+    FOREST_EXP,
+    FOREST_SIGNED_SQUARE, /* sign(m) m^2 */
+    FOREST_LOG1P_EXP      /* log(1 + exp(m)) */
+};
 
 struct forest {
     uint32_t features;
@@ -32,8 +45,10 @@ struct forest {
     uint32_t nodes;
     uint32_t depth; /* deepest leaf, root = 0 */
     enum forest_link link;
-    const char *objective;       /* as in the file, e.g. "binary:logistic" */
-    const double *base;          /* outputs: base score on the margin */
+    double link_scale;     /* of the logistic link: 1, or LightGBM's sigmoid */
+    bool has_cover;        /* false: the file tells no covers, path-dependent SHAP has no meaning */
+    const char *objective; /* as in the file, e.g. "binary:logistic" */
+    const double *base;    /* outputs: base score on the margin */
     const uint32_t *tree_start;  /* trees + 1 */
     const uint32_t *tree_output; /* trees: the output it adds to */
     const double *tree_weight;   /* trees: 1, or DART's weight_drop */
@@ -42,6 +57,7 @@ struct forest {
     const uint32_t *feature;
     const float *threshold;
     const uint8_t *default_left;
+    const uint8_t *zero_missing;      /* nodes, or NULL for nowhere */
     const double *value;              /* leaf value (unweighted); 0 inside */
     const double *cover;              /* sum_hessian, for path-dependent SHAP; never negative */
     const uint32_t *category_start;   /* nodes: into categories */
@@ -51,10 +67,16 @@ struct forest {
     const struct forest_step *step;   /* nodes: the same, packed for prediction */
 };
 
-/* A node in 12 bytes. rule: feature, and two flags. next: left child, or this node itself for a
- * leaf. */
+static inline bool
+forest_compares(const struct forest *f, uint32_t n)
+{
+    return f->category_count[n] == 0 && (f->zero_missing == NULL || f->zero_missing[n] == 0);
+}
+
+/* A node in 12 bytes. rule: feature, and two flags (BY_QUESTION: not by comparison alone). next:
+ * left child, or this node itself for a leaf. */
 #define FOREST_DEFAULT_LEFT 0x80000000u
-#define FOREST_BY_CATEGORY 0x40000000u
+#define FOREST_BY_QUESTION 0x40000000u
 struct forest_step {
     uint32_t rule;
     float threshold;

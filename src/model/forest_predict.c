@@ -29,7 +29,8 @@ uint32_t
 forest_step(const struct forest *f, uint32_t n, float v)
 {
     bool left;
-    if (isnan(v)) {
+    const bool zero = v > -FOREST_ZERO && v <= FOREST_ZERO;
+    if (isnan(v) || (zero && f->zero_missing != NULL && f->zero_missing[n] != 0)) {
         left = f->default_left[n] != 0;
     } else if (f->category_count[n] > 0) {
         left = !category_listed(f, n, v);
@@ -69,8 +70,8 @@ leaf_of(const struct forest *f, uint32_t n, const float *x)
         if (s.next == n) {
             return n;
         }
-        const float v = x[s.rule & ~(FOREST_DEFAULT_LEFT | FOREST_BY_CATEGORY)];
-        if (__builtin_expect((s.rule & FOREST_BY_CATEGORY) != 0, 0)) {
+        const float v = x[s.rule & ~(FOREST_DEFAULT_LEFT | FOREST_BY_QUESTION)];
+        if (__builtin_expect((s.rule & FOREST_BY_QUESTION) != 0, 0)) {
             n = forest_step(f, n, v);
         } else {
             /* Right unless smaller; for NaN, which is smaller than nothing, unless the default is
@@ -140,17 +141,35 @@ softmax(double *v, uint32_t n)
     }
 }
 
+static double
+linked(const struct forest *f, double m)
+{
+    switch (f->link) {
+    case FOREST_LOGISTIC:
+        return 1 / (1 + exp(-f->link_scale * m));
+    case FOREST_EXP:
+        return exp(m);
+    case FOREST_SIGNED_SQUARE:
+        return m < 0 ? -m * m : m * m;
+    case FOREST_LOG1P_EXP:
+        return m > 0 ? m + log1p(exp(-m)) : log1p(exp(m));
+    case FOREST_IDENTITY:
+    case FOREST_SOFTMAX:
+        break;
+    }
+    return m;
+}
+
 void
 forest_link_apply(const struct forest *f, double *margin, size_t rows)
 {
-    for (size_t i = 0; i < rows * f->outputs && f->link != FOREST_SOFTMAX; i++) {
-        if (f->link == FOREST_LOGISTIC) {
-            margin[i] = 1 / (1 + exp(-margin[i]));
-        } else if (f->link == FOREST_EXP) {
-            margin[i] = exp(margin[i]);
+    if (f->link == FOREST_SOFTMAX) {
+        for (size_t r = 0; r < rows; r++) {
+            softmax(margin + r * f->outputs, f->outputs);
         }
+        return;
     }
-    for (size_t r = 0; r < rows && f->link == FOREST_SOFTMAX; r++) {
-        softmax(margin + r * f->outputs, f->outputs);
+    for (size_t i = 0; i < rows * f->outputs; i++) {
+        margin[i] = linked(f, margin[i]);
     }
 }

@@ -1,39 +1,21 @@
 /* XGBoost's JSON and UBJSON model schema (doc/model.schema, versions 1.x to 3.x) into a forest.
  * Models are untrusted: the document is read first, within limits; then its parameters, then every
  * tree (xgboost_tree.c), with every index and count checked. */
-#include "model/forest.h"
-
-#include "base/arena.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "model/forest_build.h"
+#include "model/forest_formats.h"
 #include "model/xgboost_document.h"
 #include "model/xgboost_tree.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Forest and the arena that holds it. */
-struct held {
-    struct forest f;
-    struct arena *arena;
-};
-
-void
-forest_free(struct forest *f)
-{
-    if (f != NULL) {
-        arena_free(((struct held *)f)->arena);
-    }
-}
-
 struct loader {
     struct diag *diag;
-    struct arena *arena;
-    struct forest *f;
+    struct forest_build b;
+    struct forest *f; /* of b */
     uint64_t version; /* of the XGBoost that wrote the file: 1, 2, 3; 0 when it does not say */
-    struct xgboost_nodes nodes;
-    uint32_t *tree_start, *tree_output;
-    double *tree_weight;
 };
 
 /* ---- the trees ---- */
@@ -57,69 +39,9 @@ count_all(const struct loader *l, const json_t *trees, size_t *ret_nodes, size_t
     return OK;
 }
 
-#define TAKE(A, PTR, N) (((PTR) = arena_alloc((A), (N), sizeof *(PTR))) != NULL)
-
-static struct status
-allocate(struct loader *l, size_t trees, size_t nodes, size_t categories)
-{
-    struct arena *a = l->arena;
-    struct xgboost_nodes *to = &l->nodes;
-    CHECK(TAKE(a, l->tree_start, trees + 1) && TAKE(a, l->tree_output, trees) &&
-              TAKE(a, l->tree_weight, trees) && TAKE(a, to->left, nodes) &&
-              TAKE(a, to->right, nodes) && TAKE(a, to->feature, nodes) &&
-              TAKE(a, to->threshold, nodes) && TAKE(a, to->default_left, nodes) &&
-              TAKE(a, to->value, nodes) && TAKE(a, to->cover, nodes) &&
-              TAKE(a, to->category_start, nodes) && TAKE(a, to->category_count, nodes) &&
-              TAKE(a, to->categories, categories),
-          MEMORY);
-    to->features = l->f->features;
-    return OK;
-}
-
-/* A node in the form that prediction reads. */
-static struct forest_step
-packed(const struct xgboost_nodes *from, uint32_t n)
-{
-    return (struct forest_step){
-        .rule = from->feature[n] | (from->default_left[n] != 0 ? FOREST_DEFAULT_LEFT : 0) |
-                (from->category_count[n] > 0 ? FOREST_BY_CATEGORY : 0),
-        .threshold = from->threshold[n],
-        .next = from->left[n] < 0 ? n : (uint32_t)from->left[n],
-    };
-}
-
-static struct status
-publish(const struct loader *l)
-{
-    struct forest *f = l->f;
-    const struct xgboost_nodes *from = &l->nodes;
-    struct forest_step *step = NULL;
-    CHECK(TAKE(l->arena, step, from->used), MEMORY);
-    for (uint32_t n = 0; n < from->used; n++) {
-        step[n] = packed(from, n);
-    }
-    f->step = step;
-    f->nodes = from->used;
-    f->depth = from->depth;
-    f->tree_start = l->tree_start;
-    f->tree_output = l->tree_output;
-    f->tree_weight = l->tree_weight;
-    f->left = from->left;
-    f->right = from->right;
-    f->feature = from->feature;
-    f->threshold = from->threshold;
-    f->default_left = from->default_left;
-    f->value = from->value;
-    f->cover = from->cover;
-    f->category_start = from->category_start;
-    f->category_count = from->category_count;
-    f->categories = from->categories;
-    return OK;
-}
-
 /* DART's; 1 for every tree without. */
 static struct status
-read_weights(const struct loader *l, const json_t *weights)
+read_weights(struct loader *l, const json_t *weights)
 {
     if (weights != NULL && (!json_is_array(weights) || json_array_size(weights) != l->f->trees)) {
         diag_set(l->diag, "\"weight_drop\" must be an array of %u numbers, one for each tree",
@@ -132,13 +54,13 @@ read_weights(const struct loader *l, const json_t *weights)
             diag_set(l->diag, "tree %u: its weight (weight_drop) is not a finite number", i);
             FAIL(INPUT);
         }
-        l->tree_weight[i] = (double)w;
+        l->b.tree_weight[i] = (double)w;
     }
     return OK;
 }
 
 static struct status
-read_output(const struct loader *l, const json_t *info, uint32_t tree)
+read_output(struct loader *l, const json_t *info, uint32_t tree)
 {
     int64_t output = 0;
     if (!xgboost_integer(json_array_get(info, tree), &output) || output < 0 ||
@@ -147,7 +69,7 @@ read_output(const struct loader *l, const json_t *info, uint32_t tree)
                  tree, l->f->outputs - 1);
         FAIL(INPUT);
     }
-    l->tree_output[tree] = (uint32_t)output;
+    l->b.tree_output[tree] = (uint32_t)output;
     return OK;
 }
 
@@ -188,15 +110,14 @@ read_trees(struct loader *l, const json_t *model, const json_t *weights)
     TRY(js_need_array(model, "tree_info", l->diag, &info));
     TRY(count_trees(l, model, trees, info));
     TRY(count_all(l, trees, &nodes, &categories));
-    TRY(allocate(l, l->f->trees, nodes, categories));
+    TRY(forest_build_allocate(&l->b, nodes, categories));
     TRY(read_weights(l, weights));
     for (uint32_t i = 0; i < l->f->trees; i++) {
-        l->tree_start[i] = l->nodes.used;
+        l->b.tree_start[i] = l->b.nodes.used;
         TRY(read_output(l, info, i));
-        TRY(xgboost_tree_read(json_array_get(trees, i), i, l->diag, &l->nodes));
+        TRY(xgboost_tree_read(json_array_get(trees, i), i, l->diag, &l->b.nodes));
     }
-    l->tree_start[l->f->trees] = l->nodes.used;
-    return publish(l);
+    return OK;
 }
 
 /* ---- objective and base score ---- */
@@ -311,7 +232,7 @@ static struct status
 read_base(struct loader *l, const json_t *param, size_t objective)
 {
     const json_t *v = json_object_get(param, "base_score");
-    double *base = arena_alloc(l->arena, l->f->outputs, sizeof *base);
+    double *base = arena_alloc(l->b.arena, l->f->outputs, sizeof *base);
     uint32_t count = 1;
     CHECK(base != NULL, MEMORY);
     base[0] = 0.5;
@@ -345,7 +266,7 @@ find_objective(struct loader *l, const json_t *learner, size_t *ret_objective)
     TRY(js_need_string(o, "name", l->diag, &name));
     for (size_t i = 0; i < sizeof objectives / sizeof *objectives; i++) {
         if (strcmp(name, objectives[i].name) == 0) {
-            l->f->objective = arena_strdup(l->arena, view_str(name));
+            l->f->objective = arena_strdup(l->b.arena, view_str(name));
             l->f->link = objectives[i].link;
             *ret_objective = i;
             CHECK(l->f->objective != NULL, MEMORY);
@@ -388,14 +309,14 @@ read_names(struct loader *l, const json_t *learner)
         FAIL(INPUT);
     }
     const char **list = NULL;
-    CHECK(TAKE(l->arena, list, l->f->features), MEMORY);
+    CHECK(FOREST_TAKE(l->b.arena, list, l->f->features), MEMORY);
     for (uint32_t i = 0; i < l->f->features; i++) {
         const char *name = json_string_value(json_array_get(names, i));
         if (name == NULL) {
             diag_set(l->diag, "\"feature_names\": value %u is not a string", i);
             FAIL(INPUT);
         }
-        list[i] = arena_strdup(l->arena, view_str(name));
+        list[i] = arena_strdup(l->b.arena, view_str(name));
         CHECK(list[i] != NULL, MEMORY);
     }
     l->f->feature_names = list;
@@ -456,35 +377,14 @@ read_document(struct loader *l, const json_t *document)
     return read_booster(l, learner);
 }
 
-static struct status
-load(struct view bytes, struct diag *diag, struct forest **ret_forest)
+struct status
+forest_load_xgboost(struct view bytes, struct diag *diag, struct forest **ret_forest)
 {
     DEFER(js_freep) json_t *document = NULL;
     TRY(xgboost_document_read(bytes, diag, &document));
-    struct loader l = {.diag = diag, .arena = arena_new(SIZE_MAX / 2)};
-    CHECK(l.arena != NULL, MEMORY);
-    struct held *held = arena_alloc(l.arena, 1, sizeof *held);
-    struct status s = FAILURE(MEMORY);
-    if (held != NULL) {
-        held->arena = l.arena;
-        l.f = &held->f;
-        s = read_document(&l, document);
-    }
-    if (!status_ok(s)) {
-        arena_free(l.arena);
-        return s;
-    }
-    *ret_forest = &held->f;
-    return OK;
-}
-
-struct status
-forest_load(struct view bytes, struct diag *diag, struct forest **ret_forest)
-{
-    struct diag inner = {0};
-    const struct status s = load(bytes, &inner, ret_forest);
-    if (!status_ok(s)) {
-        diag_set(diag, "model: %s", inner.text[0] != '\0' ? inner.text : status_word(s.code));
-    }
-    return s;
+    struct loader l = {.diag = diag};
+    TRY(forest_build_start(&l.b));
+    l.f = l.b.f;
+    const struct status s = read_document(&l, document);
+    return forest_build_end(&l.b, s, ret_forest);
 }

@@ -9,8 +9,9 @@
 #endif
 
 #define GROUP 16u
-#define TILE_ROWS 64u /* rows of a tile stay in the first-level cache while all columns are made   \
-                       */
+#define TILE_ROWS                                                                                  \
+    64u /* rows of a tile stay in the first-level cache while all columns are made                 \
+         */
 #define NO_COLUMN UINT32_MAX
 
 struct ranked_feature {
@@ -73,7 +74,7 @@ ranks_split(const struct ranks *r, uint32_t n)
 static bool
 is_comparison(const struct forest *f, uint32_t n)
 {
-    return f->category_count[n] == 0 && !isnan(f->threshold[n]);
+    return forest_compares(f, n) && !isnan(f->threshold[n]);
 }
 
 /* The distinct thresholds seen so far, sorted, per feature; grown by insertion. */

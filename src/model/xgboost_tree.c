@@ -242,7 +242,7 @@ find_categories(const struct source *s, size_t node, size_t room, size_t *ret_st
 }
 
 static struct status
-read_categories(const struct source *s, size_t node, uint32_t at, struct xgboost_nodes *to)
+read_categories(const struct source *s, size_t node, uint32_t at, struct forest_nodes *to)
 {
     size_t start = 0, count = 0;
     TRY(find_categories(s, node, s->cats_end - to->categories_used, &start, &count));
@@ -270,7 +270,7 @@ struct place {
 };
 
 static struct status
-read_split(const struct source *s, size_t node, uint32_t at, struct xgboost_nodes *to)
+read_split(const struct source *s, size_t node, uint32_t at, struct forest_nodes *to)
 {
     int64_t feature = 0, default_left = 0, type = 0;
     TRY(integer_in(s, s->feature, "feature (split_indices)", node, 0, (int64_t)to->features - 1,
@@ -292,7 +292,7 @@ read_split(const struct source *s, size_t node, uint32_t at, struct xgboost_node
 }
 
 static struct status
-read_leaf(const struct source *s, struct place p, uint32_t at, struct xgboost_nodes *to)
+read_leaf(const struct source *s, struct place p, uint32_t at, struct forest_nodes *to)
 {
     int64_t right = 0;
     TRY(integer_in(s, s->right, "right child, beside a left child of -1,", p.node, -1, -1, &right));
@@ -325,7 +325,7 @@ push_child(struct source *s, struct place p, const json_t *array, const char *wo
 /* Fills our node `at` from the file's; pushes its children on the queue. */
 static struct status
 read_node(struct source *s, struct place p, uint32_t at, struct place *queue, size_t *tail,
-          struct xgboost_nodes *to)
+          struct forest_nodes *to)
 {
     const float cover = xgboost_float(json_array_get(s->cover, p.node));
     if (!(cover >= 0)) {
@@ -349,7 +349,7 @@ read_node(struct source *s, struct place p, uint32_t at, struct place *queue, si
 /* Breadth first: the i-th of the walk becomes node first + i, so that siblings are neighbours. The
  * queue never holds a node twice, so it has room for all. */
 static struct status
-walk(struct source *s, struct place *queue, struct xgboost_nodes *to)
+walk(struct source *s, struct place *queue, struct forest_nodes *to)
 {
     size_t head = 0, tail = 0;
     queue[tail++] = (struct place){0};
@@ -370,7 +370,7 @@ source_done(struct source *s)
 }
 
 struct status
-xgboost_tree_read(const json_t *tree, uint32_t number, struct diag *diag, struct xgboost_nodes *to)
+xgboost_tree_read(const json_t *tree, uint32_t number, struct diag *diag, struct forest_nodes *to)
 {
     DEFER(source_done)
     struct source s = {.diag = diag, .number = number, .first = to->used};

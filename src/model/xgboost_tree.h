@@ -5,27 +5,14 @@
 #define STEWARD_MODEL_XGBOOST_TREE_H
 
 #include "base/json.h"
-#include "model/forest.h"
-
-/* The arrays of struct forest, writable, with room for every node and category of the file. */
-struct xgboost_nodes {
-    int32_t *left, *right;
-    uint32_t *feature;
-    float *threshold;
-    uint8_t *default_left;
-    double *value, *cover;
-    uint32_t *category_start, *category_count, *categories;
-    uint32_t used, categories_used;
-    uint32_t features; /* of the model */
-    uint32_t depth;    /* deepest leaf so far */
-};
+#include "model/forest_build.h"
 
 /* Nodes and categories that the tree brings; INPUT when it has no node. */
 struct status xgboost_tree_size(const json_t *tree, uint32_t number, struct diag *diag,
                                 size_t *ret_nodes, size_t *ret_categories);
 /* Appends tree `number` to `to`. The sentence names tree and node. */
 struct status xgboost_tree_read(const json_t *tree, uint32_t number, struct diag *diag,
-                                struct xgboost_nodes *to);
+                                struct forest_nodes *to);
 /* A whole number, also written as true, false or 1E0. */
 bool xgboost_integer(const json_t *value, int64_t *ret_value);
 /* A finite float, or NaN. */
