@@ -1,109 +1,324 @@
-/* Many rows: fixed blocks, so that the sums do not know how many threads there were. */
+/* Explainers: which engine, and many rows through it. Blocks of rows are fixed by the forest, so
+ * that sums over them do not know how many threads there were. */
 #include "assess/explain.h"
+
+#include "assess/explain_lanes.h"
 #include "base/threads.h"
 
 #include <math.h>
-#include <stdalign.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define BLOCK_ROWS 256u
+#define PLAIN_BLOCK_ROWS 64u
+#define GLOBAL_BYTES ((size_t)64 << 20) /* of sums and of rows' phi that are held at once */
 #define WAVE_BLOCKS 64u
-#define WAVE_BYTES ((size_t)64 << 20)
-/* What explain_scratch_bytes says for the deepest forest there can be, with room to spare. */
-#define SCRATCH_BYTES ((FOREST_MAX_DEPTH + 2) * (FOREST_MAX_DEPTH + 3) / 2 * 32)
 
-struct rows_job {
+struct explainer {
     const struct forest *forest;
-    const float *x;
-    size_t rows;
-    double *phi;
+    enum explain_engine engine;
+    bool pairs;
+    struct lanes *lanes;
+    uint32_t block_rows;
+    size_t scratch_bytes; /* of one thread */
 };
 
-/* One wave of blocks; each block has three arrays of `width`: its sums of |phi|, of phi, and a row.
- */
-struct global_job {
-    const struct forest *forest;
-    const float *x;
-    size_t rows;
-    size_t first; /* block of the wave's first */
-    size_t width;
-    double *sums;
-};
-
-static size_t
-block_count(size_t rows)
+void
+explainer_defaults(struct explainer_options *ret_options)
 {
-    return rows / BLOCK_ROWS + (rows % BLOCK_ROWS != 0);
+    *ret_options = (struct explainer_options){
+        .precision = EXPLAIN_FAST, .expected_rows = 1000000, .table_bytes_max = (size_t)512 << 20};
 }
 
-static size_t
-block_end(size_t block, size_t rows)
+void
+explainer_free(struct explainer *e)
 {
-    const size_t begin = block * BLOCK_ROWS;
-    return rows - begin < BLOCK_ROWS ? rows : begin + BLOCK_ROWS;
+    if (e != NULL) {
+        lanes_free(e->lanes);
+        free(e);
+    }
+}
+
+enum explain_engine
+explainer_engine(const struct explainer *e)
+{
+    return e->engine;
+}
+
+/* ---- engines ---- */
+
+/* Floats where they are exact enough; the doubles' engine otherwise. */
+static struct status
+take_lanes(struct explainer *e, const struct explainer_options *o)
+{
+    struct lanes_options lanes = {.doubles = o->precision == EXPLAIN_RECORD || o->pairs,
+                                  .pairs = o->pairs,
+                                  .portable = o->portable};
+    TRY(lanes_new(e->forest, &lanes, &e->lanes));
+    if (!lanes.doubles && lanes_nodes(e->lanes) > LANES_FLOAT_NODES) {
+        lanes_free(MOVE(e->lanes));
+        lanes.doubles = true;
+        TRY(lanes_new(e->forest, &lanes, &e->lanes));
+    }
+    e->engine = EXPLAIN_LANES;
+    e->block_rows = o->pairs ? LANES_PAIRS_ROWS : lanes_block_rows(e->lanes);
+    e->scratch_bytes = lanes_scratch_bytes(e->lanes);
+    return OK;
 }
 
 static void
-rows_block(void *ctx, size_t block)
+take_plain(struct explainer *e)
 {
-    alignas(max_align_t) uint8_t scratch[SCRATCH_BYTES];
-    const struct rows_job *job = ctx;
-    const struct forest *f = job->forest;
-    const size_t width = (size_t)f->outputs * f->features;
-    const size_t end = block_end(block, job->rows);
-    for (size_t i = block * BLOCK_ROWS; i < end; i++) {
-        explain_row_ref(f, job->x + i * f->features, scratch, job->phi + i * width);
+    const size_t width = (size_t)e->forest->outputs * e->forest->features;
+    e->engine = EXPLAIN_PLAIN;
+    e->block_rows = PLAIN_BLOCK_ROWS;
+    e->scratch_bytes = explain_scratch_bytes(e->forest) + width * sizeof(double);
+}
+
+static struct status
+choose(struct explainer *e, const struct explainer_options *o)
+{
+    const struct status s = take_lanes(e, o);
+    if (s.code == STATUS_UNSUPPORTED) {
+        take_plain(e);
+        return OK;
     }
+    return s;
+}
+
+struct status
+explainer_new(const struct forest *f, const struct explainer_options *o,
+              struct explainer **ret_explainer)
+{
+    DEFER(explainer_freep) struct explainer *e = calloc(1, sizeof *e);
+    CHECK(e != NULL, MEMORY);
+    e->forest = f;
+    e->pairs = o->pairs;
+    switch (o->pairs ? EXPLAIN_LANES : o->engine) {
+    case EXPLAIN_PLAIN:
+        take_plain(e);
+        break;
+    case EXPLAIN_LANES:
+        TRY(take_lanes(e, o));
+        break;
+    case EXPLAIN_TABLES:
+        FAIL(UNSUPPORTED);
+    default:
+        TRY(choose(e, o));
+    }
+    *ret_explainer = MOVE(e);
+    return OK;
+}
+
+static void
+plain_rows(const struct explainer *e, const float *x, size_t rows, void *scratch, double *ret_phi,
+           float *ret_single)
+{
+    const size_t width = (size_t)e->forest->outputs * e->forest->features;
+    double *own = scratch;
+    for (size_t i = 0; i < rows; i++) {
+        double *phi = ret_phi != NULL ? ret_phi + i * width : own;
+        explain_row_ref(e->forest, x + i * e->forest->features, own + width, phi);
+        for (size_t k = 0; ret_phi == NULL && k < width; k++) {
+            ret_single[i * width + k] = (float)phi[k];
+        }
+    }
+}
+
+/* Up to block_rows rows, into one of the two; of an explainer of pairs, their pairs. */
+static void
+engine_rows(const struct explainer *e, const float *x, size_t rows, void *scratch, double *ret_phi,
+            float *ret_single)
+{
+    if (e->pairs) {
+        lanes_pairs(e->lanes, x, rows, scratch, ret_phi);
+    } else if (e->engine == EXPLAIN_PLAIN) {
+        plain_rows(e, x, rows, scratch, ret_phi, ret_single);
+    } else {
+        lanes_rows(e->lanes, x, rows, scratch, ret_phi, ret_single);
+    }
+}
+
+/* ---- many rows ---- */
+
+/* Workers take the next block until none is left; each has scratch of its own. */
+struct pool {
+    const struct explainer *e;
+    unsigned workers;
+    size_t scratch_bytes;
+    uint8_t *scratch;
+    _Atomic size_t next;
+};
+
+static void
+pool_done(struct pool *p)
+{
+    free(p->scratch);
+}
+
+static struct status
+pool_new(const struct explainer *e, unsigned threads, size_t blocks, size_t scratch_bytes,
+         struct pool *ret_pool)
+{
+    const unsigned want = threads == 0 ? threads_cores() : threads;
+    *ret_pool = (struct pool){.e = e, .workers = blocks < want ? (unsigned)blocks : want};
+    ret_pool->workers += ret_pool->workers == 0;
+    ret_pool->scratch_bytes = (scratch_bytes + 127) / 64 * 64;
+    ret_pool->scratch = aligned_alloc(64, ret_pool->workers * ret_pool->scratch_bytes);
+    CHECK(ret_pool->scratch != NULL, MEMORY);
+    return OK;
+}
+
+static size_t
+block_count(size_t rows, size_t block_rows)
+{
+    return rows / block_rows + (rows % block_rows != 0);
+}
+
+/* Numbers of a row's answer. */
+static size_t
+row_width(const struct explainer *e)
+{
+    const size_t features = e->forest->features;
+    return e->forest->outputs * features * (e->pairs ? features : 1);
+}
+
+struct rows_job {
+    struct pool pool;
+    const float *x;
+    size_t rows;
+    double *phi;
+    float *single;
+};
+
+static void
+rows_worker(void *ctx, size_t worker)
+{
+    struct rows_job *job = ctx;
+    const struct explainer *e = job->pool.e;
+    const size_t blocks = block_count(job->rows, e->block_rows);
+    const size_t width = row_width(e);
+    void *scratch = job->pool.scratch + worker * job->pool.scratch_bytes;
+    for (;;) {
+        const size_t block = atomic_fetch_add(&job->pool.next, 1);
+        if (block >= blocks) {
+            return;
+        }
+        const size_t from = block * e->block_rows, left = job->rows - from;
+        engine_rows(e, job->x + from * e->forest->features,
+                    left < e->block_rows ? left : e->block_rows, scratch,
+                    job->phi == NULL ? NULL : job->phi + from * width,
+                    job->phi != NULL ? NULL : job->single + from * width);
+    }
+}
+
+static void
+rows_job_done(struct rows_job *job)
+{
+    pool_done(&job->pool);
+}
+
+static struct status
+all_rows(const struct explainer *e, const float *x, size_t rows, unsigned threads, double *ret_phi,
+         float *ret_single)
+{
+    DEFER(rows_job_done)
+    struct rows_job job = {.x = x, .rows = rows, .phi = ret_phi, .single = ret_single};
+    if (rows == 0) {
+        return OK;
+    }
+    TRY(pool_new(e, threads, block_count(rows, e->block_rows), e->scratch_bytes, &job.pool));
+    threads_for(job.pool.workers, job.pool.workers, rows_worker, &job);
+    return OK;
+}
+
+struct status
+explainer_rows(const struct explainer *e, const float *x, size_t rows, unsigned threads,
+               double *ret_phi)
+{
+    ASSERT(!e->pairs);
+    return all_rows(e, x, rows, threads, ret_phi, NULL);
+}
+
+struct status
+explainer_pairs(const struct explainer *e, const float *x, size_t rows, unsigned threads,
+                double *ret_pairs)
+{
+    ASSERT(e->pairs);
+    return all_rows(e, x, rows, threads, ret_pairs, NULL);
+}
+
+struct status
+explainer_rows_float(const struct explainer *e, const float *x, size_t rows, unsigned threads,
+                     float *ret_phi)
+{
+    ASSERT(!e->pairs);
+    return all_rows(e, x, rows, threads, NULL, ret_phi);
 }
 
 struct status
 explain_rows(const struct forest *f, const float *x, size_t rows, unsigned threads, double *ret_phi)
 {
-    ASSERT(explain_scratch_bytes(f) <= SCRATCH_BYTES);
-    struct rows_job job = {.forest = f, .x = x, .rows = rows, .phi = ret_phi};
-    threads_for(block_count(rows), threads, rows_block, &job);
-    return OK;
+    struct explainer e = {.forest = f};
+    take_plain(&e);
+    return explainer_rows(&e, x, rows, threads, ret_phi);
 }
 
+/* ---- means ---- */
+
+/* One wave of blocks; each block has its sums of |phi| and of phi. */
+struct global_job {
+    struct pool pool;
+    const float *x;
+    size_t rows, block_rows, width;
+    size_t first, blocks; /* of the wave */
+    double *sums;
+};
+
 static void
-global_block(void *ctx, size_t index)
+global_block(const struct global_job *job, size_t index, void *scratch)
 {
-    alignas(max_align_t) uint8_t scratch[SCRATCH_BYTES];
-    const struct global_job *job = ctx;
-    const struct forest *f = job->forest;
-    const size_t block = job->first + index, end = block_end(block, job->rows);
-    double *absolute = job->sums + index * 3 * job->width;
-    double *with_sign = absolute + job->width, *phi = with_sign + job->width;
+    const struct explainer *e = job->pool.e;
+    const size_t from = (job->first + index) * job->block_rows, left = job->rows - from;
+    const size_t rows = left < job->block_rows ? left : job->block_rows;
+    double *phi = scratch, *absolute = job->sums + index * 2 * job->width;
+    double *with_sign = absolute + job->width;
+    void *inner = (uint8_t *)scratch + (job->block_rows * job->width * sizeof *phi + 63) / 64 * 64;
+    engine_rows(e, job->x + from * e->forest->features, rows, inner, phi, NULL);
     memset(absolute, 0, 2 * job->width * sizeof *absolute);
-    for (size_t i = block * BLOCK_ROWS; i < end; i++) {
-        explain_row_ref(f, job->x + i * f->features, scratch, phi);
+    for (size_t i = 0; i < rows; i++) {
         for (size_t k = 0; k < job->width; k++) {
-            absolute[k] += fabs(phi[k]);
-            with_sign[k] += phi[k];
+            absolute[k] += fabs(phi[i * job->width + k]);
+            with_sign[k] += phi[i * job->width + k];
         }
     }
 }
 
-/* As many blocks at once as the memory for a wave allows; the digits do not depend on it. */
-static size_t
-wave_of(size_t blocks, size_t width)
+static void
+global_worker(void *ctx, size_t worker)
 {
-    const size_t fit = WAVE_BYTES / (3 * sizeof(double)) / width;
-    size_t wave = fit < WAVE_BLOCKS ? fit : WAVE_BLOCKS;
-    wave = wave < 1 ? 1 : wave;
-    return wave < blocks ? wave : blocks;
+    struct global_job *job = ctx;
+    void *scratch = job->pool.scratch + worker * job->pool.scratch_bytes;
+    for (;;) {
+        const size_t index = atomic_fetch_add(&job->pool.next, 1);
+        if (index >= job->blocks) {
+            return;
+        }
+        global_block(job, index, scratch);
+    }
+}
+
+static void
+global_job_done(struct global_job *job)
+{
+    pool_done(&job->pool);
+    free(job->sums);
 }
 
 /* Adds the blocks' sums in block order. */
 static void
-wave_merge(const struct global_job *job, size_t blocks, double *total, double *total_signed)
+wave_merge(const struct global_job *job, double *total)
 {
-    for (size_t b = 0; b < blocks; b++) {
-        const double *sums = job->sums + b * 3 * job->width;
-        for (size_t k = 0; k < job->width; k++) {
-            total[k] += sums[k];
-            total_signed[k] += sums[job->width + k];
+    for (size_t b = 0; b < job->blocks; b++) {
+        for (size_t k = 0; k < 2 * job->width; k++) {
+            total[k] += job->sums[b * 2 * job->width + k];
         }
     }
 }
@@ -118,23 +333,43 @@ means_out(const double *total, size_t width, size_t rows, double *ret_mean)
 }
 
 struct status
-explain_global(const struct forest *f, const float *x, size_t rows, unsigned threads,
-               double *ret_mean, double *ret_signed)
+explainer_global(const struct explainer *e, const float *x, size_t rows, unsigned threads,
+                 double *ret_mean, double *ret_signed)
 {
-    ASSERT(explain_scratch_bytes(f) <= SCRATCH_BYTES);
-    const size_t width = (size_t)f->outputs * f->features, blocks = block_count(rows);
-    ASSERT(width > 0);
-    const size_t wave = wave_of(blocks, width);
+    const size_t width = (size_t)e->forest->outputs * e->forest->features;
+    ASSERT(width > 0 && !e->pairs);
+    const size_t fit = GLOBAL_BYTES / 8 / (width * sizeof(double)) + 1;
+    const size_t block_rows = fit < e->block_rows ? fit : e->block_rows;
+    const size_t blocks = block_count(rows, block_rows);
+    size_t wave = GLOBAL_BYTES / (2 * width * sizeof(double)) + 1;
+    wave = wave < WAVE_BLOCKS ? wave : WAVE_BLOCKS;
     DEFER(memory_freep) double *total = calloc(2 * width, sizeof *total);
-    DEFER(memory_freep) double *sums = calloc(wave * 3 * width + 1, sizeof *sums);
-    CHECK(total != NULL && sums != NULL, MEMORY);
-    struct global_job job = {.forest = f, .x = x, .rows = rows, .width = width, .sums = sums};
+    DEFER(global_job_done)
+    struct global_job job = {.x = x, .rows = rows, .block_rows = block_rows, .width = width};
+    TRY(pool_new(e, threads, wave < blocks ? wave : blocks,
+                 e->scratch_bytes + block_rows * width * sizeof(double) + 64, &job.pool));
+    job.sums = calloc(wave * 2 * width, sizeof *job.sums);
+    CHECK(total != NULL && job.sums != NULL, MEMORY);
     for (; job.first < blocks; job.first += wave) {
-        const size_t count = blocks - job.first < wave ? blocks - job.first : wave;
-        threads_for(count, threads, global_block, &job);
-        wave_merge(&job, count, total, total + width);
+        job.blocks = blocks - job.first < wave ? blocks - job.first : wave;
+        atomic_store(&job.pool.next, 0);
+        threads_for(job.pool.workers, job.pool.workers, global_worker, &job);
+        wave_merge(&job, total);
     }
     means_out(total, width, rows, ret_mean);
     means_out(total + width, width, rows, ret_signed);
     return OK;
+}
+
+struct status
+explain_global(const struct forest *f, const float *x, size_t rows, unsigned threads,
+               double *ret_mean, double *ret_signed)
+{
+    struct explainer_options o;
+    explainer_defaults(&o);
+    o.precision = EXPLAIN_RECORD;
+    o.expected_rows = rows;
+    DEFER(explainer_freep) struct explainer *e = NULL;
+    TRY(explainer_new(f, &o, &e));
+    return explainer_global(e, x, rows, threads, ret_mean, ret_signed);
 }

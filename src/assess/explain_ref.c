@@ -26,22 +26,22 @@ struct walk {
     double *phi;  /* of the tree's output */
 };
 
-static double
-left_share(const struct forest *f, uint32_t n)
+double
+explain_left_share(const struct forest *f, uint32_t n)
 {
     const double left = f->cover[f->left[n]], right = f->cover[f->right[n]];
     return left + right > 0.0 ? left / (left + right) : 0.5;
 }
 
-static double
-expected_below(const struct forest *f, uint32_t n)
+double
+explain_expected_below(const struct forest *f, uint32_t n)
 {
     if (f->left[n] < 0) {
         return f->value[n];
     }
-    const double share = left_share(f, n);
-    return share * expected_below(f, (uint32_t)f->left[n]) +
-           (1.0 - share) * expected_below(f, (uint32_t)f->right[n]);
+    const double share = explain_left_share(f, n);
+    return share * explain_expected_below(f, (uint32_t)f->left[n]) +
+           (1.0 - share) * explain_expected_below(f, (uint32_t)f->right[n]);
 }
 
 void
@@ -49,7 +49,8 @@ explain_expected(const struct forest *f, double *ret_expected)
 {
     memcpy(ret_expected, f->base, f->outputs * sizeof *ret_expected);
     for (uint32_t t = 0; t < f->trees; t++) {
-        ret_expected[f->tree_output[t]] += f->tree_weight[t] * expected_below(f, f->tree_start[t]);
+        ret_expected[f->tree_output[t]] +=
+            f->tree_weight[t] * explain_expected_below(f, f->tree_start[t]);
     }
 }
 
@@ -180,7 +181,7 @@ walk_node(const struct walk *w, uint32_t node, struct step *parent, uint32_t dep
     const uint32_t feature = f->feature[node];
     const uint32_t left = (uint32_t)f->left[node], right = (uint32_t)f->right[node];
     const bool goes_left = forest_step(f, node, w->x[feature]) == left;
-    const double share = left_share(f, node);
+    const double share = explain_left_share(f, node);
     const struct step before = path_take(path, &depth, feature);
     struct step to_left = before, to_right = before;
     to_left.zero = before.zero * share;

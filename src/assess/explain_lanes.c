@@ -1,0 +1,633 @@
+/* Building the tapes, and the blocks of rows that are run through them. */
+#include "assess/explain_lanes_parts.h"
+
+#include "assess/explain.h"
+
+#include <math.h>
+
+/* ---- quadrature ---- */
+
+/* Newton's method on the Legendre polynomial from Tricomi's first guess; both halves from one, so
+ * that t and 1 - t are exact mirrors. */
+void
+lanes_gauss(uint32_t n, double *ret_t, double *ret_rest, double *ret_weight)
+{
+    ASSERT(n >= 1 && n <= LANES_NODES_MAX);
+    for (uint32_t i = 0; i < (n + 1) / 2; i++) {
+        double x = cos(M_PI * (i + 0.75) / (n + 0.5)), slope = 1.0;
+        for (int round = 0; round < 12; round++) {
+            double before = 1.0, at = x;
+            for (uint32_t k = 2; k <= n; k++) {
+                const double next = ((2.0 * k - 1.0) * x * at - (k - 1.0) * before) / k;
+                before = at;
+                at = next;
+            }
+            slope = n * (x * at - before) / (x * x - 1.0);
+            x -= at / slope;
+        }
+        x = n % 2 == 1 && i == n / 2 ? 0.0 : x;
+        ret_t[i] = ret_rest[n - 1 - i] = (1.0 - x) / 2.0;
+        ret_rest[i] = ret_t[n - 1 - i] = (1.0 + x) / 2.0;
+        ret_weight[i] = ret_weight[n - 1 - i] = 1.0 / ((1.0 - x * x) * slope * slope);
+    }
+}
+
+/* ---- tapes ---- */
+
+struct list { /* of items of one size */
+    void *at;
+    size_t n, room;
+};
+
+struct step { /* a distinct feature on the path from the root */
+    uint32_t feature;
+    uint32_t slot;
+    uint32_t place; /* of its last split */
+    double zero;
+};
+
+struct build {
+    const struct forest *f;
+    const struct lanes_options *options;
+    struct lanes *l;
+    const struct ranks *ranks;
+    uint32_t *slot_of_feature;
+    struct list op, partner, constant;
+    uint32_t nodes; /* K of the tree at hand */
+    double scale;   /* its weight */
+    double mean;    /* its expected value */
+    double t[LANES_NODES_MAX], rest[LANES_NODES_MAX], weight[LANES_NODES_MAX];
+    struct step path[FOREST_MAX_DEPTH + 1];
+};
+
+static void
+build_done(struct build *b)
+{
+    free(b->slot_of_feature);
+    free(b->op.at);
+    free(b->partner.at);
+    free(b->constant.at);
+}
+
+/* Room for n more; NULL when memory or 32-bit indices run out. */
+static void *
+list_more(struct list *l, size_t n, size_t size)
+{
+    if (l->n + n > UINT32_MAX) {
+        return NULL;
+    }
+    if (l->n + n > l->room) {
+        const size_t room = 2 * (l->n + n) + 64;
+        void *at = realloc(l->at, room * size);
+        if (at == NULL) {
+            return NULL;
+        }
+        l->at = at;
+        l->room = room;
+    }
+    l->n += n;
+    return (uint8_t *)l->at + (l->n - n) * size;
+}
+
+static struct status
+constants_new(struct build *b, size_t n, uint32_t *ret_index, double **ret_c)
+{
+    *ret_index = (uint32_t)b->constant.n;
+    *ret_c = list_more(&b->constant, n, sizeof **ret_c);
+    CHECK(*ret_c != NULL, MEMORY);
+    return OK;
+}
+
+static bool
+is_leaf(const struct forest *f, int32_t n)
+{
+    return f->left[n] < 0;
+}
+
+/* Most distinct features on a path below n. */
+static uint32_t
+most_distinct(const struct forest *f, uint32_t n, uint32_t *path, uint32_t count)
+{
+    if (f->left[n] < 0) {
+        return count;
+    }
+    uint32_t i = 0;
+    while (i < count && path[i] != f->feature[n]) {
+        i++;
+    }
+    path[i] = f->feature[n];
+    count += i == count;
+    const uint32_t left = most_distinct(f, (uint32_t)f->left[n], path, count);
+    const uint32_t right = most_distinct(f, (uint32_t)f->right[n], path, count);
+    return left > right ? left : right;
+}
+
+/* 1 / F for a feature with that zero: where the row does not follow its splits, and what is added
+ * where it does. */
+static void
+put_inverse(const struct build *b, double zero, double *off, double *more)
+{
+    for (uint32_t k = 0; k < b->nodes; k++) {
+        off[k] = zero > 0.0 ? 1.0 / (b->rest[k] * zero) : 0.0;
+        more[k] = 1.0 / (b->t[k] + b->rest[k] * zero) - off[k];
+    }
+}
+
+static double
+leaf_value(const struct build *b, uint32_t n)
+{
+    return b->scale * (b->f->value[n] - b->mean);
+}
+
+static struct status
+put_leaf(struct build *b, uint32_t n, uint32_t level, uint32_t side)
+{
+    double *c;
+    struct lanes_op op = {
+        .kind = LANES_LEAF, .level = (uint8_t)level, .side = (uint8_t)side, .slot = 0};
+    TRY(constants_new(b, b->nodes, &op.constants, &c));
+    for (uint32_t k = 0; k < b->nodes; k++) {
+        c[k] = leaf_value(b, n) * b->weight[k];
+    }
+    struct lanes_op *to = list_more(&b->op, 1, sizeof *to);
+    CHECK(to != NULL, MEMORY);
+    *to = op;
+    return OK;
+}
+
+static struct status
+put_partners(struct build *b, const struct step *self, uint32_t count, struct lanes_op *op)
+{
+    op->partner = (uint32_t)b->partner.n;
+    for (uint32_t i = 0; b->options->pairs && i < count; i++) {
+        if (&b->path[i] != self) {
+            struct lanes_partner *p = list_more(&b->partner, 1, sizeof *p);
+            CHECK(p != NULL, MEMORY);
+            *p = (struct lanes_partner){b->path[i].slot, b->path[i].place};
+            op->partners++;
+        }
+    }
+    return OK;
+}
+
+/* Constants of an inner node; `bottom`: both children are leaves. */
+static struct status
+put_constants(struct build *b, uint32_t n, bool bottom, double above, double left, double right,
+              struct lanes_op *op)
+{
+    const uint32_t k = b->nodes;
+    const bool pairs = b->options->pairs && !bottom;
+    double *c;
+    TRY(constants_new(b,
+                      2 + (bottom ? 2 : 2 * k) + (op->again ? 1 + 2 * k : 0) + (pairs ? 4 * k : 0),
+                      &op->constants, &c));
+    *c++ = left;
+    *c++ = right;
+    if (bottom) {
+        *c++ = leaf_value(b, (uint32_t)b->f->left[n]);
+        *c++ = leaf_value(b, (uint32_t)b->f->right[n]);
+    } else {
+        for (uint32_t i = 0; i < k; i++) {
+            c[i] = b->rest[i] * left;
+            c[k + i] = b->rest[i] * right;
+        }
+        c += 2 * k;
+    }
+    if (op->again) {
+        *c++ = above;
+        put_inverse(b, above, c, c + k);
+        c += 2 * k;
+    }
+    if (pairs) {
+        put_inverse(b, left, c, c + k);
+        put_inverse(b, right, c + 2 * k, c + 3 * k);
+    }
+    return OK;
+}
+
+/* The subtree of n; `count` distinct features above. Recursion is as deep as the tree. */
+static struct status
+put_node(struct build *b, uint32_t n, uint32_t level, uint32_t side, uint32_t count)
+{
+    const struct forest *f = b->f;
+    if (f->left[n] < 0) {
+        return put_leaf(b, n, level, side);
+    }
+    const bool bottom = is_leaf(f, f->left[n]) && is_leaf(f, f->right[n]);
+    uint32_t i = 0;
+    while (i < count && b->path[i].feature != f->feature[n]) {
+        i++;
+    }
+    const struct step before =
+        i < count ? b->path[i]
+                  : (struct step){f->feature[n], b->slot_of_feature[f->feature[n]], 0, 1.0};
+    const double share = explain_left_share(f, n);
+    const struct ranks_split split = ranks_split(b->ranks, n);
+    struct lanes_op op = {.kind = bottom ? LANES_BOTTOM : LANES_DOWN,
+                          .level = (uint8_t)level,
+                          .side = (uint8_t)side,
+                          .again = i < count,
+                          .before = (uint16_t)before.place,
+                          .slot = before.slot,
+                          .column = split.column,
+                          .cut = (float)split.cut};
+    TRY(put_constants(b, n, bottom, before.zero, before.zero * share, before.zero * (1.0 - share),
+                      &op));
+    TRY(put_partners(b, &b->path[i], count, &op));
+    struct lanes_op *to = list_more(&b->op, 1, sizeof *to);
+    CHECK(to != NULL, MEMORY);
+    *to = op;
+    if (bottom) {
+        return OK;
+    }
+    const uint32_t below = i < count ? count : count + 1, place = (level + 1) * 2;
+    b->path[i] = (struct step){before.feature, before.slot, place, before.zero * share};
+    TRY(put_node(b, (uint32_t)f->left[n], level + 1, 0, below));
+    b->path[i] = (struct step){before.feature, before.slot, place + 1, before.zero * (1.0 - share)};
+    TRY(put_node(b, (uint32_t)f->right[n], level + 1, 1, below));
+    b->path[i] = before;
+    to = list_more(&b->op, 1, sizeof *to);
+    CHECK(to != NULL, MEMORY);
+    *to = op;
+    to->kind = LANES_UP;
+    return OK;
+}
+
+static struct status
+put_tree(struct build *b, uint32_t tree, struct lanes_tree *ret_tree)
+{
+    const uint32_t root = b->f->tree_start[tree];
+    uint32_t path[FOREST_MAX_DEPTH + 1];
+    const uint32_t distinct = most_distinct(b->f, root, path, 0);
+    b->nodes = distinct <= 2 ? 1 : (distinct + 1) / 2;
+    b->l->nodes = b->nodes > b->l->nodes ? b->nodes : b->l->nodes;
+    b->scale = b->f->tree_weight[tree];
+    b->mean = explain_expected_below(b->f, root);
+    lanes_gauss(b->nodes, b->t, b->rest, b->weight);
+    double *c;
+    ret_tree->nodes = b->nodes;
+    TRY(constants_new(b, 3 * (size_t)b->nodes, &ret_tree->constants, &c));
+    memcpy(c, b->t, b->nodes * sizeof *c);
+    memcpy(c + b->nodes, b->rest, b->nodes * sizeof *c);
+    memcpy(c + 2 * b->nodes, b->weight, b->nodes * sizeof *c);
+    ret_tree->op = (uint32_t)b->op.n;
+    if (b->f->left[root] >= 0) { /* a tree of one leaf attributes nothing */
+        TRY(put_node(b, root, 0, 0, 0));
+    }
+    ret_tree->op_end = (uint32_t)b->op.n;
+    return OK;
+}
+
+/* ---- sections ---- */
+
+static struct status
+section_new(struct build *b, uint32_t first, uint32_t end, struct lanes_section *s)
+{
+    const struct forest *f = b->f;
+    TRY(ranks_new(f, first, end, true, &s->ranks));
+    b->ranks = s->ranks;
+    const uint32_t columns = ranks_columns(s->ranks);
+    b->l->columns = columns > b->l->columns ? columns : b->l->columns;
+    s->run = calloc((size_t)f->outputs + 1, sizeof *s->run);
+    CHECK(s->run != NULL, MEMORY);
+    uint32_t at = first;
+    for (uint32_t o = 0; o < f->outputs; o++) {
+        s->run[o] = at;
+        for (uint32_t t = first; t < end; t++) {
+            if (f->tree_output[t] == o) {
+                TRY(put_tree(b, t, &b->l->tree[at++]));
+            }
+        }
+    }
+    s->run[f->outputs] = at;
+    return OK;
+}
+
+static struct status
+sections_new(struct build *b)
+{
+    const struct forest *f = b->f;
+    for (uint32_t first = 0; first < f->trees;) {
+        uint32_t end = first;
+        TRY(ranks_trees_that_fit(f, first, RANKS_MOST16, &end));
+        CHECK(end > first, UNSUPPORTED);
+        struct lanes_section *more =
+            realloc(b->l->section, (b->l->sections + 1) * sizeof *b->l->section);
+        CHECK(more != NULL, MEMORY);
+        b->l->section = more;
+        b->l->section[b->l->sections] = (struct lanes_section){0};
+        TRY(section_new(b, first, end, &b->l->section[b->l->sections++]));
+        first = end;
+    }
+    return OK;
+}
+
+static struct status
+slots_new(struct build *b)
+{
+    const struct forest *f = b->f;
+    b->slot_of_feature = calloc((size_t)f->features + 1, sizeof *b->slot_of_feature);
+    b->l->feature_of_slot = calloc((size_t)f->features + 1, sizeof *b->l->feature_of_slot);
+    CHECK(b->slot_of_feature != NULL && b->l->feature_of_slot != NULL, MEMORY);
+    for (uint32_t n = 0; n < f->nodes; n++) {
+        if (f->left[n] >= 0) {
+            b->slot_of_feature[f->feature[n]] = 1;
+        }
+    }
+    for (uint32_t i = 0; i < f->features; i++) {
+        if (b->slot_of_feature[i] != 0) {
+            b->l->feature_of_slot[b->l->slots] = i;
+            b->slot_of_feature[i] = b->l->slots++;
+        }
+    }
+    return OK;
+}
+
+static struct status
+constants_keep(struct build *b)
+{
+    struct lanes *l = b->l;
+    if (l->doubles) {
+        l->wide = b->constant.at;
+        b->constant.at = NULL;
+        return OK;
+    }
+    l->narrow = malloc((b->constant.n + 1) * sizeof *l->narrow);
+    CHECK(l->narrow != NULL, MEMORY);
+    const double *from = b->constant.at;
+    for (size_t i = 0; i < b->constant.n; i++) {
+        l->narrow[i] = (float)from[i];
+    }
+    return OK;
+}
+
+#define BLOCK_BYTES ((size_t)8 << 20) /* of a block's columns and accumulators, about */
+
+static uint32_t
+block_rows(const struct lanes *l)
+{
+    const size_t row = ((size_t)l->columns + l->slots + 1) * 16;
+    const size_t fit = BLOCK_BYTES / row / RANKS_ROWS * RANKS_ROWS;
+    return fit < RANKS_ROWS ? RANKS_ROWS
+                            : (uint32_t)(fit < LANES_BLOCK_ROWS ? fit : LANES_BLOCK_ROWS);
+}
+
+struct status
+lanes_new(const struct forest *f, const struct lanes_options *o, struct lanes **ret_lanes)
+{
+    ASSERT(o->doubles || !o->pairs);
+    DEFER(lanes_freep) struct lanes *l = calloc(1, sizeof *l);
+    CHECK(l != NULL, MEMORY);
+    DEFER(build_done) struct build b = {.f = f, .options = o, .l = l};
+    *l = (struct lanes){.forest = f, .doubles = o->doubles, .pairs = o->pairs, .nodes = 1};
+    l->levels = f->depth + 1;
+#ifdef __x86_64__
+    l->avx2 = !o->portable && __builtin_cpu_supports("avx2");
+#endif
+    l->tree = calloc((size_t)f->trees + 1, sizeof *l->tree);
+    CHECK(l->tree != NULL, MEMORY);
+    TRY(slots_new(&b));
+    CHECK(!o->pairs || l->slots <= EXPLAIN_PAIRS_FEATURES, LIMIT);
+    TRY(sections_new(&b));
+    TRY(constants_keep(&b));
+    l->op = MOVE(b.op.at);
+    l->partner = MOVE(b.partner.at);
+    l->block_rows = block_rows(l);
+    *ret_lanes = MOVE(l);
+    return OK;
+}
+
+void
+lanes_free(struct lanes *l)
+{
+    if (l == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < l->sections; i++) {
+        ranks_free(l->section[i].ranks);
+        free(l->section[i].run);
+    }
+    free(l->section);
+    free(l->feature_of_slot);
+    free(l->tree);
+    free(l->op);
+    free(l->partner);
+    free(l->wide);
+    free(l->narrow);
+    free(l);
+}
+
+uint32_t
+lanes_nodes(const struct lanes *l)
+{
+    return l->nodes;
+}
+
+uint32_t
+lanes_block_rows(const struct lanes *l)
+{
+    return l->block_rows;
+}
+
+/* ---- rows ---- */
+
+/* The parts of a thread's scratch, each aligned to a cache line. */
+struct scratch {
+    int16_t *ranks; /* [columns][block_rows] */
+    void *x;        /* [groups][columns][lanes of a group] */
+    void *phi;      /* [groups][slots][lanes of a group] */
+    double *total;  /* the same, doubles; only with floats */
+    double *pairs;  /* [slots][slots][lanes], one group of one vector */
+    void *levels;
+};
+
+static size_t
+aligned(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+/* Places the parts from `at`, which may be NULL; returns the bytes. */
+static size_t
+scratch_place(const struct lanes *l, uint8_t *at, struct scratch *ret)
+{
+    const size_t rows = l->block_rows, real = l->doubles ? sizeof(double) : sizeof(float);
+    const size_t sizes[] = {
+        aligned(rows * l->columns * sizeof(int16_t)),
+        aligned(rows * l->columns * real),
+        aligned(rows * l->slots * real),
+        l->doubles ? 0 : aligned(rows * l->slots * sizeof(double)),
+        l->pairs ? aligned((size_t)l->slots * l->slots * LANES_VECTOR) : 0,
+        aligned((size_t)(l->levels + 1) * lanes_level_vectors(l->nodes, l->pairs) * 2 *
+                LANES_VECTOR),
+    };
+    uint8_t *part[6];
+    size_t offset = 0;
+    for (size_t i = 0; i < 6; i++) {
+        part[i] = at == NULL ? NULL : at + offset;
+        offset += sizes[i];
+    }
+    *ret = (struct scratch){(void *)part[0], part[1],         part[2],
+                            (void *)part[3], (void *)part[4], part[5]};
+    return offset;
+}
+
+size_t
+lanes_scratch_bytes(const struct lanes *l)
+{
+    struct scratch s;
+    return scratch_place(l, NULL, &s);
+}
+
+/* Ranks of a section, from columns of rows to groups of lanes. */
+static void
+load_rows(const struct lanes *l, const struct lanes_section *s, const float *x, size_t rows,
+          uint32_t lanes, const struct scratch *scratch)
+{
+    const uint32_t columns = ranks_columns(s->ranks);
+    ranks_rows16(s->ranks, x, rows, l->block_rows, scratch->ranks);
+    for (size_t group = 0; group * lanes < rows; group++) {
+        for (uint32_t c = 0; c < columns; c++) {
+            const int16_t *from = scratch->ranks + (size_t)c * l->block_rows + group * lanes;
+            const size_t to = (group * columns + c) * lanes;
+            for (uint32_t i = 0; i < lanes; i++) {
+                if (l->doubles) {
+                    ((double *)scratch->x)[to + i] = from[i];
+                } else {
+                    ((float *)scratch->x)[to + i] = from[i];
+                }
+            }
+        }
+    }
+}
+
+/* Adds what the floats have gathered to the doubles. */
+static void
+flush(float *phi, double *total, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        total[i] += (double)phi[i];
+        phi[i] = 0.0f;
+    }
+}
+
+static void
+run_trees(const struct lanes *l, const struct lanes_section *s, uint32_t output, uint32_t vectors,
+          uint32_t groups, size_t cells, const struct scratch *scratch)
+{
+    lanes_kernel *kernel = lanes_kernel_of(l, vectors);
+    const struct lanes_work w = {.lanes = l,
+                                 .columns = ranks_columns(s->ranks),
+                                 .x = scratch->x,
+                                 .phi = scratch->phi,
+                                 .pairs = scratch->pairs,
+                                 .levels = scratch->levels};
+    for (uint32_t t = s->run[output]; t < s->run[output + 1]; t++) {
+        kernel(&w, &l->tree[t], groups);
+        const bool last = t + 1 == s->run[output + 1];
+        if (!l->doubles &&
+            (last || (t - s->run[output]) % LANES_FLUSH_TREES == LANES_FLUSH_TREES - 1)) {
+            flush(scratch->phi, scratch->total, cells);
+        }
+    }
+}
+
+static void
+store_rows(const struct lanes *l, uint32_t output, size_t rows, uint32_t lanes,
+           const struct scratch *scratch, double *ret_phi, float *ret_single)
+{
+    const double *total = l->doubles ? scratch->phi : scratch->total;
+    const size_t features = l->forest->features, width = features * l->forest->outputs;
+    for (size_t i = 0; i < rows; i++) {
+        const size_t to = i * width + output * features;
+        const double *from = total + i / lanes * l->slots * lanes + i % lanes;
+        if (ret_phi != NULL) {
+            memset(ret_phi + to, 0, features * sizeof *ret_phi);
+            for (uint32_t s = 0; s < l->slots; s++) {
+                ret_phi[to + l->feature_of_slot[s]] = from[(size_t)s * lanes];
+            }
+        } else {
+            memset(ret_single + to, 0, features * sizeof *ret_single);
+            for (uint32_t s = 0; s < l->slots; s++) {
+                ret_single[to + l->feature_of_slot[s]] = (float)from[(size_t)s * lanes];
+            }
+        }
+    }
+}
+
+/* All sections' trees of one output. The ranks of a lone section stay from output to output. */
+static void
+run_output(const struct lanes *l, uint32_t output, const float *x, size_t rows, uint32_t vectors,
+           const struct scratch *scratch)
+{
+    const uint32_t lanes = vectors * LANES_VECTOR / (l->doubles ? 8 : 4);
+    const size_t groups = (rows + lanes - 1) / lanes, cells = groups * l->slots * lanes;
+    memset(scratch->phi, 0, cells * (l->doubles ? sizeof(double) : sizeof(float)));
+    if (!l->doubles) {
+        memset(scratch->total, 0, cells * sizeof *scratch->total);
+    }
+    for (uint32_t i = 0; i < l->sections; i++) {
+        if (output == 0 || l->sections > 1) {
+            load_rows(l, &l->section[i], x, rows, lanes, scratch);
+        }
+        run_trees(l, &l->section[i], output, vectors, (uint32_t)groups, cells, scratch);
+    }
+}
+
+void
+lanes_rows(const struct lanes *l, const float *x, size_t rows, void *scratch, double *ret_phi,
+           float *ret_single)
+{
+    ASSERT(rows <= l->block_rows && !l->pairs);
+    struct scratch s;
+    scratch_place(l, scratch, &s);
+    const uint32_t single = LANES_VECTOR / (l->doubles ? 8 : 4);
+    const uint32_t vectors = rows <= single ? 1 : 2;
+    for (uint32_t o = 0; o < l->forest->outputs; o++) {
+        run_output(l, o, x, rows, vectors, &s);
+        store_rows(l, o, rows, vectors * single, &s, ret_phi, ret_single);
+    }
+}
+
+/* ---- pairs ---- */
+
+/* The kernel has added each pair at [later split's slot][earlier one's]. */
+static void
+store_pairs(const struct lanes *l, size_t row, const struct scratch *scratch, double *ret)
+{
+    const uint32_t lanes = LANES_VECTOR / sizeof(double);
+    const size_t features = l->forest->features;
+    const double *phi = scratch->phi;
+    memset(ret, 0, features * features * sizeof *ret);
+    for (uint32_t a = 0; a < l->slots; a++) {
+        const size_t fa = l->feature_of_slot[a];
+        double own = phi[(size_t)a * lanes + row];
+        for (uint32_t b = 0; b < l->slots; b++) {
+            if (a != b) {
+                const double *pairs = scratch->pairs + row;
+                const double half = 0.5 * (pairs[((size_t)a * l->slots + b) * lanes] +
+                                           pairs[((size_t)b * l->slots + a) * lanes]);
+                ret[fa * features + l->feature_of_slot[b]] = half;
+                own -= half;
+            }
+        }
+        ret[fa * features + fa] = own;
+    }
+}
+
+void
+lanes_pairs(const struct lanes *l, const float *x, size_t rows, void *scratch, double *ret_pairs)
+{
+    const size_t lanes = LANES_VECTOR / sizeof(double), features = l->forest->features;
+    const size_t outputs = l->forest->outputs;
+    ASSERT(rows <= lanes && l->pairs);
+    struct scratch s;
+    scratch_place(l, scratch, &s);
+    for (uint32_t o = 0; o < outputs; o++) {
+        memset(s.pairs, 0, (size_t)l->slots * l->slots * LANES_VECTOR);
+        run_output(l, o, x, rows, 1, &s);
+        for (size_t i = 0; i < rows; i++) {
+            store_pairs(l, i, &s, ret_pairs + (i * outputs + o) * features * features);
+        }
+    }
+}
