@@ -1,0 +1,151 @@
+#include "assess/group_tally.h"
+
+#include "base/threads.h"
+
+#include <float.h>
+#include <math.h>
+
+void
+group_tally_add(struct group_tally *to, const struct group_tally *other)
+{
+    to->rows += other->rows;
+    for (size_t i = 0; i < GROUP_OUTCOMES; i++) {
+        to->count[i] += other->count[i];
+        to->count2[i] += other->count2[i];
+    }
+    for (size_t i = 0; i < GROUP_MOMENTS; i++) {
+        to->moment[i] += other->moment[i];
+        to->moment2[i] += other->moment2[i];
+    }
+    to->auc = to->auc_se = NAN;
+}
+
+struct group_tally
+group_tally_of_slots(const uint64_t slots[static GROUP_SLOTS])
+{
+    struct group_tally t = {.auc = NAN, .auc_se = NAN};
+    t.count[GROUP_TN] = (double)slots[0];
+    t.count[GROUP_FP] = (double)slots[1];
+    t.count[GROUP_FN] = (double)slots[3];
+    t.count[GROUP_TP] = (double)slots[4];
+    t.rows = slots[0] + slots[1] + slots[3] + slots[4];
+    memcpy(t.count2, t.count, sizeof t.count2);
+    return t;
+}
+
+static enum group_outcome
+outcome_of(uint8_t y, uint8_t decision)
+{
+    return y == 1 ? (decision == 1 ? GROUP_TP : GROUP_FN) : (decision == 1 ? GROUP_FP : GROUP_TN);
+}
+
+/* scikit-learn's log loss: probabilities are kept the double's epsilon away from 0 and 1. */
+static double
+log_loss(uint8_t y, double p)
+{
+    const double kept = fmin(fmax(p, DBL_EPSILON), 1 - DBL_EPSILON);
+    return -log(y == 1 ? kept : 1 - kept);
+}
+
+static void
+moments_of(const struct group_rows *r, size_t i, double x[static GROUP_MOMENTS])
+{
+    const double y = r->value != NULL ? r->value[i] - r->centre : r->y[i];
+    const double p = r->prediction[i] - r->centre, e = p - y, over = e > 0 ? e : 0, e2 = e * e;
+    const double l = r->value != NULL ? 0 : log_loss(r->y[i], r->prediction[i]);
+    x[MOMENT_1] = 1;
+    x[MOMENT_P] = p;
+    x[MOMENT_PP] = p * p;
+    x[MOMENT_ABS] = fabs(e);
+    x[MOMENT_OVER] = over;
+    x[MOMENT_OVER2] = over * over;
+    x[MOMENT_E2] = e2;
+    x[MOMENT_E4] = e2 * e2;
+    x[MOMENT_Y] = y;
+    x[MOMENT_Y2] = y * y;
+    x[MOMENT_Y3] = y * y * y;
+    x[MOMENT_Y4] = y * y * y * y;
+    x[MOMENT_E2Y] = e2 * y;
+    x[MOMENT_E2Y2] = e2 * y * y;
+    x[MOMENT_E4Y] = e2 * e2 * y;
+    x[MOMENT_L] = l;
+    x[MOMENT_L2] = l * l;
+}
+
+static bool
+row_is_whole(const struct group_rows *r, size_t i)
+{
+    if (r->y != NULL && (r->y[i] > 1 || r->decision[i] > 1)) {
+        return false;
+    }
+    return (r->value == NULL || !isnan(r->value[i])) &&
+           (r->prediction == NULL || !isnan(r->prediction[i]));
+}
+
+void
+group_tally_rows(const struct group_rows *r, size_t first, size_t n, const uint8_t *replica,
+                 struct group_tally *tally)
+{
+    for (size_t i = first; i < first + n; i++) {
+        const double w = (r->weight == NULL ? 1 : r->weight[i]) *
+                         (replica == NULL ? 1 : (double)replica[i - first]);
+        if (w == 0 || !row_is_whole(r, i)) {
+            continue;
+        }
+        struct group_tally *t = &tally[r->cell[i]];
+        t->rows++;
+        if (r->y != NULL) {
+            const enum group_outcome o = outcome_of(r->y[i], r->decision[i]);
+            t->count[o] += w;
+            t->count2[o] += w * w;
+        }
+        if (r->prediction != NULL) {
+            double x[GROUP_MOMENTS];
+            moments_of(r, i, x);
+            for (size_t k = 0; k < GROUP_MOMENTS; k++) {
+                t->moment[k] += w * x[k];
+                t->moment2[k] += w * w * x[k];
+            }
+        }
+    }
+}
+
+/* ---- all rows ---- */
+
+struct work {
+    const struct group_rows *r;
+    uint32_t cells;
+    size_t first_block;
+    struct group_tally *tally; /* blocks of a wave * cells */
+};
+
+static void
+tally_block(void *ctx, size_t block)
+{
+    const struct work *w = ctx;
+    const size_t from = (w->first_block + block) * GROUP_BLOCK, left = w->r->rows - from;
+    group_tally_rows(w->r, from, left < GROUP_BLOCK ? left : GROUP_BLOCK, NULL,
+                     w->tally + block * w->cells);
+}
+
+struct status
+group_tally_all(const struct group_rows *r, uint32_t cells, unsigned threads,
+                struct group_tally *ret_tally)
+{
+    const size_t blocks = (r->rows + GROUP_BLOCK - 1) / GROUP_BLOCK;
+    const size_t wave = threads == 0 ? threads_cores() : threads;
+    DEFER(memory_freep) struct group_tally *tally = calloc(wave * cells + 1, sizeof *tally);
+    CHECK(tally != NULL, MEMORY);
+    struct work w = {r, cells, 0, tally};
+    for (; w.first_block < blocks; w.first_block += wave) {
+        const size_t left = blocks - w.first_block, now = left < wave ? left : wave;
+        memset(tally, 0, now * cells * sizeof *tally);
+        threads_for(now, threads, tally_block, &w);
+        for (size_t b = 0; b < now; b++) {
+            for (uint32_t c = 0; c < cells; c++) {
+                group_tally_add(&ret_tally[c], &tally[b * cells + c]);
+            }
+        }
+    }
+    return OK;
+}

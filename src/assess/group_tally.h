@@ -1,0 +1,71 @@
+/* group_tally: what is kept of a group of rows, from which every group metric follows: the four
+ * decision counts and, where there are scores or a numeric outcome, sums of powers. Tallies add, so
+ * groups merge into larger ones.
+ *
+ * With weights each sum is kept a second time with the weights' squares: the sampling variance of a
+ * weighted mean is that of its linearisation (Horvitz and Thompson; Särndal, Swensson and Wretman
+ * 1992, section 5.6), for weights that are inverse sampling probabilities of independent rows. */
+#ifndef STEWARD_ASSESS_GROUP_TALLY_H
+#define STEWARD_ASSESS_GROUP_TALLY_H
+
+#include "assess/group_count.h"
+
+enum group_outcome { GROUP_TP, GROUP_FP, GROUP_TN, GROUP_FN, GROUP_OUTCOMES };
+
+/* Sums over rows with label y, prediction p (both less a common centre), error e = p - y, and
+ * log loss l. */
+enum group_moment {
+    MOMENT_1,
+    MOMENT_P,
+    MOMENT_PP,
+    MOMENT_ABS,   /* |e| */
+    MOMENT_OVER,  /* max(e, 0) */
+    MOMENT_OVER2, /* its square */
+    MOMENT_E2,
+    MOMENT_E4,
+    MOMENT_Y,
+    MOMENT_Y2,
+    MOMENT_Y3,
+    MOMENT_Y4,
+    MOMENT_E2Y,
+    MOMENT_E2Y2,
+    MOMENT_E4Y,
+    MOMENT_L,
+    MOMENT_L2,
+    GROUP_MOMENTS
+};
+
+struct group_tally {
+    uint64_t rows;
+    double count[GROUP_OUTCOMES], count2[GROUP_OUTCOMES]; /* weights, and their squares */
+    double moment[GROUP_MOMENTS], moment2[GROUP_MOMENTS];
+    double auc, auc_se; /* of the group alone: does not add; NaN where it does not exist */
+};
+
+void group_tally_add(struct group_tally *to, const struct group_tally *other);
+/* From a cell's slots of group_count; rows without label or decision are not in it. */
+struct group_tally group_tally_of_slots(const uint64_t slots[static GROUP_SLOTS]);
+
+/* Rows for the tallies that counts alone do not give. y and decision, or value and prediction, or
+ * y, decision and prediction (a score). */
+struct group_rows {
+    size_t rows;
+    const uint8_t *y, *decision; /* 0, 1, else missing; NULL: numeric outcome */
+    const double *value;         /* numeric outcome; NULL: y. NaN: missing */
+    const double *prediction;    /* NULL: decisions alone. NaN: missing */
+    const double *weight;        /* > 0, or 0: not counted; NULL: 1 each */
+    const uint32_t *cell;        /* of each row */
+    double centre;               /* taken off value and prediction; 0 with y */
+};
+
+/* Adds rows [first, first + n) to tally[cells]. Rows with anything missing are left out. replica:
+ * further weights of these n rows (poisson_bootstrap), NULL: 1 each. In row order; callers add
+ * fixed blocks in block order, so that the digits do not depend on threads. */
+void group_tally_rows(const struct group_rows *r, size_t first, size_t n, const uint8_t *replica,
+                      struct group_tally *tally);
+/* All rows, in blocks of GROUP_BLOCK on `threads` threads. STATUS_MEMORY. */
+#define GROUP_BLOCK ((size_t)1 << 16)
+struct status group_tally_all(const struct group_rows *r, uint32_t cells, unsigned threads,
+                              struct group_tally *ret_tally);
+
+#endif
