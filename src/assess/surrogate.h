@@ -1,0 +1,64 @@
+/* surrogate: a small tree that imitates a black box's answers, with how well it does so. A
+ * regression tree (Breiman et al. 1984, CART) on the answers, grown best first; fidelity is
+ * measured on rows that it was not grown on. Below the floor there is no tree: what it would say
+ * about the model is not so (Craven and Shavlik 1996; the mimic explainers of others show no
+ * fidelity at all).
+ *
+ * Numbers are cut between distinct values, or, past SURROGATE_BINS of them, between that many
+ * quantiles. Categories are parted by their mean answer (optimal for squared error: Fisher 1958);
+ * past the most frequent SURROGATE_BINS - 1, the others go together. Missing values go where the
+ * squared error is least, what a node never saw where more of its rows go. */
+#ifndef STEWARD_ASSESS_SURROGATE_H
+#define STEWARD_ASSESS_SURROGATE_H
+
+#include "assess/black_box.h"
+
+#define SURROGATE_BINS 254u /* of a feature; one more for missing values */
+#define SURROGATE_MOST_LEAVES 64u
+#define SURROGATE_LEAST_ROWS 20u
+#define SURROGATE_FLOOR 0.8
+
+struct surrogate_input {
+    const double *x;             /* rows * features */
+    size_t rows;                 /* at least SURROGATE_LEAST_ROWS */
+    const uint32_t *level_count; /* features: 0 for numbers */
+    size_t output;               /* the one that is imitated */
+    size_t leaves, depth;        /* at most; leaves within SURROGATE_MOST_LEAVES */
+    size_t least;                /* rows of a leaf */
+    double held_out;             /* share of the rows that fidelity is measured on; 0: on all */
+    double floor;                /* of the fidelity */
+    double threshold;            /* of decisions, when the answer is a probability; else NaN */
+    uint64_t seed;               /* of the held-out rows */
+    unsigned threads;
+};
+
+/* A node; leaves have left 0. Node 0 is the root. */
+struct surrogate_node {
+    size_t feature;
+    double threshold;    /* numbers: x <= threshold goes left */
+    uint8_t *level_left; /* categories: level_count[feature] bytes, 1 goes left; else NULL */
+    bool missing_left;
+    bool missing_seen; /* there were missing values to decide by; if not they go where more rows go
+                        */
+    size_t left, right;
+    uint64_t rows; /* grown on */
+    double value;  /* mean answer of those */
+};
+
+struct surrogate {
+    struct surrogate_node *node; /* nodes; none when refused */
+    size_t nodes, leaves, depth;
+    uint64_t grown_on, measured_on;
+    double fidelity;  /* R2 against the answers; NaN when the answers are all the same */
+    double agreement; /* share of equal decisions; NaN without a threshold */
+    double spread;    /* standard deviation of the answers measured on */
+    bool refused;     /* fidelity below the floor: no node */
+};
+
+void surrogate_done(struct surrogate *s);
+struct status surrogate_grow(const struct black_box *box, const struct surrogate_input *in,
+                             struct diag *diag, struct surrogate *ret_surrogate);
+/* The tree's answer to a row. */
+double surrogate_answer(const struct surrogate *s, const double *row);
+
+#endif

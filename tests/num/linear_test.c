@@ -1,0 +1,142 @@
+/* Cholesky against systems made from their answers; moments against the definition; Student's t
+ * against SciPy 1.17.1. */
+#include "testing/testing.h"
+
+#include "num/cholesky.h"
+#include "num/moments.h"
+#include "num/rng.h"
+#include "num/student.h"
+
+#include <math.h>
+
+static void
+refuses_what_is_not_positive_definite(void **state)
+{
+    (void)state;
+    double zero[1] = {0}, indefinite[4] = {1, 2, 2, 1}, singular[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1},
+           bad[1] = {(double)NAN};
+    assert_false(cholesky_factor(zero, 1));
+    assert_false(cholesky_factor(indefinite, 2));
+    assert_false(cholesky_factor(singular, 3));
+    assert_false(cholesky_factor(bad, 1));
+    assert_true(cholesky_factor(zero, 0));
+}
+
+static void
+solves_what_was_made_from_its_answer(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_init(&r, 3, "test");
+    for (size_t n = 1; n <= 60; n += 7) {
+        double g[60 * 60], a[60 * 60] = {0}, truth[60], b[60] = {0};
+        for (size_t i = 0; i < n * n; i++) {
+            g[i] = rng_normal(&r);
+        }
+        for (size_t i = 0; i < n; i++) { /* a = g g' + n: well conditioned */
+            truth[i] = rng_normal(&r);
+            for (size_t j = 0; j < n; j++) {
+                a[i * n + j] = i == j ? (double)n : 0;
+                for (size_t k = 0; k < n; k++) {
+                    a[i * n + j] += g[i * n + k] * g[j * n + k];
+                }
+            }
+        }
+        for (size_t i = 0; i < n; i++) {
+            for (size_t j = 0; j < n; j++) {
+                b[i] += a[i * n + j] * truth[j];
+            }
+            for (size_t j = i + 1; j < n; j++) {
+                a[i * n + j] = (double)NAN; /* the upper triangle is not read */
+            }
+        }
+        assert_true(cholesky_factor(a, n));
+        cholesky_solve(a, n, b);
+        for (size_t i = 0; i < n; i++) {
+            assert_near(b[i], truth[i], 1e-13 * (double)n);
+        }
+    }
+}
+
+static void
+moments_of_nothing_and_of_one_have_no_spread(void **state)
+{
+    (void)state;
+    struct moments m = {0}, none = {0};
+    assert_true(isnan(moments_variance(&m)) && isnan(moments_error(&m)));
+    moments_add(&m, 1e9);
+    assert_true(m.mean == 1e9 && isnan(moments_variance(&m)));
+    moments_merge(&m, &none);
+    assert_true(m.n == 1 && m.mean == 1e9);
+}
+
+static void
+merged_moments_are_those_of_the_whole(void **state)
+{
+    (void)state;
+    struct rng r;
+    double x[1000], mean = 0, square = 0;
+    struct moments all = {0}, merged = {0};
+    rng_init(&r, 4, "test");
+    for (size_t i = 0; i < 1000; i++) {
+        x[i] = 1e8 + rng_normal(&r); /* far from zero: sums of squares would lose the variance */
+        mean += x[i] / 1000;
+        moments_add(&all, x[i]);
+    }
+    for (size_t i = 0; i < 1000; i++) {
+        square += (x[i] - mean) * (x[i] - mean);
+    }
+    for (size_t at = 0, n = 1; at < 1000; at += n, n = n * 2 + 1) {
+        struct moments part = {0};
+        for (size_t i = at; i < at + n && i < 1000; i++) {
+            moments_add(&part, x[i]);
+        }
+        moments_merge(&merged, &part);
+    }
+    assert_int_equal(merged.n, 1000);
+    assert_near(all.mean, mean, 1e-6);
+    assert_near(merged.mean, mean, 1e-6);
+    assert_near(moments_variance(&all), square / 999, 1e-6);
+    assert_near(moments_variance(&merged), square / 999, 1e-6);
+    assert_near(moments_error(&merged), sqrt(square / 999 / 1000), 1e-7);
+}
+
+static void
+quantiles_of_students_t_are_scipys(void **state)
+{
+    (void)state;
+    static const struct {
+        double p;
+        double df;
+        double t;
+    } cases[] = {
+        {0.975, 1, 12.706204736174694},
+        {0.975, 2, 4.3026527297494619},
+        {0.975, 9, 2.2621571627982049},
+        {0.025, 9, -2.2621571627982053},
+        {0.995, 4, 4.6040948713499921},
+        {0.9999, 3, 22.203742273204998},
+        {0.95, 29, 1.6991270265334972},
+        {0.975, 999, 1.9623414611334493},
+        {0.5, 7, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_near(student_quantile(cases[i].p, cases[i].df), cases[i].t,
+                    1e-9 * fabs(cases[i].t) + 1e-9);
+    }
+    assert_true(isnan(student_quantile(0, 3)) && isnan(student_quantile(1, 3)) &&
+                isnan(student_quantile(0.9, 0)));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_what_is_not_positive_definite),
+        cmocka_unit_test(solves_what_was_made_from_its_answer),
+        cmocka_unit_test(moments_of_nothing_and_of_one_have_no_spread),
+        cmocka_unit_test(merged_moments_are_those_of_the_whole),
+        cmocka_unit_test(quantiles_of_students_t_are_scipys),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
