@@ -23,6 +23,7 @@ model_free(struct model *m)
         return;
     }
     feature_list_done(&m->features);
+    predictor_free(m->predictor);
     forest_free(m->forest);
     free(m->label);
     free(m->positive);
@@ -312,6 +313,7 @@ model_from_bundle(const struct vault *v, struct view bytes, const char *name, ui
     digest_of(bytes, &m->digest);
     TRY(read_manifest(manifest, diag, m));
     TRY(forest_load(file, diag, &m->forest));
+    TRY(predictor_new(m->forest, &m->predictor));
     TRY(check_fits(m, diag));
     *ret_model = MOVE(m);
     return OK;
@@ -443,7 +445,7 @@ model_each(struct workspace *w,
 void
 model_predict(const struct model *m, const float *x, size_t rows, unsigned threads, double *ret_out)
 {
-    forest_margin(m->forest, x, rows, threads, ret_out);
+    predictor_margin(m->predictor, x, rows, threads, ret_out);
     forest_link_apply(m->forest, ret_out, rows);
 }
 

@@ -5,6 +5,7 @@
 
 #include "data/matrix.h"
 #include "model/forest.h"
+#include "model/predictor.h"
 #include "model/train.h"
 #include "workspace/datasets.h"
 
@@ -16,6 +17,7 @@ struct model {
     struct digest digest; /* of the bundle: manifest, signature and model file */
     struct feature_list features;
     struct forest *forest;
+    struct predictor *predictor; /* of the forest */
     char *label;    /* column */
     char *positive; /* positive level, as people read it */
     char *negative;
