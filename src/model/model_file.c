@@ -4,6 +4,7 @@ void
 model_file_free(struct model_file *m)
 {
     if (m != NULL) {
+        predictor_free(m->predictor);
         forest_free(m->forest);
         free(m->categorical);
         free(m);
@@ -30,6 +31,7 @@ model_file_load(struct view bytes, struct diag *diag, struct model_file **ret_mo
     DEFER(model_file_freep) struct model_file *m = calloc(1, sizeof *m);
     CHECK(m != NULL, MEMORY);
     TRY(forest_load(bytes, diag, &m->forest));
+    TRY(predictor_new(m->forest, &m->predictor));
     TRY(describe_forest(m, m->forest));
     *ret_model = MOVE(m);
     return OK;
@@ -39,7 +41,7 @@ void
 model_file_margin(const struct model_file *m, const float *x, size_t rows, unsigned threads,
                   double *ret_margin)
 {
-    forest_margin(m->forest, x, rows, threads, ret_margin);
+    predictor_margin(m->predictor, x, rows, threads, ret_margin);
 }
 
 void

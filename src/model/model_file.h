@@ -4,6 +4,7 @@
 #define STEWARD_MODEL_MODEL_FILE_H
 
 #include "model/forest.h"
+#include "model/predictor.h"
 
 struct model_file {
     uint32_t features;
@@ -11,6 +12,7 @@ struct model_file {
     const char *const *feature_names; /* features, or NULL: the file names none */
     uint8_t *categorical;             /* features: 1 where it is split by category numbers */
     struct forest *forest;
+    struct predictor *predictor; /* of the forest */
 };
 
 struct status model_file_load(struct view bytes, struct diag *diag, struct model_file **ret_model);
