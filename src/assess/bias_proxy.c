@@ -27,6 +27,7 @@ struct proxy_work {
     const uint64_t *count;
     uint32_t cells, groups;
     double *total;         /* cells * groups, over the folds */
+    double *row, *fold;    /* cells, and cells * PROXY_FOLDS: over the groups */
     double *pool, *column; /* groups */
     struct ranked *rank;   /* cells */
 };
@@ -34,23 +35,26 @@ struct proxy_work {
 size_t
 proxy_workspace(uint32_t cells, uint32_t groups)
 {
-    return (size_t)cells * groups + 2 * (size_t)groups + 3 * (size_t)cells;
+    return (size_t)cells * (groups + 1 + PROXY_FOLDS + 3) + 2 * (size_t)groups;
 }
 
 static struct proxy_work
 work_of(const uint64_t *count, uint32_t cells, uint32_t groups, double *workspace)
 {
     struct proxy_work w = {.count = count, .cells = cells, .groups = groups, .total = workspace};
-    w.pool = w.total + (size_t)cells * groups;
+    w.row = w.total + (size_t)cells * groups;
+    w.fold = w.row + cells;
+    w.pool = w.fold + (size_t)cells * PROXY_FOLDS;
     w.column = w.pool + groups;
     w.rank = (struct ranked *)(void *)(w.column + groups);
-    for (uint32_t c = 0; c < cells; c++) {
-        for (uint32_t g = 0; g < groups; g++) {
-            double n = 0;
-            for (uint32_t f = 0; f < PROXY_FOLDS; f++) {
-                n += (double)count[((size_t)c * PROXY_FOLDS + f) * groups + g];
+    memset(workspace, 0, proxy_workspace(cells, groups) * sizeof *workspace);
+    for (size_t i = 0, c = 0; c < cells; c++) {
+        for (size_t f = 0; f < PROXY_FOLDS; f++) {
+            for (size_t g = 0; g < groups; g++, i++) {
+                w.total[c * groups + g] += (double)count[i];
+                w.fold[c * PROXY_FOLDS + f] += (double)count[i];
+                w.row[c] += (double)count[i];
             }
-            w.total[(size_t)c * groups + g] = n;
         }
     }
     return w;
@@ -65,21 +69,11 @@ plogp(double x, double n)
 }
 
 static double
-sum_of_row(const struct proxy_work *w, uint32_t c)
-{
-    double n = 0;
-    for (uint32_t g = 0; g < w->groups; g++) {
-        n += w->total[(size_t)c * w->groups + g];
-    }
-    return n;
-}
-
-static double
 sum_of_column(const struct proxy_work *w, uint32_t g)
 {
     double n = 0;
-    for (uint32_t c = 0; c < w->cells; c++) {
-        n += w->total[(size_t)c * w->groups + g];
+    for (size_t c = 0; c < w->cells; c++) {
+        n += w->total[c * w->groups + g];
     }
     return n;
 }
@@ -88,13 +82,13 @@ static void
 information(const struct proxy_work *w, struct proxy *p)
 {
     double n = 0, of_cell = 0, of_group = 0, joint = 0;
-    for (uint32_t c = 0; c < w->cells; c++) {
-        n += sum_of_row(w, c);
+    for (size_t c = 0; c < w->cells; c++) {
+        n += w->row[c];
     }
-    for (uint32_t c = 0; c < w->cells; c++) {
-        of_cell -= plogp(sum_of_row(w, c), n);
+    for (size_t c = 0; c < w->cells; c++) {
+        of_cell -= plogp(w->row[c], n);
         for (uint32_t g = 0; g < w->groups; g++) {
-            joint -= plogp(w->total[(size_t)c * w->groups + g], n);
+            joint -= plogp(w->total[c * w->groups + g], n);
         }
     }
     for (uint32_t g = 0; g < w->groups; g++) {
@@ -134,22 +128,10 @@ area(const struct ranked *rank, uint32_t n)
     return positives > 0 && below > 0 ? won / (positives * below) : NAN;
 }
 
-/* Rows of a cell in one fold. */
 static double
-sum_of_fold(const struct proxy_work *w, uint32_t c, uint32_t fold)
+in_fold(const struct proxy_work *w, size_t c, uint32_t fold, uint32_t g)
 {
-    const uint64_t *count = w->count + ((size_t)c * PROXY_FOLDS + fold) * w->groups;
-    double n = 0;
-    for (uint32_t g = 0; g < w->groups; g++) {
-        n += (double)count[g];
-    }
-    return n;
-}
-
-static double
-in_fold(const struct proxy_work *w, uint32_t c, uint32_t fold, uint32_t g)
-{
-    return (double)w->count[((size_t)c * PROXY_FOLDS + fold) * w->groups + g];
+    return (double)w->count[(c * PROXY_FOLDS + fold) * w->groups + g];
 }
 
 /* The group's share of the rows of the other folds; NaN when they lack it. */
@@ -157,9 +139,9 @@ static double
 share_elsewhere(const struct proxy_work *w, uint32_t fold, uint32_t g)
 {
     double all = 0, of_group = 0;
-    for (uint32_t c = 0; c < w->cells; c++) {
-        all += sum_of_row(w, c) - sum_of_fold(w, c, fold);
-        of_group += w->total[(size_t)c * w->groups + g] - in_fold(w, c, fold, g);
+    for (size_t c = 0; c < w->cells; c++) {
+        all += w->row[c] - w->fold[c * PROXY_FOLDS + fold];
+        of_group += w->total[c * w->groups + g] - in_fold(w, c, fold, g);
     }
     return of_group > 0 ? of_group / all : NAN;
 }
@@ -171,10 +153,10 @@ fold_area(const struct proxy_work *w, uint32_t fold, uint32_t g)
 {
     const double average = share_elsewhere(w, fold, g);
     uint32_t used = 0;
-    for (uint32_t c = 0; c < w->cells; c++) {
-        const double here = sum_of_fold(w, c, fold), positive = in_fold(w, c, fold, g);
-        const double others = sum_of_row(w, c) - here;
-        const double found = w->total[(size_t)c * w->groups + g] - positive;
+    for (size_t c = 0; c < w->cells; c++) {
+        const double here = w->fold[c * PROXY_FOLDS + fold], positive = in_fold(w, c, fold, g);
+        const double others = w->row[c] - here;
+        const double found = w->total[c * w->groups + g] - positive;
         if (here > 0) {
             w->rank[used++] =
                 (struct ranked){(found + average) / (others + 1), positive, here - positive};
@@ -242,8 +224,8 @@ slice_of(const struct proxy_work *w, uint32_t from, uint32_t to)
     struct slice s = {.from = from, .to = to, .least = INFINITY};
     for (uint32_t g = 0; g < w->groups; g++) {
         w->pool[g] = w->column[g] = 0;
-        for (uint32_t c = from; c < to; c++) {
-            w->column[g] += w->total[(size_t)c * w->groups + g];
+        for (size_t c = from; c < to; c++) {
+            w->column[g] += w->total[c * w->groups + g];
         }
         s.n += w->column[g];
         s.groups += w->column[g] > 0;
@@ -277,17 +259,17 @@ pool_rare(const struct proxy_work *w, const struct slice *s, uint32_t *ret_small
 {
     double pooled = 0, smallest = INFINITY;
     *ret_smallest = s->to;
-    for (uint32_t c = s->from; c < s->to; c++) {
-        const double rows = sum_of_row(w, c);
+    for (size_t c = s->from; c < s->to; c++) {
+        const double rows = w->row[c];
         if (!is_rare(s, rows)) {
-            *ret_smallest = rows < smallest ? c : *ret_smallest;
+            *ret_smallest = rows < smallest ? (uint32_t)c : *ret_smallest;
             smallest = fmin(smallest, rows);
             continue;
         }
         *ret_pooled += rows > 0;
         pooled += rows;
         for (uint32_t g = 0; g < w->groups; g++) {
-            w->pool[g] += w->total[(size_t)c * w->groups + g];
+            w->pool[g] += w->total[c * w->groups + g];
         }
     }
     return pooled;
@@ -305,12 +287,12 @@ test_cells(const struct proxy_work *w, uint32_t from, uint32_t to, struct test *
     for (uint32_t g = 0; g < w->groups && joins; g++) {
         w->pool[g] += w->total[(size_t)smallest * w->groups + g];
     }
-    pooled += joins ? sum_of_row(w, smallest) : 0;
-    for (uint32_t c = from; c < to; c++) {
-        const double rows = sum_of_row(w, c);
+    pooled += joins ? w->row[smallest] : 0;
+    for (size_t c = from; c < to; c++) {
+        const double rows = w->row[c];
         if (!is_rare(&s, rows) && !(joins && c == smallest)) {
             kept++;
-            statistic += row_part(w, &s, w->total + (size_t)c * w->groups, rows);
+            statistic += row_part(w, &s, w->total + c * w->groups, rows);
         }
     }
     if (pooled > 0) {

@@ -179,6 +179,7 @@ struct status cli_model_list(struct cli *c);
 struct status cli_model_show(struct cli *c);
 struct status cli_model_request(struct cli *c);
 struct status cli_assess(struct cli *c);
+struct status cli_bias(struct cli *c);
 struct status cli_predict(struct cli *c);
 struct status cli_principal_add(struct cli *c);
 struct status cli_principal_list(struct cli *c);

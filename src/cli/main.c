@@ -115,6 +115,36 @@ static const struct cli_option predict_options[] = {
     {0},
 };
 
+static const struct cli_option bias_options[] = {
+    {"data", "FILE", "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson", NULL, CLI_ONCE,
+     "@file"},
+    {"label", "COLUMN", "the outcome", NULL, CLI_ONCE, NULL},
+    {"positive", "VALUE",
+     "the label's positive value, or \">NUMBER\" (inferred for yes/no, true/false, 0/1)", NULL,
+     CLI_ONCE, NULL},
+    {"sensitive", "COLUMNS", "sensitive columns, separated by commas", NULL, CLI_COMMAS, NULL},
+    {"strata", "COLUMN", "compare labels also among rows with the same value of COLUMN", NULL,
+     CLI_ONCE, NULL},
+    {"reference", "FILE",
+     "shares to compare the groups with: JSON {\"sex\": {\"f\": 0.51, \"m\": 0.49}}, or CSV with "
+     "the "
+     "columns column, group, share",
+     NULL, CLI_ONCE, "@file"},
+    {"clarify", "FILE", "write the label metrics as SageMaker Clarify's analysis.json", NULL,
+     CLI_ONCE, "@file"},
+    {"report", "FILE", "write the report (HTML) to FILE", NULL, CLI_ONCE, "@file"},
+    {"bins", "N", "groups that a sensitive number of many values is cut into", "4", CLI_ONCE, NULL},
+    {"min-group", "N", "smaller groups are shown, not judged", "30", CLI_ONCE, NULL},
+    {"level", "SHARE", "confidence level of the intervals", "0.95", CLI_ONCE, NULL},
+    {"fdr", "SHARE", "false-discovery rate: what an adjusted p must be under", "0.05", CLI_ONCE,
+     NULL},
+    {"seed", "N", "of the bootstrap", "1", CLI_ONCE, NULL},
+    CLI_DATA_FILE_OPTIONS,
+    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
+     CLI_ONCE, NULL},
+    {0},
+};
+
 static const struct cli_option principal_add_options[] = {
     {"role", "ROLE", "admin, data-scientist, operator, caller or auditor", NULL, CLI_ONCE,
      "admin data-scientist operator caller auditor"},
@@ -210,6 +240,13 @@ const struct cli_verb cli_verbs[] = {
      "(a probability, a value). A model of several classes has CLASS:margin and CLASS:prediction "
      "for each class. The data's columns are found by the model's feature names.",
      predict_options, cli_predict, false},
+    {"bias", "", "what is uneven in a data file before any model is trained",
+     "Needs no workspace. Labels by group (Clarify's pre-training metrics, data balance), within "
+     "strata, "
+     "who is missing against a reference, columns that tell the group, and missing values by "
+     "group; "
+     "every number with its interval or a p-value that is adjusted for their number.",
+     bias_options, cli_bias, true},
     {"principal add", "NAME", "add somebody (or a program) with a role", NULL,
      principal_add_options, cli_principal_add, true},
     {"principal list", "", "principals and what they were granted", NULL, none, cli_principal_list,

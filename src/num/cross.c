@@ -40,9 +40,10 @@ count_rows(const struct work *w, size_t from, size_t to, struct part *p)
         size_t cell = 0;
         int32_t least = 0;
         for (uint32_t k = 0; k < w->count; k++) {
-            const int32_t code = w->columns[k].codes[i];
+            const struct cross_column *c = &w->columns[k];
+            const int32_t code = c->map == NULL ? c->codes[i] : c->map[c->codes[i] + 1];
             least |= code;
-            cell = cell * w->columns[k].levels + (uint32_t)code;
+            cell = cell * c->levels + (uint32_t)code;
         }
         if (least < 0) { /* a sign bit in any of them */
             p->missing++;

@@ -136,7 +136,9 @@ pair_of(bool exclusive_or, uint64_t seed)
         codes_b[i] = b;
         groups_of[i] = (int32_t)proxy_fold(i) * 2 + g;
     }
-    const struct cross_column columns[3] = {{codes_a, 2}, {codes_b, 2}, {groups_of, 10}};
+    const struct cross_column columns[3] = {{.codes = codes_a, .levels = 2},
+                                            {.codes = codes_b, .levels = 2},
+                                            {.codes = groups_of, .levels = 10}};
     assert_ok(cross_count(columns, 3, 4000, 1, count, &missing));
     struct proxy p;
     proxy_finish_pair(count, 2, 2, 2, 0.95, room, &p);
@@ -195,7 +197,7 @@ tables_are_the_same_for_any_number_of_threads(void **state)
         b[i] = (int32_t)rng_below(&r, 4) - 1;
         gone += a[i] < 0 || b[i] < 0;
     }
-    const struct cross_column columns[2] = {{a, 5}, {b, 3}};
+    const struct cross_column columns[2] = {{.codes = a, .levels = 5}, {.codes = b, .levels = 3}};
     uint64_t expected[15] = {0};
     for (size_t i = 0; i < ROWS; i++) {
         if (a[i] >= 0 && b[i] >= 0) {
@@ -208,6 +210,18 @@ tables_are_the_same_for_any_number_of_threads(void **state)
         assert_memory_equal(count, expected, sizeof count);
         assert_int_equal(missing, gone);
     }
+    /* Missing as a level of its own, two levels as one, one left out. */
+    const int32_t map[6] = {2, 0, 0, 1, -1, 1};
+    const struct cross_column mapped = {.codes = a, .map = map, .levels = 3};
+    uint64_t few[3] = {0}, missing = 0, level[7] = {0};
+    for (size_t i = 0; i < ROWS; i++) {
+        level[a[i] + 1]++;
+    }
+    assert_ok(cross_count(&mapped, 1, ROWS, 2, few, &missing));
+    assert_int_equal(few[0], level[1] + level[2]);
+    assert_int_equal(few[1], level[3] + level[5]);
+    assert_int_equal(few[2], level[0]);
+    assert_int_equal(missing, level[4]);
     assert_int_equal(cross_cells(columns, 2, 14), 0);
     assert_int_equal(cross_cells(columns, 2, 15), 15);
 }
