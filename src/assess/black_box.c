@@ -11,7 +11,7 @@ black_box_predict(const struct black_box *b, const double *x, size_t rows, struc
     for (size_t at = 0; at < rows; at += b->batch) {
         const size_t n = rows - at < b->batch ? rows - at : b->batch;
         double *score = ret_score + at * b->outputs;
-        TRY(b->predict(b->ctx, x + at * b->features, n, score));
+        TRY(b->predict(b->ctx, x + at * b->features, n, diag, score));
         for (size_t i = 0; i < n * b->outputs; i++) {
             if (!isfinite(score[i])) {
                 diag_set(diag, "the model answered %s: an explanation needs finite numbers",

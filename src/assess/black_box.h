@@ -13,7 +13,8 @@ struct black_box {
     /* ret_score[rows * outputs] of x[rows * features], row-major; NaN is a missing value, a
      * category its index. Called from several threads at once when `threads` of what is asked is
      * not 1. At most `batch` rows a call. */
-    struct status (*predict)(void *ctx, const double *x, size_t rows, double *ret_score);
+    struct status (*predict)(void *ctx, const double *x, size_t rows, struct diag *diag,
+                             double *ret_score);
     void *ctx;
     size_t features, outputs, batch;
 };

@@ -8,8 +8,9 @@
 #include <math.h>
 
 #define PAIRS_LISTED 100u
-#define KEPT_APART (BIAS_PAIR_LEVELS - 2) /* of a column in a pair; then the others, the missing   \
-                                           */
+#define KEPT_APART                                                                                 \
+    (BIAS_PAIR_LEVELS - 2) /* of a column in a pair; then the others, the missing                  \
+                            */
 
 /* One factor's search. */
 struct search {

@@ -18,8 +18,8 @@ struct model {
     struct feature_list features;
     struct forest *forest;
     struct predictor *predictor; /* of the forest */
-    char *label;    /* column */
-    char *positive; /* positive level, as people read it */
+    char *label;                 /* column */
+    char *positive;              /* positive level, as people read it */
     char *negative;
     double threshold; /* decision: probability >= threshold */
     char *dataset;    /* trained on: name, version, digest, split */
