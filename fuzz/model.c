@@ -1,119 +1,12 @@
-/* Bytes as a model file: loads or is refused with a sentence; what loads has sound arrays, predicts
- * the same by both ways, and when it is small its attributions add up. */
-#include "assess/explain.h"
-#include "model/forest.h"
-
-#include <math.h>
-#include <stdlib.h>
+/* Bytes as a model file, XGBoost's JSON or UBJSON: loads or is refused with a sentence; what loads
+ * passes forest_checks.h. */
+#include "forest_checks.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define SMALL_NODES 512u
-#define SMALL_CELLS 4096u
-
-static void
-need(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
-
-static void
-check_arrays(const struct forest *f)
-{
-    need(f->features > 0 && f->outputs > 0 && f->depth <= FOREST_MAX_DEPTH);
-    need(f->tree_start[0] == 0 && f->tree_start[f->trees] == f->nodes);
-    for (uint32_t t = 0; t < f->trees; t++) {
-        need(f->tree_start[t] < f->tree_start[t + 1] && f->tree_output[t] < f->outputs);
-        for (uint32_t n = f->tree_start[t]; n < f->tree_start[t + 1]; n++) {
-            need(f->cover[n] >= 0 && isfinite(f->value[n]) && isfinite(f->threshold[n]));
-            need(f->feature[n] < f->features);
-            need(f->left[n] < 0 || ((uint32_t)f->left[n] > n && f->right[n] == f->left[n] + 1 &&
-                                    (uint32_t)f->right[n] < f->tree_start[t + 1]));
-        }
-    }
-}
-
-/* A row that the bytes decide: thresholds, categories and missing values among it. */
-static void
-fill_row(const struct forest *f, const uint8_t *data, size_t size, float *x)
-{
-    for (uint32_t k = 0; k < f->features; k++) {
-        const uint8_t b = data[(k * 7u + 3u) % size];
-        x[k] = b % 5 == 0 ? NAN : (float)b / 4 - 8;
-    }
-    for (uint32_t n = 0; n < f->nodes; n += 3) {
-        x[f->feature[n]] = f->threshold[n];
-    }
-}
-
-/* Values so large that sums lose digits, or pass the largest double, say nothing. */
-static bool
-is_tame(const struct forest *f)
-{
-    double sum = 0;
-    for (uint32_t t = 0; t < f->trees; t++) {
-        for (uint32_t n = f->tree_start[t]; n < f->tree_start[t + 1]; n++) {
-            sum += fabs(f->value[n] * f->tree_weight[t]);
-        }
-    }
-    return sum < 1e6;
-}
-
-static void
-explain(const struct forest *f, const float *x, const double *margin)
-{
-    double *phi = calloc((size_t)f->outputs * f->features, sizeof *phi);
-    double *expected = calloc(f->outputs, sizeof *expected);
-    void *scratch = malloc(explain_scratch_bytes(f));
-    need(phi != NULL && expected != NULL && scratch != NULL);
-    explain_expected(f, expected);
-    explain_row_ref(f, x, scratch, phi);
-    for (uint32_t o = 0; o < f->outputs; o++) {
-        double sum = expected[o];
-        for (uint32_t k = 0; k < f->features; k++) {
-            sum += phi[(size_t)o * f->features + k];
-        }
-        need(!is_tame(f) || fabs(sum - margin[o]) <= 1e-6 * fmax(1, fabs(margin[o])));
-    }
-    free(phi);
-    free(expected);
-    free(scratch);
-}
-
-static void
-predict(const struct forest *f, const uint8_t *data, size_t size)
-{
-    float *x = calloc(f->features, sizeof *x);
-    double *margin = calloc(f->outputs, sizeof *margin), *plain = calloc(f->outputs, sizeof *plain);
-    need(x != NULL && margin != NULL && plain != NULL);
-    fill_row(f, data, size, x);
-    forest_margin(f, x, 1, 1, margin);
-    forest_margin_ref(f, x, 1, plain);
-    for (uint32_t o = 0; o < f->outputs; o++) {
-        need(margin[o] == plain[o] || (isnan(margin[o]) && isnan(plain[o])));
-    }
-    if (f->nodes <= SMALL_NODES && f->depth <= 12 && f->features * f->outputs <= SMALL_CELLS) {
-        explain(f, x, margin);
-    }
-    forest_link_apply(f, margin, 1);
-    free(x);
-    free(margin);
-    free(plain);
-}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct diag diag = {0};
-    DEFER(forest_freep) struct forest *f = NULL;
-    const struct status s = forest_load(view_of(data, size), &diag, &f);
-    need(status_ok(s) == (f != NULL));
-    need(status_ok(s) || diag.text[0] != '\0');
-    if (f != NULL) {
-        check_arrays(f);
-        predict(f, data, size);
-    }
+    check_forest_bytes(data, size);
     return 0;
 }

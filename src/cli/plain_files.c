@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define CSV_BLOCK (1u << 20)
@@ -59,9 +60,17 @@ plain_model(const char *path, struct diag *diag, struct model_file **ret_model)
 
 /* ---- rows ---- */
 
+/* A category of the model that is a number in the data. */
+struct number_level {
+    double value;
+    float category;
+};
+
 struct plain_feature {
     const struct column *column;
-    float *level; /* by code: what the model reads; NULL for numbers */
+    float *level;                /* by code: what the model reads; NULL for numbers */
+    struct number_level *number; /* sorted; NULL: the number itself is read */
+    uint32_t numbers;
 };
 
 struct plain_rows {
@@ -88,6 +97,7 @@ plain_rows_free(struct plain_rows *r)
     }
     for (uint32_t i = 0; r->features != NULL && i < r->model->features; i++) {
         free(r->features[i].level);
+        free(r->features[i].number);
     }
     free(r->features);
     free(r);
@@ -299,9 +309,126 @@ bind_numbers(const struct binding *b, uint32_t i)
                      c->name, (unsigned long long)rounded);
 }
 
+/* ---- categories that the model knows by name ---- */
+
+static int
+compare_number(const void *a, const void *b)
+{
+    const double x = ((const struct number_level *)a)->value,
+                 y = ((const struct number_level *)b)->value;
+    return (x > y) - (x < y);
+}
+
+/* NaN for a value that is none of the model's. */
+static float
+category_of(const struct plain_feature *f, double v)
+{
+    const struct number_level key = {.value = v};
+    const struct number_level *found =
+        f->numbers == 0 ? NULL
+                        : bsearch(&key, f->number, f->numbers, sizeof *f->number, compare_number);
+    return found == NULL ? NAN : found->category;
+}
+
+static float
+feature_value(const struct plain_feature *f, uint64_t row)
+{
+    const struct column *c = f->column;
+    if (column_is_null(c, row)) {
+        return NAN;
+    }
+    if (f->level != NULL) {
+        return f->level[c->code[row]];
+    }
+    return f->number != NULL ? category_of(f, column_number(c, row)) : (float)column_number(c, row);
+}
+
+/* As pandas reads a category that was not there at training: missing. */
+static struct status
+remark_unknown(const struct binding *b, uint32_t i)
+{
+    const struct plain_feature *f = &b->rows->features[i];
+    uint64_t unknown = 0, first = 0;
+    for (uint64_t row = 0; row < b->t->rows; row++) {
+        if (!column_is_null(f->column, row) && isnan(feature_value(f, row))) {
+            first = unknown == 0 ? row : first;
+            unknown++;
+        }
+    }
+    if (unknown == 0) {
+        return OK;
+    }
+    DEFER(buf_done) struct buf word;
+    buf_init(&word, 1u << 26);
+    column_put_text(f->column, first, &word);
+    return plain_remark(b->remarks,
+                        "column \"%.60s\": categories that the model does not know (rows: "
+                        "%llu, the first is %llu with \"%.40s\") are read as missing",
+                        f->column->name, (unsigned long long)unknown, (unsigned long long)first + 1,
+                        buf_str(&word));
+}
+
+static struct status
+match_numbers(const struct forest_levels *levels, struct plain_feature *f)
+{
+    f->number = calloc((size_t)levels->count + 1, sizeof *f->number);
+    CHECK(f->number != NULL, MEMORY);
+    for (uint32_t k = 0; k < levels->count; k++) {
+        struct number_level *n = &f->number[f->numbers];
+        if (status_ok(text_to_f64(view_str(levels->names[k]), &n->value))) {
+            n->category = (float)k;
+            f->numbers++;
+        }
+    }
+    qsort(f->number, f->numbers, sizeof *f->number, compare_number);
+    return OK;
+}
+
+/* By spelling; "True" in a CSV file is JSON's true. */
+static struct status
+match_words(const struct forest_levels *levels, struct plain_feature *f)
+{
+    const struct column *c = f->column;
+    f->level = calloc((size_t)c->level_count + 1, sizeof *f->level);
+    CHECK(f->level != NULL, MEMORY);
+    for (uint32_t i = 0; i < c->level_count; i++) {
+        f->level[i] = NAN;
+        for (uint32_t k = 0; k < levels->count; k++) {
+            const bool same = c->type == COLUMN_BOOLEAN
+                                  ? strcasecmp(c->levels[i], levels->names[k]) == 0
+                                  : strcmp(c->levels[i], levels->names[k]) == 0;
+            f->level[i] = same ? (float)k : f->level[i];
+        }
+    }
+    return OK;
+}
+
+static struct status
+bind_categories(const struct binding *b, uint32_t i)
+{
+    struct plain_feature *f = &b->rows->features[i];
+    switch (f->column->type) {
+    case COLUMN_FLOAT:
+    case COLUMN_INTEGER:
+        TRY(match_numbers(&b->m->levels[i], f));
+        return remark_unknown(b, i);
+    case COLUMN_BOOLEAN:
+    case COLUMN_CATEGORY:
+        TRY(match_words(&b->m->levels[i], f));
+        return remark_unknown(b, i);
+    default:
+        diag_set(b->diag, "%s: column \"%.60s\" is %s; the model reads categories there", b->data,
+                 f->column->name, column_type_word(f->column->type));
+        FAIL(INPUT);
+    }
+}
+
 static struct status
 bind_column(const struct binding *b, uint32_t i)
 {
+    if (b->m->levels != NULL && b->m->levels[i].count > 0) {
+        return bind_categories(b, i);
+    }
     switch (b->rows->features[i].column->type) {
     case COLUMN_FLOAT:
     case COLUMN_INTEGER:
@@ -343,13 +470,9 @@ plain_rows_fill(const struct plain_rows *r, uint64_t first, size_t n, float *ret
 {
     const size_t stride = r->model->features;
     for (size_t i = 0; i < stride; i++) {
-        const struct column *c = r->features[i].column;
-        const float *level = r->features[i].level;
+        const struct plain_feature *f = &r->features[i];
         for (size_t k = 0; k < n; k++) {
-            const uint64_t row = first + k;
-            ret_x[k * stride + i] = column_is_null(c, row) ? NAN
-                                    : level != NULL        ? level[c->code[row]]
-                                                           : (float)column_number(c, row);
+            ret_x[k * stride + i] = feature_value(f, first + k);
         }
     }
 }

@@ -1,17 +1,19 @@
-/* forest: tree ensembles, loaded from XGBoost's JSON or UBJSON with every index, depth and count
- * checked (models are untrusted input), held as flat arrays on one arena; batch and single-row
- * prediction.
+/* forest: tree ensembles, loaded from XGBoost's JSON or UBJSON or LightGBM's text with every index,
+ * depth and count checked (models are untrusted input), held as flat arrays on one arena; batch and
+ * single-row prediction.
  *
  * A node n of the ensemble: leaf when left[n] < 0, its value in value[n]. Otherwise numeric split:
- * x < threshold (never NaN, +infinity at most) goes left, NaN goes left when default_left[n]; so
- * does zero (over -FOREST_ZERO, at most FOREST_ZERO) when zero_missing[n]: LightGBM's zero as
- * missing. Categorical split (category_count[n] > 0): a listed category goes right, unlisted or out
- * of range left, NaN by default_left. forest_compares tells the splits that are x < threshold and
- * nothing else; forest_step knows all. Other libraries' splits are loaded as one of these: what is
- * x <= t for them is x < (the smallest float over t) for every float x. Tree t
- * owns nodes [tree_start[t], tree_start[t+1]); its root is the first; children are absolute node
- * indices, greater than their parent's, right[n] = left[n] + 1: the loader renumbers breadth first
- * and drops what no path reaches. */
+ * x < threshold (never NaN; +infinity at most) goes left, NaN goes left when default_left[n], and
+ * zero, which is |x| <= FOREST_ZERO, goes where NaN goes when zero_missing[n] (LightGBM's zero as
+ * missing). Categorical split (category_count[n] > 0): a listed category goes right, unlisted or
+ * out of range left, NaN by default_left. forest_compares tells the splits that are x < threshold
+ * and nothing else; forest_step knows all. What other libraries ask is loaded as one of these,
+ * exactly for every float x: x <= t is x < the smallest float over t; numbers that are not floats
+ * are rounded to the nearest before.
+ *
+ * Tree t owns nodes [tree_start[t], tree_start[t+1]); its root is the first; children are absolute
+ * node indices, greater than their parent's, right[n] = left[n] + 1: the loader renumbers breadth
+ * first and drops what no path reaches. */
 #ifndef STEWARD_MODEL_FOREST_H
 #define STEWARD_MODEL_FOREST_H
 
@@ -38,6 +40,11 @@ enum forest_link {
     FOREST_LOG1P_EXP      /* log(1 + exp(m)) */
 };
 
+struct forest_levels {
+    uint32_t count; /* 0: not told */
+    const char *const *names;
+};
+
 struct forest {
     uint32_t features;
     uint32_t outputs; /* 1, or the number of classes */
@@ -57,14 +64,15 @@ struct forest {
     const uint32_t *feature;
     const float *threshold;
     const uint8_t *default_left;
-    const uint8_t *zero_missing;      /* nodes, or NULL for nowhere */
-    const double *value;              /* leaf value (unweighted); 0 inside */
-    const double *cover;              /* sum_hessian, for path-dependent SHAP; never negative */
-    const uint32_t *category_start;   /* nodes: into categories */
-    const uint32_t *category_count;   /* nodes: 0 for numeric */
-    const uint32_t *categories;       /* sorted within a node */
-    const char *const *feature_names; /* features, or NULL when the file has none */
-    const struct forest_step *step;   /* nodes: the same, packed for prediction */
+    const uint8_t *zero_missing;        /* nodes, or NULL for nowhere */
+    const double *value;                /* leaf value (unweighted); 0 inside */
+    const double *cover;                /* sum_hessian, for path-dependent SHAP; never negative */
+    const uint32_t *category_start;     /* nodes: into categories */
+    const uint32_t *category_count;     /* nodes: 0 for numeric */
+    const uint32_t *categories;         /* sorted within a node */
+    const char *const *feature_names;   /* features, or NULL when the file has none */
+    const struct forest_levels *levels; /* features, or NULL: names of the categories 0, 1, ... */
+    const struct forest_step *step;     /* nodes: the same, packed for prediction */
 };
 
 static inline bool

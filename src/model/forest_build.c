@@ -2,6 +2,8 @@
 
 #include "model/forest_formats.h"
 
+#include <math.h>
+
 /* Forest and the arena that holds it. */
 struct held {
     struct forest f;
@@ -14,6 +16,14 @@ forest_free(struct forest *f)
     if (f != NULL) {
         arena_free(((struct held *)f)->arena);
     }
+}
+
+/* The nearest float is the one below or the one above t. */
+float
+forest_float_above(double t)
+{
+    const float near = (float)t;
+    return (double)near > t ? near : nextafterf(near, INFINITY);
 }
 
 struct status
@@ -118,11 +128,29 @@ forest_build_end(struct forest_build *b, struct status loaded, struct forest **r
     return OK;
 }
 
+static bool
+is_lightgbm(struct view bytes)
+{
+    return bytes.len >= 5 && memcmp(bytes.ptr, "tree", 4) == 0 &&
+           (bytes.ptr[4] == '\n' || bytes.ptr[4] == '\r');
+}
+
+static struct status
+load(struct view bytes, struct diag *diag, struct forest **ret_forest)
+{
+    if (bytes.len > FOREST_MAX_BYTES) {
+        diag_set(diag, "larger than %zu bytes", FOREST_MAX_BYTES);
+        FAIL(LIMIT);
+    }
+    return is_lightgbm(bytes) ? forest_load_lightgbm(bytes, diag, ret_forest)
+                              : forest_load_xgboost(bytes, diag, ret_forest);
+}
+
 struct status
 forest_load(struct view bytes, struct diag *diag, struct forest **ret_forest)
 {
     struct diag inner = {0};
-    const struct status s = forest_load_xgboost(bytes, &inner, ret_forest);
+    const struct status s = load(bytes, &inner, ret_forest);
     if (!status_ok(s)) {
         diag_set(diag, "model: %s", inner.text[0] != '\0' ? inner.text : status_word(s.code));
     }

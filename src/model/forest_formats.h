@@ -6,5 +6,8 @@
 
 /* XGBoost's JSON and UBJSON. */
 struct status forest_load_xgboost(struct view bytes, struct diag *diag, struct forest **ret_forest);
+/* LightGBM's text, which begins with the line "tree". */
+struct status forest_load_lightgbm(struct view bytes, struct diag *diag,
+                                   struct forest **ret_forest);
 
 #endif

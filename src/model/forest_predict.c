@@ -29,7 +29,7 @@ uint32_t
 forest_step(const struct forest *f, uint32_t n, float v)
 {
     bool left;
-    const bool zero = v > -FOREST_ZERO && v <= FOREST_ZERO;
+    const bool zero = v >= -FOREST_ZERO && v <= FOREST_ZERO;
     if (isnan(v) || (zero && f->zero_missing != NULL && f->zero_missing[n] != 0)) {
         left = f->default_left[n] != 0;
     } else if (f->category_count[n] > 0) {

@@ -111,6 +111,33 @@ predictions_are_xgboosts(void **state)
                    "0:margin,0:prediction,1:margin,1:prediction,2:margin,2:prediction\n");
 }
 
+/* Words of a CSV file are the categories that pandas had; one that the model never saw is missing.
+ */
+static void
+the_words_of_pandas_are_matched(void **state)
+{
+    struct room *m = *state;
+    DEFER(file_freep) char *path = testing_source("tests/model/data/lightgbm-4.7.0.json");
+    DEFER(js_freep) json_t *file = testing_read_json(path);
+    const json_t *pandas = json_object_get(file, "pandas"),
+                 *answer = json_object_get(pandas, "answer");
+    char model[512];
+    testing_write(in(m, "model.txt"), view_str(json_string_value(json_object_get(pandas, "file"))));
+    (void)strcpy(model, in(m, "model.txt"));
+    testing_write(in(m, "rows.csv"), view_str(json_string_value(json_object_get(pandas, "csv"))));
+    RUN(m, 0, "predict", "--model", model, "--data", in(m, "rows.csv"));
+    ERR_HAS(m, "note: column \"the word\": categories that the model does not know (rows: 2, the "
+               "first is 2 with \"e\") are read as missing");
+    ERR_HAS(m, "note: column \"size\": categories that the model does not know (rows: 1, the "
+               "first is 4 with \"30\")");
+    const char *at = strchr(buf_str(&m->r.out), '\n') + 1;
+    for (size_t i = 0; i < json_array_size(answer); i++) {
+        (void)next_number(&at);
+        assert_near(next_number(&at), json_number_value(json_array_get(answer, i)), 1e-8);
+    }
+    assert_string_equal(at, "");
+}
+
 static void
 what_is_wrong_with_the_files_is_told(void **state)
 {
@@ -152,6 +179,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         BARE(what_is_wrong_with_the_files_is_told),
         BARE(predictions_are_xgboosts),
+        BARE(the_words_of_pandas_are_matched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
