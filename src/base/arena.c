@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_BLOCK 4096u
+#define FIRST_BLOCK 8192u
 #define LARGEST_STEP (1u << 20)
 #define ALIGNMENT 16u
 
@@ -80,12 +80,6 @@ size_t
 arena_used(const struct arena *a)
 {
     return a->used;
-}
-
-size_t
-arena_left(const struct arena *a)
-{
-    return a->max - a->used;
 }
 
 /* A new block at least as large as n, twice the last one up to a step, so that few blocks serve

@@ -12,7 +12,6 @@ void arena_free(struct arena *a);
 DEFINE_FREEP(arena_free, struct arena)
 void arena_reset(struct arena *a); /* everything handed out is gone; keeps the first block */
 size_t arena_used(const struct arena *a);
-size_t arena_left(const struct arena *a); /* that it may still hand out */
 /* Zeroed, aligned for any type; NULL past the limit, on overflow of n * size, or out of memory. */
 void *arena_alloc(struct arena *a, size_t n, size_t size);
 char *arena_strdup(struct arena *a, struct view text);

@@ -23,6 +23,17 @@ clock_mono_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+static void
+put_digits(struct buf *b, int value, int width)
+{
+    uint8_t digits[8];
+    for (int i = width; i-- > 0;) {
+        digits[i] = (uint8_t)('0' + value % 10);
+        value /= 10;
+    }
+    buf_put(b, view_of(digits, (size_t)width));
+}
+
 void
 clock_put_rfc3339(struct buf *b, int64_t wall_ns)
 {
@@ -34,8 +45,14 @@ clock_put_rfc3339(struct buf *b, int64_t wall_ns)
     const time_t t = (time_t)seconds;
     struct tm tm;
     ASSERT(gmtime_r(&t, &tm) != NULL);
-    buf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-               tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(rest / 1000));
+    const int parts[] = {tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,        tm.tm_hour,
+                         tm.tm_min,         tm.tm_sec,     (int)(rest / 1000)};
+    static const char ends[] = "--T::.Z";
+    static const int widths[] = {4, 2, 2, 2, 2, 2, 6};
+    for (int i = 0; i < 7; i++) {
+        put_digits(b, parts[i], widths[i]);
+        buf_put_u8(b, (uint8_t)ends[i]);
+    }
 }
 
 /* n digits at *at, which moves on; -1 when one is no digit. */

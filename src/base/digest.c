@@ -1,5 +1,6 @@
 #include "base/digest.h"
 
+#include "base/secret.h"
 #include "base/text.h"
 
 #include <openssl/evp.h>
@@ -59,6 +60,47 @@ digest_prefixed(uint8_t prefix, struct view a, struct view b, struct digest *ret
     add(ctx, a);
     add(ctx, b);
     ASSERT(EVP_DigestFinal_ex(ctx, ret_digest->bytes, NULL) == 1);
+}
+
+static void
+pad_key(struct view key, uint8_t pad, uint8_t ret_block[static 64])
+{
+    for (size_t i = 0; i < 64; i++) {
+        ret_block[i] = (uint8_t)((i < key.len ? key.ptr[i] : 0) ^ pad);
+    }
+}
+
+void
+hmac_key_of(struct view key, struct hmac_key *ret_key)
+{
+    struct digest shorter;
+    const bool is_long = key.len > 64;
+    if (is_long) {
+        digest_of(key, &shorter);
+        key = view_of(shorter.bytes, sizeof shorter.bytes);
+    }
+    pad_key(key, 0x36, ret_key->inner);
+    pad_key(key, 0x5c, ret_key->outer);
+    if (is_long) {
+        secret_wipe(&shorter, sizeof shorter);
+    }
+}
+
+static void
+digest_two(struct view a, struct view b, struct digest *ret_digest)
+{
+    EVP_MD_CTX *ctx = begin();
+    add(ctx, a);
+    add(ctx, b);
+    ASSERT(EVP_DigestFinal_ex(ctx, ret_digest->bytes, NULL) == 1);
+}
+
+void
+hmac_of(const struct hmac_key *key, struct view message, struct digest *ret_mac)
+{
+    struct digest inner;
+    digest_two(view_of(key->inner, sizeof key->inner), message, &inner);
+    digest_two(view_of(key->outer, sizeof key->outer), view_of(inner.bytes, DIGEST_BYTES), ret_mac);
 }
 
 void

@@ -13,6 +13,12 @@ struct digest {
 void digest_of(struct view v, struct digest *ret_digest);
 /* prefix byte, then a, then b, as Merkle trees hash leaves (a only) and nodes. */
 void digest_prefixed(uint8_t prefix, struct view a, struct view b, struct digest *ret_digest);
+/* HMAC-SHA256 (RFC 2104) for a key that serves often: the key's two blocks are kept. */
+struct hmac_key {
+    uint8_t inner[64], outer[64];
+};
+void hmac_key_of(struct view key, struct hmac_key *ret_key); /* secret: the caller wipes it */
+void hmac_of(const struct hmac_key *key, struct view message, struct digest *ret_mac);
 void digest_put_hex(struct buf *b, const struct digest *d);
 
 #endif

@@ -1,6 +1,7 @@
 #include "base/random.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 void
@@ -16,4 +17,18 @@ random_bytes(void *ret_bytes, size_t n)
         at += got;
         n -= (size_t)got;
     }
+}
+
+void
+random_name_bytes(void *ret_bytes, size_t n)
+{
+    static _Thread_local uint8_t kept[256];
+    static _Thread_local size_t left;
+    ASSERT(n <= sizeof kept);
+    if (left < n) {
+        random_bytes(kept, sizeof kept);
+        left = sizeof kept;
+    }
+    left -= n;
+    memcpy(ret_bytes, kept + left, n);
 }

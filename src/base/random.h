@@ -6,5 +6,8 @@
 
 /* Aborts if the kernel gives none: nothing may go on with predictable keys. */
 void random_bytes(void *ret_bytes, size_t n);
+/* The same, fetched many at once and kept for the thread: for names that must not meet, not for
+ * keys. n is at most 256. */
+void random_name_bytes(void *ret_bytes, size_t n);
 
 #endif

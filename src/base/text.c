@@ -168,10 +168,22 @@ utf8_length(const uint8_t *p, size_t n)
     return wrong ? 0 : len;
 }
 
+static bool
+is_ascii(const uint8_t eight[static 8])
+{
+    uint64_t all;
+    memcpy(&all, eight, sizeof all);
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool
 text_is_utf8(struct view text)
 {
     for (size_t i = 0; i < text.len;) {
+        if (text.len - i >= 8 && is_ascii(text.ptr + i)) {
+            i += 8;
+            continue;
+        }
         const size_t n = utf8_length(text.ptr + i, text.len - i);
         if (n == 0) {
             return false;
@@ -218,6 +230,26 @@ text_put_quoted(struct buf *b, char mark, const char *text)
         buf_put_u8(b, (uint8_t)*text);
     }
     buf_put_u8(b, (uint8_t)mark);
+}
+
+void
+text_copy(char *to, size_t size, const char *text)
+{
+    const size_t n = strnlen(text, size - 1);
+    memcpy(to, text, n);
+    to[n] = '\0';
+}
+
+void
+text_put_u64(struct buf *b, uint64_t v)
+{
+    uint8_t digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (uint8_t)('0' + v % 10);
+        v /= 10;
+    } while (v != 0);
+    buf_put(b, view_of(digits + at, sizeof digits - at));
 }
 
 void

@@ -24,6 +24,9 @@ struct status text_from_base64(struct view text, struct buf *ret_bytes);
 void text_put_html(struct buf *b, const char *text); /* escapes & < > " ' */
 /* Between marks, a mark inside doubled: SQL's names and texts. */
 void text_put_quoted(struct buf *b, char mark, const char *text);
+/* text into to[size], cut where it does not fit; always terminated. */
+void text_copy(char *to, size_t size, const char *text);
+void text_put_u64(struct buf *b, uint64_t v);
 /* A decimal of at most 17 digits (15 when they do) that reads back as the same double; "null" is
  * the caller's business for NaN. */
 void text_put_f64(struct buf *b, double v);

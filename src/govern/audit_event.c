@@ -11,6 +11,32 @@
 #define TEXT_MAX 1024u /* of what others sent: a longer one is cut and marked */
 
 static void
+put_key(struct buf *b, const char *key)
+{
+    buf_put_str(b, ",\"");
+    buf_put_str(b, key);
+    buf_put_str(b, "\":");
+}
+
+/* Bytes that are no text, in hexadecimal. */
+static void
+put_hex(struct buf *b, struct view v)
+{
+    buf_put_str(b, "\"hex:");
+    text_put_hex(b, v);
+    buf_put_str(b, "\"");
+}
+
+static void
+put_cut(struct buf *b, struct view v)
+{
+    char marked[TEXT_MAX + 3];
+    memcpy(marked, v.ptr, v.len);
+    memcpy(marked + v.len, "...", 3);
+    js_put_string(b, view_of(marked, v.len + 3));
+}
+
+static void
 put_text(struct buf *b, const char *key, const char *text)
 {
     if (text == NULL) {
@@ -22,27 +48,22 @@ put_text(struct buf *b, const char *key, const char *text)
     while (cut && v.len > 0 && (text[v.len] & 0xc0) == 0x80) {
         v.len--; /* not in the middle of a character */
     }
-    buf_printf(b, ",\"%s\":", key);
+    put_key(b, key);
     if (!text_is_utf8(v)) {
-        DEFER(buf_done) struct buf hex;
-        buf_init(&hex, TEXT_MAX * 2 + 16);
-        buf_put_str(&hex, "hex:");
-        text_put_hex(&hex, v);
-        js_put_string(b, buf_view(&hex));
-        return;
+        put_hex(b, v);
+    } else if (cut) {
+        put_cut(b, v);
+    } else {
+        js_put_string(b, v);
     }
-    DEFER(buf_done) struct buf marked;
-    buf_init(&marked, TEXT_MAX + 16);
-    buf_put(&marked, v);
-    buf_put_str(&marked, cut ? "..." : "");
-    js_put_string(b, buf_view(&marked));
 }
 
 static void
 put_digest(struct buf *b, const char *key, const struct digest *d)
 {
     if (d != NULL) {
-        buf_printf(b, ",\"%s\":\"", key);
+        put_key(b, key);
+        buf_put_str(b, "\"");
         digest_put_hex(b, d);
         buf_put_str(b, "\"");
     }
@@ -52,7 +73,8 @@ static void
 put_number(struct buf *b, const char *key, uint64_t v)
 {
     if (v != 0) {
-        buf_printf(b, ",\"%s\":%llu", key, (unsigned long long)v);
+        put_key(b, key);
+        text_put_u64(b, v);
     }
 }
 

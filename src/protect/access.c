@@ -45,7 +45,7 @@ struct snapshot {
 
 struct access {
     struct store *store;
-    const struct vault *vault;
+    struct secret mac_key;
     pthread_mutex_t lock;
     struct snapshot *current; /* NULL: unreadable, everything is denied */
     int64_t checked_ns;
@@ -219,10 +219,12 @@ access_open(struct store *s, const struct vault *v, struct access **ret_access)
     struct access *a = calloc(1, sizeof *a);
     CHECK(a != NULL, MEMORY);
     a->store = s;
-    a->vault = v;
     atomic_store(&a->stale, true);
-    if (pthread_mutex_init(&a->lock, NULL) != 0) {
+    const struct status derived = vault_mac_key(v, KEY_PURPOSE, &a->mac_key);
+    if (!status_ok(derived) || pthread_mutex_init(&a->lock, NULL) != 0) {
+        secret_done(&a->mac_key);
         free(a);
+        TRY(derived);
         FAIL(MEMORY);
     }
     *ret_access = a;
@@ -234,6 +236,7 @@ access_free(struct access *a)
 {
     if (a != NULL) {
         snapshot_release(a->current);
+        secret_done(&a->mac_key);
         (void)pthread_mutex_destroy(&a->lock);
         free(a);
     }
@@ -430,7 +433,7 @@ make_key_record(struct access *a, const char *principal, int64_t now_ns, int64_t
     uint8_t mac[32];
     DEFER(buf_done) struct buf hex;
     buf_init(&hex, 128);
-    vault_mac(a->vault, KEY_PURPOSE, view_str(key), mac);
+    vault_mac(&a->mac_key, view_str(key), mac);
     text_put_hex(&hex, view_of(mac, sizeof mac));
     return json_pack("{s:s, s:o, s:o, s:b, s:s}", "principal", principal, "issued",
                      time_text(now_ns), "expires", time_text(expires_ns), "revoked", 0, "mac",
@@ -571,13 +574,13 @@ access_authenticate(struct access *a, struct view key, int64_t now_ns,
     const struct key *found =
         s->key_count == 0 ? NULL
                           : bsearch(&wanted, s->keys, s->key_count, sizeof *s->keys, compare_keys);
-    vault_mac(a->vault, KEY_PURPOSE, key, mac); /* also for unknown ids: the same time for both */
+    vault_mac(&a->mac_key, key, mac); /* also for unknown ids: the same time for both */
     const char *reason = why_not(found, mac, now_ns);
     if (reason != NULL) {
         *ret_reason = reason;
         FAIL(AUTH);
     }
-    (void)snprintf(ret_principal, 64, "%s", found->principal);
+    text_copy(ret_principal, 64, found->principal);
     return OK;
 }
 

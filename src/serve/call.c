@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #define WARN_NS (60 * NS_PER_S)
+#define ENTRY_BYTES 1023u /* most entries are shorter */
 
 void
 call_refuse(struct call *c, unsigned status, const char *client, const char *reason)
@@ -24,7 +25,7 @@ call_refuse(struct call *c, unsigned status, const char *client, const char *rea
     buf_put_str(&c->x->answer, "{\"error\":");
     js_put_string(&c->x->answer, view_str(client));
     buf_put_str(&c->x->answer, "}");
-    (void)snprintf(c->reason, sizeof c->reason, "%s", reason);
+    text_copy(c->reason, sizeof c->reason, reason);
 }
 
 /* ---- admit: is there such a thing here? ---- */
@@ -44,11 +45,10 @@ static void
 put_resource(struct call *c)
 {
     const char *shape = c->route->resource, *mark = strstr(shape, "{name}");
-    if (mark == NULL) {
-        (void)snprintf(c->resource, sizeof c->resource, "%s", shape);
-    } else {
-        (void)snprintf(c->resource, sizeof c->resource, "%.*s%s", (int)(mark - shape), shape,
-                       c->name);
+    text_copy(c->resource, sizeof c->resource, shape);
+    if (mark != NULL) {
+        const size_t at = (size_t)(mark - shape);
+        text_copy(c->resource + at, sizeof c->resource - at, c->name);
     }
 }
 
@@ -106,7 +106,7 @@ authorise(struct call *c)
     struct access_decision d;
     access_decide(c->server->workspace->access, c->principal, c->route->action, c->resource, &d);
     c->allow = d.allow;
-    (void)snprintf(c->reason, sizeof c->reason, "%s", d.rule);
+    text_copy(c->reason, sizeof c->reason, d.rule);
     if (!d.allow) {
         char client[160];
         (void)snprintf(client, sizeof client, "not allowed: %s on %.80s",
@@ -143,6 +143,7 @@ submit(struct call *c, const struct audit_event *e)
 {
     DEFER(buf_done) struct buf entry;
     buf_init(&entry, AUDIT_MAX_ENTRY);
+    (void)buf_reserve(&entry, ENTRY_BYTES);
     audit_event_put(e, &entry);
     struct status s = buf_status(&entry);
     if (status_ok(s)) {
@@ -249,12 +250,14 @@ static const struct stage {
 static void
 make_id(char ret_id[static 33])
 {
+    static const char digits[] = "0123456789abcdef";
     uint8_t raw[16];
-    DEFER(buf_done) struct buf hex;
-    buf_init(&hex, 64);
-    random_bytes(raw, sizeof raw);
-    text_put_hex(&hex, view_of(raw, sizeof raw));
-    (void)snprintf(ret_id, 33, "%s", buf_str(&hex));
+    random_name_bytes(raw, sizeof raw);
+    for (size_t i = 0; i < sizeof raw; i++) {
+        ret_id[2 * i] = digits[raw[i] >> 4];
+        ret_id[2 * i + 1] = digits[raw[i] & 15];
+    }
+    ret_id[32] = '\0';
 }
 
 static void

@@ -93,6 +93,7 @@ conn_new(struct http_loop *loop, struct MHD_Connection *mhd)
         c->next->prev = c;
     }
     loop->conns = c;
+    http_transport_attach(c);
     return c;
 }
 
@@ -148,6 +149,7 @@ conn_closed(struct http_loop *loop, struct conn *c)
     if (c->next != NULL) {
         c->next->prev = c->prev;
     }
+    http_transport_detach(c);
     forget(loop, c->peer);
     free(c);
 }
@@ -503,6 +505,7 @@ run_library(struct http_loop *loop)
     MHD_UNSIGNED_LONG_LONG ms = 1;
     if (loop->run || (MHD_get_timeout(loop->mhd, &ms) == MHD_YES && ms == 0)) {
         loop->run = false;
+        loop->turns++;
         (void)MHD_run(loop->mhd);
     }
     for (struct conn *c = loop->conns; c != NULL && (int32_t)(c->generation - loop->settled) > 0;
@@ -561,6 +564,7 @@ let_go(struct http_loop *loop)
     for (struct conn *c = loop->conns; c != NULL; c = c->next) {
         unpark(c);
     }
+    loop->turns++;
     (void)MHD_run(loop->mhd);
 }
 
@@ -602,7 +606,7 @@ start_daemon(struct http_loop *loop)
     /* Before 1.0 strict means that the library answers a missing Host itself, and twice: the gate
      * does it better. */
     const intptr_t strict = loop->server->library >= HTTP_MHD_STRICT;
-    const size_t memory = o->limits.header_bytes + 24576;
+    const size_t memory = o->limits.header_bytes + 8192;
     const struct MHD_OptionItem items[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)o->cert_pem},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->key_pem},

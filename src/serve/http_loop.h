@@ -18,6 +18,8 @@
 
 #define HTTP_ANSWER_HEADERS 8
 #define HTTP_INBOX 64u
+#define HTTP_HELD_BYTES 2048        /* an answer's head */
+#define HTTP_AHEAD_BYTES 20480      /* more than a TLS record */
 #define HTTP_MHD_STRICT 0x01000000u /* first version whose own parser refuses NUL and bare LF */
 #define HTTP_MHD_SOUND 0x01000300u  /* first version whose decoder of chunks can be trusted */
 
@@ -48,8 +50,12 @@ struct conn {
     bool parked;  /* suspended until its handshake can go on */
     uint64_t peer;
     int64_t since_ns; /* when the phase began */
+    bool hold_next;   /* what is sent next waits for what follows it */
     struct request *request;
     char address[ADDRESS_TEXT_MAX];
+    uint64_t drained; /* the turn whose last read emptied the socket */
+    size_t held_len;
+    uint8_t held[HTTP_HELD_BYTES];
 };
 
 enum progress {
@@ -79,6 +85,13 @@ struct request {
     struct request *prev, *next;
 };
 
+/* Bytes of one connection that were read before they were asked for. */
+struct http_ahead {
+    struct conn *owner; /* NULL: nobody's */
+    size_t at, len;
+    uint8_t bytes[HTTP_AHEAD_BYTES];
+};
+
 struct http_loop {
     struct http_server *server;
     struct MHD_Daemon *mhd;
@@ -95,11 +108,13 @@ struct http_loop {
     struct request *waiting, *waiting_last; /* by ticket, since this thread submits them in order */
     struct request *spare;
     unsigned spares;
-    bool run;     /* the library has something to do */
-    bool closing; /* nothing is begun any more, so that nothing waits when the library stops */
+    bool run;       /* the library has something to do */
+    uint64_t turns; /* of the library, from 1 */
+    bool closing;   /* nothing is begun any more, so that nothing waits when the library stops */
     int64_t swept_ns;
     bool listening;
     int64_t warned_ns;
+    struct http_ahead ahead;
     int spare_fd; /* closed to accept and drop one when descriptors run out */
     pthread_mutex_t inbox_lock;
     int inbox[HTTP_INBOX];
@@ -142,6 +157,11 @@ void http_request_refuse(struct request *r, unsigned status, const char *reason)
 void http_request_free(struct request *r);
 /* Before an answer leaves: a failed or late one is replaced by 503. */
 void http_request_settle(struct request *r);
+
+/* http_transport.c: between TLS and the socket */
+void http_transport_attach(struct conn *c);
+void http_transport_detach(struct conn *c);
+void http_transport_flush(struct conn *c); /* what is held back goes out */
 
 /* http_deadline.c */
 void http_sweep(struct http_loop *loop, int64_t now_ns);

@@ -268,6 +268,7 @@ queue_answer(struct request *r)
         ok = ok && MHD_add_response_header(response, "connection", "close") == MHD_YES;
     }
     r->progress = REQUEST_QUEUED;
+    r->conn->hold_next = x->answer.len > 0;
     conn_enter(r->conn, PHASE_SEND);
     const enum MHD_Result result =
         ok ? MHD_queue_response(r->conn->mhd, x->status, response) : MHD_NO;
@@ -430,6 +431,7 @@ http_on_completed(void *cls, struct MHD_Connection *mhd, void **slot,
     if (r->suspended) {
         http_release(r);
     }
+    http_transport_flush(r->conn);
     if (r->progress == REQUEST_LINE) {
         set_target(r);
         http_request_refuse(r, library_status(mhd),

@@ -1,6 +1,7 @@
 #include "serve/infer.h"
 
 #include "base/json.h"
+#include "base/json_flat.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -34,7 +35,7 @@ static const struct datatype *
 find_datatype(const char *word)
 {
     for (size_t i = 0; i < sizeof datatypes / sizeof *datatypes; i++) {
-        if (strcmp(datatypes[i].word, word) == 0) {
+        if (*datatypes[i].word == *word && strcmp(datatypes[i].word, word) == 0) {
             return &datatypes[i];
         }
     }
@@ -56,7 +57,6 @@ struct parser {
 struct tensor {
     const char *name;
     const struct datatype *type;
-    const json_t *data;
     size_t rows, width; /* shape [rows] is width 1 */
     size_t at;          /* elements read so far */
     size_t first;       /* feature of its first column */
@@ -133,32 +133,33 @@ number_value(const struct parser *p, const struct tensor *t, const struct featur
 
 /* One element by the tensor's datatype and its feature's type; null is a missing value. */
 static struct status
-element_value(const struct parser *p, const struct tensor *t, const json_t *v, float *ret_value)
+element_value(const struct parser *p, const struct tensor *t, const struct js_node *v,
+              float *ret_value)
 {
     const struct feature *f = &p->m->features.items[t->first + t->at % t->width];
-    if (json_is_null(v)) {
+    if (v->kind == JS_NULL) {
         *ret_value = NAN;
         return OK;
     }
     if (t->type->kind == KIND_BYTES) {
-        if (!json_is_string(v)) {
+        if (v->kind != JS_STRING) {
             return refuse_value(p, t, "BYTES are strings");
         }
-        return f->level_count > 0 ? level_value(p, t, f, json_string_value(v), ret_value)
+        return f->level_count > 0 ? level_value(p, t, f, v->text, ret_value)
                                   : refuse_value(p, t, "a number is needed, not BYTES");
     }
     if (t->type->kind == KIND_BOOL) {
-        if (!json_is_boolean(v)) {
+        if (v->kind != JS_TRUE && v->kind != JS_FALSE) {
             return refuse_value(p, t, "BOOL is true or false");
         }
-        return number_value(p, t, f, json_is_true(v) ? 1 : 0, ret_value);
+        return number_value(p, t, f, v->kind == JS_TRUE ? 1 : 0, ret_value);
     }
-    if (!json_is_number(v) || (t->type->kind == KIND_INTEGER && !json_is_integer(v))) {
+    if (v->kind != JS_INTEGER && (v->kind != JS_REAL || t->type->kind == KIND_INTEGER)) {
         return refuse_value(p, t,
                             t->type->kind == KIND_INTEGER ? "a whole number is needed"
                                                           : "a number is needed");
     }
-    const double number = json_number_value(v);
+    const double number = js_flat_number(v);
     if (t->type->kind == KIND_INTEGER && (number < t->type->low || number > t->type->high)) {
         return refuse_value(p, t, "past the range of its datatype");
     }
@@ -167,14 +168,12 @@ element_value(const struct parser *p, const struct tensor *t, const json_t *v, f
 
 /* Data may be flat or nested as the shape is; either way in row-major order. */
 static struct status
-read_data(const struct parser *p, struct tensor *t, const json_t *data, unsigned depth)
+read_data(const struct parser *p, struct tensor *t, const struct js_node *data, unsigned depth)
 {
-    size_t i = 0;
-    json_t *v = NULL;
-    json_array_foreach((json_t *)(uintptr_t)data, i, v)
-    {
-        if (json_is_array(v)) {
-            if (depth == 0 || json_array_size(v) != t->width) {
+    const struct js_node *v = js_flat_first(data);
+    for (uint32_t i = 0; i < data->size; i++, v = js_flat_next(v)) {
+        if (v->kind == JS_ARRAY) {
+            if (depth == 0 || v->size != t->width) {
                 return refuse(p, t, "nested data must have the rows of its shape");
             }
             TRY(read_data(p, t, v, depth - 1));
@@ -193,21 +192,20 @@ read_data(const struct parser *p, struct tensor *t, const json_t *data, unsigned
 /* ---- shapes ---- */
 
 static struct status
-read_shape(const struct parser *p, const json_t *input, struct tensor *t)
+read_shape(const struct parser *p, const struct js_node *input, struct tensor *t)
 {
-    json_t *shape = NULL;
-    TRY(js_need_array(input, "shape", p->diag, &shape));
-    const size_t n = json_array_size(shape);
+    const struct js_node *shape = NULL;
+    TRY(js_flat_need_array(input, "shape", p->diag, &shape));
     size_t dims[2] = {0, 1};
-    if (n < 1 || n > 2) {
+    if (shape->size < 1 || shape->size > 2) {
         return refuse(p, t, "its shape must be [rows] or [rows, columns]");
     }
-    for (size_t i = 0; i < n; i++) {
-        const json_t *d = json_array_get(shape, i);
-        if (!json_is_integer(d) || json_integer_value(d) < 1) {
+    const struct js_node *d = js_flat_first(shape);
+    for (uint32_t i = 0; i < shape->size; i++, d = js_flat_next(d)) {
+        if (d->kind != JS_INTEGER || d->integer < 1) {
             return refuse(p, t, "a dimension must be a whole number from 1");
         }
-        dims[i] = (size_t)json_integer_value(d);
+        dims[i] = (size_t)d->integer;
     }
     t->rows = dims[0];
     t->width = dims[1];
@@ -256,10 +254,11 @@ unknown_input(const struct parser *p, const struct tensor *t)
 /* A tensor of one column is the feature of its name; one that is as wide as the model is the whole
  * matrix. */
 static struct status
-place_tensor(const struct parser *p, struct tensor *t)
+place_tensor(const struct parser *p, struct tensor *t, uint32_t expected)
 {
     const struct feature_list *l = &p->m->features;
-    for (uint32_t i = 0; i < l->count && t->width == 1; i++) {
+    for (uint32_t k = 0; k < l->count && t->width == 1; k++) {
+        const uint32_t i = (expected + k) % l->count; /* mostly in the model's order */
         if (strcmp(l->items[i].name, t->name) == 0) {
             t->first = i;
             return p->given[i]++ == 0 ? OK : refuse(p, t, "given twice");
@@ -297,21 +296,21 @@ refuse_datatype(const struct parser *p, const struct tensor *t, const char *type
 }
 
 static struct status
-read_input(const struct parser *p, const json_t *input)
+read_input(const struct parser *p, const struct js_node *input, uint32_t number)
 {
     struct tensor t = {.name = ""};
     const char *type = NULL;
-    json_t *data = NULL;
-    TRY(js_need_string(input, "name", p->diag, &t.name));
-    TRY(js_need_string(input, "datatype", p->diag, &type));
+    const struct js_node *data = NULL;
+    TRY(js_flat_need_string(input, "name", p->diag, &t.name));
+    TRY(js_flat_need_string(input, "datatype", p->diag, &type));
     t.type = find_datatype(type);
     if (t.type == NULL) {
         return refuse_datatype(p, &t, type);
     }
     TRY(read_shape(p, input, &t));
-    TRY(js_need_array(input, "data", p->diag, &data));
+    TRY(js_flat_need_array(input, "data", p->diag, &data));
     TRY(take_rows(p, &t));
-    TRY(place_tensor(p, &t));
+    TRY(place_tensor(p, &t, number));
     TRY(read_data(p, &t, data, 1));
     return t.at == t.rows * t.width ? OK : refuse(p, &t, "fewer elements than its shape says");
 }
@@ -331,60 +330,78 @@ check_complete(const struct parser *p)
 
 /* Parameters are taken as the protocol has them (an object); none has a meaning here. */
 static struct status
-check_parameters(const struct parser *p, const json_t *o)
+check_parameters(const struct parser *p, const struct js_node *o)
 {
-    const json_t *parameters = json_object_get(o, "parameters");
-    if (parameters != NULL && !json_is_object(parameters)) {
+    const struct js_node *parameters =
+        o->kind == JS_OBJECT ? js_flat_member(o, "parameters") : NULL;
+    if (parameters != NULL && parameters->kind != JS_OBJECT) {
         diag_set(p->diag, "\"parameters\" must be an object");
         FAIL(INPUT);
     }
     return OK;
 }
 
+/* One output that is asked for. */
 static struct status
-read_outputs(const struct parser *p, const json_t *body)
+read_output(const struct parser *p, const struct js_node *o, bool binary)
 {
-    json_t *outputs = NULL;
-    if (json_object_get(body, "outputs") != NULL) {
-        TRY(js_need_array(body, "outputs", p->diag, &outputs));
+    const char *name = NULL;
+    TRY(check_parameters(p, o));
+    TRY(js_flat_need_string(o, "name", p->diag, &name));
+    const bool decision = binary && strcmp(name, "decision") == 0;
+    if (!decision && strcmp(name, binary ? "probability" : "output") != 0) {
+        char text[48];
+        diag_set(p->diag, "output \"%s\": the model has %s", shown(name, text),
+                 binary ? "probability and decision" : "output");
+        FAIL(INPUT);
     }
+    p->q->want_decision = p->q->want_decision || decision;
+    p->q->want_probability = p->q->want_probability || !decision;
+    return OK;
+}
+
+/* Without a list, or with an empty one: all there are. */
+static struct status
+read_outputs(const struct parser *p, const struct js_node *body)
+{
     const bool binary = p->m->forest->outputs == 1 && p->m->forest->link == FOREST_LOGISTIC;
-    size_t i = 0;
-    json_t *o = NULL;
-    p->q->want_probability = outputs == NULL || json_array_size(outputs) == 0;
-    p->q->want_decision = p->q->want_probability && binary;
-    json_array_foreach(outputs, i, o)
-    {
-        TRY(check_parameters(p, o));
-        const char *name = NULL;
-        TRY(js_need_string(o, "name", p->diag, &name));
-        const bool decision = binary && strcmp(name, "decision") == 0;
-        if (!decision && strcmp(name, binary ? "probability" : "output") != 0) {
-            char text[48];
-            diag_set(p->diag, "output \"%s\": the model has %s", shown(name, text),
-                     binary ? "probability and decision" : "output");
-            FAIL(INPUT);
-        }
-        p->q->want_decision = p->q->want_decision || decision;
-        p->q->want_probability = p->q->want_probability || !decision;
+    const struct js_node *outputs = NULL;
+    if (js_flat_member(body, "outputs") != NULL) {
+        TRY(js_flat_need_array(body, "outputs", p->diag, &outputs));
+    }
+    const uint32_t n = outputs == NULL ? 0 : outputs->size;
+    p->q->want_probability = n == 0;
+    p->q->want_decision = n == 0 && binary;
+    const struct js_node *o = n == 0 ? NULL : js_flat_first(outputs);
+    for (uint32_t i = 0; i < n; i++, o = js_flat_next(o)) {
+        TRY(read_output(p, o, binary));
     }
     return OK;
 }
 
 static struct status
-read_id(const struct parser *p, const json_t *body)
+read_id(const struct parser *p, const struct js_node *body)
 {
-    const json_t *id = json_object_get(body, "id");
-    if (id == NULL) {
-        return OK;
-    }
-    if (!json_is_string(id) || json_string_length(id) > 256) {
+    const struct js_node *id = js_flat_member(body, "id");
+    if (id != NULL && (id->kind != JS_STRING || strlen(id->text) > 256)) {
         diag_set(p->diag, "\"id\" must be a string of at most 256 bytes");
         FAIL(INPUT);
     }
-    p->q->id = arena_strdup(p->arena, view_str(json_string_value(id)));
-    CHECK(p->q->id != NULL, LIMIT);
+    p->q->id = id == NULL ? NULL : id->text;
     return OK;
+}
+
+static struct status
+read_inputs(const struct parser *p, const struct js_node *body)
+{
+    const struct js_node *inputs = NULL;
+    TRY(js_flat_need_array(body, "inputs", p->diag, &inputs));
+    const struct js_node *input = js_flat_first(inputs);
+    for (uint32_t i = 0; i < inputs->size; i++, input = js_flat_next(input)) {
+        TRY(check_parameters(p, input));
+        TRY(read_input(p, input, i));
+    }
+    return check_complete(p);
 }
 
 struct status
@@ -393,26 +410,18 @@ infer_parse(struct view body, const struct model *m, size_t max_rows, struct are
 {
     struct infer_request q = {0};
     struct parser p = {.m = m, .arena = arena, .diag = diag, .max_rows = max_rows, .q = &q};
-    DEFER(js_freep) json_t *o = NULL;
-    json_t *inputs = NULL, *input = NULL;
-    size_t i = 0;
+    const struct js_node *o = NULL;
     p.given = arena_alloc(arena, m->features.count, 1);
     CHECK(p.given != NULL, LIMIT);
-    TRY(js_parse_within(body, arena_left(arena), "body", diag, &o));
-    if (!json_is_object(o)) {
+    TRY(js_flat(body, "body", arena, diag, &o));
+    if (o->kind != JS_OBJECT) {
         diag_set(diag, "the body must be a JSON object with \"inputs\"");
         FAIL(INPUT);
     }
     TRY(read_id(&p, o));
     TRY(check_parameters(&p, o));
     TRY(read_outputs(&p, o));
-    TRY(js_need_array(o, "inputs", diag, &inputs));
-    json_array_foreach(inputs, i, input)
-    {
-        TRY(check_parameters(&p, input));
-        TRY(read_input(&p, input));
-    }
-    TRY(check_complete(&p));
+    TRY(read_inputs(&p, o));
     *ret_request = q;
     return OK;
 }
@@ -425,10 +434,12 @@ put_probability(const struct model *m, const struct infer_request *q, const doub
 {
     const uint32_t width = m->forest->outputs;
     const bool binary = width == 1 && m->forest->link == FOREST_LOGISTIC;
-    buf_printf(b, "{\"name\":\"%s\",\"datatype\":\"FP64\",\"shape\":[%zu",
-               binary ? "probability" : "output", q->rows);
+    buf_put_str(b, binary ? "{\"name\":\"probability" : "{\"name\":\"output");
+    buf_put_str(b, "\",\"datatype\":\"FP64\",\"shape\":[");
+    text_put_u64(b, q->rows);
     if (width > 1) {
-        buf_printf(b, ",%u", width);
+        buf_put_str(b, ",");
+        text_put_u64(b, width);
     }
     buf_put_str(b, "],\"data\":[");
     for (size_t i = 0; i < q->rows * width; i++) {
@@ -441,8 +452,9 @@ put_probability(const struct model *m, const struct infer_request *q, const doub
 static void
 put_decision(const struct model *m, const struct infer_request *q, const double *out, struct buf *b)
 {
-    buf_printf(b, "{\"name\":\"decision\",\"datatype\":\"BYTES\",\"shape\":[%zu],\"data\":[",
-               q->rows);
+    buf_put_str(b, "{\"name\":\"decision\",\"datatype\":\"BYTES\",\"shape\":[");
+    text_put_u64(b, q->rows);
+    buf_put_str(b, "],\"data\":[");
     for (size_t i = 0; i < q->rows; i++) {
         buf_put_str(b, i == 0 ? "" : ",");
         js_put_string(b, view_str(out[i] >= m->threshold ? m->positive : m->negative));
@@ -456,7 +468,9 @@ infer_put_answer(const struct model *m, const struct infer_request *q, const dou
 {
     buf_put_str(ret_json, "{\"model_name\":");
     js_put_string(ret_json, view_str(m->name));
-    buf_printf(ret_json, ",\"model_version\":\"%llu\"", (unsigned long long)m->version);
+    buf_put_str(ret_json, ",\"model_version\":\"");
+    text_put_u64(ret_json, m->version);
+    buf_put_str(ret_json, "\"");
     if (q->id != NULL) {
         buf_put_str(ret_json, ",\"id\":");
         js_put_string(ret_json, view_str(q->id));

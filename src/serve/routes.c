@@ -113,7 +113,10 @@ act_infer(struct call *c)
     c->rows = rows;
 }
 
+/* The first one that matches is taken: what is called most comes first. */
 static const struct route routes[] = {
+    {"POST", "/v2/models/{name}/infer", false, ACCESS_MODEL_INFER, "models/{name}", inspect_infer,
+     act_infer},
     {"GET", "/v2/health/live", true, ACCESS_MODEL_READ, "server", NULL, act_live},
     {"GET", "/v2/health/ready", true, ACCESS_MODEL_READ, "server", NULL, act_ready},
     {"GET", "/v2", false, ACCESS_MODEL_READ, "models", NULL, act_server},
@@ -121,8 +124,6 @@ static const struct route routes[] = {
      act_model_metadata},
     {"GET", "/v2/models/{name}/ready", false, ACCESS_MODEL_READ, "models/{name}", inspect_model,
      act_model_ready},
-    {"POST", "/v2/models/{name}/infer", false, ACCESS_MODEL_INFER, "models/{name}", inspect_infer,
-     act_infer},
     {"GET", "/v2/models/{name}/versions/{version}", false, ACCESS_MODEL_READ, "models/{name}",
      inspect_model, act_model_metadata},
     {"GET", "/v2/models/{name}/versions/{version}/ready", false, ACCESS_MODEL_READ, "models/{name}",
@@ -142,7 +143,8 @@ match_segment(struct view shape, struct view part, char *ret_name, uint64_t *ret
         if (part.len == 0 || part.len > 63) {
             return false;
         }
-        (void)snprintf(ret_name, 64, "%.*s", (int)part.len, (const char *)part.ptr);
+        memcpy(ret_name, part.ptr, part.len);
+        ret_name[part.len] = '\0';
         return text_is_name(ret_name);
     }
     if (view_equal_str(shape, "{version}")) {

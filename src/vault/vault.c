@@ -6,6 +6,7 @@
  * it there is no workspace. */
 #include "vault/vault.h"
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/random.h"
@@ -15,7 +16,6 @@
 #include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <stdlib.h>
@@ -142,20 +142,31 @@ vault_open_record(const struct vault *v, const char *purpose, struct view contex
     return OK;
 }
 
-void
-vault_mac(const struct vault *v, const char *purpose, struct view message,
-          uint8_t ret_mac[static 32])
+struct status
+vault_mac_key(const struct vault *v, const char *purpose, struct secret *ret_key)
 {
     uint8_t key[32];
-    unsigned n = 0;
     DEFER(buf_done) struct buf info;
     buf_init(&info, 256);
     buf_printf(&info, "steward mac v1 %s", purpose);
-    ASSERT(status_ok(buf_status(&info)));
-    ASSERT(status_ok(hkdf(&v->key, (struct view){0}, buf_view(&info), key, sizeof key)));
-    ASSERT(HMAC(EVP_sha256(), key, sizeof key, message.ptr, message.len, ret_mac, &n) != NULL &&
-           n == 32);
+    TRY(buf_status(&info));
+    TRY(hkdf(&v->key, (struct view){0}, buf_view(&info), key, sizeof key));
+    struct secret made = {0};
+    const struct status s = secret_new(sizeof(struct hmac_key), &made);
+    if (status_ok(s)) {
+        hmac_key_of(view_of(key, sizeof key), (struct hmac_key *)(void *)made.ptr);
+        *ret_key = made;
+    }
     secret_wipe(key, sizeof key);
+    return s;
+}
+
+void
+vault_mac(const struct secret *key, struct view message, uint8_t ret_mac[static 32])
+{
+    ASSERT(key->len == sizeof(struct hmac_key));
+    hmac_of((const struct hmac_key *)(const void *)key->ptr, message,
+            (struct digest *)(void *)ret_mac);
 }
 
 /* ---- signing ---- */

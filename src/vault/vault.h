@@ -52,9 +52,10 @@ struct status vault_seal_record(const struct vault *v, const char *purpose, stru
 /* STATUS_INTEGRITY when context, purpose or any byte differs. */
 struct status vault_open_record(const struct vault *v, const char *purpose, struct view context,
                                 struct view sealed, struct buf *ret_plain);
-/* Keyed digest for look-ups (API key hashes): HMAC-SHA256 with a subkey for purpose. */
-void vault_mac(const struct vault *v, const char *purpose, struct view message,
-               uint8_t ret_mac[static 32]);
+/* Keyed digest for look-ups (API key hashes): HMAC-SHA256 with a subkey for purpose, derived once;
+ * *ret_key holds a struct hmac_key, in memory of its own. */
+struct status vault_mac_key(const struct vault *v, const char *purpose, struct secret *ret_key);
+void vault_mac(const struct secret *key, struct view message, uint8_t ret_mac[static 32]);
 /* Ed25519 with the workspace's signing key. */
 struct status vault_sign(const struct vault *v, struct view message,
                          uint8_t ret_signature[static VAULT_SIGNATURE_BYTES]);

@@ -329,6 +329,34 @@ digests_are_sha256(void **state)
     assert_memory_not_equal(d.bytes, whole.bytes, DIGEST_BYTES);
 }
 
+/* RFC 4231, test cases 2 and 6: a short key, and one longer than a block. */
+static void
+macs_are_those_of_the_rfc(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *message, *mac;
+        size_t times;
+    } cases[] = {
+        {"Jefe", "what do ya want for nothing?",
+         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843", 1},
+        {"\xaa", "Test Using Larger Than Block-Size Key - Hash Key First",
+         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54", 131},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        DEFER(buf_done) struct buf key;
+        struct hmac_key kept;
+        struct digest mac;
+        buf_init(&key, 200);
+        for (size_t k = 0; k < cases[i].times; k++) {
+            buf_put_str(&key, cases[i].key);
+        }
+        hmac_key_of(buf_view(&key), &kept);
+        hmac_of(&kept, view_str(cases[i].message), &mac);
+        digest_is(&mac, cases[i].mac);
+    }
+}
+
 /* ---- threads ---- */
 
 struct work {
@@ -448,6 +476,7 @@ main(void)
         cmocka_unit_test(refuses_times_that_are_not_rfc3339),
         cmocka_unit_test(times_come_back_to_the_microsecond),
         cmocka_unit_test(digests_are_sha256),
+        cmocka_unit_test(macs_are_those_of_the_rfc),
         cmocka_unit_test(any_number_of_threads_gives_the_same_digits),
         cmocka_unit_test(a_status_says_where_and_what),
         cmocka_unit_test(a_sentence_never_passes_its_room),

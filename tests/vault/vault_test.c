@@ -572,18 +572,26 @@ never_seals_twice_alike(void **state)
 }
 
 static void
+mac_of(const struct vault *v, const char *purpose, const char *message, uint8_t *ret_mac)
+{
+    DEFER(secret_done) struct secret key = {0};
+    assert_ok(vault_mac_key(v, purpose, &key));
+    vault_mac(&key, view_str(message), ret_mac);
+}
+
+static void
 separates_macs_by_purpose_and_workspace(void **state)
 {
     (void)state;
     DEFER(pull_down) struct house h = build();
     DEFER(pull_down) struct house other = build();
     uint8_t mac[5][32];
-    vault_mac(h.vault, "api-key", view_str("m"), mac[0]);
-    vault_mac(h.vault, "api-kez", view_str("m"), mac[1]);
-    vault_mac(h.vault, "api-key", view_str("n"), mac[2]);
-    vault_mac(other.vault, "api-key", view_str("m"), mac[3]);
+    mac_of(h.vault, "api-key", "m", mac[0]);
+    mac_of(h.vault, "api-kez", "m", mac[1]);
+    mac_of(h.vault, "api-key", "n", mac[2]);
+    mac_of(other.vault, "api-key", "m", mac[3]);
     struct vault *again = testing_vault_again(h.dir);
-    vault_mac(again, "api-key", view_str("m"), mac[4]);
+    mac_of(again, "api-key", "m", mac[4]);
     vault_free(again);
     for (int i = 1; i < 4; i++) {
         assert_memory_not_equal(mac[0], mac[i], 32);

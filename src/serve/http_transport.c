@@ -1,0 +1,148 @@
+/* What TLS sends and reads, in fewer system calls: the head of an answer waits for its body, and a
+ * record is read in one piece instead of its head first. */
+#include "serve/http_loop.h"
+
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#define PIECES 33 /* GnuTLS hands over at most 32 */
+
+static size_t
+bytes_of(const giovec_t *pieces, int n)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < n; i++) {
+        bytes += pieces[i].iov_len;
+    }
+    return bytes;
+}
+
+static bool
+hold(struct conn *c, const giovec_t *pieces, int n)
+{
+    if (!c->hold_next || bytes_of(pieces, n) > sizeof c->held - c->held_len) {
+        return false;
+    }
+    for (int i = 0; i < n; i++) {
+        memcpy(c->held + c->held_len, pieces[i].iov_base, pieces[i].iov_len);
+        c->held_len += pieces[i].iov_len;
+    }
+    return true;
+}
+
+/* As the socket took `sent` bytes: how many of them were the caller's. */
+static ssize_t
+note_sent(struct conn *c, size_t sent)
+{
+    if (sent < c->held_len) {
+        memmove(c->held, c->held + sent, c->held_len - sent);
+        c->held_len -= sent;
+        errno = EAGAIN;
+        return -1;
+    }
+    const size_t own = sent - c->held_len;
+    c->held_len = 0;
+    errno = EAGAIN;
+    return own == 0 ? -1 : (ssize_t)own;
+}
+
+static ssize_t
+push(gnutls_transport_ptr_t ptr, const giovec_t *pieces, int n)
+{
+    struct conn *c = ptr;
+    struct iovec all[PIECES] = {{c->held, c->held_len}};
+    if (n < 0 || n >= PIECES) {
+        errno = EINVAL;
+        return -1;
+    }
+    const bool held = hold(c, pieces, n);
+    c->hold_next = false;
+    if (held) {
+        return (ssize_t)bytes_of(pieces, n);
+    }
+    memcpy(all + 1, pieces, (size_t)n * sizeof *pieces);
+    const struct msghdr message = {.msg_iov = all, .msg_iovlen = (size_t)n + 1};
+    const ssize_t sent = sendmsg(c->fd, &message, MSG_NOSIGNAL);
+    return sent < 0 ? -1 : note_sent(c, (size_t)sent);
+}
+
+void
+http_transport_flush(struct conn *c)
+{
+    c->hold_next = false;
+    if (c->held_len > 0) {
+        const ssize_t ignored = send(c->fd, c->held, c->held_len, MSG_NOSIGNAL);
+        (void)ignored; /* an answer without a body: a head alone fits, or the peer is gone */
+        c->held_len = 0;
+    }
+}
+
+/* From what was read ahead for this connection. */
+static ssize_t
+take_ahead(struct http_ahead *a, uint8_t *to, size_t size)
+{
+    const size_t left = a->len - a->at, n = size < left ? size : left;
+    memcpy(to, a->bytes + a->at, n);
+    a->at += n;
+    if (a->at == a->len) {
+        a->owner = NULL;
+    }
+    return (ssize_t)n;
+}
+
+/* A read that gave less than was asked for has emptied the socket: in the same turn of the library
+ * the next one need not try. What comes later is a new edge for its epoll, which it looks at when
+ * the next turn begins; the end of the stream that came with the last bytes is not, but told by our
+ * own. */
+static ssize_t
+pull(gnutls_transport_ptr_t ptr, void *to, size_t size)
+{
+    struct conn *c = ptr;
+    struct http_ahead *a = &c->loop->ahead;
+    if (a->owner == c) {
+        return take_ahead(a, to, size);
+    }
+    if (c->drained == c->loop->turns && !c->hangup) {
+        errno = EAGAIN;
+        return -1;
+    }
+    const bool ahead = a->owner == NULL && size < sizeof a->bytes;
+    const size_t room = ahead ? sizeof a->bytes : size;
+    const ssize_t got = recv(c->fd, ahead ? (void *)a->bytes : to, room, 0);
+    c->drained = got > 0 && (size_t)got < room ? c->loop->turns : 0;
+    if (got <= 0 || !ahead) {
+        return got;
+    }
+    a->owner = c;
+    a->at = 0;
+    a->len = (size_t)got;
+    return take_ahead(a, to, size);
+}
+
+static int
+pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
+{
+    const struct conn *c = ptr;
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    return c->loop->ahead.owner == c ? 1 : poll(&p, 1, (int)ms);
+}
+
+void
+http_transport_attach(struct conn *c)
+{
+    gnutls_transport_set_ptr(c->tls, c);
+    gnutls_transport_set_vec_push_function(c->tls, push);
+    gnutls_transport_set_pull_function(c->tls, pull);
+    gnutls_transport_set_pull_timeout_function(c->tls, pull_timeout);
+}
+
+void
+http_transport_detach(struct conn *c)
+{
+    if (c->loop->ahead.owner == c) {
+        c->loop->ahead.owner = NULL;
+    }
+}
