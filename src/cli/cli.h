@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #define CLI_MAX_OPERANDS 4
-#define CLI_MAX_OPTIONS 24
+#define CLI_MAX_OPTIONS 40
 #define CLI_MAX_REPEATS 64
 #define CLI_MAX_VERBS 64
 
@@ -181,6 +181,7 @@ struct status cli_model_request(struct cli *c);
 struct status cli_assess(struct cli *c);
 struct status cli_bias(struct cli *c);
 struct status cli_predict(struct cli *c);
+struct status cli_fairness(struct cli *c);
 struct status cli_principal_add(struct cli *c);
 struct status cli_principal_list(struct cli *c);
 struct status cli_principal_grant(struct cli *c);

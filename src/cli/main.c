@@ -146,6 +146,43 @@ static const struct cli_option bias_options[] = {
     {0},
 };
 
+static const struct cli_option fairness_options[] = {
+    {"data", "FILE", "rows with label and prediction: .csv .tsv .csv.gz .parquet .json .jsonl",
+     NULL, CLI_ONCE, "@file"},
+    {"label", "COLUMN", "what is true", NULL, CLI_ONCE, NULL},
+    {"prediction", "COLUMN", "what was decided or predicted, spelled as the label is", NULL,
+     CLI_ONCE, NULL},
+    {"score", "COLUMN", "probability of the positive value", NULL, CLI_ONCE, NULL},
+    {"threshold", "P", "without --prediction: positive where the score is P or more", "0.5",
+     CLI_ONCE, NULL},
+    {"sensitive", "COLUMNS", "whose values make the groups, separated by commas", NULL, CLI_COMMAS,
+     NULL},
+    {"control", "COLUMNS", "compared within each of their values, too", NULL, CLI_COMMAS, NULL},
+    {"positive", "VALUE", "the label's positive value (inferred for yes/no, true/false, 0/1)", NULL,
+     CLI_ONCE, NULL},
+    {"adverse", NULL, "the positive value is bad for the person: denied, flagged", NULL, CLI_ONCE,
+     NULL},
+    {"task", "KIND", "binary, classes or numeric (default: found out)", NULL, CLI_ONCE,
+     "binary classes numeric"},
+    {"weight", "COLUMN", "of each row: inverse of the probability that it was sampled", NULL,
+     CLI_ONCE, NULL},
+    {"bins", "N", "a numeric column is cut into N intervals of about as many rows", "4", CLI_ONCE,
+     NULL},
+    {"intervals", "COLUMN=A,B", "cut a numeric column at these numbers instead; may be repeated",
+     NULL, CLI_REPEATED, NULL},
+    {"min-group", "N", "groups with fewer rows are shown, not judged", "30", CLI_ONCE, NULL},
+    {"level", "P", "confidence of the intervals", "0.95", CLI_ONCE, NULL},
+    {"fdr", "SHARE", "false-discovery rate: what an adjusted p must be under", "0.05", CLI_ONCE,
+     NULL},
+    {"bootstrap", "N", "replicates; 0: none", "1000", CLI_ONCE, NULL},
+    {"seed", "N", "of the bootstrap", "1", CLI_ONCE, NULL},
+    {"report", "FILE", "write a page (HTML) to FILE", NULL, CLI_ONCE, "@file"},
+    CLI_DATA_FILE_OPTIONS,
+    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
+     CLI_ONCE, NULL},
+    {0},
+};
+
 static const struct cli_option principal_add_options[] = {
     {"role", "ROLE", "admin, data-scientist, operator, caller or auditor", NULL, CLI_ONCE,
      "admin data-scientist operator caller auditor"},
@@ -248,6 +285,11 @@ const struct cli_verb cli_verbs[] = {
      "group; "
      "every number with its interval or a p-value that is adjusted for their number.",
      bias_options, cli_bias, true},
+    {"fairness", "", "whom predictions in a data file treat differently, and how certainly",
+     "Needs no workspace. Fairlearn's and Clarify's metrics by group, by intersection of sensitive "
+     "columns and within control columns, each with its interval; differences and ratios with "
+     "p-values that are adjusted for their number; a sentence for each.",
+     fairness_options, cli_fairness, true},
     {"principal add", "NAME", "add somebody (or a program) with a role", NULL,
      principal_add_options, cli_principal_add, true},
     {"principal list", "", "principals and what they were granted", NULL, none, cli_principal_list,

@@ -1,0 +1,310 @@
+#include "cli/cli.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "cli/fairness_input.h"
+#include "cli/plain_files.h"
+#include "report/document.h"
+#include "report/html.h"
+#include "report/html_fairness.h"
+
+#include <math.h>
+#include <string.h>
+
+#define FILE_MODE 0644
+#define GROUPS_PRINTED 20u
+#define BAR 12
+
+/* ---- what is printed ---- */
+
+struct shown {
+    const char *metric, *title;
+    bool share;
+};
+
+/* One column of bars and the others as figures. */
+static const struct shown of_decisions[] = {{"selection_rate", "selected", true},
+                                            {"true_positive_rate", "TPR", true},
+                                            {"false_positive_rate", "FPR", true},
+                                            {"accuracy_score", "accuracy", true},
+                                            {NULL, NULL, false}};
+static const struct shown of_numbers[] = {{"mean_absolute_error", "MAE", false},
+                                          {"mean_prediction", "mean", false},
+                                          {"r2_score", "R2", false},
+                                          {NULL, NULL, false}};
+
+static double
+metric_of(const json_t *group, const char *metric)
+{
+    return document_number(json_object_get(json_object_get(group, "metrics"), metric), "value");
+}
+
+static void
+put_value(double v, bool share, int width)
+{
+    if (isnan(v)) {
+        (void)printf(" %*s", width, "-");
+    } else if (share) {
+        (void)printf(" %*.1f%%", width - 1, 100 * v);
+    } else {
+        (void)printf(" %*.4g", width, v);
+    }
+}
+
+static void
+put_name(const char *name, int width)
+{
+    char cut[64];
+    size_t n = strlen(name), room = (size_t)width;
+    if (n > room) { /* not within a character */
+        for (n = room - 1; n > 0 && ((unsigned char)name[n] & 0xc0) == 0x80; n--) {
+        }
+    }
+    (void)snprintf(cut, sizeof cut, "%.*s%s", (int)n, name, n < strlen(name) ? "~" : "");
+    cli_put_clean(stdout, cut);
+    for (size_t i = strlen(cut); i < room; i++) {
+        (void)fputc(' ', stdout);
+    }
+}
+
+static void
+put_row(const json_t *group, const struct shown *shown, double most)
+{
+    const double v = metric_of(group, shown[0].metric);
+    put_name(document_text(group, "group"), 22);
+    (void)printf(" %9.0f%s ", document_number(group, "count"),
+                 json_is_true(json_object_get(group, "judged")) ? " " : "*");
+    cli_put_bar(stdout, shown[0].share ? v : v / most, BAR);
+    for (const struct shown *s = shown; s->metric != NULL; s++) {
+        put_value(metric_of(group, s->metric), s->share, 8);
+    }
+    (void)fputc('\n', stdout);
+}
+
+static void
+print_groups(const json_t *grouping, const struct shown *shown)
+{
+    size_t i = 0;
+    json_t *g = NULL;
+    double most = 0;
+    const json_t *groups = json_object_get(grouping, "groups");
+    json_array_foreach((json_t *)(uintptr_t)groups, i, g)
+    {
+        most = fmax(most, metric_of(g, shown[0].metric));
+    }
+    (void)printf("%-22s %9s  %-*s", "group", "rows", BAR, "");
+    for (const struct shown *s = shown; s->metric != NULL; s++) {
+        (void)printf(" %8s", s->title);
+    }
+    (void)fputc('\n', stdout);
+    json_array_foreach((json_t *)(uintptr_t)groups, i, g)
+    {
+        if (i < GROUPS_PRINTED) {
+            put_row(g, shown, most > 0 ? most : 1);
+        }
+    }
+    if (i > GROUPS_PRINTED) {
+        (void)printf("and %zu groups more; --json has them\n", i - GROUPS_PRINTED);
+    }
+}
+
+static void
+print_sentences(const json_t *grouping, bool numeric)
+{
+    static const char *const told[][7] = {
+        {"selection_rate", "true_positive_rate", "false_positive_rate", "precision_score",
+         "accuracy_score", "roc_auc_score", NULL},
+        {"mean_prediction", "mean_absolute_error", "overprediction", "underprediction", NULL},
+    };
+    for (const char *const *key = told[numeric]; *key != NULL; key++) {
+        const json_t *gap = json_object_get(json_object_get(grouping, "gaps"), *key);
+        const char *text = json_string_value(json_object_get(gap, "sentence"));
+        if (text != NULL) {
+            (void)fputs("- ", stdout);
+            cli_put_wrapped(stdout, text, 2, 2);
+        }
+    }
+}
+
+static void
+print_odds(const json_t *grouping)
+{
+    const json_t *o = json_object_get(grouping, "equalized_odds_difference");
+    const double v = document_number(o, "value"), low = document_end(o, "ci", 0);
+    if (isnan(v)) {
+        return;
+    }
+    (void)printf("- Equalized odds difference %.3f", v);
+    if (!isnan(low)) {
+        (void)printf(" (%.3f to %.3f)", low, document_end(o, "ci", 1));
+    }
+    (void)printf(
+        ", demographic parity difference %.3f.\n",
+        document_number(json_object_get(grouping, "demographic_parity_difference"), "value"));
+}
+
+static void
+print_groupings(const json_t *list, const struct shown *shown)
+{
+    size_t i = 0, k = 0;
+    json_t *g = NULL, *name = NULL;
+    json_array_foreach((json_t *)(uintptr_t)list, i, g)
+    {
+        (void)fputc('\n', stdout);
+        json_array_foreach(json_object_get(g, "columns"), k, name)
+        {
+            (void)fputs(k == 0 ? "" : " and ", stdout);
+            cli_put_clean(stdout, json_string_value(name));
+        }
+        (void)printf(": %.0f rows, %.0f without a group\n", document_number(g, "count"),
+                     document_number(g, "rows_without_group"));
+        print_groups(g, shown);
+        print_sentences(g, shown == of_numbers);
+        print_odds(g);
+    }
+}
+
+static void
+print_analysis(const json_t *d, const struct shown *shown)
+{
+    size_t i = 0;
+    json_t *s = NULL;
+    print_groupings(json_object_get(d, "groupings"), shown);
+    json_array_foreach(json_object_get(d, "conditional"), i, s)
+    {
+        (void)fputs("\nwhere ", stdout);
+        cli_put_clean(stdout, document_text(s, "stratum"));
+        (void)fputc('\n', stdout);
+        print_groupings(json_object_get(s, "groupings"), shown);
+    }
+}
+
+static void
+print_document(const json_t *d)
+{
+    const bool numeric = strcmp(document_text(d, "task"), "numeric") == 0;
+    const struct shown *shown = numeric ? of_numbers : of_decisions;
+    size_t i = 0;
+    json_t *class = NULL, *text = NULL;
+    cli_say("%.0f of %.0f rows assessed: %.0f without a label, %.0f without a prediction, %.0f "
+            "without a score, %.0f of weight 0",
+            document_number(d, "rows_assessed"), document_number(d, "rows"),
+            document_number(d, "rows_without_label"), document_number(d, "rows_without_prediction"),
+            document_number(d, "rows_without_score"), document_number(d, "rows_without_weight"));
+    print_analysis(d, shown);
+    json_array_foreach(json_object_get(d, "classes"), i, class)
+    {
+        (void)fputs("\nclass ", stdout);
+        cli_put_clean(stdout, document_text(class, "class"));
+        (void)fputs(" against the others\n", stdout);
+        print_analysis(class, shown);
+    }
+    (void)printf("\n* fewer than %.0f rows: shown, not judged. p adjusted for all comparisons "
+                 "(Benjamini-Hochberg).\n",
+                 document_number(d, "min_group"));
+    json_array_foreach(json_object_get(d, "remarks"), i, text)
+    {
+        (void)fputs("note: ", stdout);
+        cli_put_wrapped(stdout, json_string_value(text), 6, 6);
+    }
+}
+
+/* ---- the verb ---- */
+
+static struct status
+need(struct cli *c, const char *option)
+{
+    if (cli_value(c, option) == NULL) {
+        diag_set(&c->diag, "fairness: --%s is needed", option);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+share_of(struct cli *c, const char *option, double *ret_share)
+{
+    TRY(cli_f64(c, option, ret_share));
+    if (!(*ret_share > 0 && *ret_share < 1)) {
+        diag_set(&c->diag, "--%s %s: over 0 and under 1", option, cli_value(c, option));
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+whole_number(struct cli *c, const char *option, uint64_t low, uint64_t high, uint64_t *ret_value)
+{
+    TRY(cli_u64(c, option, ret_value));
+    if (*ret_value < low || *ret_value > high) {
+        diag_set(&c->diag, "--%s %s: from %llu to %llu", option, cli_value(c, option),
+                 (unsigned long long)low, (unsigned long long)high);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+read_settings(struct cli *c, struct fairness_input *in)
+{
+    uint64_t least = 0, replicates = 0;
+    TRY(share_of(c, "level", &in->level));
+    TRY(share_of(c, "fdr", &in->q));
+    TRY(whole_number(c, "min-group", 1, UINT32_MAX, &least));
+    TRY(whole_number(c, "bootstrap", 0, 100000, &replicates));
+    TRY(cli_u64(c, "seed", &in->seed));
+    in->min_group = (uint32_t)least;
+    in->replicates = (uint32_t)replicates;
+    in->adverse = cli_flag(c, "adverse");
+    return cli_threads(c, &in->threads);
+}
+
+static struct status
+make_document(struct cli *c, json_t **ret_document)
+{
+    DEFER(cli_import_done) struct cli_import import = {0};
+    DEFER(table_freep) struct table *t = NULL;
+    DEFER(fairness_arrays_done) struct fairness_arrays a = {0};
+    DEFER(js_freep) json_t *d = NULL;
+    TRY(read_settings(c, &a.in));
+    TRY(cli_import_options(c, &import));
+    TRY(cli_read_table(c, cli_value(c, "data"), &import.options, &t));
+    TRY(fairness_arrays_read(c, t, &a));
+    TRY(fairness_document(&a.in, &c->diag, &d));
+    CHECK(json_array_extend(json_object_get(d, "remarks"), a.notes) == 0, MEMORY);
+    *ret_document = MOVE(d);
+    return OK;
+}
+
+static struct status
+write_files(struct cli *c, const json_t *d)
+{
+    const char *page = cli_value(c, "report");
+    DEFER(buf_done) struct buf html;
+    buf_init(&html, HTML_MAX_BYTES);
+    if (page == NULL) {
+        return OK;
+    }
+    TRY(html_fairness_page(d, &html));
+    return file_replace(page, buf_view(&html), FILE_MODE, &c->diag);
+}
+
+struct status
+cli_fairness(struct cli *c)
+{
+    DEFER(js_freep) json_t *d = NULL;
+    TRY(need(c, "data"));
+    TRY(need(c, "label"));
+    TRY(need(c, "sensitive"));
+    if (cli_value(c, "prediction") == NULL && cli_value(c, "score") == NULL) {
+        diag_set(&c->diag, "fairness: --prediction or --score is needed");
+        FAIL(INPUT);
+    }
+    TRY(make_document(c, &d));
+    TRY(write_files(c, d));
+    if (c->json) {
+        return cli_print_json(d);
+    }
+    print_document(d);
+    return OK;
+}

@@ -1,0 +1,461 @@
+#include "cli/fairness_input.h"
+
+#include "assess/bins.h"
+#include "base/text.h"
+#include "cli/plain_codes.h"
+#include "cli/plain_files.h"
+#include "data/import.h"
+#include "num/quantile.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define EDGES_MAX 32u
+#define NAME_BYTES 96u
+
+void
+fairness_arrays_done(struct fairness_arrays *a)
+{
+    for (size_t i = 0; i < a->code_count; i++) {
+        plain_codes_done(&a->codes[i]);
+    }
+    for (uint32_t i = 0; a->classes != NULL && i < a->class_count; i++) {
+        free(a->classes[i]);
+    }
+    free(a->codes);
+    free(a->classes);
+    free(a->y);
+    free(a->decision);
+    free(a->value);
+    free(a->predicted);
+    free(a->weight);
+    free(a->y_class);
+    free(a->decision_class);
+    free(a->positive);
+    json_decref(a->notes);
+}
+
+static bool
+is_number(const struct column *c)
+{
+    return c->type == COLUMN_FLOAT || c->type == COLUMN_INTEGER;
+}
+
+static struct status
+need_column(struct cli *c, const struct table *t, const char *option, const struct column **ret)
+{
+    char place[32];
+    (void)snprintf(place, sizeof place, "--%s", option);
+    return table_need_column(t, place, cli_value(c, option), &c->diag, ret);
+}
+
+static struct status
+read_numbers(struct cli *c, const struct table *t, const char *option, double **ret_values)
+{
+    const struct column *col = NULL;
+    TRY(need_column(c, t, option, &col));
+    if (!is_number(col) && col->type != COLUMN_BOOLEAN && col->nulls < t->rows) {
+        diag_set(&c->diag, "--%s: column \"%s\" is not of numbers", option, col->name);
+        FAIL(INPUT);
+    }
+    double *v = calloc(t->rows + 1, sizeof *v);
+    CHECK(v != NULL, MEMORY);
+    *ret_values = v;
+    for (uint64_t i = 0; i < t->rows; i++) {
+        v[i] = is_number(col) || col->type == COLUMN_BOOLEAN ? column_number(col, i) : (double)NAN;
+    }
+    return OK;
+}
+
+/* ---- classes: label and prediction share their names ---- */
+
+static struct status
+class_number(struct fairness_arrays *a, const char *name, int32_t *ret_class)
+{
+    for (uint32_t i = 0; i < a->class_count; i++) {
+        if (strcmp(a->classes[i], name) == 0) {
+            *ret_class = (int32_t)i;
+            return OK;
+        }
+    }
+    a->classes[a->class_count] = strdup(name);
+    CHECK(a->classes[a->class_count] != NULL, MEMORY);
+    *ret_class = (int32_t)a->class_count++;
+    return OK;
+}
+
+static struct status
+read_classes(struct cli *c, const struct table *t, const char *option, struct fairness_arrays *a,
+             int32_t **ret_codes)
+{
+    const struct column *col = NULL;
+    DEFER(plain_codes_done) struct plain_codes p = {0};
+    int32_t number[IMPORT_MAX_LEVELS];
+    TRY(need_column(c, t, option, &col));
+    TRY(plain_codes_of(t, col, BINS_MOST, &p));
+    if (p.cut || p.levels > IMPORT_MAX_LEVELS || (p.levels == 0 && col->nulls < t->rows)) {
+        diag_set(&c->diag, "--%s: column \"%s\" has too many values for classes%s", option,
+                 col->name,
+                 is_number(col) && strcmp(option, "prediction") == 0
+                     ? "; a probability is given with --score"
+                     : "");
+        FAIL(INPUT);
+    }
+    for (uint32_t i = 0; i < p.levels; i++) {
+        TRY(class_number(a, p.names[i], &number[i]));
+    }
+    *ret_codes = calloc(t->rows + 1, sizeof **ret_codes);
+    CHECK(*ret_codes != NULL, MEMORY);
+    for (uint64_t i = 0; i < t->rows; i++) {
+        (*ret_codes)[i] = p.codes[i] < 0 ? -1 : number[p.codes[i]];
+    }
+    return OK;
+}
+
+/* The other side of a score: decided positive from the threshold on. */
+static struct status
+decide_by_score(struct cli *c, const struct table *t, struct fairness_arrays *a)
+{
+    double threshold = 0;
+    TRY(cli_f64(c, "threshold", &threshold));
+    a->decision = calloc(t->rows + 1, 1);
+    CHECK(a->decision != NULL, MEMORY);
+    for (uint64_t i = 0; i < t->rows; i++) {
+        a->decision[i] = isnan(a->predicted[i]) ? 2 : a->predicted[i] >= threshold;
+    }
+    return plain_remark(a->notes, "decided positive where %s is %g or more", cli_value(c, "score"),
+                        threshold);
+}
+
+static struct status
+refuse_classes(struct cli *c, const struct fairness_arrays *a, const char *what)
+{
+    DEFER(buf_done) struct buf list;
+    buf_init(&list, 400);
+    for (uint32_t i = 0; i < a->class_count && i < 6; i++) {
+        buf_printf(&list, "%s\"%.40s\"", i == 0 ? "" : ", ", a->classes[i]);
+    }
+    diag_set(&c->diag, "label \"%s\": %s; values of label and prediction: %s%s",
+             cli_value(c, "label"), what, buf_str(&list), a->class_count > 6 ? ", ..." : "");
+    FAIL(INPUT);
+}
+
+static bool
+same_value(const char *a, const char *b)
+{
+    double x = 0, y = 0;
+    return strcmp(a, b) == 0 || (status_ok(text_to_f64(view_str(a), &x)) &&
+                                 status_ok(text_to_f64(view_str(b), &y)) && x == y);
+}
+
+static struct status
+find_positive(struct cli *c, const struct fairness_arrays *a, int32_t *ret_class)
+{
+    static const char *const usual[] = {"1", "yes", "true", "Yes", "True", "YES", "TRUE"};
+    const char *word = cli_value(c, "positive");
+    for (uint32_t i = 0; i < a->class_count; i++) {
+        for (size_t k = 0; k < sizeof usual / sizeof *usual; k++) {
+            if (word != NULL ? same_value(a->classes[i], word)
+                             : strcmp(a->classes[i], usual[k]) == 0) {
+                *ret_class = (int32_t)i;
+                return OK;
+            }
+        }
+    }
+    return refuse_classes(c, a,
+                          word == NULL ? "say which value is the positive one with --positive VALUE"
+                                       : "no value is the one of --positive");
+}
+
+static struct status
+make_binary(struct cli *c, const struct table *t, struct fairness_arrays *a)
+{
+    int32_t positive = -1;
+    TRY(find_positive(c, a, &positive));
+    a->y = calloc(t->rows + 1, 1);
+    CHECK(a->y != NULL, MEMORY);
+    for (uint64_t i = 0; i < t->rows; i++) {
+        a->y[i] = a->y_class[i] < 0 ? 2 : a->y_class[i] == positive;
+    }
+    if (a->decision == NULL) {
+        a->decision = calloc(t->rows + 1, 1);
+        CHECK(a->decision != NULL, MEMORY);
+        for (uint64_t i = 0; i < t->rows; i++) {
+            a->decision[i] = a->decision_class[i] < 0 ? 2 : a->decision_class[i] == positive;
+        }
+    }
+    CHECK(asprintf(&a->positive, "%s = %s", a->in.label, a->classes[positive]) > 0, MEMORY);
+    return OK;
+}
+
+static struct status
+read_binary_or_classes(struct cli *c, const struct table *t, const char *task,
+                       struct fairness_arrays *a)
+{
+    const char *positive = cli_value(c, "positive");
+    a->classes = calloc(2 * IMPORT_MAX_LEVELS + 1, sizeof *a->classes);
+    CHECK(a->classes != NULL, MEMORY);
+    TRY(read_classes(c, t, "label", a, &a->y_class));
+    const uint32_t of_label = a->class_count;
+    if (cli_value(c, "prediction") != NULL) {
+        TRY(read_classes(c, t, "prediction", a, &a->decision_class));
+    } else {
+        TRY(decide_by_score(c, t, a));
+    }
+    const bool two = a->class_count <= 2;
+    const bool binary = task != NULL ? strcmp(task, "binary") == 0 : two || positive != NULL;
+    if (two || binary) {
+        a->in.task = FAIRNESS_BINARY;
+        if (!two && positive == NULL) {
+            return refuse_classes(c, a, "more than two values");
+        }
+        if (!two && of_label <= 2) {
+            return refuse_classes(c, a, "label and prediction are spelled differently");
+        }
+        if (!two) {
+            TRY(plain_remark(a->notes, "the %u values other than %s are one: not %s",
+                             a->class_count - 1, positive, positive));
+        }
+        return make_binary(c, t, a);
+    }
+    a->in.task = FAIRNESS_CLASSES;
+    if (cli_value(c, "score") != NULL) {
+        diag_set(&c->diag, "--score: for a label with two values, or with --positive");
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+/* ---- the task ---- */
+
+/* A number with more values than two is numeric unless --task says otherwise. */
+static struct status
+is_numeric(struct cli *c, const struct table *t, const char *task, bool *ret_numeric)
+{
+    const struct column *label = NULL;
+    TRY(need_column(c, t, "label", &label));
+    *ret_numeric = false;
+    if (task != NULL) {
+        *ret_numeric = strcmp(task, "numeric") == 0;
+        return OK;
+    }
+    double first = NAN, second = NAN;
+    for (uint64_t i = 0; is_number(label) && i < t->rows && !*ret_numeric; i++) {
+        const double v = column_number(label, i);
+        if (isnan(v) || v == first || v == second) {
+            continue;
+        }
+        *ret_numeric = !isnan(first) && !isnan(second);
+        *(isnan(first) ? &first : &second) = v;
+    }
+    return OK;
+}
+
+static struct status
+read_outcome(struct cli *c, const struct table *t, struct fairness_arrays *a)
+{
+    const char *task = cli_value(c, "task");
+    bool numeric = false;
+    TRY(is_numeric(c, t, task, &numeric));
+    if (cli_value(c, "score") != NULL) {
+        TRY(read_numbers(c, t, "score", &a->predicted));
+    }
+    if (!numeric) {
+        return read_binary_or_classes(c, t, task, a);
+    }
+    if (cli_value(c, "prediction") == NULL || cli_value(c, "score") != NULL) {
+        diag_set(&c->diag, "a numeric label has a --prediction and no --score");
+        FAIL(INPUT);
+    }
+    a->in.task = FAIRNESS_NUMERIC;
+    TRY(read_numbers(c, t, "label", &a->value));
+    TRY(read_numbers(c, t, "prediction", &a->predicted));
+    return task != NULL ? OK
+                        : plain_remark(a->notes,
+                                       "label \"%s\" has many values: its metrics are those of "
+                                       "numbers (--task classes for classes)",
+                                       cli_value(c, "label"));
+}
+
+/* ---- sensitive and control columns ---- */
+
+/* Edges of --intervals COLUMN=A,B,C for that column; 0 when none are given. */
+static struct status
+edges_of(struct cli *c, const char *column, double *ret_edges, size_t *ret_count)
+{
+    *ret_count = 0;
+    for (size_t i = 0; i < c->givens; i++) {
+        const char *text = c->given[i].value, *equals = strrchr(text, '=');
+        if (strcmp(c->given[i].option->name, "intervals") != 0 || equals == NULL ||
+            strncmp(text, column, (size_t)(equals - text)) != 0 || column[equals - text] != '\0') {
+            continue;
+        }
+        for (const char *at = equals + 1; *at != '\0';) {
+            const size_t n = strcspn(at, ",");
+            double v = 0;
+            if (!status_ok(text_to_f64(view_of(at, n), &v)) || *ret_count == EDGES_MAX ||
+                (*ret_count > 0 && v <= ret_edges[*ret_count - 1])) {
+                diag_set(&c->diag,
+                         "--intervals %s: write COLUMN=A,B,C with at most %u numbers that ascend",
+                         text, EDGES_MAX);
+                FAIL(INPUT);
+            }
+            ret_edges[(*ret_count)++] = v;
+            at += n + (at[n] == ',');
+        }
+    }
+    return OK;
+}
+
+static void
+name_interval(const double *edges, size_t n, size_t k, char ret_name[static NAME_BYTES])
+{
+    if (k == 0) {
+        (void)snprintf(ret_name, NAME_BYTES, "< %g", edges[0]);
+    } else if (k == n) {
+        (void)snprintf(ret_name, NAME_BYTES, ">= %g", edges[n - 1]);
+    } else {
+        (void)snprintf(ret_name, NAME_BYTES, "%g to < %g", edges[k - 1], edges[k]);
+    }
+}
+
+static struct status
+codes_by_edges(const struct table *t, const struct column *col, const double *edges, size_t n,
+               struct plain_codes *p)
+{
+    *p = (struct plain_codes){
+        .name = col->name, .levels = (uint32_t)n + 1, .ordered = true, .cut = true};
+    p->codes = calloc(t->rows + 1, sizeof *p->codes);
+    p->names = calloc(n + 1, sizeof *p->names);
+    p->memory = calloc(n + 1, NAME_BYTES);
+    CHECK(p->codes != NULL && p->names != NULL && p->memory != NULL, MEMORY);
+    for (size_t k = 0; k <= n; k++) {
+        char *name = (char *)p->memory + k * NAME_BYTES;
+        name_interval(edges, n, k, name);
+        p->names[k] = name;
+    }
+    for (uint64_t i = 0; i < t->rows; i++) {
+        const double v = column_number(col, i);
+        int32_t k = 0;
+        while ((size_t)k < n && v >= edges[k]) {
+            k++;
+        }
+        p->codes[i] = isnan(v) ? -1 : k;
+    }
+    return OK;
+}
+
+static struct status
+read_factor(struct cli *c, const struct table *t, const char *option, const char *name,
+            uint32_t bins, struct fairness_arrays *a)
+{
+    const struct column *col = NULL;
+    double edges[EDGES_MAX];
+    size_t n = 0;
+    char place[32];
+    (void)snprintf(place, sizeof place, "--%s", option);
+    TRY(table_need_column(t, place, name, &c->diag, &col));
+    if (a->code_count == FAIRNESS_COLUMNS_MAX) {
+        diag_set(&c->diag, "more than %u sensitive and control columns", FAIRNESS_COLUMNS_MAX);
+        FAIL(LIMIT);
+    }
+    for (size_t i = 0; i < a->code_count; i++) {
+        if (a->codes[i].name == col->name) {
+            diag_set(&c->diag, "%s: column \"%s\" is named twice", place, name);
+            FAIL(INPUT);
+        }
+    }
+    struct plain_codes *p = &a->codes[a->code_count++];
+    TRY(edges_of(c, col->name, edges, &n));
+    if (n > 0 && !is_number(col)) {
+        diag_set(&c->diag, "--intervals: column \"%s\" is not of numbers", name);
+        FAIL(INPUT);
+    }
+    TRY(n > 0 ? codes_by_edges(t, col, edges, n, p) : plain_codes_of(t, col, bins, p));
+    if (p->levels == 0 && col->nulls < t->rows) {
+        diag_set(&c->diag,
+                 "%s: column \"%s\" has more than %u values: bring them together into groups",
+                 place, name, IMPORT_MAX_LEVELS);
+        FAIL(INPUT);
+    }
+    a->factors[a->code_count - 1] =
+        (struct assessment_factor){col->name, p->codes, p->names, p->levels};
+    return !p->cut
+               ? OK
+               : plain_remark(a->notes, "column \"%s\" is cut into %u intervals%s", name, p->levels,
+                              n > 0 ? " as --intervals says" : " of about as many rows each");
+}
+
+static struct status
+read_factors(struct cli *c, const struct table *t, const char *option, uint32_t bins,
+             struct fairness_arrays *a, uint32_t *ret_count)
+{
+    const char *names[CLI_MAX_REPEATS];
+    DEFER(memory_freep) char *memory = NULL;
+    size_t n = 0;
+    TRY(cli_list(c, option, names, CLI_MAX_REPEATS, &n, &memory));
+    for (size_t i = 0; i < n; i++) {
+        TRY(read_factor(c, t, option, names[i], bins, a));
+    }
+    *ret_count = (uint32_t)n;
+    return OK;
+}
+
+/* A name in --intervals that is no sensitive or control column is a mistake. */
+static struct status
+check_intervals(struct cli *c, const struct fairness_arrays *a)
+{
+    for (size_t i = 0; i < c->givens; i++) {
+        const char *text = c->given[i].value, *equals = strrchr(text, '=');
+        bool known = strcmp(c->given[i].option->name, "intervals") != 0;
+        for (size_t k = 0; k < a->code_count && equals != NULL && !known; k++) {
+            const size_t n = (size_t)(equals - text);
+            known = strncmp(a->codes[k].name, text, n) == 0 && a->codes[k].name[n] == '\0';
+        }
+        if (!known) {
+            diag_set(&c->diag, "--intervals %s: no such sensitive or control column", text);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+struct status
+fairness_arrays_read(struct cli *c, const struct table *t, struct fairness_arrays *a)
+{
+    uint64_t bins = 0;
+    struct fairness_input *in = &a->in;
+    a->notes = json_array();
+    a->codes = calloc(FAIRNESS_COLUMNS_MAX, sizeof *a->codes);
+    CHECK(a->notes != NULL && a->codes != NULL, MEMORY);
+    in->label = cli_value(c, "label");
+    in->score = cli_value(c, "score");
+    in->prediction = cli_value(c, "prediction") != NULL ? cli_value(c, "prediction") : in->score;
+    TRY(read_outcome(c, t, a));
+    TRY(cli_u64(c, "bins", &bins));
+    if (bins < 2 || bins > BINS_MOST) {
+        diag_set(&c->diag, "--bins %s: from 2 to %u", cli_value(c, "bins"), BINS_MOST);
+        FAIL(INPUT);
+    }
+    TRY(read_factors(c, t, "sensitive", (uint32_t)bins, a, &in->sensitive_count));
+    TRY(read_factors(c, t, "control", (uint32_t)bins, a, &in->control_count));
+    TRY(check_intervals(c, a));
+    if (cli_value(c, "weight") != NULL) {
+        TRY(read_numbers(c, t, "weight", &a->weight));
+    }
+    in->rows = (size_t)t->rows;
+    in->sensitive = a->factors;
+    in->control = a->factors + in->sensitive_count;
+    in->y = a->y;
+    in->decision = a->decision;
+    in->value = a->value;
+    in->predicted = a->predicted;
+    in->weight = a->weight;
+    in->y_class = a->y_class;
+    in->decision_class = a->decision_class;
+    in->classes = (const char *const *)a->classes;
+    in->class_count = a->class_count;
+    in->positive = a->positive;
+    return OK;
+}

@@ -1,0 +1,397 @@
+#include "report/fairness_document.h"
+
+#include "assess/group_auc.h"
+#include "report/fairness_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define FORMAT "steward-fairness-1"
+#define DECISION_METRICS ((1u << GROUP_ROC_AUC) - 1)
+#define VALUE_METRICS (((1u << GROUP_METRICS) - 1) & ~((1u << GROUP_MEAN_PREDICTION) - 1))
+#define STRATA_MAX 256u
+
+struct status
+fairness_remark(const struct fairness_work *w, const char *format, ...)
+{
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 4096);
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&b, format, args);
+    va_end(args);
+    CHECK(json_array_append_new(w->remarks, json_string(buf_str(&b))) == 0, MEMORY);
+    return OK;
+}
+
+/* ---- tallies ---- */
+
+static void
+work_done(struct fairness_work *w)
+{
+    free(w->tally);
+    free(w->cell);
+    free(w->order);
+}
+
+static struct status
+tally_counts(struct fairness_work *w)
+{
+    DEFER(memory_freep)
+    uint64_t *slots = calloc((size_t)w->cells * GROUP_SLOTS, sizeof *slots);
+    CHECK(slots != NULL, MEMORY);
+    TRY(group_count(&w->columns, w->y, w->decision, w->in->rows, w->in->threads, slots));
+    for (uint32_t c = 0; c < w->cells; c++) {
+        w->tally[c] = group_tally_of_slots(slots + (size_t)c * GROUP_SLOTS);
+    }
+    return OK;
+}
+
+/* Near the label's mean, so that sums of powers lose no digits. */
+static double
+centre_of(const struct fairness_input *in)
+{
+    double sum = 0, n = 0;
+    for (size_t i = 0; i < in->rows; i++) {
+        if (!isnan(in->value[i])) {
+            sum += in->value[i];
+            n++;
+        }
+    }
+    return n > 0 ? sum / n : 0;
+}
+
+static struct status
+tally_rows(struct fairness_work *w)
+{
+    const struct fairness_input *in = w->in;
+    w->cell = calloc(in->rows + 1, sizeof *w->cell);
+    CHECK(w->cell != NULL, MEMORY);
+    group_cell_of(&w->columns, 0, in->rows, w->cell);
+    w->centre = in->value == NULL ? 0 : centre_of(in);
+    const struct group_rows r = {in->rows,      w->y,       w->decision, in->value,
+                                 in->predicted, in->weight, w->cell,     w->centre};
+    return group_tally_all(&r, w->cells, in->threads, w->tally);
+}
+
+static struct status
+order_scores(struct fairness_work *w)
+{
+    const struct fairness_input *in = w->in;
+    DEFER(memory_freep) double *score = calloc(in->rows + 1, sizeof *score);
+    w->order = calloc(in->rows + 1, sizeof *w->order);
+    CHECK(score != NULL && w->order != NULL, MEMORY);
+    for (size_t i = 0; i < in->rows; i++) {
+        score[i] = isnan(in->predicted[i]) ? -1 : in->predicted[i];
+    }
+    return group_auc_order(score, in->rows, w->order);
+}
+
+static struct status
+choose_replicates(struct fairness_work *w)
+{
+    const double draws = (double)w->in->rows * w->in->replicates;
+    w->replicates = w->in->replicates;
+    w->by_rows = w->cell != NULL;
+    if (!w->by_rows || draws <= FAIRNESS_ROW_DRAWS) {
+        return OK;
+    }
+    const double fit = floor(FAIRNESS_ROW_DRAWS / (double)w->in->rows);
+    const uint32_t least = FAIRNESS_REPLICATES_LEAST < w->in->replicates ? FAIRNESS_REPLICATES_LEAST
+                                                                         : w->in->replicates;
+    w->replicates = fit > least ? (uint32_t)fit : least;
+    return fairness_remark(
+        w,
+        "the bootstrap draws each row's weight: %u replicates instead of %u for %zu "
+        "rows",
+        w->replicates, w->in->replicates, w->in->rows);
+}
+
+static struct status
+tally(struct fairness_work *w)
+{
+    const struct fairness_input *in = w->in;
+    w->tally = calloc(w->cells, sizeof *w->tally);
+    CHECK(w->tally != NULL, MEMORY);
+    if (in->predicted == NULL && in->weight == NULL) {
+        TRY(tally_counts(w));
+    } else {
+        TRY(tally_rows(w));
+    }
+    if (w->y != NULL && in->predicted != NULL && in->weight == NULL) {
+        TRY(order_scores(w));
+    }
+    return choose_replicates(w);
+}
+
+static uint32_t
+metrics_of(const struct fairness_input *in)
+{
+    if (in->task == FAIRNESS_NUMERIC) {
+        return VALUE_METRICS;
+    }
+    if (in->predicted == NULL) {
+        return DECISION_METRICS;
+    }
+    return ((1u << GROUP_METRICS) - 1) & ~(in->weight != NULL ? 1u << GROUP_ROC_AUC : 0u);
+}
+
+/* ---- the input ---- */
+
+static struct status
+refuse_row(struct diag *diag, const char *column, size_t row, double v, const char *what)
+{
+    diag_set(diag, "column \"%.100s\" row %zu: %.6g is %s", column, row + 1, v, what);
+    FAIL(INPUT);
+}
+
+static struct status
+check_numbers(const struct fairness_input *in, struct diag *diag)
+{
+    for (size_t i = 0; in->task == FAIRNESS_BINARY && in->predicted != NULL && i < in->rows; i++) {
+        const double p = in->predicted[i];
+        if (p < 0 || p > 1) {
+            return refuse_row(diag, in->score, i, p, "no probability: a score is from 0 to 1");
+        }
+    }
+    for (size_t i = 0; in->weight != NULL && i < in->rows; i++) {
+        const double v = in->weight[i];
+        if (!(v >= 0) || isinf(v)) {
+            return refuse_row(diag, "weight", i, v, "no weight: weights are numbers of 0 and more");
+        }
+    }
+    for (size_t i = 0; in->task == FAIRNESS_NUMERIC && i < in->rows; i++) {
+        if (isinf(in->value[i]) || isinf(in->predicted[i])) {
+            return refuse_row(diag, isinf(in->value[i]) ? in->label : in->prediction, i, INFINITY,
+                              "infinite: means of it do not exist");
+        }
+    }
+    return OK;
+}
+
+static struct status
+take_columns(const struct fairness_input *in, struct diag *diag, struct fairness_work *w)
+{
+    const uint32_t n = in->sensitive_count + in->control_count;
+    if (in->sensitive_count == 0 || n > FAIRNESS_COLUMNS_MAX) {
+        diag_set(diag,
+                 "%u sensitive and %u control columns: at least one sensitive, at most %u "
+                 "in all",
+                 in->sensitive_count, in->control_count, FAIRNESS_COLUMNS_MAX);
+        FAIL(INPUT);
+    }
+    w->columns.count = n;
+    double cells = 1;
+    for (uint32_t k = 0; k < n; k++) {
+        const struct assessment_factor *f =
+            k < in->sensitive_count ? &in->sensitive[k] : &in->control[k - in->sensitive_count];
+        w->columns.code[k] = f->code;
+        w->columns.levels[k] = f->level_count;
+        cells *= (double)f->level_count + 1;
+    }
+    w->cells = group_cells(&w->columns);
+    if (w->cells == 0) {
+        diag_set(diag,
+                 "the columns have %.0f combinations of levels, over the limit of %u: give fewer "
+                 "columns, or bring levels together",
+                 cells, GROUP_CELLS_MAX);
+        FAIL(LIMIT);
+    }
+    if (fairness_strata(w) > STRATA_MAX) {
+        diag_set(diag, "the control columns have %u strata; at most %u are compared",
+                 fairness_strata(w), STRATA_MAX);
+        FAIL(LIMIT);
+    }
+    return OK;
+}
+
+struct missing {
+    uint64_t label, prediction, score, weightless, whole;
+};
+
+static struct missing
+count_missing(const struct fairness_input *in)
+{
+    struct missing n = {0};
+    for (size_t i = 0; i < in->rows; i++) {
+        const bool label = in->task == FAIRNESS_BINARY    ? in->y[i] > 1
+                           : in->task == FAIRNESS_CLASSES ? in->y_class[i] < 0
+                                                          : isnan(in->value[i]);
+        const bool prediction = in->task == FAIRNESS_BINARY    ? in->decision[i] > 1
+                                : in->task == FAIRNESS_CLASSES ? in->decision_class[i] < 0
+                                                               : isnan(in->predicted[i]);
+        const bool score =
+            in->task == FAIRNESS_BINARY && in->predicted != NULL && isnan(in->predicted[i]);
+        const bool none = in->weight != NULL && in->weight[i] == 0;
+        n.label += label;
+        n.prediction += !label && prediction;
+        n.score += !label && !prediction && score;
+        n.weightless += !label && !prediction && !score && none;
+        n.whole += !label && !prediction && !score && !none;
+    }
+    return n;
+}
+
+static struct status
+put_missing(const struct fairness_input *in, struct diag *diag, json_t *d)
+{
+    const struct missing n = count_missing(in);
+    if (n.whole == 0) {
+        diag_set(diag, "no row has a label and a prediction%s",
+                 in->weight != NULL ? " and a weight over 0" : "");
+        FAIL(INPUT);
+    }
+    TRY(js_set(d, "rows", json_integer((json_int_t)in->rows)));
+    TRY(js_set(d, "rows_assessed", json_integer((json_int_t)n.whole)));
+    TRY(js_set(d, "rows_without_label", json_integer((json_int_t)n.label)));
+    TRY(js_set(d, "rows_without_prediction", json_integer((json_int_t)n.prediction)));
+    TRY(js_set(d, "rows_without_score", json_integer((json_int_t)n.score)));
+    return js_set(d, "rows_without_weight", json_integer((json_int_t)n.weightless));
+}
+
+static struct status
+put_subject(const struct fairness_input *in, json_t *d)
+{
+    static const char *const tasks[] = {[FAIRNESS_BINARY] = "binary",
+                                        [FAIRNESS_CLASSES] = "classes",
+                                        [FAIRNESS_NUMERIC] = "numeric"};
+    TRY(js_set(d, "format", json_string(FORMAT)));
+    TRY(js_set(d, "task", json_string(tasks[in->task])));
+    TRY(js_set(d, "label", json_string(in->label)));
+    TRY(js_set(d, "prediction", json_string(in->prediction)));
+    TRY(js_set(d, "score", in->score == NULL ? json_null() : json_string(in->score)));
+    TRY(js_set(d, "positive", in->positive == NULL ? json_null() : json_string(in->positive)));
+    TRY(js_set(d, "adverse", json_boolean(in->adverse)));
+    TRY(js_set(d, "weighted", json_boolean(in->weight != NULL)));
+    TRY(js_set(d, "level", js_real(in->level)));
+    TRY(js_set(d, "false_discovery_rate", js_real(in->q)));
+    return js_set(d, "min_group", json_integer(in->min_group));
+}
+
+static struct status
+remark_on_groups(const struct fairness_work *w)
+{
+    const struct fairness_input *in = w->in;
+    for (uint32_t k = 0; k < w->columns.count; k++) {
+        const struct assessment_factor *f =
+            k < in->sensitive_count ? &in->sensitive[k] : &in->control[k - in->sensitive_count];
+        size_t missing = 0;
+        for (size_t i = 0; i < in->rows; i++) {
+            missing += f->code[i] < 0;
+        }
+        if (missing == in->rows) {
+            TRY(fairness_remark(w, "column \"%.100s\" has no value in any row: no group of it",
+                                f->name));
+        } else if (missing > 0) {
+            TRY(fairness_remark(
+                w, "column \"%.100s\" is missing in %zu rows: they are in no group of it", f->name,
+                missing));
+        }
+    }
+    if (in->weight != NULL && in->predicted != NULL && w->y != NULL) {
+        TRY(fairness_remark(w, "roc_auc_score is left out: it has no weighted form here"));
+    }
+    return OK;
+}
+
+static struct status
+remark_on_classes(const struct fairness_work *w, const struct group_tally *all)
+{
+    const double *n = all->count;
+    if (w->y == NULL || all->rows == 0) {
+        return OK;
+    }
+    if (n[GROUP_TP] + n[GROUP_FN] == 0 || n[GROUP_TN] + n[GROUP_FP] == 0) {
+        TRY(fairness_remark(w, "%s is true in %s row: rates of the other kind do not exist",
+                            w->positive, n[GROUP_TP] + n[GROUP_FN] == 0 ? "no" : "every"));
+    }
+    if (n[GROUP_TP] + n[GROUP_FP] == 0 || n[GROUP_TN] + n[GROUP_FN] == 0) {
+        TRY(fairness_remark(
+            w, "%s is predicted in %s row: a constant prediction treats all groups alike",
+            w->positive, n[GROUP_TP] + n[GROUP_FP] == 0 ? "no" : "every"));
+    }
+    return OK;
+}
+
+static struct status
+run(const struct fairness_input *in, const char *positive, const uint8_t *y,
+    const uint8_t *decision, struct diag *diag, json_t *remarks, json_t *o)
+{
+    DEFER(work_done)
+    struct fairness_work w = {.in = in,
+                              .positive = positive,
+                              .y = y,
+                              .decision = decision,
+                              .metrics = metrics_of(in),
+                              .remarks = remarks};
+    TRY(take_columns(in, diag, &w));
+    TRY(tally(&w));
+    if (json_array_size(remarks) == 0 || in->task != FAIRNESS_CLASSES) {
+        TRY(remark_on_groups(&w));
+    }
+    struct group_tally all = {0};
+    for (uint32_t c = 0; c < w.cells; c++) {
+        group_tally_add(&all, &w.tally[c]);
+    }
+    TRY(remark_on_classes(&w, &all));
+    TRY(fairness_analyse(&w, o));
+    return js_set(o, "bootstrap",
+                  json_pack("{s:I, s:I, s:s}", "replicates", (json_int_t)w.replicates, "seed",
+                            (json_int_t)in->seed, "drawn", w.by_rows ? "rows" : "counts"));
+}
+
+/* ---- several classes: each against the others ---- */
+
+static struct status
+put_class(const struct fairness_input *in, uint32_t class, struct diag *diag, json_t *remarks,
+          json_t *list)
+{
+    DEFER(memory_freep) uint8_t *y = malloc(in->rows + 1);
+    DEFER(memory_freep) uint8_t *decision = malloc(in->rows + 1);
+    DEFER(memory_freep) char *positive = NULL;
+    CHECK(y != NULL && decision != NULL, MEMORY);
+    CHECK(asprintf(&positive, "%s = %s", in->label, in->classes[class]) > 0, MEMORY);
+    for (size_t i = 0; i < in->rows; i++) {
+        const bool whole = in->y_class[i] >= 0 && in->decision_class[i] >= 0;
+        y[i] = !whole ? 2 : in->y_class[i] == (int32_t) class;
+        decision[i] = !whole ? 2 : in->decision_class[i] == (int32_t) class;
+    }
+    json_t *o = json_pack("{s:s}", "class", in->classes[class]);
+    CHECK(o != NULL && json_array_append_new(list, o) == 0, MEMORY);
+    return run(in, positive, y, decision, diag, remarks, o);
+}
+
+static struct status
+put_classes(const struct fairness_input *in, struct diag *diag, json_t *remarks, json_t *d)
+{
+    json_t *list = json_array();
+    TRY(js_set(d, "classes", list));
+    if (in->class_count > FAIRNESS_CLASSES_MAX) {
+        diag_set(diag, "label \"%.100s\" has %u classes; at most %u are compared", in->label,
+                 in->class_count, FAIRNESS_CLASSES_MAX);
+        FAIL(LIMIT);
+    }
+    for (uint32_t k = 0; k < in->class_count; k++) {
+        TRY(put_class(in, k, diag, remarks, list));
+    }
+    return OK;
+}
+
+struct status
+fairness_document(const struct fairness_input *in, struct diag *diag, json_t **ret_document)
+{
+    DEFER(js_freep) json_t *d = json_object();
+    json_t *remarks = json_array();
+    CHECK(d != NULL, MEMORY);
+    TRY(put_subject(in, d));
+    TRY(js_set(d, "remarks", remarks));
+    TRY(check_numbers(in, diag));
+    TRY(put_missing(in, diag, d));
+    if (in->task == FAIRNESS_CLASSES) {
+        TRY(put_classes(in, diag, remarks, d));
+    } else {
+        TRY(run(in, in->positive, in->y, in->decision, diag, remarks, d));
+    }
+    *ret_document = MOVE(d);
+    return OK;
+}

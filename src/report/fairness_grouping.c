@@ -1,0 +1,270 @@
+#include "report/fairness_parts.h"
+
+#include "assess/group_auc.h"
+#include "base/threads.h"
+#include "num/poisson_bootstrap.h"
+
+#include <math.h>
+
+/* ---- names ---- */
+
+static const struct assessment_factor *
+factor_of(const struct fairness_work *w, uint32_t k)
+{
+    const struct fairness_input *in = w->in;
+    return k < in->sensitive_count ? &in->sensitive[k] : &in->control[k - in->sensitive_count];
+}
+
+/* The levels that a mixed-radix number over the columns of mask stands for. */
+static void
+put_levels(const struct fairness_work *w, uint32_t mask, int64_t level, bool with_names,
+           struct buf *b)
+{
+    uint32_t digit[GROUP_COLUMNS_MAX] = {0};
+    bool first = true;
+    for (uint32_t k = w->columns.count; k-- > 0;) {
+        if ((mask >> k & 1) != 0) {
+            digit[k] = (uint32_t)(level % w->columns.levels[k]);
+            level /= w->columns.levels[k];
+        }
+    }
+    for (uint32_t k = 0; k < w->columns.count; k++) {
+        if ((mask >> k & 1) != 0) {
+            const struct assessment_factor *f = factor_of(w, k);
+            buf_put_str(b, first ? "" : ", ");
+            if (with_names) {
+                buf_put_str(b, f->name);
+                buf_put_str(b, " = ");
+            }
+            buf_put_str(b, f->levels[digit[k]]);
+            first = false;
+        }
+    }
+}
+
+void
+fairness_put_group(const struct fairness_work *w, uint32_t mask, int64_t level, struct buf *b)
+{
+    put_levels(w, mask, level, (mask & (mask - 1)) != 0, b);
+}
+
+static uint32_t
+control_mask(const struct fairness_work *w)
+{
+    return ((1u << w->columns.count) - 1) & ~((1u << w->in->sensitive_count) - 1);
+}
+
+void
+fairness_put_stratum(const struct fairness_work *w, int64_t stratum, struct buf *b)
+{
+    put_levels(w, control_mask(w), stratum, true, b);
+}
+
+/* ---- groups ---- */
+
+void
+fairness_grouping_done(struct fairness_grouping *g)
+{
+    free(g->level);
+    free(g->tally);
+    free(g->of_cell);
+    free(g->judged_at);
+    free(g->judged_tally);
+    group_replicates_free(g->replicates);
+}
+
+static bool
+cell_counts(const struct fairness_work *w, uint32_t cell, int64_t stratum)
+{
+    return stratum < 0 || group_of_cell(&w->columns, cell, control_mask(w)) == stratum;
+}
+
+static uint64_t
+levels_of(const struct fairness_work *w, uint32_t mask)
+{
+    uint64_t n = 1;
+    for (uint32_t k = 0; k < w->columns.count; k++) {
+        n *= (mask >> k & 1) != 0 ? w->columns.levels[k] : 1;
+    }
+    return n;
+}
+
+/* Groups with rows, numbered in the order of their levels. */
+static struct status
+number_groups(const struct fairness_work *w, struct fairness_grouping *g)
+{
+    const uint64_t levels = levels_of(w, g->mask);
+    DEFER(memory_freep) int32_t *number = calloc(levels + 1, sizeof *number);
+    g->of_cell = calloc(w->cells, sizeof *g->of_cell);
+    CHECK(number != NULL && g->of_cell != NULL, MEMORY);
+    for (uint32_t c = 0; c < w->cells; c++) {
+        const int64_t at = group_of_cell(&w->columns, c, g->mask);
+        if (at >= 0 && w->tally[c].rows > 0 && cell_counts(w, c, g->stratum)) {
+            number[at] = 1;
+        }
+    }
+    g->level = calloc(levels + 1, sizeof *g->level);
+    CHECK(g->level != NULL, MEMORY);
+    for (uint64_t i = 0; i < levels; i++) {
+        if (number[i] != 0) {
+            g->level[g->groups] = (int64_t)i;
+            number[i] = (int32_t)++g->groups;
+        }
+    }
+    for (uint32_t c = 0; c < w->cells; c++) {
+        const int64_t at = group_of_cell(&w->columns, c, g->mask);
+        const bool in = at >= 0 && cell_counts(w, c, g->stratum);
+        g->of_cell[c] = in ? number[at] - 1 : -1;
+    }
+    return OK;
+}
+
+static void
+sum_cells(const struct fairness_work *w, const struct fairness_grouping *g,
+          const struct group_tally *cells, struct group_tally *ret_groups,
+          struct group_tally *ret_overall)
+{
+    memset(ret_groups, 0, g->groups * sizeof *ret_groups);
+    memset(ret_overall, 0, sizeof *ret_overall);
+    for (uint32_t c = 0; c < w->cells; c++) {
+        if (cells[c].rows > 0 && cell_counts(w, c, g->stratum)) {
+            group_tally_add(ret_overall, &cells[c]);
+            if (g->of_cell[c] >= 0) {
+                group_tally_add(&ret_groups[g->of_cell[c]], &cells[c]);
+            }
+        }
+    }
+}
+
+/* AUC of each group and of all rows of the stratum. */
+static struct status
+put_auc(const struct fairness_work *w, struct fairness_grouping *g)
+{
+    const size_t rows = w->in->rows;
+    DEFER(memory_freep) int32_t *group = calloc(rows + 1, sizeof *group);
+    DEFER(memory_freep) int32_t *all = calloc(rows + 1, sizeof *all);
+    CHECK(group != NULL && all != NULL, MEMORY);
+    for (size_t i = 0; i < rows; i++) {
+        const bool whole = w->y[i] <= 1 && w->decision[i] <= 1 && !isnan(w->in->predicted[i]);
+        group[i] = whole ? g->of_cell[w->cell[i]] : -1;
+        all[i] = whole && cell_counts(w, w->cell[i], g->stratum) ? 0 : -1;
+    }
+    TRY(group_auc(w->order, w->in->predicted, w->y, group, rows, g->groups, g->tally));
+    return group_auc(w->order, w->in->predicted, w->y, all, rows, 1, &g->overall);
+}
+
+static struct status
+judge(const struct fairness_work *w, struct fairness_grouping *g)
+{
+    g->judged_at = calloc((size_t)g->groups + 1, sizeof *g->judged_at);
+    g->judged_tally = calloc((size_t)g->groups + 1, sizeof *g->judged_tally);
+    CHECK(g->judged_at != NULL && g->judged_tally != NULL, MEMORY);
+    for (uint32_t i = 0; i < g->groups; i++) {
+        if (g->tally[i].rows >= w->in->min_group) {
+            g->judged_at[g->judged] = i;
+            g->judged_tally[g->judged++] = g->tally[i];
+        }
+    }
+    g->set = (struct group_set){g->judged,  g->judged_tally, &g->overall,
+                                w->metrics, w->centre,       w->in->level};
+    return OK;
+}
+
+struct status
+fairness_grouping_make(const struct fairness_work *w, uint32_t mask, int64_t stratum,
+                       struct fairness_grouping *g)
+{
+    g->mask = mask;
+    g->stratum = stratum;
+    TRY(number_groups(w, g));
+    g->tally = calloc((size_t)g->groups + 1, sizeof *g->tally);
+    CHECK(g->tally != NULL, MEMORY);
+    sum_cells(w, g, w->tally, g->tally, &g->overall);
+    for (uint32_t i = 0; i < g->groups; i++) {
+        group_tally_add(&g->grouped, &g->tally[i]);
+        g->tally[i].auc = g->tally[i].auc_se = NAN;
+    }
+    if (w->order != NULL) {
+        TRY(put_auc(w, g));
+    }
+    return judge(w, g);
+}
+
+/* ---- replicates by rows ---- */
+
+struct drawing {
+    const struct fairness_work *w;
+    struct fairness_grouping *list;
+    size_t n;
+    uint32_t first, largest;
+    struct group_rows rows;
+    struct group_tally *cells, *groups; /* of each replicate of a wave */
+};
+
+static void
+tally_replicate(const struct drawing *d, uint32_t replicate, struct group_tally *cells)
+{
+    uint8_t weight[4096];
+    memset(cells, 0, d->w->cells * sizeof *cells);
+    for (size_t at = 0; at < d->rows.rows; at += sizeof weight) {
+        const size_t left = d->rows.rows - at, n = left < sizeof weight ? left : sizeof weight;
+        poisson_bootstrap_weights(d->w->in->seed, replicate, at, n, weight);
+        group_tally_rows(&d->rows, at, n, weight, cells);
+    }
+}
+
+static void
+draw_replicate(void *ctx, size_t i)
+{
+    const struct drawing *d = ctx;
+    const uint32_t replicate = d->first + (uint32_t)i;
+    struct group_tally *cells = d->cells + i * d->w->cells, *groups = d->groups + i * d->largest;
+    tally_replicate(d, replicate, cells);
+    for (size_t k = 0; k < d->n; k++) {
+        struct fairness_grouping *g = &d->list[k];
+        struct group_tally overall;
+        sum_cells(d->w, g, cells, groups, &overall);
+        for (uint32_t j = 0; j < g->judged; j++) {
+            groups[j] = groups[g->judged_at[j]]; /* judged_at ascends */
+        }
+        group_replicates_add(g->replicates, replicate, groups, &overall);
+    }
+}
+
+static struct status
+replicate_by_rows(const struct fairness_work *w, struct fairness_grouping *list, size_t n)
+{
+    const struct fairness_input *in = w->in;
+    const uint32_t wave = in->threads == 0 ? threads_cores() : in->threads;
+    struct drawing d = {.w = w, .list = list, .n = n, .largest = 1};
+    for (size_t k = 0; k < n; k++) {
+        d.largest = list[k].groups > d.largest ? list[k].groups : d.largest;
+    }
+    DEFER(memory_freep)
+    struct group_tally *cells = calloc((size_t)wave * w->cells, sizeof *cells);
+    DEFER(memory_freep)
+    struct group_tally *groups = calloc((size_t)wave * d.largest, sizeof *groups);
+    CHECK(cells != NULL && groups != NULL, MEMORY);
+    d.cells = cells;
+    d.groups = groups;
+    d.rows = (struct group_rows){in->rows,      w->y,       w->decision, in->value,
+                                 in->predicted, in->weight, w->cell,     w->centre};
+    for (; d.first < w->replicates; d.first += wave) {
+        const uint32_t left = w->replicates - d.first;
+        threads_for(left < wave ? left : wave, in->threads, draw_replicate, &d);
+    }
+    return OK;
+}
+
+struct status
+fairness_replicate(const struct fairness_work *w, struct fairness_grouping *list, size_t n)
+{
+    for (size_t k = 0; k < n && w->replicates > 0; k++) {
+        TRY(group_replicates_new(&list[k].set, w->replicates, &list[k].replicates));
+        if (!w->by_rows) {
+            TRY(group_replicates_draw(list[k].replicates, w->in->seed, list[k].stream,
+                                      w->in->threads));
+        }
+    }
+    return w->by_rows && w->replicates > 0 ? replicate_by_rows(w, list, n) : OK;
+}
