@@ -13,35 +13,85 @@ js_freep(json_t **value)
     *value = NULL;
 }
 
-/* Depth of the brackets outside strings, told before the parser, which recurses, sees them. */
-static size_t
-depth_of(struct view text)
+/* What the parser will build, told before it does: brackets, members and values outside strings. */
+struct shape {
+    size_t depth, deepest;
+    size_t arrays, objects, members, commas, strings;
+    size_t longest; /* run of bytes without a bracket, colon, comma or quote: token at most */
+};
+
+/* True for a byte that no token but a string holds. */
+static bool
+note_byte(struct shape *s, uint8_t c)
 {
-    size_t depth = 0, deepest = 0;
+    if (c == '{' || c == '[') {
+        s->arrays += c == '[';
+        s->objects += c == '{';
+        s->depth++;
+        s->deepest = s->depth > s->deepest ? s->depth : s->deepest;
+    } else if (c == '}' || c == ']') {
+        s->depth -= s->depth > 0;
+    } else {
+        s->strings += c == '"';
+        s->members += c == ':';
+        s->commas += c == ',';
+        return c == '"' || c == ':' || c == ',';
+    }
+    return true;
+}
+
+static struct shape
+shape_of(struct view text)
+{
+    struct shape s = {0};
     bool in_string = false;
+    size_t from = 0;
     for (size_t i = 0; i < text.len; i++) {
         const uint8_t c = text.ptr[i];
         if (in_string) {
             i += c == '\\';
             in_string = c != '"';
-        } else if (c == '{' || c == '[') {
-            depth++;
-            deepest = depth > deepest ? depth : deepest;
-        } else {
-            depth -= (c == '}' || c == ']') && depth > 0;
+            from = in_string ? from : i;
+        } else if (note_byte(&s, c)) {
             in_string = c == '"';
+            from = i;
         }
+        s.longest = i - from > s.longest ? i - from : s.longest;
     }
-    return deepest;
+    return s;
+}
+
+/* Upper bound of what jansson 2.14 takes for it from a 64-bit malloc: header and first table of an
+ * array or object, a member's pair and bucket, a number and its place in a table that doubles, a
+ * string and its bytes, and the lexer's token, whose buffer doubles and is copied for it. */
+static size_t
+memory_of(const struct shape *s, size_t length)
+{
+    const size_t values = s->commas + s->arrays + s->objects + 1;
+    return s->arrays * 128 + s->objects * 224 + s->members * 128 + values * 56 + s->strings * 80 +
+           length + (s->longest + 32) * 4;
 }
 
 struct status
 js_parse(struct view text, const char *name, struct diag *diag, json_t **ret_value)
 {
+    return js_parse_within(text, SIZE_MAX, name, diag, ret_value);
+}
+
+struct status
+js_parse_within(struct view text, size_t max_memory, const char *name, struct diag *diag,
+                json_t **ret_value)
+{
     const char *place = name == NULL ? "" : name, *sep = name == NULL ? "" : " ";
-    if (depth_of(text) > JS_MAX_DEPTH) {
+    const struct shape shape = shape_of(text);
+    if (shape.deepest > JS_MAX_DEPTH) {
         diag_set(diag, "%s%snested deeper than %d", place, sep, JS_MAX_DEPTH);
         FAIL(INPUT);
+    }
+    if (memory_of(&shape, text.len) > max_memory) {
+        diag_set(diag, "%s%sits values would take more than %zu bytes of memory", place, sep,
+                 max_memory);
+        FAIL(LIMIT);
     }
     json_error_t error;
     json_t *value = json_loadb(text.len == 0 ? "" : (const char *)text.ptr, text.len,

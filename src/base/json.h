@@ -14,6 +14,11 @@
 void js_freep(json_t **value);
 /* diag: "line 3 column 7: ...". name stands before it when not NULL. */
 struct status js_parse(struct view text, const char *name, struct diag *diag, json_t **ret_value);
+/* As js_parse; STATUS_LIMIT when the values could take more than max_memory bytes: a few bytes of
+ * text are a hundred of a tree ("[[],[],..."). Told from the text alone, before any is allocated.
+ */
+struct status js_parse_within(struct view text, size_t max_memory, const char *name,
+                              struct diag *diag, json_t **ret_value);
 /* Members of an object. `need` fails with STATUS_INPUT and a sentence when the member is absent or
  * of another type; strings are borrowed from the object. */
 struct status js_need_object(const json_t *o, const char *key, struct diag *diag,

@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <float.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -444,6 +445,88 @@ refuses_json_that_is_nested_too_deeply(void **state)
 }
 
 /* What a stranger sent may be personal data. */
+/* What jansson holds at a time, with malloc's own bytes before each piece. */
+static size_t held, most_held;
+
+static void *
+counting_malloc(size_t n)
+{
+    void *p = malloc(n);
+    held += malloc_usable_size(p) + 16;
+    most_held = held > most_held ? held : most_held;
+    return p;
+}
+
+static void
+counting_free(void *p)
+{
+    held -= p == NULL ? 0 : malloc_usable_size(p) + 16;
+    free(p);
+}
+
+/* The least limit within which the text is read, found by halving. */
+static size_t
+told_memory(struct view text)
+{
+    size_t low = 0, high = (size_t)1 << 32;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        DEFER(js_freep) json_t *value = NULL;
+        const struct status s = js_parse_within(text, middle, "body", NULL, &value);
+        if (s.code == STATUS_LIMIT) {
+            low = middle;
+        } else {
+            assert_ok(s);
+            high = middle;
+        }
+    }
+    return high;
+}
+
+static void
+json_takes_no_more_memory_than_is_told_before_it_is_read(void **state)
+{
+    (void)state;
+    static const char *const shapes[][3] = {
+        {"[", "[],", "[]]"},
+        {"[", "{},", "{}]"},
+        {"[", "1,", "1]"},
+        {"[", "1.5,", "1]"},
+        {"[", "null,", "1]"},
+        {"[", "\"\",", "1]"},
+        {"[", "\"a\\\"[{:,\",", "1]"},
+        {"[", "{\"a\":{\"b\":[1]}},", "1]"},
+        {"\"", "0123456789", "\""},
+        {"[", "[[[[[[[1]]]]]]],", "1]"},
+        {"[", "                ", "1]"},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        DEFER(buf_done) struct buf text;
+        buf_init(&text, 1 << 20);
+        buf_put_str(&text, shapes[i][0]);
+        for (int k = 0; k < 3000; k++) {
+            buf_put_str(&text, shapes[i][1]);
+        }
+        buf_put_str(&text, shapes[i][2]);
+        struct diag diag = {0};
+        DEFER(js_freep) json_t *value = NULL;
+        const size_t told = told_memory(buf_view(&text));
+        assert_status(js_parse_within(buf_view(&text), told - 1, "body", &diag, &value), LIMIT);
+        assert_says(&diag, "body its values would take more than ");
+        held = most_held = 0;
+        json_set_alloc_funcs(counting_malloc, counting_free);
+        const struct status s = js_parse_within(buf_view(&text), told, "body", &diag, &value);
+        js_freep(&value);
+        json_set_alloc_funcs(malloc, free);
+        assert_ok(s);
+        assert_int_equal(held, 0);
+        if (most_held > told) {
+            print_error("%s...: %zu bytes told, %zu held\n", shapes[i][1], told, most_held);
+        }
+        assert_true(most_held <= told);
+    }
+}
+
 static void
 json_errors_quote_nothing(void **state)
 {
@@ -524,6 +607,7 @@ main(void)
         cmocka_unit_test(the_nearest_word_is_near),
         cmocka_unit_test(refuses_json_that_two_readers_could_read_differently),
         cmocka_unit_test(refuses_json_that_is_nested_too_deeply),
+        cmocka_unit_test(json_takes_no_more_memory_than_is_told_before_it_is_read),
         cmocka_unit_test(json_errors_quote_nothing),
         cmocka_unit_test(members_are_asked_for_by_type),
         cmocka_unit_test(json_is_written_in_one_form),
