@@ -1,0 +1,118 @@
+/* Weights and features: what is changed before training. */
+#include "assess/mitigate.h"
+
+#include <math.h>
+
+void
+reweigh(const uint64_t *count, uint32_t groups, double *ret_weight, uint32_t *ret_empty)
+{
+    double n = 0, of[2] = {0};
+    *ret_empty = 0;
+    for (uint32_t g = 0; g < groups; g++) {
+        of[0] += (double)count[(size_t)g * 2];
+        of[1] += (double)count[(size_t)g * 2 + 1];
+    }
+    n = of[0] + of[1];
+    for (uint32_t g = 0; g < groups; g++) {
+        const double here = (double)count[(size_t)g * 2] + (double)count[(size_t)g * 2 + 1];
+        for (uint32_t y = 0; y < 2; y++) {
+            const double cell = (double)count[(size_t)g * 2 + y];
+            ret_weight[(size_t)g * 2 + y] = cell > 0 ? here * of[y] / (n * cell) : 0;
+            *ret_empty += here > 0 && cell == 0;
+        }
+    }
+}
+
+/* ---- correlation remover ---- */
+
+static struct status
+check_finite(const double *v, size_t rows, size_t columns, const char *what, struct diag *diag)
+{
+    for (size_t i = 0; i < rows * columns; i++) {
+        if (!isfinite(v[i])) {
+            diag_set(diag, "%s: column %zu, row %zu: a finite number is needed", what,
+                     i % columns + 1, i / columns + 1);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+static double
+dot(const double *a, const double *b, size_t rows)
+{
+    double sum = 0;
+    for (size_t i = 0; i < rows; i++) {
+        sum += a[i] * b[i];
+    }
+    return sum;
+}
+
+static void
+subtract(double *a, const double *b, double times, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++) {
+        a[i] -= times * b[i];
+    }
+}
+
+/* Centred columns of s, made orthonormal by modified Gram-Schmidt, twice, column after column. */
+static size_t
+orthonormal(const double *s, size_t rows, size_t columns, double *q)
+{
+    size_t rank = 0;
+    for (size_t k = 0; k < columns; k++) {
+        double *column = q + rank * rows, mean = 0, raw = 0;
+        for (size_t i = 0; i < rows; i++) {
+            mean += s[i * columns + k] / (double)rows;
+            raw += s[i * columns + k] * s[i * columns + k];
+        }
+        for (size_t i = 0; i < rows; i++) {
+            column[i] = s[i * columns + k] - mean;
+        }
+        const double size = dot(column, column, rows);
+        for (size_t pass = 0; pass < 2; pass++) {
+            for (size_t j = 0; j < rank; j++) {
+                subtract(column, q + j * rows, dot(column, q + j * rows, rows), rows);
+            }
+        }
+        const double left = dot(column, column, rows);
+        /* What rounding leaves of a constant column is no variance. */
+        if (left > 1e-10 * size && size > 1e-24 * raw) {
+            for (size_t i = 0; i < rows; i++) {
+                column[i] /= sqrt(left);
+            }
+            rank++;
+        }
+    }
+    return rank;
+}
+
+struct status
+correlation_remove(double *z, size_t rows, size_t features, const double *s, size_t sensitive,
+                   double alpha, struct diag *diag, size_t *ret_rank)
+{
+    TRY(check_finite(z, rows, features, "features", diag));
+    TRY(check_finite(s, rows, sensitive, "sensitive columns", diag));
+    if (!(alpha >= 0 && alpha <= 1)) {
+        diag_set(diag, "alpha %g: from 0 to 1", alpha);
+        FAIL(INPUT);
+    }
+    DEFER(memory_freep) double *q = calloc(rows * sensitive + 1, sizeof *q);
+    DEFER(memory_freep) double *column = calloc(rows + 1, sizeof *column);
+    CHECK(q != NULL && column != NULL, MEMORY);
+    const size_t rank = orthonormal(s, rows, sensitive, q);
+    for (size_t f = 0; f < features; f++) {
+        for (size_t i = 0; i < rows; i++) {
+            column[i] = z[i * features + f];
+        }
+        for (size_t j = 0; j < rank; j++) {
+            subtract(column, q + j * rows, alpha * dot(column, q + j * rows, rows), rows);
+        }
+        for (size_t i = 0; i < rows; i++) {
+            z[i * features + f] = column[i];
+        }
+    }
+    *ret_rank = rank;
+    return OK;
+}
