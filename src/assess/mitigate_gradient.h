@@ -1,0 +1,52 @@
+/* mitigate_gradient: exponentiated gradient (Agarwal, Beygelzimer, Dudik, Langford and Wallach, "A
+ * reductions approach to fair classification", ICML 2018, algorithm 1) over gradient-boosted trees:
+ * a game between a booster, which answers each set of prices with the best trees for rows weighted
+ * by them, and the prices of the constraints, which rise where they are broken.
+ *
+ * The theorem is about the mixture of all answers, drawn from at random. What is kept to be
+ * deployed is one of them, the best single one, since a decision about a person that a coin makes
+ * is hard to explain; both are reported. */
+#ifndef STEWARD_ASSESS_MITIGATE_GRADIENT_H
+#define STEWARD_ASSESS_MITIGATE_GRADIENT_H
+
+#include "model/train.h"
+
+#define GRADIENT_MAX_ITERATIONS 200u
+#define GRADIENT_MAX_GROUPS 64u
+
+struct gradient_options {
+    bool equalized_odds;        /* else demographic parity */
+    double eps;                 /* that a group's rate may differ from that of all; over 0 */
+    uint32_t iterations;        /* at most; Fairlearn: 50 */
+    double eta;                 /* step, times eps; Fairlearn: 2 */
+    struct train_options train; /* binary:logistic */
+};
+
+struct gradient_answer { /* of the booster, on the training rows */
+    double error;        /* share of rows decided wrongly */
+    double violation;    /* greatest difference of a group's rate from that of all */
+    double gap;          /* greatest difference between two groups */
+    bool constant;       /* the best answer to these prices was the same for all: no trees */
+};
+
+struct gradient_result {
+    uint32_t iterations;
+    struct gradient_answer answer[GRADIENT_MAX_ITERATIONS];
+    struct gradient_answer mixture; /* all of them, equally often */
+    /* The mixture's Lagrangian under the worst prices minus the best lower bound of the game's
+     * value that an answer gave. As far as the booster's answers are best, the mixture's error is
+     * within twice that of the best one's, its violation at most eps + (1 + 2 game_gap) eps
+     * (theorem 1 with B = 1 / eps). */
+    double game_gap;
+    uint32_t chosen; /* the answer kept: least error among those within eps, else least violation */
+};
+
+/* x, y, features as train_xgboost's; group[rows]: 0..groups-1. Appends the chosen answer's model
+ * file. INPUT with a sentence: options out of range, a group without rows (or, for equalized odds,
+ * without both labels), no answer with trees. threads as train's. */
+struct status gradient_mitigate(const float *x, size_t rows, size_t features, const float *y,
+                                const int32_t *group, uint32_t groups,
+                                const struct gradient_options *o, struct diag *diag,
+                                struct buf *ret_model, struct gradient_result *ret_result);
+
+#endif
