@@ -9,9 +9,11 @@ struct status bench_predict(const struct bench_context *c); /* predict.c */
 struct status bench_infer(const struct bench_context *c);   /* infer.c */
 struct status bench_seal(const struct bench_context *c);    /* seal.c */
 struct status bench_log(const struct bench_context *c);     /* log.c */
+struct status bench_slices(const struct bench_context *c);  /* slices.c */
 
 /* `bench part NAME ARGUMENT`: prints one figure on stdout. */
 struct status bench_predict_memory_ours(const char *model_path, double *ret_figure);
 struct status bench_predict_memory_peer(const char *model_path, double *ret_figure);
+struct status bench_slices_memory(const char *rows, double *ret_figure);
 
 #endif

@@ -12,10 +12,8 @@ static const struct {
     const char *name;
     struct status (*run)(const struct bench_context *c);
 } comparisons[] = {
-    {"predict", bench_predict},
-    {"infer", bench_infer},
-    {"seal", bench_seal},
-    {"log", bench_log},
+    {"predict", bench_predict}, {"infer", bench_infer},   {"seal", bench_seal},
+    {"log", bench_log},         {"slices", bench_slices},
 };
 
 static const struct {
@@ -24,6 +22,7 @@ static const struct {
 } parts[] = {
     {"predict-memory-ours", bench_predict_memory_ours},
     {"predict-memory-peer", bench_predict_memory_peer},
+    {"slices-memory", bench_slices_memory},
 };
 
 #define COMPARISONS (sizeof comparisons / sizeof *comparisons)

@@ -1,6 +1,8 @@
-/* errors: where the model fails. An error tree (greedy, Gini gain on the 0/1 error, binary splits
- * on numeric thresholds or one category against the rest, missing values sent to the better side)
- * and a heat map over two features. Every row is used. */
+/* errors: where the model fails. An error tree (greedy, the variance of the loss, which for a loss
+ * of 0 and 1 is half its Gini impurity; binary splits on numeric thresholds or one category against
+ * the rest; missing values sent to the better side), a heat map over one or two features, and how
+ * much each feature tells of the loss. Every row is used. loss[rows]: finite, not negative: 0 or 1
+ * for right or wrong, the absolute error for numbers (a signed one would cancel out in a node). */
 #ifndef STEWARD_ASSESS_ERRORS_H
 #define STEWARD_ASSESS_ERRORS_H
 
@@ -24,10 +26,17 @@ struct errors_node {
     double threshold; /* numeric: value <= threshold goes left; few digits (assess/cut.h) */
     int32_t category; /* category split: this code goes left; -1 for numeric */
     bool missing_left;
-    uint64_t rows, errors;
-    double error_rate;
-    struct interval ci; /* Wilson 95 % */
-    double coverage;    /* share of all errors that lie here */
+    uint64_t rows;
+    double errors;      /* sum of the loss: mistakes, where it is 0 or 1 */
+    double error_rate;  /* its mean */
+    struct interval ci; /* Wilson 95 %; NaN for other losses */
+    double coverage;    /* share of all of the loss that lies here */
+};
+
+struct errors_tree_options {
+    uint32_t max_depth;  /* at most ERRORS_MAX_DEPTH */
+    uint32_t max_leaves; /* from 1; where a level would pass it, the best splits are made */
+    uint32_t min_rows;   /* of a leaf */
 };
 
 struct errors_tree {
@@ -35,11 +44,14 @@ struct errors_tree {
     struct errors_node node[ERRORS_MAX_NODES];
 };
 
-/* error[rows]: 0 or 1. Depth at most max_depth, leaves of at least min_rows. Deterministic; ties to
- * the lower feature, then the lower threshold. */
+/* Deterministic; ties to the lower feature, then the lower threshold. STATUS_INPUT for a loss that
+ * is not finite or below zero. */
 struct status errors_tree_grow(const struct errors_feature *features, uint32_t feature_count,
-                               const uint8_t *error, size_t rows, uint32_t max_depth,
-                               uint32_t min_rows, struct errors_tree *ret_tree);
+                               const double *loss, size_t rows, const struct errors_tree_options *o,
+                               struct errors_tree *ret_tree);
+/* ret_leaf[rows]: the node that each row ends in. */
+void errors_tree_leaves(const struct errors_tree *t, const struct errors_feature *features,
+                        size_t rows, uint16_t *ret_leaf);
 /* Index of the worst leaf: highest error rate among leaves (ties: more errors); -1 for a tree of
  * one node without errors. */
 int32_t errors_worst_leaf(const struct errors_tree *t);
@@ -54,9 +66,19 @@ struct errors_axis {
     double high[ERRORS_MAX_BINS];
 };
 
+enum errors_cut { ERRORS_EQUAL_COUNT, ERRORS_EQUAL_WIDTH };
+
+/* A numeric feature in at most `bins` (<= ERRORS_MAX_BINS): with about as many rows each, equal
+ * values together, or as wide each (the edges rounded to a thousandth of that, infinite values in
+ * the bins at the ends); few distinct values have a bin each. */
+struct status errors_axis_cut(const struct errors_feature *f, size_t rows, uint32_t bins,
+                              enum errors_cut cut, struct errors_axis *ret_axis);
+uint32_t errors_axis_bin(const struct errors_axis *a, double value); /* a->bins when missing */
+
 struct errors_cell {
-    uint64_t rows, errors;
-    struct interval ci;
+    uint64_t rows;
+    double errors;
+    struct interval ci; /* Wilson 95 %; NaN for losses other than 0 and 1 */
 };
 
 struct errors_map {
@@ -65,15 +87,29 @@ struct errors_map {
         cell[(ERRORS_MAX_BINS + 1) * (ERRORS_MAX_BINS + 1)]; /* [yi * (ERRORS_MAX_BINS + 1) + xi] */
 };
 
-/* bins: numeric features are cut into at most that many (<= ERRORS_MAX_BINS) with about as many
- * rows each, equal values together; few distinct values have a bin each. */
+/* fy NULL: a map of one feature, y with one bin. */
 struct status errors_map_fill(const struct errors_feature *fx, const struct errors_feature *fy,
-                              const uint8_t *error, size_t rows, uint32_t bins,
+                              const double *loss, size_t rows, uint32_t bins, enum errors_cut cut,
                               struct errors_map *ret_map);
-/* Features ordered by how well a one-level split on them, min_rows on each side, separates errors
- * (Gini gain), best first: ret_order[feature_count], ret_gain[feature_count] or NULL. */
-struct status errors_rank(const struct errors_feature *features, uint32_t feature_count,
-                          const uint8_t *error, size_t rows, uint32_t min_rows, uint32_t *ret_order,
-                          double *ret_gain);
+
+/* How much a feature, in ERRORS_MAX_BINS bins (categories each their own, missing too), tells of
+ * the loss, which is 0 or 1 or cut in ERRORS_LOSS_BINS: mutual information in nats, on all rows.
+ * The plug-in value is biased upwards: Miller (1955) and Madow's correction is taken off. The G
+ * test's p says whether it is more than chance. */
+#define ERRORS_LOSS_BINS 8u
+
+struct errors_mutual {
+    double mutual_information; /* scikit-learn mutual_info_score of the bins */
+    double corrected;          /* less the bias; at least 0 */
+    double noise;              /* what 95 % of unrelated features stay under */
+    double p;                  /* 2 n I against chi-square; 1 without degrees of freedom */
+};
+
+/* ret_mutual[feature_count]. */
+struct status errors_mutual_of(const struct errors_feature *features, uint32_t feature_count,
+                               const double *loss, size_t rows, struct errors_mutual *ret_mutual);
+/* ret_order[feature_count]: by corrected value, then plug-in, the largest first; ties in order. */
+void errors_mutual_order(const struct errors_mutual *m, uint32_t feature_count,
+                         uint32_t *ret_order);
 
 #endif

@@ -4,6 +4,7 @@
 #include "num/quantile.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,9 +62,56 @@ cut_axis(const double *sorted, size_t n, uint32_t bins, struct errors_axis *a)
     a->bins = 1; /* no row has a value */
 }
 
-static struct status
-axis_of(const struct errors_feature *f, size_t rows, uint32_t bins, struct errors_axis *ret_axis)
+/* To a thousandth of the width, so that an edge reads well. */
+static double
+round_edge(double edge, double width)
 {
+    const double unit = pow(10, floor(log10(width)) - 3);
+    const double rounded = nearbyint(edge / unit) * unit;
+    char text[32];
+    (void)snprintf(text, sizeof text, "%.15g", rounded);
+    return isfinite(rounded) ? strtod(text, NULL) : edge;
+}
+
+static void
+widen_range(struct errors_axis *a, const double *sorted, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t b = errors_axis_bin(a, sorted[i]);
+        a->low[b] = isnan(a->low[b]) ? sorted[i] : a->low[b];
+        a->high[b] = sorted[i];
+    }
+}
+
+/* False where there is nothing to part: few distinct values, or none that are finite. */
+static bool
+cut_width(const double *sorted, size_t n, uint32_t bins, struct errors_axis *a)
+{
+    size_t first = 0, end = n;
+    while (first < end && isinf(sorted[first])) {
+        first++;
+    }
+    while (end > first && isinf(sorted[end - 1])) {
+        end--;
+    }
+    if (count_borders(sorted, n) < bins || end == first || !(sorted[first] < sorted[end - 1])) {
+        return false;
+    }
+    const double width = sorted[end - 1] / bins - sorted[first] / bins;
+    a->bins = bins;
+    for (uint32_t b = 0; b < bins; b++) {
+        a->edge[b] = round_edge(sorted[first] + width * (b + 1), width);
+        a->low[b] = a->high[b] = NAN;
+    }
+    widen_range(a, sorted, n);
+    return true;
+}
+
+struct status
+errors_axis_cut(const struct errors_feature *f, size_t rows, uint32_t bins, enum errors_cut cut,
+                struct errors_axis *ret_axis)
+{
+    CHECK(bins >= 1 && bins <= ERRORS_MAX_BINS, LIMIT);
     *ret_axis = (struct errors_axis){0};
     for (size_t i = 0; i < rows; i++) {
         ret_axis->has_missing = ret_axis->has_missing || isnan(f->value[i]);
@@ -76,44 +124,60 @@ axis_of(const struct errors_feature *f, size_t rows, uint32_t bins, struct error
     DEFER(memory_freep) double *sorted = calloc(rows + 1, sizeof *sorted);
     CHECK(sorted != NULL, MEMORY);
     memcpy(sorted, f->value, rows * sizeof *sorted);
-    cut_axis(sorted, quantile_sort(sorted, rows), bins, ret_axis);
+    const size_t n = quantile_sort(sorted, rows);
+    if (cut != ERRORS_EQUAL_WIDTH || !cut_width(sorted, n, bins, ret_axis)) {
+        cut_axis(sorted, n, bins, ret_axis);
+    }
     return OK;
 }
 
-static uint32_t
-bin_of(const struct errors_axis *a, double v)
+uint32_t
+errors_axis_bin(const struct errors_axis *a, double value)
 {
-    if (isnan(v)) {
+    if (isnan(value)) {
         return a->bins;
     }
     if (a->is_category) {
-        const uint32_t c = (uint32_t)v;
+        const uint32_t c = (uint32_t)value;
         return c < a->bins ? c : a->bins - 1; /* the last one holds the others */
     }
     uint32_t b = 0;
-    while (b + 1 < a->bins && v >= a->edge[b]) {
+    while (b + 1 < a->bins && value >= a->edge[b]) {
         b++;
     }
     return b;
 }
 
+static void
+finish(bool binary, struct errors_map *m)
+{
+    for (size_t k = 0; k < sizeof m->cell / sizeof *m->cell; k++) {
+        struct errors_cell *c = &m->cell[k];
+        c->ci = binary ? interval_wilson(c->errors, (double)c->rows, 0.95)
+                       : (struct interval){NAN, NAN};
+    }
+}
+
 struct status
 errors_map_fill(const struct errors_feature *fx, const struct errors_feature *fy,
-                const uint8_t *error, size_t rows, uint32_t bins, struct errors_map *ret_map)
+                const double *loss, size_t rows, uint32_t bins, enum errors_cut cut,
+                struct errors_map *ret_map)
 {
-    CHECK(bins >= 1 && bins <= ERRORS_MAX_BINS, LIMIT);
+    bool binary = true;
     memset(ret_map, 0, sizeof *ret_map);
-    TRY(axis_of(fx, rows, bins, &ret_map->x));
-    TRY(axis_of(fy, rows, bins, &ret_map->y));
+    TRY(errors_axis_cut(fx, rows, bins, cut, &ret_map->x));
+    ret_map->y.bins = 1;
+    if (fy != NULL) {
+        TRY(errors_axis_cut(fy, rows, bins, cut, &ret_map->y));
+    }
     for (size_t i = 0; i < rows; i++) {
-        const uint32_t x = bin_of(&ret_map->x, fx->value[i]), y = bin_of(&ret_map->y, fy->value[i]);
+        const uint32_t x = errors_axis_bin(&ret_map->x, fx->value[i]);
+        const uint32_t y = fy == NULL ? 0 : errors_axis_bin(&ret_map->y, fy->value[i]);
         struct errors_cell *c = &ret_map->cell[y * (ERRORS_MAX_BINS + 1) + x];
         c->rows++;
-        c->errors += error[i];
+        c->errors += loss[i];
+        binary = binary && (loss[i] <= 0 || (loss[i] >= 1 && loss[i] <= 1));
     }
-    for (size_t k = 0; k < sizeof ret_map->cell / sizeof *ret_map->cell; k++) {
-        struct errors_cell *c = &ret_map->cell[k];
-        c->ci = interval_wilson((double)c->errors, (double)c->rows, 0.95);
-    }
+    finish(binary, ret_map);
     return OK;
 }

@@ -19,7 +19,8 @@ struct keyed {
 };
 
 struct count {
-    uint64_t rows, errors;
+    uint64_t rows;
+    double errors;
 };
 
 struct split {
@@ -40,9 +41,11 @@ struct scan {
 struct grower {
     const struct errors_feature *features;
     uint32_t feature_count;
-    const uint8_t *error;
+    const double *loss;
+    double scale; /* makes the largest loss 1 */
     size_t rows;
     uint64_t min_rows;
+    uint32_t max_leaves;
     uint32_t first, end; /* the open nodes */
     uint16_t *node_of;   /* rows; NO_NODE in a closed leaf */
     struct keyed *sorted, *spare;
@@ -96,11 +99,12 @@ sort_keys(struct grower *g, size_t n)
     }
 }
 
-/* n times half the Gini impurity of the 0/1 error. */
+/* For losses of 0 and 1, n times half the Gini impurity, which is n times the variance. For others
+ * the sum of squares is left out: it is the same on both sides of a drop. */
 static double
 impurity(struct count c)
 {
-    return c.rows == 0 ? 0.0 : (double)c.errors * (double)(c.rows - c.errors) / (double)c.rows;
+    return c.rows == 0 ? 0.0 : c.errors * ((double)c.rows - c.errors) / (double)c.rows;
 }
 
 static struct count
@@ -136,7 +140,7 @@ static void
 consider(struct grower *g, uint32_t node, const struct errors_node *n, struct count left,
          struct split candidate)
 {
-    const struct count all = {n->rows, n->errors};
+    const struct count all = {n->rows, n->errors * g->scale};
     const struct count present = g->scan[node].present;
     const struct count missing = count_less(all, present), right = count_less(present, left);
     struct split *best = &g->best[node];
@@ -173,7 +177,7 @@ gather(struct grower *g, const double *value)
         }
         struct count *present = &g->scan[g->node_of[i]].present;
         present->rows++;
-        present->errors += g->error[i];
+        present->errors += g->loss[i] * g->scale;
         g->sorted[n++] = (struct keyed){key_of(value[i]), (uint32_t)i};
     }
     return n;
@@ -195,7 +199,7 @@ pass_numeric(struct grower *g, const struct errors_tree *t, uint32_t feature)
                                     .category = -1});
         }
         s->run.rows++;
-        s->run.errors += g->error[row];
+        s->run.errors += g->loss[row] * g->scale;
         s->last = value[row];
     }
 }
@@ -223,7 +227,7 @@ pass_category(struct grower *g, const struct errors_tree *t, uint32_t feature)
         const uint32_t row = g->sorted[i].row;
         struct scan *s = &g->scan[g->node_of[row]];
         s->run.rows++;
-        s->run.errors += g->error[row];
+        s->run.errors += g->loss[row] * g->scale;
         if (i + 1 == n || g->sorted[i + 1].key != g->sorted[i].key) {
             flush_category(g, t, feature, (int32_t)value[row]);
         }
@@ -263,24 +267,46 @@ child_of(int32_t parent, uint32_t depth)
         .parent = parent, .left = -1, .right = -1, .depth = depth, .category = -1};
 }
 
-/* Splits the open nodes that have a split; those that are left become leaves. */
+static void
+split_node(struct errors_tree *t, uint32_t k, const struct split *b)
+{
+    struct errors_node *n = &t->node[k];
+    n->feature = b->feature;
+    n->threshold = b->threshold;
+    n->category = b->category;
+    n->missing_left = b->missing_left;
+    n->left = (int32_t)t->nodes;
+    n->right = (int32_t)t->nodes + 1;
+    t->node[t->nodes++] = child_of((int32_t)k, n->depth + 1);
+    t->node[t->nodes++] = child_of((int32_t)k, n->depth + 1);
+}
+
+/* How many of the open nodes' splits explain more of the loss than this one's, or as much and come
+ * before it. */
+static uint32_t
+better_splits(const struct grower *g, const struct errors_tree *t, uint32_t k)
+{
+    const double drop = g->best[k].gain * (double)t->node[k].rows;
+    uint32_t better = 0;
+    for (uint32_t i = g->first; i < g->end; i++) {
+        const double other = g->best[i].gain * (double)t->node[i].rows;
+        better += g->best[i].gain > GAIN_MIN && (other > drop || (other >= drop && i < k));
+    }
+    return better;
+}
+
+/* Splits the open nodes that have a split; those that are left become leaves. Where more leaves
+ * would come out than may be, the splits that explain most are made. */
 static void
 open_children(struct grower *g, struct errors_tree *t)
 {
+    const uint32_t leaves = (t->nodes + 1) / 2;
+    const uint32_t room = g->max_leaves > leaves ? g->max_leaves - leaves : 0;
     for (uint32_t k = g->first; k < g->end; k++) {
-        const struct split *b = &g->best[k];
-        struct errors_node *n = &t->node[k];
-        if (b->gain <= GAIN_MIN || t->nodes + 2 > ERRORS_MAX_NODES) {
-            continue;
+        if (g->best[k].gain > GAIN_MIN && t->nodes + 2 <= ERRORS_MAX_NODES &&
+            better_splits(g, t, k) < room) {
+            split_node(t, k, &g->best[k]);
         }
-        n->feature = b->feature;
-        n->threshold = b->threshold;
-        n->category = b->category;
-        n->missing_left = b->missing_left;
-        n->left = (int32_t)t->nodes;
-        n->right = (int32_t)t->nodes + 1;
-        t->node[t->nodes++] = child_of((int32_t)k, n->depth + 1);
-        t->node[t->nodes++] = child_of((int32_t)k, n->depth + 1);
     }
 }
 
@@ -299,22 +325,29 @@ move_rows(struct grower *g, struct errors_tree *t)
         const int32_t to = goes_left(n, g->features[n->feature].value[i]) ? n->left : n->right;
         g->node_of[i] = (uint16_t)to;
         t->node[to].rows++;
-        t->node[to].errors += g->error[i];
+        t->node[to].errors += g->loss[i];
     }
 }
 
 static struct status
-grower_new(const struct errors_feature *features, uint32_t feature_count, const uint8_t *error,
-           size_t rows, uint32_t min_rows, struct grower **ret_grower)
+grower_new(const struct errors_feature *features, uint32_t feature_count, const double *loss,
+           size_t rows, const struct errors_tree_options *o, struct grower **ret_grower)
 {
     CHECK(rows <= UINT32_MAX, LIMIT);
     DEFER(grower_freep) struct grower *g = calloc(1, sizeof *g);
     CHECK(g != NULL, MEMORY);
+    double most = 0;
+    for (size_t i = 0; i < rows; i++) {
+        CHECK(isfinite(loss[i]) && loss[i] >= 0, INPUT);
+        most = fmax(most, loss[i]);
+    }
     g->features = features;
     g->feature_count = feature_count;
-    g->error = error;
+    g->loss = loss;
+    g->scale = most > 0 ? 1 / most : 1;
     g->rows = rows;
-    g->min_rows = min_rows == 0 ? 1 : min_rows;
+    g->min_rows = o->min_rows == 0 ? 1 : o->min_rows;
+    g->max_leaves = o->max_leaves;
     g->node_of = calloc(rows + 1, sizeof *g->node_of);
     g->sorted = calloc(rows + 1, sizeof *g->sorted);
     g->spare = calloc(rows + 1, sizeof *g->spare);
@@ -324,40 +357,44 @@ grower_new(const struct errors_feature *features, uint32_t feature_count, const 
 }
 
 static void
-finish(struct errors_tree *t)
+finish(const struct grower *g, struct errors_tree *t)
 {
-    const double errors = (double)t->node[0].errors;
+    const double errors = t->node[0].errors;
+    bool binary = true;
+    for (size_t i = 0; i < g->rows; i++) {
+        binary = binary && (g->loss[i] <= 0 || (g->loss[i] >= 1 && g->loss[i] <= 1));
+    }
     for (uint32_t k = 0; k < t->nodes; k++) {
         struct errors_node *n = &t->node[k];
-        n->error_rate = n->rows == 0 ? 0 : (double)n->errors / (double)n->rows;
-        n->ci = interval_wilson((double)n->errors, (double)n->rows, 0.95);
-        n->coverage = errors > 0 ? (double)n->errors / errors : 0;
+        n->error_rate = n->rows == 0 ? 0 : n->errors / (double)n->rows;
+        n->ci = binary ? interval_wilson(n->errors, (double)n->rows, 0.95)
+                       : (struct interval){NAN, NAN};
+        n->coverage = errors > 0 ? n->errors / errors : 0;
     }
 }
 
 static struct errors_node
-root_of(const uint8_t *error, size_t rows)
+root_of(const double *loss, size_t rows)
 {
     struct errors_node root = child_of(-1, 0);
     root.rows = rows;
     for (size_t i = 0; i < rows; i++) {
-        root.errors += error[i];
+        root.errors += loss[i];
     }
     return root;
 }
 
 struct status
-errors_tree_grow(const struct errors_feature *features, uint32_t feature_count,
-                 const uint8_t *error, size_t rows, uint32_t max_depth, uint32_t min_rows,
-                 struct errors_tree *ret_tree)
+errors_tree_grow(const struct errors_feature *features, uint32_t feature_count, const double *loss,
+                 size_t rows, const struct errors_tree_options *o, struct errors_tree *ret_tree)
 {
-    CHECK(max_depth <= ERRORS_MAX_DEPTH, LIMIT);
+    CHECK(o->max_depth <= ERRORS_MAX_DEPTH && o->max_leaves >= 1, LIMIT);
     DEFER(grower_freep) struct grower *g = NULL;
-    TRY(grower_new(features, feature_count, error, rows, min_rows, &g));
+    TRY(grower_new(features, feature_count, loss, rows, o, &g));
     ret_tree->nodes = 1;
-    ret_tree->node[0] = root_of(error, rows);
+    ret_tree->node[0] = root_of(loss, rows);
     g->end = 1;
-    for (uint32_t depth = 0; depth < max_depth && g->first < g->end; depth++) {
+    for (uint32_t depth = 0; depth < o->max_depth && g->first < g->end; depth++) {
         find_splits(g, ret_tree);
         const uint32_t next = ret_tree->nodes;
         open_children(g, ret_tree);
@@ -365,8 +402,23 @@ errors_tree_grow(const struct errors_feature *features, uint32_t feature_count,
         g->first = next;
         g->end = ret_tree->nodes;
     }
-    finish(ret_tree);
+    finish(g, ret_tree);
     return OK;
+}
+
+void
+errors_tree_leaves(const struct errors_tree *t, const struct errors_feature *features, size_t rows,
+                   uint16_t *ret_leaf)
+{
+    for (size_t i = 0; i < rows; i++) {
+        uint32_t k = 0;
+        while (t->node[k].left >= 0) {
+            const struct errors_node *n = &t->node[k];
+            const bool left = goes_left(n, features[n->feature].value[i]);
+            k = (uint32_t)(left ? n->left : n->right);
+        }
+        ret_leaf[i] = (uint16_t)k;
+    }
 }
 
 int32_t
@@ -375,7 +427,7 @@ errors_worst_leaf(const struct errors_tree *t)
     int32_t worst = -1;
     for (uint32_t k = 0; k < t->nodes; k++) {
         const struct errors_node *n = &t->node[k];
-        if (n->left >= 0 || n->errors == 0) {
+        if (n->left >= 0 || n->errors <= 0) {
             continue;
         }
         const struct errors_node *w = worst < 0 ? NULL : &t->node[worst];
@@ -385,51 +437,4 @@ errors_worst_leaf(const struct errors_tree *t)
         }
     }
     return worst;
-}
-
-/* Gain of the best split of all rows on one feature. */
-static double
-one_feature_gain(struct grower *g, const struct errors_tree *t, const struct errors_feature *only)
-{
-    g->features = only;
-    g->feature_count = 1;
-    g->first = 0;
-    g->end = 1;
-    find_splits(g, t);
-    return g->best[0].gain;
-}
-
-/* Insertion: ties stay in the features' order. */
-static void
-order_by_gain(const double *gain, uint32_t count, uint32_t *ret_order)
-{
-    for (uint32_t f = 0; f < count; f++) {
-        uint32_t at = f;
-        while (at > 0 && gain[ret_order[at - 1]] < gain[f]) {
-            ret_order[at] = ret_order[at - 1];
-            at--;
-        }
-        ret_order[at] = f;
-    }
-}
-
-struct status
-errors_rank(const struct errors_feature *features, uint32_t feature_count, const uint8_t *error,
-            size_t rows, uint32_t min_rows, uint32_t *ret_order, double *ret_gain)
-{
-    DEFER(grower_freep) struct grower *g = NULL;
-    DEFER(memory_freep) struct errors_tree *t = calloc(1, sizeof *t);
-    DEFER(memory_freep) double *gain = calloc((size_t)feature_count + 1, sizeof *gain);
-    CHECK(t != NULL && gain != NULL, MEMORY);
-    TRY(grower_new(features, feature_count, error, rows, min_rows, &g));
-    t->nodes = 1;
-    t->node[0] = root_of(error, rows);
-    for (uint32_t f = 0; f < feature_count; f++) {
-        gain[f] = one_feature_gain(g, t, &features[f]);
-    }
-    order_by_gain(gain, feature_count, ret_order);
-    if (ret_gain != NULL) {
-        memcpy(ret_gain, gain, feature_count * sizeof *gain);
-    }
-    return OK;
 }

@@ -13,7 +13,7 @@
 
 struct data {
     double value[FEATURES][ROWS];
-    uint8_t error[ROWS];
+    double error[ROWS]; /* 0 or 1 */
     struct errors_feature feature[FEATURES];
 };
 
@@ -63,7 +63,8 @@ leaf_of(const struct data *d, const struct errors_tree *t, size_t row)
 static void
 check_tree(const struct data *d, const struct errors_tree *t, uint32_t max_depth, uint64_t min_rows)
 {
-    uint64_t rows[ERRORS_MAX_NODES] = {0}, errors[ERRORS_MAX_NODES] = {0};
+    uint64_t rows[ERRORS_MAX_NODES] = {0};
+    double errors[ERRORS_MAX_NODES] = {0};
     for (size_t i = 0; i < ROWS; i++) {
         const uint32_t leaf = leaf_of(d, t, i);
         rows[leaf]++;
@@ -84,7 +85,7 @@ check_tree(const struct data *d, const struct errors_tree *t, uint32_t max_depth
             assert_true(k == 0 || n->rows >= min_rows);
         }
         assert_int_equal(n->rows, rows[k]);
-        assert_int_equal(n->errors, errors[k]);
+        assert_near(n->errors, errors[k], 0);
         assert_true(n->depth <= max_depth);
         assert_true(n->ci.low <= n->error_rate && n->error_rate <= n->ci.high);
     }
@@ -92,12 +93,19 @@ check_tree(const struct data *d, const struct errors_tree *t, uint32_t max_depth
     assert_near(coverage, 1, 1e-12);
 }
 
+static struct errors_tree_options
+options(uint32_t depth, uint32_t min_rows)
+{
+    return (struct errors_tree_options){depth, UINT32_MAX, min_rows};
+}
+
 static struct errors_tree *
 grow(const struct data *d, uint32_t depth, uint32_t min_rows)
 {
     struct errors_tree *t = calloc(1, sizeof *t);
     assert_non_null(t);
-    assert_ok(errors_tree_grow(d->feature, FEATURES, d->error, ROWS, depth, min_rows, t));
+    const struct errors_tree_options o = options(depth, min_rows);
+    assert_ok(errors_tree_grow(d->feature, FEATURES, d->error, ROWS, &o, t));
     return t;
 }
 
@@ -109,12 +117,22 @@ refuses_a_tree_that_is_too_deep_and_bins_that_are_too_many(void **state)
     static struct errors_tree t;
     static struct errors_map m;
     make_data(1, false, &d);
+    struct errors_tree_options o = options(ERRORS_MAX_DEPTH + 1, 20);
+    assert_status(errors_tree_grow(d.feature, FEATURES, d.error, ROWS, &o, &t), LIMIT);
+    o = (struct errors_tree_options){3, 0, 20};
+    assert_status(errors_tree_grow(d.feature, FEATURES, d.error, ROWS, &o, &t), LIMIT);
+    o = options(3, 20);
+    d.error[7] = NAN;
+    assert_status(errors_tree_grow(d.feature, FEATURES, d.error, ROWS, &o, &t), INPUT);
+    d.error[7] = -1;
+    assert_status(errors_tree_grow(d.feature, FEATURES, d.error, ROWS, &o, &t), INPUT);
+    d.error[7] = 0;
     assert_status(
-        errors_tree_grow(d.feature, FEATURES, d.error, ROWS, ERRORS_MAX_DEPTH + 1, 20, &t), LIMIT);
-    assert_status(errors_map_fill(&d.feature[0], &d.feature[1], d.error, ROWS, 0, &m), LIMIT);
-    assert_status(
-        errors_map_fill(&d.feature[0], &d.feature[1], d.error, ROWS, ERRORS_MAX_BINS + 1, &m),
+        errors_map_fill(&d.feature[0], &d.feature[1], d.error, ROWS, 0, ERRORS_EQUAL_COUNT, &m),
         LIMIT);
+    assert_status(errors_map_fill(&d.feature[0], &d.feature[1], d.error, ROWS, ERRORS_MAX_BINS + 1,
+                                  ERRORS_EQUAL_COUNT, &m),
+                  LIMIT);
 }
 
 static void
@@ -124,15 +142,16 @@ no_rows_no_features_or_no_errors_make_one_node(void **state)
     static struct data d;
     static struct errors_tree t;
     make_data(2, false, &d);
-    assert_ok(errors_tree_grow(d.feature, FEATURES, d.error, 0, 3, 20, &t));
+    const struct errors_tree_options o = options(3, 20);
+    assert_ok(errors_tree_grow(d.feature, FEATURES, d.error, 0, &o, &t));
     assert_int_equal(t.nodes, 1);
     assert_near(t.node[0].error_rate, 0, 0);
     assert_int_equal(errors_worst_leaf(&t), -1);
-    assert_ok(errors_tree_grow(d.feature, 0, d.error, ROWS, 3, 20, &t));
+    assert_ok(errors_tree_grow(d.feature, 0, d.error, ROWS, &o, &t));
     assert_int_equal(t.nodes, 1);
     assert_int_equal(errors_worst_leaf(&t), 0);
     memset(d.error, 0, sizeof d.error);
-    assert_ok(errors_tree_grow(d.feature, FEATURES, d.error, ROWS, 3, 20, &t));
+    assert_ok(errors_tree_grow(d.feature, FEATURES, d.error, ROWS, &o, &t));
     assert_int_equal(t.nodes, 1);
     assert_int_equal(errors_worst_leaf(&t), -1);
 }
@@ -186,10 +205,12 @@ finds_the_cohort_that_was_planted(void **state)
         assert_true((double)t->node[worst].rows < 1.1 * (double)planted);
         assert_true(caught > 0);
         uint32_t order[FEATURES];
-        double gain[FEATURES];
-        assert_ok(errors_rank(d.feature, FEATURES, d.error, ROWS, 20, order, gain));
+        struct errors_mutual m[FEATURES];
+        assert_ok(errors_mutual_of(d.feature, FEATURES, d.error, ROWS, m));
+        errors_mutual_order(m, FEATURES, order);
         assert_true((order[0] == 0 && order[1] == 2) || (order[0] == 2 && order[1] == 0));
-        assert_true(gain[order[0]] >= gain[order[1]] && gain[order[1]] > gain[order[2]]);
+        assert_true(m[order[1]].p < 1e-4 && m[order[2]].p > 1e-3);
+        assert_true(m[order[1]].mutual_information > m[order[1]].noise);
         free(t);
     }
 }
@@ -210,7 +231,7 @@ best_gain(const struct data *d, size_t min_rows)
                     const double v = d->value[k][i], cut = d->value[k][at];
                     const bool left = isnan(v) ? missing_left != 0 : k == 2 ? v == cut : v <= cut;
                     n += left;
-                    e += left && d->error[i];
+                    e += left ? d->error[i] : 0;
                 }
                 const double rest = ROWS - n, wrong = errors - e;
                 if (n >= (double)min_rows && rest >= (double)min_rows) {
@@ -232,12 +253,82 @@ the_first_split_is_the_best_of_all(void **state)
     (void)state;
     static struct data d;
     make_data(50, true, &d);
-    uint32_t order[FEATURES];
-    double gain[FEATURES];
-    assert_ok(errors_rank(d.feature, FEATURES, d.error, ROWS, 20, order, gain));
     struct errors_tree *t = grow(&d, 1, 20);
-    assert_int_equal(t->node[0].feature, order[0]);
-    assert_near(gain[order[0]], best_gain(&d, 20), 1e-12);
+    const struct errors_node *n = t->node;
+    const double drop = n[0].errors * (ROWS - n[0].errors) / ROWS -
+                        n[1].errors * (1 - n[1].error_rate) - n[2].errors * (1 - n[2].error_rate);
+    assert_near(2 * drop / ROWS, best_gain(&d, 20), 1e-12);
+    free(t);
+}
+
+/* Losses that are not 0 and 1: the split leaves the least variance within, by trying every one. */
+static void
+the_first_split_of_numbers_explains_most_of_their_variance(void **state)
+{
+    (void)state;
+    static struct data d;
+    struct rng g;
+    make_data(54, true, &d);
+    rng_init(&g, 54, "losses");
+    double all = 0, best = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        d.error[i] = 1000 * (d.error[i] + 0.2) * rng_unit(&g);
+        all += d.error[i];
+    }
+    for (size_t k = 0; k < FEATURES; k++) {
+        for (size_t at = 0; at < 2 * ROWS; at++) {
+            double n = 0, e = 0;
+            for (size_t i = 0; i < ROWS; i++) {
+                const double v = d.value[k][i], cut = d.value[k][at / 2];
+                const bool left = isnan(v) ? at % 2 == 0 : k == 2 ? v == cut : v <= cut;
+                n += left;
+                e += left ? d.error[i] : 0;
+            }
+            if (n >= 20 && ROWS - n >= 20) {
+                best = fmax(best, e * e / n + (all - e) * (all - e) / (ROWS - n));
+            }
+        }
+    }
+    struct errors_tree *t = grow(&d, 1, 20);
+    const struct errors_node *l = &t->node[1], *r = &t->node[2];
+    assert_near((l->errors * l->error_rate + r->errors * r->error_rate) / best, 1, 1e-12);
+    assert_true(isnan(l->ci.low));
+    assert_near(t->node[0].error_rate, all / ROWS, 1e-9);
+    free(t);
+}
+
+static void
+a_limit_of_leaves_keeps_the_splits_that_explain_most(void **state)
+{
+    (void)state;
+    static struct data d;
+    make_data(55, true, &d);
+    struct errors_tree *all = grow(&d, 4, 20);
+    uint32_t leaves = (all->nodes + 1) / 2;
+    assert_true(leaves > 5);
+    for (uint32_t most = 1; most <= leaves; most++) {
+        static struct errors_tree t;
+        const struct errors_tree_options o = {4, most, 20};
+        assert_ok(errors_tree_grow(d.feature, FEATURES, d.error, ROWS, &o, &t));
+        check_tree(&d, &t, 4, 20);
+        assert_true((t.nodes + 1) / 2 <= most);
+        assert_true(most < 2 || t.node[0].feature == all->node[0].feature);
+    }
+    free(all);
+}
+
+static void
+rows_end_in_the_leaf_that_their_values_lead_to(void **state)
+{
+    (void)state;
+    static struct data d;
+    static uint16_t leaf[ROWS];
+    make_data(56, true, &d);
+    struct errors_tree *t = grow(&d, 4, 20);
+    errors_tree_leaves(t, d.feature, ROWS, leaf);
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_int_equal(leaf[i], leaf_of(&d, t, i));
+    }
     free(t);
 }
 
@@ -276,7 +367,8 @@ takes_infinite_and_equal_values(void **state)
     assert_near(t->node[1].error_rate, 1, 0);
     free(t);
     static struct errors_map m;
-    assert_ok(errors_map_fill(&d.feature[0], &d.feature[1], d.error, ROWS, 6, &m));
+    assert_ok(
+        errors_map_fill(&d.feature[0], &d.feature[1], d.error, ROWS, 6, ERRORS_EQUAL_COUNT, &m));
     assert_int_equal(m.x.bins, 3);
     assert_int_equal(m.y.bins, 1);
 }
@@ -320,7 +412,8 @@ the_cells_hold_every_row_once(void **state)
     make_data(60, true, &d);
     for (uint32_t fx = 0; fx < FEATURES; fx++) {
         for (uint32_t fy = 0; fy < FEATURES; fy++) {
-            assert_ok(errors_map_fill(&d.feature[fx], &d.feature[fy], d.error, ROWS, 6, &m));
+            assert_ok(errors_map_fill(&d.feature[fx], &d.feature[fy], d.error, ROWS, 6,
+                                      ERRORS_EQUAL_COUNT, &m));
             struct errors_cell count[(ERRORS_MAX_BINS + 1) * (ERRORS_MAX_BINS + 1)] = {0};
             for (size_t i = 0; i < ROWS; i++) {
                 struct errors_cell *c =
@@ -344,7 +437,8 @@ bins_have_about_as_many_rows_each_and_few_values_a_bin_each(void **state)
     static struct data d;
     static struct errors_map m;
     make_data(61, false, &d);
-    assert_ok(errors_map_fill(&d.feature[0], &d.feature[1], d.error, ROWS, 6, &m));
+    assert_ok(
+        errors_map_fill(&d.feature[0], &d.feature[1], d.error, ROWS, 6, ERRORS_EQUAL_COUNT, &m));
     assert_int_equal(m.x.bins, 6);
     assert_int_equal(m.y.bins, 4);
     for (uint32_t x = 0; x < 6; x++) {
@@ -359,7 +453,8 @@ bins_have_about_as_many_rows_each_and_few_values_a_bin_each(void **state)
         assert_near(m.y.high[y], y, 0);
     }
     assert_false(m.x.has_missing);
-    assert_ok(errors_map_fill(&d.feature[3], &d.feature[2], d.error, ROWS, 6, &m));
+    assert_ok(
+        errors_map_fill(&d.feature[3], &d.feature[2], d.error, ROWS, 6, ERRORS_EQUAL_COUNT, &m));
     assert_true(m.x.has_missing && m.y.is_category);
 }
 
@@ -374,7 +469,8 @@ more_categories_than_bins_end_in_others(void **state)
         d.value[2][i] = (double)(i % 40);
     }
     d.feature[2].level_count = 40;
-    assert_ok(errors_map_fill(&d.feature[2], &d.feature[1], d.error, ROWS, 6, &m));
+    assert_ok(
+        errors_map_fill(&d.feature[2], &d.feature[1], d.error, ROWS, 6, ERRORS_EQUAL_COUNT, &m));
     assert_int_equal(m.x.bins, ERRORS_MAX_BINS);
     uint64_t rows = 0, others = 0;
     for (size_t i = 0; i < ROWS; i++) {
@@ -384,6 +480,45 @@ more_categories_than_bins_end_in_others(void **state)
         rows += m.cell[y * (ERRORS_MAX_BINS + 1) + ERRORS_MAX_BINS - 1].rows;
     }
     assert_int_equal(rows, others);
+}
+
+static void
+bins_of_equal_width_are_as_wide_and_hold_the_ends(void **state)
+{
+    (void)state;
+    static struct data d;
+    static struct errors_map m;
+    make_data(63, true, &d);
+    for (size_t i = 0; i < ROWS; i++) {
+        d.value[0][i] = i == 0 ? -INFINITY : i == 1 ? INFINITY : (double)i * (double)i;
+    }
+    const double low = 4, high = (ROWS - 1.0) * (ROWS - 1.0), width = (high - low) / 8;
+    assert_ok(errors_map_fill(&d.feature[0], NULL, d.error, ROWS, 8, ERRORS_EQUAL_WIDTH, &m));
+    assert_int_equal(m.x.bins, 8);
+    assert_int_equal(m.y.bins, 1);
+    uint64_t rows = 0;
+    for (uint32_t b = 0; b < 8; b++) {
+        assert_true(b == 7 || fabs(m.x.edge[b] - (low + width * (b + 1))) <= width / 1000);
+        rows += m.cell[b].rows;
+    }
+    assert_int_equal(rows, ROWS);
+    assert_true(m.x.low[0] < low && m.x.high[7] > high);
+    assert_true(m.cell[0].rows > m.cell[7].rows);
+    /* Few values have a bin each, as with equal counts. */
+    assert_ok(errors_map_fill(&d.feature[1], NULL, d.error, ROWS, 8, ERRORS_EQUAL_WIDTH, &m));
+    assert_int_equal(m.x.bins, 4);
+}
+
+static void
+losses_that_are_not_zero_and_one_have_no_interval_of_a_rate(void **state)
+{
+    (void)state;
+    static struct data d;
+    static struct errors_map m;
+    make_data(64, true, &d);
+    d.error[3] = 0.5;
+    assert_ok(errors_map_fill(&d.feature[0], NULL, d.error, ROWS, 8, ERRORS_EQUAL_COUNT, &m));
+    assert_true(isnan(m.cell[0].ci.low));
 }
 
 /* ---- cuts ---- */
@@ -445,12 +580,17 @@ main(void)
         cmocka_unit_test(the_leaves_part_the_rows_and_the_counts_add_up),
         cmocka_unit_test(finds_the_cohort_that_was_planted),
         cmocka_unit_test(the_first_split_is_the_best_of_all),
+        cmocka_unit_test(the_first_split_of_numbers_explains_most_of_their_variance),
+        cmocka_unit_test(a_limit_of_leaves_keeps_the_splits_that_explain_most),
+        cmocka_unit_test(rows_end_in_the_leaf_that_their_values_lead_to),
         cmocka_unit_test(missing_values_may_be_the_cohort),
         cmocka_unit_test(takes_infinite_and_equal_values),
         cmocka_unit_test(the_same_rows_give_the_same_tree),
         cmocka_unit_test(the_cells_hold_every_row_once),
         cmocka_unit_test(bins_have_about_as_many_rows_each_and_few_values_a_bin_each),
         cmocka_unit_test(more_categories_than_bins_end_in_others),
+        cmocka_unit_test(bins_of_equal_width_are_as_wide_and_hold_the_ends),
+        cmocka_unit_test(losses_that_are_not_zero_and_one_have_no_interval_of_a_rate),
         cmocka_unit_test(a_cut_is_the_shortest_decimal_between_two_values),
         cmocka_unit_test(a_cut_parts_any_two_values),
     };
