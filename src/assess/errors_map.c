@@ -4,7 +4,6 @@
 #include "num/quantile.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,15 +61,17 @@ cut_axis(const double *sorted, size_t n, uint32_t bins, struct errors_axis *a)
     a->bins = 1; /* no row has a value */
 }
 
-/* To a thousandth of the width, so that an edge reads well. */
+/* To a thousandth of the width, so that an edge reads well: one rounding, hence the double that the
+ * decimal's text reads as. */
 static double
 round_edge(double edge, double width)
 {
-    const double unit = pow(10, floor(log10(width)) - 3);
-    const double rounded = nearbyint(edge / unit) * unit;
-    char text[32];
-    (void)snprintf(text, sizeof text, "%.15g", rounded);
-    return isfinite(rounded) ? strtod(text, NULL) : edge;
+    const double decimals = 3 - floor(log10(width));
+    const double power = pow(10, fabs(decimals));
+    if (!(fabs(decimals) <= 22)) {
+        return edge;
+    }
+    return decimals < 0 ? nearbyint(edge / power) * power : nearbyint(edge * power) / power;
 }
 
 static void

@@ -180,6 +180,7 @@ struct status cli_model_show(struct cli *c);
 struct status cli_model_request(struct cli *c);
 struct status cli_assess(struct cli *c);
 struct status cli_bias(struct cli *c);
+struct status cli_errors(struct cli *c);
 struct status cli_predict(struct cli *c);
 struct status cli_fairness(struct cli *c);
 struct status cli_principal_add(struct cli *c);

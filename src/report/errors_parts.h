@@ -4,9 +4,7 @@
 #define STEWARD_REPORT_ERRORS_PARTS_H
 
 #include "assess/errors.h"
-#include "report/assessment.h"
-
-#define ERRORS_NO_FEATURE UINT32_MAX
+#include "report/errors_document.h"
 
 struct errors_columns {
     const struct assessment_feature *item; /* borrowed */

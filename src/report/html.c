@@ -18,19 +18,24 @@ put_answer(const json_t *d, const char *which, struct buf *b)
 
 /* ---- head ---- */
 
-static void
-put_head(const json_t *d, struct buf *b)
+void
+html_open(const char *title, struct buf *b)
 {
-    const json_t *m = json_object_get(d, "model");
     buf_put_str(b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
                    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
                    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
                    "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
-                   "<meta name=\"referrer\" content=\"no-referrer\"><title>Assessment of ");
-    html_put(b, document_text(m, "name"));
+                   "<meta name=\"referrer\" content=\"no-referrer\"><title>");
+    html_put(b, title);
     buf_put_str(b, "</title><style>");
     buf_put_str(b, html_style);
     buf_put_str(b, "</style></head><body><main>");
+}
+
+void
+html_close(struct buf *b)
+{
+    buf_put_str(b, "</main></body></html>\n");
 }
 
 static void
@@ -439,7 +444,7 @@ put_record(const json_t *d, struct buf *b)
     html_put(b, document_text(json_object_get(d, "explanation"), "method"));
     buf_put_str(b, "</dd><dt>made</dt><dd>");
     html_put(b, document_text(d, "created"));
-    buf_printf(b, " by Steward %s</dd></dl></section></main></body></html>\n", STEWARD_VERSION);
+    buf_printf(b, " by Steward %s</dd></dl></section>", STEWARD_VERSION);
 }
 
 struct status
@@ -452,7 +457,11 @@ html_report(const json_t *document, struct diag *diag, struct buf *ret_html)
                  document_text(document, "format"), DOCUMENT_FORMAT);
         FAIL(INPUT);
     }
-    put_head(document, ret_html);
+    DEFER(buf_done) struct buf title;
+    buf_init(&title, 1024);
+    buf_printf(&title, "Assessment of %.500s",
+               document_text(json_object_get(document, "model"), "name"));
+    html_open(buf_str(&title), ret_html);
     put_title(document, ret_html);
     put_findings(document, ret_html);
     put_performance(document, ret_html);
@@ -460,5 +469,6 @@ html_report(const json_t *document, struct diag *diag, struct buf *ret_html)
     TRY(put_explanation(document, ret_html));
     TRY(put_errors(document, ret_html));
     put_record(document, ret_html);
+    html_close(ret_html);
     return buf_status(ret_html);
 }

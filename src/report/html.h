@@ -10,4 +10,7 @@
 
 struct status html_report(const json_t *document, struct diag *diag, struct buf *ret_html);
 
+/* The errors document (report/errors_document.h) as a page of its own. */
+struct status html_errors_page(const json_t *document, struct buf *ret_html);
+
 #endif

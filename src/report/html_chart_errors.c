@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define NODE_WIDTH 190
 #define NODE_STEP 226 /* from one depth to the next */
@@ -29,9 +30,25 @@ struct drawing {
     const json_t *tree;
     json_int_t worst;
     double top_rate;
-    double next_y; /* of the next leaf */
+    double next_y;      /* of the next leaf */
+    const char *metric; /* shown in the nodes; "": the error rate */
     struct buf *b;
 };
+
+/* "12.3 % wrong (34 of 277)", or "recall_score 0.81 (277 rows)". */
+static void
+put_figure(const struct drawing *d, const json_t *n, char *ret_text, size_t size)
+{
+    const json_t *m = json_object_get(json_object_get(n, "metrics"), d->metric);
+    if (*d->metric == '\0' || strcmp(d->metric, "error_rate") == 0) {
+        (void)snprintf(ret_text, size, "%.1f %% wrong (%.0f of %.0f)",
+                       100 * document_number(n, "error_rate"), document_number(n, "errors"),
+                       document_number(n, "rows"));
+    } else {
+        (void)snprintf(ret_text, size, "%s %.3g (%.0f)", d->metric, document_number(m, "value"),
+                       document_number(n, "rows"));
+    }
+}
 
 static void
 put_link(struct buf *b, double x, double y, double to_y)
@@ -54,8 +71,7 @@ put_node(const struct drawing *d, json_int_t k, double x, double y)
         svg_rect(d->b, "worst", x, y - 22, NODE_WIDTH, 44, 1);
     }
     svg_label(d->b, x + 9, y - 5, "start", "", 27, k == 0 ? "all rows" : document_text(n, "step"));
-    (void)snprintf(text, sizeof text, "%.1f %% wrong (%.0f of %.0f)", 100 * rate,
-                   document_number(n, "errors"), document_number(n, "rows"));
+    put_figure(d, n, text, sizeof text);
     svg_label(d->b, x + 9, y + 13, "start", "t", 40, text);
 }
 
@@ -82,7 +98,11 @@ void
 html_chart_tree(const json_t *errors, struct buf *b)
 {
     const json_t *tree = json_object_get(errors, "tree");
-    struct drawing d = {.tree = tree, .worst = child(errors, "worst"), .next_y = 26, .b = b};
+    struct drawing d = {.tree = tree,
+                        .worst = child(errors, "worst"),
+                        .next_y = 26,
+                        .metric = document_text(errors, "metric"),
+                        .b = b};
     size_t i = 0;
     json_t *n = NULL;
     double depth = 0;
@@ -125,7 +145,7 @@ map_top(const json_t *cells)
 }
 
 static void
-put_cell(const json_t *c, double x, double y, double w, double top, struct buf *b)
+put_cell(const json_t *c, double x, double y, double w, double top, bool share, struct buf *b)
 {
     const double rows = json_number_value(json_array_get(c, 0)),
                  wrong = json_number_value(json_array_get(c, 1));
@@ -138,7 +158,7 @@ put_cell(const json_t *c, double x, double y, double w, double top, struct buf *
     if (!few && top > 0) {
         svg_rect(b, "heat", x, y, w - 3, CELL_HEIGHT - 3, 0.75 * wrong / rows / top);
     }
-    (void)snprintf(text, sizeof text, "%.0f %%", 100 * wrong / rows);
+    (void)snprintf(text, sizeof text, share ? "%.0f %%" : "%.3g", (share ? 100 : 1) * wrong / rows);
     svg_label(b, x + w / 2 - 1, y + 17, "middle", few ? "s" : "", 12, text);
     (void)snprintf(text, sizeof text, "of %.0f", rows);
     svg_label(b, x + w / 2 - 1, y + 32, "middle", few ? "s" : "t", 12, text);
@@ -173,13 +193,14 @@ html_chart_map(const json_t *errors, struct buf *b)
     if (nx == 0 || ny == 0) {
         return;
     }
+    const bool share = strcmp(document_text(errors, "kind"), "numeric") != 0;
     const double w = fmax(64, fmin(104, 640 / (double)nx)), top = map_top(cells);
     svg_open(b, (int)(MAP_LEFT + w * (double)nx) + 4, (int)(CELL_HEIGHT * (double)ny) + 52, nx > 3,
              "Error rate by two features");
     for (size_t y = 0; y < ny; y++) {
         for (size_t x = 0; x < nx; x++) {
             put_cell(json_array_get(json_array_get(cells, y), x), MAP_LEFT + w * (double)x,
-                     1 + CELL_HEIGHT * (double)y, w, top, b);
+                     1 + CELL_HEIGHT * (double)y, w, top, share, b);
         }
     }
     put_axes(map, nx, ny, w, b);

@@ -10,6 +10,9 @@
 
 extern const char html_style[];
 
+/* A page's head, up to its first section, and its end. */
+void html_open(const char *title, struct buf *b);
+void html_close(struct buf *b);
 /* Escaped; control characters and the ones that turn the direction of writing become U+FFFD, since
  * a column's name could otherwise reorder the text around it. */
 void html_put(struct buf *b, const char *text);
