@@ -3,6 +3,7 @@
 #include "assess/explain.h"
 
 #include "assess/explain_lanes.h"
+#include "assess/explain_tables.h"
 #include "base/threads.h"
 
 #include <math.h>
@@ -16,6 +17,7 @@ struct explainer {
     enum explain_engine engine;
     bool pairs;
     struct lanes *lanes;
+    struct tables *tables;
     uint32_t block_rows;
     size_t scratch_bytes; /* of one thread */
 };
@@ -32,6 +34,7 @@ explainer_free(struct explainer *e)
 {
     if (e != NULL) {
         lanes_free(e->lanes);
+        tables_free(e->tables);
         free(e);
     }
 }
@@ -73,14 +76,66 @@ take_plain(struct explainer *e)
 }
 
 static struct status
+take_tables(struct explainer *e, struct tables *t)
+{
+    e->tables = t;
+    e->engine = EXPLAIN_TABLES;
+    e->block_rows = tables_block_rows(t);
+    e->scratch_bytes = tables_scratch_bytes(t);
+    return tables_fill(t);
+}
+
+/* Inner nodes times quadrature nodes, at most. */
+static double
+lanes_work(const struct forest *f)
+{
+    const double nodes = f->depth <= 2 ? 1.0 : (f->depth + 1) / 2;
+    return f->nodes / 2.0 * nodes;
+}
+
+/* The cost model, in nanoseconds on a Zen 3 core with AVX2; what counts is their proportion. Lanes:
+ * each inner node and quadrature node, a row of a full group. Tables: each unit, a row; and once,
+ * each pattern, condition and quadrature node of the filling. */
+#define LANES_NS 0.22
+#define TABLES_NS 0.85
+#define FILL_NS 0.7
+
+static bool
+tables_pay(const struct forest *f, const struct tables *t, size_t rows)
+{
+    const double saved = LANES_NS * lanes_work(f) - TABLES_NS * (double)tables_units(t);
+    return saved * (double)rows > FILL_NS * tables_fill_work(t);
+}
+
+/* Tables for many rows in floats, where the forest and the memory allow; lanes otherwise. */
+static struct status
 choose(struct explainer *e, const struct explainer_options *o)
 {
+    if (o->precision == EXPLAIN_FAST) {
+        DEFER(tables_freep) struct tables *t = NULL;
+        const struct status cut = tables_new(e->forest, o->table_bytes_max, o->portable, &t);
+        if (cut.code != STATUS_UNSUPPORTED && cut.code != STATUS_LIMIT) {
+            TRY(cut);
+            if (tables_pay(e->forest, t, o->expected_rows)) {
+                return take_tables(e, MOVE(t));
+            }
+        }
+    }
     const struct status s = take_lanes(e, o);
     if (s.code == STATUS_UNSUPPORTED) {
         take_plain(e);
         return OK;
     }
     return s;
+}
+
+static struct status
+force_tables(struct explainer *e, const struct explainer_options *o)
+{
+    DEFER(tables_freep) struct tables *t = NULL;
+    CHECK(o->precision == EXPLAIN_FAST, UNSUPPORTED);
+    TRY(tables_new(e->forest, o->table_bytes_max, o->portable, &t));
+    return take_tables(e, MOVE(t));
 }
 
 struct status
@@ -99,7 +154,8 @@ explainer_new(const struct forest *f, const struct explainer_options *o,
         TRY(take_lanes(e, o));
         break;
     case EXPLAIN_TABLES:
-        FAIL(UNSUPPORTED);
+        TRY(force_tables(e, o));
+        break;
     default:
         TRY(choose(e, o));
     }
@@ -131,6 +187,8 @@ engine_rows(const struct explainer *e, const float *x, size_t rows, void *scratc
         lanes_pairs(e->lanes, x, rows, scratch, ret_phi);
     } else if (e->engine == EXPLAIN_PLAIN) {
         plain_rows(e, x, rows, scratch, ret_phi, ret_single);
+    } else if (e->engine == EXPLAIN_TABLES) {
+        tables_rows(e->tables, x, rows, scratch, ret_phi, ret_single);
     } else {
         lanes_rows(e->lanes, x, rows, scratch, ret_phi, ret_single);
     }

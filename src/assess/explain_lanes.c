@@ -2,280 +2,26 @@
 #include "assess/explain_lanes_parts.h"
 
 #include "assess/explain.h"
-
-#include <math.h>
-
-/* ---- quadrature ---- */
-
-/* Newton's method on the Legendre polynomial from Tricomi's first guess; both halves from one, so
- * that t and 1 - t are exact mirrors. */
-void
-lanes_gauss(uint32_t n, double *ret_t, double *ret_rest, double *ret_weight)
-{
-    ASSERT(n >= 1 && n <= LANES_NODES_MAX);
-    for (uint32_t i = 0; i < (n + 1) / 2; i++) {
-        double x = cos(M_PI * (i + 0.75) / (n + 0.5)), slope = 1.0;
-        for (int round = 0; round < 12; round++) {
-            double before = 1.0, at = x;
-            for (uint32_t k = 2; k <= n; k++) {
-                const double next = ((2.0 * k - 1.0) * x * at - (k - 1.0) * before) / k;
-                before = at;
-                at = next;
-            }
-            slope = n * (x * at - before) / (x * x - 1.0);
-            x -= at / slope;
-        }
-        x = n % 2 == 1 && i == n / 2 ? 0.0 : x;
-        ret_t[i] = ret_rest[n - 1 - i] = (1.0 - x) / 2.0;
-        ret_rest[i] = ret_t[n - 1 - i] = (1.0 + x) / 2.0;
-        ret_weight[i] = ret_weight[n - 1 - i] = 1.0 / ((1.0 - x * x) * slope * slope);
-    }
-}
-
-/* ---- tapes ---- */
-
-struct list { /* of items of one size */
-    void *at;
-    size_t n, room;
-};
-
-struct step { /* a distinct feature on the path from the root */
-    uint32_t feature;
-    uint32_t slot;
-    uint32_t place; /* of its last split */
-    double zero;
-};
+#include "assess/explain_tape.h"
 
 struct build {
-    const struct forest *f;
-    const struct lanes_options *options;
     struct lanes *l;
     const struct ranks *ranks;
     uint32_t *slot_of_feature;
-    struct list op, partner, constant;
-    uint32_t nodes; /* K of the tree at hand */
-    double scale;   /* its weight */
-    double mean;    /* its expected value */
-    double t[LANES_NODES_MAX], rest[LANES_NODES_MAX], weight[LANES_NODES_MAX];
-    struct step path[FOREST_MAX_DEPTH + 1];
+    struct tape tape;
 };
 
 static void
 build_done(struct build *b)
 {
     free(b->slot_of_feature);
-    free(b->op.at);
-    free(b->partner.at);
-    free(b->constant.at);
+    tape_done(&b->tape);
 }
 
-/* Room for n more; NULL when memory or 32-bit indices run out. */
-static void *
-list_more(struct list *l, size_t n, size_t size)
+static struct ranks_split
+split_of(const void *context, uint32_t n)
 {
-    if (l->n + n > UINT32_MAX) {
-        return NULL;
-    }
-    if (l->n + n > l->room) {
-        const size_t room = 2 * (l->n + n) + 64;
-        void *at = realloc(l->at, room * size);
-        if (at == NULL) {
-            return NULL;
-        }
-        l->at = at;
-        l->room = room;
-    }
-    l->n += n;
-    return (uint8_t *)l->at + (l->n - n) * size;
-}
-
-static struct status
-constants_new(struct build *b, size_t n, uint32_t *ret_index, double **ret_c)
-{
-    *ret_index = (uint32_t)b->constant.n;
-    *ret_c = list_more(&b->constant, n, sizeof **ret_c);
-    CHECK(*ret_c != NULL, MEMORY);
-    return OK;
-}
-
-static bool
-is_leaf(const struct forest *f, int32_t n)
-{
-    return f->left[n] < 0;
-}
-
-/* Most distinct features on a path below n. */
-static uint32_t
-most_distinct(const struct forest *f, uint32_t n, uint32_t *path, uint32_t count)
-{
-    if (f->left[n] < 0) {
-        return count;
-    }
-    uint32_t i = 0;
-    while (i < count && path[i] != f->feature[n]) {
-        i++;
-    }
-    path[i] = f->feature[n];
-    count += i == count;
-    const uint32_t left = most_distinct(f, (uint32_t)f->left[n], path, count);
-    const uint32_t right = most_distinct(f, (uint32_t)f->right[n], path, count);
-    return left > right ? left : right;
-}
-
-/* 1 / F for a feature with that zero: where the row does not follow its splits, and what is added
- * where it does. */
-static void
-put_inverse(const struct build *b, double zero, double *off, double *more)
-{
-    for (uint32_t k = 0; k < b->nodes; k++) {
-        off[k] = zero > 0.0 ? 1.0 / (b->rest[k] * zero) : 0.0;
-        more[k] = 1.0 / (b->t[k] + b->rest[k] * zero) - off[k];
-    }
-}
-
-static double
-leaf_value(const struct build *b, uint32_t n)
-{
-    return b->scale * (b->f->value[n] - b->mean);
-}
-
-static struct status
-put_leaf(struct build *b, uint32_t n, uint32_t level, uint32_t side)
-{
-    double *c;
-    struct lanes_op op = {
-        .kind = LANES_LEAF, .level = (uint8_t)level, .side = (uint8_t)side, .slot = 0};
-    TRY(constants_new(b, b->nodes, &op.constants, &c));
-    for (uint32_t k = 0; k < b->nodes; k++) {
-        c[k] = leaf_value(b, n) * b->weight[k];
-    }
-    struct lanes_op *to = list_more(&b->op, 1, sizeof *to);
-    CHECK(to != NULL, MEMORY);
-    *to = op;
-    return OK;
-}
-
-static struct status
-put_partners(struct build *b, const struct step *self, uint32_t count, struct lanes_op *op)
-{
-    op->partner = (uint32_t)b->partner.n;
-    for (uint32_t i = 0; b->options->pairs && i < count; i++) {
-        if (&b->path[i] != self) {
-            struct lanes_partner *p = list_more(&b->partner, 1, sizeof *p);
-            CHECK(p != NULL, MEMORY);
-            *p = (struct lanes_partner){b->path[i].slot, b->path[i].place};
-            op->partners++;
-        }
-    }
-    return OK;
-}
-
-/* Constants of an inner node; `bottom`: both children are leaves. */
-static struct status
-put_constants(struct build *b, uint32_t n, bool bottom, double above, double left, double right,
-              struct lanes_op *op)
-{
-    const uint32_t k = b->nodes;
-    const bool pairs = b->options->pairs && !bottom;
-    double *c;
-    TRY(constants_new(b,
-                      2 + (bottom ? 2 : 2 * k) + (op->again ? 1 + 2 * k : 0) + (pairs ? 4 * k : 0),
-                      &op->constants, &c));
-    *c++ = left;
-    *c++ = right;
-    if (bottom) {
-        *c++ = leaf_value(b, (uint32_t)b->f->left[n]);
-        *c++ = leaf_value(b, (uint32_t)b->f->right[n]);
-    } else {
-        for (uint32_t i = 0; i < k; i++) {
-            c[i] = b->rest[i] * left;
-            c[k + i] = b->rest[i] * right;
-        }
-        c += 2 * k;
-    }
-    if (op->again) {
-        *c++ = above;
-        put_inverse(b, above, c, c + k);
-        c += 2 * k;
-    }
-    if (pairs) {
-        put_inverse(b, left, c, c + k);
-        put_inverse(b, right, c + 2 * k, c + 3 * k);
-    }
-    return OK;
-}
-
-/* The subtree of n; `count` distinct features above. Recursion is as deep as the tree. */
-static struct status
-put_node(struct build *b, uint32_t n, uint32_t level, uint32_t side, uint32_t count)
-{
-    const struct forest *f = b->f;
-    if (f->left[n] < 0) {
-        return put_leaf(b, n, level, side);
-    }
-    const bool bottom = is_leaf(f, f->left[n]) && is_leaf(f, f->right[n]);
-    uint32_t i = 0;
-    while (i < count && b->path[i].feature != f->feature[n]) {
-        i++;
-    }
-    const struct step before =
-        i < count ? b->path[i]
-                  : (struct step){f->feature[n], b->slot_of_feature[f->feature[n]], 0, 1.0};
-    const double share = explain_left_share(f, n);
-    const struct ranks_split split = ranks_split(b->ranks, n);
-    struct lanes_op op = {.kind = bottom ? LANES_BOTTOM : LANES_DOWN,
-                          .level = (uint8_t)level,
-                          .side = (uint8_t)side,
-                          .again = i < count,
-                          .before = (uint16_t)before.place,
-                          .slot = before.slot,
-                          .column = split.column,
-                          .cut = (float)split.cut};
-    TRY(put_constants(b, n, bottom, before.zero, before.zero * share, before.zero * (1.0 - share),
-                      &op));
-    TRY(put_partners(b, &b->path[i], count, &op));
-    struct lanes_op *to = list_more(&b->op, 1, sizeof *to);
-    CHECK(to != NULL, MEMORY);
-    *to = op;
-    if (bottom) {
-        return OK;
-    }
-    const uint32_t below = i < count ? count : count + 1, place = (level + 1) * 2;
-    b->path[i] = (struct step){before.feature, before.slot, place, before.zero * share};
-    TRY(put_node(b, (uint32_t)f->left[n], level + 1, 0, below));
-    b->path[i] = (struct step){before.feature, before.slot, place + 1, before.zero * (1.0 - share)};
-    TRY(put_node(b, (uint32_t)f->right[n], level + 1, 1, below));
-    b->path[i] = before;
-    to = list_more(&b->op, 1, sizeof *to);
-    CHECK(to != NULL, MEMORY);
-    *to = op;
-    to->kind = LANES_UP;
-    return OK;
-}
-
-static struct status
-put_tree(struct build *b, uint32_t tree, struct lanes_tree *ret_tree)
-{
-    const uint32_t root = b->f->tree_start[tree];
-    uint32_t path[FOREST_MAX_DEPTH + 1];
-    const uint32_t distinct = most_distinct(b->f, root, path, 0);
-    b->nodes = distinct <= 2 ? 1 : (distinct + 1) / 2;
-    b->l->nodes = b->nodes > b->l->nodes ? b->nodes : b->l->nodes;
-    b->scale = b->f->tree_weight[tree];
-    b->mean = explain_expected_below(b->f, root);
-    lanes_gauss(b->nodes, b->t, b->rest, b->weight);
-    double *c;
-    ret_tree->nodes = b->nodes;
-    TRY(constants_new(b, 3 * (size_t)b->nodes, &ret_tree->constants, &c));
-    memcpy(c, b->t, b->nodes * sizeof *c);
-    memcpy(c + b->nodes, b->rest, b->nodes * sizeof *c);
-    memcpy(c + 2 * b->nodes, b->weight, b->nodes * sizeof *c);
-    ret_tree->op = (uint32_t)b->op.n;
-    if (b->f->left[root] >= 0) { /* a tree of one leaf attributes nothing */
-        TRY(put_node(b, root, 0, 0, 0));
-    }
-    ret_tree->op_end = (uint32_t)b->op.n;
-    return OK;
+    return ranks_split(*(const struct ranks *const *)context, n);
 }
 
 /* ---- sections ---- */
@@ -283,7 +29,7 @@ put_tree(struct build *b, uint32_t tree, struct lanes_tree *ret_tree)
 static struct status
 section_new(struct build *b, uint32_t first, uint32_t end, struct lanes_section *s)
 {
-    const struct forest *f = b->f;
+    const struct forest *f = b->l->forest;
     TRY(ranks_new(f, first, end, true, &s->ranks));
     b->ranks = s->ranks;
     const uint32_t columns = ranks_columns(s->ranks);
@@ -295,7 +41,9 @@ section_new(struct build *b, uint32_t first, uint32_t end, struct lanes_section 
         s->run[o] = at;
         for (uint32_t t = first; t < end; t++) {
             if (f->tree_output[t] == o) {
-                TRY(put_tree(b, t, &b->l->tree[at++]));
+                struct lanes_tree *to = &b->l->tree[at++];
+                TRY(tape_tree(&b->tape, t, to));
+                b->l->nodes = to->nodes > b->l->nodes ? to->nodes : b->l->nodes;
             }
         }
     }
@@ -306,7 +54,7 @@ section_new(struct build *b, uint32_t first, uint32_t end, struct lanes_section 
 static struct status
 sections_new(struct build *b)
 {
-    const struct forest *f = b->f;
+    const struct forest *f = b->l->forest;
     for (uint32_t first = 0; first < f->trees;) {
         uint32_t end = first;
         TRY(ranks_trees_that_fit(f, first, RANKS_MOST16, &end));
@@ -325,7 +73,7 @@ sections_new(struct build *b)
 static struct status
 slots_new(struct build *b)
 {
-    const struct forest *f = b->f;
+    const struct forest *f = b->l->forest;
     b->slot_of_feature = calloc((size_t)f->features + 1, sizeof *b->slot_of_feature);
     b->l->feature_of_slot = calloc((size_t)f->features + 1, sizeof *b->l->feature_of_slot);
     CHECK(b->slot_of_feature != NULL && b->l->feature_of_slot != NULL, MEMORY);
@@ -348,14 +96,14 @@ constants_keep(struct build *b)
 {
     struct lanes *l = b->l;
     if (l->doubles) {
-        l->wide = b->constant.at;
-        b->constant.at = NULL;
+        l->wide = b->tape.constant.at;
+        b->tape.constant.at = NULL;
         return OK;
     }
-    l->narrow = malloc((b->constant.n + 1) * sizeof *l->narrow);
+    l->narrow = malloc((b->tape.constant.n + 1) * sizeof *l->narrow);
     CHECK(l->narrow != NULL, MEMORY);
-    const double *from = b->constant.at;
-    for (size_t i = 0; i < b->constant.n; i++) {
+    const double *from = b->tape.constant.at;
+    for (size_t i = 0; i < b->tape.constant.n; i++) {
         l->narrow[i] = (float)from[i];
     }
     return OK;
@@ -378,7 +126,7 @@ lanes_new(const struct forest *f, const struct lanes_options *o, struct lanes **
     ASSERT(o->doubles || !o->pairs);
     DEFER(lanes_freep) struct lanes *l = calloc(1, sizeof *l);
     CHECK(l != NULL, MEMORY);
-    DEFER(build_done) struct build b = {.f = f, .options = o, .l = l};
+    DEFER(build_done) struct build b = {.l = l};
     *l = (struct lanes){.forest = f, .doubles = o->doubles, .pairs = o->pairs, .nodes = 1};
     l->levels = f->depth + 1;
 #ifdef __x86_64__
@@ -388,10 +136,15 @@ lanes_new(const struct forest *f, const struct lanes_options *o, struct lanes **
     CHECK(l->tree != NULL, MEMORY);
     TRY(slots_new(&b));
     CHECK(!o->pairs || l->slots <= EXPLAIN_PAIRS_FEATURES, LIMIT);
+    b.tape.f = f;
+    b.tape.pairs = o->pairs;
+    b.tape.slot_of_feature = b.slot_of_feature;
+    b.tape.split = split_of;
+    b.tape.context = &b.ranks;
     TRY(sections_new(&b));
     TRY(constants_keep(&b));
-    l->op = MOVE(b.op.at);
-    l->partner = MOVE(b.partner.at);
+    l->op = MOVE(b.tape.op.at);
+    l->partner = MOVE(b.tape.partner.at);
     l->block_rows = block_rows(l);
     *ret_lanes = MOVE(l);
     return OK;

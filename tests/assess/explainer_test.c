@@ -155,6 +155,73 @@ lanes_equal_the_plain_engine_at_any_depth(void **state)
     }
 }
 
+static void
+tables_equal_the_plain_engine_on_random_forests(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        if (recipes[i].depth <= 8) {
+            check_recipe(&recipes[i], 60 + i, 8, EXPLAIN_TABLES);
+        }
+    }
+}
+
+/* A path with nine features is one more than a pattern has bits for. */
+static void
+tables_refuse_long_paths_little_memory_and_records(void **state)
+{
+    (void)state;
+    struct rng g;
+    rng_init(&g, 50, "explainer");
+    struct explainer_options o;
+    explainer_defaults(&o);
+    o.engine = EXPLAIN_TABLES;
+    DEFER(explainer_freep) struct explainer *e = NULL;
+    DEFER(memory_freep) struct made *deep = deep_forest(20, 64, false, &g);
+    assert_status(explainer_new(&deep->f, &o, &e), UNSUPPORTED);
+    const struct made_recipe r = {.features = 6, .outputs = 1, .trees = 3, .depth = 5};
+    DEFER(memory_freep) struct made *m = made_new(&r, &g);
+    o.table_bytes_max = 1000;
+    assert_status(explainer_new(&m->f, &o, &e), LIMIT);
+    o.table_bytes_max = 1 << 20;
+    o.precision = EXPLAIN_RECORD;
+    assert_status(explainer_new(&m->f, &o, &e), UNSUPPORTED);
+    assert_null(e);
+}
+
+static void
+the_engine_follows_the_rows_the_memory_and_the_depth(void **state)
+{
+    (void)state;
+    struct rng g;
+    rng_init(&g, 51, "explainer");
+    const struct made_recipe r = {.features = 30, .outputs = 1, .trees = 8, .depth = 6};
+    DEFER(memory_freep) struct made *m = made_new(&r, &g);
+    DEFER(memory_freep) struct made *deep = deep_forest(20, 64, false, &g);
+    const struct {
+        const struct forest *f;
+        size_t rows, bytes;
+        enum explain_precision precision;
+        enum explain_engine engine;
+    } cases[] = {
+        {&m->f, 10000000, SIZE_MAX, EXPLAIN_FAST, EXPLAIN_TABLES},
+        {&m->f, 1, SIZE_MAX, EXPLAIN_FAST, EXPLAIN_LANES},
+        {&m->f, 10000000, 1000, EXPLAIN_FAST, EXPLAIN_LANES},
+        {&m->f, 10000000, SIZE_MAX, EXPLAIN_RECORD, EXPLAIN_LANES},
+        {&deep->f, 10000000, SIZE_MAX, EXPLAIN_FAST, EXPLAIN_LANES},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct explainer_options o;
+        explainer_defaults(&o);
+        o.expected_rows = cases[i].rows;
+        o.table_bytes_max = cases[i].bytes;
+        o.precision = cases[i].precision;
+        DEFER(explainer_freep) struct explainer *e = NULL;
+        assert_ok(explainer_new(cases[i].f, &o, &e));
+        assert_int_equal(explainer_engine(e), cases[i].engine);
+    }
+}
+
 /* The rule integrates every power of t up to 2 K - 1. */
 static void
 the_quadrature_is_exact_for_polynomials(void **state)
@@ -345,6 +412,13 @@ lanes_give_the_same_digits_for_any_number_of_threads(void **state)
 }
 
 static void
+tables_give_the_same_digits_for_any_number_of_threads(void **state)
+{
+    (void)state;
+    check_threads(EXPLAIN_TABLES);
+}
+
+static void
 means_are_those_of_the_rows(void **state)
 {
     (void)state;
@@ -379,9 +453,13 @@ int
 main(void)
 {
     const struct CMUnitTest cases[] = {
+        cmocka_unit_test(tables_refuse_long_paths_little_memory_and_records),
+        cmocka_unit_test(the_engine_follows_the_rows_the_memory_and_the_depth),
         cmocka_unit_test(the_quadrature_is_exact_for_polynomials),
         cmocka_unit_test(lanes_equal_the_plain_engine_on_random_forests),
         cmocka_unit_test(lanes_equal_the_plain_engine_at_any_depth),
+        cmocka_unit_test(tables_equal_the_plain_engine_on_random_forests),
+        cmocka_unit_test(tables_give_the_same_digits_for_any_number_of_threads),
         cmocka_unit_test(lanes_give_the_same_digits_for_any_number_of_threads),
         cmocka_unit_test(pairs_equal_every_subset_and_sum_to_the_attributions),
         cmocka_unit_test(means_are_those_of_the_rows),

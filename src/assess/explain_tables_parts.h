@@ -1,0 +1,75 @@
+/* explain_tables_parts: what cutting, filling and running tables share. */
+#ifndef STEWARD_ASSESS_EXPLAIN_TABLES_PARTS_H
+#define STEWARD_ASSESS_EXPLAIN_TABLES_PARTS_H
+
+#include "assess/explain_tables.h"
+#include "model/ranks.h"
+
+/* rank < cut, or with `right` not. */
+struct tables_compare {
+    uint32_t column;
+    int8_t cut;
+    uint8_t right;
+};
+
+struct tables_unit {
+    size_t table; /* its first float; a multiple of 16 */
+    size_t compare;
+    uint32_t node; /* the subtree's root */
+    uint32_t slot[TABLES_FEATURES];
+    uint8_t parts[TABLES_BITS]; /* compares that make a bit, all of which must hold */
+    uint8_t bits;
+    uint8_t features;
+    uint8_t inverted; /* the bits that are stored as their contrary */
+};
+
+struct tables_section {
+    struct ranks *ranks;
+    size_t *run; /* outputs + 1: into unit[] */
+};
+
+struct tables {
+    const struct forest *forest;
+    bool avx2;
+    uint32_t columns; /* most of a section */
+    uint32_t slots;
+    uint32_t *feature_of_slot;
+    uint32_t *slot_of_feature;
+    uint32_t sections;
+    struct tables_section *section;
+    struct tables_unit *unit;
+    struct tables_compare *compare;
+    size_t units, unit_room, compares, compare_room;
+    size_t floats; /* of all tables */
+    double fill_work;
+    float *value;
+    uint32_t block_rows;
+};
+
+/* Floats of an entry: its features' attributions, then zeros. */
+static inline uint32_t
+tables_entry(const struct tables_unit *u)
+{
+    return u->features <= 4 ? 4 : 8;
+}
+
+/* A feature on the path above a node. */
+struct tables_step {
+    uint32_t feature;
+    double zero;
+};
+
+#define TABLES_ROWS 128u /* that patterns are made of at once: blocks are padded to this */
+/* Floats between columns of sums, beyond the rows: columns would else fall on the same cache sets.
+ */
+#define TABLES_PAD 16u
+
+/* Adds a unit's attributions of `rows` rows (a multiple of TABLES_ROWS) to sums[slot * stride].
+ * ranks: [column * rank_stride]. entry: scratch for `rows`. */
+void tables_add_avx2(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
+                     size_t rank_stride, size_t rows, uint16_t *entry, size_t stride, float *sums);
+/* The same for any number of rows. */
+void tables_add(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
+                size_t rank_stride, size_t rows, size_t stride, float *sums);
+
+#endif

@@ -1,0 +1,300 @@
+/* Rows through the tables. Patterns are bytes, so a table has 256 entries of 16 or 32 bytes. */
+#include "assess/explain_tables_parts.h"
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+/* ---- one row after another ---- */
+
+static uint32_t
+pattern_of(const struct tables *t, const struct tables_unit *u, const int8_t *ranks, size_t stride)
+{
+    const struct tables_compare *c = t->compare + u->compare;
+    uint32_t pattern = 0;
+    for (uint32_t bit = 0; bit < u->bits; bit++) {
+        uint32_t met = 1;
+        for (uint32_t part = 0; part < u->parts[bit]; part++, c++) {
+            met &= (uint32_t)(ranks[c->column * stride] < c->cut) ^ c->right;
+        }
+        pattern = pattern * 2 + met;
+    }
+    return pattern;
+}
+
+void
+tables_add(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
+           size_t rank_stride, size_t rows, size_t stride, float *sums)
+{
+    const uint32_t entry = tables_entry(u);
+    for (size_t i = 0; i < rows; i++) {
+        const uint32_t pattern = pattern_of(t, u, ranks + i, rank_stride);
+        const float *from = t->value + u->table + (size_t)pattern * entry;
+        for (uint32_t k = 0; k < u->features; k++) {
+            sums[u->slot[k] * stride + i] += from[k];
+        }
+    }
+}
+
+/* ---- AVX2 ---- */
+
+#ifdef __x86_64__
+#define TARGET __attribute__((target("avx2")))
+#define INLINE TARGET static inline __attribute__((always_inline))
+
+/* Whether 128 rows meet a comparison, in four vectors. */
+INLINE void
+meet(const struct tables_compare *c, const int8_t *ranks, __m256i *ret)
+{
+    const __m256i cut = _mm256_set1_epi8(c->cut);
+    const int8_t *at = ranks;
+    for (int q = 0; q < 4; q++) {
+        ret[q] = _mm256_cmpgt_epi8(cut, _mm256_load_si256((const __m256i *)(const void *)at + q));
+    }
+}
+
+/* Offsets in bytes of the entries of 128 rows. */
+INLINE void
+patterns_128(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
+             size_t stride, uint16_t *ret_entry)
+{
+    const struct tables_compare *c = t->compare + u->compare;
+    __m256i pattern[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                          _mm256_setzero_si256()};
+    for (uint32_t bit = 0; bit < u->bits; bit++, c++) {
+        __m256i met[4];
+        meet(c, ranks + c->column * stride, met);
+        if (__builtin_expect(u->parts[bit] > 1, 0)) {
+            const struct tables_compare *end = c + u->parts[bit] - 1;
+            __m256i flip = _mm256_set1_epi8((int8_t)-c->right);
+            for (int q = 0; q < 4; q++) {
+                met[q] = _mm256_xor_si256(met[q], flip);
+            }
+            while (c < end) {
+                __m256i other[4];
+                c++;
+                meet(c, ranks + c->column * stride, other);
+                flip = _mm256_set1_epi8((int8_t)-c->right);
+                for (int q = 0; q < 4; q++) {
+                    met[q] = _mm256_and_si256(met[q], _mm256_xor_si256(other[q], flip));
+                }
+            }
+        }
+        for (int q = 0; q < 4; q++) {
+            pattern[q] = _mm256_sub_epi8(_mm256_add_epi8(pattern[q], pattern[q]), met[q]);
+        }
+    }
+    const int shift = u->features <= 4 ? 4 : 5;
+    __m256i *to = (__m256i *)(void *)ret_entry;
+    for (int q = 0; q < 4; q++) {
+        const __m256i low = _mm256_cvtepu8_epi16(_mm256_castsi256_si128(pattern[q]));
+        const __m256i high = _mm256_cvtepu8_epi16(_mm256_extracti128_si256(pattern[q], 1));
+        _mm256_store_si256(to + 2 * q, _mm256_slli_epi16(low, shift));
+        _mm256_store_si256(to + 2 * q + 1, _mm256_slli_epi16(high, shift));
+    }
+}
+
+/* Four floats of each of two rows' entries. */
+INLINE __m256
+two_entries(const uint8_t *a, const uint8_t *b)
+{
+    const __m256 low = _mm256_castps128_ps256(_mm_load_ps((const float *)(const void *)a));
+    return _mm256_insertf128_ps(low, _mm_load_ps((const float *)(const void *)b), 1);
+}
+
+/* From entries of eight rows to vectors of four features: a 4 x 4 transposition in each half. */
+INLINE void
+transpose(const uint8_t *table, const uint16_t *entry, __m256 *ret)
+{
+    const __m256 a = two_entries(table + entry[0], table + entry[4]);
+    const __m256 b = two_entries(table + entry[1], table + entry[5]);
+    const __m256 c = two_entries(table + entry[2], table + entry[6]);
+    const __m256 d = two_entries(table + entry[3], table + entry[7]);
+    const __m256d ab = _mm256_castps_pd(_mm256_unpacklo_ps(a, b));
+    const __m256d cd = _mm256_castps_pd(_mm256_unpacklo_ps(c, d));
+    const __m256d ab_high = _mm256_castps_pd(_mm256_unpackhi_ps(a, b));
+    const __m256d cd_high = _mm256_castps_pd(_mm256_unpackhi_ps(c, d));
+    ret[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(ab, cd));
+    ret[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(ab, cd));
+    ret[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(ab_high, cd_high));
+    ret[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(ab_high, cd_high));
+}
+
+INLINE void
+add_entries(const uint32_t features, const struct tables *t, const struct tables_unit *u,
+            const uint16_t *entry, size_t rows, size_t stride, float *sums)
+{
+    const uint8_t *table = (const uint8_t *)(t->value + u->table);
+    float *sum[TABLES_FEATURES];
+    for (uint32_t k = 0; k < features; k++) {
+        sum[k] = sums + u->slot[k] * stride;
+    }
+    for (size_t i = 0; i < rows; i += 8) {
+        __m256 value[4];
+        transpose(table, entry + i, value);
+        for (uint32_t k = 0; k < features && k < 4; k++) {
+            _mm256_store_ps(sum[k] + i, _mm256_add_ps(_mm256_load_ps(sum[k] + i), value[k]));
+        }
+        if (features > 4) {
+            transpose(table + 16, entry + i, value);
+            for (uint32_t k = 4; k < features; k++) {
+                _mm256_store_ps(sum[k] + i,
+                                _mm256_add_ps(_mm256_load_ps(sum[k] + i), value[k - 4]));
+            }
+        }
+    }
+}
+
+#define ADD(N)                                                                                     \
+    TARGET static void add_##N(const struct tables *t, const struct tables_unit *u,                \
+                               const uint16_t *entry, size_t rows, size_t stride, float *sums)     \
+    {                                                                                              \
+        add_entries(N, t, u, entry, rows, stride, sums);                                           \
+    }
+ADD(1)
+ADD(2)
+ADD(3)
+ADD(4)
+ADD(5)
+ADD(6)
+ADD(7)
+ADD(8)
+
+TARGET void
+tables_add_avx2(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
+                size_t rank_stride, size_t rows, uint16_t *entry, size_t stride, float *sums)
+{
+    static void (*const add[TABLES_FEATURES])(const struct tables *, const struct tables_unit *,
+                                              const uint16_t *, size_t, size_t, float *) = {
+        add_1, add_2, add_3, add_4, add_5, add_6, add_7, add_8};
+    for (size_t i = 0; i < rows; i += TABLES_ROWS) {
+        patterns_128(t, u, ranks + i, rank_stride, entry + i);
+    }
+    add[u->features - 1](t, u, entry, rows, stride, sums);
+}
+#else
+void
+tables_add_avx2(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
+                size_t rank_stride, size_t rows, uint16_t *entry, size_t stride, float *sums)
+{
+    (void)entry;
+    tables_add(t, u, ranks, rank_stride, rows, stride, sums);
+}
+#endif
+
+/* ---- blocks ---- */
+
+struct scratch {
+    int8_t *ranks;   /* [columns][rows] */
+    uint16_t *entry; /* [rows] */
+    float *sums;     /* [slots][rows + TABLES_PAD] */
+    double *total;   /* the same */
+};
+
+static size_t
+aligned(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+static size_t
+scratch_place(const struct tables *t, uint8_t *at, struct scratch *ret)
+{
+    const size_t rows = t->block_rows, cells = t->slots * (rows + TABLES_PAD);
+    const size_t sizes[] = {aligned(rows * t->columns), aligned(rows * sizeof(uint16_t)),
+                            aligned(cells * sizeof(float)), aligned(cells * sizeof(double))};
+    uint8_t *part[4];
+    size_t offset = 0;
+    for (size_t i = 0; i < 4; i++) {
+        part[i] = at == NULL ? NULL : at + offset;
+        offset += sizes[i];
+    }
+    *ret = (struct scratch){(int8_t *)part[0], (void *)part[1], (void *)part[2], (void *)part[3]};
+    return offset;
+}
+
+size_t
+tables_scratch_bytes(const struct tables *t)
+{
+    struct scratch s;
+    return scratch_place(t, NULL, &s);
+}
+
+static void
+flush(float *sums, double *total, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        total[i] += (double)sums[i];
+        sums[i] = 0.0f;
+    }
+}
+
+#define FEW_ROWS 24u /* up to which a row after another is quicker than 128 at once */
+
+static void
+run_units(const struct tables *t, size_t first, size_t end, size_t rows, size_t padded,
+          const struct scratch *s)
+{
+    const size_t stride = padded + TABLES_PAD;
+    const bool vectors = t->avx2 && rows > FEW_ROWS;
+    for (size_t i = first; i < end; i++) {
+        const struct tables_unit *u = &t->unit[i];
+        if (vectors) {
+            const float *next = t->value + t->unit[i + 2 < t->units ? i + 2 : i].table;
+            const float *next_end = t->value + t->unit[i + 3 < t->units ? i + 3 : i].table;
+            for (; next < next_end; next += 16) {
+                __builtin_prefetch(next, 0, 2);
+            }
+            tables_add_avx2(t, u, s->ranks, padded, padded, s->entry, stride, s->sums);
+        } else {
+            tables_add(t, u, s->ranks, padded, rows, stride, s->sums);
+        }
+        if ((i - first) % TABLES_FLUSH == TABLES_FLUSH - 1 || i + 1 == end) {
+            flush(s->sums, s->total, t->slots * stride);
+        }
+    }
+}
+
+static void
+store_rows(const struct tables *t, uint32_t output, size_t rows, size_t stride,
+           const struct scratch *s, double *ret_phi, float *ret_single)
+{
+    const size_t features = t->forest->features, width = features * t->forest->outputs;
+    for (size_t i = 0; i < rows; i++) {
+        const size_t to = i * width + output * features;
+        if (ret_phi != NULL) {
+            memset(ret_phi + to, 0, features * sizeof *ret_phi);
+            for (uint32_t k = 0; k < t->slots; k++) {
+                ret_phi[to + t->feature_of_slot[k]] = s->total[k * stride + i];
+            }
+        } else {
+            memset(ret_single + to, 0, features * sizeof *ret_single);
+            for (uint32_t k = 0; k < t->slots; k++) {
+                ret_single[to + t->feature_of_slot[k]] = (float)s->total[k * stride + i];
+            }
+        }
+    }
+}
+
+void
+tables_rows(const struct tables *t, const float *x, size_t rows, void *scratch, double *ret_phi,
+            float *ret_single)
+{
+    ASSERT(rows <= t->block_rows && (t->value != NULL || t->units == 0));
+    struct scratch s;
+    scratch_place(t, scratch, &s);
+    const size_t padded = (rows + TABLES_ROWS - 1) / TABLES_ROWS * TABLES_ROWS;
+    const size_t stride = padded + TABLES_PAD, cells = t->slots * stride;
+    for (uint32_t o = 0; o < t->forest->outputs; o++) {
+        memset(s.sums, 0, cells * sizeof *s.sums);
+        memset(s.total, 0, cells * sizeof *s.total);
+        for (uint32_t i = 0; i < t->sections; i++) {
+            const struct tables_section *section = &t->section[i];
+            if (o == 0 || t->sections > 1) {
+                ranks_rows8(section->ranks, x, rows, padded, s.ranks);
+            }
+            run_units(t, section->run[o], section->run[o + 1], rows, padded, &s);
+        }
+        store_rows(t, o, rows, stride, &s, ret_phi, ret_single);
+    }
+}
