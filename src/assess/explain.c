@@ -19,7 +19,6 @@ struct explainer {
     struct lanes *lanes;
     struct tables *tables;
     uint32_t block_rows;
-    size_t scratch_bytes; /* of one thread */
 };
 
 void
@@ -62,17 +61,14 @@ take_lanes(struct explainer *e, const struct explainer_options *o)
     }
     e->engine = EXPLAIN_LANES;
     e->block_rows = o->pairs ? LANES_PAIRS_ROWS : lanes_block_rows(e->lanes);
-    e->scratch_bytes = lanes_scratch_bytes(e->lanes);
     return OK;
 }
 
 static void
 take_plain(struct explainer *e)
 {
-    const size_t width = (size_t)e->forest->outputs * e->forest->features;
     e->engine = EXPLAIN_PLAIN;
     e->block_rows = PLAIN_BLOCK_ROWS;
-    e->scratch_bytes = explain_scratch_bytes(e->forest) + width * sizeof(double);
 }
 
 static struct status
@@ -81,7 +77,6 @@ take_tables(struct explainer *e, struct tables *t)
     e->tables = t;
     e->engine = EXPLAIN_TABLES;
     e->block_rows = tables_block_rows(t);
-    e->scratch_bytes = tables_scratch_bytes(t);
     return tables_fill(t);
 }
 
@@ -96,9 +91,9 @@ lanes_work(const struct forest *f)
 /* The cost model, in nanoseconds on a Zen 3 core with AVX2; what counts is their proportion. Lanes:
  * each inner node and quadrature node, a row of a full group. Tables: each unit, a row; and once,
  * each pattern, condition and quadrature node of the filling. */
-#define LANES_NS 0.22
-#define TABLES_NS 0.85
-#define FILL_NS 0.7
+#define LANES_NS 0.55
+#define TABLES_NS 1.2
+#define FILL_NS 2.9
 
 static bool
 tables_pay(const struct forest *f, const struct tables *t, size_t rows)
@@ -175,6 +170,22 @@ plain_rows(const struct explainer *e, const float *x, size_t rows, void *scratch
         for (size_t k = 0; ret_phi == NULL && k < width; k++) {
             ret_single[i * width + k] = (float)phi[k];
         }
+    }
+}
+
+/* Of a thread, for up to block_rows rows. */
+static size_t
+scratch_bytes(const struct explainer *e, size_t rows)
+{
+    const size_t width = (size_t)e->forest->outputs * e->forest->features;
+    const size_t few = rows < e->block_rows ? rows : e->block_rows;
+    switch (e->engine) {
+    case EXPLAIN_TABLES:
+        return tables_scratch_bytes(e->tables, few);
+    case EXPLAIN_LANES:
+        return lanes_scratch_bytes(e->lanes, few);
+    default:
+        return explain_scratch_bytes(e->forest) + width * sizeof(double);
     }
 }
 
@@ -282,7 +293,7 @@ all_rows(const struct explainer *e, const float *x, size_t rows, unsigned thread
     if (rows == 0) {
         return OK;
     }
-    TRY(pool_new(e, threads, block_count(rows, e->block_rows), e->scratch_bytes, &job.pool));
+    TRY(pool_new(e, threads, block_count(rows, e->block_rows), scratch_bytes(e, rows), &job.pool));
     threads_for(job.pool.workers, job.pool.workers, rows_worker, &job);
     return OK;
 }
@@ -405,7 +416,8 @@ explainer_global(const struct explainer *e, const float *x, size_t rows, unsigne
     DEFER(global_job_done)
     struct global_job job = {.x = x, .rows = rows, .block_rows = block_rows, .width = width};
     TRY(pool_new(e, threads, wave < blocks ? wave : blocks,
-                 e->scratch_bytes + block_rows * width * sizeof(double) + 64, &job.pool));
+                 scratch_bytes(e, block_rows) + block_rows * width * sizeof(double) + 64,
+                 &job.pool));
     job.sums = calloc(wave * 2 * width, sizeof *job.sums);
     CHECK(total != NULL && job.sums != NULL, MEMORY);
     for (; job.first < blocks; job.first += wave) {

@@ -186,13 +186,19 @@ lanes_block_rows(const struct lanes *l)
 
 /* The parts of a thread's scratch, each aligned to a cache line. */
 struct scratch {
-    int16_t *ranks; /* [columns][block_rows] */
-    void *x;        /* [groups][columns][lanes of a group] */
-    void *phi;      /* [groups][slots][lanes of a group] */
+    int16_t *ranks; /* [columns][rows, padded] */
+    void *x;        /* [groups][columns][lanes] */
+    void *phi;      /* [groups][slots][lanes] */
     double *total;  /* the same, doubles; only with floats */
-    double *pairs;  /* [slots][slots][lanes], one group of one vector */
+    double *pairs;  /* [slots][slots][lanes], one group */
     void *levels;
 };
+
+static uint32_t
+lanes_of(const struct lanes *l)
+{
+    return LANES_VECTOR / (l->doubles ? 8u : 4u);
+}
 
 static size_t
 aligned(size_t bytes)
@@ -200,18 +206,24 @@ aligned(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-/* Places the parts from `at`, which may be NULL; returns the bytes. */
 static size_t
-scratch_place(const struct lanes *l, uint8_t *at, struct scratch *ret)
+padded(size_t rows)
 {
-    const size_t rows = l->block_rows, real = l->doubles ? sizeof(double) : sizeof(float);
+    return (rows + RANKS_ROWS - 1) / RANKS_ROWS * RANKS_ROWS;
+}
+
+/* Places the parts for so many rows from `at`, which may be NULL; returns the bytes. */
+static size_t
+scratch_place(const struct lanes *l, size_t count, uint8_t *at, struct scratch *ret)
+{
+    const size_t rows = padded(count), real = l->doubles ? sizeof(double) : sizeof(float);
     const size_t sizes[] = {
         aligned(rows * l->columns * sizeof(int16_t)),
         aligned(rows * l->columns * real),
         aligned(rows * l->slots * real),
         l->doubles ? 0 : aligned(rows * l->slots * sizeof(double)),
         l->pairs ? aligned((size_t)l->slots * l->slots * LANES_VECTOR) : 0,
-        aligned((size_t)(l->levels + 1) * lanes_level_vectors(l->nodes, l->pairs) * 2 *
+        aligned((size_t)(l->levels + 1) * 2 * lanes_place_vectors(l->nodes, l->pairs) *
                 LANES_VECTOR),
     };
     uint8_t *part[6];
@@ -226,10 +238,10 @@ scratch_place(const struct lanes *l, uint8_t *at, struct scratch *ret)
 }
 
 size_t
-lanes_scratch_bytes(const struct lanes *l)
+lanes_scratch_bytes(const struct lanes *l, size_t rows)
 {
     struct scratch s;
-    return scratch_place(l, NULL, &s);
+    return scratch_place(l, rows, NULL, &s);
 }
 
 /* Ranks of a section, from columns of rows to groups of lanes. */
@@ -238,10 +250,11 @@ load_rows(const struct lanes *l, const struct lanes_section *s, const float *x, 
           uint32_t lanes, const struct scratch *scratch)
 {
     const uint32_t columns = ranks_columns(s->ranks);
-    ranks_rows16(s->ranks, x, rows, l->block_rows, scratch->ranks);
+    const size_t stride = padded(rows);
+    ranks_rows16(s->ranks, x, rows, stride, scratch->ranks);
     for (size_t group = 0; group * lanes < rows; group++) {
         for (uint32_t c = 0; c < columns; c++) {
-            const int16_t *from = scratch->ranks + (size_t)c * l->block_rows + group * lanes;
+            const int16_t *from = scratch->ranks + c * stride + group * lanes;
             const size_t to = (group * columns + c) * lanes;
             for (uint32_t i = 0; i < lanes; i++) {
                 if (l->doubles) {
@@ -265,10 +278,10 @@ flush(float *phi, double *total, size_t n)
 }
 
 static void
-run_trees(const struct lanes *l, const struct lanes_section *s, uint32_t output, uint32_t vectors,
-          uint32_t groups, size_t cells, const struct scratch *scratch)
+run_trees(const struct lanes *l, const struct lanes_section *s, uint32_t output, uint32_t groups,
+          size_t cells, const struct scratch *scratch)
 {
-    lanes_kernel *kernel = lanes_kernel_of(l, vectors);
+    lanes_kernel *kernel = lanes_kernel_of(l);
     const struct lanes_work w = {.lanes = l,
                                  .columns = ranks_columns(s->ranks),
                                  .x = scratch->x,
@@ -310,10 +323,10 @@ store_rows(const struct lanes *l, uint32_t output, size_t rows, uint32_t lanes,
 
 /* All sections' trees of one output. The ranks of a lone section stay from output to output. */
 static void
-run_output(const struct lanes *l, uint32_t output, const float *x, size_t rows, uint32_t vectors,
+run_output(const struct lanes *l, uint32_t output, const float *x, size_t rows,
            const struct scratch *scratch)
 {
-    const uint32_t lanes = vectors * LANES_VECTOR / (l->doubles ? 8 : 4);
+    const uint32_t lanes = lanes_of(l);
     const size_t groups = (rows + lanes - 1) / lanes, cells = groups * l->slots * lanes;
     memset(scratch->phi, 0, cells * (l->doubles ? sizeof(double) : sizeof(float)));
     if (!l->doubles) {
@@ -323,7 +336,7 @@ run_output(const struct lanes *l, uint32_t output, const float *x, size_t rows, 
         if (output == 0 || l->sections > 1) {
             load_rows(l, &l->section[i], x, rows, lanes, scratch);
         }
-        run_trees(l, &l->section[i], output, vectors, (uint32_t)groups, cells, scratch);
+        run_trees(l, &l->section[i], output, (uint32_t)groups, cells, scratch);
     }
 }
 
@@ -333,12 +346,10 @@ lanes_rows(const struct lanes *l, const float *x, size_t rows, void *scratch, do
 {
     ASSERT(rows <= l->block_rows && !l->pairs);
     struct scratch s;
-    scratch_place(l, scratch, &s);
-    const uint32_t single = LANES_VECTOR / (l->doubles ? 8 : 4);
-    const uint32_t vectors = rows <= single ? 1 : 2;
+    scratch_place(l, rows, scratch, &s);
     for (uint32_t o = 0; o < l->forest->outputs; o++) {
-        run_output(l, o, x, rows, vectors, &s);
-        store_rows(l, o, rows, vectors * single, &s, ret_phi, ret_single);
+        run_output(l, o, x, rows, &s);
+        store_rows(l, o, rows, lanes_of(l), &s, ret_phi, ret_single);
     }
 }
 
@@ -348,7 +359,7 @@ lanes_rows(const struct lanes *l, const float *x, size_t rows, void *scratch, do
 static void
 store_pairs(const struct lanes *l, size_t row, const struct scratch *scratch, double *ret)
 {
-    const uint32_t lanes = LANES_VECTOR / sizeof(double);
+    const uint32_t lanes = lanes_of(l);
     const size_t features = l->forest->features;
     const double *phi = scratch->phi;
     memset(ret, 0, features * features * sizeof *ret);
@@ -371,14 +382,13 @@ store_pairs(const struct lanes *l, size_t row, const struct scratch *scratch, do
 void
 lanes_pairs(const struct lanes *l, const float *x, size_t rows, void *scratch, double *ret_pairs)
 {
-    const size_t lanes = LANES_VECTOR / sizeof(double), features = l->forest->features;
-    const size_t outputs = l->forest->outputs;
-    ASSERT(rows <= lanes && l->pairs);
+    const size_t features = l->forest->features, outputs = l->forest->outputs;
+    ASSERT(rows <= lanes_of(l) && l->pairs);
     struct scratch s;
-    scratch_place(l, scratch, &s);
+    scratch_place(l, rows, scratch, &s);
     for (uint32_t o = 0; o < outputs; o++) {
         memset(s.pairs, 0, (size_t)l->slots * l->slots * LANES_VECTOR);
-        run_output(l, o, x, rows, 1, &s);
+        run_output(l, o, x, rows, &s);
         for (size_t i = 0; i < rows; i++) {
             store_pairs(l, i, &s, ret_pairs + (i * outputs + o) * features * features);
         }

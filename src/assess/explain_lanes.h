@@ -49,8 +49,8 @@ DEFINE_FREEP(lanes_free, struct lanes)
 uint32_t lanes_nodes(const struct lanes *l);
 /* Rows of a block: LANES_BLOCK_ROWS, or fewer when there are very many features. */
 uint32_t lanes_block_rows(const struct lanes *l);
-/* Scratch of one thread, in bytes, to be aligned to 64. */
-size_t lanes_scratch_bytes(const struct lanes *l);
+/* Scratch that so many rows need, in bytes, to be aligned to 64. */
+size_t lanes_scratch_bytes(const struct lanes *l, size_t rows);
 /* Up to a block of rows. ret_phi[rows * outputs * features]; of the two the one that is not NULL.
  */
 void lanes_rows(const struct lanes *l, const float *x, size_t rows, void *scratch, double *ret_phi,

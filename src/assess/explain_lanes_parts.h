@@ -68,27 +68,27 @@ struct lanes {
     float *narrow; /* otherwise */
 };
 
-/* What a kernel works on: arrays of vectors of lanes, a vector for each of `width` lanes' worth. */
+/* What a kernel works on: arrays of vectors, for one group of rows (a row in each lane) after
+ * another. */
 struct lanes_work {
     const struct lanes *lanes;
     uint32_t columns;
     const void *x; /* columns */
     void *phi;     /* slots */
     void *pairs;   /* slots * slots */
-    void *levels;  /* see lanes_level_vectors */
+    void *levels;  /* places, see lanes_place_vectors */
 };
 
-/* Vectors of one level: P and U of both sides, o of both sides, with pairs e of both sides. */
+/* Vectors of one place: P and U for every quadrature node, o, and with pairs e. */
 static inline uint32_t
-lanes_level_vectors(uint32_t nodes, bool pairs)
+lanes_place_vectors(uint32_t nodes, bool pairs)
 {
-    return 4 * nodes + 2 + (pairs ? 2 * nodes : 0);
+    return 2 * nodes + 1 + (pairs ? nodes : 0);
 }
 
+/* Adds the tree's attributions of so many groups. */
 typedef void lanes_kernel(const struct lanes_work *w, const struct lanes_tree *t, uint32_t groups);
-/* Bytes of a vector; a group of rows is one or two vectors. */
-#define LANES_VECTOR 32u
-/* One vector a group, or two. */
-lanes_kernel *lanes_kernel_of(const struct lanes *l, uint32_t vectors);
+#define LANES_VECTOR 32u /* bytes */
+lanes_kernel *lanes_kernel_of(const struct lanes *l);
 
 #endif

@@ -41,23 +41,19 @@ typedef int64_t bits_d __attribute__((vector_size(LANES_VECTOR)));
 #define WITH_PAIRS
 #include "assess/explain_lanes_kernel.inc"
 #else
-#define tree_1_float_avx2 tree_1_float
-#define tree_2_float_avx2 tree_2_float
-#define tree_1_double_avx2 tree_1_double
-#define tree_2_double_avx2 tree_2_double
+#define tree_float_avx2 tree_float
+#define tree_double_avx2 tree_double
 #define tree_pairs_double_avx2 tree_pairs_double
 #endif
 
 lanes_kernel *
-lanes_kernel_of(const struct lanes *l, uint32_t vectors)
+lanes_kernel_of(const struct lanes *l)
 {
-    static lanes_kernel *const rows[2][2][2] = {
-        {{tree_1_float, tree_2_float}, {tree_1_float_avx2, tree_2_float_avx2}},
-        {{tree_1_double, tree_2_double}, {tree_1_double_avx2, tree_2_double_avx2}},
-    };
     if (l->pairs) {
-        ASSERT(vectors == 1);
         return l->avx2 ? tree_pairs_double_avx2 : tree_pairs_double;
     }
-    return rows[l->doubles][l->avx2][vectors - 1];
+    if (l->doubles) {
+        return l->avx2 ? tree_double_avx2 : tree_double;
+    }
+    return l->avx2 ? tree_float_avx2 : tree_float;
 }

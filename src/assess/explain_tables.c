@@ -317,10 +317,9 @@ tables_block_rows(const struct tables *t)
 /* ---- filling ---- */
 
 #define PATTERNS (1u << TABLES_BITS)
-#define LANES 8u /* patterns of a group: two vectors of doubles */
-#define COLUMNS                                                                                    \
-    16u /* bit b of the pattern clear; bit b set, for those that are stored inverted               \
-         */
+#define LANES 4u /* patterns of a group: doubles of a vector */
+/* Column b: bit b of the pattern clear; TABLES_BITS + b: set, for bits that are stored inverted. */
+#define COLUMNS (2 * TABLES_BITS)
 #define LEVELS (2 * TABLES_BITS + 2)
 
 /* The kernel's view of a unit: its patterns are the rows, its conditions the columns (0: met). */
@@ -356,7 +355,7 @@ column_of(const void *context, uint32_t n)
 static struct status
 filling_new(const struct tables *t, struct filling *f)
 {
-    const size_t level = (size_t)lanes_level_vectors(TABLES_FEATURES / 2, false) * 2 * LANES_VECTOR;
+    const size_t level = (size_t)lanes_place_vectors(TABLES_FEATURES / 2, false) * 2 * LANES_VECTOR;
     f->t = t;
     f->column_of_node = calloc((size_t)t->forest->nodes + 1, 1);
     f->slot_of_feature = calloc((size_t)t->forest->features + 1, sizeof *f->slot_of_feature);
@@ -424,7 +423,7 @@ fill_unit(struct filling *f, const struct tables_unit *u, const struct tables_st
     memset(f->phi, 0, (size_t)groups * TABLES_FEATURES * LANES * sizeof *f->phi);
     const struct lanes_work w = {
         .lanes = &f->lanes, .columns = COLUMNS, .x = f->x, .phi = f->phi, .levels = f->levels};
-    lanes_kernel_of(&f->lanes, 2)(&w, &tree, groups);
+    lanes_kernel_of (&f->lanes)(&w, &tree, groups);
     const uint32_t entry = tables_entry(u);
     float *to = f->t->value + u->table;
     for (uint32_t p = 0; p < patterns; p++) {

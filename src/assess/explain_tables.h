@@ -35,7 +35,8 @@ double tables_fill_work(const struct tables *t);
 /* Before the first rows. MEMORY. */
 struct status tables_fill(struct tables *t);
 uint32_t tables_block_rows(const struct tables *t);
-size_t tables_scratch_bytes(const struct tables *t); /* of one thread, to be aligned to 64 */
+/* Scratch that so many rows need, in bytes, to be aligned to 64. */
+size_t tables_scratch_bytes(const struct tables *t, size_t rows);
 /* Up to a block of rows: ret_phi[rows * outputs * features]; of the two the one that is not NULL.
  */
 void tables_rows(const struct tables *t, const float *x, size_t rows, void *scratch,

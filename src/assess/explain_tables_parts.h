@@ -60,16 +60,6 @@ struct tables_step {
 };
 
 #define TABLES_ROWS 128u /* that patterns are made of at once: blocks are padded to this */
-/* Floats between columns of sums, beyond the rows: columns would else fall on the same cache sets.
- */
 #define TABLES_PAD 16u
-
-/* Adds a unit's attributions of `rows` rows (a multiple of TABLES_ROWS) to sums[slot * stride].
- * ranks: [column * rank_stride]. entry: scratch for `rows`. */
-void tables_add_avx2(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
-                     size_t rank_stride, size_t rows, uint16_t *entry, size_t stride, float *sums);
-/* The same for any number of rows. */
-void tables_add(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
-                size_t rank_stride, size_t rows, size_t stride, float *sums);
 
 #endif

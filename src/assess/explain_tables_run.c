@@ -5,6 +5,15 @@
 #include <immintrin.h>
 #endif
 
+/* With r rows, padded, and r + TABLES_PAD floats between columns of sums: columns would else fall
+ * on the same cache sets. */
+struct scratch {
+    int8_t *ranks;   /* [columns][rows] */
+    uint16_t *entry; /* [rows] */
+    float *sums;     /* [slots][rows + TABLES_PAD] */
+    double *total;   /* the same */
+};
+
 /* ---- one row after another ---- */
 
 static uint32_t
@@ -22,16 +31,22 @@ pattern_of(const struct tables *t, const struct tables_unit *u, const int8_t *ra
     return pattern;
 }
 
-void
-tables_add(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
-           size_t rank_stride, size_t rows, size_t stride, float *sums)
+#define AHEAD 16u /* divides TABLES_FLUSH */
+
+/* Several units of one row: their entries are under way while the next patterns are made. */
+static void
+add_units(const struct tables *t, const struct tables_unit *u, uint32_t units, const int8_t *ranks,
+          size_t rank_stride, size_t stride, float *sums)
 {
-    const uint32_t entry = tables_entry(u);
-    for (size_t i = 0; i < rows; i++) {
-        const uint32_t pattern = pattern_of(t, u, ranks + i, rank_stride);
-        const float *from = t->value + u->table + (size_t)pattern * entry;
-        for (uint32_t k = 0; k < u->features; k++) {
-            sums[u->slot[k] * stride + i] += from[k];
+    const float *from[AHEAD];
+    for (uint32_t i = 0; i < units; i++) {
+        from[i] = t->value + u[i].table +
+                  (size_t)pattern_of(t, &u[i], ranks, rank_stride) * tables_entry(&u[i]);
+        __builtin_prefetch(from[i]);
+    }
+    for (uint32_t i = 0; i < units; i++) {
+        for (uint32_t k = 0; k < u[i].features; k++) {
+            sums[u[i].slot[k] * stride] += from[i][k];
         }
     }
 }
@@ -160,36 +175,33 @@ ADD(6)
 ADD(7)
 ADD(8)
 
-TARGET void
-tables_add_avx2(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
-                size_t rank_stride, size_t rows, uint16_t *entry, size_t stride, float *sums)
+/* One unit of `rows` rows, a multiple of TABLES_ROWS. */
+TARGET static void
+add_unit_avx2(const struct tables *t, const struct tables_unit *u, const struct scratch *s,
+              size_t rows)
 {
     static void (*const add[TABLES_FEATURES])(const struct tables *, const struct tables_unit *,
                                               const uint16_t *, size_t, size_t, float *) = {
         add_1, add_2, add_3, add_4, add_5, add_6, add_7, add_8};
     for (size_t i = 0; i < rows; i += TABLES_ROWS) {
-        patterns_128(t, u, ranks + i, rank_stride, entry + i);
+        patterns_128(t, u, s->ranks + i, rows, s->entry + i);
     }
-    add[u->features - 1](t, u, entry, rows, stride, sums);
+    add[u->features - 1](t, u, s->entry, rows, rows + TABLES_PAD, s->sums);
 }
 #else
-void
-tables_add_avx2(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
-                size_t rank_stride, size_t rows, uint16_t *entry, size_t stride, float *sums)
+static void
+add_unit_avx2(const struct tables *t, const struct tables_unit *u, const struct scratch *s,
+              size_t rows)
 {
-    (void)entry;
-    tables_add(t, u, ranks, rank_stride, rows, stride, sums);
+    for (size_t i = 0; i < rows; i++) {
+        add_units(t, u, 1, s->ranks + i, rows, rows + TABLES_PAD, s->sums + i);
+    }
 }
 #endif
 
 /* ---- blocks ---- */
 
-struct scratch {
-    int8_t *ranks;   /* [columns][rows] */
-    uint16_t *entry; /* [rows] */
-    float *sums;     /* [slots][rows + TABLES_PAD] */
-    double *total;   /* the same */
-};
+#define FEW_ROWS 24u /* up to which a row after another is quicker than 128 at once */
 
 static size_t
 aligned(size_t bytes)
@@ -197,10 +209,18 @@ aligned(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
+/* Few rows go one after the other: they need no more room than ranks do. */
 static size_t
-scratch_place(const struct tables *t, uint8_t *at, struct scratch *ret)
+padded(size_t rows)
 {
-    const size_t rows = t->block_rows, cells = t->slots * (rows + TABLES_PAD);
+    const size_t whole = rows > FEW_ROWS ? TABLES_ROWS : RANKS_ROWS;
+    return (rows + whole - 1) / whole * whole;
+}
+
+static size_t
+scratch_place(const struct tables *t, size_t count, uint8_t *at, struct scratch *ret)
+{
+    const size_t rows = padded(count), cells = t->slots * (rows + TABLES_PAD);
     const size_t sizes[] = {aligned(rows * t->columns), aligned(rows * sizeof(uint16_t)),
                             aligned(cells * sizeof(float)), aligned(cells * sizeof(double))};
     uint8_t *part[4];
@@ -214,10 +234,10 @@ scratch_place(const struct tables *t, uint8_t *at, struct scratch *ret)
 }
 
 size_t
-tables_scratch_bytes(const struct tables *t)
+tables_scratch_bytes(const struct tables *t, size_t rows)
 {
     struct scratch s;
-    return scratch_place(t, NULL, &s);
+    return scratch_place(t, rows, NULL, &s);
 }
 
 static void
@@ -229,27 +249,36 @@ flush(float *sums, double *total, size_t n)
     }
 }
 
-#define FEW_ROWS 24u /* up to which a row after another is quicker than 128 at once */
+/* A table that is two units ahead is on its way from memory. */
+static void
+fetch_table(const struct tables *t, size_t unit)
+{
+    if (unit + 1 < t->units) {
+        const float *at = t->value + t->unit[unit].table;
+        for (; at < t->value + t->unit[unit + 1].table; at += 16) {
+            __builtin_prefetch(at, 0, 2);
+        }
+    }
+}
 
 static void
-run_units(const struct tables *t, size_t first, size_t end, size_t rows, size_t padded,
-          const struct scratch *s)
+run_units(const struct tables *t, size_t first, size_t end, size_t rows, const struct scratch *s)
 {
-    const size_t stride = padded + TABLES_PAD;
-    const bool vectors = t->avx2 && rows > FEW_ROWS;
-    for (size_t i = first; i < end; i++) {
-        const struct tables_unit *u = &t->unit[i];
-        if (vectors) {
-            const float *next = t->value + t->unit[i + 2 < t->units ? i + 2 : i].table;
-            const float *next_end = t->value + t->unit[i + 3 < t->units ? i + 3 : i].table;
-            for (; next < next_end; next += 16) {
-                __builtin_prefetch(next, 0, 2);
+    const size_t columns = padded(rows), stride = columns + TABLES_PAD;
+    for (size_t at = first; at < end;) {
+        const uint32_t units = (uint32_t)(end - at < AHEAD ? end - at : AHEAD);
+        if (t->avx2 && rows > FEW_ROWS) {
+            for (size_t i = at; i < at + units; i++) {
+                fetch_table(t, i + 2);
+                add_unit_avx2(t, &t->unit[i], s, columns);
             }
-            tables_add_avx2(t, u, s->ranks, padded, padded, s->entry, stride, s->sums);
         } else {
-            tables_add(t, u, s->ranks, padded, rows, stride, s->sums);
+            for (size_t i = 0; i < rows; i++) {
+                add_units(t, &t->unit[at], units, s->ranks + i, columns, stride, s->sums + i);
+            }
         }
-        if ((i - first) % TABLES_FLUSH == TABLES_FLUSH - 1 || i + 1 == end) {
+        at += units;
+        if ((at - first) % TABLES_FLUSH == 0 || at == end) {
             flush(s->sums, s->total, t->slots * stride);
         }
     }
@@ -282,18 +311,17 @@ tables_rows(const struct tables *t, const float *x, size_t rows, void *scratch, 
 {
     ASSERT(rows <= t->block_rows && (t->value != NULL || t->units == 0));
     struct scratch s;
-    scratch_place(t, scratch, &s);
-    const size_t padded = (rows + TABLES_ROWS - 1) / TABLES_ROWS * TABLES_ROWS;
-    const size_t stride = padded + TABLES_PAD, cells = t->slots * stride;
+    scratch_place(t, rows, scratch, &s);
+    const size_t columns = padded(rows), stride = columns + TABLES_PAD, cells = t->slots * stride;
     for (uint32_t o = 0; o < t->forest->outputs; o++) {
         memset(s.sums, 0, cells * sizeof *s.sums);
         memset(s.total, 0, cells * sizeof *s.total);
         for (uint32_t i = 0; i < t->sections; i++) {
             const struct tables_section *section = &t->section[i];
             if (o == 0 || t->sections > 1) {
-                ranks_rows8(section->ranks, x, rows, padded, s.ranks);
+                ranks_rows8(section->ranks, x, rows, columns, s.ranks);
             }
-            run_units(t, section->run[o], section->run[o + 1], rows, padded, &s);
+            run_units(t, section->run[o], section->run[o + 1], rows, &s);
         }
         store_rows(t, o, rows, stride, &s, ret_phi, ret_single);
     }
