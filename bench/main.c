@@ -13,7 +13,7 @@ static const struct {
     struct status (*run)(const struct bench_context *c);
 } comparisons[] = {
     {"predict", bench_predict}, {"infer", bench_infer},   {"seal", bench_seal},
-    {"log", bench_log},         {"slices", bench_slices},
+    {"log", bench_log},         {"slices", bench_slices}, {"shap", bench_shap},
 };
 
 static const struct {

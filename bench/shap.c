@@ -4,9 +4,9 @@
  * where a server has made it).
  *
  * Floor of a row, tables: each unit costs its patterns' bits (8 compares for 32 rows: 0.25 cycles)
- * and, for 8 rows, 8 or 16 loads of entries and as many loads and stores of sums as it has features;
- * at two loads and a store a cycle that is 8 to 19 cycles for 8 rows and unit, 1.0 to 2.4 a row:
- * (a) 1,400 units, 2,400 cycles. Ranks: 30 values at 6 cycles. */
+ * and, for 8 rows, 8 or 16 loads of entries and as many loads and stores of sums as it has
+ * features; at two loads and a store a cycle that is 8 to 19 cycles for 8 rows and unit, 1.0 to 2.4
+ * a row: (a) 1,400 units, 2,400 cycles. Ranks: 30 values at 6 cycles. */
 #include "comparisons.h"
 #include "models.h"
 
@@ -154,8 +154,7 @@ compare_rows(const struct bench_context *c, struct shap_work *w, const char *nam
     char peer[80], version[32], where[300];
     models_peer_name(version);
     (void)snprintf(peer, sizeof peer, "%s, pred_contribs on %zu rows", version, w->peer_rows);
-    struct bench_result x = {
-        .name = name, .unit = "rows/s", .where = where, .peer_name = peer};
+    struct bench_result x = {.name = name, .unit = "rows/s", .where = where, .peer_name = peer};
     TRY(bench_rounds(rounds, shap_ours, shap_peer, w, &x));
     w->worst = 0;
     if (w->precision == EXPLAIN_FAST) {
