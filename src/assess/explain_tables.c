@@ -81,14 +81,13 @@ put_condition(struct cutting *c, uint32_t feature, struct tables_unit *u)
     return OK;
 }
 
-/* Inner nodes of a subtree, in depth-first order. */
-static void
-list_inner(const struct forest *f, uint32_t n, uint32_t *node, uint32_t *count)
+void
+tables_list_inner(const struct forest *f, uint32_t n, uint32_t *node, uint32_t *count)
 {
     if (f->left[n] >= 0) {
         node[(*count)++] = n;
-        list_inner(f, (uint32_t)f->left[n], node, count);
-        list_inner(f, (uint32_t)f->right[n], node, count);
+        tables_list_inner(f, (uint32_t)f->left[n], node, count);
+        tables_list_inner(f, (uint32_t)f->right[n], node, count);
     }
 }
 
@@ -156,7 +155,7 @@ cut_below(struct cutting *c, uint32_t n)
     const struct forest *f = c->t->forest;
     uint32_t node[TABLES_BITS], feature[TABLES_FEATURES], nodes = 0, features = 0;
     if (c->distinct + c->inner_below[n] <= TABLES_BITS) {
-        list_inner(f, n, node, &nodes);
+        tables_list_inner(f, n, node, &nodes);
         if (list_features(c, node, nodes, feature, &features)) {
             return features == 0 ? OK : put_unit(c, n, node, nodes, feature, features);
         }
@@ -402,7 +401,7 @@ unit_tape(struct filling *f, const struct tables_unit *u, const struct tables_st
     for (uint32_t i = 0; i < steps; i++) {
         link[i] = (struct tape_link){path[i].feature, i, condition_column(u, i), path[i].zero};
     }
-    list_inner(forest, u->node, node, &nodes);
+    tables_list_inner(forest, u->node, node, &nodes);
     for (uint32_t i = 0; i < nodes; i++) {
         f->column_of_node[node[i]] = (uint8_t)condition_column(u, steps + i);
     }

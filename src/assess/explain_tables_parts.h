@@ -62,4 +62,11 @@ struct tables_step {
 #define TABLES_ROWS 128u /* that patterns are made of at once: blocks are padded to this */
 #define TABLES_PAD 16u
 
+/* Patterns of any number of rows as they are stored (u->inverted applied); ranks aligned to 32, as
+ * is rank_stride. */
+void tables_patterns(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
+                     size_t rank_stride, size_t rows, uint8_t *ret_pattern);
+/* Inner nodes of the subtree of n in the order of a unit's conditions after those of its path. */
+void tables_list_inner(const struct forest *f, uint32_t n, uint32_t *node, uint32_t *count);
+
 #endif

@@ -68,14 +68,15 @@ meet(const struct tables_compare *c, const int8_t *ranks, __m256i *ret)
     }
 }
 
-/* Offsets in bytes of the entries of 128 rows. */
+/* Patterns of 128 rows, as bytes. */
 INLINE void
 patterns_128(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
-             size_t stride, uint16_t *ret_entry)
+             size_t stride, __m256i *pattern)
 {
     const struct tables_compare *c = t->compare + u->compare;
-    __m256i pattern[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
-                          _mm256_setzero_si256()};
+    for (int q = 0; q < 4; q++) {
+        pattern[q] = _mm256_setzero_si256();
+    }
     for (uint32_t bit = 0; bit < u->bits; bit++, c++) {
         __m256i met[4];
         meet(c, ranks + c->column * stride, met);
@@ -99,6 +100,12 @@ patterns_128(const struct tables *t, const struct tables_unit *u, const int8_t *
             pattern[q] = _mm256_sub_epi8(_mm256_add_epi8(pattern[q], pattern[q]), met[q]);
         }
     }
+}
+
+/* Offsets in bytes of the entries of 128 rows. */
+INLINE void
+entries_128(const struct tables_unit *u, const __m256i *pattern, uint16_t *ret_entry)
+{
     const int shift = u->features <= 4 ? 4 : 5;
     __m256i *to = (__m256i *)(void *)ret_entry;
     for (int q = 0; q < 4; q++) {
@@ -184,11 +191,35 @@ add_unit_avx2(const struct tables *t, const struct tables_unit *u, const struct 
                                               const uint16_t *, size_t, size_t, float *) = {
         add_1, add_2, add_3, add_4, add_5, add_6, add_7, add_8};
     for (size_t i = 0; i < rows; i += TABLES_ROWS) {
-        patterns_128(t, u, s->ranks + i, rows, s->entry + i);
+        __m256i pattern[4];
+        patterns_128(t, u, s->ranks + i, rows, pattern);
+        entries_128(u, pattern, s->entry + i);
     }
     add[u->features - 1](t, u, s->entry, rows, rows + TABLES_PAD, s->sums);
 }
+
+TARGET static void
+patterns_avx2(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
+              size_t rank_stride, size_t rows, uint8_t *ret_pattern)
+{
+    for (size_t i = 0; i < rows; i += TABLES_ROWS) {
+        __m256i pattern[4];
+        patterns_128(t, u, ranks + i, rank_stride, pattern);
+        for (int q = 0; q < 4; q++) {
+            _mm256_storeu_si256((__m256i *)(void *)(ret_pattern + i) + q, pattern[q]);
+        }
+    }
+}
 #else
+static void
+patterns_avx2(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
+              size_t rank_stride, size_t rows, uint8_t *ret_pattern)
+{
+    for (size_t i = 0; i < rows; i++) {
+        ret_pattern[i] = (uint8_t)pattern_of(t, u, ranks + i, rank_stride);
+    }
+}
+
 static void
 add_unit_avx2(const struct tables *t, const struct tables_unit *u, const struct scratch *s,
               size_t rows)
@@ -198,6 +229,17 @@ add_unit_avx2(const struct tables *t, const struct tables_unit *u, const struct 
     }
 }
 #endif
+
+void
+tables_patterns(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,
+                size_t rank_stride, size_t rows, uint8_t *ret_pattern)
+{
+    const size_t whole = t->avx2 ? rows / TABLES_ROWS * TABLES_ROWS : 0;
+    patterns_avx2(t, u, ranks, rank_stride, whole, ret_pattern);
+    for (size_t i = whole; i < rows; i++) {
+        ret_pattern[i] = (uint8_t)pattern_of(t, u, ranks + i, rank_stride);
+    }
+}
 
 /* ---- blocks ---- */
 

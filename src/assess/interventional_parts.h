@@ -1,0 +1,26 @@
+/* interventional_parts: what the files interventional*.c share. */
+#ifndef STEWARD_ASSESS_INTERVENTIONAL_PARTS_H
+#define STEWARD_ASSESS_INTERVENTIONAL_PARTS_H
+
+#include "assess/explain_tables_parts.h"
+#include "assess/interventional.h"
+
+/* What is known of the background: row i counts weight[i], or 1 / rows each where that is NULL. */
+struct interventional_background {
+    const float *x; /* rows * features */
+    size_t rows;
+    const double *weight; /* rows */
+};
+
+/* Fills all units' tables: tables->floats numbers in the layout of tables->value; of the two the
+ * one that is not NULL. Takes a byte for each background row and column of ranks meanwhile. MEMORY.
+ */
+struct status interventional_fill(const struct tables *t,
+                                  const struct interventional_background *background,
+                                  unsigned threads, float *single, double *wide);
+/* Up to a block of rows through doubles. scratch: interventional_wide_bytes, aligned to 64. */
+size_t interventional_wide_bytes(const struct tables *t);
+void interventional_wide_rows(const struct tables *t, const double *wide, const float *x,
+                              size_t rows, void *scratch, double *ret_phi);
+
+#endif

@@ -1,0 +1,400 @@
+#include "../model/made.h"
+
+#include "assess/interventional.h"
+
+#include "base/file.h"
+#include "base/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RECORD 1e-10 /* over the largest |phi| of the row */
+#define FAST 2e-6
+
+/* ---- the Shapley value by its definition ---- */
+
+/* v(S) = the mean margin of the background rows with the features in S taken from x. */
+static double
+mixed_margin(const struct forest *f, uint32_t output, const float *x, const float *background,
+             size_t rows, uint32_t known)
+{
+    float mixed[MADE_FEATURES];
+    double margin[MADE_OUTPUTS], sum = 0;
+    for (size_t b = 0; b < rows; b++) {
+        for (uint32_t i = 0; i < f->features; i++) {
+            mixed[i] = (known >> i & 1) != 0 ? x[i] : background[b * f->features + i];
+        }
+        forest_margin_ref(f, mixed, 1, margin);
+        sum += margin[output];
+    }
+    return sum / (double)rows;
+}
+
+static void
+shapley(const struct forest *f, uint32_t output, const float *x, const float *background,
+        size_t rows, double *ret_phi)
+{
+    const uint32_t m = f->features, subsets = UINT32_C(1) << m;
+    DEFER(memory_freep) double *v = calloc(subsets, sizeof *v);
+    assert_non_null(v);
+    for (uint32_t s = 0; s < subsets; s++) {
+        v[s] = mixed_margin(f, output, x, background, rows, s);
+    }
+    for (uint32_t i = 0; i < m; i++) {
+        ret_phi[i] = 0.0;
+        for (uint32_t s = 0; s < subsets; s++) {
+            const double size = (double)__builtin_popcount(s);
+            if ((s >> i & 1) == 0) {
+                ret_phi[i] += exp(lgamma(size + 1) + lgamma(m - size) - lgamma(m + 1.0)) *
+                              (v[s | UINT32_C(1) << i] - v[s]);
+            }
+        }
+    }
+}
+
+/* ---- helpers ---- */
+
+struct sample {
+    struct made *m;
+    size_t rows, background_rows;
+    float *x, *background;
+};
+
+static void
+sample_make(const struct made_recipe *r, uint64_t seed, size_t rows, size_t background_rows,
+            struct sample *s)
+{
+    struct rng g;
+    rng_init(&g, seed, "interventional");
+    *s = (struct sample){.m = made_new(r, &g), .rows = rows, .background_rows = background_rows};
+    s->x = calloc(rows * r->features, sizeof *s->x);
+    s->background = calloc(background_rows * r->features, sizeof *s->background);
+    assert_true(s->x != NULL && s->background != NULL);
+    for (size_t i = 0; i < rows; i++) {
+        made_row(r, &g, s->x + i * r->features);
+    }
+    for (size_t i = 0; i < background_rows; i++) {
+        made_row(r, &g, s->background + i * r->features);
+    }
+}
+
+static void
+sample_done(struct sample *s)
+{
+    free(s->m);
+    free(s->x);
+    free(s->background);
+}
+
+static struct interventional *
+explainer(const struct sample *s, enum interventional_engine engine,
+          enum explain_precision precision, unsigned threads, bool portable)
+{
+    struct interventional *e = NULL;
+    struct interventional_options o;
+    interventional_defaults(&o);
+    o.engine = engine;
+    o.precision = precision;
+    o.threads = threads;
+    o.portable = portable;
+    assert_ok(interventional_new(&s->m->f, s->background, s->background_rows, &o, &e));
+    return e;
+}
+
+static double *
+phi_of(const struct sample *s, enum interventional_engine engine, enum explain_precision precision,
+       unsigned threads, bool portable)
+{
+    const struct forest *f = &s->m->f;
+    DEFER(interventional_freep)
+    struct interventional *e = explainer(s, engine, precision, threads, portable);
+    double *phi = calloc(s->rows * f->features * f->outputs, sizeof *phi);
+    assert_non_null(phi);
+    assert_ok(interventional_rows(e, s->x, s->rows, threads, phi));
+    return phi;
+}
+
+static void
+close_rows(const struct sample *s, const double *a, const double *b, double tolerance)
+{
+    const size_t width = (size_t)s->m->f.features * s->m->f.outputs;
+    for (size_t i = 0; i < s->rows; i++) {
+        double most = 1e-3;
+        for (size_t k = 0; k < width; k++) {
+            most = fmax(most, fabs(b[i * width + k]));
+        }
+        for (size_t k = 0; k < width; k++) {
+            assert_near(a[i * width + k], b[i * width + k], tolerance * most);
+        }
+    }
+}
+
+/* Numbers, categories, classes, weights, repeated features: few features, so that they repeat. */
+static struct made_recipe
+recipe(uint32_t i)
+{
+    return (struct made_recipe){.features = 2 + i % 6,
+                                .outputs = 1 + i % 3,
+                                .trees = 3,
+                                .depth = 1 + i % 6,
+                                .with_categories = i % 2 == 1,
+                                .dart = i % 4 >= 2};
+}
+#define RECIPES 24u
+
+/* ---- limits ---- */
+
+static void
+refuses_tables_for_long_paths_and_for_too_much_memory(void **state)
+{
+    (void)state;
+    struct interventional *e = NULL;
+    struct interventional_options o;
+    const struct made_recipe deep = {.features = 40, .outputs = 1, .trees = 1, .depth = 11};
+    DEFER(sample_done) struct sample s;
+    sample_make(&deep, 1, 3, 4, &s);
+    interventional_defaults(&o);
+    o.engine = INTERVENTIONAL_TABLES;
+    assert_status(interventional_new(&s.m->f, s.background, 4, &o, &e), UNSUPPORTED);
+    o.engine = INTERVENTIONAL_CHOOSE;
+    assert_ok(interventional_new(&s.m->f, s.background, 4, &o, &e));
+    assert_int_equal(interventional_engine(e), INTERVENTIONAL_PAIRS);
+    interventional_free(e);
+    const struct made_recipe flat = {.features = 5, .outputs = 1, .trees = 4, .depth = 4};
+    DEFER(sample_done) struct sample small;
+    sample_make(&flat, 1, 3, 4, &small);
+    o.engine = INTERVENTIONAL_TABLES;
+    o.table_bytes_max = 100;
+    assert_status(interventional_new(&small.m->f, small.background, 4, &o, &e), LIMIT);
+}
+
+static void
+chooses_pairs_for_few_and_tables_for_many(void **state)
+{
+    (void)state;
+    struct interventional_options o;
+    const struct made_recipe r = {.features = 7, .outputs = 1, .trees = 8, .depth = 6};
+    DEFER(sample_done) struct sample s;
+    sample_make(&r, 1, 1, 50, &s);
+    interventional_defaults(&o);
+    for (int many = 0; many < 2; many++) {
+        DEFER(interventional_freep) struct interventional *e = NULL;
+        o.expected_rows = many == 1 ? 100000 : 1;
+        assert_ok(interventional_new(&s.m->f, s.background, many == 1 ? 50 : 1, &o, &e));
+        assert_int_equal(interventional_engine(e),
+                         many == 1 ? INTERVENTIONAL_TABLES : INTERVENTIONAL_PAIRS);
+    }
+}
+
+/* ---- truth ---- */
+
+static void
+equals_the_definition_over_all_subsets(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < RECIPES; i++) {
+        const struct made_recipe r = recipe(i);
+        DEFER(sample_done) struct sample s;
+        sample_make(&r, i, 3, 1 + i % 5, &s);
+        DEFER(memory_freep) double *pairs = phi_of(&s, INTERVENTIONAL_PAIRS, EXPLAIN_RECORD, 1, 0);
+        DEFER(memory_freep)
+        double *record = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, 0);
+        const size_t width = (size_t)r.features * r.outputs;
+        double defined[MADE_FEATURES];
+        for (size_t row = 0; row < s.rows; row++) {
+            for (uint32_t k = 0; k < r.outputs; k++) {
+                shapley(&s.m->f, k, s.x + row * r.features, s.background, s.background_rows,
+                        defined);
+                for (uint32_t j = 0; j < r.features; j++) {
+                    const size_t at = row * width + k * r.features + j;
+                    assert_near(pairs[at], defined[j], 1e-11);
+                    assert_near(record[at], defined[j], 1e-11);
+                }
+            }
+        }
+    }
+}
+
+/* Trees with subtrees of many units, and rows over several blocks. */
+static void
+tables_equal_pairs_in_both_precisions(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 12; i++) {
+        const struct made_recipe r = {.features = 8,
+                                      .outputs = 1 + i % 2,
+                                      .trees = 8,
+                                      .depth = 5 + i % 3,
+                                      .with_categories = i % 3 == 1,
+                                      .zero_covers = i % 2 == 1};
+        DEFER(sample_done) struct sample s;
+        sample_make(&r, 50 + i, i == 0 ? 1700 : 60, i == 1 ? 9000 : 20, &s);
+        s.rows = i == 1 ? 3 : s.rows;
+        DEFER(memory_freep) double *pairs = phi_of(&s, INTERVENTIONAL_PAIRS, EXPLAIN_RECORD, 0, 0);
+        for (int portable = 0; portable < 2; portable++) {
+            DEFER(memory_freep)
+            double *record = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, portable);
+            DEFER(memory_freep)
+            double *fast = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_FAST, 1, portable);
+            close_rows(&s, record, pairs, RECORD);
+            close_rows(&s, fast, pairs, FAST);
+        }
+    }
+}
+
+/* ---- laws ---- */
+
+static void
+values_and_the_background_mean_sum_to_the_margin(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < RECIPES; i++) {
+        const struct made_recipe r = recipe(i);
+        DEFER(sample_done) struct sample s;
+        sample_make(&r, 200 + i, 20, 30, &s);
+        DEFER(interventional_freep)
+        struct interventional *e = explainer(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, false);
+        DEFER(memory_freep)
+        double *phi = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, false);
+        double expected[MADE_OUTPUTS], margin[MADE_OUTPUTS];
+        interventional_expected(e, expected);
+        for (size_t row = 0; row < s.rows; row++) {
+            forest_margin_ref(&s.m->f, s.x + row * r.features, 1, margin);
+            for (uint32_t k = 0; k < r.outputs; k++) {
+                double sum = expected[k];
+                for (uint32_t j = 0; j < r.features; j++) {
+                    sum += phi[(row * r.outputs + k) * r.features + j];
+                }
+                assert_near(sum, margin[k], 1e-9);
+            }
+        }
+    }
+}
+
+/* Dummy, and null: the row against itself. */
+static void
+a_feature_that_changes_nothing_gets_nothing(void **state)
+{
+    (void)state;
+    struct made_recipe r = {.features = 5, .outputs = 1, .trees = 6, .depth = 5};
+    DEFER(sample_done) struct sample s;
+    sample_make(&r, 7, 40, 40, &s);
+    for (uint32_t n = 0; n < s.m->f.nodes; n++) {
+        s.m->feature[n] = s.m->feature[n] == 3 ? 2 : s.m->feature[n];
+    }
+    memcpy(s.background, s.x, 40 * 5 * sizeof *s.x);
+    DEFER(memory_freep) double *fast = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_FAST, 1, false);
+    for (size_t row = 0; row < s.rows; row++) {
+        assert_true(fast[row * 5 + 3] == 0);
+    }
+    s.background_rows = s.rows = 1;
+    DEFER(memory_freep) double *self = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, false);
+    for (size_t j = 0; j < 5; j++) {
+        assert_near(self[j], 0, 1e-13);
+    }
+}
+
+/* Symmetry: renaming two features in model and rows renames them in the answer. */
+static void
+features_that_change_places_change_values(void **state)
+{
+    (void)state;
+    const struct made_recipe r = {.features = 6, .outputs = 1, .trees = 8, .depth = 5};
+    DEFER(sample_done) struct sample s;
+    sample_make(&r, 8, 30, 25, &s);
+    DEFER(memory_freep) double *a = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, false);
+    for (uint32_t n = 0; n < s.m->f.nodes; n++) {
+        const uint32_t k = s.m->feature[n];
+        s.m->feature[n] = k == 1 ? 4 : k == 4 ? 1 : k;
+    }
+    for (size_t i = 0; i < 30 + 25; i++) {
+        float *row = i < 30 ? s.x + i * 6 : s.background + (i - 30) * 6;
+        const float kept = row[1];
+        row[1] = row[4];
+        row[4] = kept;
+    }
+    DEFER(memory_freep) double *b = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, false);
+    for (size_t i = 0; i < s.rows * 6; i++) {
+        const size_t k = i % 6, other = k == 1 ? 4 : k == 4 ? 1 : k;
+        assert_near(b[i], a[i - k + other], 1e-12);
+    }
+}
+
+/* The mean over the background: of one row, of all, and with every row twice. */
+static void
+a_background_counts_by_its_shares(void **state)
+{
+    (void)state;
+    const struct made_recipe r = {.features = 5, .outputs = 2, .trees = 6, .depth = 4};
+    DEFER(sample_done) struct sample s;
+    sample_make(&r, 9, 10, 8, &s);
+    const size_t n = s.rows * 10;
+    DEFER(memory_freep) double *all = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, false);
+    DEFER(memory_freep) double *sum = calloc(n, sizeof *sum);
+    float *first = s.background;
+    s.background_rows = 1;
+    for (size_t b = 0; b < 8; b++, s.background += 5) {
+        DEFER(memory_freep)
+        double *one = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, false);
+        DEFER(memory_freep)
+        double *pair = phi_of(&s, INTERVENTIONAL_PAIRS, EXPLAIN_RECORD, 1, false);
+        close_rows(&s, one, pair, RECORD);
+        for (size_t i = 0; i < n; i++) {
+            sum[i] += one[i] / 8;
+        }
+    }
+    close_rows(&s, sum, all, RECORD);
+    DEFER(memory_freep) float *twice = calloc((size_t)16 * 5, sizeof *twice);
+    memcpy(twice, first, 8 * 5 * sizeof *twice);
+    memcpy(twice + 8 * 5, first, 8 * 5 * sizeof *twice);
+    s.background = twice;
+    s.background_rows = 16;
+    DEFER(memory_freep)
+    double *doubled = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, false);
+    close_rows(&s, doubled, all, RECORD);
+    s.background = first;
+}
+
+static void
+gives_the_same_digits_for_any_threads_and_rows_at_once(void **state)
+{
+    (void)state;
+    const struct made_recipe r = {.features = 8, .outputs = 2, .trees = 8, .depth = 6};
+    DEFER(sample_done) struct sample s;
+    sample_make(&r, 10, 1000, 100, &s);
+    const size_t width = 16;
+    for (int engine = 0; engine < 3; engine++) {
+        const enum interventional_engine kind =
+            engine == 0 ? INTERVENTIONAL_PAIRS : INTERVENTIONAL_TABLES;
+        const enum explain_precision precision = engine == 1 ? EXPLAIN_FAST : EXPLAIN_RECORD;
+        s.rows = engine == 0 ? 50 : 1000;
+        DEFER(memory_freep) double *one = phi_of(&s, kind, precision, 1, false);
+        DEFER(memory_freep) double *three = phi_of(&s, kind, precision, 3, false);
+        DEFER(memory_freep) double *portable = phi_of(&s, kind, precision, 2, true);
+        assert_memory_equal(one, three, s.rows * width * sizeof *one);
+        assert_memory_equal(one, portable, s.rows * width * sizeof *one);
+        DEFER(interventional_freep)
+        struct interventional *e = explainer(&s, kind, precision, 1, false);
+        double alone[16];
+        assert_ok(interventional_rows(e, s.x + 41 * 8, 1, 1, alone));
+        assert_memory_equal(alone, one + 41 * width, sizeof alone);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_tables_for_long_paths_and_for_too_much_memory),
+        cmocka_unit_test(chooses_pairs_for_few_and_tables_for_many),
+        cmocka_unit_test(equals_the_definition_over_all_subsets),
+        cmocka_unit_test(tables_equal_pairs_in_both_precisions),
+        cmocka_unit_test(values_and_the_background_mean_sum_to_the_margin),
+        cmocka_unit_test(a_feature_that_changes_nothing_gets_nothing),
+        cmocka_unit_test(features_that_change_places_change_values),
+        cmocka_unit_test(a_background_counts_by_its_shares),
+        cmocka_unit_test(gives_the_same_digits_for_any_threads_and_rows_at_once),
+    };
+    return cmocka_run_group_tests_name("assess/interventional", tests, NULL, NULL);
+}
