@@ -12,6 +12,10 @@ struct interventional {
     const struct forest *forest;
     struct interventional_background background;
     enum interventional_engine engine;
+    bool probability, record;
+    struct predictor *predictor;
+    double *margin; /* of the background, with `probability`: rows */
+    struct interpolation interpolation;
     struct tables *tables;
     double *wide; /* tables of doubles; floats are in the tables themselves */
     double *expected;
@@ -29,6 +33,8 @@ interventional_free(struct interventional *e)
 {
     if (e != NULL) {
         tables_free(e->tables);
+        predictor_free(e->predictor);
+        free(e->margin);
         free(e->wide);
         free(e->expected);
         free(e);
@@ -47,24 +53,35 @@ interventional_expected(const struct interventional *e, double *ret_expected)
     memcpy(ret_expected, e->expected, e->forest->outputs * sizeof *ret_expected);
 }
 
+uint32_t
+interventional_nodes(const struct interventional *e, double *ret_error)
+{
+    *ret_error = e->interpolation.error;
+    return e->interpolation.nodes;
+}
+
 /* ---- building ---- */
 
 #define MEAN_ROWS 4096u
 
-/* Mean margins, summed in the order of the rows. */
+/* Means in the order of the rows. */
 static struct status
 make_expected(struct interventional *e, unsigned threads)
 {
     const struct forest *f = e->forest;
     const size_t rows = e->background.rows;
-    DEFER(predictor_freep) struct predictor *p = NULL;
     DEFER(memory_freep) double *margin = malloc((size_t)MEAN_ROWS * f->outputs * sizeof *margin);
+    e->margin = malloc((e->probability ? rows : 1) * sizeof *e->margin);
     e->expected = calloc(f->outputs, sizeof *e->expected);
-    CHECK(margin != NULL && e->expected != NULL, MEMORY);
-    TRY(predictor_new(f, &p));
+    CHECK(margin != NULL && e->margin != NULL && e->expected != NULL, MEMORY);
+    TRY(predictor_new(f, &e->predictor));
     for (size_t first = 0; first < rows; first += MEAN_ROWS) {
         const size_t n = rows - first < MEAN_ROWS ? rows - first : MEAN_ROWS;
-        predictor_margin(p, e->background.x + first * f->features, n, threads, margin);
+        predictor_margin(e->predictor, e->background.x + first * f->features, n, threads, margin);
+        if (e->probability) {
+            memcpy(e->margin + first, margin, n * sizeof *margin);
+            forest_link_apply(f, margin, n);
+        }
         for (size_t i = 0; i < n * f->outputs; i++) {
             e->expected[i % f->outputs] += margin[i];
         }
@@ -73,6 +90,21 @@ make_expected(struct interventional *e, unsigned threads)
         e->expected[k] /= (double)rows;
     }
     return OK;
+}
+
+#define TOLERANCE_FAST 1e-6
+#define TOLERANCE_RECORD 1e-11
+
+static bool
+interpolate(struct interventional *e)
+{
+    double low = e->margin[0], high = e->margin[0];
+    for (size_t i = 1; i < e->background.rows; i++) {
+        low = e->margin[i] < low ? e->margin[i] : low;
+        high = e->margin[i] > high ? e->margin[i] : high;
+    }
+    return interpolation_new(e->forest, low, high, e->record ? TOLERANCE_RECORD : TOLERANCE_FAST,
+                             &e->interpolation);
 }
 
 /* Nanoseconds on a Zen 3 core; what counts is their proportion. A pair: each tree and level.
@@ -87,29 +119,43 @@ tables_pay(const struct interventional *e, const struct tables *t, size_t rows)
 {
     const double background = (double)e->background.rows;
     const double pair = PAIR_NS * e->forest->trees * (e->forest->depth + 1.0);
+    const double times = e->probability ? e->interpolation.nodes : 1;
     return pair * (double)rows * background >
-           COUNT_NS * (double)tables_units(t) * background + FILL_NS * tables_fill_work(t);
+           times *
+               (COUNT_NS * (double)tables_units(t) * background + FILL_NS * tables_fill_work(t));
 }
 
+/* Room for a set of tables, in floats or in doubles. */
 static struct status
-take_tables(struct interventional *e, struct tables *t, const struct interventional_options *o)
+tables_room(const struct interventional *e, float **ret_single, double **ret_wide)
 {
-    float *single = NULL;
+    const size_t n = (e->tables->floats + 16) / 16 * 16;
+    if (e->record) {
+        *ret_wide = aligned_alloc(64, n * sizeof **ret_wide);
+    } else {
+        *ret_single = aligned_alloc(64, n * sizeof **ret_single);
+    }
+    CHECK(*ret_wide != NULL || *ret_single != NULL, MEMORY);
+    return OK;
+}
+
+/* On probability tables are filled anew for each node, when there are rows. */
+static struct status
+take_tables(struct interventional *e, struct tables *t, unsigned threads)
+{
     e->tables = t;
     e->engine = INTERVENTIONAL_TABLES;
-    if (o->precision == EXPLAIN_RECORD) {
-        e->wide = aligned_alloc(64, (t->floats + 16) / 16 * 16 * sizeof *e->wide);
-    } else {
-        single = t->value = aligned_alloc(64, (t->floats + 16) / 16 * 16 * sizeof *t->value);
+    if (e->probability) {
+        return OK;
     }
-    CHECK(e->wide != NULL || single != NULL, MEMORY);
-    return interventional_fill(t, &e->background, o->threads, single, e->wide);
+    TRY(tables_room(e, &t->value, &e->wide));
+    return interventional_fill(t, &e->background, threads, t->value, e->wide);
 }
 
 static struct status
 take_engine(struct interventional *e, const struct interventional_options *o)
 {
-    const size_t entry = o->precision == EXPLAIN_RECORD ? 2 : 1; /* in floats */
+    const size_t entry = e->record ? 2 : 1; /* in floats */
     DEFER(tables_freep) struct tables *t = NULL;
     e->engine = INTERVENTIONAL_PAIRS;
     if (o->engine == INTERVENTIONAL_PAIRS) {
@@ -121,10 +167,13 @@ take_engine(struct interventional *e, const struct interventional_options *o)
         return OK;
     }
     TRY(s);
-    if (o->engine == INTERVENTIONAL_CHOOSE && !tables_pay(e, t, o->expected_rows)) {
+    const bool smooth = !e->probability || interpolate(e);
+    CHECK(smooth || o->engine == INTERVENTIONAL_CHOOSE, UNSUPPORTED);
+    if (!smooth || (o->engine == INTERVENTIONAL_CHOOSE && !tables_pay(e, t, o->expected_rows))) {
+        e->interpolation = (struct interpolation){0};
         return OK;
     }
-    return take_tables(e, MOVE(t), o);
+    return take_tables(e, MOVE(t), o->threads);
 }
 
 struct status
@@ -135,6 +184,9 @@ interventional_new(const struct forest *f, const float *background, size_t rows,
     DEFER(interventional_freep) struct interventional *e = calloc(1, sizeof *e);
     CHECK(e != NULL, MEMORY);
     e->forest = f;
+    e->record = o->precision == EXPLAIN_RECORD;
+    e->probability = o->space == INTERVENTIONAL_PROBABILITY;
+    CHECK(!e->probability || interventional_link_known(f), UNSUPPORTED);
     e->background = (struct interventional_background){.x = background, .rows = rows};
     TRY(make_expected(e, o->threads));
     TRY(take_engine(e, o));
@@ -146,28 +198,68 @@ interventional_new(const struct forest *f, const float *background, size_t rows,
 
 struct rows_job {
     const struct interventional *e;
+    const struct tables *tables; /* filled */
+    const double *wide;
     const float *x;
     size_t rows, block_rows, blocks;
+    const double *margin; /* of the rows, on probability */
+    uint32_t node;        /* of the interpolation */
     double *phi;
     uint8_t *scratch; /* workers * scratch_bytes */
     size_t scratch_bytes;
     _Atomic size_t next;
 };
 
-static void
-pairs_block(const struct interventional *e, const float *x, size_t rows, void *scratch, double *phi)
+static size_t
+row_width(const struct interventional *e)
 {
-    const struct forest *f = e->forest;
-    const size_t width = (size_t)f->features * f->outputs;
-    memset(phi, 0, rows * width * sizeof *phi);
-    for (size_t i = 0; i < rows; i++) {
+    return (size_t)e->forest->features * e->forest->outputs;
+}
+
+static void
+pairs_block(const struct rows_job *j, size_t first, size_t rows, void *scratch)
+{
+    const struct interventional *e = j->e;
+    const size_t features = e->forest->features, width = row_width(e);
+    memset(j->phi + first * width, 0, rows * width * sizeof *j->phi);
+    for (size_t i = first; i < first + rows; i++) {
+        double *phi = j->phi + i * width;
         for (size_t b = 0; b < e->background.rows; b++) {
-            const struct interventional_pair pair = {x + i * f->features,
-                                                     e->background.x + b * f->features};
-            interventional_pair_add(f, pair, 1, scratch, phi + i * width);
+            const struct interventional_pair pair = {j->x + i * features,
+                                                     e->background.x + b * features};
+            const double g =
+                e->probability ? interventional_slope(e->forest, j->margin[i], e->margin[b]) : 1;
+            interventional_pair_add(e->forest, pair, g, scratch, phi);
         }
         for (size_t k = 0; k < width; k++) {
-            phi[i * width + k] /= (double)e->background.rows;
+            phi[k] /= (double)e->background.rows;
+        }
+    }
+}
+
+static void
+tables_block(const struct rows_job *j, const float *x, size_t rows, void *scratch, double *phi)
+{
+    if (j->wide != NULL) {
+        interventional_wide_rows(j->tables, j->wide, x, rows, scratch, phi);
+    } else {
+        tables_rows(j->tables, x, rows, scratch, phi, NULL);
+    }
+}
+
+/* Adds one node's part. */
+static void
+node_block(const struct rows_job *j, size_t first, size_t rows, void *scratch)
+{
+    const struct interventional *e = j->e;
+    const size_t width = row_width(e);
+    double *part = scratch;
+    tables_block(j, j->x + first * e->forest->features, rows, part + j->block_rows * width, part);
+    for (size_t i = 0; i < rows; i++) {
+        const double g =
+            interventional_slope(e->forest, j->margin[first + i], e->interpolation.at[j->node]);
+        for (size_t k = 0; k < width; k++) {
+            j->phi[(first + i) * width + k] += g * part[i * width + k];
         }
     }
 }
@@ -176,7 +268,6 @@ static void
 rows_worker(void *ctx, size_t worker)
 {
     struct rows_job *j = ctx;
-    const struct forest *f = j->e->forest;
     void *scratch = j->scratch + worker * j->scratch_bytes;
     for (;;) {
         const size_t block = atomic_fetch_add(&j->next, 1);
@@ -185,25 +276,73 @@ rows_worker(void *ctx, size_t worker)
         }
         const size_t first = block * j->block_rows, left = j->rows - first;
         const size_t rows = left < j->block_rows ? left : j->block_rows;
-        const float *x = j->x + first * f->features;
-        double *phi = j->phi + first * f->features * f->outputs;
         if (j->e->engine == INTERVENTIONAL_PAIRS) {
-            pairs_block(j->e, x, rows, scratch, phi);
-        } else if (j->e->wide != NULL) {
-            interventional_wide_rows(j->e->tables, j->e->wide, x, rows, scratch, phi);
+            pairs_block(j, first, rows, scratch);
+        } else if (j->e->probability) {
+            node_block(j, first, rows, scratch);
         } else {
-            tables_rows(j->e->tables, x, rows, scratch, phi, NULL);
+            tables_block(j, j->x + first * j->e->forest->features, rows, scratch,
+                         j->phi + first * row_width(j->e));
         }
     }
 }
 
 static size_t
-scratch_bytes(const struct interventional *e)
+scratch_bytes(const struct rows_job *j)
 {
-    const size_t bytes = e->engine == INTERVENTIONAL_PAIRS ? interventional_scratch_bytes(e->forest)
-                         : e->wide != NULL                 ? interventional_wide_bytes(e->tables)
-                                                           : tables_scratch_bytes(e->tables);
-    return (bytes + 63) / 64 * 64;
+    const struct interventional *e = j->e;
+    if (e->engine == INTERVENTIONAL_PAIRS) {
+        return (interventional_scratch_bytes(e->forest) + 63) / 64 * 64;
+    }
+    const size_t part = e->probability ? j->block_rows * row_width(e) * sizeof(double) : 0;
+    const size_t engine =
+        e->record ? interventional_wide_bytes(e->tables) : tables_scratch_bytes(e->tables);
+    return (part + engine + 63) / 64 * 64;
+}
+
+/* The rows' blocks with the tables as they are. */
+static void
+run_blocks(struct rows_job *j, size_t workers)
+{
+    atomic_store(&j->next, 0);
+    threads_for(workers, (unsigned)workers, rows_worker, j);
+}
+
+struct node_tables {      /* filled for one node */
+    struct tables tables; /* a view of the explainer's, but for the values */
+    double *wide;
+    double *weight; /* of the background's rows */
+};
+
+static void
+node_tables_done(struct node_tables *n)
+{
+    free(n->tables.value);
+    free(n->wide);
+    free(n->weight);
+}
+
+static struct status
+run_nodes(struct rows_job *j, size_t workers, unsigned threads)
+{
+    const struct interventional *e = j->e;
+    DEFER(node_tables_done) struct node_tables n = {.tables = *e->tables};
+    struct interventional_background background = e->background;
+    TRY(tables_room(e, &n.tables.value, &n.wide));
+    background.weight = n.weight = malloc(background.rows * sizeof *n.weight);
+    CHECK(n.weight != NULL, MEMORY);
+    memset(j->phi, 0, j->rows * row_width(e) * sizeof *j->phi);
+    j->tables = &n.tables;
+    j->wide = n.wide;
+    for (j->node = 0; j->node < e->interpolation.nodes; j->node++) {
+        for (size_t b = 0; b < background.rows; b++) {
+            n.weight[b] = interpolation_weight(&e->interpolation, j->node, e->margin[b]) /
+                          (double)background.rows;
+        }
+        TRY(interventional_fill(&n.tables, &background, threads, n.tables.value, n.wide));
+        run_blocks(j, workers);
+    }
+    return OK;
 }
 
 struct status
@@ -211,16 +350,26 @@ interventional_rows(const struct interventional *e, const float *x, size_t rows,
                     double *ret_phi)
 {
     const bool pairs = e->engine == INTERVENTIONAL_PAIRS;
-    struct rows_job j = {.e = e, .x = x, .rows = rows, .phi = ret_phi};
+    struct rows_job j = {
+        .e = e, .tables = e->tables, .wide = e->wide, .x = x, .rows = rows, .phi = ret_phi};
     j.block_rows = pairs ? PAIRS_ROWS : tables_block_rows(e->tables);
     j.blocks = (rows + j.block_rows - 1) / j.block_rows;
-    j.scratch_bytes = scratch_bytes(e);
+    j.scratch_bytes = scratch_bytes(&j);
     size_t workers = threads == 0 ? threads_cores() : threads;
     workers = workers < j.blocks ? workers : j.blocks;
     DEFER(memory_freep) uint8_t *scratch = aligned_alloc(64, (workers + 1) * j.scratch_bytes);
-    CHECK(scratch != NULL, MEMORY);
+    DEFER(memory_freep)
+    double *margin = malloc((e->probability ? rows + 1 : 1) * sizeof *margin);
+    CHECK(scratch != NULL && margin != NULL, MEMORY);
     memset(scratch, 0, pairs ? workers * j.scratch_bytes : 0); /* as pairs need it */
     j.scratch = scratch;
-    threads_for(workers, (unsigned)workers, rows_worker, &j);
+    j.margin = margin;
+    if (e->probability) {
+        predictor_margin(e->predictor, x, rows, threads, margin);
+    }
+    if (e->probability && !pairs) {
+        return run_nodes(&j, workers, threads);
+    }
+    run_blocks(&j, workers);
     return OK;
 }

@@ -27,7 +27,10 @@
 
 enum interventional_engine { INTERVENTIONAL_CHOOSE, INTERVENTIONAL_PAIRS, INTERVENTIONAL_TABLES };
 
+enum interventional_space { INTERVENTIONAL_MARGIN, INTERVENTIONAL_PROBABILITY };
+
 struct interventional_options {
+    enum interventional_space space;
     enum explain_precision precision; /* of tables: floats (2e-6 of the largest |phi|) or doubles */
     size_t expected_rows;             /* to be explained with this explainer in all */
     size_t table_bytes_max;
@@ -38,18 +41,22 @@ struct interventional_options {
 
 struct interventional;
 
-/* Fast, 1,000,000 rows, 512 MiB, chosen. */
+/* Margin, fast, 1,000,000 rows, 512 MiB, chosen. */
 void interventional_defaults(struct interventional_options *ret_options);
 /* Borrows forest and background[rows * features], rows > 0. The same digits for any number of
- * threads. STATUS_UNSUPPORTED or STATUS_LIMIT when tables were asked for and the forest refuses
- * them or they would take more than table_bytes_max. STATUS_MEMORY. */
+ * threads. STATUS_UNSUPPORTED: probability of a forest with several outputs or another link; or
+ * tables were asked for and the forest refuses them. STATUS_LIMIT: they would take more than
+ * table_bytes_max. STATUS_MEMORY. */
 struct status interventional_new(const struct forest *f, const float *background, size_t rows,
                                  const struct interventional_options *o,
                                  struct interventional **ret_explainer);
 void interventional_free(struct interventional *e);
 DEFINE_FREEP(interventional_free, struct interventional)
 enum interventional_engine interventional_engine(const struct interventional *e);
-/* Mean margin of the background: ret_expected[outputs]. */
+/* Nodes of the interpolation, and its error over the largest g; 0 and 0 where nothing is
+ * interpolated. */
+uint32_t interventional_nodes(const struct interventional *e, double *ret_error);
+/* Mean margin, or probability, of the background: ret_expected[outputs]. */
 void interventional_expected(const struct interventional *e, double *ret_expected);
 /* ret_phi[rows * outputs * features]. The same digits for any number of threads, and for a row
  * alone or among others. STATUS_MEMORY only. */

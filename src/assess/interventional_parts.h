@@ -23,4 +23,28 @@ size_t interventional_wide_bytes(const struct tables *t);
 void interventional_wide_rows(const struct tables *t, const double *wide, const float *x,
                               size_t rows, void *scratch, double *ret_phi);
 
+/* ---- probability (interventional_link.c) ---- */
+
+/* Whether g is known for the forest's link and outputs. */
+bool interventional_link_known(const struct forest *f);
+/* g(m, b): the link's mean slope between two margins. */
+double interventional_slope(const struct forest *f, double m, double b);
+
+#define INTERVENTIONAL_NODES_MAX 256u
+
+/* g over margins in [low, high] by values at nodes. */
+struct interpolation {
+    uint32_t nodes;
+    double error; /* over the largest g, the worst row's */
+    double at[INTERVENTIONAL_NODES_MAX];
+    double weight[INTERVENTIONAL_NODES_MAX]; /* barycentric */
+};
+
+/* The fewest nodes whose error is at most `tolerance`: false when INTERVENTIONAL_NODES_MAX are not
+ * enough. */
+bool interpolation_new(const struct forest *f, double low, double high, double tolerance,
+                       struct interpolation *ret);
+/* L_r(b) */
+double interpolation_weight(const struct interpolation *i, uint32_t r, double b);
+
 #endif

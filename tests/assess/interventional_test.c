@@ -87,6 +87,8 @@ sample_done(struct sample *s)
     free(s->background);
 }
 
+static enum interventional_space space; /* of the explainers to be made */
+
 static struct interventional *
 explainer(const struct sample *s, enum interventional_engine engine,
           enum explain_precision precision, unsigned threads, bool portable)
@@ -94,6 +96,7 @@ explainer(const struct sample *s, enum interventional_engine engine,
     struct interventional *e = NULL;
     struct interventional_options o;
     interventional_defaults(&o);
+    o.space = space;
     o.engine = engine;
     o.precision = precision;
     o.threads = threads;
@@ -382,6 +385,195 @@ gives_the_same_digits_for_any_threads_and_rows_at_once(void **state)
     }
 }
 
+/* ---- probability ---- */
+
+static void
+sample_make_logistic(double scale, uint64_t seed, size_t rows, size_t background_rows,
+                     struct sample *s)
+{
+    const struct made_recipe r = {.features = 6, .outputs = 1, .trees = 8, .depth = 5};
+    sample_make(&r, seed, rows, background_rows, s);
+    s->m->f.link = FOREST_LOGISTIC;
+    s->m->f.link_scale = scale;
+    space = INTERVENTIONAL_PROBABILITY;
+}
+
+static void
+refuses_probabilities_of_classes(void **state)
+{
+    (void)state;
+    struct interventional *e = NULL;
+    struct interventional_options o;
+    const struct made_recipe r = {.features = 4, .outputs = 3, .trees = 3, .depth = 3};
+    DEFER(sample_done) struct sample s;
+    sample_make(&r, 1, 2, 2, &s);
+    interventional_defaults(&o);
+    o.space = INTERVENTIONAL_PROBABILITY;
+    s.m->f.link = FOREST_SOFTMAX;
+    assert_status(interventional_new(&s.m->f, s.background, 2, &o, &e), UNSUPPORTED);
+}
+
+/* By the definition: each pair's margins scaled, against one background row after another. */
+static void
+scales_each_pair_by_the_mean_slope(void **state)
+{
+    (void)state;
+    DEFER(sample_done) struct sample s;
+    sample_make_logistic(0.7, 31, 12, 9, &s);
+    const size_t n = s.rows * 6;
+    DEFER(memory_freep) double *got = phi_of(&s, INTERVENTIONAL_PAIRS, EXPLAIN_RECORD, 1, false);
+    DEFER(memory_freep) double *want = calloc(n, sizeof *want);
+    float *first = s.background;
+    space = INTERVENTIONAL_MARGIN;
+    s.background_rows = 1;
+    for (size_t b = 0; b < 9; b++, s.background += 6) {
+        DEFER(memory_freep)
+        double *one = phi_of(&s, INTERVENTIONAL_PAIRS, EXPLAIN_RECORD, 1, false);
+        for (size_t i = 0; i < s.rows; i++) {
+            double m[2], p[2];
+            forest_margin_ref(&s.m->f, s.x + i * 6, 1, m);
+            forest_margin_ref(&s.m->f, s.background, 1, m + 1);
+            memcpy(p, m, sizeof p);
+            forest_link_apply(&s.m->f, p, 2);
+            for (size_t k = 0; k < 6; k++) {
+                want[i * 6 + k] += one[i * 6 + k] * (p[0] - p[1]) / (m[0] - m[1]) / 9;
+            }
+        }
+    }
+    s.background = first;
+    close_rows(&s, got, want, 1e-9);
+}
+
+static void
+interpolated_probabilities_equal_pairs_and_sum_up(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++) {
+        static const double scales[] = {1, 2, 5};
+        DEFER(sample_done) struct sample s;
+        sample_make_logistic(scales[i % 3], 300 + i, 40, 1 + 30 * i, &s);
+        s.m->f.link = i == 5 ? FOREST_EXP : FOREST_LOGISTIC;
+        DEFER(memory_freep) double *pairs = phi_of(&s, INTERVENTIONAL_PAIRS, EXPLAIN_RECORD, 1, 0);
+        DEFER(memory_freep) double *fast = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_FAST, 1, 0);
+        DEFER(memory_freep)
+        double *record = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, 0);
+        DEFER(memory_freep)
+        double *threads = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 3, 1);
+        close_rows(&s, fast, pairs, 2e-5);
+        close_rows(&s, record, pairs, 1e-9);
+        assert_memory_equal(record, threads, s.rows * 6 * sizeof *record);
+        DEFER(interventional_freep)
+        struct interventional *e = explainer(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, false);
+        double expected = 0, error = 1;
+        interventional_expected(e, &expected);
+        assert_true(interventional_nodes(e, &error) >= 1 && error <= 1e-11);
+        for (size_t row = 0; row < s.rows; row++) {
+            double margin = 0, sum = expected;
+            forest_margin_ref(&s.m->f, s.x + row * 6, 1, &margin);
+            forest_link_apply(&s.m->f, &margin, 1);
+            for (size_t k = 0; k < 6; k++) {
+                sum += record[row * 6 + k];
+            }
+            assert_near(sum, margin, 1e-9);
+        }
+    }
+    space = INTERVENTIONAL_MARGIN;
+}
+
+/* ---- shap ---- */
+
+static float *
+pinned_rows(const json_t *rows, size_t *ret_count)
+{
+    const size_t n = json_array_size(rows), width = json_array_size(json_array_get(rows, 0));
+    float *x = calloc(n * width, sizeof *x);
+    assert_non_null(x);
+    for (size_t i = 0; i < n * width; i++) {
+        const json_t *v = json_array_get(json_array_get(rows, i / width), i % width);
+        x[i] = json_is_null(v) ? NAN : (float)json_number_value(v);
+    }
+    *ret_count = n;
+    return x;
+}
+
+static struct forest *
+pinned_forest(const char *hex)
+{
+    struct diag diag = {0};
+    struct forest *f = NULL;
+    DEFER(buf_done) struct buf bytes;
+    buf_init(&bytes, strlen(hex));
+    for (; *hex != '\0'; hex += 2) {
+        const char byte[3] = {hex[0], hex[1], 0};
+        const uint8_t b = (uint8_t)strtoul(byte, NULL, 16);
+        buf_put(&bytes, view_of(&b, 1));
+    }
+    assert_ok(forest_load(buf_view(&bytes), &diag, &f));
+    return f;
+}
+
+/* shap's weights are floats. */
+static void
+check_pinned(const struct forest *f, const float *x, size_t rows, const float *background,
+             size_t background_rows, const struct interventional_options *o, const json_t *expected,
+             const json_t *values)
+{
+    DEFER(interventional_freep) struct interventional *e = NULL;
+    const size_t width = (size_t)f->features * f->outputs;
+    DEFER(memory_freep) double *phi = calloc(rows * width, sizeof *phi);
+    double mean[8];
+    assert_non_null(phi);
+    assert_ok(interventional_new(f, background, background_rows, o, &e));
+    assert_ok(interventional_rows(e, x, rows, 1, phi));
+    interventional_expected(e, mean);
+    for (uint32_t k = 0; k < f->outputs; k++) {
+        const json_t *v = json_is_array(expected) ? json_array_get(expected, k) : expected;
+        assert_near(mean[k], json_number_value(v), 2e-6);
+    }
+    assert_int_equal(json_array_size(values), rows);
+    for (size_t i = 0; i < rows * width; i++) {
+        const json_t *v = json_array_get(json_array_get(values, i / width), i % width);
+        assert_near(phi[i], json_number_value(v), 3e-6);
+    }
+}
+
+static void
+equals_shap(void **state)
+{
+    (void)state;
+    DEFER(js_freep) json_t *pins = NULL;
+    DEFER(memory_freep) char *path = testing_source("tests/assess/data/interventional.json");
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 1u << 20);
+    assert_ok(file_read(path, 1u << 20, NULL, &text));
+    assert_ok(js_parse(buf_view(&text), NULL, NULL, &pins));
+    size_t rows = 0, background_rows = 0, i = 0;
+    DEFER(memory_freep) float *x = pinned_rows(json_object_get(pins, "rows"), &rows);
+    DEFER(memory_freep)
+    float *background = pinned_rows(json_object_get(pins, "background"), &background_rows);
+    json_t *one = NULL;
+    assert_int_equal(json_array_size(json_object_get(pins, "cases")), 4);
+    json_array_foreach(json_object_get(pins, "cases"), i, one)
+    {
+        DEFER(forest_freep)
+        struct forest *f = pinned_forest(json_string_value(json_object_get(one, "model")));
+        struct interventional_options o;
+        interventional_defaults(&o);
+        for (int engine = 0; engine < 2; engine++) {
+            o.engine = engine == 0 ? INTERVENTIONAL_PAIRS : INTERVENTIONAL_TABLES;
+            o.space = INTERVENTIONAL_MARGIN;
+            check_pinned(f, x, rows, background, background_rows, &o,
+                         json_object_get(one, "expected"), json_object_get(one, "values"));
+            const json_t *p = json_object_get(one, "probability_values");
+            if (p != NULL) {
+                o.space = INTERVENTIONAL_PROBABILITY;
+                check_pinned(f, x, rows, background, background_rows, &o,
+                             json_object_get(one, "probability_expected"), p);
+            }
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -395,6 +587,10 @@ main(void)
         cmocka_unit_test(features_that_change_places_change_values),
         cmocka_unit_test(a_background_counts_by_its_shares),
         cmocka_unit_test(gives_the_same_digits_for_any_threads_and_rows_at_once),
+        cmocka_unit_test(refuses_probabilities_of_classes),
+        cmocka_unit_test(scales_each_pair_by_the_mean_slope),
+        cmocka_unit_test(interpolated_probabilities_equal_pairs_and_sum_up),
+        cmocka_unit_test(equals_shap),
     };
     return cmocka_run_group_tests_name("assess/interventional", tests, NULL, NULL);
 }
