@@ -295,8 +295,8 @@ scratch_bytes(const struct rows_job *j)
         return (interventional_scratch_bytes(e->forest) + 63) / 64 * 64;
     }
     const size_t part = e->probability ? j->block_rows * row_width(e) * sizeof(double) : 0;
-    const size_t engine =
-        e->record ? interventional_wide_bytes(e->tables) : tables_scratch_bytes(e->tables);
+    const size_t engine = e->record ? interventional_wide_bytes(e->tables, j->block_rows)
+                                    : tables_scratch_bytes(e->tables, j->block_rows);
     return (part + engine + 63) / 64 * 64;
 }
 
@@ -353,7 +353,8 @@ interventional_rows(const struct interventional *e, const float *x, size_t rows,
     struct rows_job j = {
         .e = e, .tables = e->tables, .wide = e->wide, .x = x, .rows = rows, .phi = ret_phi};
     j.block_rows = pairs ? PAIRS_ROWS : tables_block_rows(e->tables);
-    j.blocks = (rows + j.block_rows - 1) / j.block_rows;
+    j.block_rows = rows < j.block_rows ? rows : j.block_rows;
+    j.blocks = rows == 0 ? 0 : (rows + j.block_rows - 1) / j.block_rows;
     j.scratch_bytes = scratch_bytes(&j);
     size_t workers = threads == 0 ? threads_cores() : threads;
     workers = workers < j.blocks ? workers : j.blocks;

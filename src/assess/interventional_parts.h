@@ -19,7 +19,7 @@ struct status interventional_fill(const struct tables *t,
                                   const struct interventional_background *background,
                                   unsigned threads, float *single, double *wide);
 /* Up to a block of rows through doubles. scratch: interventional_wide_bytes, aligned to 64. */
-size_t interventional_wide_bytes(const struct tables *t);
+size_t interventional_wide_bytes(const struct tables *t, size_t rows);
 void interventional_wide_rows(const struct tables *t, const double *wide, const float *x,
                               size_t rows, void *scratch, double *ret_phi);
 

@@ -342,21 +342,27 @@ struct wide_scratch {
 };
 
 static size_t
-ranks_bytes(const struct tables *t)
+padded_rows(size_t rows)
 {
-    return t->block_rows * (t->columns + (size_t)1);
+    return (rows + TABLES_ROWS - 1) / TABLES_ROWS * TABLES_ROWS;
 }
 
 static size_t
-sums_place(const struct tables *t)
+ranks_bytes(const struct tables *t, size_t rows)
 {
-    return (ranks_bytes(t) + t->block_rows + 63) / 64 * 64;
+    return padded_rows(rows) * (t->columns + (size_t)1);
+}
+
+static size_t
+sums_place(const struct tables *t, size_t rows)
+{
+    return (ranks_bytes(t, rows) + padded_rows(rows) + 63) / 64 * 64;
 }
 
 size_t
-interventional_wide_bytes(const struct tables *t)
+interventional_wide_bytes(const struct tables *t, size_t rows)
 {
-    return (sums_place(t) + (size_t)t->block_rows * t->slots * sizeof(double) + 63) / 64 * 64;
+    return (sums_place(t, rows) + rows * t->slots * sizeof(double) + 63) / 64 * 64;
 }
 
 static void
@@ -377,9 +383,10 @@ interventional_wide_rows(const struct tables *t, const double *wide, const float
 {
     const struct forest *f = t->forest;
     const size_t width = (size_t)f->features * f->outputs;
-    const size_t padded = (rows + TABLES_ROWS - 1) / TABLES_ROWS * TABLES_ROWS;
+    const size_t padded = padded_rows(rows);
     uint8_t *at = scratch;
-    const struct wide_scratch s = {(int8_t *)at, at + ranks_bytes(t), (void *)(at + sums_place(t))};
+    const struct wide_scratch s = {(int8_t *)at, at + ranks_bytes(t, rows),
+                                   (void *)(at + sums_place(t, rows))};
     memset(ret_phi, 0, rows * width * sizeof *ret_phi);
     for (uint32_t o = 0; o < f->outputs; o++) {
         memset(s.sums, 0, t->slots * rows * sizeof *s.sums);
