@@ -6,11 +6,16 @@
 #include "base/secret.h"
 #include "serve/call.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define PEM_MAX (1u << 20)
 #define FRESH_LIBRARY "1.0.3"
+/* What is longer is given back to the system when it is freed. Left alone, glibc raises its own
+ * threshold to the largest block ever freed, and a log that gathers megabytes a second, again and
+ * again longer than before, leaves them in the heap. */
+#define MAPPED_BYTES (256 << 10)
 
 /* ---- what http asks ---- */
 
@@ -130,6 +135,7 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
 {
     struct server *s = calloc(1, sizeof *s);
     CHECK(s != NULL, MEMORY);
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
     s->workspace = w;
     s->options = *o;
     s->lock_fd = -1;
