@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #define CLI_MAX_OPERANDS 4
-#define CLI_MAX_OPTIONS 40
+#define CLI_MAX_OPTIONS 48
 #define CLI_MAX_REPEATS 64
 #define CLI_MAX_VERBS 64
 
@@ -181,6 +181,9 @@ struct status cli_model_request(struct cli *c);
 struct status cli_assess(struct cli *c);
 struct status cli_bias(struct cli *c);
 struct status cli_errors(struct cli *c);
+struct status cli_explain(struct cli *c);
+/* With --method or --endpoint: the model is a black box. */
+struct status cli_explain_black_box(struct cli *c);
 struct status cli_predict(struct cli *c);
 struct status cli_fairness(struct cli *c);
 struct status cli_principal_add(struct cli *c);

@@ -226,6 +226,67 @@ static const struct cli_option errors_options[] = {
     {0},
 };
 
+static const struct cli_option explain_options[] = {
+    {"model", "FILE", "the model: any file that predict reads", NULL, CLI_ONCE, "@file"},
+    {"endpoint", "URL", "the model behind the Open Inference Protocol: https://host/v2/models/NAME",
+     NULL, CLI_ONCE, NULL},
+    {"data", "FILE", "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson", NULL, CLI_ONCE,
+     "@file"},
+    {"method", "METHOD",
+     "of a black box: kernel, permutation, partial-dependence, ice, ale, "
+     "permutation-importance, "
+     "surrogate",
+     NULL, CLI_ONCE,
+     "kernel permutation partial-dependence ice ale permutation-importance surrogate"},
+    {"background", "FILE", "rows that stand for a feature not known (default: those of --data)",
+     NULL, CLI_ONCE, "@file"},
+    {"background-rows", "N", "draw so many of them; 0: all", "100", CLI_ONCE, NULL},
+    {"rows", "N",
+     "draw so many rows; 0: all (default: 100 for kernel and permutation, else all, of an "
+     "endpoint "
+     "1000)",
+     NULL, CLI_ONCE, NULL},
+    {"features", "COLUMNS", "follow these features only, separated by commas", NULL, CLI_COMMAS,
+     NULL},
+    {"label", "COLUMN", "permutation-importance: the truth", NULL, CLI_ONCE, NULL},
+    {"positive", "VALUE", "its positive value", NULL, CLI_ONCE, NULL},
+    {"metric", "NAME",
+     "accuracy, log_loss, roc_auc, brier_score, rmse, mse, mae or r2 (default: roc_auc, "
+     "log_loss "
+     "or rmse, by label and outputs)",
+     NULL, CLI_ONCE, "accuracy log_loss roc_auc brier_score rmse mse mae r2"},
+    {"evaluations", "N",
+     "coalitions that are valued for a row; 0: 2 a feature and 2048, exact when those are all", "0",
+     CLI_ONCE, NULL},
+    {"points", "N", "values of a feature that are asked about, or steps of ale", "20", CLI_ONCE,
+     NULL},
+    {"curves", "N", "ice: rows that are drawn", "50", CLI_ONCE, NULL},
+    {"repeats", "N", "permutation-importance: shuffles of each feature", "10", CLI_ONCE, NULL},
+    {"leaves", "N", "surrogate: of the tree, at most", "8", CLI_ONCE, NULL},
+    {"depth", "N", "surrogate: of the tree, at most", "4", CLI_ONCE, NULL},
+    {"floor", "X", "surrogate: fidelity (R2) under which it is refused", "0.8", CLI_ONCE, NULL},
+    {"margin", NULL, "of a model file: explain the margin instead of the prediction", NULL,
+     CLI_ONCE, NULL},
+    {"level", "X", "of the intervals", "0.95", CLI_ONCE, NULL},
+    {"endpoint-key", "FILE", "the key for the endpoint, in FILE's first line", NULL, CLI_ONCE,
+     "@file"},
+    {"endpoint-ca", "FILE",
+     "certificates (PEM) that may sign the endpoint's (default: the system's)", NULL, CLI_ONCE,
+     "@file"},
+    {"endpoint-output", "NAME", "the output to explain (default: the first of floats)", NULL,
+     CLI_ONCE, NULL},
+    {"batch", "N", "rows of one request to the endpoint; halved when it refuses", "1000", CLI_ONCE,
+     NULL},
+    {"timeout", "DURATION", "of one request to the endpoint", "60s", CLI_ONCE, NULL},
+    {"output", "FILE", "write each row's contributions (CSV) to FILE", NULL, CLI_ONCE, "@file"},
+    {"report", "FILE", "write a page (HTML) to FILE", NULL, CLI_ONCE, "@file"},
+    {"seed", "N", "of all that is drawn", "1", CLI_ONCE, NULL},
+    CLI_DATA_FILE_OPTIONS,
+    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
+     CLI_ONCE, NULL},
+    {0},
+};
+
 static const struct cli_option principal_add_options[] = {
     {"role", "ROLE", "admin, data-scientist, operator, caller or auditor", NULL, CLI_ONCE,
      "admin data-scientist operator caller auditor"},
@@ -313,6 +374,12 @@ const struct cli_verb cli_verbs[] = {
      "needs no network. MODEL@N "
      "names a version.",
      assess_options, cli_assess, true},
+    {"explain", "", "why a model answers as it does, of a file or behind a URL",
+     "With --method or --endpoint the model is a black box, of which only the answers are known. "
+     "Nothing is left out in silence: rows that are drawn, errors of what is drawn, values that "
+     "are missing are told. Endpoints are reached over TLS without proxies or redirects; "
+     "plain http only on this machine.",
+     explain_options, cli_explain, true},
     {"predict", "", "what a model file answers for each row of a data file",
      "Needs no workspace. The output has a row for each row of the data, in order, with the "
      "columns "

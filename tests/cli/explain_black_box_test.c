@@ -1,0 +1,286 @@
+/* steward explain of a model file as a black box: what it writes adds up, every method, bad input.
+ * (A model behind a URL: endpoint_test.c.) */
+#include "cli/run.h"
+
+#include "base/text.h"
+
+#include <math.h>
+
+#define KEYS "format method model rows rows_in_data level seed features outputs remarks"
+
+static char model[512], data[512];
+
+/* A pinned XGBoost model and its rows; columns x0, x1, ... and a label y. */
+static json_t *
+pinned(struct room *m, const char *name)
+{
+    DEFER(file_freep) char *path = testing_source("tests/model/data/xgboost-3.2.0.json");
+    DEFER(js_freep) json_t *file = testing_read_json(path);
+    DEFER(buf_done) struct buf bytes;
+    DEFER(buf_done) struct buf text;
+    size_t i = 0;
+    json_t *v = NULL, *found = NULL;
+    buf_init(&bytes, 1u << 22);
+    buf_init(&text, 1u << 22);
+    json_array_foreach(json_object_get(file, "models"), i, v)
+    {
+        found = strcmp(json_string_value(json_object_get(v, "name")), name) == 0 ? v : found;
+    }
+    assert_non_null(found);
+    assert_ok(text_from_hex(view_str(json_string_value(json_object_get(found, "file"))), &bytes));
+    testing_write(in(m, "model.json"), buf_view(&bytes));
+    (void)strcpy(model, in(m, "model.json"));
+    const json_t *rows = json_object_get(file, "rows");
+    const size_t width = json_array_size(json_array_get(rows, 0));
+    for (size_t j = 0; j < width; j++) {
+        buf_printf(&text, "x%zu,", j);
+    }
+    buf_put_str(&text, "y\n");
+    for (i = 0; i < 4 * json_array_size(rows); i++) { /* four times over: a surrogate needs 20 */
+        v = json_array_get(rows, i % json_array_size(rows));
+        for (size_t j = 0; j < width; j++) {
+            const json_t *x = json_array_get(v, j);
+            if (json_is_number(x)) {
+                text_put_f64(&text, json_number_value(x));
+            }
+            buf_put_str(&text, ",");
+        }
+        buf_put_str(&text, i % 7 == 6 ? "\n" : i % 2 == 0 ? "no\n" : "yes\n");
+    }
+    testing_write(in(m, "rows.csv"), buf_view(&text));
+    (void)strcpy(data, in(m, "rows.csv"));
+    return json_incref(found);
+}
+
+#define EXPLAIN(M, CODE, ...)                                                                      \
+    RUN(M, CODE, "explain", "--model", model, "--data", data, "--role", "y=ignored", __VA_ARGS__)
+
+/* ---- misuse ---- */
+
+static void
+refuses_what_makes_no_sense(void **state)
+{
+    struct room *m = *state;
+    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    RUN(m, 2, "explain", "--model", model, "--method", "kernel");
+    ERR_HAS(m, "--data FILE is needed");
+    RUN(m, 2, "explain", "--data", data, "--method", "kernel");
+    ERR_HAS(m, "either --model FILE or --endpoint URL");
+    EXPLAIN(m, 2, "--endpoint", "https://h/v2/models/m");
+    ERR_HAS(m, "either --model FILE or --endpoint URL");
+    EXPLAIN(m, 2, "--method", "kernal");
+    ERR_HAS(m, "did you mean \"kernel\"?");
+    EXPLAIN(m, 2, "--method", "ale", "--features", "x77");
+    ERR_HAS(m, "the model reads no \"x77\"");
+    EXPLAIN(m, 2, "--method", "ale", "--points", "1");
+    ERR_HAS(m, "--points 1: a whole number from 2");
+    EXPLAIN(m, 2, "--method", "kernel", "--level", "1");
+    ERR_HAS(m, "--level 1");
+    EXPLAIN(m, 2, "--method", "permutation-importance");
+    ERR_HAS(m, "needs --label COLUMN");
+    EXPLAIN(m, 2, "--method", "permutation-importance", "--label", "y", "--metric", "auc");
+    ERR_HAS(m, "it is accuracy");
+    EXPLAIN(m, 2, "--method", "permutation-importance", "--label", "y", "--metric", "rmse");
+    ERR_HAS(m, "rmse cannot be taken of it");
+    EXPLAIN(m, 2, "--method", "permutation-importance", "--label", "y", "--positive", "maybe");
+    ERR_HAS(m, "no value is the one of --positive");
+    EXPLAIN(m, 2, "--method", "ale", "--output", in(m, "out.csv"));
+    ERR_HAS(m, "only kernel and permutation");
+    EXPLAIN(m, 2, "--method", "kernel", "--evaluations", "3", "--rows", "1");
+    ERR_HAS(m, "too few");
+    RUN(m, 2, "explain", "--endpoint", "http://example.org/v2/models/m", "--data", data);
+    ERR_HAS(m, "https is needed");
+}
+
+static void
+a_file_without_rows_is_told(void **state)
+{
+    struct room *m = *state;
+    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    testing_write(in(m, "rows.csv"), view_str("x0,x1,x2,x3,y\n"));
+    EXPLAIN(m, 2, "--method", "kernel");
+    assert_true(m->r.err.len > 20);
+}
+
+/* ---- attributions ---- */
+
+static double
+sum_of(const json_t *list)
+{
+    double sum = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        sum += json_number_value(json_array_get(list, i));
+    }
+    return sum;
+}
+
+static void
+attributions_add_up(struct room *m, const char *method, bool margin)
+{
+    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    const json_t *answers = json_object_get(found, margin ? "margin" : "answer");
+    EXPLAIN(m, 0, "--method", method, "--rows", "4", "--background-rows", "7", "--json",
+            margin ? "--margin" : "--seed", margin ? "--seed" : "3", margin ? "3" : "--threads",
+            margin ? "--threads" : "2", margin ? "2" : "--level", margin ? "--level" : "0.9",
+            margin ? "0.9" : NULL);
+    DEFER(js_freep) json_t *d = out_json(m);
+    has_keys(d, KEYS " attributions background_rows background_of");
+    const json_t *a = json_object_get(d, "attributions"), *rows = json_object_get(a, "rows");
+    has_keys(a,
+             "rows base exact_rows evaluations largest_standard_error largest_residual features");
+    assert_int_equal(json_array_size(rows), 4);
+    for (size_t i = 0; i < 4; i++) {
+        const json_t *row = json_array_get(rows, i),
+                     *o = json_array_get(json_object_get(row, "outputs"), 0);
+        has_keys(row, "row exact features_that_vary evaluations outputs");
+        has_keys(o, "prediction phi standard_error");
+        const size_t number = (size_t)json_integer_value(json_object_get(row, "row"));
+        const double theirs = json_number_value(
+            json_array_get(json_array_get(answers, (number - 1) % json_array_size(answers)), 0));
+        const double base = json_number_value(json_array_get(json_object_get(a, "base"), 0));
+        assert_near(base + sum_of(json_object_get(o, "phi")), theirs, 1e-6);
+        assert_near(json_number_value(json_object_get(o, "prediction")), theirs, 1e-6);
+    }
+}
+
+static void
+attributions_add_up_to_xgboosts_answers(void **state)
+{
+    struct room *m = *state;
+    attributions_add_up(m, "kernel", false);
+    attributions_add_up(m, "kernel", true);
+    attributions_add_up(m, "permutation", true);
+}
+
+static void
+contributions_are_written_in_the_models_order(void **state)
+{
+    struct room *m = *state;
+    DEFER(js_freep) json_t *found = pinned(m, "three classes");
+    char out[512];
+    (void)strcpy(out, in(m, "contributions.csv"));
+    EXPLAIN(m, 0, "--method", "kernel", "--rows", "0", "--background-rows", "3", "--output", out);
+    OUT_HAS(m, "mean |phi|");
+    DEFER(buf_done) struct buf text;
+    testing_read(out, &text);
+    assert_int_equal(strncmp(buf_str(&text), "prediction:0:x0,prediction:0:x1,", 32), 0);
+    assert_null(strstr(buf_str(&text), ",row"));
+    assert_non_null(strstr(buf_str(&text), "prediction:1:base"));
+    EXPLAIN(m, 0, "--method", "kernel", "--rows", "2", "--background-rows", "3", "--output", out);
+    DEFER(buf_done) struct buf some;
+    testing_read(out, &some);
+    assert_text_has(buf_str(&some), ",prediction:2:base,row\n");
+}
+
+static void
+threads_change_no_digit(void **state)
+{
+    struct room *m = *state;
+    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    DEFER(buf_done) struct buf one;
+    buf_init(&one, 8u << 20);
+    static const char *const methods[] = {"kernel", "ale", "ice", "surrogate"};
+    for (size_t i = 0; i < 4; i++) {
+        EXPLAIN(m, 0, "--method", methods[i], "--rows", "30", "--background-rows", "5", "--floor",
+                "-9", "--json", "--threads", "1");
+        buf_reset(&one);
+        buf_put(&one, buf_view(&m->r.out));
+        EXPLAIN(m, 0, "--method", methods[i], "--rows", "30", "--background-rows", "5", "--floor",
+                "-9", "--json", "--threads", "3");
+        assert_string_equal(buf_str(&m->r.out), buf_str(&one));
+    }
+}
+
+/* ---- the other methods ---- */
+
+static void
+every_method_has_its_fields_its_text_and_its_page(void **state)
+{
+    struct room *m = *state;
+    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    static const struct {
+        const char *method, *key, *fields, *text;
+    } methods[] = {
+        {"partial-dependence", "profiles", "feature kind at all_values missing outputs", "x0"},
+        {"ice", "profiles", "feature kind at all_values missing outputs curves", "x0"},
+        {"ale", "effects", "feature kind at order rows missing count outputs", "x0"},
+    };
+    char page[512];
+    (void)strcpy(page, in(m, "page.html"));
+    for (size_t i = 0; i < 3; i++) {
+        EXPLAIN(m, 0, "--method", methods[i].method, "--json", "--report", page);
+        DEFER(js_freep) json_t *d = out_json(m);
+        has_keys(d, KEYS);
+        const json_t *first = json_array_get(json_object_get(d, methods[i].key), 0);
+        has_keys(first, methods[i].fields);
+        has_keys(json_array_get(json_object_get(first, "outputs"), 0), "output low high");
+        DEFER(buf_done) struct buf html;
+        testing_read(page, &html);
+        assert_text_has(buf_str(&html), "<svg");
+        assert_text_has(buf_str(&html), "<title>The model&#39;s answer along x0");
+        assert_text_has(buf_str(&html), "<summary>Numbers</summary>");
+        assert_true(html.len < 1u << 20);
+        EXPLAIN(m, 0, "--method", methods[i].method);
+        OUT_HAS(m, methods[i].text);
+    }
+}
+
+static void
+importance_drops_rows_without_a_label_and_tells(void **state)
+{
+    struct room *m = *state;
+    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    char page[512];
+    (void)strcpy(page, in(m, "page.html"));
+    EXPLAIN(m, 0, "--method", "permutation-importance", "--label", "y", "--json", "--report", page);
+    DEFER(js_freep) json_t *d = out_json(m);
+    const json_t *p = json_object_get(d, "permutation_importance");
+    has_keys(p, "metric larger_is_better baseline repeats features");
+    has_keys(json_array_get(json_object_get(p, "features"), 0), "feature importance sd ci");
+    assert_string_equal(json_string_value(json_object_get(p, "metric")), "roc_auc");
+    OUT_HAS(m, "have no label and are left out");
+    EXPLAIN(m, 0, "--method", "permutation-importance", "--label", "y", "--metric", "log_loss");
+    OUT_HAS(m, "log_loss");
+    OUT_HAS(m, "have no label and are left out");
+}
+
+static void
+a_surrogate_has_its_fidelity_beside_it_or_is_refused(void **state)
+{
+    struct room *m = *state;
+    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    char page[512];
+    (void)strcpy(page, in(m, "page.html"));
+    EXPLAIN(m, 0, "--method", "surrogate", "--floor", "-9", "--json", "--report", page);
+    DEFER(js_freep) json_t *d = out_json(m);
+    const json_t *s = json_object_get(d, "surrogate");
+    has_keys(s, "output fidelity_r2 same_decisions floor refused answers_sd grown_on measured_on "
+                "leaves nodes");
+    has_keys(json_array_get(json_object_get(s, "nodes"), 0), "id rows value");
+    assert_true(json_is_false(json_object_get(s, "refused")));
+    DEFER(buf_done) struct buf html;
+    testing_read(page, &html);
+    assert_text_has(buf_str(&html), "fidelity: R&sup2; against the model&rsquo;s answers");
+    EXPLAIN(m, 0, "--method", "surrogate", "--floor", "0.999", "--report", page);
+    OUT_HAS(m, "refused: under the floor of 1.00");
+    DEFER(buf_done) struct buf refused;
+    testing_read(page, &refused);
+    assert_text_has(buf_str(&refused), "<b>Refused.</b>");
+    assert_null(strstr(buf_str(&refused), "answer <b>"));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BARE(refuses_what_makes_no_sense),
+        BARE(a_file_without_rows_is_told),
+        BARE(attributions_add_up_to_xgboosts_answers),
+        BARE(contributions_are_written_in_the_models_order),
+        BARE(threads_change_no_digit),
+        BARE(every_method_has_its_fields_its_text_and_its_page),
+        BARE(importance_drops_rows_without_a_label_and_tells),
+        BARE(a_surrogate_has_its_fidelity_beside_it_or_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
