@@ -209,7 +209,7 @@ cli_errors(struct cli *c)
     q.prediction = cli_value(c, "prediction");
     q.score = cli_value(c, "score");
     q.positive = cli_value(c, "positive");
-    q.kind = cli_value(c, "kind");
+    q.kind = cli_value(c, "task");
     q.within = cli_value(c, "within");
     TRY(cli_f64(c, "threshold", &q.threshold));
     TRY(cli_list(c, "features", features, COLUMNS_MAX, &q.feature_count, &feature_memory));

@@ -128,7 +128,7 @@ infer_kind(struct taking *k, enum errors_kind *ret_kind)
     if (many && n <= 2) {
         diag_set(k->diag,
                  "%.200s: \"%.100s\" is not a value of \"%.100s\" in every row: a probability goes "
-                 "with --score (and --threshold), numbers that are meant as such with --kind "
+                 "with --score (and --threshold), numbers that are meant as such with --task "
                  "numeric",
                  k->q->path, k->prediction->name, k->label->name);
         FAIL(INPUT);
@@ -141,7 +141,7 @@ infer_kind(struct taking *k, enum errors_kind *ret_kind)
     } else if (n > 2) {
         TRY(plain_remark(k->in->remarks,
                          "\"%s\" is taken as %zu classes, since its values are few and whole; "
-                         "--kind numeric takes it as a number",
+                         "--task numeric takes it as a number",
                          k->label->name, n));
     }
     return OK;
@@ -159,12 +159,12 @@ choose_kind(struct taking *k, enum errors_kind *ret_kind)
         return OK;
     }
     if (strcmp(word, "numeric") != 0) {
-        diag_set(k->diag, "--kind %s: binary, classes or numeric", word);
+        diag_set(k->diag, "--task %s: binary, classes or numeric", word);
         FAIL(INPUT);
     }
     *ret_kind = ERRORS_NUMERIC;
     if (k->prediction == NULL || has_levels(k->label) || has_levels(k->prediction)) {
-        diag_set(k->diag, "--kind numeric: label and prediction must be columns of numbers");
+        diag_set(k->diag, "--task numeric: label and prediction must be columns of numbers");
         FAIL(INPUT);
     }
     return OK;
@@ -213,7 +213,7 @@ add_class(struct taking *k, const char *name)
         return OK;
     }
     if (k->d->class_count == ERRORS_MAX_CLASSES) {
-        diag_set(k->diag, "%.200s: more than %u classes; numbers go with --kind numeric",
+        diag_set(k->diag, "%.200s: more than %u classes; numbers go with --task numeric",
                  k->q->path, ERRORS_MAX_CLASSES);
         FAIL(LIMIT);
     }

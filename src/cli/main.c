@@ -194,7 +194,7 @@ static const struct cli_option errors_options[] = {
      CLI_ONCE, NULL},
     {"positive", "VALUE", "the positive class (inferred for yes/no, true/false, 0/1)", NULL,
      CLI_ONCE, NULL},
-    {"kind", "KIND", "binary, classes or numeric (default: told from the columns)", NULL, CLI_ONCE,
+    {"task", "KIND", "binary, classes or numeric (default: told from the columns)", NULL, CLI_ONCE,
      "binary classes numeric"},
     {"features", "COLUMNS", "look at these columns only, separated by commas", NULL, CLI_COMMAS,
      NULL},

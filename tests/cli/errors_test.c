@@ -121,7 +121,7 @@ says_which_option_or_column_is_wrong(void **state)
     RUN(m, 2, "errors", "--data", file, "--label", "flag", "--prediction", "p", "--type",
         "note=text");
     ERR_HAS(m, "a probability goes with --score");
-    RUN(m, 2, "errors", "--data", file, ASK, "--kind", "numeric");
+    RUN(m, 2, "errors", "--data", file, ASK, "--task", "numeric");
     ERR_HAS(m, "must be columns of numbers");
 }
 
