@@ -309,8 +309,10 @@ play_all(struct game *g, struct diag *diag, struct buf *best, struct gradient_re
         const double gap = upper_value(g, r) - lower;
         nearer = gap < r->game_gap ? t : nearer;
         r->game_gap = gap;
-        if (r->iterations >= LEAST_ITERATIONS && gap < 0.5 / sqrt((double)g->rows)) {
-            break; /* nearer than the data can tell */
+        /* Nearer than the data can tell; but one answer alone is to be fair enough, too. */
+        if (r->iterations >= LEAST_ITERATIONS && gap < 0.5 / sqrt((double)g->rows) && *ret_kept &&
+            r->answer[r->chosen].violation <= o->eps) {
+            break;
         }
         if (t >= nearer + LEAST_ITERATIONS) {
             eta *= SHRINK;

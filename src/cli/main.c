@@ -287,6 +287,60 @@ static const struct cli_option explain_options[] = {
     {0},
 };
 
+static const struct cli_option mitigate_options[] = {
+    {"method", "METHOD",
+     "of a model: reweighing, exponentiated-gradient; on a file: threshold, reweighing, "
+     "correlation-remover",
+     NULL, CLI_ONCE, "reweighing exponentiated-gradient threshold correlation-remover"},
+    {"sensitive", "COLUMNS", "whom to be fair to; of a model several, separated by commas", NULL,
+     CLI_COMMAS, NULL},
+    {"constraint", "RATE",
+     "what the groups are to have alike: demographic_parity, equalized_odds, or, of thresholds, "
+     "{true,false}_{positive,negative}_rate_parity",
+     "demographic_parity", CLI_ONCE,
+     "demographic_parity equalized_odds true_positive_rate_parity false_positive_rate_parity "
+     "true_negative_rate_parity false_negative_rate_parity"},
+    {"eps", "X", "exponentiated gradient: a group's rate may differ by X from that of all", "0.01",
+     CLI_ONCE, NULL},
+    {"iterations", "N", "exponentiated gradient: at most N trainings", "50", CLI_ONCE, NULL},
+    {"data", "FILE", "instead of a model: a file, scored for thresholds", NULL, CLI_ONCE, "@file"},
+    {"label", "COLUMN", "on a file: the truth", NULL, CLI_ONCE, NULL},
+    {"positive", "VALUE", "on a file: the label's positive value", NULL, CLI_ONCE, NULL},
+    {"score", "COLUMN", "thresholds: larger is more positive", NULL, CLI_ONCE, NULL},
+    {"threshold", "X", "thresholds: the one of now, to compare with", "0.5", CLI_ONCE, NULL},
+    {"goal", "METRIC",
+     "thresholds: accuracy_score, balanced_accuracy_score, selection_rate, true_positive_rate or "
+     "true_negative_rate",
+     "accuracy_score", CLI_ONCE,
+     "accuracy_score balanced_accuracy_score selection_rate true_positive_rate "
+     "true_negative_rate"},
+    {"tolerance", "X", "thresholds: the groups' rates may differ by X", "0.01", CLI_ONCE, NULL},
+    {"flip", NULL, "thresholds: also such under which one is positive", NULL, CLI_ONCE, NULL},
+    {"alpha", "X", "correlation remover: share of the correlation to remove", "1", CLI_ONCE, NULL},
+    {"output", "FILE", "on a file: write decisions, weights or the changed rows (CSV)", NULL,
+     CLI_ONCE, "@file"},
+    {"report", "FILE", "thresholds: write a page (HTML) with the accuracy-fairness front", NULL,
+     CLI_ONCE, "@file"},
+    CLI_DATA_FILE_OPTIONS,
+    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
+     CLI_ONCE, NULL},
+    {0},
+};
+
+static const struct cli_option certify_options[] = {
+    {"model", "FILE", "the model: a tree ensemble", NULL, CLI_ONCE, "@file"},
+    {"data", "FILE", "rows: they tell how the features are distributed", NULL, CLI_ONCE, "@file"},
+    {"sensitive", "COLUMN", "the feature that is changed", NULL, CLI_ONCE, NULL},
+    {"threshold", "X", "decided positive from this probability (or value) on", "0.5", CLI_ONCE,
+     NULL},
+    {"measure", "MEASURE",
+     "of the input space: empirical (each other feature as in the rows) or even (over its range)",
+     "empirical", CLI_ONCE, "empirical even"},
+    {"boxes", "N", "parts of the space to look at, at most", "100000", CLI_ONCE, NULL},
+    CLI_DATA_FILE_OPTIONS,
+    {0},
+};
+
 static const struct cli_option principal_add_options[] = {
     {"role", "ROLE", "admin, data-scientist, operator, caller or auditor", NULL, CLI_ONCE,
      "admin data-scientist operator caller auditor"},
@@ -408,6 +462,18 @@ const struct cli_verb cli_verbs[] = {
      "come "
      "with the condition that --cohort and --within take, here and in assess.",
      errors_options, cli_errors, true},
+    {"mitigate", "[MODEL]", "make a model, its decisions or its training data fairer",
+     "With MODEL, one of the workspace: it is trained again on the same rows, which its sensitive "
+     "columns weigh, and registered as the next version; old and new are assessed side by side. "
+     "With "
+     "--data, on a file: thresholds by group for scored rows, weights for training, or features "
+     "without linear trace of a sensitive column.",
+     mitigate_options, cli_mitigate, true},
+    {"certify", "",
+     "on which share of the input space changing a sensitive feature alone changes the decision",
+     "Needs no workspace. Lower and upper bound hold whenever the search stops; for the rows "
+     "themselves the share is exact.",
+     certify_options, cli_certify, true},
     {"principal add", "NAME", "add somebody (or a program) with a role", NULL,
      principal_add_options, cli_principal_add, true},
     {"principal list", "", "principals and what they were granted", NULL, none, cli_principal_list,

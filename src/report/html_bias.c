@@ -71,11 +71,12 @@ put_metric(struct buf *b, const json_t *metrics, const char *key)
     buf_put_str(b, "<td>");
     put_figure(b, json_object_get(m, "value"));
     if (json_is_number(json_array_get(json_object_get(m, "ci"), 0))) {
-        buf_put_str(b, "<span class=\"ci\">");
-        put_figure(b, json_array_get(json_object_get(m, "ci"), 0));
-        buf_put_str(b, " to ");
-        put_figure(b, json_array_get(json_object_get(m, "ci"), 1));
-        buf_put_str(b, "</span>");
+        buf_printf(b, "<span class=\"ci\">%.2f to ", document_end(m, "ci", 0));
+        if (json_is_number(json_array_get(json_object_get(m, "ci"), 1))) {
+            buf_printf(b, "%.2f</span>", document_end(m, "ci", 1));
+        } else {
+            buf_put_str(b, "&infin;</span>");
+        }
     }
     buf_put_str(b, "</td>");
 }

@@ -6,6 +6,7 @@
 #include "data/split.h"
 #include "vault/seal.h"
 #include "workspace/bundle.h"
+#include "workspace/mitigation.h"
 #include "workspace/registry.h"
 
 #include <stdio.h>
@@ -45,11 +46,13 @@ struct training {
     float *label;   /* rows that are trained on */
     size_t rows;    /* trained on, at the front of x */
     uint64_t unlabelled;
+    json_t *mitigation; /* what the manifest says of it; NULL: none */
 };
 
 static void
 training_done(struct training *t)
 {
+    json_decref(t->mitigation);
     table_free(t->table);
     feature_list_done(&t->features);
     free(t->train);
@@ -86,7 +89,8 @@ gather(struct training *t)
     const size_t width = t->features.count;
     for (size_t i = 0; i < (size_t)t->table->rows; i++) {
         t->unlabelled += t->y[i] > 1;
-        if (t->train[i] == 0 || t->y[i] > 1) {
+        t->train[i] = t->train[i] != 0 && t->y[i] <= 1;
+        if (t->train[i] == 0) {
             continue;
         }
         memmove(t->x + t->rows * width, t->x + i * width, width * sizeof *t->x);
@@ -118,7 +122,7 @@ prepare(struct workspace *w, const struct model_train_options *o, struct diag *d
 }
 
 static struct status
-run_training(const struct training *t, const struct train_options *train, struct diag *diag,
+run_training(struct training *t, const struct model_train_options *given, struct diag *diag,
              struct buf *ret_model)
 {
     DEFER(memory_freep) const char **names = calloc(t->features.count, sizeof *names);
@@ -128,9 +132,13 @@ run_training(const struct training *t, const struct train_options *train, struct
         names[i] = t->features.items[i].name;
         category[i] = t->features.items[i].type == COLUMN_CATEGORY;
     }
-    struct train_options o = *train;
+    struct train_options o = given->train;
     o.feature_names = names;
     o.feature_is_category = category;
+    if (given->mitigation != NULL) {
+        return mitigation_train(given->mitigation, t->table, t->train, t->x, t->rows,
+                                t->features.count, t->label, &o, diag, ret_model, &t->mitigation);
+    }
     return train_xgboost(t->x, t->rows, t->features.count, t->label, NULL, &o, diag, ret_model);
 }
 
@@ -199,6 +207,9 @@ make_manifest(const char *name, uint64_t version, const struct training *t,
     buf_reset(&text);
     clock_put_rfc3339(&text, clock_wall_ns());
     TRY(js_set(m, "created", json_string(buf_str(&text))));
+    if (t->mitigation != NULL) {
+        TRY(js_set(m, "mitigation", json_incref(t->mitigation)));
+    }
     *ret_manifest = MOVE(m);
     return OK;
 }
@@ -391,8 +402,47 @@ model_train(struct workspace *w, const char *name, const struct model_train_opti
     DEFER(buf_wipe) struct buf file;
     buf_init(&file, BUNDLE_MAX);
     TRY(prepare(w, o, diag, &t));
-    TRY(run_training(&t, &o->train, diag, &file));
+    TRY(run_training(&t, o, diag, &file));
     return register_model(w, name, &t, o, buf_view(&file), diag, ret_model);
+}
+
+/* ---- how it was trained ---- */
+
+static struct status
+read_parameter(const json_t *parameters, const char *key, struct diag *diag, double *ret_value)
+{
+    const char *text = NULL;
+    TRY(js_need_string(parameters, key, diag, &text));
+    return text_to_f64(view_str(text), ret_value);
+}
+
+struct status
+model_training(const struct model *m, struct diag *diag, struct model_train_options *ret_options)
+{
+    DEFER(js_freep) json_t *kept = NULL;
+    json_t *p = NULL;
+    int64_t rounds = 0;
+    double depth = 0;
+    const char *seed = NULL;
+    struct model_train_options o = {.dataset = m->dataset,
+                                    .dataset_version = m->dataset_version,
+                                    .split = m->split,
+                                    .seed = m->split_seed};
+    train_defaults(&o.train);
+    TRY(js_parse(view_str(m->params_json), "training", diag, &kept));
+    TRY(js_need_i64(kept, "rounds", diag, &rounds));
+    TRY(js_need_object(kept, "parameters", diag, &p));
+    TRY(read_parameter(p, "max_depth", diag, &depth));
+    TRY(read_parameter(p, "eta", diag, &o.train.learning_rate));
+    TRY(read_parameter(p, "subsample", diag, &o.train.subsample));
+    TRY(read_parameter(p, "min_child_weight", diag, &o.train.min_child_weight));
+    TRY(read_parameter(p, "lambda", diag, &o.train.lambda));
+    TRY(js_need_string(p, "seed", diag, &seed));
+    TRY(text_to_u64(view_str(seed), &o.train.seed));
+    o.train.rounds = (uint32_t)rounds;
+    o.train.max_depth = (uint32_t)depth;
+    *ret_options = o;
+    return OK;
 }
 
 /* ---- reading the registry ---- */

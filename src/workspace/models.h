@@ -31,17 +31,23 @@ struct model {
     char *params_json; /* training parameters as used */
 };
 
+struct mitigation;
+
 struct model_train_options {
     const char *dataset;
     uint64_t dataset_version; /* 0: newest */
     double split;             /* (0,1]: share of rows to train on */
     uint64_t seed;            /* of the split; the training's own is train.seed */
     struct train_options train;
+    const struct mitigation *mitigation; /* workspace/mitigation.h; NULL: none */
 };
 
 struct status model_train(struct workspace *w, const char *name,
                           const struct model_train_options *o, struct diag *diag,
                           struct model **ret_model);
+/* How that model was trained: the same options give the same model. Borrows its dataset's name. */
+struct status model_training(const struct model *m, struct diag *diag,
+                             struct model_train_options *ret_options);
 /* version 0: newest. */
 struct status model_load(struct workspace *w, const char *name, uint64_t version, struct diag *diag,
                          struct model **ret_model);

@@ -1,0 +1,193 @@
+#include "cli/cli.h"
+
+#include "assess/flip.h"
+#include "base/text.h"
+#include "cli/plain_files.h"
+#include "data/import.h"
+#include "num/interval.h"
+#include "report/document.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LEVEL 0.95
+
+/* The sensitive feature: its column, and the values that the rows have. */
+struct sensitive {
+    const struct column *column;
+    uint32_t feature;
+    float values[FLIP_MAX_VALUES];
+    uint64_t row[FLIP_MAX_VALUES]; /* one that has it */
+    uint32_t count;
+};
+
+static struct status
+need(struct cli *c, const char *option, const char **ret_value)
+{
+    *ret_value = cli_value(c, option);
+    if (*ret_value == NULL) {
+        diag_set(&c->diag, "certify: --%s is needed", option);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+find_feature(struct cli *c, const struct model_file *m, const struct plain_rows *rows,
+             struct sensitive *s)
+{
+    const char *name = NULL;
+    TRY(need(c, "sensitive", &name));
+    for (uint32_t i = 0; i < m->features; i++) {
+        if (strcmp(plain_rows_column(rows, i)->name, name) == 0) {
+            s->feature = i;
+            s->column = plain_rows_column(rows, i);
+            return OK;
+        }
+    }
+    diag_set(&c->diag, "--sensitive %s: not a feature of the model, so it cannot flip a decision",
+             name);
+    FAIL(INPUT);
+}
+
+static struct status
+find_values(struct cli *c, const float *x, uint64_t rows, uint32_t features, struct sensitive *s)
+{
+    for (uint64_t i = 0; i < rows; i++) {
+        const float v = x[i * features + s->feature];
+        uint32_t k = 0;
+        while (k < s->count && !(s->values[k] == v || (isnan(v) && isnan(s->values[k])))) {
+            k++;
+        }
+        if (k < s->count) {
+            continue;
+        }
+        if (k == FLIP_MAX_VALUES) {
+            diag_set(&c->diag, "--sensitive %s: more than %u values; flipping means a few groups",
+                     s->column->name, FLIP_MAX_VALUES);
+            FAIL(INPUT);
+        }
+        s->values[s->count] = v;
+        s->row[s->count++] = i;
+    }
+    if (s->count < 2) {
+        diag_set(&c->diag, "--sensitive %s: all rows have the same value: there is nothing to flip",
+                 s->column->name);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+/* The threshold on the margin: its logit when the model answers a probability. */
+static struct status
+read_options(struct cli *c, const struct model_file *m, struct flip_options *o)
+{
+    double threshold = 0;
+    uint64_t boxes = 0;
+    const char *measure = cli_value(c, "measure");
+    TRY(cli_f64(c, "threshold", &threshold));
+    TRY(cli_u64(c, "boxes", &boxes));
+    if (boxes == 0 || boxes > FLIP_MAX_BOXES) {
+        diag_set(&c->diag, "--boxes %s: from 1 to %zu", cli_value(c, "boxes"), FLIP_MAX_BOXES);
+        FAIL(INPUT);
+    }
+    if (m->forest == NULL || m->outputs != 1) {
+        diag_set(&c->diag, "%s: a tree ensemble of one output is needed", cli_value(c, "model"));
+        FAIL(UNSUPPORTED);
+    }
+    if (m->forest->link == FOREST_LOGISTIC && !(threshold > 0 && threshold < 1)) {
+        diag_set(&c->diag, "--threshold %s: a probability between 0 and 1",
+                 cli_value(c, "threshold"));
+        FAIL(INPUT);
+    }
+    if (strcmp(measure, "empirical") != 0 && strcmp(measure, "even") != 0) {
+        diag_set(&c->diag, "--measure %s: empirical or even", measure);
+        FAIL(INPUT);
+    }
+    o->measure = strcmp(measure, "even") == 0 ? FLIP_EVEN : FLIP_EMPIRICAL;
+    o->boxes = (size_t)boxes;
+    o->margin = m->forest->link == FOREST_LOGISTIC ? log(threshold / (1 - threshold)) : threshold;
+    return OK;
+}
+
+static struct status
+make_json(struct cli *c, const struct sensitive *s, const struct flip_result *r, json_t **ret_json)
+{
+    const struct interval ci = interval_wilson((double)r->flipped, (double)r->rows, LEVEL);
+    json_t *values = json_array();
+    DEFER(js_freep)
+    json_t *o = json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:o}", "format",
+                          "steward-certificate-1", "sensitive", s->column->name, "values", values,
+                          "measure", cli_value(c, "measure"), "lower", js_real(r->lower), "upper",
+                          js_real(r->upper), "exact", r->exact, "read_by_model", r->read, "boxes",
+                          (json_int_t)r->boxes, "rows", (json_int_t)r->rows, "rows_flipped",
+                          (json_int_t)r->flipped, "rows_flipped_ci",
+                          json_pack("[o, o]", js_real(ci.low), js_real(ci.high)));
+    CHECK(o != NULL, MEMORY);
+    for (uint32_t k = 0; k < s->count; k++) {
+        DEFER(buf_done) struct buf text;
+        buf_init(&text, 1u << 16);
+        column_put_text(s->column, s->row[k], &text);
+        TRY(buf_status(&text));
+        CHECK(json_array_append_new(values, json_string(buf_str(&text))) == 0, MEMORY);
+    }
+    *ret_json = MOVE(o);
+    return OK;
+}
+
+static struct status
+print(struct cli *c, const json_t *o)
+{
+    if (c->json) {
+        return cli_print_json(o);
+    }
+    const double n = document_number(o, "rows"), x = document_number(o, "rows_flipped");
+    const double low = document_number(o, "lower"), high = document_number(o, "upper");
+    cli_say(json_is_true(json_object_get(o, "exact"))
+                ? "changing %s alone changes the decision on %.3f %% of the input space"
+                : "changing %s alone changes the decision on at least %.3f %% of the input space",
+            document_text(o, "sensitive"), 100 * low);
+    if (!json_is_true(json_object_get(o, "exact"))) {
+        cli_say("and on at most %.3f %%: %.0f boxes were looked at; --boxes looks at more",
+                100 * high, document_number(o, "boxes"));
+    }
+    cli_say("and for %.0f of %.0f rows (%.2f %%; 95 %% between %.2f and %.2f)", x, n, 100 * x / n,
+            100 * document_end(o, "rows_flipped_ci", 0),
+            100 * document_end(o, "rows_flipped_ci", 1));
+    return OK;
+}
+
+struct status
+cli_certify(struct cli *c)
+{
+    const char *model_path = NULL, *data_path = NULL;
+    DEFER(cli_import_done) struct cli_import import = {0};
+    DEFER(model_file_freep) struct model_file *m = NULL;
+    DEFER(table_freep) struct table *t = NULL;
+    DEFER(plain_rows_freep) struct plain_rows *rows = NULL;
+    DEFER(js_freep) json_t *remarks = json_array();
+    DEFER(js_freep) json_t *o = NULL;
+    DEFER(memory_freep) float *x = NULL;
+    struct sensitive s = {0};
+    struct flip_options options = {0};
+    struct flip_result r = {0};
+    CHECK(remarks != NULL, MEMORY);
+    TRY(need(c, "model", &model_path));
+    TRY(need(c, "data", &data_path));
+    TRY(cli_import_options(c, &import));
+    TRY(plain_model(model_path, &c->diag, &m));
+    TRY(read_options(c, m, &options));
+    TRY(cli_read_table(c, data_path, &import.options, &t));
+    TRY(plain_rows_new(t, m, data_path, remarks, &c->diag, &rows));
+    TRY(find_feature(c, m, rows, &s));
+    TRY(plain_rows_all(rows, &x));
+    TRY(find_values(c, x, t->rows, m->features, &s));
+    options.feature = s.feature;
+    options.values = s.values;
+    options.value_count = s.count;
+    TRY(flip_certificate(m->forest, x, (size_t)t->rows, &options, &c->diag, &r));
+    plain_print_remarks(remarks);
+    TRY(make_json(c, &s, &r, &o));
+    return print(c, o);
+}

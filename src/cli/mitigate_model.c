@@ -1,0 +1,146 @@
+/* steward mitigate MODEL: the next version, trained to be fairer, assessed beside the old one. */
+#include "cli/mitigate.h"
+
+#include "base/json.h"
+#include "report/document.h"
+#include "workspace/assessments.h"
+#include "workspace/mitigation.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Options as given; memory of the names. */
+struct wish {
+    struct mitigation m;
+    const char *names[CLI_MAX_REPEATS];
+    char *memory;
+};
+
+static void
+wish_done(struct wish *w)
+{
+    free(w->memory);
+}
+
+static struct status
+read_wish(struct cli *c, struct wish *w)
+{
+    const char *method = NULL, *sensitive = NULL, *constraint = cli_value(c, "constraint");
+    uint64_t iterations = 0;
+    TRY(mitigate_need(c, "method", "METHOD", &method));
+    TRY(mitigate_need(c, "sensitive", "COLUMNS", &sensitive));
+    if (!status_ok(mitigation_method_from_word(method, &w->m.method))) {
+        diag_set(&c->diag,
+                 "--method %s: of a model, reweighing or exponentiated-gradient; thresholds by "
+                 "group and the correlation remover work on files (--data): what they need at "
+                 "every call, the sensitive column, a served model does not read",
+                 method);
+        FAIL(INPUT);
+    }
+    w->m.equalized_odds = strcmp(constraint, "equalized_odds") == 0;
+    if (!w->m.equalized_odds && strcmp(constraint, "demographic_parity") != 0) {
+        diag_set(&c->diag, "--constraint %s: of a model, demographic_parity or equalized_odds",
+                 constraint);
+        FAIL(INPUT);
+    }
+    TRY(cli_list(c, "sensitive", w->names, CLI_MAX_REPEATS, &w->m.sensitive_count, &w->memory));
+    TRY(cli_f64(c, "eps", &w->m.eps));
+    TRY(cli_u64(c, "iterations", &iterations));
+    w->m.iterations = iterations > UINT32_MAX ? UINT32_MAX : (uint32_t)iterations;
+    w->m.sensitive = w->names;
+    return OK;
+}
+
+static struct status
+assess(struct cli *c, struct workspace *w, const struct model *m, unsigned threads,
+       json_t **ret_document)
+{
+    const struct assess_options o = {.model = m->name,
+                                     .model_version = m->version,
+                                     .dataset = m->dataset,
+                                     .dataset_version = m->dataset_version,
+                                     .part = m->split < 1 ? PART_TEST : PART_ALL,
+                                     .threads = threads};
+    return assessment_make(w, &o, &c->diag, ret_document);
+}
+
+static double
+accuracy_of(const json_t *d)
+{
+    return document_number(json_object_get(json_object_get(d, "performance"), "accuracy"), "value");
+}
+
+static void
+print_versions(const struct model *old, const struct model *new, const json_t *before,
+               const json_t *after)
+{
+    size_t i = 0;
+    json_t *f = NULL;
+    cli_say("%s version %llu, made from version %llu; both assessed on %s, %.0f rows", new->name,
+            (unsigned long long)new->version, (unsigned long long)old->version,
+            document_text(after, "selection"), document_number(after, "rows"));
+    cli_say("  %-44s %10s %10s", "", "before", "after");
+    cli_say("  %-44s %10.4f %10.4f", "accuracy", accuracy_of(before), accuracy_of(after));
+    json_array_foreach(json_object_get(after, "fairness"), i, f)
+    {
+        static const char *const keys[] = {"demographic_parity_difference",
+                                           "equalized_odds_difference"};
+        const json_t *was = json_array_get(json_object_get(before, "fairness"), i);
+        for (size_t k = 0; k < 2; k++) {
+            char name[64];
+            (void)snprintf(name, sizeof name, "%.12s: %s", document_text(f, "factor"), keys[k]);
+            (void)fputs("  ", stdout);
+            cli_put_clean(stdout, name);
+            (void)printf("%*s %10.4f %10.4f\n", (int)(44 - strlen(name)), "",
+                         document_number(was, keys[k]), document_number(f, keys[k]));
+        }
+    }
+}
+
+static struct status
+print_result(struct cli *c, struct workspace *w, const struct model *old, const struct model *new,
+             unsigned threads)
+{
+    DEFER(js_freep) json_t *before = NULL;
+    DEFER(js_freep) json_t *after = NULL;
+    DEFER(js_freep) json_t *record = NULL;
+    TRY(assess(c, w, old, threads, &before));
+    TRY(assess(c, w, new, threads, &after));
+    if (!c->json) {
+        print_versions(old, new, before, after);
+        return OK;
+    }
+    TRY(model_describe(w, new->name, new->version, &c->diag, &record));
+    DEFER(js_freep)
+    json_t *o = json_pack("{s:O, s:O, s:O}", "model", record, "before", before, "after", after);
+    CHECK(o != NULL, MEMORY);
+    return cli_print_json(o);
+}
+
+struct status
+mitigate_model(struct cli *c)
+{
+    char name[64];
+    uint64_t version = 0;
+    unsigned threads = 0;
+    struct model_train_options o = {0};
+    struct cli_progress progress;
+    DEFER(wish_done) struct wish wish = {0};
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    DEFER(model_freep) struct model *old = NULL;
+    DEFER(model_freep) struct model *new = NULL;
+    TRY(cli_name_version(c, c->operand[0], name, &version));
+    TRY(read_wish(c, &wish));
+    TRY(cli_threads(c, &threads));
+    TRY(cli_open(c, &w));
+    TRY(model_load(w, name, version, &c->diag, &old));
+    TRY(model_training(old, &c->diag, &o));
+    wish.m.based_on = old->version;
+    o.mitigation = &wish.m;
+    o.train.threads = threads;
+    cli_progress_start(&progress, "training");
+    const struct status s = model_train(w, name, &o, &c->diag, &new);
+    cli_progress_stop(&progress);
+    TRY(s);
+    return print_result(c, w, old, new, threads);
+}

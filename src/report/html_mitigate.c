@@ -1,0 +1,195 @@
+/* Thresholds by group as a page: the front between accuracy and fairness, and the rules. */
+#include "report/mitigate_document.h"
+
+#include "report/html_parts.h"
+#include "report/html_svg.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LEFT 56.0
+#define TOP 12.0
+#define WIDE 400.0
+#define HIGH 240.0
+
+/* ---- the front ---- */
+
+struct scale {
+    double x0, x1, y0, y1;
+};
+
+static double
+at_x(const struct scale *s, double v)
+{
+    return LEFT + WIDE * (v - s->x0) / (s->x1 - s->x0);
+}
+
+static double
+at_y(const struct scale *s, double v)
+{
+    return TOP + HIGH * (1 - (v - s->y0) / (s->y1 - s->y0));
+}
+
+static void
+stretch(struct scale *s, const json_t *point, const char *key)
+{
+    s->x1 = fmax(s->x1, document_number(point, "gap"));
+    s->y0 = fmin(s->y0, document_number(point, key));
+    s->y1 = fmax(s->y1, document_number(point, key));
+}
+
+static void
+put_axes(const struct scale *s, struct buf *b)
+{
+    for (unsigned i = 0; i <= 4; i++) {
+        char text[32];
+        const double x = s->x0 + (s->x1 - s->x0) * i / 4, y = s->y0 + (s->y1 - s->y0) * i / 4;
+        svg_line(b, "g", at_x(s, x), TOP, at_x(s, x), TOP + HIGH);
+        svg_line(b, "g", LEFT, at_y(s, y), LEFT + WIDE, at_y(s, y));
+        (void)snprintf(text, sizeof text, "%.2f", x);
+        svg_label(b, at_x(s, x), TOP + HIGH + 18, "middle", "s", 12, text);
+        (void)snprintf(text, sizeof text, "%.3f", y);
+        svg_label(b, LEFT - 6, at_y(s, y) + 4, "end", "s", 12, text);
+    }
+    svg_label(b, LEFT + WIDE / 2, TOP + HIGH + 38, "middle", "s", 60,
+              "greatest difference between groups");
+}
+
+static void
+put_front(const json_t *d, struct buf *b)
+{
+    const json_t *front = json_object_get(d, "front"), *before = json_object_get(d, "before");
+    struct scale s = {0, 0.01, INFINITY, -INFINITY};
+    size_t i = 0;
+    json_t *p = NULL;
+    json_array_foreach((json_t *)(uintptr_t)front, i, p)
+    {
+        stretch(&s, p, "accuracy");
+    }
+    stretch(&s, before, "accuracy");
+    s.y1 = s.y1 - s.y0 < 0.01 ? s.y0 + 0.01 : s.y1;
+    svg_open(b, 470, 300, false,
+             "Accuracy against the greatest difference between groups: what one threshold for each "
+             "group can reach, and where one threshold for all is");
+    put_axes(&s, b);
+    buf_put_str(b, "<path class=\"bl\" d=\"");
+    json_array_foreach((json_t *)(uintptr_t)front, i, p)
+    {
+        buf_printf(b, "%c%.1f %.1f", i == 0 ? 'M' : 'L', at_x(&s, document_number(p, "gap")),
+                   at_y(&s, document_number(p, "accuracy")));
+    }
+    buf_put_str(b, "\"/>");
+    json_array_foreach((json_t *)(uintptr_t)front, i, p)
+    {
+        svg_dot(b, "b", at_x(&s, document_number(p, "gap")),
+                at_y(&s, document_number(p, "accuracy")), 4);
+    }
+    svg_dot(b, "r", at_x(&s, document_number(before, "gap")),
+            at_y(&s, document_number(before, "accuracy")), 6);
+    svg_close(b);
+    buf_put_str(b, "<p class=\"soft small\"><span class=\"key b\"></span> one threshold for each "
+                   "group, <span class=\"key r\"></span> the one threshold of now. The same as a "
+                   "table:</p><table><thead><tr><th>differ by at most</th><th>difference</th>"
+                   "<th>accuracy</th><th>goal</th></tr></thead><tbody>");
+    json_array_foreach((json_t *)(uintptr_t)front, i, p)
+    {
+        buf_printf(b, "<tr><th>%.3g</th><td>%.3f</td><td>%.4f</td><td>%.4f</td></tr>",
+                   document_number(p, "tolerance"), document_number(p, "gap"),
+                   document_number(p, "accuracy"), document_number(p, "objective"));
+    }
+    buf_put_str(b, "</tbody></table>");
+}
+
+/* ---- the rules ---- */
+
+static void
+put_threshold(const json_t *rule, struct buf *b)
+{
+    const json_t *at = json_object_get(rule, "threshold");
+    const bool turned = strcmp(document_text(rule, "operator"), "<") == 0;
+    if (json_is_number(at)) {
+        buf_printf(b, "score %s %.6g", turned ? "&lt;" : "&gt;", json_number_value(at));
+        return;
+    }
+    const bool above_all = json_is_string(at) && *json_string_value(at) == 'I';
+    buf_put_str(b, above_all == turned ? "always" : "never");
+}
+
+static void
+put_row(const json_t *g, const char *key, struct buf *b)
+{
+    buf_put_str(b, "<td>");
+    html_put_percent(b, document_number(g, key), 1);
+    buf_put_str(b, "</td>");
+}
+
+static void
+put_rules(const json_t *plan, bool random, struct buf *b)
+{
+    size_t i = 0;
+    json_t *g = NULL;
+    buf_put_str(b, "<table><thead><tr><th>group</th><th>positive when</th><th>selected</th>"
+                   "<th>TPR</th><th>FPR</th></tr></thead><tbody>");
+    json_array_foreach(json_object_get(plan, "groups"), i, g)
+    {
+        buf_put_str(b, "<tr><th>");
+        html_put(b, document_text(g, "group"));
+        buf_put_str(b, "</th><td>");
+        if (!random) {
+            put_threshold(json_object_get(g, "rule"), b);
+        } else {
+            buf_printf(b, "%.3f of the times ", document_number(g, "p0"));
+            put_threshold(json_object_get(g, "operation0"), b);
+            buf_put_str(b, ", else ");
+            put_threshold(json_object_get(g, "operation1"), b);
+            if (document_number(g, "p_ignore") > 0) {
+                buf_printf(b, "; %.3f of the times by a coin of %.3f",
+                           document_number(g, "p_ignore"),
+                           document_number(g, "prediction_constant"));
+            }
+        }
+        buf_put_str(b, "</td>");
+        put_row(g, "selection_rate", b);
+        put_row(g, "true_positive_rate", b);
+        put_row(g, "false_positive_rate", b);
+        buf_put_str(b, "</tr>");
+    }
+    buf_put_str(b, "</tbody></table>");
+}
+
+struct status
+html_mitigate_page(const json_t *d, struct buf *ret_html)
+{
+    struct buf *b = ret_html;
+    buf_put_str(b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
+                   "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                   "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
+                   "<title>Thresholds by group</title><style>");
+    buf_put_str(b, html_style);
+    buf_put_str(b, "</style></head><body><main><header><div class=\"kind\">Mitigation</div><h1>"
+                   "Thresholds by ");
+    html_put(b, document_text(d, "sensitive"));
+    buf_put_str(b, "</h1><div class=\"facts\"><span>constraint <b>");
+    html_put(b, document_text(d, "constraint"));
+    buf_put_str(b, "</b></span><span>goal <b>");
+    html_put(b, document_text(d, "goal"));
+    buf_printf(b,
+               "</b></span><span><b>%.0f</b> rows</span></div></header><section><h2>What "
+               "fairness costs</h2><div class=\"card\">",
+               document_number(d, "rows") - document_number(d, "rows_left_out"));
+    put_front(d, b);
+    buf_put_str(b, "</div></section><section><h2>One threshold for each group</h2><div "
+                   "class=\"card\">");
+    put_rules(json_object_get(d, "deterministic"), false, b);
+    buf_put_str(b, "</div></section><section><h2>The best at random</h2><p class=\"soft\">Never "
+                   "worse, but the same person may be answered differently twice.</p><div "
+                   "class=\"card\">");
+    put_rules(json_object_get(d, "randomised"), true, b);
+    buf_printf(b,
+               "</div></section><p class=\"soft small\">Made by Steward %s</p></main></body>"
+               "</html>\n",
+               STEWARD_VERSION);
+    return buf_status(b);
+}

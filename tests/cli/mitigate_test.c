@@ -1,0 +1,297 @@
+/* steward mitigate and certify: on files, and on a model of the workspace. */
+#include "cli/run.h"
+
+#include "model/train.h"
+
+#include <math.h>
+
+static double
+number(const json_t *o, const char *path)
+{
+    char key[64];
+    while (*path != '\0') {
+        const size_t n = strcspn(path, ".");
+        (void)snprintf(key, sizeof key, "%.*s", (int)n, path);
+        const bool index = key[0] >= '0' && key[0] <= '9';
+        o = index ? json_array_get(o, (size_t)atoi(key)) : json_object_get(o, key);
+        path += n + (path[n] == '.');
+    }
+    if (!json_is_number(o)) {
+        print_error("no number at \"%s\"\n", path);
+    }
+    assert_true(json_is_number(o));
+    return json_number_value(o);
+}
+
+/* 2,000 scored rows: the score of "m" is higher than it should be. */
+static void
+put_scored(struct room *m)
+{
+    DEFER(buf_done) struct buf b;
+    uint64_t x = 88172645463325252u;
+    buf_init(&b, 1u << 20);
+    buf_put_str(&b, "y,p,sex,z,city\n");
+    for (unsigned i = 0; i < 2000; i++) {
+        unsigned r[3];
+        for (unsigned k = 0; k < 3; k++) {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            r[k] = (unsigned)(x >> 40) % 1000;
+        }
+        const unsigned male = i % 2;
+        buf_printf(&b, "%u,%.3f,%s,%u,c%u\n", r[0] > r[1],
+                   fmin((r[0] + 250 * male + r[2] / 5) / 1500.0, 1), male ? "m" : "f",
+                   r[2] / 10 + 40 * male, r[2] % 7);
+    }
+    testing_write(in(m, "d.csv"), buf_view(&b));
+}
+
+#define MITIGATE(M, CODE, ...)                                                                     \
+    do {                                                                                           \
+        char data_[512];                                                                           \
+        (void)snprintf(data_, sizeof data_, "%s", in(M, "d.csv"));                                 \
+        RUN(M, CODE, "mitigate", "--data", data_, __VA_ARGS__);                                    \
+    } while (0)
+
+/* ---- bad input ---- */
+
+static void
+what_no_method_can_do_is_refused(void **state)
+{
+    struct room *m = *state;
+    put_scored(m);
+    RUN(m, 2, "mitigate");
+    ERR_HAS(m, "mitigate: --method METHOD is needed");
+    RUN(m, 2, "mitigate", "--method", "threshold");
+    ERR_HAS(m, "mitigate: --data FILE is needed");
+    RUN(m, 2, "mitigate", "--method", "exponentiated-gradient", "--data", "d.csv");
+    ERR_HAS(m, "name a model of the workspace");
+    MITIGATE(m, 2, "--method", "threshold", "--label", "y", "--sensitive", "sex");
+    ERR_HAS(m, "--score COLUMN is needed");
+    MITIGATE(m, 2, "--method", "threshold", "--label", "y", "--sensitive", "sex", "--score",
+             "city");
+    ERR_HAS(m, "column \"city\" is not of numbers");
+    MITIGATE(m, 2, "--method", "threshold", "--label", "y", "--sensitive", "sex", "--score", "p",
+             "--constraint", "parity");
+    ERR_HAS(m, "--constraint parity");
+    MITIGATE(m, 2, "--method", "threshold", "--label", "y", "--sensitive", "sex", "--score", "p",
+             "--constraint", "equalized_odds", "--goal", "selection_rate");
+    ERR_HAS(m, "selection_rate does not go with equalized_odds");
+    MITIGATE(m, 2, "--method", "threshold", "--label", "y", "--sensitive", "sex", "--score", "p",
+             "--tolerance", "2");
+    ERR_HAS(m, "--tolerance 2: from 0 to 1");
+    MITIGATE(m, 2, "--method", "threshold", "--label", "y", "--sensitive", "y", "--score", "p");
+    ERR_HAS(m, "y = 0: both labels are needed");
+    MITIGATE(m, 2, "--method", "reweighing", "--label", "y", "--sensitive", "sex");
+    ERR_HAS(m, "--output FILE is needed");
+}
+
+static void
+a_model_is_mitigated_by_two_methods_only(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 2, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "afam");
+    ERR_HAS(m, "a served model does not read");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "reweighing");
+    ERR_HAS(m, "--sensitive COLUMNS is needed");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "reweighing", "--sensitive", "afan");
+    ERR_HAS(m, "did you mean \"afam\"?");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "exponentiated-gradient", "--sensitive", "afam",
+        "--eps", "0");
+    ERR_HAS(m, "out of range");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "exponentiated-gradient", "--sensitive", "afam",
+        "--constraint", "true_positive_rate_parity");
+    ERR_HAS(m, "of a model, demographic_parity or equalized_odds");
+    RUN(m, 4, "mitigate", "nobody", "--method", "reweighing", "--sensitive", "afam");
+    RUN(m, 0, "model", "list", "--json");
+    DEFER(js_freep) json_t *list = out_json(m);
+    assert_int_equal(json_array_size(list), 1); /* none was registered */
+}
+
+/* ---- files ---- */
+
+static void
+thresholds_part_the_groups_alike(void **state)
+{
+    struct room *m = *state;
+    char out[512], page[512];
+    put_scored(m);
+    (void)snprintf(out, sizeof out, "%s", in(m, "o.csv"));
+    (void)snprintf(page, sizeof page, "%s", in(m, "r.html"));
+    MITIGATE(m, 0, "--method", "threshold", "--label", "y", "--sensitive", "sex", "--score", "p",
+             "--output", out, "--report", page, "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    assert_true(number(d, "before.gap") > 0.1);
+    assert_true(number(d, "deterministic.gap") <= 0.01 + 1e-12);
+    assert_true(number(d, "randomised.gap") <= 0.01 + 1e-12);
+    assert_true(number(d, "deterministic.accuracy") > number(d, "before.accuracy") - 0.05);
+    assert_int_equal(json_array_size(json_object_get(d, "front")), 16);
+    /* The decisions that were written are those that the rates are of. */
+    DEFER(buf_done) struct buf csv;
+    DEFER(buf_done) struct buf html;
+    testing_read(out, &csv);
+    testing_read(page, &html);
+    double selected[2] = {0}, rows = 0;
+    const char *line = strchr(buf_str(&csv), '\n') + 1;
+    for (; *line != '\0'; line = strchr(line, '\n') + 1, rows++) {
+        selected[(int)rows % 2] += *line == '1';
+    }
+    assert_near(rows, 2000, 0);
+    assert_near(selected[0] / 1000, number(d, "deterministic.groups.0.selection_rate"), 1e-12);
+    assert_near(selected[1] / 1000, number(d, "deterministic.groups.1.selection_rate"), 1e-12);
+    assert_null(strstr(buf_str(&html), "<script"));
+    assert_text_has(buf_str(&html), "What fairness costs");
+    MITIGATE(m, 0, "--method", "threshold", "--label", "y", "--sensitive", "sex", "--score", "p",
+             "--constraint", "equalized_odds");
+    OUT_HAS(m, "one threshold for each group: accuracy 0.");
+    OUT_HAS(m, "f: positive when the score is > 0.");
+}
+
+static void
+weights_make_group_and_outcome_independent(void **state)
+{
+    struct room *m = *state;
+    char out[512];
+    testing_write(in(m, "d.csv"), view_str("y,g\n1,a\n1,a\n0,a\n0,b\n1,b\n0,b\n,a\n0,\n"));
+    (void)snprintf(out, sizeof out, "%s", in(m, "w.csv"));
+    MITIGATE(m, 0, "--method", "reweighing", "--label", "y", "--sensitive", "g", "--output", out);
+    OUT_HAS(m, "g = a: weight 0.7500 where y is positive, 1.5000 where not");
+    OUT_HAS(m, "2 rows without label or group have weight 1");
+    DEFER(buf_done) struct buf csv;
+    testing_read(out, &csv);
+    assert_string_equal(buf_str(&csv), "weight\n0.75\n0.75\n1.5\n0.75\n1.5\n0.75\n1\n1\n");
+}
+
+static void
+features_lose_their_correlation(void **state)
+{
+    struct room *m = *state;
+    char out[512];
+    put_scored(m);
+    (void)snprintf(out, sizeof out, "%s", in(m, "c.csv"));
+    MITIGATE(m, 0, "--method", "correlation-remover", "--label", "y", "--sensitive", "sex",
+             "--output", out);
+    OUT_HAS(m, "2 columns of numbers");
+    /* With two groups: both have the same mean of each changed column. */
+    DEFER(buf_done) struct buf csv;
+    testing_read(out, &csv);
+    double mean[2][2] = {{0}};
+    char *line = strchr((char *)csv.ptr, '\n') + 1;
+    for (size_t i = 0; i < 2000; i++, line = strchr(line, '\n') + 1) {
+        char *p = NULL;
+        assert_true((line[0] == '0' || line[0] == '1') && line[1] == ',');
+        mean[i % 2][0] += strtod(line + 2, &p) / 1000;
+        assert_true(p[0] == ',' && p[1] == (i % 2 ? 'm' : 'f') && p[2] == ',');
+        mean[i % 2][1] += strtod(p + 3, &p) / 1000;
+        assert_true(p[0] == ',' && p[1] == 'c');
+    }
+    assert_near(mean[0][0], mean[1][0], 1e-9);
+    assert_near(mean[0][1], mean[1][1], 1e-9);
+    testing_write(in(m, "d.csv"), view_str("y,g,x\n1,a,2\n0,,3\n"));
+    MITIGATE(m, 2, "--method", "correlation-remover", "--sensitive", "g", "--output", out);
+    ERR_HAS(m, "1 groups; from 2");
+}
+
+/* ---- a model ---- */
+
+static void
+a_fairer_version_is_registered_and_both_are_assessed(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "mitigate", "mortgage", "--method", "reweighing", "--sensitive", "afam", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    assert_near(number(d, "model.version"), 2, 0);
+    assert_near(number(d, "model.manifest.mitigation.based_on"), 1, 0);
+    assert_near(number(d, "before.model.version"), 1, 0);
+    assert_near(number(d, "after.model.version"), 2, 0);
+    assert_true(number(d, "after.fairness.0.demographic_parity_difference") <
+                number(d, "before.fairness.0.demographic_parity_difference"));
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(d, "after"), "selection")), "test");
+    RUN(m, 0, "mitigate", "mortgage@1", "--method", "exponentiated-gradient", "--sensitive",
+        "afam,single", "--constraint", "equalized_odds", "--eps", "0.05", "--iterations", "8");
+    OUT_HAS(m, "mortgage version 3, made from version 1; both assessed on test, 714 rows");
+    RUN(m, 0, "model", "show", "mortgage@3", "--json");
+    DEFER(js_freep) json_t *shown = out_json(m);
+    has_keys(json_object_get(json_object_get(shown, "manifest"), "mitigation"),
+             "method sensitive groups based_on constraint eps iterations game_gap kept mixture");
+    assert_near(number(shown, "manifest.mitigation.groups"), 4, 0);
+    /* The old one is as it was, and training it again gives it again. */
+    RUN(m, 0, "assess", "mortgage@1", "--data", "lending:test");
+    RUN(m, 0, "audit", "verify");
+}
+
+/* ---- the certificate ---- */
+
+static void
+put_model(struct room *m)
+{
+    static const char *const names[] = {"s", "a"};
+    float x[400], y[200];
+    struct train_options o;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf model;
+    DEFER(buf_done) struct buf csv;
+    buf_init(&model, 1u << 22);
+    buf_init(&csv, 1u << 16);
+    buf_put_str(&csv, "s,a\n");
+    for (unsigned i = 0; i < 200; i++) {
+        x[i * 2] = (float)(i % 2);
+        x[i * 2 + 1] = (float)(i / 20);
+        y[i] = i / 20 + 3 * (i % 2) >= 6;
+        buf_printf(&csv, "%u,%u\n", i % 2, i / 20);
+    }
+    train_defaults(&o);
+    o.rounds = 30;
+    o.learning_rate = 0.5;
+    o.threads = 1;
+    o.feature_names = names;
+    assert_ok(train_xgboost(x, 200, 2, y, NULL, &o, &diag, &model));
+    testing_write(in(m, "m.ubj"), buf_view(&model));
+    testing_write(in(m, "d.csv"), buf_view(&csv));
+}
+
+static void
+the_share_of_flipped_decisions_is_certified(void **state)
+{
+    struct room *m = *state;
+    char model[512], data[512];
+    put_model(m);
+    (void)snprintf(model, sizeof model, "%s", in(m, "m.ubj"));
+    (void)snprintf(data, sizeof data, "%s", in(m, "d.csv"));
+    /* Flipping s decides where a is 3, 4 or 5: three of ten values. */
+    RUN(m, 0, "certify", "--model", model, "--data", data, "--sensitive", "s", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    assert_near(number(d, "lower"), 0.3, 1e-12);
+    assert_near(number(d, "upper"), 0.3, 1e-12);
+    assert_near(number(d, "rows_flipped"), 60, 0);
+    assert_true(json_is_true(json_object_get(d, "exact")));
+    RUN(m, 0, "certify", "--model", model, "--data", data, "--sensitive", "s", "--boxes", "2");
+    OUT_HAS(m, "on at least ");
+    OUT_HAS(m, "and for 60 of 200 rows (30.00 %");
+    RUN(m, 2, "certify", "--model", model, "--data", data);
+    ERR_HAS(m, "certify: --sensitive is needed");
+    RUN(m, 2, "certify", "--model", model, "--data", data, "--sensitive", "b");
+    ERR_HAS(m, "not a feature of the model");
+    RUN(m, 2, "certify", "--model", model, "--data", data, "--sensitive", "s", "--threshold", "1");
+    ERR_HAS(m, "a probability between 0 and 1");
+    RUN(m, 2, "certify", "--model", model, "--data", data, "--sensitive", "s", "--boxes", "0");
+    RUN(m, 2, "certify", "--model", model, "--data", data, "--sensitive", "s", "--measure", "x");
+    ERR_HAS(m, "empirical or even");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BARE(what_no_method_can_do_is_refused),
+        MODEL(a_model_is_mitigated_by_two_methods_only),
+        BARE(thresholds_part_the_groups_alike),
+        BARE(weights_make_group_and_outcome_independent),
+        BARE(features_lose_their_correlation),
+        MODEL(a_fairer_version_is_registered_and_both_are_assessed),
+        BARE(the_share_of_flipped_decisions_is_certified),
+    };
+    return cmocka_run_group_tests_name("cli/mitigate", tests, NULL, NULL);
+}
