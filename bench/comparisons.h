@@ -5,12 +5,13 @@
 
 #include "bench.h"
 
-struct status bench_predict(const struct bench_context *c); /* predict.c */
-struct status bench_infer(const struct bench_context *c);   /* infer.c */
-struct status bench_seal(const struct bench_context *c);    /* seal.c */
-struct status bench_log(const struct bench_context *c);     /* log.c */
-struct status bench_slices(const struct bench_context *c);  /* slices.c */
-struct status bench_shap(const struct bench_context *c);    /* shap.c */
+struct status bench_predict(const struct bench_context *c);        /* predict.c */
+struct status bench_infer(const struct bench_context *c);          /* infer.c */
+struct status bench_seal(const struct bench_context *c);           /* seal.c */
+struct status bench_log(const struct bench_context *c);            /* log.c */
+struct status bench_slices(const struct bench_context *c);         /* slices.c */
+struct status bench_shap(const struct bench_context *c);           /* shap.c */
+struct status bench_interventional(const struct bench_context *c); /* interventional.c */
 
 /* `bench part NAME ARGUMENT`: prints one figure on stdout. */
 struct status bench_predict_memory_ours(const char *model_path, double *ret_figure);

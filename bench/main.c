@@ -12,8 +12,13 @@ static const struct {
     const char *name;
     struct status (*run)(const struct bench_context *c);
 } comparisons[] = {
-    {"predict", bench_predict}, {"infer", bench_infer},   {"seal", bench_seal},
-    {"log", bench_log},         {"slices", bench_slices}, {"shap", bench_shap},
+    {"predict", bench_predict},
+    {"infer", bench_infer},
+    {"seal", bench_seal},
+    {"log", bench_log},
+    {"slices", bench_slices},
+    {"shap", bench_shap},
+    {"interventional", bench_interventional},
 };
 
 static const struct {

@@ -148,6 +148,16 @@ put_unit(struct cutting *c, uint32_t n, const uint32_t *node, uint32_t nodes,
     return OK;
 }
 
+static struct status
+put_rest(struct tables *t, uint32_t n)
+{
+    uint32_t *at = more(t->rest, t->rests + 1, &t->rest_room, sizeof *t->rest);
+    CHECK(at != NULL, MEMORY);
+    t->rest = at;
+    t->rest[t->rests++] = n;
+    return OK;
+}
+
 /* The subtree of n as one unit if it fits, else both halves of it. */
 static struct status
 cut_below(struct cutting *c, uint32_t n)
@@ -166,9 +176,12 @@ cut_below(struct cutting *c, uint32_t n)
     while (k < distinct && c->feature[k] != f->feature[n]) {
         k++;
     }
+    if (k == TABLES_FEATURES) {
+        CHECK(c->t->partial, UNSUPPORTED);
+        return put_rest(c->t, n);
+    }
     c->feature[k] = f->feature[n];
     c->distinct += k == distinct;
-    CHECK(c->distinct <= TABLES_FEATURES, UNSUPPORTED);
     c->split[c->depth] = n;
     c->right[c->depth++] = false;
     TRY(cut_below(c, (uint32_t)f->left[n]));
@@ -189,9 +202,11 @@ section_new(struct cutting *c, uint32_t first, uint32_t end, size_t bytes_max,
     c->ranks = s->ranks;
     t->columns = ranks_columns(s->ranks) > t->columns ? ranks_columns(s->ranks) : t->columns;
     s->run = calloc((size_t)f->outputs + 1, sizeof *s->run);
-    CHECK(s->run != NULL, MEMORY);
+    s->rest_run = calloc((size_t)f->outputs + 1, sizeof *s->rest_run);
+    CHECK(s->run != NULL && s->rest_run != NULL, MEMORY);
     for (uint32_t o = 0; o < f->outputs; o++) {
         s->run[o] = t->units;
+        s->rest_run[o] = t->rests;
         for (uint32_t tree = first; tree < end; tree++) {
             if (f->tree_output[tree] == o) {
                 TRY(cut_below(c, f->tree_start[tree]));
@@ -200,6 +215,7 @@ section_new(struct cutting *c, uint32_t first, uint32_t end, size_t bytes_max,
         }
     }
     s->run[f->outputs] = t->units;
+    s->rest_run[f->outputs] = t->rests;
     return OK;
 }
 
@@ -255,12 +271,14 @@ block_rows(const struct tables *t)
     return fit < TABLES_ROWS ? TABLES_ROWS : (uint32_t)(fit < want ? fit : want);
 }
 
-struct status
-tables_new(const struct forest *f, size_t bytes_max, bool portable, struct tables **ret_tables)
+static struct status
+new_tables(const struct forest *f, size_t bytes_max, bool portable, bool partial,
+           struct tables **ret_tables)
 {
     DEFER(tables_freep) struct tables *t = calloc(1, sizeof *t);
     CHECK(t != NULL, MEMORY);
     t->forest = f;
+    t->partial = partial;
 #ifdef __x86_64__
     t->avx2 = !portable && __builtin_cpu_supports("avx2");
 #endif
@@ -276,6 +294,19 @@ tables_new(const struct forest *f, size_t bytes_max, bool portable, struct table
     return OK;
 }
 
+struct status
+tables_new(const struct forest *f, size_t bytes_max, bool portable, struct tables **ret_tables)
+{
+    return new_tables(f, bytes_max, portable, false, ret_tables);
+}
+
+struct status
+tables_new_partial(const struct forest *f, size_t bytes_max, bool portable,
+                   struct tables **ret_tables)
+{
+    return new_tables(f, bytes_max, portable, true, ret_tables);
+}
+
 void
 tables_free(struct tables *t)
 {
@@ -285,11 +316,13 @@ tables_free(struct tables *t)
     for (uint32_t i = 0; i < t->sections; i++) {
         ranks_free(t->section[i].ranks);
         free(t->section[i].run);
+        free(t->section[i].rest_run);
     }
     free(t->section);
     free(t->feature_of_slot);
     free(t->slot_of_feature);
     free(t->unit);
+    free(t->rest);
     free(t->compare);
     free(t->value);
     free(t);

@@ -25,7 +25,8 @@ struct tables_unit {
 
 struct tables_section {
     struct ranks *ranks;
-    size_t *run; /* outputs + 1: into unit[] */
+    size_t *run;      /* outputs + 1: into unit[] */
+    size_t *rest_run; /* outputs + 1: into rest[] */
 };
 
 struct tables {
@@ -40,6 +41,9 @@ struct tables {
     struct tables_unit *unit;
     struct tables_compare *compare;
     size_t units, unit_room, compares, compare_room;
+    bool partial; /* subtrees below too many distinct features are listed instead of refused */
+    uint32_t *rest;
+    size_t rests, rest_room;
     size_t floats; /* of all tables */
     double fill_work;
     float *value;
@@ -62,6 +66,10 @@ struct tables_step {
 #define TABLES_ROWS 128u /* that patterns are made of at once: blocks are padded to this */
 #define TABLES_PAD 16u
 
+/* As tables_new, but what has more than TABLES_FEATURES distinct features on its path is left out:
+ * rest[] has the nodes under which no unit is. */
+struct status tables_new_partial(const struct forest *f, size_t bytes_max, bool portable,
+                                 struct tables **ret_tables);
 /* Patterns of any number of rows as they are stored (u->inverted applied); ranks aligned to 32, as
  * is rank_stride. */
 void tables_patterns(const struct tables *t, const struct tables_unit *u, const int8_t *ranks,

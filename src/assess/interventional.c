@@ -17,7 +17,9 @@ struct interventional {
     double *margin; /* of the background, with `probability`: rows */
     struct interpolation interpolation;
     struct tables *tables;
-    double *wide; /* tables of doubles; floats are in the tables themselves */
+    double *wide;      /* tables of doubles; floats are in the tables themselves */
+    struct deep *deep; /* NULL where units have all leaves */
+    size_t deep_bytes; /* that it may take */
     double *expected;
 };
 
@@ -32,6 +34,7 @@ void
 interventional_free(struct interventional *e)
 {
     if (e != NULL) {
+        deep_free(e->deep);
         tables_free(e->tables);
         predictor_free(e->predictor);
         free(e->margin);
@@ -108,11 +111,12 @@ interpolate(struct interventional *e)
 }
 
 /* Nanoseconds on a Zen 3 core; what counts is their proportion. A pair: each tree and level.
- * Tables: each unit and background row; and each pattern, condition and quadrature node of the
- * filling. */
+ * Tables: each unit and background row; each pattern, condition and quadrature node of the filling;
+ * and for each deep leaf each row of either kind. */
 #define PAIR_NS 12.0
 #define COUNT_NS 1.2
 #define FILL_NS 4.0
+#define DEEP_NS 60.0
 
 static bool
 tables_pay(const struct interventional *e, const struct tables *t, size_t rows)
@@ -120,9 +124,10 @@ tables_pay(const struct interventional *e, const struct tables *t, size_t rows)
     const double background = (double)e->background.rows;
     const double pair = PAIR_NS * e->forest->trees * (e->forest->depth + 1.0);
     const double times = e->probability ? e->interpolation.nodes : 1;
+    const double deep = DEEP_NS * (double)deep_leaves(t) * (background + (double)rows);
     return pair * (double)rows * background >
-           times *
-               (COUNT_NS * (double)tables_units(t) * background + FILL_NS * tables_fill_work(t));
+           times * (COUNT_NS * (double)tables_units(t) * background +
+                    FILL_NS * tables_fill_work(t) + deep);
 }
 
 /* Room for a set of tables, in floats or in doubles. */
@@ -148,8 +153,20 @@ take_tables(struct interventional *e, struct tables *t, unsigned threads)
     if (e->probability) {
         return OK;
     }
+    if (t->rests > 0) {
+        TRY(deep_new(t, &e->background, e->deep_bytes, threads, &e->deep));
+    }
     TRY(tables_room(e, &t->value, &e->wide));
     return interventional_fill(t, &e->background, threads, t->value, e->wide);
+}
+
+/* Where the deep leaves take too much memory after all. */
+static void
+leave_tables(struct interventional *e)
+{
+    tables_free(MOVE(e->tables));
+    e->engine = INTERVENTIONAL_PAIRS;
+    e->interpolation = (struct interpolation){0};
 }
 
 static struct status
@@ -161,7 +178,8 @@ take_engine(struct interventional *e, const struct interventional_options *o)
     if (o->engine == INTERVENTIONAL_PAIRS) {
         return OK;
     }
-    const struct status s = tables_new(e->forest, o->table_bytes_max / entry, o->portable, &t);
+    const struct status s =
+        tables_new_partial(e->forest, o->table_bytes_max / entry, o->portable, &t);
     const bool refused = s.code == STATUS_UNSUPPORTED || s.code == STATUS_LIMIT;
     if (refused && o->engine == INTERVENTIONAL_CHOOSE) {
         return OK;
@@ -173,7 +191,12 @@ take_engine(struct interventional *e, const struct interventional_options *o)
         e->interpolation = (struct interpolation){0};
         return OK;
     }
-    return take_tables(e, MOVE(t), o->threads);
+    const struct status taken = take_tables(e, MOVE(t), o->threads);
+    if (taken.code == STATUS_LIMIT && o->engine == INTERVENTIONAL_CHOOSE) {
+        leave_tables(e);
+        return OK;
+    }
+    return taken;
 }
 
 struct status
@@ -185,6 +208,7 @@ interventional_new(const struct forest *f, const float *background, size_t rows,
     CHECK(e != NULL, MEMORY);
     e->forest = f;
     e->record = o->precision == EXPLAIN_RECORD;
+    e->deep_bytes = o->table_bytes_max;
     e->probability = o->space == INTERVENTIONAL_PROBABILITY;
     CHECK(!e->probability || interventional_link_known(f), UNSUPPORTED);
     e->background = (struct interventional_background){.x = background, .rows = rows};
@@ -322,6 +346,25 @@ node_tables_done(struct node_tables *n)
     free(n->weight);
 }
 
+/* One node's part of the deep leaves. */
+static struct status
+add_deep(const struct rows_job *j, const struct interventional_background *background,
+         unsigned threads)
+{
+    const struct interventional *e = j->e;
+    DEFER(deep_freep) struct deep *deep = NULL;
+    DEFER(memory_freep) double *g = malloc((j->rows + 1) * sizeof *g);
+    CHECK(g != NULL, MEMORY);
+    if (e->tables->rests == 0) {
+        return OK;
+    }
+    for (size_t i = 0; i < j->rows; i++) {
+        g[i] = interventional_slope(e->forest, j->margin[i], e->interpolation.at[j->node]);
+    }
+    TRY(deep_new(e->tables, background, SIZE_MAX, threads, &deep));
+    return deep_add(deep, j->x, j->rows, g, threads, j->phi);
+}
+
 static struct status
 run_nodes(struct rows_job *j, size_t workers, unsigned threads)
 {
@@ -341,6 +384,7 @@ run_nodes(struct rows_job *j, size_t workers, unsigned threads)
         }
         TRY(interventional_fill(&n.tables, &background, threads, n.tables.value, n.wide));
         run_blocks(j, workers);
+        TRY(add_deep(j, &background, threads));
     }
     return OK;
 }
@@ -372,5 +416,5 @@ interventional_rows(const struct interventional *e, const float *x, size_t rows,
         return run_nodes(&j, workers, threads);
     }
     run_blocks(&j, workers);
-    return OK;
+    return e->deep == NULL ? OK : deep_add(e->deep, x, rows, NULL, threads, ret_phi);
 }

@@ -11,8 +11,7 @@
  *     v (|A|-1)! |B|! / (|A|+|B|)!  to each feature in A,  -v |A|! (|B|-1)! / (|A|+|B|)!  to B.
  * Engines:
  *     pairs   each pair of a row and a background row walked down each tree: O(rows * background),
- *             the plain reference, and for forests that tables refuse (explain_tables.h: more than
- *             TABLES_FEATURES distinct features on a path);
+ *             the plain reference, and for what tables refuse;
  *     tables  the units of explain_tables.h; the background enters as a histogram of the patterns
  * it meets in each unit, once, so that its size does not matter afterwards (the idea: Woodelf,
  * arXiv 2511.09376). With n features on the leaf's path and H the share of the background rows by
@@ -45,8 +44,9 @@ struct interventional;
 void interventional_defaults(struct interventional_options *ret_options);
 /* Borrows forest and background[rows * features], rows > 0. The same digits for any number of
  * threads. STATUS_UNSUPPORTED: probability of a forest with several outputs or another link; or
- * tables were asked for and the forest refuses them. STATUS_LIMIT: they would take more than
- * table_bytes_max. STATUS_MEMORY. */
+ * tables were asked for and one tree has more than 255 thresholds of a feature. STATUS_LIMIT: they
+ * were asked for and they, or the deep leaves' sets, would take more than table_bytes_max.
+ * STATUS_MEMORY. */
 struct status interventional_new(const struct forest *f, const float *background, size_t rows,
                                  const struct interventional_options *o,
                                  struct interventional **ret_explainer);

@@ -23,6 +23,25 @@ size_t interventional_wide_bytes(const struct tables *t, size_t rows);
 void interventional_wide_rows(const struct tables *t, const double *wide, const float *x,
                               size_t rows, void *scratch, double *ret_phi);
 
+/* The tree that node n belongs to. */
+uint32_t interventional_tree(const struct forest *f, uint32_t n);
+
+/* ---- leaves that no unit has (interventional_deep.c) ---- */
+
+struct deep;
+
+/* Of all leaves under tables->rest; what the background meets in each. LIMIT: more than bytes_max;
+ * MEMORY. */
+struct status deep_new(const struct tables *t, const struct interventional_background *background,
+                       size_t bytes_max, unsigned threads, struct deep **ret_deep);
+void deep_free(struct deep *d);
+DEFINE_FREEP(deep_free, struct deep)
+size_t deep_leaves(const struct tables *t);
+/* Adds their values, times factor[rows] where that is not NULL, to phi[rows * outputs * features].
+ * The same digits for any number of threads, rows alone or among others. MEMORY. */
+struct status deep_add(const struct deep *d, const float *x, size_t rows, const double *factor,
+                       unsigned threads, double *phi);
+
 /* ---- probability (interventional_link.c) ---- */
 
 /* Whether g is known for the forest's link and outputs. */
@@ -46,5 +65,8 @@ bool interpolation_new(const struct forest *f, double low, double high, double t
                        struct interpolation *ret);
 /* L_r(b) */
 double interpolation_weight(const struct interpolation *i, uint32_t r, double b);
+
+/* p! q! / (p + q + 1)!, p and q at most FOREST_MAX_DEPTH. */
+double interventional_share(uint32_t p, uint32_t q);
 
 #endif

@@ -20,9 +20,8 @@ interventional_scratch_bytes(const struct forest *f)
     return (size_t)f->features + 1;
 }
 
-/* p! q! / (p + q + 1)!, p and q at most FOREST_MAX_DEPTH. */
-static double
-share(uint32_t p, uint32_t q)
+double
+interventional_share(uint32_t p, uint32_t q)
 {
     double w = 1.0 / (p + 1);
     for (uint32_t i = 1; i <= q; i++) {
@@ -35,8 +34,8 @@ static void
 leaf_add(const struct pair_walk *w, double value)
 {
     const uint32_t a = w->count[0], b = w->count[1];
-    const double gain = a > 0 ? value * share(a - 1, b) : 0,
-                 loss = b > 0 ? value * share(a, b - 1) : 0;
+    const double gain = a > 0 ? value * interventional_share(a - 1, b) : 0,
+                 loss = b > 0 ? value * interventional_share(a, b - 1) : 0;
     for (uint32_t i = 0; i < a; i++) {
         w->phi[w->decided[0][i]] += gain;
     }

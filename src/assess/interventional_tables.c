@@ -173,9 +173,8 @@ fill_below(struct unit_work *w, uint32_t n, struct leaf leaf)
     fill_below(w, (uint32_t)f->right[n], inverted ? met : leaf);
 }
 
-/* The tree that node n belongs to. */
-static uint32_t
-tree_of(const struct forest *f, uint32_t n)
+uint32_t
+interventional_tree(const struct forest *f, uint32_t n)
 {
     uint32_t low = 0, high = f->trees;
     while (high - low > 1) {
@@ -193,7 +192,7 @@ static void
 unit_begin(struct unit_work *w)
 {
     const struct tables_unit *u = w->u;
-    const uint32_t tree = tree_of(w->t->forest, u->node);
+    const uint32_t tree = interventional_tree(w->t->forest, u->node);
     uint32_t nodes = 0;
     tables_list_inner(w->t->forest, u->node, w->node, &nodes);
     w->steps = u->bits - nodes;

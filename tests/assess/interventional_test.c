@@ -149,14 +149,14 @@ recipe(uint32_t i)
 /* ---- limits ---- */
 
 static void
-refuses_tables_for_long_paths_and_for_too_much_memory(void **state)
+refuses_tables_for_too_many_thresholds_and_for_too_much_memory(void **state)
 {
     (void)state;
     struct interventional *e = NULL;
     struct interventional_options o;
-    const struct made_recipe deep = {.features = 40, .outputs = 1, .trees = 1, .depth = 11};
+    const struct made_recipe one = {.features = 1, .outputs = 1, .trees = 1, .depth = 10};
     DEFER(sample_done) struct sample s;
-    sample_make(&deep, 1, 3, 4, &s);
+    sample_make(&one, 1, 3, 4, &s);
     interventional_defaults(&o);
     o.engine = INTERVENTIONAL_TABLES;
     assert_status(interventional_new(&s.m->f, s.background, 4, &o, &e), UNSUPPORTED);
@@ -165,11 +165,20 @@ refuses_tables_for_long_paths_and_for_too_much_memory(void **state)
     assert_int_equal(interventional_engine(e), INTERVENTIONAL_PAIRS);
     interventional_free(e);
     const struct made_recipe flat = {.features = 5, .outputs = 1, .trees = 4, .depth = 4};
+    const struct made_recipe deep = {.features = 60, .outputs = 1, .trees = 1, .depth = 11};
     DEFER(sample_done) struct sample small;
+    DEFER(sample_done) struct sample tall;
     sample_make(&flat, 1, 3, 4, &small);
+    sample_make(&deep, 1, 3, 2000, &tall);
     o.engine = INTERVENTIONAL_TABLES;
     o.table_bytes_max = 100;
     assert_status(interventional_new(&small.m->f, small.background, 4, &o, &e), LIMIT);
+    o.table_bytes_max = 1500000; /* enough for the units, not for the deep leaves' sets */
+    assert_status(interventional_new(&tall.m->f, tall.background, 2000, &o, &e), LIMIT);
+    o.engine = INTERVENTIONAL_CHOOSE;
+    assert_ok(interventional_new(&tall.m->f, tall.background, 2000, &o, &e));
+    assert_int_equal(interventional_engine(e), INTERVENTIONAL_PAIRS);
+    interventional_free(e);
 }
 
 static void
@@ -243,6 +252,38 @@ tables_equal_pairs_in_both_precisions(void **state)
             close_rows(&s, record, pairs, RECORD);
             close_rows(&s, fast, pairs, FAST);
         }
+    }
+}
+
+/* Paths with up to eleven distinct features: units above, deep leaves below. */
+static void
+leaves_below_long_paths_equal_pairs(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++) {
+        const struct made_recipe r = {.features = i < 3 ? 14 : 60,
+                                      .outputs = 1 + i % 2,
+                                      .trees = 2,
+                                      .depth = 9 + i % 2,
+                                      .with_categories = i % 3 == 1,
+                                      .dart = i == 2};
+        DEFER(sample_done) struct sample s;
+        sample_make(&r, 70 + i, 40, 1 + 12 * i, &s);
+        s.m->f.link = FOREST_LOGISTIC;
+        s.m->f.link_scale = 1;
+        const size_t n = s.rows * r.features * r.outputs;
+        for (int probability = 0; probability < (r.outputs == 1 ? 2 : 1); probability++) {
+            space = probability == 1 ? INTERVENTIONAL_PROBABILITY : INTERVENTIONAL_MARGIN;
+            DEFER(memory_freep)
+            double *pairs = phi_of(&s, INTERVENTIONAL_PAIRS, EXPLAIN_RECORD, 1, false);
+            DEFER(memory_freep)
+            double *record = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 1, false);
+            DEFER(memory_freep)
+            double *threads = phi_of(&s, INTERVENTIONAL_TABLES, EXPLAIN_RECORD, 3, true);
+            close_rows(&s, record, pairs, probability == 1 ? 1e-9 : RECORD);
+            assert_memory_equal(record, threads, n * sizeof *record);
+        }
+        space = INTERVENTIONAL_MARGIN;
     }
 }
 
@@ -578,10 +619,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_tables_for_long_paths_and_for_too_much_memory),
+        cmocka_unit_test(refuses_tables_for_too_many_thresholds_and_for_too_much_memory),
         cmocka_unit_test(chooses_pairs_for_few_and_tables_for_many),
         cmocka_unit_test(equals_the_definition_over_all_subsets),
         cmocka_unit_test(tables_equal_pairs_in_both_precisions),
+        cmocka_unit_test(leaves_below_long_paths_equal_pairs),
         cmocka_unit_test(values_and_the_background_mean_sum_to_the_margin),
         cmocka_unit_test(a_feature_that_changes_nothing_gets_nothing),
         cmocka_unit_test(features_that_change_places_change_values),
