@@ -12,6 +12,8 @@ struct status bench_log(const struct bench_context *c);            /* log.c */
 struct status bench_slices(const struct bench_context *c);         /* slices.c */
 struct status bench_shap(const struct bench_context *c);           /* shap.c */
 struct status bench_interventional(const struct bench_context *c); /* interventional.c */
+struct status bench_fairness(const struct bench_context *c);       /* fairness.c */
+struct status bench_bootstrap(const struct bench_context *c);      /* fairness.c */
 
 /* `bench part NAME ARGUMENT`: prints one figure on stdout. */
 struct status bench_predict_memory_ours(const char *model_path, double *ret_figure);

@@ -19,6 +19,8 @@ static const struct {
     {"slices", bench_slices},
     {"shap", bench_shap},
     {"interventional", bench_interventional},
+    {"fairness", bench_fairness},
+    {"bootstrap", bench_bootstrap},
 };
 
 static const struct {

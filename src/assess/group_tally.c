@@ -1,6 +1,7 @@
 #include "assess/group_tally.h"
 
 #include "base/threads.h"
+#include "num/poisson_bootstrap.h"
 
 #include <float.h>
 #include <math.h>
@@ -83,12 +84,10 @@ row_is_whole(const struct group_rows *r, size_t i)
 }
 
 void
-group_tally_rows(const struct group_rows *r, size_t first, size_t n, const uint8_t *replica,
-                 struct group_tally *tally)
+group_tally_rows(const struct group_rows *r, size_t first, size_t n, struct group_tally *tally)
 {
     for (size_t i = first; i < first + n; i++) {
-        const double w = (r->weight == NULL ? 1 : r->weight[i]) *
-                         (replica == NULL ? 1 : (double)replica[i - first]);
+        const double w = r->weight == NULL ? 1 : r->weight[i];
         if (w == 0 || !row_is_whole(r, i)) {
             continue;
         }
@@ -110,6 +109,101 @@ group_tally_rows(const struct group_rows *r, size_t first, size_t n, const uint8
     }
 }
 
+/* ---- replicates ---- */
+
+#define REPLICA_BLOCK 512u
+#define REPLICA_SUMS 9u
+
+static const enum group_moment replica_moments[REPLICA_SUMS] = {MOMENT_1,    MOMENT_P,   MOMENT_ABS,
+                                                                MOMENT_OVER, MOMENT_E2,  MOMENT_Y,
+                                                                MOMENT_Y2,   MOMENT_E2Y, MOMENT_L};
+
+/* A block of whole rows, their own numbers times their own weights. */
+struct replica_block {
+    size_t rows;
+    uint32_t at[REPLICA_BLOCK]; /* row, from the block's first */
+    uint32_t cell[REPLICA_BLOCK];
+    uint8_t outcome[REPLICA_BLOCK];
+    double weight[REPLICA_BLOCK];
+    double x[REPLICA_BLOCK][REPLICA_SUMS];
+};
+
+static void
+replica_load(const struct group_rows *r, size_t first, size_t n, struct replica_block *b)
+{
+    b->rows = 0;
+    for (size_t i = first; i < first + n; i++) {
+        const double w = r->weight == NULL ? 1 : r->weight[i];
+        if (w == 0 || !row_is_whole(r, i)) {
+            continue;
+        }
+        const size_t k = b->rows++;
+        double x[GROUP_MOMENTS];
+        b->at[k] = (uint32_t)(i - first);
+        b->cell[k] = r->cell[i];
+        b->weight[k] = w;
+        b->outcome[k] = r->y == NULL ? 0 : (uint8_t)outcome_of(r->y[i], r->decision[i]);
+        if (r->prediction != NULL) {
+            moments_of(r, i, x);
+            for (size_t m = 0; m < REPLICA_SUMS; m++) {
+                b->x[k][m] = w * x[replica_moments[m]];
+            }
+        }
+    }
+}
+
+static void
+replica_add(const struct group_rows *r, const struct replica_block *b, const uint8_t *times,
+            struct group_tally *tally, double *sums)
+{
+    for (size_t k = 0; k < b->rows; k++) {
+        const double w = times[b->at[k]];
+        if (w == 0) {
+            continue;
+        }
+        struct group_tally *t = &tally[b->cell[k]];
+        double *s = sums + (size_t)b->cell[k] * REPLICA_SUMS;
+        t->rows++;
+        if (r->y != NULL) {
+            t->count[b->outcome[k]] += w * b->weight[k];
+        }
+        if (r->prediction != NULL) {
+            for (size_t m = 0; m < REPLICA_SUMS; m++) {
+                s[m] += w * b->x[k][m];
+            }
+        }
+    }
+}
+
+void
+group_tally_replicates(const struct group_rows *r, uint64_t seed, uint32_t first, uint32_t n,
+                       uint32_t cells, struct group_tally *tally, double *room)
+{
+    struct replica_block b;
+    uint8_t times[REPLICA_BLOCK];
+    memset(room, 0, group_replicates_room(n, cells) * sizeof *room);
+    for (size_t at = 0; at < r->rows; at += REPLICA_BLOCK) {
+        const size_t left = r->rows - at, rows = left < REPLICA_BLOCK ? left : REPLICA_BLOCK;
+        replica_load(r, at, rows, &b);
+        for (uint32_t k = 0; k < n; k++) {
+            poisson_bootstrap_weights(seed, first + k, at, rows, times);
+            replica_add(r, &b, times, tally + (size_t)k * cells,
+                        room + (size_t)k * cells * REPLICA_SUMS);
+        }
+    }
+    for (size_t i = 0; i < (size_t)n * cells; i++) {
+        for (size_t m = 0; m < REPLICA_SUMS; m++) {
+            tally[i].moment[replica_moments[m]] += room[i * REPLICA_SUMS + m];
+        }
+    }
+}
+
+size_t
+group_replicates_room(uint32_t n, uint32_t cells)
+{
+    return (size_t)n * cells * REPLICA_SUMS;
+}
+
 /* ---- all rows ---- */
 
 struct work {
@@ -124,7 +218,7 @@ tally_block(void *ctx, size_t block)
 {
     const struct work *w = ctx;
     const size_t from = (w->first_block + block) * GROUP_BLOCK, left = w->r->rows - from;
-    group_tally_rows(w->r, from, left < GROUP_BLOCK ? left : GROUP_BLOCK, NULL,
+    group_tally_rows(w->r, from, left < GROUP_BLOCK ? left : GROUP_BLOCK,
                      w->tally + block * w->cells);
 }
 

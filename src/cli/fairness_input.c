@@ -30,6 +30,7 @@ fairness_arrays_done(struct fairness_arrays *a)
     free(a->value);
     free(a->predicted);
     free(a->weight);
+    free(a->features);
     free(a->y_class);
     free(a->decision_class);
     free(a->positive);
@@ -402,6 +403,38 @@ read_factors(struct cli *c, const struct table *t, const char *option, uint32_t 
     return OK;
 }
 
+static struct status
+read_features(struct cli *c, const struct table *t, struct fairness_arrays *a)
+{
+    const char *names[CLI_MAX_REPEATS];
+    DEFER(memory_freep) char *memory = NULL;
+    size_t n = 0;
+    TRY(cli_list(c, "features", names, CLI_MAX_REPEATS, &n, &memory));
+    if (n == 0) {
+        return OK;
+    }
+    if (a->in.task == FAIRNESS_NUMERIC) {
+        diag_set(&c->diag, "--features: the flip test is of decisions, not of numbers");
+        FAIL(INPUT);
+    }
+    a->features = calloc((size_t)t->rows * n + 1, sizeof *a->features);
+    CHECK(a->features != NULL, MEMORY);
+    for (size_t k = 0; k < n; k++) {
+        const struct column *col = NULL;
+        TRY(table_need_column(t, "--features", names[k], &c->diag, &col));
+        if (!is_number(col) && col->type != COLUMN_BOOLEAN) {
+            diag_set(&c->diag, "--features: column \"%s\" is not of numbers", names[k]);
+            FAIL(INPUT);
+        }
+        for (uint64_t i = 0; i < t->rows; i++) {
+            a->features[i * n + k] = column_number(col, i);
+        }
+    }
+    a->in.features = a->features;
+    a->in.feature_count = (uint32_t)n;
+    return OK;
+}
+
 /* A name in --intervals that is no sensitive or control column is a mistake. */
 static struct status
 check_intervals(struct cli *c, const struct fairness_arrays *a)
@@ -444,6 +477,7 @@ fairness_arrays_read(struct cli *c, const struct table *t, struct fairness_array
     if (cli_value(c, "weight") != NULL) {
         TRY(read_numbers(c, t, "weight", &a->weight));
     }
+    TRY(read_features(c, t, a));
     in->rows = (size_t)t->rows;
     in->sensitive = a->factors;
     in->control = a->factors + in->sensitive_count;

@@ -15,7 +15,7 @@ struct fairness_arrays {
     struct plain_codes *codes;                              /* of them */
     size_t code_count;
     uint8_t *y, *decision;
-    double *value, *predicted, *weight;
+    double *value, *predicted, *weight, *features;
     int32_t *y_class, *decision_class;
     char **classes;
     uint32_t class_count;

@@ -164,6 +164,10 @@ static const struct cli_option fairness_options[] = {
      NULL},
     {"task", "KIND", "binary, classes or numeric (default: found out)", NULL, CLI_ONCE,
      "binary classes numeric"},
+    {"features", "COLUMNS",
+     "numeric columns for Clarify's flip test (FT): would the group's rows be decided otherwise "
+     "among the others?",
+     NULL, CLI_COMMAS, NULL},
     {"weight", "COLUMN", "of each row: inverse of the probability that it was sampled", NULL,
      CLI_ONCE, NULL},
     {"bins", "N", "a numeric column is cut into N intervals of about as many rows", "4", CLI_ONCE,

@@ -62,12 +62,22 @@ centre_of(const struct fairness_input *in)
 }
 
 static struct status
+number_cells(struct fairness_work *w)
+{
+    if (w->cell == NULL) {
+        w->cell = calloc(w->in->rows + 1, sizeof *w->cell);
+        CHECK(w->cell != NULL, MEMORY);
+        group_cell_of(&w->columns, 0, w->in->rows, w->cell);
+    }
+    return OK;
+}
+
+static struct status
 tally_rows(struct fairness_work *w)
 {
     const struct fairness_input *in = w->in;
-    w->cell = calloc(in->rows + 1, sizeof *w->cell);
-    CHECK(w->cell != NULL, MEMORY);
-    group_cell_of(&w->columns, 0, in->rows, w->cell);
+    TRY(number_cells(w));
+    w->by_rows = true;
     w->centre = in->value == NULL ? 0 : centre_of(in);
     const struct group_rows r = {in->rows,      w->y,       w->decision, in->value,
                                  in->predicted, in->weight, w->cell,     w->centre};
@@ -92,7 +102,6 @@ choose_replicates(struct fairness_work *w)
 {
     const double draws = (double)w->in->rows * w->in->replicates;
     w->replicates = w->in->replicates;
-    w->by_rows = w->cell != NULL;
     if (!w->by_rows || draws <= FAIRNESS_ROW_DRAWS) {
         return OK;
     }
@@ -113,6 +122,9 @@ tally(struct fairness_work *w)
     const struct fairness_input *in = w->in;
     w->tally = calloc(w->cells, sizeof *w->tally);
     CHECK(w->tally != NULL, MEMORY);
+    if (in->features != NULL) {
+        TRY(number_cells(w));
+    }
     if (in->predicted == NULL && in->weight == NULL) {
         TRY(tally_counts(w));
     } else {

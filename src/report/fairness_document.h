@@ -8,6 +8,7 @@
 #define FAIRNESS_COLUMNS_MAX 12u /* sensitive and control together */
 #define FAIRNESS_GROUPS_LISTED 400u
 #define FAIRNESS_CLASSES_MAX 32u
+#define FAIRNESS_FLIP_PAIRS 1e10        /* of rows whose distance a flip test works out */
 #define FAIRNESS_ROW_DRAWS 2000000000.0 /* rows times replicates of a bootstrap by rows */
 #define FAIRNESS_REPLICATES_LEAST 200u
 
@@ -24,6 +25,8 @@ struct fairness_input {
     const int32_t *y_class, *decision_class; /* classes: -1 missing */
     const char *const *classes;
     uint32_t class_count;
+    const double *features; /* rows * feature_count, for the flip test; NULL: none */
+    uint32_t feature_count;
     const double *weight; /* NULL: 1 each */
     const struct assessment_factor *sensitive, *control;
     uint32_t sensitive_count, control_count;

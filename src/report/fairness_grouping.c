@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#define REPLICA_MEMORY ((size_t)256 << 20)
+
 /* ---- names ---- */
 
 static const struct assessment_factor *
@@ -192,43 +194,47 @@ fairness_grouping_make(const struct fairness_work *w, uint32_t mask, int64_t str
 
 /* ---- replicates by rows ---- */
 
+#define CHUNK 16u /* replicates of a thread's turn */
+
 struct drawing {
     const struct fairness_work *w;
     struct fairness_grouping *list;
     size_t n;
-    uint32_t first, largest;
+    uint32_t first, largest, chunk;
     struct group_rows rows;
-    struct group_tally *cells, *groups; /* of each replicate of a wave */
+    struct group_tally *cells, *groups; /* of each turn of a wave */
+    double *sums;
 };
 
 static void
-tally_replicate(const struct drawing *d, uint32_t replicate, struct group_tally *cells)
+draw_chunk(void *ctx, size_t turn)
 {
-    uint8_t weight[4096];
-    memset(cells, 0, d->w->cells * sizeof *cells);
-    for (size_t at = 0; at < d->rows.rows; at += sizeof weight) {
-        const size_t left = d->rows.rows - at, n = left < sizeof weight ? left : sizeof weight;
-        poisson_bootstrap_weights(d->w->in->seed, replicate, at, n, weight);
-        group_tally_rows(&d->rows, at, n, weight, cells);
+    const struct drawing *d = ctx;
+    const uint32_t n = d->w->cells, first = d->first + (uint32_t)turn * d->chunk;
+    const uint32_t left = d->w->replicates - first, count = left < d->chunk ? left : d->chunk;
+    struct group_tally *cells = d->cells + turn * d->chunk * n, overall;
+    struct group_tally *groups = d->groups + turn * d->largest;
+    memset(cells, 0, (size_t)count * n * sizeof *cells);
+    group_tally_replicates(&d->rows, d->w->in->seed, first, count, n, cells,
+                           d->sums + turn * group_replicates_room(d->chunk, n));
+    for (uint32_t k = 0; k < count; k++) {
+        for (size_t i = 0; i < d->n; i++) {
+            struct fairness_grouping *g = &d->list[i];
+            sum_cells(d->w, g, cells + (size_t)k * n, groups, &overall);
+            for (uint32_t j = 0; j < g->judged; j++) {
+                groups[j] = groups[g->judged_at[j]]; /* judged_at ascends */
+            }
+            group_replicates_add(g->replicates, first + k, groups, &overall);
+        }
     }
 }
 
-static void
-draw_replicate(void *ctx, size_t i)
+/* Fewer replicates at a time where there are many cells: their tallies are a workspace. */
+static uint32_t
+chunk_of(const struct fairness_work *w)
 {
-    const struct drawing *d = ctx;
-    const uint32_t replicate = d->first + (uint32_t)i;
-    struct group_tally *cells = d->cells + i * d->w->cells, *groups = d->groups + i * d->largest;
-    tally_replicate(d, replicate, cells);
-    for (size_t k = 0; k < d->n; k++) {
-        struct fairness_grouping *g = &d->list[k];
-        struct group_tally overall;
-        sum_cells(d->w, g, cells, groups, &overall);
-        for (uint32_t j = 0; j < g->judged; j++) {
-            groups[j] = groups[g->judged_at[j]]; /* judged_at ascends */
-        }
-        group_replicates_add(g->replicates, replicate, groups, &overall);
-    }
+    const uint32_t fit = (uint32_t)(REPLICA_MEMORY / (sizeof(struct group_tally) * w->cells));
+    return fit < 1 ? 1 : fit < CHUNK ? fit : CHUNK;
 }
 
 static struct status
@@ -236,22 +242,25 @@ replicate_by_rows(const struct fairness_work *w, struct fairness_grouping *list,
 {
     const struct fairness_input *in = w->in;
     const uint32_t wave = in->threads == 0 ? threads_cores() : in->threads;
-    struct drawing d = {.w = w, .list = list, .n = n, .largest = 1};
+    struct drawing d = {.w = w, .list = list, .n = n, .largest = 1, .chunk = chunk_of(w)};
     for (size_t k = 0; k < n; k++) {
         d.largest = list[k].groups > d.largest ? list[k].groups : d.largest;
     }
-    DEFER(memory_freep)
-    struct group_tally *cells = calloc((size_t)wave * w->cells, sizeof *cells);
+    const size_t tallies = (size_t)wave * d.chunk * w->cells;
+    DEFER(memory_freep) struct group_tally *cells = calloc(tallies, sizeof *cells);
     DEFER(memory_freep)
     struct group_tally *groups = calloc((size_t)wave * d.largest, sizeof *groups);
-    CHECK(cells != NULL && groups != NULL, MEMORY);
+    DEFER(memory_freep)
+    double *sums = calloc(wave * group_replicates_room(d.chunk, w->cells), sizeof *sums);
+    CHECK(cells != NULL && groups != NULL && sums != NULL, MEMORY);
     d.cells = cells;
     d.groups = groups;
+    d.sums = sums;
     d.rows = (struct group_rows){in->rows,      w->y,       w->decision, in->value,
                                  in->predicted, in->weight, w->cell,     w->centre};
-    for (; d.first < w->replicates; d.first += wave) {
-        const uint32_t left = w->replicates - d.first;
-        threads_for(left < wave ? left : wave, in->threads, draw_replicate, &d);
+    for (; d.first < w->replicates; d.first += wave * d.chunk) {
+        const uint32_t left = w->replicates - d.first, turns = (left + d.chunk - 1) / d.chunk;
+        threads_for(turns < wave ? turns : wave, in->threads, draw_chunk, &d);
     }
     return OK;
 }

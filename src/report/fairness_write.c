@@ -1,4 +1,5 @@
 /* An analysis as JSON: groups, gaps, strata, with p-values adjusted over all of them. */
+#include "assess/flip_test.h"
 #include "num/fdr.h"
 #include "report/fairness_parts.h"
 
@@ -179,6 +180,34 @@ put_cddpl(const struct fairness_work *w, const struct fairness_grouping *g, uint
     return js_set(n, "one_sided_strata", json_integer((json_int_t)one_sided));
 }
 
+/* The flip test needs the rows: the group of each by its cell. */
+static struct status
+put_flip(const struct fairness_work *w, const struct fairness_grouping *g, uint32_t group,
+         json_t *clarify)
+{
+    const struct fairness_input *in = w->in;
+    DEFER(memory_freep) int32_t *of_row = calloc(in->rows + 1, sizeof *of_row);
+    CHECK(of_row != NULL, MEMORY);
+    for (size_t i = 0; i < in->rows; i++) {
+        of_row[i] = w->y[i] <= 1 ? g->of_cell[w->cell[i]] : -1;
+    }
+    const struct flip_test_rows r = {in->rows, in->feature_count, in->features, w->decision, of_row,
+                                     true};
+    struct flip_test_result f;
+    if (flip_test_pairs(&r, (int32_t)group) > FAIRNESS_FLIP_PAIRS) {
+        return fairness_remark(w,
+                               "FT of one group is left out: it would compare %.3g pairs of "
+                               "rows, over %.3g",
+                               flip_test_pairs(&r, (int32_t)group), FAIRNESS_FLIP_PAIRS);
+    }
+    TRY(flip_test_run(&r, (int32_t)group, in->level, in->threads, &f));
+    json_t *n = fairness_number(f.value, f.ci);
+    TRY(js_set(clarify, "FT", n));
+    TRY(js_set(n, "flipped_to_negative", json_integer((json_int_t)f.positive)));
+    TRY(js_set(n, "flipped_to_positive", json_integer((json_int_t)f.negative)));
+    return js_set(n, "rows_left_out", json_integer((json_int_t)f.left_out));
+}
+
 static struct status
 put_group(const struct writing *x, const struct fairness_grouping *g, uint32_t i, json_t *list)
 {
@@ -200,6 +229,9 @@ put_group(const struct writing *x, const struct fairness_grouping *g, uint32_t i
         return OK;
     }
     TRY(put_facets(w, &g->tally[i], &rest, o));
+    if (w->in->features != NULL && g->stratum < 0) {
+        TRY(put_flip(w, g, i, json_object_get(o, "clarify")));
+    }
     return g->stratum < 0 && w->in->control_count > 0 ? put_cddpl(w, g, i, o) : OK;
 }
 

@@ -237,8 +237,8 @@ put_gaps(const json_t *grouping, struct buf *b)
 static void
 put_clarify(const json_t *const *groups, size_t n, struct buf *b)
 {
-    static const char *const keys[] = {"DPPL", "DI", "DCAcc", "DCR", "DAR",  "DRR",
-                                       "RD",   "SD", "AD",    "TE",  "CDDPL"};
+    static const char *const keys[] = {"DPPL", "DI", "DCAcc", "DCR", "DAR",   "DRR",
+                                       "RD",   "SD", "AD",    "TE",  "CDDPL", "FT"};
     buf_put_str(b, "<details><summary>Clarify's metrics, each group against all others</summary>"
                    "<div class=\"card\"><table><thead><tr><th>group</th>");
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {

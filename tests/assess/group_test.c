@@ -4,9 +4,11 @@
 #include "testing/testing.h"
 
 #include "assess/facet.h"
+#include "assess/flip_test.h"
 #include "assess/group_auc.h"
 #include "assess/group_gap.h"
 #include "base/file.h"
+#include "num/poisson_bootstrap.h"
 #include "num/rng.h"
 
 #include <math.h>
@@ -563,7 +565,108 @@ facets_without_predictions_are_undefined_and_not_zero(void **state)
     assert_true(isnan(facet_entropy(&all_missed, 0.95).value));
 }
 
+static void
+flip_tests_are_clarifys(void **state)
+{
+    (void)state;
+    const json_t *cases = json_object_get(facets, "flip");
+    assert_int_equal(json_array_size(cases), 2);
+    for (size_t c = 0; c < 2; c++) {
+        const json_t *e = json_array_get(cases, c), *rows = json_object_get(e, "x");
+        const size_t n = json_array_size(rows);
+        static double x[3 * ROWS_MAX];
+        static uint8_t decision[ROWS_MAX];
+        static int32_t group[ROWS_MAX];
+        for (size_t i = 0; i < 3 * n; i++) {
+            x[i] = json_number_value(json_array_get(json_array_get(rows, i / 3), i % 3));
+        }
+        read_bytes(e, "decision", n, decision);
+        read_digits(e, "facet", n, group);
+        struct flip_test_rows r = {n, 3, x, decision, group, false};
+        struct flip_test_result f, g;
+        assert_ok(flip_test_run(&r, 1, 0.95, 1, &f));
+        assert_number(json_object_get(e, "FT"), f.value);
+        assert_true(f.ci.low <= f.value && f.value <= f.ci.high && f.left_out == 0);
+        /* Scaled, a feature's unit changes nothing. */
+        r.scaled = true;
+        assert_ok(flip_test_run(&r, 1, 0.95, 1, &f));
+        for (size_t i = 0; i < n; i++) {
+            x[3 * i] *= 1024;
+        }
+        assert_ok(flip_test_run(&r, 1, 0.95, 3, &g));
+        assert_near(f.value, g.value, 0);
+        x[0] = NAN;
+        assert_ok(flip_test_run(&r, 1, 0.95, 1, &g));
+        assert_int_equal(g.left_out, 1);
+        assert_ok(flip_test_run(&r, 7, 0.95, 1, &g));
+        assert_true(isnan(g.value) && g.rows == 0);
+    }
+}
+
 /* ---- laws ---- */
+
+static void
+replicates_are_rows_repeated_as_often_as_their_weights_say(void **state)
+{
+    (void)state;
+    enum { N = 5 };
+    static struct sample s;
+    static double own[ROWS_MAX], repeated[ROWS_MAX];
+    static uint8_t times[ROWS_MAX];
+    static struct group_tally t[N * GROUPS_MAX];
+    static double room[N * GROUPS_MAX * 16];
+    read_sample(json_array_get(json_object_get(vectors, "binary"), 1), true, &s);
+    s.y[5] = 2; /* missing */
+    memset(t, 0, sizeof t);
+    struct group_rows r = rows_of(&s, true);
+    for (size_t i = 0; i < s.rows; i++) {
+        own[i] = (double)(i % 3);
+    }
+    r.weight = own;
+    assert_true(group_replicates_room(N, GROUPS_MAX) <= sizeof room / sizeof *room);
+    group_tally_replicates(&r, 9, 3, N, GROUPS_MAX, t, room);
+    for (uint32_t k = 0; k < N; k++) {
+        struct group_tally whole[GROUPS_MAX] = {0};
+        poisson_bootstrap_weights(9, 3 + k, 0, s.rows, times);
+        for (size_t i = 0; i < s.rows; i++) {
+            repeated[i] = own[i] * times[i];
+        }
+        struct group_rows again = r;
+        again.weight = repeated;
+        group_tally_rows(&again, 0, s.rows, whole);
+        for (uint32_t g = 0; g < s.levels; g++) {
+            for (unsigned m = 0; m < GROUP_METRICS; m++) {
+                if (m != GROUP_ROC_AUC) {
+                    assert_near(group_metric_value((enum group_metric)m, &whole[g], 0),
+                                group_metric_value((enum group_metric)m, &t[k * GROUPS_MAX + g], 0),
+                                1e-9);
+                }
+            }
+        }
+    }
+}
+
+/* Fairlearn's bootstrap failed where a resample lacks a group (its issue 1441). */
+static void
+a_group_that_a_replicate_lacks_does_no_harm(void **state)
+{
+    (void)state;
+    const struct group_tally g[2] = {tally_of(1, 1, 0, 0), tally_of(40, 20, 60, 30)};
+    struct group_tally all;
+    sum_groups(g, 2, &all);
+    const struct group_set set = {2, g, &all, DECISIONS, 0, 0.95};
+    DEFER(group_replicates_freep) struct group_replicates *reps = NULL;
+    struct group_gaps gaps;
+    assert_ok(group_replicates_new(&set, 500, &reps));
+    assert_ok(group_replicates_draw(reps, 1, 0, 1));
+    assert_ok(group_gaps_of(&set, reps, &gaps));
+    for (unsigned m = 0; m <= GROUP_F1; m++) {
+        const struct group_number *x = &gaps.gap[m].spread[SPREAD_DIFFERENCE_TO_OVERALL];
+        assert_true(x->ci.low <= x->value && x->value <= x->ci.high);
+    }
+    assert_true(gaps.odds.difference_worst.ci.low >= 0);
+    assert_true(gaps.odds.difference_worst.ci.high <= 1);
+}
 
 static void
 weights_that_are_all_one_change_nothing_and_whole_weights_repeat_rows(void **state)
@@ -578,12 +681,12 @@ weights_that_are_all_one_change_nothing_and_whole_weights_repeat_rows(void **sta
         ones[i] = 1;
         twos[i] = 2.5;
     }
-    group_tally_rows(&r, 0, s.rows, NULL, plain);
+    group_tally_rows(&r, 0, s.rows, plain);
     r.weight = ones;
-    group_tally_rows(&r, 0, s.rows, NULL, one);
+    group_tally_rows(&r, 0, s.rows, one);
     assert_memory_equal(plain, one, sizeof plain);
     r.weight = twos;
-    group_tally_rows(&r, 0, s.rows, NULL, two);
+    group_tally_rows(&r, 0, s.rows, two);
     /* A common factor is no information: values and intervals stay. */
     for (unsigned m = 0; m < GROUP_METRICS; m++) {
         if (m != GROUP_ROC_AUC) {
@@ -806,7 +909,7 @@ intervals_of_means_and_r2_cover_with_weights_too(void **state)
         const struct group_rows rows = {
             .rows = N, .value = value, .prediction = prediction, .weight = weight, .cell = cell};
         struct group_tally t = {0};
-        group_tally_rows(&rows, 0, N, NULL, &t);
+        group_tally_rows(&rows, 0, N, &t);
         struct interval ci = group_metric_estimate(GROUP_MEAN_PREDICTION, &t, 0, 0.95).ci;
         bias += ci.low <= 0.1 && 0.1 <= ci.high;
         ci = group_metric_estimate(GROUP_MAE, &t, 0, 0.95).ci;
@@ -841,6 +944,9 @@ main(void)
         cmocka_unit_test(the_rates_of_microsofts_hand_example_are_right),
         cmocka_unit_test(facets_are_clarifys),
         cmocka_unit_test(conditional_disparity_is_clarifys),
+        cmocka_unit_test(flip_tests_are_clarifys),
+        cmocka_unit_test(replicates_are_rows_repeated_as_often_as_their_weights_say),
+        cmocka_unit_test(a_group_that_a_replicate_lacks_does_no_harm),
         cmocka_unit_test(facets_without_predictions_are_undefined_and_not_zero),
         cmocka_unit_test(weights_that_are_all_one_change_nothing_and_whole_weights_repeat_rows),
         cmocka_unit_test(any_number_of_threads_gives_the_same_digits),

@@ -313,9 +313,12 @@ every_field_stands_on_its_page(void **state)
         assert_on_page(d, buf_str(&page));
     }
     RUN(m, 0, "fairness", "--data", in(m, "s.csv"), "--label", "y", "--score", "p", "--sensitive",
-        "h", "--bootstrap", "50", "--json");
+        "h", "--bootstrap", "50", "--features", "age,v,q", "--json");
     DEFER(js_freep) json_t *d = out_json(m);
     assert_on_page(d, buf_str(&page));
+    has_keys(
+        json_object_get(json_array_get(json_object_get(grouping_at(d, 0), "groups"), 0), "clarify"),
+        "DPPL FT");
 }
 
 int

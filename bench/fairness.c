@@ -1,0 +1,409 @@
+/* fairness, bootstrap: group metrics of two sensitive columns and their intersection, against
+ * Fairlearn's MetricFrame and against one pass over the same bytes.
+ *
+ * Floor of a row: two codes of 4 bytes, label and decision: 10 bytes read once, which the row
+ * fairness_pass measures in the same run; and one increment of a counter in the first-level cache.
+ * Everything else is of the cells. Of a replicate: a Poisson draw for each outcome of each group,
+ * whatever the number of rows. */
+#include "comparisons.h"
+#include "process.h"
+
+#include "assess/group_auc.h"
+#include "assess/group_gap.h"
+#include "base/file.h"
+#include "num/rng.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROWS ((size_t)10000000)
+#define PEER_ROWS ((size_t)1000000)
+#define LEVELS_A 5u
+#define LEVELS_B 2u
+#define REPLICATES 1000u
+#define PEER_REPLICATES 1u
+#define TURNS 3u
+#define PEER "Fairlearn 0.15.0 MetricFrame"
+#define PINS "requirements-fairlearn.txt"
+#define DECISIONS ((1u << GROUP_ROC_AUC) - 1)
+#define SCORES                                                                                     \
+    (1u << GROUP_ROC_AUC | 1u << GROUP_LOG_LOSS |                                                  \
+     (((1u << GROUP_METRICS) - 1) & ~((1u << GROUP_MEAN_PREDICTION) - 1)))
+
+static const struct {
+    uint32_t mask, groups;
+} groupings[3] = {{1, LEVELS_A}, {2, LEVELS_B}, {3, LEVELS_A *LEVELS_B}};
+
+struct work {
+    const struct bench_context *c;
+    int32_t *a, *b;
+    uint8_t *y, *decision;
+    double *score;
+    uint32_t *cell;
+    size_t rows; /* of a side's turn */
+    struct group_gaps gaps[3];
+    char *file;
+    const char *kind;
+    double peer_difference[3][GROUP_METRICS];
+    uint64_t sum;
+};
+
+static void
+work_done(struct work *w)
+{
+    free(w->a);
+    free(w->b);
+    free(w->y);
+    free(w->decision);
+    free(w->score);
+    free(w->cell);
+    free(w->file);
+}
+
+static struct status
+make_rows(struct work *w)
+{
+    struct rng r;
+    rng_init(&r, 1, "bench.fairness");
+    w->a = malloc(ROWS * sizeof *w->a);
+    w->b = malloc(ROWS * sizeof *w->b);
+    w->y = malloc(ROWS);
+    w->decision = malloc(ROWS);
+    w->score = malloc(ROWS * sizeof *w->score);
+    w->cell = malloc(ROWS * sizeof *w->cell);
+    CHECK(w->a != NULL && w->b != NULL && w->y != NULL && w->decision != NULL, MEMORY);
+    CHECK(w->score != NULL && w->cell != NULL, MEMORY);
+    for (size_t i = 0; i < ROWS; i++) {
+        const double u = rng_unit(&r);
+        w->a[i] = (int32_t)(u * u * LEVELS_A);
+        w->b[i] = rng_unit(&r) < 0.45;
+        w->score[i] = rng_unit(&r);
+        w->decision[i] = w->score[i] >= 0.5 + 0.03 * w->a[i];
+        w->y[i] = rng_unit(&r) < 0.2 + 0.5 * w->score[i] + 0.05 * w->b[i];
+    }
+    return OK;
+}
+
+/* ---- ours ---- */
+
+static struct group_columns
+columns_of(const struct work *w)
+{
+    return (struct group_columns){2, {w->a, w->b}, {LEVELS_A, LEVELS_B}};
+}
+
+/* Groups of grouping k out of the cells' tallies. */
+static void
+sum_groups(const struct group_columns *c, const struct group_tally *cells, size_t k,
+           struct group_tally *groups, struct group_tally *all)
+{
+    memset(groups, 0, groupings[k].groups * sizeof *groups);
+    memset(all, 0, sizeof *all);
+    for (uint32_t i = 0; i < group_cells(c); i++) {
+        const int64_t g = group_of_cell(c, i, groupings[k].mask);
+        if (g >= 0) {
+            group_tally_add(&groups[g], &cells[i]);
+            group_tally_add(all, &cells[i]);
+        }
+    }
+}
+
+static struct status
+count_cells(struct work *w, struct group_tally *cells)
+{
+    const struct group_columns c = columns_of(w);
+    uint64_t slots[(LEVELS_A + 1) * (LEVELS_B + 1) * GROUP_SLOTS] = {0};
+    TRY(group_count(&c, w->y, w->decision, w->rows, 1, slots));
+    for (uint32_t i = 0; i < group_cells(&c); i++) {
+        cells[i] = group_tally_of_slots(slots + (size_t)i * GROUP_SLOTS);
+    }
+    return OK;
+}
+
+static struct status
+gaps_of_counts(struct work *w, uint32_t replicates)
+{
+    const struct group_columns c = columns_of(w);
+    struct group_tally cells[(LEVELS_A + 1) * (LEVELS_B + 1)], all;
+    struct group_tally groups[LEVELS_A * LEVELS_B];
+    TRY(count_cells(w, cells));
+    for (size_t k = 0; k < 3; k++) {
+        DEFER(group_replicates_freep) struct group_replicates *r = NULL;
+        sum_groups(&c, cells, k, groups, &all);
+        const struct group_set set = {groupings[k].groups, groups, &all, DECISIONS, 0, 0.95};
+        if (replicates > 0) {
+            TRY(group_replicates_new(&set, replicates, &r));
+            TRY(group_replicates_draw(r, 1, k, 1));
+        }
+        TRY(group_gaps_of(&set, r, &w->gaps[k]));
+    }
+    return OK;
+}
+
+static struct status
+decisions_ours(void *ctx, double *ret_figure)
+{
+    struct work *w = ctx;
+    const double from = bench_cpu_now();
+    TRY(gaps_of_counts(w, 0));
+    *ret_figure = (double)w->rows / (bench_cpu_now() - from);
+    return OK;
+}
+
+static struct status
+bootstrap_ours(void *ctx, double *ret_figure)
+{
+    struct work *w = ctx;
+    const double from = bench_cpu_now();
+    TRY(gaps_of_counts(w, REPLICATES));
+    *ret_figure = REPLICATES / (bench_cpu_now() - from);
+    return OK;
+}
+
+/* AUC of a grouping's groups and of all rows. */
+static struct status
+put_auc(struct work *w, const uint32_t *order, size_t k, int32_t *group, struct group_tally *groups,
+        struct group_tally *all)
+{
+    const struct group_columns c = columns_of(w);
+    for (size_t i = 0; i < w->rows; i++) {
+        group[i] = (int32_t)group_of_cell(&c, w->cell[i], groupings[k].mask);
+    }
+    TRY(group_auc(order, w->score, w->y, group, w->rows, groupings[k].groups, groups));
+    memset(group, 0, w->rows * sizeof *group);
+    return group_auc(order, w->score, w->y, group, w->rows, 1, all);
+}
+
+static struct status
+scores_ours(void *ctx, double *ret_figure)
+{
+    struct work *w = ctx;
+    const struct group_columns c = columns_of(w);
+    struct group_tally cells[(LEVELS_A + 1) * (LEVELS_B + 1)] = {0}, all;
+    struct group_tally groups[LEVELS_A * LEVELS_B];
+    const double from = bench_cpu_now();
+    DEFER(memory_freep) uint32_t *order = malloc(w->rows * sizeof *order);
+    DEFER(memory_freep) int32_t *group = malloc(w->rows * sizeof *group);
+    CHECK(order != NULL && group != NULL, MEMORY);
+    group_cell_of(&c, 0, w->rows, w->cell);
+    const struct group_rows r = {.rows = w->rows,
+                                 .y = w->y,
+                                 .decision = w->decision,
+                                 .prediction = w->score,
+                                 .cell = w->cell};
+    TRY(group_tally_all(&r, group_cells(&c), 1, cells));
+    TRY(group_auc_order(w->score, w->rows, order));
+    for (size_t k = 0; k < 3; k++) {
+        sum_groups(&c, cells, k, groups, &all);
+        TRY(put_auc(w, order, k, group, groups, &all));
+        const struct group_set set = {groupings[k].groups, groups, &all, SCORES, 0, 0.95};
+        TRY(group_gaps_of(&set, NULL, &w->gaps[k]));
+    }
+    *ret_figure = (double)w->rows / (bench_cpu_now() - from);
+    return OK;
+}
+
+/* ---- one pass ---- */
+
+static uint64_t
+sum_words(const void *p, size_t bytes)
+{
+    const uint64_t *v = p;
+    uint64_t s[8] = {0};
+    for (size_t i = 0; i + 8 <= bytes / sizeof *v; i += 8) {
+        for (size_t k = 0; k < 8; k++) {
+            s[k] += v[i + k];
+        }
+    }
+    return s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7];
+}
+
+static struct status
+one_pass(void *ctx, double *ret_figure)
+{
+    struct work *w = ctx;
+    const double from = bench_cpu_now();
+    w->sum += sum_words(w->a, w->rows * sizeof *w->a) + sum_words(w->b, w->rows * sizeof *w->b) +
+              sum_words(w->y, w->rows) + sum_words(w->decision, w->rows);
+    *ret_figure = (double)w->rows / (bench_cpu_now() - from);
+    return OK;
+}
+
+/* ---- the peer ---- */
+
+static struct status
+write_part(int fd, const void *p, size_t bytes, const char *path, struct diag *diag)
+{
+    return file_write_all(fd, view_of(p, bytes), path, diag);
+}
+
+static struct status
+write_rows(struct work *w)
+{
+    struct diag *d = w->c->diag;
+    w->file = file_join(w->c->memory, "fairness.rows");
+    DEFER(file_closep) int fd = open(w->file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    CHECK(fd >= 0, IO);
+    TRY(write_part(fd, w->a, PEER_ROWS * sizeof *w->a, w->file, d));
+    TRY(write_part(fd, w->b, PEER_ROWS * sizeof *w->b, w->file, d));
+    TRY(write_part(fd, w->y, PEER_ROWS, w->file, d));
+    TRY(write_part(fd, w->decision, PEER_ROWS, w->file, d));
+    return write_part(fd, w->score, PEER_ROWS * sizeof *w->score, w->file, d);
+}
+
+static int
+metric_named(const char *name)
+{
+    for (unsigned m = 0; m < GROUP_METRICS; m++) {
+        if (strcmp(group_metric_word((enum group_metric)m), name) == 0) {
+            return (int)m;
+        }
+    }
+    return -1;
+}
+
+static struct status
+run_peer(struct work *w, unsigned replicates, double *ret_seconds)
+{
+    char rows[24], boot[24], name[64];
+    (void)snprintf(rows, sizeof rows, "%zu", PEER_ROWS);
+    (void)snprintf(boot, sizeof boot, "%u", replicates);
+    char *argv[] = {
+        "fairness.py", w->file, rows, (char *)(uintptr_t)w->kind, replicates > 0 ? boot : NULL,
+        NULL};
+    DEFER(buf_done) struct buf out;
+    buf_init(&out, 1u << 20);
+    TRY(process_run_peer(w->c, PINS, argv, PROCESS_ANY_CPU, &out));
+    const char *at = buf_str(&out);
+    char *end = NULL;
+    *ret_seconds = strtod(at, &end);
+    unsigned seen[GROUP_METRICS] = {0};
+    double v = 0;
+    int n = 0;
+    for (at = end; sscanf(at, " %63s %lf%n", name, &v, &n) == 2; at += n) {
+        const int m = metric_named(name);
+        if (m >= 0 && seen[m] < 3) {
+            w->peer_difference[seen[m]++][m] = v;
+        }
+    }
+    return OK;
+}
+
+static struct status
+peer_rows(void *ctx, double *ret_figure)
+{
+    double seconds = 0;
+    TRY(run_peer(ctx, 0, &seconds));
+    *ret_figure = (double)PEER_ROWS / seconds;
+    return OK;
+}
+
+/* What the replicates add to the frames without any. */
+static struct status
+peer_bootstrap(void *ctx, double *ret_figure)
+{
+    double without = 0, with = 0;
+    TRY(run_peer(ctx, 0, &without));
+    TRY(run_peer(ctx, PEER_REPLICATES, &with));
+    *ret_figure = PEER_REPLICATES / (with - without);
+    return OK;
+}
+
+/* A comparison of different answers would be none: on the peer's rows ours must be the peer's. */
+static struct status
+check_same(struct work *w, bench_side *ours, unsigned metrics)
+{
+    double ignored = 0;
+    w->rows = PEER_ROWS;
+    TRY(ours(w, &ignored));
+    for (size_t k = 0; k < 3; k++) {
+        for (unsigned m = 0; m < GROUP_METRICS; m++) {
+            const double d = w->gaps[k].gap[m].spread[SPREAD_DIFFERENCE].value;
+            const bool theirs = m <= GROUP_F1 || m == GROUP_LOG_LOSS || m == GROUP_ROC_AUC ||
+                                (m >= GROUP_MEAN_PREDICTION && m <= GROUP_R2);
+            if ((metrics >> m & 1) != 0 && theirs && !(fabs(d - w->peer_difference[k][m]) < 1e-9)) {
+                diag_set(w->c->diag, "%s of grouping %zu: difference %.12g here and %.12g there",
+                         group_metric_word((enum group_metric)m), k, d, w->peer_difference[k][m]);
+                FAIL(INTEGRITY);
+            }
+        }
+    }
+    return OK;
+}
+
+/* The peer takes minutes: one turn of it, between those of ours. */
+static struct status
+compare(struct work *w, const char *name, const char *kind, size_t rows, bench_side *ours,
+        bench_side *peer, const char *unit, const char *where)
+{
+    struct bench_result x = {.name = name, .unit = unit, .peer_name = PEER, .where = where};
+    double figure = 0;
+    w->kind = kind;
+    w->rows = rows;
+    TRY(ours(w, &figure));
+    for (unsigned i = 0; i < 2 * TURNS; i++) {
+        if (i == TURNS) {
+            double of_peer = 0;
+            const struct status s = peer(w, &of_peer);
+            if (s.code == STATUS_UNSUPPORTED) {
+                return bench_leave_out(w->c->report, name, w->c->diag->text);
+            }
+            TRY(s);
+            bench_sample(&x.peer, of_peer);
+        }
+        TRY(ours(w, &figure));
+        bench_sample(&x.ours, figure);
+    }
+    return bench_add(w->c->report, &x);
+}
+
+static struct status
+compare_pass(struct work *w)
+{
+    struct bench_result x = {.name = "fairness_pass",
+                             .unit = "rows/s",
+                             .peer_name = "one pass that adds up the same bytes",
+                             .where = "as fairness; the pass is the floor, so the ratio is under "
+                                      "1: 0.33 is three times the floor"};
+    w->rows = ROWS;
+    TRY(bench_rounds(9, decisions_ours, one_pass, w, &x));
+    return bench_add(w->c->report, &x);
+}
+
+struct status
+bench_fairness(const struct bench_context *c)
+{
+    DEFER(work_done) struct work w = {.c = c};
+    TRY(make_rows(&w));
+    TRY(write_rows(&w));
+    TRY(compare_pass(&w));
+    TRY(compare(&w, "fairness", "decisions", ROWS, decisions_ours, peer_rows, "rows/s",
+                "11 metrics of Fairlearn (ours: 15) for columns of 5 and 2 levels and their "
+                "intersection, all aggregations; 10M rows, the peer 1M; one thread, CPU time"));
+    if (w.peer_difference[0][GROUP_TPR] != 0) {
+        TRY(check_same(&w, decisions_ours, DECISIONS));
+    }
+    TRY(compare(&w, "fairness_scores", "scores", ROWS, scores_ours, peer_rows, "rows/s",
+                "7 metrics of scores (ours: 9, and an error for each), AUC by an exact sort; as "
+                "fairness"));
+    if (w.peer_difference[0][GROUP_LOG_LOSS] != 0) {
+        TRY(check_same(&w, scores_ours, SCORES));
+    }
+    return OK;
+}
+
+struct status
+bench_bootstrap(const struct bench_context *c)
+{
+    DEFER(work_done) struct work w = {.c = c};
+    TRY(make_rows(&w));
+    TRY(write_rows(&w));
+    return compare(&w, "bootstrap", "bootstrap", PEER_ROWS, bootstrap_ours, peer_bootstrap,
+                   "replicates/s",
+                   "the metrics of fairness, 1M rows; ours 1,000 replicates with counting, the "
+                   "peer one less the frames without; one thread, CPU time");
+}

@@ -1,0 +1,190 @@
+#include "assess/flip_test.h"
+
+#include "base/threads.h"
+#include "num/normal.h"
+
+#include <math.h>
+
+#define TURN 64u /* rows of the group in a thread's turn */
+
+static bool
+takes_part(const struct flip_test_rows *r, size_t i)
+{
+    bool whole = r->group[i] >= 0 && r->decision[i] <= 1;
+    for (uint32_t k = 0; k < r->features && whole; k++) {
+        whole = isfinite(r->x[i * r->features + k]);
+    }
+    return whole;
+}
+
+double
+flip_test_pairs(const struct flip_test_rows *r, int32_t facet)
+{
+    double inside = 0, outside = 0;
+    for (size_t i = 0; i < r->rows; i++) {
+        inside += r->group[i] == facet;
+        outside += r->group[i] >= 0 && r->group[i] != facet;
+    }
+    return inside * outside;
+}
+
+/* One over each feature's standard deviation over all rows that take part; 0 for a constant. */
+static void
+scales_of(const struct flip_test_rows *r, double *ret_scale)
+{
+    for (uint32_t k = 0; k < r->features; k++) {
+        double n = 0, mean = 0, spread = 0;
+        for (size_t i = 0; i < r->rows; i++) {
+            if (takes_part(r, i)) {
+                const double d = r->x[i * r->features + k] - mean;
+                n++;
+                mean += d / n;
+                spread += d * (r->x[i * r->features + k] - mean);
+            }
+        }
+        ret_scale[k] = !r->scaled ? 1 : spread > 0 ? sqrt(n / spread) : 0;
+    }
+}
+
+/* Rows of one side, scaled, one after another. */
+struct side {
+    size_t n;
+    double *x;
+    uint8_t *decision;
+};
+
+static void
+side_done(struct side *s)
+{
+    free(s->x);
+    free(s->decision);
+}
+
+static struct status
+side_take(const struct flip_test_rows *r, int32_t facet, bool inside, const double *scale,
+          struct side *s)
+{
+    s->x = malloc((r->rows * r->features + 1) * sizeof *s->x);
+    s->decision = malloc(r->rows + 1);
+    CHECK(s->x != NULL && s->decision != NULL, MEMORY);
+    for (size_t i = 0; i < r->rows; i++) {
+        if (takes_part(r, i) && (r->group[i] == facet) == inside) {
+            for (uint32_t k = 0; k < r->features; k++) {
+                s->x[s->n * r->features + k] = r->x[i * r->features + k] * scale[k];
+            }
+            s->decision[s->n++] = r->decision[i];
+        }
+    }
+    return OK;
+}
+
+struct search {
+    const struct side *group, *others;
+    uint32_t features, neighbours;
+    uint64_t *positive, *negative; /* of each turn */
+};
+
+/* The nearest seen so far, farthest first. */
+struct nearest {
+    double distance[FLIP_TEST_NEIGHBOURS];
+    uint8_t decision[FLIP_TEST_NEIGHBOURS];
+};
+
+static void
+nearest_add(struct nearest *near, uint32_t n, double distance, uint8_t decision)
+{
+    uint32_t k = 0;
+    while (k + 1 < n && near->distance[k + 1] > distance) {
+        near->distance[k] = near->distance[k + 1];
+        near->decision[k] = near->decision[k + 1];
+        k++;
+    }
+    near->distance[k] = distance;
+    near->decision[k] = decision;
+}
+
+static uint8_t
+vote(const struct search *s, const double *x)
+{
+    struct nearest near;
+    uint32_t positive = 0;
+    for (uint32_t k = 0; k < s->neighbours; k++) {
+        near.distance[k] = INFINITY;
+        near.decision[k] = 0;
+    }
+    for (size_t j = 0; j < s->others->n; j++) {
+        const double *y = s->others->x + j * s->features;
+        double d = 0;
+        for (uint32_t k = 0; k < s->features; k++) {
+            d += (x[k] - y[k]) * (x[k] - y[k]);
+        }
+        if (d < near.distance[0]) {
+            nearest_add(&near, s->neighbours, d, s->others->decision[j]);
+        }
+    }
+    for (uint32_t k = 0; k < s->neighbours; k++) {
+        positive += near.decision[k];
+    }
+    return 2 * positive > s->neighbours;
+}
+
+static void
+search_turn(void *ctx, size_t turn)
+{
+    const struct search *s = ctx;
+    const size_t from = turn * TURN;
+    const size_t to = from + TURN < s->group->n ? from + TURN : s->group->n;
+    for (size_t i = from; i < to; i++) {
+        const uint8_t as_others = vote(s, s->group->x + i * s->features);
+        s->positive[turn] += s->group->decision[i] > as_others;
+        s->negative[turn] += s->group->decision[i] < as_others;
+    }
+}
+
+static void
+finish(struct flip_test_result *f, double level)
+{
+    const double n = (double)f->rows;
+    f->value = NAN;
+    f->ci = (struct interval){NAN, NAN};
+    if (f->rows > 0 && f->others > 0) {
+        const double p = (double)f->positive / n, q = (double)f->negative / n;
+        const double half =
+            -normal_quantile((1 - level) / 2) * sqrt((p + q - (p - q) * (p - q)) / n);
+        f->value = p - q;
+        f->ci = (struct interval){fmax(-1, p - q - half), fmin(1, p - q + half)};
+    }
+}
+
+struct status
+flip_test_run(const struct flip_test_rows *r, int32_t facet, double level, unsigned threads,
+              struct flip_test_result *ret_result)
+{
+    DEFER(side_done) struct side group = {0};
+    DEFER(side_done) struct side others = {0};
+    DEFER(memory_freep) double *scale = calloc((size_t)r->features + 1, sizeof *scale);
+    CHECK(scale != NULL, MEMORY);
+    scales_of(r, scale);
+    TRY(side_take(r, facet, true, scale, &group));
+    TRY(side_take(r, facet, false, scale, &others));
+    const size_t turns = (group.n + TURN - 1) / TURN;
+    DEFER(memory_freep) uint64_t *flips = calloc(2 * turns + 1, sizeof *flips);
+    CHECK(flips != NULL, MEMORY);
+    struct search s = {&group,      &others,
+                       r->features, others.n > FLIP_TEST_FEW ? FLIP_TEST_NEIGHBOURS : 1,
+                       flips,       flips + turns};
+    struct flip_test_result f = {.rows = group.n, .others = others.n};
+    if (others.n > 0) {
+        threads_for(turns, threads, search_turn, &s);
+    }
+    for (size_t t = 0; t < turns; t++) {
+        f.positive += s.positive[t];
+        f.negative += s.negative[t];
+    }
+    for (size_t i = 0; i < r->rows; i++) {
+        f.left_out += r->group[i] >= 0 && r->decision[i] <= 1 && !takes_part(r, i);
+    }
+    finish(&f, level);
+    *ret_result = f;
+    return OK;
+}
