@@ -3,6 +3,8 @@
 #include "base/threads.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 struct status
 black_box_predict(const struct black_box *b, const double *x, size_t rows, struct diag *diag,
@@ -25,22 +27,36 @@ black_box_predict(const struct black_box *b, const double *x, size_t rows, struc
 
 /* ---- blocks ---- */
 
-struct result {
+struct blocks {
+    struct status (*work)(void *ctx, size_t block, struct diag *diag);
+    void *ctx;
+    _Atomic size_t first; /* that failed; SIZE_MAX: none */
+    pthread_mutex_t lock; /* of the three */
     struct status status;
     struct diag diag;
 };
 
-struct blocks {
-    struct status (*work)(void *ctx, size_t block, struct diag *diag);
-    void *ctx;
-    struct result *result;
-};
-
+/* Blocks after one that failed are not begun; those before it are, so that whichever is first in
+ * order is told. */
 static void
 work_block(void *ctx, size_t block)
 {
-    const struct blocks *b = ctx;
-    b->result[block].status = b->work(b->ctx, block, &b->result[block].diag);
+    struct blocks *b = ctx;
+    struct diag diag = {0};
+    if (block > b->first) {
+        return;
+    }
+    const struct status s = b->work(b->ctx, block, &diag);
+    if (status_ok(s)) {
+        return;
+    }
+    (void)pthread_mutex_lock(&b->lock);
+    if (block < b->first) {
+        b->first = block;
+        b->status = s;
+        b->diag = diag;
+    }
+    (void)pthread_mutex_unlock(&b->lock);
 }
 
 struct status
@@ -48,19 +64,13 @@ black_box_blocks(size_t blocks, unsigned threads,
                  struct status (*work)(void *ctx, size_t block, struct diag *diag), void *ctx,
                  struct diag *diag)
 {
-    DEFER(memory_freep) struct result *result = calloc(blocks > 0 ? blocks : 1, sizeof *result);
-    CHECK(result != NULL, MEMORY);
-    struct blocks b = {work, ctx, result};
+    struct blocks b = {
+        .work = work, .ctx = ctx, .first = SIZE_MAX, .lock = PTHREAD_MUTEX_INITIALIZER};
     threads_for(blocks, threads, work_block, &b);
-    for (size_t i = 0; i < blocks; i++) {
-        if (!status_ok(result[i].status)) {
-            if (result[i].diag.text[0] != '\0') {
-                diag_set(diag, "%s", result[i].diag.text);
-            }
-            return result[i].status;
-        }
+    if (b.diag.text[0] != '\0') {
+        diag_set(diag, "%s", b.diag.text);
     }
-    return OK;
+    return b.status;
 }
 
 struct all {

@@ -28,7 +28,7 @@ struct status black_box_predict_all(const struct black_box *b, const double *x, 
                                     unsigned threads, struct diag *diag, double *ret_score);
 
 /* Work on fixed blocks that can fail: the failure of the first block in order is the result, with
- * its sentence. work gets the block's own diag. */
+ * its sentence, and blocks after it are not begun. work gets the block's own diag. */
 struct status black_box_blocks(size_t blocks, unsigned threads,
                                struct status (*work)(void *ctx, size_t block, struct diag *diag),
                                void *ctx, struct diag *diag);

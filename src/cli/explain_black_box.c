@@ -247,7 +247,10 @@ take_label(struct cli *c, struct explaining *e)
         FAIL(INPUT);
     }
     TRY(table_need_column(e->box.table, "--label", name, &c->diag, &label));
-    TRY(label->type == COLUMN_TEXT ? FAILURE(INPUT) : OK);
+    if (label->type == COLUMN_TEXT) {
+        diag_set(&c->diag, "label \"%.60s\" is free text", name);
+        FAIL(INPUT);
+    }
     TRY(take_metric(c, e, label));
     const bool two = e->in.metric->family != METRIC_VALUES && e->box.box.outputs == 1;
     if (two) {

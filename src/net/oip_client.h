@@ -1,7 +1,7 @@
 /* oip_client: a model behind the Open Inference Protocol v2 (REST), asked as a black box. libcurl
  * with TLS verified against a CA file or the system's; plain http only to this machine. The host is
- * the URL's: no redirect is followed, no proxy is taken from the environment, names are resolved
- * once. Everything has a time limit and the answer a greatest size.
+ * the URL's: no redirect is followed, no proxy is taken from the environment, and a
+ * connection resolves its name once. Everything has a time limit and the answer a greatest size.
  *
  * An endpoint that refuses a batch as too large (413) is asked in halves from then on; one that is
  * busy (429, 503) is asked again after what its retry-after says, up to OIP_TRIES times. Threads

@@ -115,6 +115,37 @@ refuses_too_few_and_too_many_evaluations(void **state)
     assert_status(explain(&box, row, background, 1, &o, &t), LIMIT);
 }
 
+/* Answers so many times, then never again. */
+static struct status
+tired(void *ctx, const double *x, size_t rows, struct diag *diag, double *ret_score)
+{
+    _Atomic int *left = ctx;
+    (void)x;
+    memset(ret_score, 0, rows * sizeof *ret_score);
+    if ((*left)-- > 0) {
+        return OK;
+    }
+    diag_set(diag, "tired");
+    FAIL(BUSY);
+}
+
+static void
+a_model_that_fails_is_not_asked_further(void **state)
+{
+    (void)state;
+    _Atomic int left = 10;
+    const struct black_box box = {tired, &left, 14, 1, 3};
+    double background[14] = {0}, row[14];
+    const struct shapley_options o = {.threads = 2};
+    struct told t;
+    for (int i = 0; i < 14; i++) {
+        row[i] = i + 1;
+    }
+    assert_status(explain(&box, row, background, 1, &o, &t), BUSY);
+    assert_says(&t.diag, "tired");
+    assert_true(left >= -3); /* hundreds of batches were left */
+}
+
 static double
 constant(const double *x)
 {
@@ -483,6 +514,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_answers_that_are_no_numbers),
         cmocka_unit_test(refuses_too_few_and_too_many_evaluations),
+        cmocka_unit_test(a_model_that_fails_is_not_asked_further),
         cmocka_unit_test(a_constant_model_has_no_attributions),
         cmocka_unit_test(a_row_like_its_background_has_no_players),
         cmocka_unit_test(one_feature_that_varies_has_all_of_it),
