@@ -28,7 +28,7 @@ check_arrays(const struct forest *f)
     for (uint32_t t = 0; t < f->trees; t++) {
         need(f->tree_start[t] < f->tree_start[t + 1] && f->tree_output[t] < f->outputs);
         for (uint32_t n = f->tree_start[t]; n < f->tree_start[t + 1]; n++) {
-            need(f->cover[n] >= 0 && isfinite(f->value[n]) && f->threshold[n] > -INFINITY);
+            need(f->cover[n] >= 0 && isfinite(f->value[n]) && !isnan(f->threshold[n]));
             need(f->feature[n] < f->features);
             need(f->left[n] < 0 || ((uint32_t)f->left[n] > n && f->right[n] == f->left[n] + 1 &&
                                     (uint32_t)f->right[n] < f->tree_start[t + 1]));

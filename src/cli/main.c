@@ -104,8 +104,8 @@ static const struct cli_option assess_options[] = {
 };
 
 static const struct cli_option predict_options[] = {
-    {"model", "FILE", "the model: XGBoost (JSON, UBJSON) or LightGBM (text)", NULL, CLI_ONCE,
-     "@file"},
+    {"model", "FILE", "the model: XGBoost (JSON, UBJSON), LightGBM (text), ONNX tree ensemble",
+     NULL, CLI_ONCE, "@file"},
     {"data", "FILE", "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson", NULL, CLI_ONCE,
      "@file"},
     {"output", "FILE", "write the predictions to FILE (CSV); -: to standard output", "-", CLI_ONCE,

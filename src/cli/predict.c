@@ -26,16 +26,23 @@ predicting_done(struct predicting *p)
     free(p->answer);
 }
 
+/* "margin", or "LABEL:margin" for output k of several. */
+static void
+put_name(const struct model_file *m, uint32_t k, const char *word, struct plain_csv *out)
+{
+    char number[16], name[512];
+    (void)snprintf(number, sizeof number, "%u", k);
+    const char *label = m->output_names == NULL ? number : m->output_names[k];
+    (void)snprintf(name, sizeof name, "%.480s:%s", label, word);
+    plain_csv_text(out, m->outputs == 1 ? word : name);
+}
+
 static void
 put_header(const struct model_file *m, struct plain_csv *out)
 {
-    char name[64];
     for (uint32_t k = 0; k < m->outputs; k++) {
-        const bool one = m->outputs == 1;
-        (void)snprintf(name, sizeof name, one ? "margin" : "%u:margin", k);
-        plain_csv_text(out, name);
-        (void)snprintf(name, sizeof name, one ? "prediction" : "%u:prediction", k);
-        plain_csv_text(out, name);
+        put_name(m, k, "margin", out);
+        put_name(m, k, "prediction", out);
     }
     plain_csv_end_row(out);
 }

@@ -1,11 +1,11 @@
-/* forest: tree ensembles, loaded from XGBoost's JSON or UBJSON or LightGBM's text with every index,
- * depth and count checked (models are untrusted input), held as flat arrays on one arena; batch and
- * single-row prediction.
+/* forest: tree ensembles, loaded from XGBoost's JSON or UBJSON, LightGBM's text or ONNX with every
+ * index, depth and count checked (models are untrusted input), held as flat arrays on one arena;
+ * batch and single-row prediction.
  *
  * A node n of the ensemble: leaf when left[n] < 0, its value in value[n]. Otherwise numeric split:
- * x < threshold (never NaN; +infinity at most) goes left, NaN goes left when default_left[n], and
- * zero, which is |x| <= FOREST_ZERO, goes where NaN goes when zero_missing[n] (LightGBM's zero as
- * missing). Categorical split (category_count[n] > 0): a listed category goes right, unlisted or
+ * x < threshold (never NaN, but it may be infinite) goes left, NaN goes left when default_left[n],
+ * and zero, which is |x| <= FOREST_ZERO, goes where NaN goes when zero_missing[n] (LightGBM's zero
+ * as missing). Categorical split (category_count[n] > 0): a listed category goes right, unlisted or
  * out of range left, NaN by default_left. forest_compares tells the splits that are x < threshold
  * and nothing else; forest_step knows all. What other libraries ask is loaded as one of these,
  * exactly for every float x: x <= t is x < the smallest float over t; numbers that are not floats
@@ -71,6 +71,7 @@ struct forest {
     const uint32_t *category_count;     /* nodes: 0 for numeric */
     const uint32_t *categories;         /* sorted within a node */
     const char *const *feature_names;   /* features, or NULL when the file has none */
+    const char *const *output_names;    /* outputs, or NULL: the classes' labels */
     const struct forest_levels *levels; /* features, or NULL: names of the categories 0, 1, ... */
     const struct forest_step *step;     /* nodes: the same, packed for prediction */
 };

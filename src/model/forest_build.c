@@ -26,6 +26,13 @@ forest_float_above(double t)
     return (double)near > t ? near : nextafterf(near, INFINITY);
 }
 
+float
+forest_float_from(double t)
+{
+    const float near = (float)t;
+    return (double)near >= t ? near : nextafterf(near, INFINITY);
+}
+
 struct status
 forest_build_start(struct forest_build *ret_build)
 {
@@ -135,6 +142,13 @@ is_lightgbm(struct view bytes)
            (bytes.ptr[4] == '\n' || bytes.ptr[4] == '\r');
 }
 
+/* A protocol buffer whose first field is number 1, a whole number: ir_version. */
+static bool
+is_onnx(struct view bytes)
+{
+    return bytes.len >= 2 && bytes.ptr[0] == 0x08 && bytes.ptr[1] < 0x80;
+}
+
 static struct status
 load(struct view bytes, struct diag *diag, struct forest **ret_forest)
 {
@@ -143,6 +157,7 @@ load(struct view bytes, struct diag *diag, struct forest **ret_forest)
         FAIL(LIMIT);
     }
     return is_lightgbm(bytes) ? forest_load_lightgbm(bytes, diag, ret_forest)
+           : is_onnx(bytes)   ? forest_load_onnx(bytes, diag, ret_forest)
                               : forest_load_xgboost(bytes, diag, ret_forest);
 }
 

@@ -39,7 +39,9 @@ struct status forest_build_allocate(struct forest_build *b, size_t nodes, size_t
  * entry of tree_start is set here. */
 struct status forest_build_end(struct forest_build *b, struct status loaded,
                                struct forest **ret_forest);
-/* The smallest float over t (not NaN): for every float x, x <= t exactly when x < that. */
+/* The smallest float over t (not NaN), and the smallest that is at least t: for every float x,
+ * x <= t exactly when x < above (unless t is infinity), and x < t exactly when x < from. */
 float forest_float_above(double t);
+float forest_float_from(double t);
 
 #endif

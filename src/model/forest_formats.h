@@ -9,5 +9,7 @@ struct status forest_load_xgboost(struct view bytes, struct diag *diag, struct f
 /* LightGBM's text, which begins with the line "tree". */
 struct status forest_load_lightgbm(struct view bytes, struct diag *diag,
                                    struct forest **ret_forest);
+/* ONNX. */
+struct status forest_load_onnx(struct view bytes, struct diag *diag, struct forest **ret_forest);
 
 #endif

@@ -17,6 +17,7 @@ describe_forest(struct model_file *m, const struct forest *f)
     m->features = f->features;
     m->outputs = f->outputs;
     m->feature_names = f->feature_names;
+    m->output_names = f->output_names;
     m->levels = f->levels;
     m->categorical = calloc(f->features, 1);
     CHECK(m->categorical != NULL, MEMORY);

@@ -11,6 +11,7 @@ struct model_file {
     uint32_t outputs;                   /* 1, or the number of classes */
     const char *const *feature_names;   /* features, or NULL: the file names none */
     uint8_t *categorical;               /* features: 1 where it is split by category numbers */
+    const char *const *output_names;    /* outputs, or NULL: the classes' labels */
     const struct forest_levels *levels; /* features, or NULL: names of its categories, if told */
     struct forest *forest;
     struct predictor *predictor; /* of the forest */
