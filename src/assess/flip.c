@@ -86,6 +86,10 @@ count_cuts(struct search *s, struct diag *diag)
         }
         struct axis *a = &s->axis[f->feature[n]];
         const bool categorical = f->category_count[n] > 0;
+        if (f->feature[n] != s->o->feature && !categorical && !forest_compares(f, n)) {
+            diag_set(diag, "feature %u has splits that take zero for missing", f->feature[n]);
+            FAIL(UNSUPPORTED);
+        }
         if (a->read && a->categorical != categorical) {
             diag_set(diag, "feature %u is split both by threshold and by category", f->feature[n]);
             FAIL(UNSUPPORTED);

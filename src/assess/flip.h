@@ -42,7 +42,8 @@ struct flip_result {
 
 /* x[rows * f->features] row-major. INPUT with a sentence: no rows, options out of range, a feature
  * without a finite value under FLIP_EVEN; UNSUPPORTED: several outputs, categories over
- * FLIP_MAX_CATEGORY, a feature split both by threshold and by category. MEMORY. */
+ * FLIP_MAX_CATEGORY, a feature split both by threshold and by category, or (LightGBM's) with zero
+ * taken for missing. MEMORY. */
 struct status flip_certificate(const struct forest *f, const float *x, size_t rows,
                                const struct flip_options *o, struct diag *diag,
                                struct flip_result *ret_result);

@@ -79,7 +79,24 @@ find_values(struct cli *c, const float *x, uint64_t rows, uint32_t features, str
     return OK;
 }
 
-/* The threshold on the margin: its logit when the model answers a probability. */
+/* The threshold on the margin: what the model answers it for. NaN: it never does. */
+static double
+margin_of(const struct forest *f, double answer)
+{
+    switch (f->link) {
+    case FOREST_LOGISTIC:
+        return answer > 0 && answer < 1 ? log(answer / (1 - answer)) / f->link_scale : (double)NAN;
+    case FOREST_EXP:
+        return answer > 0 ? log(answer) : (double)NAN;
+    case FOREST_SIGNED_SQUARE:
+        return copysign(sqrt(fabs(answer)), answer);
+    case FOREST_LOG1P_EXP:
+        return answer > 0 ? log(expm1(answer)) : (double)NAN;
+    default:
+        return answer;
+    }
+}
+
 static struct status
 read_options(struct cli *c, const struct model_file *m, struct flip_options *o)
 {
@@ -96,9 +113,11 @@ read_options(struct cli *c, const struct model_file *m, struct flip_options *o)
         diag_set(&c->diag, "%s: a tree ensemble of one output is needed", cli_value(c, "model"));
         FAIL(UNSUPPORTED);
     }
-    if (m->forest->link == FOREST_LOGISTIC && !(threshold > 0 && threshold < 1)) {
-        diag_set(&c->diag, "--threshold %s: a probability between 0 and 1",
-                 cli_value(c, "threshold"));
+    o->margin = margin_of(m->forest, threshold);
+    if (!isfinite(o->margin)) {
+        diag_set(&c->diag, "--threshold %s: not an answer of this model%s",
+                 cli_value(c, "threshold"),
+                 m->forest->link == FOREST_LOGISTIC ? "; a probability between 0 and 1" : "");
         FAIL(INPUT);
     }
     if (strcmp(measure, "empirical") != 0 && strcmp(measure, "even") != 0) {
@@ -107,7 +126,6 @@ read_options(struct cli *c, const struct model_file *m, struct flip_options *o)
     }
     o->measure = strcmp(measure, "even") == 0 ? FLIP_EVEN : FLIP_EMPIRICAL;
     o->boxes = (size_t)boxes;
-    o->margin = m->forest->link == FOREST_LOGISTIC ? log(threshold / (1 - threshold)) : threshold;
     return OK;
 }
 

@@ -109,6 +109,29 @@ options_out_of_range_are_refused(void **state)
 }
 
 static void
+splits_that_are_not_understood_are_refused(void **state)
+{
+    (void)state;
+    DEFER(problem_freep) struct problem *p = make(1, 1, 3, 2);
+    DEFER(memory_freep) uint8_t *flags = calloc(p->forest->nodes, 1);
+    struct diag diag = {0};
+    struct flip_result r;
+    const struct flip_options o = options(FLIP_EMPIRICAL, 100);
+    assert_non_null(flags);
+    p->forest->zero_missing = flags;
+    assert_ok(flip_certificate(p->forest, p->x, ROWS, &o, &diag, &r));
+    for (uint32_t n = 0; n < p->forest->nodes; n++) {
+        flags[n] = p->forest->left[n] >= 0 && p->forest->category_count[n] == 0;
+    }
+    assert_status(flip_certificate(p->forest, p->x, ROWS, &o, &diag, &r), UNSUPPORTED);
+    assert_says(&diag, "take zero for missing");
+    p->forest->zero_missing = NULL;
+    p->forest->outputs = 2;
+    assert_status(flip_certificate(p->forest, p->x, ROWS, &o, &diag, &r), UNSUPPORTED);
+    p->forest->outputs = 1;
+}
+
+static void
 a_model_that_does_not_read_the_feature_is_fair_in_one_box_a_decision(void **state)
 {
     (void)state;
@@ -250,6 +273,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_out_of_range_are_refused),
+        cmocka_unit_test(splits_that_are_not_understood_are_refused),
         cmocka_unit_test(a_model_that_does_not_read_the_feature_is_fair_in_one_box_a_decision),
         cmocka_unit_test(the_share_is_that_of_all_points_and_bounds_hold_it_at_any_time),
         cmocka_unit_test(rows_that_flip_are_counted_one_by_one),
