@@ -1,8 +1,9 @@
 /* steward explain of a model file as a black box: what it writes adds up, every method, bad input.
- * (A model behind a URL: endpoint_test.c.) */
+ * A model behind a URL that we play; against our own server: endpoint_test.c. */
 #include "cli/run.h"
 
 #include "base/text.h"
+#include "net/fake.h"
 
 #include <math.h>
 
@@ -269,6 +270,136 @@ a_surrogate_has_its_fidelity_beside_it_or_is_refused(void **state)
     assert_null(strstr(buf_str(&refused), "answer <b>"));
 }
 
+/* ---- behind a URL ---- */
+
+#define MATRIX                                                                                     \
+    "{\"name\":\"m\",\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP64\",\"shape\":[-1,-1]}],"       \
+    "\"outputs\":[{\"name\":\"y\",\"datatype\":\"FP64\",\"shape\":[-1]}]}"
+#define WORDS                                                                                      \
+    "{\"name\":\"m\",\"inputs\":[{\"name\":\"colour\",\"datatype\":\"BYTES\",\"shape\":[-1]},"     \
+    "{\"name\":\"size\",\"datatype\":\"INT64\",\"shape\":[-1]}],"                                  \
+    "\"outputs\":[{\"name\":\"y\",\"datatype\":\"FP64\",\"shape\":[-1]}]}"
+
+/* Answers 2 a - 3 b to a matrix of two columns; 1 to red, else 0, to words; or nonsense. */
+struct player {
+    const char *metadata, *nonsense;
+};
+
+static void
+play(void *ctx, const struct fake_request *q, struct buf *out)
+{
+    const struct player *p = ctx;
+    DEFER(js_freep) json_t *body = NULL;
+    DEFER(buf_done) struct buf answer;
+    buf_init(&answer, 1u << 20);
+    if (strcmp(q->method, "GET") == 0) {
+        fake_put(out, 200, "", p->metadata);
+        return;
+    }
+    assert_ok(js_parse(view_str(q->body), NULL, NULL, &body));
+    const json_t *input = json_array_get(json_object_get(body, "inputs"), 0),
+                 *values = json_object_get(input, "data");
+    const bool words = json_is_string(json_array_get(values, 0));
+    const size_t rows =
+        (size_t)json_integer_value(json_array_get(json_object_get(input, "shape"), 0));
+    buf_printf(&answer, "{\"outputs\":[{\"name\":\"y\",\"shape\":[%zu],\"data\":[", rows);
+    for (size_t i = 0; i < rows; i++) {
+        const char *word = json_string_value(json_array_get(values, i));
+        const double v = words ? strcmp(word, "red") == 0
+                               : 2 * json_number_value(json_array_get(values, 2 * i)) -
+                                     3 * json_number_value(json_array_get(values, 2 * i + 1));
+        buf_printf(&answer, "%s%.17g", i == 0 ? "" : ",", v);
+    }
+    buf_put_str(&answer, "]}]}");
+    fake_put(out, 200, "", rows > 1 && p->nonsense != NULL ? p->nonsense : buf_str(&answer));
+}
+
+static struct fake *
+start(struct player *p, char ret_url[static 128])
+{
+    struct fake *f = fake_start(play, p);
+    (void)snprintf(ret_url, 128, "http://127.0.0.1:%u/v2/models/m", fake_port(f));
+    return f;
+}
+
+/* phi of the i-th explained row. */
+static double
+phi_of(const json_t *d, size_t i, size_t feature)
+{
+    const json_t *row =
+        json_array_get(json_object_get(json_object_get(d, "attributions"), "rows"), i);
+    const json_t *o = json_array_get(json_object_get(row, "outputs"), 0);
+    return json_number_value(json_array_get(json_object_get(o, "phi"), feature));
+}
+
+static void
+an_endpoint_of_one_matrix_takes_the_datas_columns(void **state)
+{
+    struct room *m = *state;
+    char url[128], rows[512];
+    struct player p = {.metadata = MATRIX};
+    struct fake *f = start(&p, url);
+    (void)strcpy(rows, in(m, "rows.csv"));
+    testing_write(rows, view_str("a,name,b\n1,x,4\n2,y,0\n6,z,5.5\n"));
+    RUN(m, 0, "explain", "--endpoint", url, "--data", rows, "--role", "name=ignored", "--rows", "0",
+        "--batch", "2", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    static const double a[] = {1, 2, 6}, b[] = {4, 0, 5.5};
+    for (size_t i = 0; i < 3; i++) { /* a linear model: w (x - mean) */
+        assert_near(phi_of(d, i, 0), 2 * (a[i] - 3), 1e-12);
+        assert_near(phi_of(d, i, 1), -3 * (b[i] - 9.5 / 3), 1e-12);
+    }
+    RUN(m, 2, "explain", "--endpoint", url, "--data", rows); /* a word is no number */
+    ERR_HAS(m, "\"name\" is of categories");
+    fake_stop(f);
+}
+
+static void
+a_background_with_other_categories_is_the_same_colours(void **state)
+{
+    struct room *m = *state;
+    char url[128], rows[512], background[512];
+    struct player p = {.metadata = WORDS};
+    struct fake *f = start(&p, url);
+    (void)strcpy(rows, in(m, "rows.csv"));
+    (void)strcpy(background, in(m, "background.csv"));
+    testing_write(rows, view_str("size,colour\n1,red\n2,yellow\n3,red\n"));
+    testing_write(background, view_str("colour,size\nblue,1\ngreen,2\nred,3\nblue,4\nazure,5\n"));
+    RUN(m, 0, "explain", "--endpoint", url, "--data", rows, "--background", background, "--rows",
+        "0", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    assert_near(phi_of(d, 0, 0), 1 - 0.2, 1e-12); /* one in five is red */
+    assert_near(phi_of(d, 1, 0), 0 - 0.2, 1e-12);
+    assert_near(phi_of(d, 2, 0), 1 - 0.2, 1e-12);
+    assert_near(phi_of(d, 0, 1), 0, 1e-12);
+    testing_write(background, view_str("colour,size\n1,1\n2,2\n"));
+    RUN(m, 2, "explain", "--endpoint", url, "--data", rows, "--background", background);
+    ERR_HAS(m, "\"colour\" is of numbers in one");
+    fake_stop(f);
+}
+
+static void
+nonsense_from_an_endpoint_ends_the_run(void **state)
+{
+    struct room *m = *state;
+    static const char *const nonsense[] = {
+        "{\"outputs\":[{\"name\":\"y\",\"shape\":[1],\"data\":[1]}]}",
+        "{\"outputs\":[{\"name\":\"y\",\"shape\":[2],\"data\":[1,null]}]}", "nothing"};
+    char rows[512], out[512];
+    (void)strcpy(rows, in(m, "rows.csv"));
+    (void)strcpy(out, in(m, "out.csv"));
+    testing_write(rows, view_str("a,b\n1,4\n2,0\n"));
+    for (size_t i = 0; i < 3; i++) {
+        char url[128];
+        struct player p = {.metadata = MATRIX, .nonsense = nonsense[i]};
+        struct fake *f = start(&p, url);
+        RUN(m, 1, "explain", "--endpoint", url, "--data", rows, "--output", out);
+        ERR_HAS(m, "the endpoint's answer");
+        assert_false(file_exists(out)); /* whole or not at all */
+        fake_stop(f);
+    }
+}
+
 int
 main(void)
 {
@@ -281,6 +412,9 @@ main(void)
         BARE(every_method_has_its_fields_its_text_and_its_page),
         BARE(importance_drops_rows_without_a_label_and_tells),
         BARE(a_surrogate_has_its_fidelity_beside_it_or_is_refused),
+        BARE(an_endpoint_of_one_matrix_takes_the_datas_columns),
+        BARE(a_background_with_other_categories_is_the_same_colours),
+        BARE(nonsense_from_an_endpoint_ends_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "fake.h"
+#include "net/fake.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

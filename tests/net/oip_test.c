@@ -1,6 +1,6 @@
 /* The client of the Open Inference Protocol against right and hostile answers, over real sockets.
  * Against our own server: tests/cli/endpoint_test.c. */
-#include "fake.h"
+#include "net/fake.h"
 
 #include "net/oip_client.h"
 
