@@ -15,7 +15,7 @@
 static bool
 is_numeric(const json_t *d)
 {
-    return strcmp(document_text(d, "kind"), "numeric") == 0;
+    return strcmp(document_text(d, "task"), "numeric") == 0;
 }
 
 static void
@@ -406,7 +406,7 @@ errors_print(const json_t *d)
     json_t *remark = NULL;
     cli_say("%s against %s: %.0f of %.0f rows, %s%s%s.", document_text(d, "prediction"),
             document_text(d, "label"), document_number(d, "rows"), document_number(d, "rows_read"),
-            document_text(d, "kind"), *document_text(d, "positive") == '\0' ? "" : ", positive: ",
+            document_text(d, "task"), *document_text(d, "positive") == '\0' ? "" : ", positive: ",
             document_text(d, "positive"));
     json_array_foreach(json_object_get(d, "remarks"), i, remark)
     {

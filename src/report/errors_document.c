@@ -15,7 +15,7 @@
 
 #define WORST_VALUES 20u /* features shown with a worst prediction */
 
-static const char *const kinds[] = {
+static const char *const tasks[] = {
     [ERRORS_BINARY] = "binary", [ERRORS_CLASSES] = "classes", [ERRORS_NUMERIC] = "numeric"};
 
 struct status
@@ -43,7 +43,7 @@ put_subject(const struct errors_input *in, json_t *d)
     const enum errors_kind kind = in->outcome.kind;
     json_t *classes = json_array();
     TRY(js_set(d, "format", json_string(ERRORS_FORMAT)));
-    TRY(js_set(d, "kind", json_string(kinds[kind])));
+    TRY(js_set(d, "task", json_string(tasks[kind])));
     TRY(js_set(d, "label", json_string(in->label)));
     TRY(js_set(d, "prediction", json_string(in->prediction)));
     TRY(js_set(d, "score", in->score_name == NULL ? json_null() : json_string(in->score_name)));

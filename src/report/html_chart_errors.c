@@ -193,7 +193,7 @@ html_chart_map(const json_t *errors, struct buf *b)
     if (nx == 0 || ny == 0) {
         return;
     }
-    const bool share = strcmp(document_text(errors, "kind"), "numeric") != 0;
+    const bool share = strcmp(document_text(errors, "task"), "numeric") != 0;
     const double w = fmax(64, fmin(104, 640 / (double)nx)), top = map_top(cells);
     svg_open(b, (int)(MAP_LEFT + w * (double)nx) + 4, (int)(CELL_HEIGHT * (double)ny) + 52, nx > 3,
              "Error rate by two features");

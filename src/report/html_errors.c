@@ -41,7 +41,7 @@ put_definitions(struct buf *b)
 static bool
 is_numeric(const json_t *d)
 {
-    return strcmp(document_text(d, "kind"), "numeric") == 0;
+    return strcmp(document_text(d, "task"), "numeric") == 0;
 }
 
 /* ---- figures ---- */

@@ -209,7 +209,7 @@ static void
 add(struct cohorts *c, const json_t *o, double rows, double errors)
 {
     const char *cohort = json_string_value(json_object_get(o, "cohort"));
-    if (cohort != NULL && *cohort != '\0' && c->n < 60) {
+    if (cohort != NULL && *cohort != '\0' && c->n < 30) {
         c->cohort[c->n] = cohort;
         c->rows[c->n] = rows;
         c->errors[c->n++] = errors;
