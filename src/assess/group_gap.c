@@ -139,7 +139,7 @@ group_replicates_add(struct group_replicates *r, uint32_t replicate,
 {
     ASSERT(replicate < r->n);
     for (unsigned m = 0; m < GROUP_METRICS; m++) {
-        if (wanted(r->set, m) && m != GROUP_ROC_AUC) {
+        if (wanted(r->set, m) && group_metric_adds((enum group_metric)m)) {
             add_metric(r, replicate, (enum group_metric)m, group, overall);
         }
     }
@@ -323,7 +323,7 @@ put_extremes(const struct group_set *s, enum group_metric m, double reach, struc
 {
     const double least = group_metric_has_ratio(m) ? 0 : (double)-INFINITY;
     const double most =
-        group_metric_need(m) == GROUP_NEEDS_DECISION || m == GROUP_R2 || m == GROUP_ROC_AUC
+        group_metric_need(m) == GROUP_NEEDS_DECISION || m == GROUP_R2 || !group_metric_adds(m)
             ? 1
             : (double)INFINITY;
     const double min = group_metric_estimate(m, &s->group[gap->low], s->centre, s->level).value;
@@ -348,8 +348,7 @@ gap_of(const struct group_set *s, struct group_replicates *r, enum group_metric 
     for (unsigned d = 0; d < DEVIATIONS; d++) {
         TRY(reach_of(r, m, m, d, &reach[d]));
     }
-    const bool auc = m == GROUP_ROC_AUC; /* no replicates */
-    for (unsigned d = 0; auc && d < DEVIATIONS; d++) {
+    for (unsigned d = 0; !group_metric_adds(m) && d < DEVIATIONS; d++) {
         reach[d] = NAN;
     }
     const double ratio = group_metric_has_ratio(m) && v.max > 0 ? v.min / v.max : (double)NAN;

@@ -41,6 +41,9 @@ static const struct {
     [GROUP_LOG_LOSS] = {"log_loss", GROUP_NEEDS_SCORE, MEAN, .first = MOMENT_L,
                         .second = MOMENT_L2},
     [GROUP_BALANCED_RMSE] = {"balanced_root_mean_squared_error", GROUP_NEEDS_SCORE, OTHER},
+    [GROUP_PRECISION_MACRO] = {"precision_macro", GROUP_NEEDS_CLASSES, OTHER},
+    [GROUP_RECALL_MACRO] = {"recall_macro", GROUP_NEEDS_CLASSES, OTHER},
+    [GROUP_F1_MACRO] = {"f1_macro", GROUP_NEEDS_CLASSES, OTHER},
     [GROUP_MEAN_PREDICTION] = {"mean_prediction", GROUP_NEEDS_VALUE, MEAN, .first = MOMENT_P,
                                .second = MOMENT_PP, .signed_value = true},
     [GROUP_MAE] = {"mean_absolute_error", GROUP_NEEDS_VALUE, MEAN, .first = MOMENT_ABS,
@@ -71,6 +74,12 @@ bool
 group_metric_has_ratio(enum group_metric m)
 {
     return !metrics[m].signed_value;
+}
+
+bool
+group_metric_adds(enum group_metric m)
+{
+    return m != GROUP_ROC_AUC && metrics[m].need != GROUP_NEEDS_CLASSES;
 }
 
 static const struct interval nothing = {NAN, NAN};
@@ -248,14 +257,14 @@ r2_of(const struct group_tally *t, double level)
                                          : (struct interval){1, 1}};
 }
 
+/* Between 0 and 1, with a standard error. */
 static struct group_estimate
-auc_of(const struct group_tally *t, double level)
+normal_of(double value, double se, double level)
 {
-    const double half = critical(level) * t->auc_se;
+    const double half = critical(level) * se;
     return (struct group_estimate){
-        t->auc, t->auc_se, NAN, NAN,
-        isnan(t->auc) ? nothing
-                      : (struct interval){fmax(0, t->auc - half), fmin(1, t->auc + half)}};
+        value, se, NAN, NAN,
+        isnan(value) ? nothing : (struct interval){fmax(0, value - half), fmin(1, value + half)}};
 }
 
 static struct group_estimate
@@ -270,7 +279,12 @@ other_of(enum group_metric m, const struct group_tally *t, double level)
     case GROUP_F1:
         return f1_of(t, level);
     case GROUP_ROC_AUC:
-        return auc_of(t, level);
+        return normal_of(t->auc, t->auc_se, level);
+    case GROUP_PRECISION_MACRO:
+    case GROUP_RECALL_MACRO:
+    case GROUP_F1_MACRO:
+        return normal_of(t->macro[m - GROUP_PRECISION_MACRO],
+                         t->macro_se[m - GROUP_PRECISION_MACRO], level);
     case GROUP_RMSE:
         return rmse_of(t, level);
     case GROUP_BALANCED_RMSE:

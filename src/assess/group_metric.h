@@ -6,8 +6,8 @@
  * monotone function; for balanced figures MOVER (Zou and Donner, Statistics in Medicine 27, 2008)
  * on the intervals of their parts; Student's t for means (A&S 26.7.5, right to 1e-5 from 10 degrees
  * of freedom on; none below three rows); the root of the mean's for RMSE; for R2 the delta method
- * on log(1 - R2); DeLong for AUC. With weights the number of rows is the effective one, p (1 - p)
- * over the linearised variance. */
+ * on log(1 - R2); DeLong for AUC; the delta method for means over classes. With weights the number
+ * of rows is the effective one, p (1 - p) over the linearised variance. */
 #ifndef STEWARD_ASSESS_GROUP_METRIC_H
 #define STEWARD_ASSESS_GROUP_METRIC_H
 
@@ -35,6 +35,10 @@ enum group_metric {
     GROUP_ROC_AUC,
     GROUP_LOG_LOSS,
     GROUP_BALANCED_RMSE,
+    /* of several classes */
+    GROUP_PRECISION_MACRO,
+    GROUP_RECALL_MACRO,
+    GROUP_F1_MACRO,
     /* of scores or of a numeric prediction */
     GROUP_MEAN_PREDICTION,
     GROUP_MAE,
@@ -46,7 +50,7 @@ enum group_metric {
     GROUP_METRICS
 };
 
-enum group_need { GROUP_NEEDS_DECISION, GROUP_NEEDS_SCORE, GROUP_NEEDS_VALUE };
+enum group_need { GROUP_NEEDS_DECISION, GROUP_NEEDS_SCORE, GROUP_NEEDS_CLASSES, GROUP_NEEDS_VALUE };
 
 struct group_estimate {
     double value, se; /* NaN where there are none */
@@ -58,6 +62,9 @@ const char *group_metric_word(enum group_metric m); /* "true_positive_rate" */
 enum group_need group_metric_need(enum group_metric m);
 /* Ratios make sense: never below 0. R2 and mean_prediction are not. */
 bool group_metric_has_ratio(enum group_metric m);
+/* False for what a sum of tallies does not have: AUC and means over classes. Such metrics have no
+ * bootstrap and are not compared with the rest. */
+bool group_metric_adds(enum group_metric m);
 /* centre: what was taken off label and prediction (struct group_rows). */
 double group_metric_value(enum group_metric m, const struct group_tally *t, double centre);
 struct group_estimate group_metric_estimate(enum group_metric m, const struct group_tally *t,

@@ -18,13 +18,23 @@ group_tally_add(struct group_tally *to, const struct group_tally *other)
         to->moment[i] += other->moment[i];
         to->moment2[i] += other->moment2[i];
     }
-    to->auc = to->auc_se = NAN;
+    group_tally_forget(to);
+}
+
+void
+group_tally_forget(struct group_tally *t)
+{
+    t->auc = t->auc_se = NAN;
+    for (size_t i = 0; i < GROUP_MACROS; i++) {
+        t->macro[i] = t->macro_se[i] = NAN;
+    }
 }
 
 struct group_tally
 group_tally_of_slots(const uint64_t slots[static GROUP_SLOTS])
 {
-    struct group_tally t = {.auc = NAN, .auc_se = NAN};
+    struct group_tally t = {0};
+    group_tally_forget(&t);
     t.count[GROUP_TN] = (double)slots[0];
     t.count[GROUP_FP] = (double)slots[1];
     t.count[GROUP_FN] = (double)slots[3];

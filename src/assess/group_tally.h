@@ -12,6 +12,9 @@
 
 enum group_outcome { GROUP_TP, GROUP_FP, GROUP_TN, GROUP_FN, GROUP_OUTCOMES };
 
+/* Means over classes. */
+enum group_macro { MACRO_PRECISION, MACRO_RECALL, MACRO_F1, GROUP_MACROS };
+
 /* Sums over rows with label y, prediction p (both less a common centre), error e = p - y, and
  * log loss l. */
 enum group_moment {
@@ -40,9 +43,12 @@ struct group_tally {
     double count[GROUP_OUTCOMES], count2[GROUP_OUTCOMES]; /* weights, and their squares */
     double moment[GROUP_MOMENTS], moment2[GROUP_MOMENTS];
     double auc, auc_se; /* of the group alone: does not add; NaN where it does not exist */
+    double macro[GROUP_MACROS], macro_se[GROUP_MACROS]; /* likewise (assess/group_macro.h) */
 };
 
 void group_tally_add(struct group_tally *to, const struct group_tally *other);
+/* What does not add is NaN. */
+void group_tally_forget(struct group_tally *t);
 /* From a cell's slots of group_count; rows without label or decision are not in it. */
 struct group_tally group_tally_of_slots(const uint64_t slots[static GROUP_SLOTS]);
 

@@ -28,6 +28,11 @@ static const struct shown of_decisions[] = {{"selection_rate", "selected", true}
                                             {"false_positive_rate", "FPR", true},
                                             {"accuracy_score", "accuracy", true},
                                             {NULL, NULL, false}};
+static const struct shown of_classes[] = {{"accuracy_score", "accuracy", true},
+                                          {"recall_macro", "recall", true},
+                                          {"precision_macro", "precision", true},
+                                          {"f1_macro", "F1", true},
+                                          {NULL, NULL, false}};
 static const struct shown of_numbers[] = {{"mean_absolute_error", "MAE", false},
                                           {"mean_prediction", "mean", false},
                                           {"r2_score", "R2", false},
@@ -191,7 +196,8 @@ print_document(const json_t *d)
             document_number(d, "rows_assessed"), document_number(d, "rows"),
             document_number(d, "rows_without_label"), document_number(d, "rows_without_prediction"),
             document_number(d, "rows_without_score"), document_number(d, "rows_without_weight"));
-    print_analysis(d, shown);
+    const bool classes = json_object_get(d, "classes") != NULL;
+    print_analysis(d, classes ? of_classes : shown);
     json_array_foreach(json_object_get(d, "classes"), i, class)
     {
         (void)fputs("\nclass ", stdout);

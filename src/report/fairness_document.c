@@ -7,8 +7,6 @@
 #include <stdio.h>
 
 #define FORMAT "steward-fairness-1"
-#define DECISION_METRICS ((1u << GROUP_ROC_AUC) - 1)
-#define VALUE_METRICS (((1u << GROUP_METRICS) - 1) & ~((1u << GROUP_MEAN_PREDICTION) - 1))
 #define STRATA_MAX 256u
 
 struct status
@@ -122,7 +120,7 @@ tally(struct fairness_work *w)
     const struct fairness_input *in = w->in;
     w->tally = calloc(w->cells, sizeof *w->tally);
     CHECK(w->tally != NULL, MEMORY);
-    if (in->features != NULL) {
+    if (in->features != NULL || w->of_classes) {
         TRY(number_cells(w));
     }
     if (in->predicted == NULL && in->weight == NULL) {
@@ -137,15 +135,20 @@ tally(struct fairness_work *w)
 }
 
 static uint32_t
-metrics_of(const struct fairness_input *in)
+metrics_of(const struct fairness_input *in, bool of_classes)
 {
-    if (in->task == FAIRNESS_NUMERIC) {
-        return VALUE_METRICS;
+    uint32_t metrics = 0;
+    const bool numeric = in->task == FAIRNESS_NUMERIC, scored = !numeric && in->predicted != NULL;
+    for (unsigned m = 0; m < GROUP_METRICS; m++) {
+        const bool weighted_auc = m == GROUP_ROC_AUC && in->weight != NULL;
+        const enum group_need need = group_metric_need((enum group_metric)m);
+        const bool has = need == GROUP_NEEDS_DECISION ? !numeric
+                         : need == GROUP_NEEDS_SCORE  ? scored && !weighted_auc
+                         : need == GROUP_NEEDS_VALUE  ? scored || numeric
+                                                      : false;
+        metrics |= has ? 1u << m : 0u;
     }
-    if (in->predicted == NULL) {
-        return DECISION_METRICS;
-    }
-    return ((1u << GROUP_METRICS) - 1) & ~(in->weight != NULL ? 1u << GROUP_ROC_AUC : 0u);
+    return of_classes ? FAIRNESS_OF_CLASSES : metrics;
 }
 
 /* ---- the input ---- */
@@ -327,25 +330,28 @@ remark_on_classes(const struct fairness_work *w, const struct group_tally *all)
 
 static struct status
 run(const struct fairness_input *in, const char *positive, const uint8_t *y,
-    const uint8_t *decision, struct diag *diag, json_t *remarks, json_t *o)
+    const uint8_t *decision, bool of_classes, struct diag *diag, json_t *remarks, json_t *o)
 {
     DEFER(work_done)
     struct fairness_work w = {.in = in,
                               .positive = positive,
                               .y = y,
                               .decision = decision,
-                              .metrics = metrics_of(in),
+                              .of_classes = of_classes,
+                              .metrics = metrics_of(in, of_classes),
                               .remarks = remarks};
     TRY(take_columns(in, diag, &w));
     TRY(tally(&w));
-    if (json_array_size(remarks) == 0 || in->task != FAIRNESS_CLASSES) {
+    if (of_classes || in->task != FAIRNESS_CLASSES) {
         TRY(remark_on_groups(&w));
     }
     struct group_tally all = {0};
     for (uint32_t c = 0; c < w.cells; c++) {
         group_tally_add(&all, &w.tally[c]);
     }
-    TRY(remark_on_classes(&w, &all));
+    if (!of_classes) {
+        TRY(remark_on_classes(&w, &all));
+    }
     TRY(fairness_analyse(&w, o));
     return js_set(o, "bootstrap",
                   json_pack("{s:I, s:I, s:s}", "replicates", (json_int_t)w.replicates, "seed",
@@ -370,7 +376,22 @@ put_class(const struct fairness_input *in, uint32_t class, struct diag *diag, js
     }
     json_t *o = json_pack("{s:s}", "class", in->classes[class]);
     CHECK(o != NULL && json_array_append_new(list, o) == 0, MEMORY);
-    return run(in, positive, y, decision, diag, remarks, o);
+    return run(in, positive, y, decision, false, diag, remarks, o);
+}
+
+/* All classes at once: each row's answer is to be found, and is or is not. */
+static struct status
+put_all_classes(const struct fairness_input *in, struct diag *diag, json_t *remarks, json_t *d)
+{
+    DEFER(memory_freep) uint8_t *y = malloc(in->rows + 1);
+    DEFER(memory_freep) uint8_t *right = malloc(in->rows + 1);
+    CHECK(y != NULL && right != NULL, MEMORY);
+    for (size_t i = 0; i < in->rows; i++) {
+        const bool whole = in->y_class[i] >= 0 && in->decision_class[i] >= 0;
+        y[i] = whole ? 1 : 2;
+        right[i] = !whole ? 2 : in->y_class[i] == in->decision_class[i];
+    }
+    return run(in, in->label, y, right, true, diag, remarks, d);
 }
 
 static struct status
@@ -383,6 +404,7 @@ put_classes(const struct fairness_input *in, struct diag *diag, json_t *remarks,
                  in->class_count, FAIRNESS_CLASSES_MAX);
         FAIL(LIMIT);
     }
+    TRY(put_all_classes(in, diag, remarks, d));
     for (uint32_t k = 0; k < in->class_count; k++) {
         TRY(put_class(in, k, diag, remarks, list));
     }
@@ -402,7 +424,7 @@ fairness_document(const struct fairness_input *in, struct diag *diag, json_t **r
     if (in->task == FAIRNESS_CLASSES) {
         TRY(put_classes(in, diag, remarks, d));
     } else {
-        TRY(run(in, in->positive, in->y, in->decision, diag, remarks, d));
+        TRY(run(in, in->positive, in->y, in->decision, false, diag, remarks, d));
     }
     *ret_document = MOVE(d);
     return OK;

@@ -3,11 +3,12 @@
 #ifndef STEWARD_REPORT_FAIRNESS_DOCUMENT_H
 #define STEWARD_REPORT_FAIRNESS_DOCUMENT_H
 
+#include "assess/group_macro.h"
 #include "report/assessment.h"
 
 #define FAIRNESS_COLUMNS_MAX 12u /* sensitive and control together */
 #define FAIRNESS_GROUPS_LISTED 400u
-#define FAIRNESS_CLASSES_MAX 32u
+#define FAIRNESS_CLASSES_MAX GROUP_CLASSES_MAX
 #define FAIRNESS_FLIP_PAIRS 1e10        /* of rows whose distance a flip test works out */
 #define FAIRNESS_ROW_DRAWS 2000000000.0 /* rows times replicates of a bootstrap by rows */
 #define FAIRNESS_REPLICATES_LEAST 200u

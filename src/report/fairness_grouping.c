@@ -1,11 +1,13 @@
 #include "report/fairness_parts.h"
 
 #include "assess/group_auc.h"
+#include "assess/group_macro.h"
 #include "base/threads.h"
 #include "num/poisson_bootstrap.h"
 
 #include <math.h>
 
+#define MACRO_COUNTS ((size_t)1 << 24)
 #define REPLICA_MEMORY ((size_t)256 << 20)
 
 /* ---- names ---- */
@@ -155,6 +157,40 @@ put_auc(const struct fairness_work *w, struct fairness_grouping *g)
     return group_auc(w->order, w->in->predicted, w->y, all, rows, 1, &g->overall);
 }
 
+/* Counts by label and prediction of each group, and of all rows of the stratum (the last). */
+static struct status
+put_macros(const struct fairness_work *w, struct fairness_grouping *g)
+{
+    const struct fairness_input *in = w->in;
+    const size_t k = in->class_count, table = k * k, tables = (size_t)g->groups + 1;
+    if (tables * table > MACRO_COUNTS) {
+        return fairness_remark(w, "means over classes are left out for %u groups of %zu classes",
+                               g->groups, k);
+    }
+    DEFER(memory_freep) double *count = calloc(2 * tables * table, sizeof *count);
+    CHECK(count != NULL, MEMORY);
+    double *count2 = count + tables * table;
+    for (size_t i = 0; i < in->rows; i++) {
+        const double weight = in->weight == NULL ? 1 : in->weight[i];
+        if (w->y[i] > 1 || !cell_counts(w, w->cell[i], g->stratum)) {
+            continue;
+        }
+        const size_t at = (size_t)in->y_class[i] * k + (size_t)in->decision_class[i];
+        const int32_t group = g->of_cell[w->cell[i]];
+        count[g->groups * table + at] += weight;
+        count2[g->groups * table + at] += weight * weight;
+        if (group >= 0) {
+            count[(size_t)group * table + at] += weight;
+            count2[(size_t)group * table + at] += weight * weight;
+        }
+    }
+    for (uint32_t i = 0; i <= g->groups; i++) {
+        group_macro(count + i * table, count2 + i * table, (uint32_t)k,
+                    i == g->groups ? &g->overall : &g->tally[i]);
+    }
+    return OK;
+}
+
 static struct status
 judge(const struct fairness_work *w, struct fairness_grouping *g)
 {
@@ -184,7 +220,11 @@ fairness_grouping_make(const struct fairness_work *w, uint32_t mask, int64_t str
     sum_cells(w, g, w->tally, g->tally, &g->overall);
     for (uint32_t i = 0; i < g->groups; i++) {
         group_tally_add(&g->grouped, &g->tally[i]);
-        g->tally[i].auc = g->tally[i].auc_se = NAN;
+        group_tally_forget(&g->tally[i]);
+    }
+    group_tally_forget(&g->overall);
+    if (w->of_classes) {
+        TRY(put_macros(w, g));
     }
     if (w->order != NULL) {
         TRY(put_auc(w, g));

@@ -6,6 +6,11 @@
 #include "assess/group_gap.h"
 #include "report/fairness_document.h"
 
+/* Metrics of all classes at once. */
+#define FAIRNESS_OF_CLASSES                                                                        \
+    (1u << GROUP_ACCURACY | 1u << GROUP_ZERO_ONE_LOSS | 1u << GROUP_PRECISION_MACRO |              \
+     1u << GROUP_RECALL_MACRO | 1u << GROUP_F1_MACRO)
+
 /* Everything of one analysis (a binary or numeric outcome, or a class against the others). */
 struct fairness_work {
     const struct fairness_input *in;
@@ -21,6 +26,7 @@ struct fairness_work {
     uint32_t replicates;
     bool by_rows; /* the bootstrap */
     json_t *remarks;
+    bool of_classes; /* several at once: y is 1, decision whether the prediction is right */
     uint64_t stream; /* of the next grouping's replicates */
 };
 

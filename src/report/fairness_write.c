@@ -83,7 +83,7 @@ put_counts(const struct fairness_work *w, const struct group_tally *t, json_t *o
 {
     TRY(js_set(o, "n", json_integer((json_int_t)t->rows)));
     TRY(js_set(o, "count", json_integer((json_int_t)t->rows))); /* Fairlearn's name for it */
-    if (w->y == NULL) {
+    if (w->y == NULL || w->of_classes) {
         return OK;
     }
     return js_set(o, w->in->weight == NULL ? "counts" : "weighted_counts",
@@ -105,7 +105,7 @@ less_group(const struct group_tally *all, const struct group_tally *g)
         rest.moment[k] -= g->moment[k];
         rest.moment2[k] -= g->moment2[k];
     }
-    rest.auc = rest.auc_se = NAN;
+    group_tally_forget(&rest);
     return rest;
 }
 
@@ -119,7 +119,7 @@ put_versus_rest(const struct writing *x, const struct group_tally *t,
     TRY(js_set(o, "versus_rest", versus));
     for (unsigned k = 0; k < GROUP_METRICS; k++) {
         const enum group_metric m = (enum group_metric)k;
-        if ((w->metrics >> k & 1) == 0 || m == GROUP_ROC_AUC) {
+        if ((w->metrics >> k & 1) == 0 || !group_metric_adds(m)) {
             continue;
         }
         const struct group_estimate a = group_metric_estimate(m, t, w->centre, w->in->level),
@@ -225,7 +225,7 @@ put_group(const struct writing *x, const struct fairness_grouping *g, uint32_t i
     }
     const struct group_tally rest = less_group(&g->grouped, &g->tally[i]);
     TRY(put_versus_rest(x, &g->tally[i], &rest, o));
-    if (w->y == NULL) {
+    if (w->y == NULL || w->of_classes) {
         return OK;
     }
     TRY(put_facets(w, &g->tally[i], &rest, o));
@@ -377,7 +377,7 @@ put_grouping(const struct writing *x, struct fairness_grouping *g, json_t *o)
             TRY(put_gap(x, g, (enum group_metric)m, &gaps.gap[m], list));
         }
     }
-    return x->w->y == NULL ? OK : put_odds(&gaps, o);
+    return x->w->y == NULL || x->w->of_classes ? OK : put_odds(&gaps, o);
 }
 
 /* ---- what follows the adjustment ---- */
@@ -516,7 +516,7 @@ put_overall(const struct fairness_work *w, const struct group_tally *all, json_t
     TRY(js_set(o, "overall", overall));
     TRY(put_counts(w, all, overall));
     TRY(put_metrics(w, all, overall));
-    if (w->y == NULL) {
+    if (w->y == NULL || w->of_classes) {
         return OK;
     }
     const struct facet_number ge = facet_entropy(all, w->in->level);

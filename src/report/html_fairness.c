@@ -29,7 +29,19 @@ static const struct shown of_numbers[] = {
     {"underprediction", "Mean underprediction", false},
 };
 
+static const struct shown of_classes[] = {
+    {"accuracy_score", "Right predictions", true},
+    {"recall_macro", "Mean recall of the classes", true},
+    {"precision_macro", "Mean precision of the classes", true},
+    {"f1_macro", "Mean F1 of the classes", true},
+};
+
 #define CHARTS 4u
+
+enum kind { DECISIONS, NUMBERS, CLASSES };
+
+static const struct shown *const charts[] = {
+    [DECISIONS] = of_decisions, [NUMBERS] = of_numbers, [CLASSES] = of_classes};
 
 /* ---- definitions, one click away ---- */
 
@@ -167,7 +179,7 @@ put_cell(const json_t *number, bool share, struct buf *b)
 }
 
 static void
-put_group_table(const json_t *const *groups, size_t n, bool numeric, struct buf *b)
+put_group_table(const json_t *const *groups, size_t n, enum kind kind, struct buf *b)
 {
     static const struct shown decisions[] = {
         {"selection_rate", "selected", true}, {"true_positive_rate", "TPR", true},
@@ -178,9 +190,12 @@ put_group_table(const json_t *const *groups, size_t n, bool numeric, struct buf 
         {"mean_prediction", "mean", false},         {"mean_absolute_error", "MAE", false},
         {"root_mean_squared_error", "RMSE", false}, {"r2_score", "R&sup2;", false},
         {"overprediction", "over", false},          {"underprediction", "under", false}};
-    const struct shown *shown = numeric ? numbers : decisions;
-    const size_t columns =
-        numeric ? sizeof numbers / sizeof *numbers : sizeof decisions / sizeof *decisions;
+    const struct shown *shown = kind == NUMBERS     ? numbers
+                                : kind == DECISIONS ? decisions
+                                                    : of_classes;
+    const size_t columns = kind == NUMBERS     ? sizeof numbers / sizeof *numbers
+                           : kind == DECISIONS ? sizeof decisions / sizeof *decisions
+                                               : sizeof of_classes / sizeof *of_classes;
     buf_put_str(b, "<div class=\"card\"><table><thead><tr><th>group</th><th>rows</th>");
     for (size_t k = 0; k < columns; k++) {
         buf_printf(b, "<th>%s</th>", shown[k].title);
@@ -323,10 +338,10 @@ put_heading(const json_t *grouping, const char *stratum, struct buf *b)
 }
 
 static struct status
-put_grouping(const json_t *grouping, const char *stratum, bool numeric, struct buf *b)
+put_grouping(const json_t *grouping, const char *stratum, enum kind kind, struct buf *b)
 {
     const json_t *groups[HTML_GROUPS];
-    const struct shown *shown = numeric ? of_numbers : of_decisions;
+    const struct shown *shown = charts[kind];
     size_t n = 0;
     TRY(html_groups(grouping, groups, &n));
     const size_t all = json_array_size(json_object_get(grouping, "groups")) +
@@ -339,12 +354,12 @@ put_grouping(const json_t *grouping, const char *stratum, bool numeric, struct b
         put_chart(groups, n, &shown[i], b);
     }
     buf_put_str(b, "</div>");
-    put_group_table(groups, n, numeric, b);
+    put_group_table(groups, n, kind, b);
     if (all > n) {
         buf_printf(b, "<p class=\"soft small\">The %zu largest of %zu groups.</p>", n, all);
     }
     put_gaps(grouping, b);
-    if (!numeric) {
+    if (kind == DECISIONS) {
         put_clarify(groups, n, b);
     }
     return buf_status(b);
@@ -352,7 +367,7 @@ put_grouping(const json_t *grouping, const char *stratum, bool numeric, struct b
 
 struct drawing {
     struct buf *b;
-    bool numeric;
+    enum kind kind;
     size_t drawn, left_out;
 };
 
@@ -368,7 +383,7 @@ put_groupings(struct drawing *d, const json_t *list, const char *stratum)
             continue;
         }
         d->drawn++;
-        TRY(put_grouping(g, stratum, d->numeric, d->b));
+        TRY(put_grouping(g, stratum, d->kind, d->b));
     }
     return OK;
 }
@@ -420,13 +435,18 @@ put_remarks(const json_t *document, size_t left_out, struct buf *b)
 struct status
 html_fairness(const json_t *document, struct buf *b)
 {
-    struct drawing d = {.b = b, .numeric = strcmp(document_text(document, "task"), "numeric") == 0};
+    struct drawing d = {.b = b};
+    const char *task = document_text(document, "task");
+    d.kind = strcmp(task, "numeric") == 0   ? NUMBERS
+             : strcmp(task, "classes") == 0 ? CLASSES
+                                            : DECISIONS;
     size_t i = 0;
     json_t *v = NULL;
     buf_put_str(b, "<section><h2>Whom it treats differently</h2>");
     put_about(document, b);
     put_definitions(b);
     TRY(put_analysis(&d, document));
+    d.kind = d.kind == CLASSES ? DECISIONS : d.kind;
     json_array_foreach(json_object_get(document, "classes"), i, v)
     {
         buf_put_str(b, "<h2>Class ");

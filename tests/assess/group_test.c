@@ -7,6 +7,7 @@
 #include "assess/flip_test.h"
 #include "assess/group_auc.h"
 #include "assess/group_gap.h"
+#include "assess/group_macro.h"
 #include "base/file.h"
 #include "num/poisson_bootstrap.h"
 #include "num/rng.h"
@@ -47,7 +48,8 @@ unload(void **state)
 static struct group_tally
 tally_of(double tp, double fp, double tn, double fn)
 {
-    struct group_tally t = {.rows = (uint64_t)(tp + fp + tn + fn), .auc = NAN, .auc_se = NAN};
+    struct group_tally t = {.rows = (uint64_t)(tp + fp + tn + fn)};
+    group_tally_forget(&t);
     t.count[GROUP_TP] = tp;
     t.count[GROUP_FP] = fp;
     t.count[GROUP_TN] = tn;
@@ -315,7 +317,7 @@ assert_frame(const json_t *frame, const struct group_set *s)
         for (uint32_t g = 0; g < s->groups; g++) {
             const double v = group_metric_estimate(m, &s->group[g], s->centre, 0.95).value;
             assert_number(json_array_get(by, g), v);
-            if (m != GROUP_ROC_AUC) {
+            if (group_metric_adds((enum group_metric)m)) {
                 assert_near(group_metric_value(m, &s->group[g], s->centre), v, 1e-12);
             }
         }
@@ -490,6 +492,76 @@ the_rates_of_microsofts_hand_example_are_right(void **state)
     assert_near(group_metric_value(GROUP_RECALL, &u, 0), 1.0 / 3, 1e-15);
 }
 
+static void
+means_over_classes_are_scikit_learns(void **state)
+{
+    (void)state;
+    const json_t *cases = json_object_get(vectors, "classes");
+    assert_int_equal(json_array_size(cases), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *c = json_array_get(cases, i);
+        const size_t rows = (size_t)json_integer_value(json_object_get(c, "rows"));
+        const uint32_t k = (uint32_t)json_integer_value(json_object_get(c, "classes"));
+        int32_t y[ROWS_MAX], d[ROWS_MAX];
+        double count[64] = {0};
+        struct group_tally t = {0};
+        read_digits(c, "y", rows, y);
+        read_digits(c, "decision", rows, d);
+        for (size_t r = 0; r < rows; r++) {
+            count[(uint32_t)y[r] * k + (uint32_t)d[r]]++;
+        }
+        group_macro(count, count, k, &t);
+        const enum group_metric m[3] = {GROUP_PRECISION_MACRO, GROUP_RECALL_MACRO, GROUP_F1_MACRO};
+        for (int j = 0; j < 3; j++) {
+            const struct group_estimate e = group_metric_estimate(m[j], &t, 0, 0.95);
+            assert_number(json_object_get(c, group_metric_word(m[j])), e.value);
+            assert_true(e.ci.low < e.value && e.value < e.ci.high);
+        }
+        assert_number(json_object_get(c, "balanced_accuracy"), t.macro[MACRO_RECALL]);
+    }
+    /* A class that is never predicted has no precision, and one that never occurs no recall. */
+    const double count[4] = {3, 0, 1, 0};
+    struct group_tally t = {0};
+    group_macro(count, count, 2, &t);
+    assert_near(t.macro[MACRO_PRECISION], 0.75, 1e-15);
+    assert_near(t.macro[MACRO_RECALL], 0.5, 1e-15);
+    const double none[4] = {0};
+    group_macro(none, none, 2, &t);
+    assert_true(isnan(t.macro[MACRO_F1]) && isnan(t.macro_se[MACRO_F1]));
+}
+
+static void
+intervals_of_means_over_classes_cover_as_often_as_they_say(void **state)
+{
+    (void)state;
+    enum { TIMES = 1500, N = 240 };
+    static const double share[9] = {0.3, 0.08, 0.02, 0.05, 0.2, 0.05, 0.02, 0.06, 0.22};
+    struct rng r;
+    struct group_tally truth = {0};
+    double hit[GROUP_MACROS] = {0};
+    rng_init(&r, 81, "coverage");
+    group_macro(share, share, 3, &truth);
+    for (int i = 0; i < TIMES; i++) {
+        double count[9] = {0};
+        struct group_tally t = {0};
+        for (int n = 0; n < N; n++) {
+            double u = rng_unit(&r);
+            int k = 0;
+            while (k < 8 && u >= share[k]) {
+                u -= share[k++];
+            }
+            count[k]++;
+        }
+        group_macro(count, count, 3, &t);
+        for (int a = 0; a < GROUP_MACROS; a++) {
+            hit[a] += fabs(t.macro[a] - truth.macro[a]) <= 1.959964 * t.macro_se[a];
+        }
+    }
+    for (int a = 0; a < GROUP_MACROS; a++) {
+        assert_near(hit[a] / TIMES, 0.95, 4 * sqrt(0.95 * 0.05 / TIMES) + 0.01);
+    }
+}
+
 /* ---- Clarify ---- */
 
 static void
@@ -636,7 +708,7 @@ replicates_are_rows_repeated_as_often_as_their_weights_say(void **state)
         group_tally_rows(&again, 0, s.rows, whole);
         for (uint32_t g = 0; g < s.levels; g++) {
             for (unsigned m = 0; m < GROUP_METRICS; m++) {
-                if (m != GROUP_ROC_AUC) {
+                if (group_metric_adds((enum group_metric)m)) {
                     assert_near(group_metric_value((enum group_metric)m, &whole[g], 0),
                                 group_metric_value((enum group_metric)m, &t[k * GROUPS_MAX + g], 0),
                                 1e-9);
@@ -689,7 +761,7 @@ weights_that_are_all_one_change_nothing_and_whole_weights_repeat_rows(void **sta
     group_tally_rows(&r, 0, s.rows, two);
     /* A common factor is no information: values and intervals stay. */
     for (unsigned m = 0; m < GROUP_METRICS; m++) {
-        if (m != GROUP_ROC_AUC) {
+        if (group_metric_adds((enum group_metric)m)) {
             const struct group_estimate a = group_metric_estimate((enum group_metric)m, plain, 0,
                                                                   0.95),
                                         b = group_metric_estimate((enum group_metric)m, two, 0,
@@ -941,6 +1013,8 @@ main(void)
         cmocka_unit_test(numeric_outcomes_are_fairlearns),
         cmocka_unit_test(intersections_and_control_features_are_fairlearns),
         cmocka_unit_test(equalized_odds_is_fairlearns_in_its_eight_forms),
+        cmocka_unit_test(means_over_classes_are_scikit_learns),
+        cmocka_unit_test(intervals_of_means_over_classes_cover_as_often_as_they_say),
         cmocka_unit_test(the_rates_of_microsofts_hand_example_are_right),
         cmocka_unit_test(facets_are_clarifys),
         cmocka_unit_test(conditional_disparity_is_clarifys),

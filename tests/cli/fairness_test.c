@@ -238,7 +238,8 @@ scores_numbers_classes_and_weights_have_their_metrics(void **state)
     buf_init(&text, 1u << 20);
     put_random_rows(&text, 900, false);
     testing_write(in(m, "s.csv"), buf_view(&text));
-    const char *path = in(m, "s.csv");
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s", in(m, "s.csv"));
     RUN(m, 0, "fairness", "--data", path, "--label", "y", "--score", "p", "--sensitive", "g,age",
         "--bins", "3", "--bootstrap", "100", "--json");
     DEFER(js_freep) json_t *scored = out_json(m);
@@ -258,6 +259,10 @@ scores_numbers_classes_and_weights_have_their_metrics(void **state)
         "--bootstrap", "100", "--json");
     DEFER(js_freep) json_t *classes = out_json(m);
     assert_int_equal(json_array_size(json_object_get(classes, "classes")), 3);
+    const json_t *accuracy =
+        json_object_get(json_object_get(grouping_at(classes, 0), "gaps"), "f1_macro");
+    assert_near(number_at(accuracy, "group_min", "value"), 1, 0);
+    assert_null(json_object_get(grouping_at(classes, 0), "equalized_odds_difference"));
     RUN(m, 0, "fairness", "--data", path, BASIC, "g", "--weight", "v", "--bootstrap", "100",
         "--json");
     DEFER(js_freep) json_t *weighted = out_json(m);
@@ -265,6 +270,12 @@ scores_numbers_classes_and_weights_have_their_metrics(void **state)
              "weighted_counts metrics versus_rest clarify");
     RUN(m, 0, "fairness", "--data", path, "--label", "v", "--prediction", "q", "--sensitive", "g");
     OUT_HAS(m, "MAE");
+    RUN(m, 0, "fairness", "--data", path, "--label", "g", "--prediction", "g", "--sensitive", "h",
+        "--report", in(m, "page.html"));
+    OUT_HAS(m, "class g1 against the others");
+    DEFER(buf_done) struct buf page;
+    testing_read(in(m, "page.html"), &page);
+    assert_text_has(buf_str(&page), "Mean F1 of the classes by group");
 }
 
 /* ---- the page of the format ---- */

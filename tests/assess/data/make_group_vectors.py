@@ -126,10 +126,22 @@ def regression(rng, n, levels):
             "mae_ci": [[float(v) for v in means[k]] for k in range(levels)]}
 
 
+def classes(rng, n, k):
+    y = rng.integers(0, k, n)
+    d = np.where(rng.random(n) < 0.7, y, rng.integers(0, k, n))
+    digits = lambda a: "".join(map(str, a))
+    return {"rows": n, "classes": k, "y": digits(y), "decision": digits(d),
+            "precision_macro": float(sm.precision_score(y, d, average="macro")),
+            "recall_macro": float(sm.recall_score(y, d, average="macro")),
+            "balanced_accuracy": float(sm.balanced_accuracy_score(y, d)),
+            "f1_macro": float(sm.f1_score(y, d, average="macro"))}
+
+
 rng = np.random.default_rng(20240607)
 print(json.dumps({
     "versions": {"fairlearn": fairlearn.__version__, "scikit-learn": sklearn.__version__, "scipy": scipy.__version__,
                  "numpy": np.__version__},
     "binary": [binary(rng, n, k) for n, k in ((400, 2), (700, 3), (900, 5))],
     "regression": [regression(rng, n, k) for n, k in ((120, 2), (600, 4))],
+    "classes": [classes(rng, n, k) for n, k in ((150, 3), (500, 6))],
 }, indent=1))

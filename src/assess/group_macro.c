@@ -1,0 +1,83 @@
+#include "assess/group_macro.h"
+
+#include <math.h>
+
+struct margins {
+    const double *count;
+    uint32_t classes;
+    double label[GROUP_CLASSES_MAX], predicted[GROUP_CLASSES_MAX];
+    double over[GROUP_MACROS]; /* classes that have the metric */
+};
+
+static double
+hits(const struct margins *m, uint32_t k)
+{
+    return m->count[k * m->classes + k];
+}
+
+static void
+margins_of(const double *count, uint32_t classes, struct margins *m)
+{
+    *m = (struct margins){.count = count, .classes = classes};
+    for (uint32_t i = 0; i < classes; i++) {
+        for (uint32_t j = 0; j < classes; j++) {
+            m->label[i] += count[i * classes + j];
+            m->predicted[j] += count[i * classes + j];
+        }
+    }
+    for (uint32_t k = 0; k < classes; k++) {
+        m->over[MACRO_PRECISION] += m->predicted[k] > 0;
+        m->over[MACRO_RECALL] += m->label[k] > 0;
+        m->over[MACRO_F1] += m->label[k] + m->predicted[k] > 0;
+    }
+}
+
+/* Class k's metric is scale * hits / base. */
+static double
+base_of(const struct margins *m, unsigned macro, uint32_t k)
+{
+    return macro == MACRO_PRECISION ? m->predicted[k]
+           : macro == MACRO_RECALL  ? m->label[k]
+                                    : (m->label[k] + m->predicted[k]) / 2;
+}
+
+/* Of the mean over classes, in the count of label i and prediction j. */
+static double
+slope_of(const struct margins *m, unsigned macro, uint32_t i, uint32_t j)
+{
+    double slope = 0;
+    const double share = macro == MACRO_F1 ? 0.5 : 1;
+    if (i == j && base_of(m, macro, i) > 0) {
+        slope += 1 / base_of(m, macro, i);
+    }
+    if (macro != MACRO_PRECISION && base_of(m, macro, i) > 0) {
+        slope -= share * hits(m, i) / (base_of(m, macro, i) * base_of(m, macro, i));
+    }
+    if (macro != MACRO_RECALL && base_of(m, macro, j) > 0) {
+        slope -= share * hits(m, j) / (base_of(m, macro, j) * base_of(m, macro, j));
+    }
+    return slope / m->over[macro];
+}
+
+void
+group_macro(const double *count, const double *count2, uint32_t classes,
+            struct group_tally *ret_tally)
+{
+    struct margins m;
+    ASSERT(classes <= GROUP_CLASSES_MAX);
+    margins_of(count, classes, &m);
+    for (unsigned a = 0; a < GROUP_MACROS; a++) {
+        double sum = 0, variance = 0;
+        for (uint32_t k = 0; k < classes; k++) {
+            sum += base_of(&m, a, k) > 0 ? hits(&m, k) / base_of(&m, a, k) : 0;
+        }
+        for (uint32_t i = 0; i < classes; i++) {
+            for (uint32_t j = 0; j < classes; j++) {
+                const double slope = slope_of(&m, a, i, j);
+                variance += count2[i * classes + j] * slope * slope;
+            }
+        }
+        ret_tally->macro[a] = m.over[a] > 0 ? sum / m.over[a] : (double)NAN;
+        ret_tally->macro_se[a] = m.over[a] > 0 ? sqrt(variance) : (double)NAN;
+    }
+}

@@ -1,0 +1,18 @@
+/* group_macro: metrics of several classes as means over the classes: of precision over those that
+ * are predicted, of recall over those that occur (balanced accuracy), of F1 over those that do
+ * either. scikit-learn's average="macro", which takes a class without predictions for precision 0;
+ * here it has none. */
+#ifndef STEWARD_ASSESS_GROUP_MACRO_H
+#define STEWARD_ASSESS_GROUP_MACRO_H
+
+#include "assess/group_tally.h"
+
+#define GROUP_CLASSES_MAX 32u
+
+/* count[classes * classes]: weights by label, then prediction; count2: of their squares. Sets macro
+ * and macro_se: the delta method for functions of Poisson counts of degree 0, the sum of count2
+ * times the squared slope. */
+void group_macro(const double *count, const double *count2, uint32_t classes,
+                 struct group_tally *ret_tally);
+
+#endif
