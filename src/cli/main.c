@@ -104,7 +104,9 @@ static const struct cli_option assess_options[] = {
 };
 
 static const struct cli_option predict_options[] = {
-    {"model", "FILE", "the model: XGBoost (JSON, UBJSON), LightGBM (text), ONNX tree ensemble",
+    {"model", "FILE",
+     "the model: XGBoost (JSON, UBJSON), LightGBM (text), ONNX tree ensemble, "
+     "or a linear model (docs/spec/linear-model.md)",
      NULL, CLI_ONCE, "@file"},
     {"data", "FILE", "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson", NULL, CLI_ONCE,
      "@file"},

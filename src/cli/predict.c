@@ -2,6 +2,7 @@
 
 #include "cli/plain_files.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct predicting {
     size_t block; /* rows */
     float *x;
     double *margin, *answer;
+    uint64_t without; /* rows that have no margin */
 };
 
 static void
@@ -48,7 +50,7 @@ put_header(const struct model_file *m, struct plain_csv *out)
 }
 
 static void
-put_block(const struct predicting *p, uint64_t first, struct plain_csv *out)
+put_block(struct predicting *p, uint64_t first, struct plain_csv *out)
 {
     const size_t n = p->count - first < p->block ? (size_t)(p->count - first) : p->block;
     const size_t outputs = p->model->outputs;
@@ -57,6 +59,7 @@ put_block(const struct predicting *p, uint64_t first, struct plain_csv *out)
     memcpy(p->answer, p->margin, n * outputs * sizeof *p->answer);
     model_file_link_apply(p->model, p->answer, n);
     for (size_t i = 0; i < n; i++) {
+        p->without += isnan(p->margin[i * outputs]) ? 1 : 0;
         for (size_t k = 0; k < outputs; k++) {
             plain_csv_number(out, p->margin[i * outputs + k]);
             plain_csv_number(out, p->answer[i * outputs + k]);
@@ -67,7 +70,7 @@ put_block(const struct predicting *p, uint64_t first, struct plain_csv *out)
 
 static struct status
 predict(struct cli *c, const struct model_file *m, const struct table *t,
-        const struct plain_rows *rows, unsigned threads)
+        const struct plain_rows *rows, unsigned threads, json_t *remarks)
 {
     const size_t width = m->features > m->outputs ? m->features : m->outputs;
     DEFER(predicting_done)
@@ -83,7 +86,13 @@ predict(struct cli *c, const struct model_file *m, const struct table *t,
     for (uint64_t first = 0; first < t->rows; first += p.block) {
         put_block(&p, first, &out);
     }
-    return plain_csv_keep(&out);
+    TRY(plain_csv_keep(&out));
+    return p.without == 0
+               ? OK
+               : plain_remark(remarks,
+                              "no prediction for %llu rows: the model has no value for what is "
+                              "missing there; their cells are empty",
+                              (unsigned long long)p.without);
 }
 
 static struct status
@@ -115,7 +124,7 @@ cli_predict(struct cli *c)
     TRY(plain_model(model_path, &c->diag, &m));
     TRY(cli_read_table(c, data_path, &import.options, &t));
     TRY(plain_rows_new(t, m, data_path, remarks, &c->diag, &rows));
-    TRY(predict(c, m, t, rows, threads));
+    TRY(predict(c, m, t, rows, threads, remarks));
     plain_print_remarks(remarks);
     return OK;
 }

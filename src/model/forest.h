@@ -18,6 +18,7 @@
 #define STEWARD_MODEL_FOREST_H
 
 #include "base/bytes.h"
+#include "model/link.h"
 
 #define FOREST_MAX_TREES 100000u
 #define FOREST_MAX_NODES 8000000u
@@ -30,15 +31,6 @@
 #define FOREST_MAX_VALUES ((size_t)1 << 26) /* numbers, strings, ... in it: about 40 bytes each */
 
 #define FOREST_ZERO 1e-35f
-
-enum forest_link {
-    FOREST_IDENTITY,
-    FOREST_LOGISTIC, /* 1 / (1 + exp(-link_scale m)), each output for itself */
-    FOREST_SOFTMAX,
-    FOREST_EXP,
-    FOREST_SIGNED_SQUARE, /* sign(m) m^2 */
-    FOREST_LOG1P_EXP      /* log(1 + exp(m)) */
-};
 
 struct forest_levels {
     uint32_t count; /* 0: not told */

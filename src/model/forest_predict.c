@@ -125,51 +125,8 @@ forest_margin(const struct forest *f, const float *x, size_t rows, unsigned thre
     threads_for(blocks, threads, predict_block, &j);
 }
 
-static void
-softmax(double *v, uint32_t n)
-{
-    double most = v[0], sum = 0;
-    for (uint32_t k = 1; k < n; k++) {
-        most = v[k] > most ? v[k] : most;
-    }
-    for (uint32_t k = 0; k < n; k++) {
-        v[k] = exp(v[k] - most);
-        sum += v[k];
-    }
-    for (uint32_t k = 0; k < n; k++) {
-        v[k] /= sum;
-    }
-}
-
-static double
-linked(const struct forest *f, double m)
-{
-    switch (f->link) {
-    case FOREST_LOGISTIC:
-        return 1 / (1 + exp(-f->link_scale * m));
-    case FOREST_EXP:
-        return exp(m);
-    case FOREST_SIGNED_SQUARE:
-        return m < 0 ? -m * m : m * m;
-    case FOREST_LOG1P_EXP:
-        return m > 0 ? m + log1p(exp(-m)) : log1p(exp(m));
-    case FOREST_IDENTITY:
-    case FOREST_SOFTMAX:
-        break;
-    }
-    return m;
-}
-
 void
 forest_link_apply(const struct forest *f, double *margin, size_t rows)
 {
-    if (f->link == FOREST_SOFTMAX) {
-        for (size_t r = 0; r < rows; r++) {
-            softmax(margin + r * f->outputs, f->outputs);
-        }
-        return;
-    }
-    for (size_t i = 0; i < rows * f->outputs; i++) {
-        margin[i] = linked(f, margin[i]);
-    }
+    link_apply(f->link, f->link_scale, f->outputs, margin, rows);
 }

@@ -6,6 +6,7 @@ model_file_free(struct model_file *m)
     if (m != NULL) {
         predictor_free(m->predictor);
         forest_free(m->forest);
+        linear_free(m->linear);
         free(m->categorical);
         free(m);
     }
@@ -27,14 +28,33 @@ describe_forest(struct model_file *m, const struct forest *f)
     return OK;
 }
 
+static struct status
+load_linear(struct view bytes, struct diag *diag, struct model_file *m)
+{
+    TRY(linear_load(bytes, diag, &m->linear));
+    m->features = m->linear->features;
+    m->outputs = m->linear->outputs;
+    m->feature_names = m->linear->feature_names;
+    m->output_names = m->linear->output_names;
+    m->categorical = calloc(m->features, 1);
+    CHECK(m->categorical != NULL, MEMORY);
+    return OK;
+}
+
+static struct status
+load_forest(struct view bytes, struct diag *diag, struct model_file *m)
+{
+    TRY(forest_load(bytes, diag, &m->forest));
+    TRY(predictor_new(m->forest, &m->predictor));
+    return describe_forest(m, m->forest);
+}
+
 struct status
 model_file_load(struct view bytes, struct diag *diag, struct model_file **ret_model)
 {
     DEFER(model_file_freep) struct model_file *m = calloc(1, sizeof *m);
     CHECK(m != NULL, MEMORY);
-    TRY(forest_load(bytes, diag, &m->forest));
-    TRY(predictor_new(m->forest, &m->predictor));
-    TRY(describe_forest(m, m->forest));
+    TRY(linear_recognise(bytes) ? load_linear(bytes, diag, m) : load_forest(bytes, diag, m));
     *ret_model = MOVE(m);
     return OK;
 }
@@ -43,11 +63,19 @@ void
 model_file_margin(const struct model_file *m, const float *x, size_t rows, unsigned threads,
                   double *ret_margin)
 {
-    predictor_margin(m->predictor, x, rows, threads, ret_margin);
+    if (m->linear != NULL) {
+        linear_margin(m->linear, x, rows, threads, ret_margin);
+    } else {
+        predictor_margin(m->predictor, x, rows, threads, ret_margin);
+    }
 }
 
 void
 model_file_link_apply(const struct model_file *m, double *margin, size_t rows)
 {
-    forest_link_apply(m->forest, margin, rows);
+    if (m->linear != NULL) {
+        link_apply(m->linear->link, 1, m->outputs, margin, rows);
+    } else {
+        forest_link_apply(m->forest, margin, rows);
+    }
 }

@@ -4,6 +4,7 @@
 #define STEWARD_MODEL_MODEL_FILE_H
 
 #include "model/forest.h"
+#include "model/linear.h"
 #include "model/predictor.h"
 
 struct model_file {
@@ -13,7 +14,8 @@ struct model_file {
     uint8_t *categorical;               /* features: 1 where it is split by category numbers */
     const char *const *output_names;    /* outputs, or NULL: the classes' labels */
     const struct forest_levels *levels; /* features, or NULL: names of its categories, if told */
-    struct forest *forest;
+    struct forest *forest;              /* one of these two, the other is NULL */
+    struct linear *linear;
     struct predictor *predictor; /* of the forest */
 };
 
