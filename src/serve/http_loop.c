@@ -113,6 +113,12 @@ watch_conn(const struct conn *c, int operation, uint32_t events)
     return epoll_ctl(c->loop->epoll_fd, operation, c->fd, &e) == 0;
 }
 
+void
+http_conn_watch_room(struct conn *c, bool on)
+{
+    (void)watch_conn(c, EPOLL_CTL_MOD, EPOLLRDHUP | (on ? (uint32_t)EPOLLOUT : 0));
+}
+
 static void
 conn_opened(struct http_loop *loop, struct MHD_Connection *mhd, void **slot)
 {
@@ -220,7 +226,7 @@ bool
 http_settled(const struct request *r)
 {
     const struct http_handler *h = &r->conn->loop->server->handler;
-    return r->x.ticket == 0 || h->fate(h->ctx, r->x.ticket) != HTTP_WAITING;
+    return !r->conn->stuck && (r->x.ticket == 0 || h->fate(h->ctx, r->x.ticket) != HTTP_WAITING);
 }
 
 void
@@ -453,6 +459,10 @@ on_conn(struct http_loop *loop, const struct epoll_event *e)
         return;
     }
     unpark(c);
+    if (c->stuck) {
+        http_transport_flush(c);
+        release_settled(loop);
+    }
     c->hangup = c->hangup || (e->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     if (c->hangup && c->request != NULL && c->request->suspended) {
         c->request->gone = true;

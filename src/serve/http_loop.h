@@ -50,6 +50,9 @@ struct conn {
     bool parked;  /* suspended until its handshake can go on */
     uint64_t peer;
     int64_t since_ns; /* when the phase began */
+    bool corked;      /* an answer gathers in the TLS session */
+    bool loose;       /* its socket is not corked any more */
+    bool stuck;       /* and the socket takes no more */
     bool hold_next;   /* what is sent next waits for what follows it */
     struct request *request;
     char address[ADDRESS_TEXT_MAX];
@@ -75,6 +78,7 @@ struct request {
     bool late;      /* its deadline passed while it waited */
     bool raw;       /* answered past the library, which is still reading the body */
     bool close;
+    bool persistent; /* HTTP/1.1 without a word on its connection */
     struct buf body;
     size_t target_len;
     const char *target; /* on the arena */
@@ -145,6 +149,7 @@ void http_wait(struct request *r);           /* suspends it until its ticket is 
 void http_release(struct request *r);        /* takes it off the list and resumes it */
 bool http_settled(const struct request *r);
 void http_conn_shut(struct conn *c);
+void http_conn_watch_room(struct conn *c, bool on); /* tells when the socket takes more */
 
 /* http_request.c: the library's callbacks */
 void *http_on_target(void *cls, const char *target, struct MHD_Connection *mhd);
@@ -161,6 +166,9 @@ void http_request_settle(struct request *r);
 /* http_transport.c: between TLS and the socket */
 void http_transport_attach(struct conn *c);
 void http_transport_detach(struct conn *c);
+/* Before an answer with a body of that length is queued. stays_open: the connection does, for sure.
+ */
+void http_transport_answer(struct conn *c, size_t length, bool stays_open);
 void http_transport_flush(struct conn *c); /* what is held back goes out */
 
 /* http_deadline.c */

@@ -263,13 +263,14 @@ queue_answer(struct request *r)
         ok = ok &&
              MHD_add_response_header(response, r->headers[i].name, r->headers[i].value) == MHD_YES;
     }
-    if (r->close ||
-        atomic_load_explicit(&r->conn->loop->server->stopping, memory_order_relaxed) != 0) {
+    const bool closes = r->close || atomic_load_explicit(&r->conn->loop->server->stopping,
+                                                         memory_order_relaxed) != 0;
+    if (closes) {
         ok = ok && MHD_add_response_header(response, "connection", "close") == MHD_YES;
     }
     r->progress = REQUEST_QUEUED;
-    r->conn->hold_next = x->answer.len > 0;
     conn_enter(r->conn, PHASE_SEND);
+    http_transport_answer(r->conn, x->answer.len, r->persistent && !closes);
     const enum MHD_Result result =
         ok ? MHD_queue_response(r->conn->mhd, x->status, response) : MHD_NO;
     MHD_destroy_response(response);
@@ -337,6 +338,7 @@ on_head(struct request *r, const char *url, const char *method, const char *vers
     const char *kept = arena_strdup(r->x.arena, view_of(method, strnlen(method, 32)));
     r->x.method = kept == NULL ? "" : kept;
     set_target(r);
+    r->persistent = strcmp(version, "HTTP/1.1") == 0 && http_header(&r->x, "connection") == NULL;
     const struct gate_verdict verdict = check_head(r, url, method, version);
     if (verdict.status != 0) {
         conn_enter(r->conn, PHASE_CALL);

@@ -1,14 +1,18 @@
-/* What TLS sends and reads, in fewer system calls: the head of an answer waits for its body, and a
- * record is read in one piece instead of its head first. */
+/* What TLS sends and reads, in fewer records and system calls: a short answer goes out as one
+ * record with its head, the head of a long one waits for the first of its body, and a record is
+ * read in one piece instead of its head first. */
 #include "serve/http_loop.h"
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/uio.h>
 
-#define PIECES 33 /* GnuTLS hands over at most 32 */
+#define SHORT_ANSWER 8192 /* with its head in one TLS record */
+#define PIECES 33         /* GnuTLS hands over at most 32 */
 
 static size_t
 bytes_of(const giovec_t *pieces, int n)
@@ -70,9 +74,53 @@ push(gnutls_transport_ptr_t ptr, const giovec_t *pieces, int n)
 }
 
 void
+http_transport_answer(struct conn *c, size_t length, bool stays_open)
+{
+    c->hold_next = length > 0;
+    if (length <= SHORT_ANSWER && stays_open && !c->corked) {
+        gnutls_record_cork(c->tls);
+        c->corked = true;
+        c->hold_next = false;
+    }
+}
+
+/* The library has corked the socket with its first answer, and thinks that it pushes what it sends:
+ * but we send later. It never looks at the cork again. */
+static void
+loosen(struct conn *c)
+{
+    const int off = 0;
+    if (!c->loose) {
+        c->loose = true;
+        (void)setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &off, sizeof off);
+    }
+}
+
+/* While the socket takes no more, the session stays corked, the next answer waits, and our own
+ * epoll tells when there is room. */
+static void
+uncork(struct conn *c)
+{
+    loosen(c);
+    const int sent = gnutls_record_uncork(c->tls, 0);
+    const bool stuck = sent < 0 && gnutls_error_is_fatal(sent) == 0;
+    if (stuck != c->stuck) {
+        c->stuck = stuck;
+        http_conn_watch_room(c, stuck);
+    }
+    c->corked = stuck;
+    if (sent < 0 && !stuck) {
+        http_conn_shut(c);
+    }
+}
+
+void
 http_transport_flush(struct conn *c)
 {
     c->hold_next = false;
+    if (c->corked) {
+        uncork(c);
+    }
     if (c->held_len > 0) {
         const ssize_t ignored = send(c->fd, c->held, c->held_len, MSG_NOSIGNAL);
         (void)ignored; /* an answer without a body: a head alone fits, or the peer is gone */

@@ -24,6 +24,7 @@
 #else
 #define FLAT_BYTES (16u << 20)
 #endif
+#define LONG_BYTES 500000u /* a few of them fill a socket */
 #define GET "GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 #define HELD "GET /held HTTP/1.1\r\nhost: a\r\n\r\n"
 
@@ -52,6 +53,9 @@ handle(void *ctx, struct http_exchange *x)
         x->ticket = atomic_fetch_add(&it.tickets, 1) + 1;
     }
     http_set_header(x, "steward-test", "yes");
+    for (size_t i = 0; strcmp(x->path, "/long") == 0 && i < LONG_BYTES; i++) {
+        buf_put_u8(&x->answer, ' ');
+    }
     buf_printf(&x->answer, "{\"path\":\"%s\",\"query\":\"%s\",\"body\":%zu,\"address\":\"%s\"}",
                x->path, x->query, x->body.len, x->address);
 }
@@ -734,6 +738,60 @@ answers_in_order_on_one_connection(void **state)
     stop(0);
 }
 
+/* The socket fills with answers: the next ones wait, in order, and none is lost. Short ones go out
+ * with their heads in one record, long ones do not. */
+static void
+answers_all_to_a_client_that_asks_much_before_it_reads(void **state)
+{
+    (void)state;
+    enum { ASKED = 600 };
+    struct client c;
+    struct reply r;
+    DEFER(buf_done) struct buf asked;
+    buf_init(&asked, 1 << 20);
+    start_default();
+    assert_true(client_open(it.port, NULL, &c));
+    for (int i = 0; i < ASKED; i++) {
+        buf_printf(&asked, "GET /%s?%d HTTP/1.1\r\nhost: a\r\n\r\n", i % 16 == 7 ? "long" : "p", i);
+    }
+    assert_true(client_send(&c, buf_view(&asked)));
+    const struct timespec pause = {.tv_nsec = 200 * MS};
+    (void)nanosleep(&pause, NULL);
+    assert_true(atomic_load(&it.handled) < ASKED); /* else the socket was never full */
+    for (int i = 0; i < ASKED; i++) {
+        char query[64];
+        client_take(&c, &r);
+        assert_int_equal(r.status, 200);
+        (void)snprintf(query, sizeof query, "\"query\":\"%d\"", i);
+        assert_non_null(strstr(buf_str(&r.body), query));
+        assert_true((r.body.len > LONG_BYTES) == (i % 16 == 7));
+        reply_done(&r);
+    }
+    client_close(&c);
+    stop(0);
+}
+
+/* A head alone has nothing that it could wait for. */
+static void
+answers_heads_at_once(void **state)
+{
+    (void)state;
+    struct client c;
+    start_default();
+    assert_true(client_open(it.port, NULL, &c));
+    const int64_t before = clock_mono_ns();
+    for (int i = 0; i < 20; i++) {
+        assert_true(client_send_text(&c, "HEAD / HTTP/1.1\r\nhost: a\r\n\r\n"));
+        while (c.in.len < 4 || memcmp(c.in.ptr + c.in.len - 4, "\r\n\r\n", 4) != 0) {
+            assert_false(client_ended(&c, 5));
+            assert_true(clock_mono_ns() < before + 20 * NS_PER_S);
+        }
+        buf_reset(&c.in);
+    }
+    client_close(&c);
+    stop(0);
+}
+
 static void
 keeps_memory_flat_over_many_requests(void **state)
 {
@@ -913,6 +971,8 @@ main(void)
         cmocka_unit_test(ends_a_client_that_does_not_read),
         cmocka_unit_test(speaks_tls_1_2_and_1_3_only),
         cmocka_unit_test(answers_in_order_on_one_connection),
+        cmocka_unit_test(answers_all_to_a_client_that_asks_much_before_it_reads),
+        cmocka_unit_test(answers_heads_at_once),
         cmocka_unit_test(keeps_memory_flat_over_many_requests),
         cmocka_unit_test(holds_an_answer_until_its_ticket_is_settled),
         cmocka_unit_test(lets_go_of_a_call_whose_client_left),
