@@ -16,8 +16,8 @@ enum lanes_kind {
 /* A place is level * 2 + side: the children of a node at level l lie at l + 1; the root at 0, 0.
  * Constants of an inner node: zero of the left child, of the right; then of DOWN and UP (1-t) times
  * each for every quadrature node [2 K], of BOTTOM the leaves' values [2]; then, if the feature was
- * split on above, zero above [1] and 1 / F where the row did not follow the splits above, and what
- * that grows by where it did [2 K]; then, of DOWN with pairs, the same for F_c of the left child
+ * split on above, zero above [1] and 1 / F where the row did not follow the splits above, and
+ * where it did [2 K]; then, of DOWN with pairs, the same for F_c of the left child
  * and of the right [4 K]. Of LEAF: value times weight [K]. */
 struct lanes_op {
     uint8_t kind;

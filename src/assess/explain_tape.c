@@ -83,14 +83,14 @@ most_distinct(const struct forest *f, uint32_t n, uint32_t *path, uint32_t count
     return left > right ? left : right;
 }
 
-/* 1 / F for a feature with that zero: where the row does not follow its splits, and what is added
- * where it does. */
+/* 1 / F for a feature with that zero: where the row does not follow its splits, and where it does.
+ */
 static void
-put_inverse(const struct tape *b, double zero, double *off, double *more)
+put_inverse(const struct tape *b, double zero, double *off, double *on)
 {
     for (uint32_t k = 0; k < b->nodes; k++) {
         off[k] = zero > 0.0 ? 1.0 / (b->rest[k] * zero) : 0.0;
-        more[k] = 1.0 / (b->t[k] + b->rest[k] * zero) - off[k];
+        on[k] = 1.0 / (b->t[k] + b->rest[k] * zero);
     }
 }
 

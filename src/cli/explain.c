@@ -3,9 +3,12 @@
 struct status
 cli_explain(struct cli *c)
 {
-    if (cli_value(c, "method") == NULL && cli_value(c, "endpoint") == NULL) {
-        diag_set(&c->diag, "explain: --method is needed; see steward explain --help");
+    if (cli_value(c, "method") != NULL || cli_value(c, "endpoint") != NULL) {
+        return cli_explain_black_box(c);
+    }
+    if (cli_value(c, "background") != NULL) {
+        diag_set(&c->diag, "explain: --background goes with --method kernel or permutation");
         FAIL(INPUT);
     }
-    return cli_explain_black_box(c);
+    return cli_explain_trees(c);
 }

@@ -238,6 +238,16 @@ static const struct cli_option explain_options[] = {
      NULL, CLI_ONCE, NULL},
     {"data", "FILE", "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson", NULL, CLI_ONCE,
      "@file"},
+    {"record", NULL,
+     "of trees: in double precision, 17 digits: what is kept when a decision about a person is "
+     "explained",
+     NULL, CLI_ONCE, NULL},
+    {"interactions", NULL, "of trees: also what each pair of features has together", NULL, CLI_ONCE,
+     NULL},
+    {"cohort", "PREDICATE", "of trees: compare these rows with the rest; may be repeated", NULL,
+     CLI_REPEATED, NULL},
+    {"row", "N", "of trees: show row N of the data, the first is 1; may be repeated", NULL,
+     CLI_REPEATED, NULL},
     {"method", "METHOD",
      "of a black box: kernel, permutation, partial-dependence, ice, ale, "
      "permutation-importance, "
@@ -435,6 +445,8 @@ const struct cli_verb cli_verbs[] = {
      "names a version.",
      assess_options, cli_assess, true},
     {"explain", "", "why a model answers as it does, of a file or behind a URL",
+     "A model of trees explains itself: exact attributions (path-dependent TreeSHAP) of every row "
+     "on the margin, in seconds; their sum and the expected value is the row's margin. "
      "With --method or --endpoint the model is a black box, of which only the answers are known. "
      "Nothing is left out in silence: rows that are drawn, errors of what is drawn, values that "
      "are missing are told. Endpoints are reached over TLS without proxies or redirects; "

@@ -373,6 +373,63 @@ peer_train(struct peer *p, const char *const (*settings)[2], bool categories, ui
     peer_load(p);
 }
 
+/* On trained models the fast engines keep 2e-6 of the row's largest, and the record 1e-12. */
+static void
+check_engine(const struct peer *p, enum explain_engine engine, enum explain_precision precision,
+             const double *phi, double bound)
+{
+    const size_t width = (size_t)p->f->outputs * p->f->features;
+    struct explainer_options o;
+    explainer_defaults(&o);
+    o.engine = engine;
+    o.precision = precision;
+    DEFER(memory_freep) double *again = calloc(ROWS * width, sizeof *again);
+    DEFER(explainer_freep) struct explainer *e = NULL;
+    assert_non_null(again);
+    assert_ok(explainer_new(p->f, &o, &e));
+    assert_ok(explainer_rows(e, p->x, ROWS, 2, again));
+    for (size_t i = 0; i < ROWS; i++) {
+        double most = 0, off = 0;
+        for (size_t k = 0; k < width; k++) {
+            most = fmax(most, fabs(phi[i * width + k]));
+            off = fmax(off, fabs(again[i * width + k] - phi[i * width + k]));
+        }
+        assert_true(off <= bound * most);
+    }
+}
+
+/* Type 4: for each row and output a matrix with one more line and column. */
+static void
+check_pairs(const struct peer *p, double tolerance)
+{
+    const struct forest *f = p->f;
+    const bst_ulong *shape = NULL;
+    bst_ulong dim = 0;
+    const float *theirs = NULL;
+    need(XGBoosterPredictFromDMatrix(p->booster, p->rows,
+                                     "{\"type\":4,\"training\":false,\"iteration_begin\":0,"
+                                     "\"iteration_end\":0,\"strict_shape\":true}",
+                                     &shape, &dim, &theirs));
+    const size_t matrices = (size_t)ROWS * f->outputs;
+    DEFER(memory_freep)
+    double *pairs = calloc(matrices * FEATURES * FEATURES, sizeof *pairs);
+    assert_non_null(pairs);
+    struct explainer_options o;
+    explainer_defaults(&o);
+    o.pairs = true;
+    DEFER(explainer_freep) struct explainer *e = NULL;
+    assert_ok(explainer_new(f, &o, &e));
+    assert_ok(explainer_pairs(e, p->x, ROWS, 2, pairs));
+    for (size_t i = 0; i < matrices; i++) {
+        for (size_t a = 0; a < FEATURES; a++) {
+            for (size_t b = 0; b < FEATURES; b++) {
+                assert_near(pairs[(i * FEATURES + a) * FEATURES + b],
+                            theirs[(i * (FEATURES + 1) + a) * (FEATURES + 1) + b], tolerance);
+            }
+        }
+    }
+}
+
 /* type 2 of the prediction: for each row and output the features' contributions, then the bias. */
 static void
 check_peer(const struct peer *p, double tolerance)
@@ -390,6 +447,9 @@ check_peer(const struct peer *p, double tolerance)
     double expected[MADE_OUTPUTS];
     assert_non_null(phi);
     assert_ok(explain_rows(f, p->x, ROWS, 2, phi));
+    check_engine(p, EXPLAIN_LANES, EXPLAIN_RECORD, phi, 1e-12);
+    check_engine(p, EXPLAIN_LANES, EXPLAIN_FAST, phi, 2e-6);
+    check_engine(p, EXPLAIN_TABLES, EXPLAIN_FAST, phi, 2e-6);
     explain_expected(f, expected);
     for (size_t i = 0; i < ROWS; i++) {
         check_additive(f, p->x + i * FEATURES, phi + i * width, 1e-9);
@@ -416,6 +476,7 @@ equals_the_contributions_that_xgboost_gives(void **state)
     DEFER(peer_done) struct peer p = {0};
     peer_train(&p, binary, false, 0);
     check_peer(&p, 1e-5);
+    check_pairs(&p, 1e-5);
 }
 
 static void
@@ -433,6 +494,7 @@ equals_xgboost_with_categorical_splits(void **state)
     }
     assert_true(by_category > 0);
     check_peer(&p, 1e-5);
+    check_pairs(&p, 1e-5);
 }
 
 static void
@@ -449,6 +511,7 @@ equals_xgboost_for_each_class_of_many(void **state)
     peer_train(&p, settings, false, 3);
     assert_int_equal(p.f->outputs, 3);
     check_peer(&p, 1e-5);
+    check_pairs(&p, 1e-5);
 }
 
 static void

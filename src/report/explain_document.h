@@ -1,0 +1,48 @@
+/* explain_document: the attributions of a tree model as one JSON object
+ * (docs/spec/assessment-explain.md): global, by cohort against the rest, dependence in bins, rows
+ * side by side, pairs. Its size depends on features and what is asked for, not on rows. */
+#ifndef STEWARD_REPORT_EXPLAIN_DOCUMENT_H
+#define STEWARD_REPORT_EXPLAIN_DOCUMENT_H
+
+#include "assess/explain_summary.h"
+#include "base/json.h"
+
+#define EXPLAIN_FORMAT "steward-explain-1"
+#define EXPLAIN_DEPENDENCE 6u /* features, the largest, unless they are named */
+#define EXPLAIN_PAIRS 20u     /* that are listed, the largest */
+
+struct explain_feature {
+    const char *name;
+    const char *const *levels; /* NULL: numbers */
+    uint32_t level_count;
+};
+
+struct explain_local { /* one row that is shown */
+    uint64_t row;      /* in the data, from 1 */
+    const float *x;
+    const double *phi;                 /* outputs * features */
+    const double *margin, *prediction; /* outputs */
+};
+
+struct explain_input {
+    const char *model;
+    bool record;
+    const struct explain_feature *features;
+    const char *const *outputs; /* names */
+    const double *base;         /* outputs */
+    const struct explain_summary *summary;
+    const char *const *cohorts; /* conditions, summary->cohorts */
+    const uint32_t *chosen;     /* dependence: chosen_count features; none: the largest */
+    size_t chosen_count;
+    uint64_t binned_rows; /* rows that the bins' edges were made from */
+    const struct explain_local *local;
+    size_t local_count;
+    json_t *remarks; /* borrowed */
+};
+
+struct status explain_document(const struct explain_input *in, json_t **ret_document);
+/* The document as a section of a page, and as a page of its own (html_explain.c). */
+struct status html_explain(const json_t *document, struct buf *ret_html);
+struct status html_explain_page(const json_t *document, struct buf *ret_html);
+
+#endif
