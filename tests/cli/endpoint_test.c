@@ -47,6 +47,7 @@ static void
 start_server(struct room *m)
 {
     char port_file[512], log[512];
+    ASSERT(m != NULL);
     (void)strcpy(port_file, in(m, "port"));
     (void)strcpy(log, in(m, "serve.log"));
     char *const argv[] = {(char *)(uintptr_t)testing_binary(),
@@ -72,6 +73,7 @@ set_up(void **state)
 {
     (void)room_with_model(state);
     struct room *m = *state;
+    ASSERT(m != NULL);
     write_key(m);
     write_rows(m);
     (void)strcpy(it.ca, in(m, "w/tls/cert.pem"));

@@ -56,13 +56,19 @@ pinned(struct room *m, const char *name)
 #define EXPLAIN(M, CODE, ...)                                                                      \
     RUN(M, CODE, "explain", "--model", model, "--data", data, "--role", "y=ignored", __VA_ARGS__)
 
+static void
+pin(struct room *m, const char *name)
+{
+    json_decref(pinned(m, name));
+}
+
 /* ---- misuse ---- */
 
 static void
 refuses_what_makes_no_sense(void **state)
 {
     struct room *m = *state;
-    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    pin(m, "binary");
     RUN(m, 2, "explain", "--model", model, "--method", "kernel");
     ERR_HAS(m, "--data FILE is needed");
     RUN(m, 2, "explain", "--data", data, "--method", "kernel");
@@ -97,7 +103,7 @@ static void
 a_file_without_rows_is_told(void **state)
 {
     struct room *m = *state;
-    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    pin(m, "binary");
     testing_write(in(m, "rows.csv"), view_str("x0,x1,x2,x3,y\n"));
     EXPLAIN(m, 2, "--method", "kernel");
     assert_true(m->r.err.len > 20);
@@ -157,7 +163,7 @@ static void
 contributions_are_written_in_the_models_order(void **state)
 {
     struct room *m = *state;
-    DEFER(js_freep) json_t *found = pinned(m, "three classes");
+    pin(m, "three classes");
     char out[512];
     (void)strcpy(out, in(m, "contributions.csv"));
     EXPLAIN(m, 0, "--method", "kernel", "--rows", "0", "--background-rows", "3", "--output", out);
@@ -177,7 +183,7 @@ static void
 threads_change_no_digit(void **state)
 {
     struct room *m = *state;
-    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    pin(m, "binary");
     DEFER(buf_done) struct buf one;
     buf_init(&one, 8u << 20);
     static const char *const methods[] = {"kernel", "ale", "ice", "surrogate"};
@@ -198,7 +204,7 @@ static void
 every_method_has_its_fields_its_text_and_its_page(void **state)
 {
     struct room *m = *state;
-    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    pin(m, "binary");
     static const struct {
         const char *method, *key, *fields, *text;
     } methods[] = {
@@ -230,7 +236,7 @@ static void
 importance_drops_rows_without_a_label_and_tells(void **state)
 {
     struct room *m = *state;
-    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    pin(m, "binary");
     char page[512];
     (void)strcpy(page, in(m, "page.html"));
     EXPLAIN(m, 0, "--method", "permutation-importance", "--label", "y", "--json", "--report", page);
@@ -249,7 +255,7 @@ static void
 a_surrogate_has_its_fidelity_beside_it_or_is_refused(void **state)
 {
     struct room *m = *state;
-    DEFER(js_freep) json_t *found = pinned(m, "binary");
+    pin(m, "binary");
     char page[512];
     (void)strcpy(page, in(m, "page.html"));
     EXPLAIN(m, 0, "--method", "surrogate", "--floor", "-9", "--json", "--report", page);
