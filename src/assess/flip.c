@@ -38,6 +38,9 @@ struct search {
     struct axis *axis; /* features */
     uint32_t *rank;    /* nodes: index of the threshold in its axis */
     uint64_t *listed;  /* nodes: categories that go right */
+    uint32_t *same;    /* nodes: the first one that asks the same */
+    double *score;     /* nodes: what questions like this leave undecided; 0 between boxes */
+    uint32_t *asked;   /* trees * values: workspace of judge */
     struct box *heap;  /* largest first */
     size_t heap_count, heap_room;
     struct side *spare; /* features */
@@ -57,8 +60,11 @@ search_done(struct search *s)
     free(s->axis);
     free(s->rank);
     free(s->listed);
+    free(s->same);
+    free(s->score);
     free(s->heap);
     free(s->spare);
+    free(s->asked);
 }
 
 /* ---- the axes ---- */
@@ -165,6 +171,60 @@ make_cuts(struct search *s)
         if (is_inner(f, n) && f->category_count[n] == 0) {
             s->rank[n] = atom_of(&s->axis[f->feature[n]], f->threshold[n]) - 1;
         }
+    }
+    return OK;
+}
+
+struct question {
+    uint32_t feature, rank, node;
+    bool missing_left;
+    uint64_t listed;
+};
+
+static int
+by_question(const void *a, const void *b)
+{
+    const struct question *p = a, *q = b;
+    if (p->feature != q->feature) {
+        return p->feature < q->feature ? -1 : 1;
+    }
+    if (p->rank != q->rank) {
+        return p->rank < q->rank ? -1 : 1;
+    }
+    if (p->listed != q->listed) {
+        return p->listed < q->listed ? -1 : 1;
+    }
+    if (p->missing_left != q->missing_left) {
+        return p->missing_left ? 1 : -1;
+    }
+    return (p->node > q->node) - (p->node < q->node);
+}
+
+/* Many nodes of many trees ask the same. */
+static struct status
+find_same(struct search *s)
+{
+    const struct forest *f = s->f;
+    DEFER(memory_freep) struct question *q = calloc(f->nodes, sizeof *q);
+    size_t n = 0;
+    CHECK(q != NULL, MEMORY);
+    for (uint32_t i = 0; i < f->nodes; i++) {
+        if (is_inner(f, i)) {
+            q[n++] = (struct question){.feature = f->feature[i],
+                                       .rank = s->rank[i],
+                                       .node = i,
+                                       .missing_left = f->default_left[i] != 0,
+                                       .listed = s->listed[i]};
+        }
+    }
+    if (n > 1) {
+        qsort(q, n, sizeof *q, by_question);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const bool first = i == 0 || q[i].feature != q[i - 1].feature ||
+                           q[i].rank != q[i - 1].rank || q[i].listed != q[i - 1].listed ||
+                           q[i].missing_left != q[i - 1].missing_left;
+        s->same[q[i].node] = first ? q[i].node : s->same[q[i - 1].node];
     }
     return OK;
 }
@@ -323,31 +383,128 @@ reach(const struct search *s, uint32_t n, struct side *side, float value)
 
 enum verdict { OPEN, FLIPS, FAIR };
 
-/* *ret_split: where to cut a box that is open: the first undecided test of the tree that leaves
- * most undecided. */
-static enum verdict
-judge(const struct search *s, const struct box *box, uint32_t *ret_split)
+/* The first undecided questions of the trees, each by how much its trees leave undecided: the one
+ * that leaves most is asked next. Scores are wiped for the next box. */
+struct vote {
+    uint32_t *asked; /* trees * values */
+    size_t count;
+};
+
+static uint32_t
+count_votes(struct search *s, const struct vote *v)
+{
+    uint32_t best = UINT32_MAX;
+    double most = -1;
+    for (size_t i = 0; i < v->count; i++) {
+        const double score = s->score[v->asked[i]];
+        if (score > most) {
+            most = score;
+            best = v->asked[i];
+        }
+    }
+    for (size_t i = 0; i < v->count; i++) {
+        s->score[v->asked[i]] = 0;
+    }
+    return best;
+}
+
+/* How far a tree's leaf for `value` can lie above that for the first value, in the same point of
+ * the box. */
+static struct range
+change(const struct search *s, uint32_t n, struct side *side, float value)
 {
     const struct forest *f = s->f;
-    bool positive = false, negative = false, open = false;
-    double widest = -1;
-    *ret_split = UINT32_MAX;
-    for (uint32_t v = 0; v < s->o->value_count; v++) {
-        double low = f->base[0], high = f->base[0];
-        for (uint32_t t = 0; t < f->trees; t++) {
-            const struct range r = reach(s, f->tree_start[t], box->side, s->o->values[v]);
-            const double a = f->tree_weight[t] * r.low, b = f->tree_weight[t] * r.high;
-            low += fmin(a, b);
-            high += fmax(a, b);
-            if (r.split != UINT32_MAX && fabs(b - a) > widest) {
-                widest = fabs(b - a);
-                *ret_split = r.split;
+    while (is_inner(f, n)) {
+        const uint32_t j = f->feature[n];
+        struct side left, right;
+        if (j == s->o->feature) {
+            const uint32_t was = forest_step(f, n, s->o->values[0]), is = forest_step(f, n, value);
+            if (was != is) {
+                const struct range a = reach(s, was, side, s->o->values[0]);
+                const struct range b = reach(s, is, side, value);
+                return (struct range){b.low - a.high, b.high - a.low, UINT32_MAX};
             }
+            n = was;
+            continue;
         }
-        positive |= low >= s->o->margin;
-        negative |= high < s->o->margin;
-        open |= low < s->o->margin && high >= s->o->margin;
+        part(s, n, &side[j], &left, &right);
+        const bool l = has_any(s, j, &left), r = has_any(s, j, &right);
+        if (l && r) {
+            const struct side whole = side[j];
+            side[j] = left;
+            const struct range a = change(s, (uint32_t)f->left[n], side, value);
+            side[j] = right;
+            const struct range b = change(s, (uint32_t)f->right[n], side, value);
+            side[j] = whole;
+            return (struct range){fmin(a.low, b.low), fmax(a.high, b.high), n};
+        }
+        n = (uint32_t)(l ? f->left[n] : f->right[n]);
     }
+    return (struct range){0, 0, UINT32_MAX};
+}
+
+/* The margin for one value, and how far it is from that for the first. */
+struct bounds {
+    double low, high;
+    double down, up; /* of the change: at most so far below and above */
+    double size;     /* of all that is added, for the rounding of `down` and `up` */
+    bool changes;    /* some tree can answer otherwise */
+};
+
+static struct bounds
+bound(struct search *s, const struct box *box, uint32_t v, struct vote *votes)
+{
+    const struct forest *f = s->f;
+    struct bounds sum = {.low = f->base[0], .high = f->base[0], .size = fabs(f->base[0])};
+    for (uint32_t t = 0; t < f->trees; t++) {
+        const uint32_t root = f->tree_start[t];
+        const struct range r = reach(s, root, box->side, s->o->values[v]);
+        const struct range c =
+            v == 0 ? (struct range){0, 0, UINT32_MAX} : change(s, root, box->side, s->o->values[v]);
+        const double w = f->tree_weight[t], a = w * r.low, b = w * r.high;
+        sum.low += fmin(a, b);
+        sum.high += fmax(a, b);
+        sum.down += fmin(w * c.low, w * c.high);
+        sum.up += fmax(w * c.low, w * c.high);
+        sum.size += fmax(fabs(a), fabs(b)) + fabs(w) * fmax(fabs(c.low), fabs(c.high));
+        sum.changes |= c.low != 0 || c.high != 0;
+        if (r.split != UINT32_MAX) {
+            const uint32_t n = s->same[r.split];
+            s->score[n] += fabs(b - a);
+            votes->asked[votes->count++] = n;
+        }
+    }
+    return sum;
+}
+
+/* Whether a point of the box may be decided otherwise than with the first value. Where no tree can
+ * change, both margins are the same sum, however it is rounded; else the change is known to the
+ * rounding of the sums. */
+static bool
+may_flip(const struct search *s, const struct bounds *first, const struct bounds *b)
+{
+    const double at = s->o->margin;
+    const double slack = 4 * (double)(s->f->trees + 1) * 0x1p-52 * (first->size + b->size);
+    const bool rises = first->low < at && b->high >= at && first->high >= at - b->up - slack;
+    const bool falls = first->high >= at && b->low < at && first->low < at - b->down + slack;
+    return b->changes && (rises || falls);
+}
+
+/* *ret_split: where to cut a box that is open. */
+static enum verdict
+judge(struct search *s, const struct box *box, uint32_t *ret_split)
+{
+    struct vote votes = {.asked = s->asked};
+    const struct bounds first = bound(s, box, 0, &votes);
+    const double at = s->o->margin;
+    bool positive = first.low >= at, negative = first.high < at, open = false;
+    for (uint32_t v = 1; v < s->o->value_count; v++) {
+        const struct bounds b = bound(s, box, v, &votes);
+        positive |= b.low >= at;
+        negative |= b.high < at;
+        open |= may_flip(s, &first, &b);
+    }
+    *ret_split = count_votes(s, &votes);
     return positive && negative ? FLIPS : open ? OPEN : FAIR;
 }
 
@@ -421,7 +578,7 @@ look(struct search *s, const struct box *box)
         s->fair += box->mass;
         return OK;
     default:
-        ASSERT(at != UINT32_MAX); /* without one, every sum is a single number */
+        ASSERT(at != UINT32_MAX); /* without one, every margin is a single number */
         return split(s, box, at);
     }
 }
@@ -500,9 +657,15 @@ flip_certificate(const struct forest *f, const float *x, size_t rows, const stru
     s.rank = calloc(f->nodes, sizeof *s.rank);
     s.listed = calloc(f->nodes, sizeof *s.listed);
     s.spare = calloc(f->features, sizeof *s.spare);
-    CHECK(s.axis != NULL && s.rank != NULL && s.listed != NULL && s.spare != NULL, MEMORY);
+    s.same = calloc(f->nodes, sizeof *s.same);
+    s.score = calloc(f->nodes, sizeof *s.score);
+    s.asked = calloc((size_t)f->trees * o->value_count + 1, sizeof *s.asked);
+    CHECK(s.axis != NULL && s.rank != NULL && s.listed != NULL && s.spare != NULL &&
+              s.same != NULL && s.score != NULL && s.asked != NULL,
+          MEMORY);
     TRY(count_cuts(&s, diag));
     TRY(make_cuts(&s));
+    TRY(find_same(&s));
     TRY(measure_all(&s, x, rows, diag));
     for (uint32_t j = 0; j < f->features; j++) {
         if (s.axis[j].categorical) {

@@ -57,6 +57,24 @@ put_axes(const struct scale *s, struct buf *b)
 }
 
 static void
+put_front_table(const json_t *front, struct buf *b)
+{
+    size_t i = 0;
+    json_t *p = NULL;
+    buf_put_str(b, "<p class=\"soft small\"><span class=\"key b\"></span> one threshold for each "
+                   "group, <span class=\"key r\"></span> the one threshold of now. The same as a "
+                   "table:</p><table><thead><tr><th>differ by at most</th><th>difference</th>"
+                   "<th>accuracy</th><th>goal</th></tr></thead><tbody>");
+    json_array_foreach((json_t *)(uintptr_t)front, i, p)
+    {
+        buf_printf(b, "<tr><th>%.3g</th><td>%.3f</td><td>%.4f</td><td>%.4f</td></tr>",
+                   document_number(p, "tolerance"), document_number(p, "gap"),
+                   document_number(p, "accuracy"), document_number(p, "objective"));
+    }
+    buf_put_str(b, "</tbody></table>");
+}
+
+static void
 put_front(const json_t *d, struct buf *b)
 {
     const json_t *front = json_object_get(d, "front"), *before = json_object_get(d, "before");
@@ -88,17 +106,7 @@ put_front(const json_t *d, struct buf *b)
     svg_dot(b, "r", at_x(&s, document_number(before, "gap")),
             at_y(&s, document_number(before, "accuracy")), 6);
     svg_close(b);
-    buf_put_str(b, "<p class=\"soft small\"><span class=\"key b\"></span> one threshold for each "
-                   "group, <span class=\"key r\"></span> the one threshold of now. The same as a "
-                   "table:</p><table><thead><tr><th>differ by at most</th><th>difference</th>"
-                   "<th>accuracy</th><th>goal</th></tr></thead><tbody>");
-    json_array_foreach((json_t *)(uintptr_t)front, i, p)
-    {
-        buf_printf(b, "<tr><th>%.3g</th><td>%.3f</td><td>%.4f</td><td>%.4f</td></tr>",
-                   document_number(p, "tolerance"), document_number(p, "gap"),
-                   document_number(p, "accuracy"), document_number(p, "objective"));
-    }
-    buf_put_str(b, "</tbody></table>");
+    put_front_table(front, b);
 }
 
 /* ---- the rules ---- */

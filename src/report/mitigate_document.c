@@ -74,17 +74,14 @@ constrained_now(const struct mitigate_input *in, const struct tally *t, unsigned
     }
 }
 
-static struct status
-put_now(const struct mitigate_input *in, const int32_t *group, json_t *d)
+/* Share of the rows that are decided rightly. */
+static double
+count_now(const struct mitigate_input *in, const int32_t *group, struct tally *ret_tally)
 {
-    struct tally t[MITIGATE_MAX_GROUPS] = {0};
-    double right = 0, rows = 0, gap = 0;
-    json_t *groups = json_array();
-    json_t *now = json_pack("{s:o, s:o}", "threshold", js_real(in->before), "groups", groups);
-    TRY(js_set(d, "before", now));
+    double right = 0, rows = 0;
     for (size_t i = 0; i < in->rows; i++) {
         if (group[i] >= 0) {
-            struct tally *k = &t[group[i]];
+            struct tally *k = &ret_tally[group[i]];
             const bool decided = in->score[i] >= in->before;
             k->rows++;
             k->positives += in->y[i];
@@ -94,6 +91,13 @@ put_now(const struct mitigate_input *in, const int32_t *group, json_t *d)
             rows++;
         }
     }
+    return right / rows;
+}
+
+static double
+gap_now(const struct mitigate_input *in, const struct tally *t)
+{
+    double gap = 0;
     for (unsigned which = 0; which < 2; which++) {
         double low = INFINITY, high = -INFINITY;
         for (uint32_t g = 0; g < in->groups; g++) {
@@ -102,6 +106,17 @@ put_now(const struct mitigate_input *in, const int32_t *group, json_t *d)
         }
         gap = fmax(gap, high - low);
     }
+    return gap;
+}
+
+static struct status
+put_now(const struct mitigate_input *in, const int32_t *group, json_t *d)
+{
+    struct tally t[MITIGATE_MAX_GROUPS] = {0};
+    json_t *groups = json_array();
+    json_t *now = json_pack("{s:o, s:o}", "threshold", js_real(in->before), "groups", groups);
+    TRY(js_set(d, "before", now));
+    TRY(js_set(now, "accuracy", js_real(count_now(in, group, t))));
     for (uint32_t g = 0; g < in->groups; g++) {
         const struct tally *k = &t[g];
         json_t *o = json_pack("{s:s, s:o, s:o, s:o}", "group", in->names[g], "selection_rate",
@@ -110,8 +125,7 @@ put_now(const struct mitigate_input *in, const int32_t *group, json_t *d)
                               js_real(k->fp / (k->rows - k->positives)));
         CHECK(json_array_append_new(groups, o) == 0, MEMORY);
     }
-    TRY(js_set(now, "gap", js_real(gap)));
-    return js_set(now, "accuracy", js_real(right / rows));
+    return js_set(now, "gap", js_real(gap_now(in, t)));
 }
 
 /* ---- the front ---- */

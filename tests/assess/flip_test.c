@@ -132,7 +132,7 @@ splits_that_are_not_understood_are_refused(void **state)
 }
 
 static void
-a_model_that_does_not_read_the_feature_is_fair_in_one_box_a_decision(void **state)
+a_model_that_does_not_read_the_feature_is_fair_in_one_box(void **state)
 {
     (void)state;
     DEFER(problem_freep) struct problem *p = make(2, 0, 2, 1);
@@ -140,6 +140,7 @@ a_model_that_does_not_read_the_feature_is_fair_in_one_box_a_decision(void **stat
     const struct flip_result r = certify(p, &o);
     assert_false(r.read);
     assert_true(r.exact);
+    assert_int_equal(r.boxes, 1);
     assert_near(r.lower, 0, 0);
     assert_near(r.upper, 0, 1e-12);
     assert_int_equal(r.flipped, 0);
@@ -219,6 +220,40 @@ the_share_is_that_of_all_points_and_bounds_hold_it_at_any_time(void **state)
     assert_true(between >= 6);
 }
 
+/* The category is the sensitive one: five values, and missing. */
+static void
+any_of_several_values_may_flip_it(void **state)
+{
+    (void)state;
+    static const float kinds[6] = {0, 1, 2, 3, 4, NAN};
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        DEFER(problem_freep) struct problem *p = make(seed + 20, 1, 12, 3);
+        float v[FEATURES][32];
+        double w[FEATURES][32], truth = 0;
+        const size_t n0 = distinct(p, 0, v[0], w[0]), n2 = distinct(p, 2, v[2], w[2]);
+        const size_t n3 = distinct(p, 3, v[3], w[3]);
+        for (size_t a = 0; a < n0 * n2 * n3; a++) {
+            const size_t i = a / (n2 * n3), j = a / n3 % n2, k = a % n3;
+            unsigned positive = 0;
+            for (size_t c = 0; c < 6; c++) {
+                const float x[FEATURES] = {v[0][i], kinds[c], v[2][j], v[3][k]};
+                double m = 0;
+                forest_margin_ref(p->forest, x, 1, &m);
+                positive += m >= 0;
+            }
+            truth += positive % 6 != 0 ? w[0][i] * w[2][j] * w[3][k] : 0;
+        }
+        struct flip_options o = options(FLIP_EMPIRICAL, FLIP_MAX_BOXES);
+        o.feature = 1;
+        o.values = kinds;
+        o.value_count = 6;
+        const struct flip_result r = certify(p, &o);
+        assert_true(r.exact && truth > 0);
+        assert_near(r.lower, truth, 1e-9);
+        assert_near(r.upper, truth, 1e-9);
+    }
+}
+
 static void
 rows_that_flip_are_counted_one_by_one(void **state)
 {
@@ -274,8 +309,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_out_of_range_are_refused),
         cmocka_unit_test(splits_that_are_not_understood_are_refused),
-        cmocka_unit_test(a_model_that_does_not_read_the_feature_is_fair_in_one_box_a_decision),
+        cmocka_unit_test(a_model_that_does_not_read_the_feature_is_fair_in_one_box),
         cmocka_unit_test(the_share_is_that_of_all_points_and_bounds_hold_it_at_any_time),
+        cmocka_unit_test(any_of_several_values_may_flip_it),
         cmocka_unit_test(rows_that_flip_are_counted_one_by_one),
         cmocka_unit_test(the_even_measure_is_that_of_points_drawn_evenly),
     };
