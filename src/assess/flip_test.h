@@ -31,7 +31,7 @@ struct flip_test_result {
 
 /* Distances worked out: rows of the group times the others. Doubles: may be large. */
 double flip_test_pairs(const struct flip_test_rows *r, int32_t facet);
-/* Exact, by all pairs: about features + 2 ns for each on one core. STATUS_MEMORY. */
+/* Exact, by all pairs. STATUS_MEMORY. */
 struct status flip_test_run(const struct flip_test_rows *r, int32_t facet, double level,
                             unsigned threads, struct flip_test_result *ret_result);
 

@@ -6,7 +6,7 @@
 
 #include "assess/group_tally.h"
 
-/* ret_order[rows]: row numbers by ascending score, ties by row. Scores are not NaN. 24 bytes a row
+/* ret_order[rows]: row numbers by ascending score, ties by row. Scores are not NaN. 32 bytes a row
  * of workspace. STATUS_MEMORY. */
 struct status group_auc_order(const double *score, size_t rows, uint32_t *ret_order);
 /* group[row]: 0..groups-1, or negative: no part. Sets auc and auc_se of tally[groups]: NaN with one

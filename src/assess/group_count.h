@@ -24,8 +24,8 @@ int32_t group_cell_level(const struct group_columns *c, uint32_t cell, uint32_t 
 /* ret_cell[n]: cells of rows first .. first + n - 1. ASSERTs nothing: codes are the caller's. */
 void group_cell_of(const struct group_columns *c, size_t first, size_t n, uint32_t *ret_cell);
 /* Adds to counts[cells * GROUP_SLOTS]. y, decision: 0, 1, anything else missing. Threads: 0 for one
- * per core. STATUS_MEMORY. Cost: one pass over the arrays; 2 or 3 ns a row and column pair where
- * the table fits in the first-level cache. */
+ * per core. STATUS_MEMORY. Cost: about that of reading the arrays where the table fits
+ * in the first-level cache (bench: fairness_pass). */
 struct status group_count(const struct group_columns *c, const uint8_t *y, const uint8_t *decision,
                           size_t rows, unsigned threads, uint64_t *counts);
 /* The oracle: row by row. */

@@ -122,11 +122,19 @@ group_tally_rows(const struct group_rows *r, size_t first, size_t n, struct grou
 /* ---- replicates ---- */
 
 #define REPLICA_BLOCK 512u
-#define REPLICA_SUMS 9u
+#define REPLICA_MOMENTS 9u
+#define REPLICA_WIDTH 12u /* of them, filled up to whole vectors */
+#define REPLICA_SUMS 16u  /* and the four outcomes: two cache lines */
 
-static const enum group_moment replica_moments[REPLICA_SUMS] = {MOMENT_1,    MOMENT_P,   MOMENT_ABS,
-                                                                MOMENT_OVER, MOMENT_E2,  MOMENT_Y,
-                                                                MOMENT_Y2,   MOMENT_E2Y, MOMENT_L};
+#ifdef __x86_64__
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
+static const enum group_moment replica_moments[REPLICA_MOMENTS] = {
+    MOMENT_1, MOMENT_P,  MOMENT_ABS, MOMENT_OVER, MOMENT_E2,
+    MOMENT_Y, MOMENT_Y2, MOMENT_E2Y, MOMENT_L};
 
 /* A block of whole rows, their own numbers times their own weights. */
 struct replica_block {
@@ -135,7 +143,7 @@ struct replica_block {
     uint32_t cell[REPLICA_BLOCK];
     uint8_t outcome[REPLICA_BLOCK];
     double weight[REPLICA_BLOCK];
-    double x[REPLICA_BLOCK][REPLICA_SUMS];
+    double x[REPLICA_BLOCK][REPLICA_WIDTH];
 };
 
 static void
@@ -155,41 +163,47 @@ replica_load(const struct group_rows *r, size_t first, size_t n, struct replica_
         b->outcome[k] = r->y == NULL ? 0 : (uint8_t)outcome_of(r->y[i], r->decision[i]);
         if (r->prediction != NULL) {
             moments_of(r, i, x);
-            for (size_t m = 0; m < REPLICA_SUMS; m++) {
+            for (size_t m = 0; m < REPLICA_MOMENTS; m++) {
                 b->x[k][m] = w * x[replica_moments[m]];
             }
         }
     }
 }
 
-static void
-replica_add(const struct group_rows *r, const struct replica_block *b, const uint8_t *times,
-            struct group_tally *tally, double *sums)
+/* Rows of weight 0 are added too: telling them apart costs more. */
+WIDE static void
+replica_add(const struct replica_block *b, const uint8_t *times, double *sums)
 {
     for (size_t k = 0; k < b->rows; k++) {
         const double w = times[b->at[k]];
-        if (w == 0) {
-            continue;
+        const double *restrict x = b->x[k];
+        double *restrict s = sums + (size_t)b->cell[k] * REPLICA_SUMS;
+        for (size_t m = 0; m < REPLICA_WIDTH; m++) {
+            s[m] += w * x[m];
         }
-        struct group_tally *t = &tally[b->cell[k]];
-        double *s = sums + (size_t)b->cell[k] * REPLICA_SUMS;
-        t->rows++;
-        if (r->y != NULL) {
-            t->count[b->outcome[k]] += w * b->weight[k];
-        }
-        if (r->prediction != NULL) {
-            for (size_t m = 0; m < REPLICA_SUMS; m++) {
-                s[m] += w * b->x[k][m];
-            }
-        }
+        s[REPLICA_WIDTH + b->outcome[k]] += w * b->weight[k];
     }
+}
+
+static void
+replica_finish(const struct group_rows *r, const double *sums, struct group_tally *t)
+{
+    for (size_t m = 0; m < REPLICA_MOMENTS && r->prediction != NULL; m++) {
+        t->moment[replica_moments[m]] += sums[m];
+    }
+    double weight = 0;
+    for (size_t o = 0; o < GROUP_OUTCOMES; o++) {
+        t->count[o] += r->y != NULL ? sums[REPLICA_WIDTH + o] : 0;
+        weight += sums[REPLICA_WIDTH + o];
+    }
+    t->rows += weight > 0;
 }
 
 void
 group_tally_replicates(const struct group_rows *r, uint64_t seed, uint32_t first, uint32_t n,
                        uint32_t cells, struct group_tally *tally, double *room)
 {
-    struct replica_block b;
+    struct replica_block b = {0};
     uint8_t times[REPLICA_BLOCK];
     memset(room, 0, group_replicates_room(n, cells) * sizeof *room);
     for (size_t at = 0; at < r->rows; at += REPLICA_BLOCK) {
@@ -197,14 +211,11 @@ group_tally_replicates(const struct group_rows *r, uint64_t seed, uint32_t first
         replica_load(r, at, rows, &b);
         for (uint32_t k = 0; k < n; k++) {
             poisson_bootstrap_weights(seed, first + k, at, rows, times);
-            replica_add(r, &b, times, tally + (size_t)k * cells,
-                        room + (size_t)k * cells * REPLICA_SUMS);
+            replica_add(&b, times, room + (size_t)k * cells * REPLICA_SUMS);
         }
     }
     for (size_t i = 0; i < (size_t)n * cells; i++) {
-        for (size_t m = 0; m < REPLICA_SUMS; m++) {
-            tally[i].moment[replica_moments[m]] += room[i * REPLICA_SUMS + m];
-        }
+        replica_finish(r, room + i * REPLICA_SUMS, &tally[i]);
     }
 }
 

@@ -19,7 +19,7 @@
 #define POISSON_BOOTSTRAP_MOST 12u /* greatest weight; P(more) = 6.4e-11, below 2^-32 */
 
 /* ret_weight[n]: weights of rows first .. first + n - 1 in a replicate. The hash has 32 bits: each
- * probability is right to 2^-32. About 1 ns a row; AVX2 where the machine has it. */
+ * probability is right to 2^-32. AVX2 where the machine has it. */
 void poisson_bootstrap_weights(uint64_t seed, uint64_t replicate, uint64_t first, size_t n,
                                uint8_t *ret_weight);
 /* The oracle: the same weights, one by one. */
