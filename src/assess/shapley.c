@@ -33,6 +33,12 @@ plan(const struct shapley_options *o, size_t players, struct shapley_work *w, st
         diag_set(diag, "%zu evaluations a row; there may be %zu", w->evaluations, SHAPLEY_MOST);
         FAIL(LIMIT);
     }
+    if (players > (o->method == SHAPLEY_KERNEL ? SHAPLEY_MOST_PLAYERS : SIZE_MAX) ||
+        w->evaluations > SHAPLEY_MOST_CELLS / players) {
+        diag_set(diag, "%zu features that vary and %zu evaluations a row: more than fit in memory",
+                 players, w->evaluations);
+        FAIL(LIMIT);
+    }
     w->exact = coalitions(players) <= w->evaluations;
     if (!w->exact && w->evaluations < least) {
         diag_set(diag, "%zu evaluations a row are too few for %zu features that vary: %zu at least",

@@ -20,8 +20,10 @@
 
 #include "assess/black_box.h"
 
-#define SHAPLEY_DRAWS 2048u /* default evaluations: this and two for each feature */
-#define SHAPLEY_MOST ((size_t)1 << 22)
+#define SHAPLEY_DRAWS 2048u            /* default evaluations: this and two for each feature */
+#define SHAPLEY_MOST ((size_t)1 << 22) /* evaluations of a row */
+#define SHAPLEY_MOST_CELLS ((size_t)1 << 30) /* evaluations * features that vary: a byte each */
+#define SHAPLEY_MOST_PLAYERS 4096u           /* of the kernel, whose system is their square */
 
 enum shapley_method { SHAPLEY_KERNEL, SHAPLEY_PERMUTATION };
 

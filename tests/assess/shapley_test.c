@@ -113,6 +113,18 @@ refuses_too_few_and_too_many_evaluations(void **state)
     assert_int_equal(t.told.pairs, 2);
     o.evaluations = SHAPLEY_MOST + 1;
     assert_status(explain(&box, row, background, 1, &o, &t), LIMIT);
+    static double wide[40000], nothing[40000];
+    struct functions g = {.of = {wavy}, .features = 4097, .outputs = 1};
+    struct black_box wide_box = box_of(&g, 1000);
+    for (size_t i = 0; i < 40000; i++) {
+        wide[i] = 1;
+    }
+    o = (struct shapley_options){.threads = 1};
+    assert_status(explain(&wide_box, wide, nothing, 1, &o, &t), LIMIT);
+    assert_says(&t.diag, "4097 features");
+    o.method = SHAPLEY_PERMUTATION;
+    g.features = wide_box.features = 40000;
+    assert_status(explain(&wide_box, wide, nothing, 1, &o, &t), LIMIT);
 }
 
 /* Answers so many times, then never again. */
