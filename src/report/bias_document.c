@@ -23,6 +23,18 @@ bias_interval(struct interval ci)
 }
 
 json_t *
+bias_rate(uint64_t x, uint64_t n, double level)
+{
+    const double value = n == 0 ? NAN : (double)x / (double)n;
+    struct interval ci = interval_wilson((double)x, (double)n, level);
+    if (n == 0) {
+        ci = (struct interval){NAN, NAN};
+    }
+    return json_pack("{s:o, s:I, s:I, s:o}", "value", js_real(value), "x", (json_int_t)x, "n",
+                     (json_int_t)n, "ci", bias_interval(ci));
+}
+
+json_t *
 bias_value_json(const struct bias_value *v)
 {
     return json_pack("{s:o, s:o}", "value", bias_number(v->value), "ci", bias_interval(v->ci));
@@ -145,18 +157,6 @@ factor_count(struct bias_factor *f)
 
 /* ---- a factor's groups ---- */
 
-static json_t *
-rate_json(uint64_t x, uint64_t n, double level)
-{
-    const double value = n == 0 ? NAN : (double)x / (double)n;
-    struct interval ci = interval_wilson((double)x, (double)n, level);
-    if (n == 0) {
-        ci = (struct interval){NAN, NAN};
-    }
-    return json_pack("{s:o, s:I, s:I, s:o}", "value", js_real(value), "x", (json_int_t)x, "n",
-                     (json_int_t)n, "ci", bias_interval(ci));
-}
-
 static struct status
 put_metrics(const struct bias_factor *f, const struct bias_facet *facet, json_t *o)
 {
@@ -266,8 +266,8 @@ put_group(const struct bias_factor *f, struct facet_room *r, uint32_t g, json_t 
     bias_balance_of(r->pooled, f->column->levels, g, f->in->level, &balance);
     json_t *o =
         json_pack("{s:s, s:I, s:b, s:o, s:o}", "group", f->column->names[g], "n", (json_int_t)n,
-                  "judged", bias_judged(f, g), "share", rate_json(n, all, f->in->level),
-                  "positive_rate", rate_json(facet.positive_d, facet.n_d, f->in->level));
+                  "judged", bias_judged(f, g), "share", bias_rate(n, all, f->in->level),
+                  "positive_rate", bias_rate(facet.positive_d, facet.n_d, f->in->level));
     CHECK(o != NULL && json_array_append_new(groups, o) == 0, MEMORY);
     TRY(put_metrics(f, &facet, o));
     TRY(put_all_classes(f, g, o));
@@ -384,6 +384,7 @@ put_factor(const struct bias_input *in, const struct bias_column *column, struct
     }
     TRY(adjust_groups(groups));
     TRY(put_pairs(&f, room.pooled, groups, o));
+    TRY(bias_put_strata(&f, o));
     TRY(bias_put_distribution(&f, diag, o));
     TRY(bias_put_missingness(&f, o));
     return bias_put_proxies(&f, o);

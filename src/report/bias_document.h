@@ -9,6 +9,7 @@
 #define BIAS_MAX_GROUPS 1024u
 #define BIAS_MAX_STRATA 1024u
 #define BIAS_MAX_LEVELS 1026u /* of a column looked at as a proxy, missing being one */
+#define BIAS_STRATA_SHOWN 50u /* with their groups' rates: the largest */
 #define BIAS_PAIRS_SHOWN 200u /* of groups */
 #define BIAS_PAIR_COLUMNS 40u /* columns looked at two by two: the strongest */
 #define BIAS_PAIR_LEVELS 12u  /* of each of them there: rarer ones are one */

@@ -8,6 +8,8 @@
 /* A number; null when it does not exist; "Infinity" or "-Infinity". */
 json_t *bias_number(double v);
 json_t *bias_interval(struct interval ci);
+/* {"value", "x", "n", "ci"}; Wilson */
+json_t *bias_rate(uint64_t x, uint64_t n, double level);
 /* {"value", "ci"} */
 json_t *bias_value_json(const struct bias_value *v);
 /* Sets "p_adjusted" of each of the n objects from its "p_value" (Benjamini and Hochberg). */
@@ -26,6 +28,8 @@ bool bias_judged(const struct bias_factor *f, uint32_t group);
 struct status bias_put_missingness(const struct bias_factor *f, json_t *o);
 struct status bias_put_proxies(const struct bias_factor *f, json_t *o);
 struct status bias_put_distribution(const struct bias_factor *f, struct diag *diag, json_t *o);
+/* The groups' rates in each stratum. */
+struct status bias_put_strata(const struct bias_factor *f, json_t *o);
 struct status bias_put_findings(json_t *d);
 
 #endif

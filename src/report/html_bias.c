@@ -81,6 +81,19 @@ put_metric(struct buf *b, const json_t *metrics, const char *key)
     buf_put_str(b, "</td>");
 }
 
+/* A cell with a share and its interval, in percent. */
+static void
+put_share(struct buf *b, const json_t *rate)
+{
+    buf_put_str(b, "<td>");
+    html_put_percent(b, document_number(rate, "value"), 1);
+    if (document_number(rate, "n") > 0) {
+        buf_printf(b, "<span class=\"ci\">%.0f&ndash;%.0f</span>",
+                   100 * document_end(rate, "ci", 0), 100 * document_end(rate, "ci", 1));
+    }
+    buf_put_str(b, "</td>");
+}
+
 /* ---- groups ---- */
 
 static double
@@ -167,6 +180,48 @@ put_groups(const json_t *factor, const json_t *const *groups, size_t n, bool str
                    "<p class=\"soft small\">The %zu largest of %zu groups; the JSON has all.</p>",
                    n, all);
     }
+}
+
+/* ---- strata ---- */
+
+static void
+put_strata(const json_t *d, const json_t *factor, struct buf *b)
+{
+    const json_t *strata = json_object_get(factor, "by_stratum");
+    const json_t *first = json_object_get(json_array_get(strata, 0), "groups");
+    size_t i = 0, k = 0;
+    json_t *s = NULL, *g = NULL;
+    if (json_array_size(first) == 0) {
+        return;
+    }
+    buf_put_str(b, "<h3>Among rows with the same ");
+    html_put(b, document_text(d, "strata"));
+    buf_put_str(b, "</h3><div class=\"card\"><table><thead><tr><th>");
+    html_put(b, document_text(d, "strata"));
+    buf_put_str(b, "</th><th>rows</th>");
+    json_array_foreach((json_t *)(uintptr_t)first, k, g)
+    {
+        buf_put_str(b, "<th>");
+        html_put(b, document_text(g, "group"));
+        buf_put_str(b, "</th>");
+    }
+    buf_put_str(b, "</tr></thead><tbody>");
+    json_array_foreach((json_t *)(uintptr_t)strata, i, s)
+    {
+        if (i == ROWS_LISTED) {
+            break;
+        }
+        buf_put_str(b, "<tr><th>");
+        html_put(b, json_is_string(json_object_get(s, "stratum")) ? document_text(s, "stratum")
+                                                                  : "(missing)");
+        buf_printf(b, "</th><td>%.0f</td>", document_number(s, "n"));
+        json_array_foreach(json_object_get(s, "groups"), k, g)
+        {
+            put_share(b, json_object_get(g, "positive_rate"));
+        }
+        buf_put_str(b, "</tr>");
+    }
+    buf_put_str(b, "</tbody></table></div>");
 }
 
 /* ---- representation ---- */
@@ -315,6 +370,7 @@ put_factor(const json_t *d, const json_t *factor, struct buf *b)
     put_rates(groups, n, "positive_rate", "Rate of the positive label by group, with intervals", b);
     buf_put_str(b, "</div></div>");
     put_groups(factor, groups, n, json_is_string(json_object_get(d, "strata")), b);
+    put_strata(d, factor, b);
     put_representation(factor, b);
     put_proxies(factor, b);
     put_missingness(factor, b);

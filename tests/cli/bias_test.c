@@ -184,6 +184,24 @@ the_lending_data_shows_what_the_literature_says(void **state)
         "chist");
     OUT_HAS(m, "afam = yes: 28.3 % have deny = yes, of all others 9.3 %: 19.1 points more");
     OUT_HAS(m, "Among rows with the same chist, afam = yes has");
+    RUN(m, 0, "bias", "--data", m->csv, "--label", "deny", "--sensitive", "afam", "--strata",
+        "single", "--json", "--report", in(m, "r.html"));
+    DEFER(js_freep) json_t *within = out_json(m);
+    /* Both strata together are the whole. */
+    assert_near(number(within, "factors.0.strata_compared"), 2, 0);
+    double x = 0, n = 0;
+    for (size_t s = 0; s < 2; s++) {
+        const json_t *stratum = json_array_get(
+            json_object_get(json_array_get(json_object_get(within, "factors"), 0), "by_stratum"),
+            s);
+        x += number(stratum, "groups.1.positive_rate.x");
+        n += number(stratum, "groups.1.positive_rate.n");
+    }
+    assert_near(x, 96, 0);
+    assert_near(n, 339, 0);
+    DEFER(buf_done) struct buf html;
+    testing_read(in(m, "r.html"), &html);
+    assert_text_has(buf_str(&html), "Among rows with the same single");
     RUN(m, 0, "bias", "--data", m->csv, "--label", "deny", "--sensitive", "afam", "--json");
     DEFER(js_freep) json_t *d = out_json(m);
     assert_near(number(d, "factors.0.groups.1.metrics.DPL.value"), 189.0 / 2041 - 96.0 / 339,
