@@ -97,8 +97,19 @@ slices_mistakes_done(struct slices_mistakes *m)
 }
 
 static void
-put_mistake(const struct slices_table *t, uint32_t row, size_t at, double loss,
-            struct slices_mistakes *m)
+put_bits(const struct slices_table *t, uint32_t row, size_t at, struct slices_mistakes *m)
+{
+    const uint16_t *code = t->code + (size_t)row * t->features;
+    for (uint32_t f = 0; f < t->features; f++) {
+        if (code[f] != SLICES_NO_CODE) {
+            bits_set(m->bits + (t->first[f] + code[f]) * m->words, at);
+        }
+    }
+}
+
+/* Mistakes come with the largest loss first. */
+static void
+put_loss(const struct slices_table *t, uint32_t row, double loss, struct slices_mistakes *m)
 {
     const uint16_t *code = t->code + (size_t)row * t->features;
     for (uint32_t f = 0; f < t->features; f++) {
@@ -106,9 +117,18 @@ put_mistake(const struct slices_table *t, uint32_t row, size_t at, double loss,
             continue;
         }
         const uint32_t b = t->first[f] + code[f];
-        bits_set(m->bits + b * m->words, at);
+        m->max[b] = m->sum[b] > 0 ? m->max[b] : loss;
         m->sum[b] += loss;
-        m->max[b] = m->max[b] > loss ? m->max[b] : loss;
+    }
+}
+
+static void
+count_bits(const struct slices_table *t, struct slices_mistakes *m)
+{
+    for (uint32_t b = 0; b < t->basics; b++) {
+        const uint64_t *bits = m->bits + b * m->words;
+        m->sum[b] = (double)bits_and_count(bits, bits, m->words);
+        m->max[b] = 1;
     }
 }
 
@@ -125,7 +145,13 @@ slices_mistakes_init(const struct slices_table *t, const uint32_t *row, const do
     for (size_t i = 0; i < count; i++) {
         const double e = loss == NULL ? 1 : loss[i];
         m.total += e;
-        put_mistake(t, row[i], i, e, &m);
+        put_bits(t, row[i], i, &m);
+        if (loss != NULL) {
+            put_loss(t, row[i], e, &m);
+        }
+    }
+    if (loss == NULL) {
+        count_bits(t, &m);
     }
     *ret_mistakes = m;
     m = (struct slices_mistakes){0};

@@ -222,7 +222,7 @@ static const struct cli_option errors_options[] = {
      NULL},
     {"alpha", "X", "weight of a slice's error against its size (the paper: 0.95)", "0.99", CLI_ONCE,
      NULL},
-    {"permutations", "N", "random orders that a slice is held against", "199", CLI_ONCE, NULL},
+    {"permutations", "N", "random orders that a slice is held against", "99", CLI_ONCE, NULL},
     {"seed", "N", "of those", "1", CLI_ONCE, NULL},
     {"worst", "N", "worst predictions to list", "10", CLI_ONCE, NULL},
     {"report", "FILE", "write the page (HTML) to FILE", NULL, CLI_ONCE, "@file"},
