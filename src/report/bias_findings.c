@@ -84,6 +84,7 @@ static struct status
 say_adjusted(const json_t *d, const json_t *factor, json_t *findings)
 {
     const json_t *g = farthest(factor), *a = json_object_get(g, "adjusted");
+    const json_t *label = json_object_get(d, "label");
     if (a == NULL || !isfinite(document_number(a, "difference"))) {
         return OK;
     }
@@ -91,9 +92,10 @@ say_adjusted(const json_t *d, const json_t *factor, json_t *findings)
     DEFER(buf_done) struct buf b;
     buf_init(&b, 4096);
     const double low = document_end(a, "ci", 0), high = document_end(a, "ci", 1);
-    buf_printf(&b, "Among rows with the same %s, %s = %s has %.1f points %s",
+    buf_printf(&b, "Among rows with the same %s, %s = %s has %s = %s %.1f points %s often",
                document_text(d, "strata"), document_text(factor, "factor"),
-               document_text(g, "group"), 100 * fabs(gap), gap > 0 ? "less" : "more");
+               document_text(g, "group"), document_text(label, "column"),
+               document_text(label, "positive"), 100 * fabs(gap), gap > 0 ? "less" : "more");
     put_between(&b, d, gap > 0 ? low : -high, gap > 0 ? high : -low);
     buf_put_str(&b, json_is_true(json_object_get(a, "reversed"))
                         ? ": the other way round than over all rows (Simpson's paradox)."

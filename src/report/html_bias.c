@@ -155,7 +155,8 @@ put_groups(const json_t *factor, const json_t *const *groups, size_t n, bool str
 {
     static const char *const keys[] = {"CI", "DPL", "KL", "JS", "LP", "TVD", "KS", "CDDL"};
     const size_t shown = strata ? 8 : 7, all = json_array_size(json_object_get(factor, "groups"));
-    buf_put_str(b, "<div class=\"card\"><table><thead><tr><th>group against all others</th>");
+    buf_put_str(b, "<div class=\"card\"><h4>Each group against all others</h4><table><thead><tr>"
+                   "<th>group</th>");
     for (size_t k = 0; k < shown; k++) {
         buf_printf(b, "<th>%s</th>", keys[k]);
     }
