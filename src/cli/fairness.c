@@ -13,7 +13,7 @@
 
 #define FILE_MODE 0644
 #define GROUPS_PRINTED 20u
-#define BAR 12
+#define BAR 10
 
 /* ---- what is printed ---- */
 
@@ -136,16 +136,19 @@ print_odds(const json_t *grouping)
 {
     const json_t *o = json_object_get(grouping, "equalized_odds_difference");
     const double v = document_number(o, "value"), low = document_end(o, "ci", 0);
+    char text[160], ends[48] = "";
     if (isnan(v)) {
         return;
     }
-    (void)printf("- Equalized odds difference %.3f", v);
     if (!isnan(low)) {
-        (void)printf(" (%.3f to %.3f)", low, document_end(o, "ci", 1));
+        (void)snprintf(ends, sizeof ends, " (%.3f to %.3f)", low, document_end(o, "ci", 1));
     }
-    (void)printf(
-        ", demographic parity difference %.3f.\n",
+    (void)snprintf(
+        text, sizeof text, "Equalized odds difference %.3f%s, demographic parity difference %.3f.",
+        v, ends,
         document_number(json_object_get(grouping, "demographic_parity_difference"), "value"));
+    (void)fputs("- ", stdout);
+    cli_put_wrapped(stdout, text, 2, 2);
 }
 
 static void

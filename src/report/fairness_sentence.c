@@ -128,10 +128,13 @@ put_four_fifths(const struct said *s)
     }
     const bool fails = c.ratio < 0.8;
     const bool sure = fails ? c.ratio_ci.high < 0.8 : c.ratio_ci.low >= 0.8;
-    buf_printf(s->b, "; the four-fifths rule %s (%.2f%s)", fails ? "fails" : "holds", c.ratio,
+    if (s->w->in->adverse) {
+        buf_printf(s->b, "; for the good outcome the ratio is %.2f", c.ratio);
+    }
+    buf_printf(s->b, "; the four-fifths rule %s%s", fails ? "fails" : "holds",
                sure    ? ""
-               : fails ? ", but its interval reaches over 0.8"
-                       : ", but its interval reaches under 0.8");
+               : fails ? ", but the interval reaches over 0.8"
+                       : ", but the interval reaches under 0.8");
 }
 
 static void

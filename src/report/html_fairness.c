@@ -119,7 +119,7 @@ put_row(const json_t *g, const struct shown *s, const struct scale *k, double y,
     const double v = document_number(m, "value"), low = document_end(m, "ci", 0),
                  high = document_end(m, "ci", 1);
     char text[96];
-    svg_label(b, LEFT, y, "start", judged ? "" : "s", 36, document_text(g, "group"));
+    svg_label(b, LEFT + 6, y, "start", judged ? "" : "s", 36, document_text(g, "group"));
     if (!isfinite(v)) {
         svg_label(b, LEFT + WIDTH, y, "end", "s", 40, "no such rows");
         return;
