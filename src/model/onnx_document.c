@@ -106,7 +106,9 @@ onnx_string(const Onnx__NodeProto *node, const char *name, const char *fallback,
 {
     const Onnx__AttributeProto *a = NULL;
     TRY(onnx_attribute(node, name, diag, &a));
-    *ret_text = a == NULL ? view_str(fallback) : view_of(a->s.data, a->s.len);
+    *ret_text = a == NULL       ? view_str(fallback)
+                : a->s.len == 0 ? view_str("")
+                                : view_of(a->s.data, a->s.len);
     return OK;
 }
 

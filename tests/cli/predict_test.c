@@ -138,6 +138,62 @@ the_words_of_pandas_are_matched(void **state)
     assert_string_equal(at, "");
 }
 
+static const json_t *
+pinned_model(const json_t *file, const char *name)
+{
+    size_t i;
+    json_t *model;
+    json_array_foreach(json_object_get(file, "models"), i, model)
+    {
+        if (strcmp(json_string_value(json_object_get(model, "name")), name) == 0) {
+            return model;
+        }
+    }
+    fail_msg("no model %s", name);
+    return NULL;
+}
+
+/* A class's columns have its label. */
+static void
+classes_of_an_onnx_model_are_named(void **state)
+{
+    struct room *m = *state;
+    DEFER(file_freep) char *path = testing_source("tests/model/data/onnx-1.32.0.json");
+    DEFER(js_freep) json_t *file = testing_read_json(path);
+    const json_t *model = pinned_model(file, "RandomForestClassifier, words");
+    char model_path[512];
+    write_hex(m, "model.onnx", json_string_value(json_object_get(model, "file")));
+    (void)strcpy(model_path, in(m, "model.onnx"));
+    write_rows(m, "rows.csv", json_object_get(model, "rows"));
+    RUN(m, 0, "predict", "--model", model_path, "--data", in(m, "rows.csv"));
+    OUT_HAS(m, "high:margin,high:prediction,low:margin,low:prediction,middle:margin,");
+    const json_t *answers = json_object_get(model, "answer");
+    const char *at = strchr(buf_str(&m->r.out), '\n') + 1;
+    for (size_t i = 0; i < 3 * json_array_size(answers); i++) {
+        (void)next_number(&at);
+        const json_t *row = json_array_get(answers, i / 3);
+        assert_near(next_number(&at), json_number_value(json_array_get(row, i % 3)), 1e-6);
+    }
+    assert_string_equal(at, "");
+}
+
+/* A row that has no answer has no number, and is counted. */
+static void
+rows_without_an_answer_are_empty_and_counted(void **state)
+{
+    struct room *m = *state;
+    char model[512];
+    testing_write(in(m, "m.json"),
+                  view_str("{\"format\":\"steward-linear\",\"version\":1,\"link\":\"identity\","
+                           "\"features\":[\"a\",\"b\"],\"intercept\":[1],"
+                           "\"coefficients\":[[1,2]]}"));
+    (void)strcpy(model, in(m, "m.json"));
+    testing_write(in(m, "rows.csv"), view_str("b,a\n1,2\n,3\n2,\n0,0.5\n"));
+    RUN(m, 0, "predict", "--model", model, "--data", in(m, "rows.csv"));
+    assert_string_equal(buf_str(&m->r.out), "margin,prediction\n5,5\n,\n,\n1.5,1.5\n");
+    ERR_HAS(m, "note: no prediction for 2 rows: the model has no value for what is missing there");
+}
+
 static void
 what_is_wrong_with_the_files_is_told(void **state)
 {
@@ -180,6 +236,8 @@ main(void)
         BARE(what_is_wrong_with_the_files_is_told),
         BARE(predictions_are_xgboosts),
         BARE(the_words_of_pandas_are_matched),
+        BARE(classes_of_an_onnx_model_are_named),
+        BARE(rows_without_an_answer_are_empty_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
