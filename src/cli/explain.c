@@ -6,9 +6,5 @@ cli_explain(struct cli *c)
     if (cli_value(c, "method") != NULL || cli_value(c, "endpoint") != NULL) {
         return cli_explain_black_box(c);
     }
-    if (cli_value(c, "background") != NULL) {
-        diag_set(&c->diag, "explain: --background goes with --method kernel or permutation");
-        FAIL(INPUT);
-    }
     return cli_explain_trees(c);
 }

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/explain_background.h"
 #include "cli/plain_files.h"
 #include "data/cohort.h"
 #include "num/quantile.h"
@@ -32,7 +33,8 @@ struct trees {
     struct table *table;
     struct plain_rows *rows;
     json_t *remarks;
-    struct explainer *explainer;
+    struct explain_background background;
+    struct explainer *explainer; /* without a background */
     struct explain_summary *summary;
     struct bins *bins;
     struct explain_feature *feature;
@@ -78,6 +80,7 @@ trees_done(struct trees *t)
     free(t->bins);
     explain_summary_free(t->summary);
     explainer_free(t->explainer);
+    explain_background_done(&t->background);
     plain_rows_free(t->rows);
     table_free(t->table);
     model_file_free(t->model);
@@ -98,14 +101,16 @@ open_files(struct trees *t)
                  t->model_path == NULL ? "model" : "data");
         FAIL(INPUT);
     }
+    TRY(explain_background_asked(c, &t->background));
     TRY(cli_threads(c, &t->threads));
     TRY(cli_import_options(c, &import));
     TRY(plain_model(t->model_path, &c->diag, &t->model));
-    if (t->model->forest == NULL || !t->model->forest->has_cover) {
+    if (t->model->forest == NULL || (t->background.path == NULL && !t->model->forest->has_cover)) {
         diag_set(&c->diag, "%.300s: %s; ask it as a black box with --method kernel", t->model_path,
                  t->model->forest == NULL ? "not a model of trees"
                                           : "the file does not tell how many training rows went "
-                                            "each way, which these attributions rest on");
+                                            "each way, which attributions without "
+                                            "--background rest on");
         FAIL(INPUT);
     }
     TRY(cli_read_table(c, t->data_path, &import.options, &t->table));
@@ -131,9 +136,10 @@ name_all(struct trees *t)
     }
     for (uint32_t k = 0; k < m->outputs; k++) {
         (void)snprintf(t->output_name[k], sizeof *t->output_name, "%u", k);
-        t->output[k] = m->outputs == 1 ? "margin" : t->output_name[k];
+        t->output[k] = m->outputs > 1              ? t->output_name[k]
+                       : t->background.probability ? "probability"
+                                                   : "margin";
     }
-    explain_expected(m->forest, t->base);
     return OK;
 }
 
@@ -253,6 +259,7 @@ make_explainer(struct trees *t)
 {
     const struct model_file *m = t->model;
     struct explainer_options o;
+    explain_expected(m->forest, t->base);
     explainer_defaults(&o);
     o.precision = t->record ? EXPLAIN_RECORD : EXPLAIN_FAST;
     o.expected_rows = t->table->rows;
@@ -262,7 +269,22 @@ make_explainer(struct trees *t)
         diag_set(&t->c->diag, "--interactions: the model splits on too many features for that");
         FAIL(INPUT);
     }
-    TRY(s);
+    return s;
+}
+
+static struct status
+make_background(struct trees *t)
+{
+    TRY(explain_background_load(t->c, t->model, t->record, t->threads, t->table->rows, t->remarks,
+                                &t->background));
+    interventional_expected(t->background.explainer, t->base);
+    return OK;
+}
+
+static struct status
+make_summary(struct trees *t)
+{
+    const struct model_file *m = t->model;
     const struct status kept = explain_summary_new(m->outputs, m->features, (uint32_t)t->cohorts,
                                                    t->bins, t->pairs, &t->summary);
     if (kept.code == STATUS_LIMIT) {
@@ -382,6 +404,8 @@ explain_block(struct trees *t, uint64_t first, size_t rows)
         TRY(explainer_pairs(t->explainer, t->x, rows, t->threads, t->matrix));
         sum_lines(t, rows);
         explain_summary_add_pairs(t->summary, t->matrix, rows);
+    } else if (t->background.path != NULL) {
+        TRY(interventional_rows(t->background.explainer, t->x, rows, t->threads, t->phi));
     } else {
         TRY(explainer_rows(t->explainer, t->x, rows, t->threads, t->phi));
     }
@@ -490,6 +514,9 @@ make_document(struct trees *t, json_t **ret_document)
 {
     const struct explain_input in = {.model = t->model_path,
                                      .record = t->record || t->pairs,
+                                     .background = t->background.path,
+                                     .background_rows = t->background.rows,
+                                     .probability = t->background.probability,
                                      .features = t->feature,
                                      .outputs = t->output,
                                      .base = t->base,
@@ -541,7 +568,8 @@ cli_explain_trees(struct cli *c)
     TRY(take_locals(&t));
     TRY(take_features(&t));
     TRY(make_bins(&t));
-    TRY(make_explainer(&t));
+    TRY(t.background.path != NULL ? make_background(&t) : make_explainer(&t));
+    TRY(make_summary(&t));
     TRY(make_block(&t));
     TRY(open_csv(&t));
     cli_progress_start(&t.progress, "explaining");

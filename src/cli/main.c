@@ -254,9 +254,13 @@ static const struct cli_option explain_options[] = {
      "surrogate",
      NULL, CLI_ONCE,
      "kernel permutation partial-dependence ice ale permutation-importance surrogate"},
-    {"background", "FILE", "rows that stand for a feature not known (default: those of --data)",
+    {"background", "FILE",
+     "rows that stand for a feature not known (default: of a black box, those of --data; of trees, "
+     "the training rows' shares)",
      NULL, CLI_ONCE, "@file"},
-    {"background-rows", "N", "draw so many of them; 0: all", "100", CLI_ONCE, NULL},
+    {"output-space", "SPACE", "of trees with --background: what attributions add up to", "margin",
+     CLI_ONCE, "margin probability"},
+    {"background-rows", "N", "of a black box: draw so many of them; 0: all", "100", CLI_ONCE, NULL},
     {"rows", "N",
      "draw so many rows; 0: all (default: 100 for kernel and permutation, else all, of an "
      "endpoint "
@@ -445,7 +449,8 @@ const struct cli_verb cli_verbs[] = {
      "names a version.",
      assess_options, cli_assess, true},
     {"explain", "", "why a model answers as it does, of a file or behind a URL",
-     "A model of trees explains itself: exact attributions (path-dependent TreeSHAP) of every row "
+     "A model of trees explains itself: exact attributions (path-dependent TreeSHAP; with "
+     "--background interventional) of every row "
      "on the margin, in seconds; their sum and the expected value is the row's margin. "
      "With --method or --endpoint the model is a black box, of which only the answers are known. "
      "Nothing is left out in silence: rows that are drawn, errors of what is drawn, values that "

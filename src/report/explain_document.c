@@ -280,13 +280,19 @@ put_pairs(const struct explain_input *in, json_t *d)
 struct status
 explain_document(const struct explain_input *in, json_t **ret_document)
 {
-    const char *method = "exact path-dependent TreeSHAP";
+    const char *method =
+        in->background == NULL ? "exact path-dependent TreeSHAP" : "exact interventional TreeSHAP";
     DEFER(js_freep)
     json_t *d = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "format", EXPLAIN_FORMAT, "model",
                           in->model, "method", method, "precision", in->record ? "record" : "fast",
-                          "scale", "margin", "rows", (json_int_t)in->summary->group[0].rows,
-                          "binned_rows", (json_int_t)in->binned_rows);
+                          "scale", in->probability ? "probability" : "margin", "rows",
+                          (json_int_t)in->summary->group[0].rows, "binned_rows",
+                          (json_int_t)in->binned_rows);
     CHECK(d != NULL, MEMORY);
+    if (in->background != NULL) {
+        TRY(js_set(d, "background", json_string(in->background)));
+        TRY(js_set(d, "background_rows", json_integer((json_int_t)in->background_rows)));
+    }
     TRY(put_outputs(in, d));
     TRY(put_cohorts(in, d));
     TRY(put_dependence(in, d));

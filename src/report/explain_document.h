@@ -27,6 +27,9 @@ struct explain_local { /* one row that is shown */
 struct explain_input {
     const char *model;
     bool record;
+    const char *background; /* file; NULL: path-dependent values */
+    uint64_t background_rows;
+    bool probability; /* attributions are of the probability, not of the margin */
     const struct explain_feature *features;
     const char *const *outputs; /* names */
     const double *base;         /* outputs */

@@ -15,12 +15,6 @@
 static const struct {
     const char *key, *what;
 } definitions[] = {
-    {"attribution (phi)",
-     "the feature's Shapley value in the game in which a feature that is not known is followed "
-     "both "
-     "ways, in the shares of the training rows; on the margin, the sum of the trees"},
-    {"expected", "the mean over the trees' training rows; expected and a row's attributions add up "
-                 "to its margin"},
     {"mean |phi|", "mean size of the attributions over the rows"},
     {"dependence", "attributions of rows whose value lies in a bin: mean, and one standard "
                    "deviation to either side; their spread is what other features make of it"},
@@ -29,9 +23,30 @@ static const struct {
 };
 
 static void
-put_definitions(struct buf *b)
+put_game(const json_t *d, struct buf *b)
+{
+    const bool background = json_object_get(d, "background") != NULL;
+    const bool probability = strcmp(document_text(d, "scale"), "probability") == 0;
+    buf_printf(b,
+               "<dt>attribution (phi)</dt><dd>the feature's Shapley value in the game in which a "
+               "feature that is not known %s; on the %s</dd>",
+               background ? "has the value that it has in each row of the background in turn"
+                          : "is followed both ways, in the shares of the training rows",
+               probability ? "probability: each background row's part is scaled by the link's mean "
+                             "slope between both margins"
+                           : "margin, the sum of the trees");
+    buf_printf(
+        b,
+        "<dt>expected</dt><dd>the mean over the %s; expected and a row's attributions add up "
+        "to its %s</dd>",
+        background ? "background" : "trees' training rows", probability ? "probability" : "margin");
+}
+
+static void
+put_definitions(const json_t *d, struct buf *b)
 {
     buf_put_str(b, "<details><summary>What the numbers mean</summary><dl>");
+    put_game(d, b);
     for (size_t i = 0; i < sizeof definitions / sizeof *definitions; i++) {
         buf_printf(b, "<dt>%s</dt><dd>%s</dd>", definitions[i].key, definitions[i].what);
     }
@@ -334,7 +349,15 @@ html_explain(const json_t *d, struct buf *b)
                  *dependence = json_object_get(d, "dependence"),
                  *remarks = json_object_get(d, "remarks");
     buf_put_str(b, "<section><h2>Explanation</h2><p class=\"soft\">Attributions to each feature, "
-                   "from the model itself, on the margin; expected ");
+                   "from the model itself, on the ");
+    html_put(b, document_text(d, "scale"));
+    if (json_object_get(d, "background") != NULL) {
+        buf_printf(b, ", against a background of %.0f rows (",
+                   document_number(d, "background_rows"));
+        html_put(b, document_text(d, "background"));
+        buf_put_str(b, ")");
+    }
+    buf_put_str(b, "; expected ");
     put_number(b, document_number(first_output(d), "base"));
     buf_put_str(b, "</p>");
     TRY(put_global(d, b));
@@ -354,7 +377,7 @@ html_explain(const json_t *d, struct buf *b)
     if (json_array_size(json_object_get(d, "outputs")) > 1) {
         buf_put_str(b, "<p class=\"soft small\">Drawn for the first output; the JSON has all.</p>");
     }
-    put_definitions(b);
+    put_definitions(d, b);
     buf_put_str(b, "</section>");
     return buf_status(b);
 }

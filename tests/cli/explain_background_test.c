@@ -1,0 +1,179 @@
+/* steward explain of a model of trees against a background file, held to shap's values. */
+#include "cli/run.h"
+
+#include "base/text.h"
+
+#include <math.h>
+
+#define FEATURES 7u
+
+struct files {
+    char model[512], data[512], background[512], out[512];
+    json_t *pinned;
+    const json_t *one; /* the case */
+};
+
+static void
+files_done(struct files *f)
+{
+    js_freep(&f->pinned);
+}
+
+static void
+write_rows(struct room *m, const char *name, const json_t *rows, char *ret_path)
+{
+    DEFER(buf_done) struct buf text;
+    size_t i, j;
+    json_t *row, *v;
+    buf_init(&text, 1u << 20);
+    buf_put_str(&text, "f0,f1,f2,f3,f4,f5,f6\n");
+    json_array_foreach(rows, i, row)
+    {
+        json_array_foreach(row, j, v)
+        {
+            buf_put_str(&text, j == 0 ? "" : ",");
+            if (!json_is_null(v)) {
+                text_put_f64(&text, json_number_value(v));
+            }
+        }
+        buf_put_str(&text, "\n");
+    }
+    testing_write(in(m, name), buf_view(&text));
+    (void)strcpy(ret_path, in(m, name));
+}
+
+static void
+files_new(struct room *m, const char *name, struct files *f)
+{
+    DEFER(file_freep) char *path = testing_source("tests/assess/data/interventional.json");
+    DEFER(buf_done) struct buf bytes;
+    size_t i;
+    json_t *one;
+    f->pinned = testing_read_json(path);
+    json_array_foreach(json_object_get(f->pinned, "cases"), i, one)
+    {
+        if (strcmp(json_string_value(json_object_get(one, "name")), name) == 0) {
+            f->one = one;
+        }
+    }
+    assert_non_null(f->one);
+    buf_init(&bytes, 1u << 20);
+    assert_ok(text_from_hex(view_str(json_string_value(json_object_get(f->one, "model"))), &bytes));
+    testing_write(in(m, "model"), buf_view(&bytes));
+    (void)strcpy(f->model, in(m, "model"));
+    write_rows(m, "rows.csv", json_object_get(f->pinned, "rows"), f->data);
+    write_rows(m, "background.csv", json_object_get(f->pinned, "background"), f->background);
+    (void)strcpy(f->out, in(m, "out.csv"));
+}
+
+/* The file of contributions: the pinned values and the expected one, line for line. */
+static void
+equals_pinned(const struct files *f, const char *values, const char *expected, size_t outputs)
+{
+    DEFER(buf_done) struct buf text;
+    testing_read(f->out, &text);
+    const char *at = strchr(buf_str(&text), '\n') + 1;
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(f->one, values), i, row)
+    {
+        for (size_t k = 0; k < outputs * (FEATURES + 1); k++) {
+            const size_t output = k / (FEATURES + 1), feature = k % (FEATURES + 1);
+            const json_t *base = json_object_get(f->one, expected);
+            const json_t *want = feature < FEATURES
+                                     ? json_array_get(row, output * FEATURES + feature)
+                                 : json_is_array(base) ? json_array_get(base, output)
+                                                       : base;
+            const size_t n = strcspn(at, ",\n");
+            double v = 0;
+            assert_ok(text_to_f64(view_of(at, n), &v));
+            assert_near(v, json_number_value(want), 3e-6);
+            at += n + 1;
+        }
+    }
+    assert_string_equal(at, "");
+}
+
+static void
+refuses_what_does_not_go_together(void **state)
+{
+    struct room *m = *state;
+    DEFER(files_done) struct files f = {0};
+    files_new(m, "classes", &f);
+    RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--output-space", "probability");
+    ERR_HAS(m, "--output-space probability: needs --background FILE");
+    RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--interactions");
+    ERR_HAS(m, "--interactions: of a model of trees without --background");
+    RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--background-rows", "5");
+    ERR_HAS(m, "takes every row of --background");
+    RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--output-space", "probability");
+    ERR_HAS(m, "of models with one output");
+    testing_write(in(m, "empty.csv"), view_str("f0,f1,f2,f3,f4,f5,f6\n"));
+    RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", m->path);
+    ERR_HAS(m, "empty.csv");
+    testing_write(in(m, "other.csv"), view_str("f0,f1\n1,2\n"));
+    RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", m->path);
+    ERR_HAS(m, "other.csv");
+}
+
+static void
+contributions_equal_shap(void **state)
+{
+    struct room *m = *state;
+    DEFER(files_done) struct files f = {0};
+    files_new(m, "binary", &f);
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--output", f.out);
+    equals_pinned(&f, "values", "expected", 1);
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--output", f.out, "--record", "--output-space", "probability");
+    equals_pinned(&f, "probability_values", "probability_expected", 1);
+    DEFER(files_done) struct files classes = {0};
+    files_new(m, "classes", &classes);
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--output", f.out);
+    equals_pinned(&classes, "values", "expected", 3);
+}
+
+static void
+the_document_names_the_background(void **state)
+{
+    struct room *m = *state;
+    DEFER(files_done) struct files f = {0};
+    files_new(m, "binary", &f);
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--output-space", "probability", "--record", "--json", "--row", "1", "--report",
+        in(m, "page.html"));
+    DEFER(js_freep) json_t *d = out_json(m);
+    assert_string_equal(json_string_value(json_object_get(d, "method")),
+                        "exact interventional TreeSHAP");
+    assert_string_equal(json_string_value(json_object_get(d, "scale")), "probability");
+    assert_string_equal(json_string_value(json_object_get(d, "background")), f.background);
+    assert_int_equal(json_integer_value(json_object_get(d, "background_rows")), 37);
+    const json_t *local = json_array_get(json_object_get(d, "local"), 0);
+    const json_t *o = json_array_get(json_object_get(local, "outputs"), 0);
+    const json_t *all = json_array_get(json_object_get(d, "outputs"), 0);
+    double sum = json_number_value(json_object_get(all, "base"));
+    for (size_t k = 0; k < FEATURES; k++) {
+        sum += json_number_value(json_array_get(json_object_get(o, "phi"), k));
+    }
+    assert_near(sum, json_number_value(json_object_get(o, "prediction")), 1e-9);
+    DEFER(buf_done) struct buf page;
+    testing_read(in(m, "page.html"), &page);
+    assert_text_has(buf_str(&page), "against a background of 37 rows");
+    assert_text_has(buf_str(&page), "on the probability: each background row");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BARE(refuses_what_does_not_go_together),
+        BARE(contributions_equal_shap),
+        BARE(the_document_names_the_background),
+    };
+    return cmocka_run_group_tests_name("cli/explain_background", tests, NULL, NULL);
+}
