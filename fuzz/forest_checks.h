@@ -1,16 +1,18 @@
 /* forest_checks: what must hold for every forest that a loader made of a stranger's bytes: sound
- * arrays, the same prediction by both ways, and, when it is small, attributions that add up. */
+ * arrays, the same prediction by every way, and, when it is small, attributions that add up. */
 #ifndef STEWARD_FUZZ_FOREST_CHECKS_H
 #define STEWARD_FUZZ_FOREST_CHECKS_H
 
-#include "assess/explain.h"
-#include "model/forest.h"
+#include "assess/interventional.h"
+#include "model/predictor.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SMALL_NODES 512u
 #define SMALL_CELLS 4096u
+#define COMPILED_CELLS (1u << 20)
 
 static inline void
 need(bool condition)
@@ -83,6 +85,63 @@ explain(const struct forest *f, const float *x, const double *margin)
     free(scratch);
 }
 
+/* Against the row with every value taken away, through tables where the forest allows. */
+static inline void
+explain_against(const struct forest *f, const float *x, const double *margin)
+{
+    float *background = calloc(f->features, sizeof *background);
+    double *phi = calloc((size_t)f->outputs * f->features, sizeof *phi);
+    double *expected = calloc(f->outputs, sizeof *expected);
+    struct interventional *e = NULL;
+    struct interventional_options o;
+    interventional_defaults(&o);
+    o.precision = EXPLAIN_RECORD;
+    need(background != NULL && phi != NULL && expected != NULL);
+    for (uint32_t k = 0; k < f->features; k++) {
+        background[k] = k % 2 == 0 ? NAN : 1.0f;
+    }
+    need(status_ok(interventional_new(f, background, 1, &o, &e)));
+    need(status_ok(interventional_rows(e, x, 1, 1, phi)));
+    interventional_expected(e, expected);
+    for (uint32_t k = 0; k < f->outputs; k++) {
+        double sum = expected[k];
+        for (uint32_t i = 0; i < f->features; i++) {
+            sum += phi[(size_t)k * f->features + i];
+        }
+        need(!is_tame(f) || fabs(sum - margin[k]) <= 1e-6 * fmax(1, fabs(margin[k])));
+    }
+    interventional_free(e);
+    free(background);
+    free(phi);
+    free(expected);
+}
+
+#define TILE_ROWS 20u /* enough for a batch by tiles */
+
+/* The compiled forest: one row, a batch, and without AVX2. */
+static inline void
+predict_compiled(const struct forest *f, const float *x, const double *plain)
+{
+    struct predictor *p = NULL;
+    float *rows = calloc((size_t)TILE_ROWS * f->features, sizeof *rows);
+    double *margin = calloc((size_t)TILE_ROWS * f->outputs, sizeof *margin);
+    need(rows != NULL && margin != NULL && status_ok(predictor_new(f, &p)));
+    for (size_t i = 0; i < TILE_ROWS; i++) {
+        memcpy(rows + i * f->features, x, f->features * sizeof *rows);
+    }
+    for (uint32_t way = 0; way < 3; way++) {
+        const size_t n = way == 0 ? 1 : TILE_ROWS;
+        (way == 2 ? predictor_margin_portable : predictor_margin)(p, rows, n, 1, margin);
+        for (size_t i = 0; i < n * f->outputs; i++) {
+            const double want = plain[i % f->outputs];
+            need(margin[i] == want || (isnan(margin[i]) && isnan(want)));
+        }
+    }
+    predictor_free(p);
+    free(rows);
+    free(margin);
+}
+
 static inline void
 predict(const struct forest *f, const uint8_t *data, size_t size)
 {
@@ -97,6 +156,10 @@ predict(const struct forest *f, const uint8_t *data, size_t size)
     }
     if (f->nodes <= SMALL_NODES && f->depth <= 12 && f->features * f->outputs <= SMALL_CELLS) {
         explain(f, x, margin);
+        explain_against(f, x, margin);
+    }
+    if ((size_t)f->features * f->outputs <= COMPILED_CELLS) {
+        predict_compiled(f, x, plain);
     }
     forest_link_apply(f, margin, 1);
     free(x);
