@@ -219,6 +219,56 @@ compare_single(const struct bench_context *c, struct shap_work *w)
     return bench_add(c->report, &x);
 }
 
+/* ---- pairs ---- */
+
+static struct status
+pairs_ours(void *ctx, double *ret_figure)
+{
+    struct shap_work *w = ctx;
+    struct explainer_options o;
+    explainer_defaults(&o);
+    o.expected_rows = w->rows;
+    o.pairs = true;
+    DEFER(memory_freep) double *pairs = malloc(w->rows * FEATURES * FEATURES * sizeof *pairs);
+    DEFER(explainer_freep) struct explainer *e = NULL;
+    CHECK(pairs != NULL, MEMORY);
+    const double from = bench_cpu_now();
+    TRY(explainer_new(w->model.forest, &o, &e));
+    TRY(explainer_pairs(e, w->x, w->rows, 1, pairs));
+    *ret_figure = (double)w->rows / (bench_cpu_now() - from);
+    return OK;
+}
+
+static struct status
+pairs_peer(void *ctx, double *ret_figure)
+{
+    struct shap_work *w = ctx;
+    const float *ignored = NULL;
+    double seconds = 0;
+    TRY(models_peer(&w->model, MODELS_INTERACTIONS, w->x, w->peer_rows, w->diag, &ignored,
+                    &seconds));
+    *ret_figure = (double)w->peer_rows / seconds;
+    return OK;
+}
+
+/* On the same model; tests hold the values against XGBoost's. */
+static struct status
+compare_pairs(const struct bench_context *c, struct shap_work *w)
+{
+    char peer[80], version[32], where[200];
+    w->rows = 2000;
+    w->peer_rows = 10;
+    models_peer_name(version);
+    (void)snprintf(peer, sizeof peer, "%s, pred_interactions on %zu rows", version, w->peer_rows);
+    (void)snprintf(where, sizeof where,
+                   "%s; interactions of all pairs in double, %zu rows, one thread, CPU time",
+                   w->model.what, w->rows);
+    struct bench_result x = {
+        .name = "shap_pairs_a", .unit = "rows/s", .where = where, .peer_name = peer};
+    TRY(bench_rounds(3, pairs_ours, pairs_peer, w, &x));
+    return bench_add(c->report, &x);
+}
+
 struct status
 bench_shap(const struct bench_context *c)
 {
@@ -230,6 +280,7 @@ bench_shap(const struct bench_context *c)
     a.precision = EXPLAIN_RECORD;
     a.rows = 20000;
     TRY(compare_rows(c, &a, "shap_record_a", 3));
+    TRY(compare_pairs(c, &a));
     DEFER(shap_work_done) struct shap_work b = {.diag = c->diag};
     TRY(make_work(MODELS_B, 50000, 64, &b));
     return compare_rows(c, &b, "shap_b", 3);

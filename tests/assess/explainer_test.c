@@ -243,6 +243,64 @@ the_quadrature_is_exact_for_polynomials(void **state)
     }
 }
 
+/* ---- laws ---- */
+
+/* A second tree that is the first with features 0 and 1 in each other's place. */
+static void
+add_mirror(struct made *m)
+{
+    const uint32_t nodes = m->f.nodes;
+    for (uint32_t n = 0; n < nodes; n++) {
+        const uint32_t to = made_node(m);
+        m->feature[to] = m->feature[n] < 2 ? 1 - m->feature[n] : m->feature[n];
+        m->threshold[to] = m->threshold[n];
+        m->default_left[to] = m->default_left[n];
+        m->value[to] = m->value[n];
+        m->cover[to] = m->cover[n];
+        m->left[to] = m->left[n] < 0 ? -1 : m->left[n] + (int32_t)nodes;
+        m->right[to] = m->right[n] < 0 ? -1 : m->right[n] + (int32_t)nodes;
+    }
+    m->tree_start[1] = nodes;
+    m->tree_start[2] = m->f.nodes;
+    m->tree_weight[1] = 1.0;
+    m->f.trees = 2;
+}
+
+/* Features that the forest treats alike and that are alike in the row have the same attribution;
+ * one that no split uses has exactly none; all of them and the expected value are the margin. */
+static void
+attributions_are_symmetric_spare_the_dummy_and_add_up(void **state)
+{
+    (void)state;
+    struct rng g;
+    rng_init(&g, 70, "explainer");
+    const enum explain_engine engines[] = {EXPLAIN_LANES, EXPLAIN_TABLES};
+    for (int i = 0; i < 40; i++) {
+        const struct made_recipe r = {.features = 5, .outputs = 1, .trees = 1, .depth = 6};
+        DEFER(memory_freep) struct made *m = made_new(&r, &g);
+        add_mirror(m);
+        m->f.features = 6;
+        float x[6];
+        double phi[6], expected = 0, margin = 0;
+        made_row(&r, &g, x);
+        x[1] = x[0];
+        x[5] = 1.0f;
+        explain_expected(&m->f, &expected);
+        forest_margin_ref(&m->f, x, 1, &margin);
+        for (size_t k = 0; k < 2; k++) {
+            struct explainer_options o;
+            explainer_defaults(&o);
+            o.engine = engines[k];
+            o.precision = o.engine == EXPLAIN_LANES ? EXPLAIN_RECORD : EXPLAIN_FAST;
+            const double bound = (o.engine == EXPLAIN_LANES ? 1e-12 : 2e-6) * forest_scale(&m->f);
+            explain_with(&m->f, &o, x, 1, phi);
+            assert_near(phi[0], phi[1], bound);
+            assert_true(phi[5] == 0.0);
+            assert_near(expected + phi[0] + phi[1] + phi[2] + phi[3] + phi[4], margin, 2 * bound);
+        }
+    }
+}
+
 /* ---- pairs ---- */
 
 static double
@@ -461,6 +519,7 @@ main(void)
         cmocka_unit_test(tables_equal_the_plain_engine_on_random_forests),
         cmocka_unit_test(tables_give_the_same_digits_for_any_number_of_threads),
         cmocka_unit_test(lanes_give_the_same_digits_for_any_number_of_threads),
+        cmocka_unit_test(attributions_are_symmetric_spare_the_dummy_and_add_up),
         cmocka_unit_test(pairs_equal_every_subset_and_sum_to_the_attributions),
         cmocka_unit_test(means_are_those_of_the_rows),
     };
