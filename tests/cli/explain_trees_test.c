@@ -221,6 +221,37 @@ tables_and_pages_say_the_same(void **state)
     assert_text_has(buf_str(&page), "</html>");
 }
 
+/* The rows fifty times over: means and bins are the same, and so are the digits of all but counts.
+ */
+static void
+the_page_does_not_grow_with_the_rows(void **state)
+{
+    struct room *m = *state;
+    DEFER(files_done) struct files f = {0};
+    files_new(m, "binary", &f);
+    DEFER(buf_done) struct buf few;
+    DEFER(buf_done) struct buf many;
+    DEFER(buf_done) struct buf rows;
+    DEFER(buf_done) struct buf page;
+    buf_init(&many, 1u << 20);
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--row", "1", "--report",
+        in(m, "few.html"));
+    testing_read(in(m, "few.html"), &few);
+    testing_read(f.data, &rows);
+    buf_put(&many, buf_view(&rows));
+    const char *body = strchr(buf_str(&rows), '\n') + 1;
+    for (int i = 1; i < 50; i++) {
+        buf_put_str(&many, body);
+    }
+    testing_write(in(m, "many.csv"), buf_view(&many));
+    (void)strcpy(f.data, in(m, "many.csv"));
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--row", "1", "--report",
+        in(m, "many.html"));
+    testing_read(in(m, "many.html"), &page);
+    assert_text_has(buf_str(&page), "<b>500</b> rows");
+    assert_true(page.len < few.len + few.len / 10);
+}
+
 int
 main(void)
 {
@@ -231,6 +262,7 @@ main(void)
         BARE(interactions_sum_to_the_margin_too),
         BARE(the_document_has_all_views),
         BARE(tables_and_pages_say_the_same),
+        BARE(the_page_does_not_grow_with_the_rows),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
