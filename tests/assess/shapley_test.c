@@ -486,7 +486,7 @@ coverage(enum shapley_method method, size_t evaluations, double *ret_within, dou
     const struct black_box box = box_of(&f, 1000);
     size_t within = 0, n = 0;
     double square = 0;
-    for (uint64_t seed = 0; seed < 150; seed++) {
+    for (uint64_t seed = 0; seed < 100; seed++) {
         const struct shapley_options o = {
             .method = method, .threads = 1, .evaluations = evaluations, .seed = seed};
         struct told t;
@@ -502,7 +502,7 @@ coverage(enum shapley_method method, size_t evaluations, double *ret_within, dou
             square += z * z;
         }
     }
-    assert_true(n >= 3 * 150);
+    assert_true(n >= 3 * 100);
     *ret_within = (double)within / (double)n;
     *ret_square = square / (double)n;
 }

@@ -46,10 +46,8 @@ write_rows(struct room *m)
 static void
 start_server(struct room *m)
 {
-    char port_file[512], log[512];
-    ASSERT(m != NULL);
-    (void)strcpy(port_file, in(m, "port"));
-    (void)strcpy(log, in(m, "serve.log"));
+    DEFER(file_freep) char *port_file = file_join(m->dir, "port");
+    DEFER(file_freep) char *log = file_join(m->dir, "serve.log");
     char *const argv[] = {(char *)(uintptr_t)testing_binary(),
                           "serve",
                           "--listen",
@@ -73,10 +71,9 @@ set_up(void **state)
 {
     (void)room_with_model(state);
     struct room *m = *state;
-    ASSERT(m != NULL);
     write_key(m);
     write_rows(m);
-    (void)strcpy(it.ca, in(m, "w/tls/cert.pem"));
+    (void)snprintf(it.ca, sizeof it.ca, "%s/w/tls/cert.pem", m->dir);
     start_server(m);
     return 0;
 }
