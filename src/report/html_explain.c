@@ -135,7 +135,9 @@ put_cohort(const json_t *c, struct buf *b)
     const size_t n = json_array_size(features), drawn = n < BARS ? n : BARS;
     buf_put_str(b, "<div class=\"card\"><h3>");
     html_put(b, document_text(c, "cohort"));
-    buf_printf(b, "</h3><p class=\"soft\">%.0f rows against the %.0f others</p>",
+    buf_printf(b,
+               "</h3><p class=\"soft small\"><span class=\"key b\"></span> these %.0f rows "
+               "<span class=\"key r\"></span> the %.0f others</p>",
                document_number(c, "rows"), document_number(c, "rest_rows"));
     put_cohort_chart(r, drawn, b);
     buf_put_str(b, "<details><summary>As a table</summary><table><thead><tr><th>feature</th>"
@@ -193,6 +195,15 @@ put_bin(const json_t *bin, double y, const struct scale *s, struct buf *b)
     svg_dot(b, "b", x_at(s, mean), y + 9, 4);
 }
 
+/* The number at one end of the scale, below it; 0 has its line. */
+static void
+put_end(double v, double y, const struct scale *s, struct buf *b)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "%s%.3g", v < 0 ? "\xe2\x88\x92" : "", fabs(v));
+    svg_label(b, x_at(s, v), y + 16, "middle", "s", 12, text);
+}
+
 static struct scale
 scale_of(const json_t *bins, const json_t *missing)
 {
@@ -232,13 +243,15 @@ put_dependence(const json_t *f, struct buf *b)
     const struct scale s = scale_of(bins, missing);
     buf_put_str(b, "<div class=\"card\"><h3>");
     html_put(b, document_text(f, "feature"));
-    buf_put_str(b, "</h3>");
-    svg_open(b, 470, (int)lines * 20 + 4, false,
+    buf_put_str(b, ": attribution by value</h3>");
+    svg_open(b, 470, (int)lines * 20 + 24, false,
              "Attribution by value: mean and one standard deviation to either side");
     svg_line(b, "g", x_at(&s, 0), 0, x_at(&s, 0), 20.0 * (double)lines);
     for (size_t i = 0; i < lines; i++) {
         put_bin(i < n ? json_array_get(bins, i) : missing, 2 + 20.0 * (double)i, &s, b);
     }
+    put_end(s.low, 20.0 * (double)lines, &s, b);
+    put_end(s.low + 290 / s.per_unit, 20.0 * (double)lines, &s, b);
     svg_close(b);
     buf_put_str(b, "<details><summary>As a table</summary><table><thead><tr><th>value</th>"
                    "<th>rows</th><th>mean</th><th>sd</th><th>least</th><th>most</th></tr></thead>"
