@@ -1,5 +1,7 @@
 /* api: the public C API, thin over the workspace. Everything here is sw_*, everything sw_* is here.
  */
+#include "api/api_parts.h"
+
 #include "base/json.h"
 #include "base/secret.h"
 #include "govern/audit.h"
@@ -28,9 +30,8 @@ struct sw_model {
     struct model *inner;
 };
 
-/* The code for the caller, and the sentence. */
-static int
-result(struct status s, const struct diag *diag, struct sw_error *error)
+int
+api_result(struct status s, const struct diag *diag, struct sw_error *error)
 {
     if (error != NULL) {
         error->code = s.code;
@@ -42,9 +43,8 @@ result(struct status s, const struct diag *diag, struct sw_error *error)
     return s.code;
 }
 
-/* A pointer that must not be NULL. */
-static struct status
-need(const void *pointer, const char *what, struct diag *diag)
+struct status
+api_need(const void *pointer, const char *what, struct diag *diag)
 {
     if (pointer == NULL) {
         diag_set(diag, "%s: NULL was given", what);
@@ -53,10 +53,22 @@ need(const void *pointer, const char *what, struct diag *diag)
     return OK;
 }
 
+struct status
+api_text(const json_t *document, char **ret_text)
+{
+    DEFER(buf_done) struct buf json;
+    buf_init(&json, DOCUMENT_MAX);
+    TRY(js_put_pretty(&json, document));
+    char *copy = strdup(buf_str(&json));
+    CHECK(copy != NULL, MEMORY);
+    *ret_text = copy;
+    return OK;
+}
+
 static struct status
 take_passphrase(const char *text, struct diag *diag, struct secret *ret_passphrase)
 {
-    TRY(need(text, "passphrase", diag));
+    TRY(api_need(text, "passphrase", diag));
     if (*text == '\0') {
         diag_set(diag, "the passphrase is empty");
         FAIL(INPUT);
@@ -82,7 +94,7 @@ static struct status
 init(const char *dir, const char *passphrase, struct diag *diag)
 {
     DEFER(secret_done) struct secret secret = {0};
-    TRY(need(dir, "dir", diag));
+    TRY(api_need(dir, "dir", diag));
     TRY(take_passphrase(passphrase, diag, &secret));
     const struct workspace_init_options o = {
         .passphrase = &secret,
@@ -94,7 +106,7 @@ int
 sw_workspace_init(const char *dir, const char *passphrase, struct sw_error *error)
 {
     struct diag diag = {0};
-    return result(init(dir, passphrase, &diag), &diag, error);
+    return api_result(init(dir, passphrase, &diag), &diag, error);
 }
 
 static struct status
@@ -102,8 +114,8 @@ open_workspace(const char *dir, const char *passphrase, struct diag *diag,
                struct sw_workspace **ret_workspace)
 {
     DEFER(secret_done) struct secret secret = {0};
-    TRY(need(dir, "dir", diag));
-    TRY(need(ret_workspace, "ret_workspace", diag));
+    TRY(api_need(dir, "dir", diag));
+    TRY(api_need(ret_workspace, "ret_workspace", diag));
     TRY(take_passphrase(passphrase, diag, &secret));
     DEFER(memory_freep) struct sw_workspace *made = calloc(1, sizeof *made);
     CHECK(made != NULL, MEMORY);
@@ -118,7 +130,7 @@ sw_workspace_open(const char *dir, const char *passphrase, struct sw_workspace *
                   struct sw_error *error)
 {
     struct diag diag = {0};
-    return result(open_workspace(dir, passphrase, &diag, ret_workspace), &diag, error);
+    return api_result(open_workspace(dir, passphrase, &diag, ret_workspace), &diag, error);
 }
 
 void
@@ -136,13 +148,13 @@ static struct status
 add_dataset(struct sw_workspace *w, const char *name, const char *path,
             const struct sw_dataset_options *options, struct diag *diag, uint64_t *ret_version)
 {
-    TRY(need(w, "workspace", diag));
-    TRY(need(name, "name", diag));
-    TRY(need(path, "path", diag));
+    TRY(api_need(w, "workspace", diag));
+    TRY(api_need(name, "name", diag));
+    TRY(api_need(path, "path", diag));
     struct import_options o = {0};
     if (options != NULL) {
-        TRY(need(options->sensitive_count == 0 ? path : (const void *)options->sensitive,
-                 "sensitive", diag));
+        TRY(api_need(options->sensitive_count == 0 ? path : (const void *)options->sensitive,
+                     "sensitive", diag));
         o.label = options->label;
         o.positive = options->positive;
         o.sensitive = options->sensitive;
@@ -162,7 +174,8 @@ sw_dataset_add(struct sw_workspace *workspace, const char *name, const char *pat
                struct sw_error *error)
 {
     struct diag diag = {0};
-    return result(add_dataset(workspace, name, path, options, &diag, ret_version), &diag, error);
+    return api_result(add_dataset(workspace, name, path, options, &diag, ret_version), &diag,
+                      error);
 }
 
 /* ---- models ---- */
@@ -171,10 +184,10 @@ static struct status
 train(struct sw_workspace *w, const char *name, const struct sw_train_options *options,
       struct diag *diag, uint64_t *ret_version)
 {
-    TRY(need(w, "workspace", diag));
-    TRY(need(name, "name", diag));
-    TRY(need(options, "options", diag));
-    TRY(need(options->dataset, "options->dataset", diag));
+    TRY(api_need(w, "workspace", diag));
+    TRY(api_need(name, "name", diag));
+    TRY(api_need(options, "options", diag));
+    TRY(api_need(options->dataset, "options->dataset", diag));
     struct model_train_options o = {.dataset = options->dataset,
                                     .dataset_version = options->dataset_version,
                                     .split = options->split != 0 ? options->split : 0.7,
@@ -203,16 +216,16 @@ sw_model_train(struct sw_workspace *workspace, const char *name,
                struct sw_error *error)
 {
     struct diag diag = {0};
-    return result(train(workspace, name, options, &diag, ret_version), &diag, error);
+    return api_result(train(workspace, name, options, &diag, ret_version), &diag, error);
 }
 
 static struct status
 load(struct sw_workspace *w, const char *name, uint64_t version, struct diag *diag,
      struct sw_model **ret_model)
 {
-    TRY(need(w, "workspace", diag));
-    TRY(need(name, "name", diag));
-    TRY(need(ret_model, "ret_model", diag));
+    TRY(api_need(w, "workspace", diag));
+    TRY(api_need(name, "name", diag));
+    TRY(api_need(ret_model, "ret_model", diag));
     DEFER(memory_freep) struct sw_model *made = calloc(1, sizeof *made);
     CHECK(made != NULL, MEMORY);
     TRY(model_load(w->inner, name, version, diag, &made->inner));
@@ -225,7 +238,7 @@ sw_model_load(struct sw_workspace *workspace, const char *name, uint64_t version
               struct sw_model **ret_model, struct sw_error *error)
 {
     struct diag diag = {0};
-    return result(load(workspace, name, version, &diag, ret_model), &diag, error);
+    return api_result(load(workspace, name, version, &diag, ret_model), &diag, error);
 }
 
 void
@@ -259,9 +272,9 @@ static struct status
 predict(const struct sw_model *model, const float *x, size_t rows, struct diag *diag,
         double *ret_probability)
 {
-    TRY(need(model, "model", diag));
-    TRY(need(x, "x", diag));
-    TRY(need(ret_probability, "ret_probability", diag));
+    TRY(api_need(model, "model", diag));
+    TRY(api_need(x, "x", diag));
+    TRY(api_need(ret_probability, "ret_probability", diag));
     if (model->inner->forest->outputs != 1) {
         diag_set(diag, "%s: a model of several outputs", model->inner->name);
         FAIL(UNSUPPORTED);
@@ -275,7 +288,7 @@ sw_model_predict(const struct sw_model *model, const float *x, size_t rows, doub
                  struct sw_error *error)
 {
     struct diag diag = {0};
-    return result(predict(model, x, rows, &diag, ret_probability), &diag, error);
+    return api_result(predict(model, x, rows, &diag, ret_probability), &diag, error);
 }
 
 /* ---- assessment ---- */
@@ -284,18 +297,12 @@ static struct status
 assess(struct sw_workspace *w, const struct assess_options *o, struct diag *diag, char **ret_json)
 {
     DEFER(js_freep) json_t *document = NULL;
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, DOCUMENT_MAX);
-    TRY(need(w, "workspace", diag));
-    TRY(need(o->model, "model", diag));
-    TRY(need(o->dataset, "dataset", diag));
-    TRY(need(ret_json, "ret_json", diag));
+    TRY(api_need(w, "workspace", diag));
+    TRY(api_need(o->model, "model", diag));
+    TRY(api_need(o->dataset, "dataset", diag));
+    TRY(api_need(ret_json, "ret_json", diag));
     TRY(assessment_make(w->inner, o, diag, &document));
-    TRY(js_put_pretty(&text, document));
-    char *copy = strdup(buf_str(&text));
-    CHECK(copy != NULL, MEMORY);
-    *ret_json = copy;
-    return OK;
+    return api_text(document, ret_json);
 }
 
 int
@@ -315,7 +322,7 @@ sw_assess(struct sw_workspace *workspace, const char *model, uint64_t model_vers
     } else {
         diag_set(&diag, "part: all, train or test");
     }
-    return result(s, &diag, error);
+    return api_result(s, &diag, error);
 }
 
 /* ---- audit log ---- */
@@ -327,7 +334,7 @@ sw_audit_verify(const char *audit_dir, const char *vkey, uint64_t *ret_entries,
     struct diag diag = {0};
     struct audit_fault fault = {0};
     struct audit_report report = {0};
-    struct status s = need(audit_dir, "audit_dir", &diag);
+    struct status s = api_need(audit_dir, "audit_dir", &diag);
     if (status_ok(s)) {
         s = audit_verify(audit_dir, vkey, &fault, &report);
         diag_set(&diag, "%s", fault.text);
@@ -335,5 +342,5 @@ sw_audit_verify(const char *audit_dir, const char *vkey, uint64_t *ret_entries,
     if (status_ok(s) && ret_entries != NULL) {
         *ret_entries = report.entries;
     }
-    return result(s, &diag, error);
+    return api_result(s, &diag, error);
 }
