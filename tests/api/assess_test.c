@@ -63,6 +63,9 @@ explain(const struct sw_forest *forest)
         x[i] = (float)(i % 3);
     }
     x[1] = NAN;
+    check(sw_forest_outputs(forest) == 1 && strcmp(sw_forest_feature(forest, 1), "debt") == 0 &&
+              sw_forest_feature(forest, features) == NULL,
+          "tells outputs and the names of features");
     check(sw_forest_margin(forest, NULL, 2, 1, margin, &error) == SW_INPUT && says("x: NULL"),
           "refuses rows that are not there");
     check(sw_forest_margin(forest, x, 2, 1, margin, &error) == 0, "predicts");
