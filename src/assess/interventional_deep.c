@@ -307,6 +307,7 @@ count_all(struct deep *d, const struct interventional_background *background, si
 {
     const size_t chunks = (background->rows + CHUNK - 1) / CHUNK, padded = chunks * CHUNK;
     const size_t outputs = d->t->forest->outputs;
+    CHECK(padded <= bytes_max / (d->t->columns + (size_t)1), LIMIT);
     DEFER(memory_freep) int8_t *rank = aligned_alloc(64, padded * (d->t->columns + (size_t)1));
     CHECK(rank != NULL, MEMORY);
     struct count_job j = {

@@ -13,7 +13,7 @@ struct interventional_background {
 };
 
 /* Fills all units' tables: tables->floats numbers in the layout of tables->value; of the two the
- * one that is not NULL. Takes a byte for each background row and column of ranks meanwhile. MEMORY.
+ * one that is not NULL. Takes some 64 MB and 2 KB a unit meanwhile. MEMORY.
  */
 struct status interventional_fill(const struct tables *t,
                                   const struct interventional_background *background,

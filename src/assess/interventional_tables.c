@@ -223,8 +223,10 @@ struct fill_job {
     const struct tables_section *section;
     const struct interventional_background *background;
     struct rule rules[TABLES_FEATURES + 1];
-    int8_t *ranks; /* [columns][padded] */
+    size_t first, rows; /* the part of the background that is ranked */
+    int8_t *ranks;      /* of it: [columns][padded] */
     size_t padded;
+    double (*share)[PATTERNS]; /* of the section's units: counts, or sums of weights */
     float *single;
     double *wide;
 };
@@ -233,10 +235,9 @@ static void
 rank_chunk(void *ctx, size_t chunk)
 {
     const struct fill_job *j = ctx;
-    const struct interventional_background *b = j->background;
-    const size_t first = chunk * CHUNK, rows = b->rows - first < CHUNK ? b->rows - first : CHUNK;
-    ranks_rows8(j->section->ranks, b->x + first * j->t->forest->features, rows, j->padded,
-                j->ranks + first);
+    const size_t from = chunk * CHUNK, rows = j->rows - from < CHUNK ? j->rows - from : CHUNK;
+    ranks_rows8(j->section->ranks, j->background->x + (j->first + from) * j->t->forest->features,
+                rows, j->padded, j->ranks + from);
 }
 
 /* Two counters a pattern: successive rows with the same one need not wait for each other. */
@@ -252,25 +253,25 @@ count_patterns(const uint8_t *pattern, size_t n, uint32_t count[static 2][PATTER
     }
 }
 
+/* Adds what the ranked part of the background weighs, row after row. */
 static void
-unit_shares(const struct fill_job *j, struct unit_work *w)
+unit_count(const struct fill_job *j, const struct tables_unit *u, double share[static PATTERNS])
 {
-    const struct interventional_background *b = j->background;
+    const double *weight = j->background->weight;
     uint8_t pattern[CHUNK];
     uint32_t count[2][PATTERNS] = {0};
-    memset(w->share, 0, sizeof w->share);
-    for (size_t first = 0; first < b->rows; first += CHUNK) {
-        const size_t n = b->rows - first < CHUNK ? b->rows - first : CHUNK;
-        tables_patterns(j->t, w->u, j->ranks + first, j->padded, n, pattern);
-        if (b->weight == NULL) {
+    for (size_t from = 0; from < j->rows; from += CHUNK) {
+        const size_t n = j->rows - from < CHUNK ? j->rows - from : CHUNK;
+        tables_patterns(j->t, u, j->ranks + from, j->padded, n, pattern);
+        if (weight == NULL) {
             count_patterns(pattern, n, count);
         }
-        for (size_t i = 0; b->weight != NULL && i < n; i++) {
-            w->share[pattern[i]] += b->weight[first + i];
+        for (size_t i = 0; weight != NULL && i < n; i++) {
+            share[pattern[i]] += weight[j->first + from + i];
         }
     }
-    for (uint32_t p = 0; b->weight == NULL && p < PATTERNS; p++) {
-        w->share[p] = ((double)count[0][p] + count[1][p]) / (double)b->rows;
+    for (uint32_t p = 0; weight == NULL && p < PATTERNS; p++) {
+        share[p] += (double)count[0][p] + count[1][p];
     }
 }
 
@@ -291,28 +292,73 @@ unit_store(const struct fill_job *j, const struct unit_work *w)
     }
 }
 
+/* Units [*ret_first, end) of a group of the section. */
+static size_t
+group_units(const struct fill_job *j, size_t group, size_t *ret_first)
+{
+    const size_t units = j->section->run[j->t->forest->outputs];
+    *ret_first = j->section->run[0] + group * GROUP_UNITS;
+    return *ret_first + GROUP_UNITS < units ? *ret_first + GROUP_UNITS : units;
+}
+
+static void
+count_group(void *ctx, size_t group)
+{
+    const struct fill_job *j = ctx;
+    size_t i = 0;
+    const size_t end = group_units(j, group, &i);
+    for (; i < end; i++) {
+        unit_count(j, &j->t->unit[i], j->share[i - j->section->run[0]]);
+    }
+}
+
 static void
 fill_group(void *ctx, size_t group)
 {
     const struct fill_job *j = ctx;
-    const size_t units = j->section->run[j->t->forest->outputs];
-    size_t i = j->section->run[0] + group * GROUP_UNITS;
-    const size_t end = i + GROUP_UNITS < units ? i + GROUP_UNITS : units;
+    const struct interventional_background *b = j->background;
+    size_t i = 0;
+    const size_t end = group_units(j, group, &i);
     for (; i < end; i++) {
         struct unit_work w = {.t = j->t, .rules = j->rules, .u = &j->t->unit[i]};
+        for (uint32_t p = 0; p < PATTERNS; p++) {
+            const double share = j->share[i - j->section->run[0]][p];
+            w.share[p] = b->weight == NULL ? share / (double)b->rows : share;
+        }
         unit_begin(&w);
-        unit_shares(j, &w);
         unit_fill(&w);
         unit_store(j, &w);
     }
+}
+
+#define RANKS_BYTES ((size_t)64 << 20) /* of the background that is ranked at once */
+
+static struct status
+fill_section(struct fill_job *j, unsigned threads)
+{
+    const size_t units = j->section->run[j->t->forest->outputs] - j->section->run[0];
+    const size_t groups = (units + GROUP_UNITS - 1) / GROUP_UNITS;
+    DEFER(memory_freep) void *share = calloc(units + 1, sizeof *j->share);
+    CHECK(share != NULL, MEMORY);
+    j->share = share;
+    for (j->first = 0; j->first < j->background->rows; j->first += j->padded) {
+        const size_t left = j->background->rows - j->first;
+        j->rows = left < j->padded ? left : j->padded;
+        threads_for((j->rows + CHUNK - 1) / CHUNK, threads, rank_chunk, j);
+        threads_for(groups, threads, count_group, j);
+    }
+    threads_for(groups, threads, fill_group, j);
+    return OK;
 }
 
 struct status
 interventional_fill(const struct tables *t, const struct interventional_background *background,
                     unsigned threads, float *single, double *wide)
 {
-    const size_t chunks = (background->rows + CHUNK - 1) / CHUNK, padded = chunks * CHUNK;
-    DEFER(memory_freep) int8_t *ranks = aligned_alloc(64, padded * (t->columns + (size_t)1));
+    const size_t columns = (size_t)t->columns + 1;
+    const size_t fit = RANKS_BYTES / columns / CHUNK + 1, chunks = (background->rows - 1) / CHUNK;
+    const size_t padded = (fit < chunks + 1 ? fit : chunks + 1) * CHUNK;
+    DEFER(memory_freep) int8_t *ranks = aligned_alloc(64, padded * columns);
     CHECK(ranks != NULL, MEMORY);
     struct fill_job j = {.t = t,
                          .background = background,
@@ -325,9 +371,7 @@ interventional_fill(const struct tables *t, const struct interventional_backgrou
     }
     for (uint32_t s = 0; s < t->sections; s++) {
         j.section = &t->section[s];
-        const size_t units = j.section->run[t->forest->outputs] - j.section->run[0];
-        threads_for(chunks, threads, rank_chunk, &j);
-        threads_for((units + GROUP_UNITS - 1) / GROUP_UNITS, threads, fill_group, &j);
+        TRY(fill_section(&j, threads));
     }
     return OK;
 }
