@@ -106,7 +106,8 @@ SW_API int sw_model_predict(const struct sw_model *model, const float *x, size_t
 /* ---- assessment ---- */
 
 /* part: "all", "train" or "test" of the model's split; cohort: an SQL predicate over the dataset's
- * columns, or NULL. ret_json: the assessment document; release with sw_text_free. */
+ * columns, "slice-1" or "node-3" of the model's newest assessment, or NULL. ret_json: the
+ * assessment document; release with sw_text_free. */
 SW_API int sw_assess(struct sw_workspace *workspace, const char *model, uint64_t model_version,
                      const char *dataset, uint64_t dataset_version, const char *part,
                      const char *cohort, char **ret_json, struct sw_error *error);

@@ -311,11 +311,13 @@ sw_assess(struct sw_workspace *workspace, const char *model, uint64_t model_vers
           char **ret_json, struct sw_error *error)
 {
     struct diag diag = {0};
-    struct assess_options o = {.model = model,
-                               .model_version = model_version,
-                               .dataset = dataset,
-                               .dataset_version = dataset_version,
-                               .cohort = cohort};
+    struct assess_options o;
+    assess_defaults(&o);
+    o.model = model;
+    o.model_version = model_version;
+    o.dataset = dataset;
+    o.dataset_version = dataset_version;
+    o.cohort = cohort;
     struct status s = model_part_from_word(part == NULL ? "" : part, &o.part);
     if (status_ok(s)) {
         s = assess(workspace, &o, &diag, ret_json);

@@ -185,6 +185,13 @@ losses_fill(const uint8_t *y, const double *score, size_t rows, struct performan
     p->brier = sum_value(&brier) / (double)rows;
 }
 
+static struct rate
+rate_of(uint64_t x, uint64_t n, double level)
+{
+    const double count = (double)x, of = (double)n;
+    return (struct rate){n == 0 ? NAN : count / of, x, n, interval_wilson(count, of, level)};
+}
+
 static void
 decisions_fill(const uint8_t *y, const double *score, size_t rows, double level,
                struct performance *p)
@@ -197,18 +204,14 @@ decisions_fill(const uint8_t *y, const double *score, size_t rows, double level,
             *(decision ? &p->counts.fp : &p->counts.tn) += 1;
         }
     }
-    struct fairness_group group[1];
-    struct fairness_result all;
-    fairness_finish(&p->counts, 1, 0, level, group, &all);
-    p->accuracy = all.overall.metric[FAIRNESS_ACCURACY];
-    p->precision = all.overall.metric[FAIRNESS_PRECISION];
-    p->recall = all.overall.metric[FAIRNESS_TPR];
-    p->selection_rate = all.overall.metric[FAIRNESS_SELECTION_RATE];
-    p->positives = all.overall.positives;
-    const uint64_t wrong = p->counts.fp + p->counts.fn;
-    p->f1 = p->counts.tp + wrong == 0
-                ? NAN
-                : 2.0 * (double)p->counts.tp / (double)(2 * p->counts.tp + wrong);
+    const struct confusion *c = &p->counts;
+    p->positives = c->tp + c->fn;
+    p->accuracy = rate_of(c->tp + c->tn, rows, level);
+    p->precision = rate_of(c->tp, c->tp + c->fp, level);
+    p->recall = rate_of(c->tp, p->positives, level);
+    p->selection_rate = rate_of(c->tp + c->fp, rows, level);
+    const uint64_t wrong = c->fp + c->fn;
+    p->f1 = c->tp + wrong == 0 ? NAN : 2.0 * (double)c->tp / (double)(2 * c->tp + wrong);
 }
 
 struct status

@@ -4,10 +4,21 @@
 #ifndef STEWARD_ASSESS_PERFORMANCE_H
 #define STEWARD_ASSESS_PERFORMANCE_H
 
-#include "assess/fairness.h"
+#include "base/status.h"
+#include "num/interval.h"
 
 #define PERFORMANCE_BINS 10u
 #define PERFORMANCE_CURVE 101u
+
+struct confusion {
+    uint64_t tp, fp, tn, fn;
+};
+
+struct rate {
+    double value;       /* NaN when n = 0 */
+    uint64_t x, n;      /* value = x / n */
+    struct interval ci; /* Wilson */
+};
 
 struct performance {
     uint64_t rows, positives;

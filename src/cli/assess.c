@@ -10,11 +10,21 @@
 /* A report explains one person's row: it is its maker's to hand on. */
 #define PERSONAL_MODE 0600
 #define DRIVERS_SHOWN 5
+#define FINDINGS_SHOWN 10
+#define SLICES_MOST 1000u
+#define REPLICATES_MOST 100000u
+
+#define BAR 24
 
 static void
-show_stage(void *ctx, const char *stage)
+show_stage(void *ctx, const char *stage, double share)
 {
-    cli_progress_show(ctx, "assessing: %s", stage);
+    char bar[BAR + 1];
+    for (int i = 0; i < BAR; i++) {
+        bar[i] = i < (int)(share * BAR) ? '#' : '.';
+    }
+    bar[BAR] = '\0';
+    cli_progress_show(ctx, "assessing [%s] %2.0f %% %s", bar, 100 * share, stage);
 }
 
 static struct status
@@ -37,22 +47,35 @@ write_document(struct cli *c, const json_t *document, const char *path)
     return file_replace(path, buf_view(&json), PERSONAL_MODE, &c->diag);
 }
 
-/* The report's findings, one sentence a line. */
+/* One sentence a line. */
+static void
+print_sentences(const json_t *list, size_t most)
+{
+    size_t i;
+    json_t *sentence;
+    json_array_foreach((json_t *)(uintptr_t)list, i, sentence)
+    {
+        if (i < most) {
+            (void)fputs("- ", stdout);
+            cli_put_wrapped(stdout, json_string_value(json_object_get(sentence, "text")), 2, 2);
+        }
+    }
+    if (i > most) {
+        (void)printf("and %zu findings more; --json has them\n", i - most);
+    }
+}
+
 static void
 print_findings(const json_t *document)
 {
-    size_t i;
-    json_t *finding;
-    json_array_foreach(json_object_get(document, "findings"), i, finding)
-    {
-        const char *text = json_is_string(finding)
-                               ? json_string_value(finding)
-                               : json_string_value(json_object_get(finding, "text"));
-        if (text != NULL) {
-            (void)fputs("- ", stdout);
-            cli_put_wrapped(stdout, text, 2, 2);
-        }
+    const json_t *found = json_object_get(document, "findings");
+    print_sentences(json_object_get(document, "summary"), SIZE_MAX);
+    if (json_array_size(found) == 0) {
+        (void)puts("Nothing was found that is more than chance explains.");
+        return;
     }
+    (void)puts("Found, worst first:");
+    print_sentences(found, FINDINGS_SHOWN);
 }
 
 static const json_t *
@@ -77,7 +100,8 @@ weightiest_below(const json_t *features, double below)
 static void
 print_drivers(const json_t *document)
 {
-    const json_t *list = json_object_get(json_object_get(document, "explanation"), "features");
+    const json_t *outputs = json_object_get(json_object_get(document, "explanation"), "outputs");
+    const json_t *list = json_object_get(json_array_get(outputs, 0), "features");
     double below = HUGE_VAL, most = 0;
     for (int i = 0; i < DRIVERS_SHOWN; i++) {
         const json_t *f = weightiest_below(list, below);
@@ -94,13 +118,42 @@ print_drivers(const json_t *document)
     }
 }
 
+static struct status
+whole_number(struct cli *c, const char *option, uint64_t low, uint64_t high, uint32_t *ret_value)
+{
+    uint64_t value = 0;
+    TRY(cli_u64(c, option, &value));
+    if (value < low || value > high) {
+        diag_set(&c->diag, "--%s %s: a whole number from %llu to %llu", option,
+                 cli_value(c, option), (unsigned long long)low, (unsigned long long)high);
+        FAIL(INPUT);
+    }
+    *ret_value = (uint32_t)value;
+    return OK;
+}
+
+static struct status
+take_settings(struct cli *c, struct assessment_settings *s)
+{
+    TRY(whole_number(c, "slices", 0, SLICES_MOST, &s->slices));
+    TRY(whole_number(c, "bootstrap", 0, REPLICATES_MOST, &s->replicates));
+    TRY(whole_number(c, "min-group", 1, UINT32_MAX, &s->min_group));
+    TRY(cli_u64(c, "seed", &s->seed));
+    s->adverse = cli_flag(c, "adverse");
+    return OK;
+}
+
 struct status
 cli_assess(struct cli *c)
 {
     char model[64], dataset[64];
     struct cli_progress progress;
-    struct assess_options o = {
-        .cohort = cli_value(c, "cohort"), .progress = show_stage, .progress_ctx = &progress};
+    struct assess_options o;
+    assess_defaults(&o);
+    o.cohort = cli_value(c, "cohort");
+    o.progress = show_stage;
+    o.progress_ctx = &progress;
+    TRY(take_settings(c, &o.settings));
     TRY(cli_name_version(c, c->operand[0], model, &o.model_version));
     TRY(cli_data(c, dataset, &o.dataset_version, &o.part));
     o.dataset = dataset;

@@ -3,13 +3,13 @@
 #include "assess/bins.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "cli/plain_codes.h"
 #include "cli/plain_files.h"
 #include "data/import.h"
 #include "num/interval.h"
 #include "report/bias_document.h"
 #include "report/document.h"
 #include "report/html.h"
+#include "workspace/plain_codes.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,10 +2,10 @@
 
 #include "assess/bins.h"
 #include "base/text.h"
-#include "cli/plain_codes.h"
 #include "cli/plain_files.h"
 #include "data/import.h"
 #include "num/quantile.h"
+#include "workspace/plain_codes.h"
 
 #include <math.h>
 #include <stdio.h>

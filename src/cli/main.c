@@ -94,8 +94,16 @@ static const struct cli_option assess_options[] = {
     {"data", "DATASET[:PART]",
      "dataset or dataset@version; with :test or :train, that part of the model's split", NULL,
      CLI_ONCE, NULL},
-    {"cohort", "PREDICATE", "assess these rows only, e.g. \"lvrat > 0.8 and single = 'yes'\"", NULL,
-     CLI_ONCE, NULL},
+    {"cohort", "COHORT",
+     "assess these rows only: a predicate, e.g. \"lvrat > 0.8 and single = 'yes'\", or slice-1 or "
+     "node-3 of the model's newest assessment (slice-1@2: of its second)",
+     NULL, CLI_ONCE, NULL},
+    {"adverse", NULL, "the positive answer is bad for the person: denied, flagged", NULL, CLI_ONCE,
+     NULL},
+    {"slices", "N", "worst slices to find; 0: none", "10", CLI_ONCE, NULL},
+    {"min-group", "N", "groups with fewer rows are shown, not judged", "30", CLI_ONCE, NULL},
+    {"bootstrap", "N", "replicates; 0: none", "1000", CLI_ONCE, NULL},
+    {"seed", "N", "of bootstrap and permutations", "1", CLI_ONCE, NULL},
     {"report", "FILE", "write the report (HTML) to FILE", NULL, CLI_ONCE, "@file"},
     {"output", "FILE", "write the assessment document (JSON) to FILE", NULL, CLI_ONCE, "@file"},
     {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
@@ -443,7 +451,7 @@ const struct cli_verb cli_verbs[] = {
      "null. The rows leave the workspace in clear: the export is an entry of the audit log.",
      model_request_options, cli_model_request, false},
     {"assess", "MODEL",
-     "performance, fairness, explanations and failure cohorts of a model on a dataset",
+     "performance, fairness, explanations, failures and bias of a model on a dataset",
      "The assessment is kept sealed in the workspace; --report draws it as one HTML file that "
      "needs no network. MODEL@N "
      "names a version.",

@@ -3,12 +3,12 @@
 #include "assess/mitigate.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "cli/plain_codes.h"
 #include "cli/plain_files.h"
 #include "data/import.h"
 #include "report/document.h"
 #include "report/html.h"
 #include "report/mitigate_document.h"
+#include "workspace/plain_codes.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -55,12 +55,14 @@ static struct status
 assess(struct cli *c, struct workspace *w, const struct model *m, unsigned threads,
        json_t **ret_document)
 {
-    const struct assess_options o = {.model = m->name,
-                                     .model_version = m->version,
-                                     .dataset = m->dataset,
-                                     .dataset_version = m->dataset_version,
-                                     .part = m->split < 1 ? PART_TEST : PART_ALL,
-                                     .threads = threads};
+    struct assess_options o;
+    assess_defaults(&o);
+    o.model = m->name;
+    o.model_version = m->version;
+    o.dataset = m->dataset;
+    o.dataset_version = m->dataset_version;
+    o.part = m->split < 1 ? PART_TEST : PART_ALL;
+    o.threads = threads;
     return assessment_make(w, &o, &c->diag, ret_document);
 }
 
@@ -68,6 +70,31 @@ static double
 accuracy_of(const json_t *d)
 {
     return document_number(json_object_get(json_object_get(d, "performance"), "accuracy"), "value");
+}
+
+static json_t *
+groupings_of(const json_t *d)
+{
+    return json_object_get(json_object_get(d, "fairness"), "groupings");
+}
+
+static void
+print_gaps(const json_t *was, const json_t *is)
+{
+    static const char *const keys[] = {"demographic_parity_difference",
+                                       "equalized_odds_difference"};
+    const json_t *columns = json_object_get(is, "columns");
+    const char *first = json_string_value(json_array_get(columns, 0));
+    for (size_t k = 0; k < 2; k++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "%.10s%s: %s", first,
+                       json_array_size(columns) > 1 ? "+" : "", keys[k]);
+        (void)fputs("  ", stdout);
+        cli_put_clean(stdout, name);
+        (void)printf("%*s %10.4f %10.4f\n", (int)(44 - strlen(name)), "",
+                     document_number(json_object_get(was, keys[k]), "value"),
+                     document_number(json_object_get(is, keys[k]), "value"));
+    }
 }
 
 static void
@@ -81,19 +108,9 @@ print_versions(const struct model *old, const struct model *new, const json_t *b
             document_text(after, "selection"), document_number(after, "rows"));
     cli_say("  %-44s %10s %10s", "", "before", "after");
     cli_say("  %-44s %10.4f %10.4f", "accuracy", accuracy_of(before), accuracy_of(after));
-    json_array_foreach(json_object_get(after, "fairness"), i, f)
+    json_array_foreach(groupings_of(after), i, f)
     {
-        static const char *const keys[] = {"demographic_parity_difference",
-                                           "equalized_odds_difference"};
-        const json_t *was = json_array_get(json_object_get(before, "fairness"), i);
-        for (size_t k = 0; k < 2; k++) {
-            char name[64];
-            (void)snprintf(name, sizeof name, "%.12s: %s", document_text(f, "factor"), keys[k]);
-            (void)fputs("  ", stdout);
-            cli_put_clean(stdout, name);
-            (void)printf("%*s %10.4f %10.4f\n", (int)(44 - strlen(name)), "",
-                         document_number(was, keys[k]), document_number(f, keys[k]));
-        }
+        print_gaps(json_array_get(groupings_of(before), i), f);
     }
 }
 

@@ -1,6 +1,6 @@
-/* assessment: the one document that an assessment is (docs/spec/assessment.md), as JSON, from the
- * numbers of assess/. The report (report/html.h) is drawn from this JSON alone. Pure: arrays in,
- * JSON out. */
+/* assessment: the one document that an assessment is (docs/spec/assessment.md), as JSON: the
+ * performance, and the documents of the other modules as its members. The report (report/html.h) is
+ * drawn from this JSON alone. Pure: arrays in, JSON out. */
 #ifndef STEWARD_REPORT_ASSESSMENT_H
 #define STEWARD_REPORT_ASSESSMENT_H
 
@@ -21,6 +21,22 @@ struct assessment_factor { /* a sensitive column */
     uint32_t level_count;
 };
 
+/* How much is looked for; assessment_defaults fills it. */
+struct assessment_settings {
+    double level;        /* of the intervals: 0.95 */
+    double fdr;          /* what an adjusted p must not exceed to be called a finding: 0.05 */
+    uint32_t min_group;  /* groups smaller than this are shown, not judged: 30 */
+    uint32_t replicates; /* of the bootstrap: 1000; 0: none */
+    uint32_t slices;     /* worst ones to find: 10; 0: none */
+    uint64_t seed;       /* 1 */
+    bool adverse;        /* the positive answer is bad for the person */
+};
+
+void assessment_defaults(struct assessment_settings *ret_settings);
+
+/* share: of the whole work, from 0 to 1. */
+typedef void assessment_progress(void *ctx, const char *stage, double share);
+
 struct assessment_input {
     /* what was assessed; all strings required */
     const char *model, *model_digest_hex, *dataset, *dataset_digest_hex;
@@ -29,7 +45,6 @@ struct assessment_input {
     int64_t created_ns;
     const char *label, *positive, *negative; /* "deny", "yes", "no" */
     double threshold;
-    double level; /* of the intervals, 0.95 */
     size_t rows;
     const uint64_t *row_number; /* rows: its number in the dataset, the first is 1 */
     uint64_t rows_dropped;      /* without a label */
@@ -37,15 +52,26 @@ struct assessment_input {
     const double *score;        /* rows: probability of positive */
     const float *x;             /* rows * forest->features: what the model read */
     const struct forest *forest;
-    /* The model's features, forest->features of them, in its order. */
+    /* How the model reads: its features' names and levels, in its order; values unused. */
+    const struct assessment_feature *read;
+    /* Columns in which mistakes are looked for. */
     const struct assessment_feature *features;
+    uint32_t feature_count;
     const struct assessment_factor *factors;
     uint32_t factor_count;
-    uint32_t min_group; /* groups smaller than this are shown, not judged: 30 */
+    const json_t *bias; /* bias document of these rows (report/bias_document.h); NULL: none */
+    json_t *remarks;    /* sentences, array, borrowed: what is left out, and why */
+    struct assessment_settings settings;
     unsigned threads;
-    void (*progress)(void *ctx, const char *stage); /* may be NULL */
+    /* ret_in[rows]: where a slice's condition holds. NULL: no cohort is explained. */
+    struct status (*select)(void *ctx, const char *cohort, struct diag *diag, uint8_t *ret_in);
+    void *select_ctx;
+    assessment_progress *progress; /* may be NULL */
     void *progress_ctx;
 };
+
+/* Shares of the work before and after what assessment_run does, for whoever makes "bias". */
+#define ASSESSMENT_BIAS_SHARE 0.2
 
 struct status assessment_run(const struct assessment_input *in, struct diag *diag,
                              json_t **ret_document);

@@ -9,8 +9,10 @@ json_t *assessment_interval(struct interval ci);
 /* The decimal that a person reads: the shortest that is the same number to the model, which reads
  * single precision. */
 void assessment_put_number(struct buf *b, double v);
-/* Adds "errors". decision[rows]: 0 or 1. */
-struct status assessment_put_errors(const struct assessment_input *in, const uint8_t *decision,
-                                    json_t *d);
+/* Says where the work stands. */
+void assessment_tell(const struct assessment_input *in, const char *stage, double share);
+/* Adds "explanation", with the slices of "errors" that hold as its cohorts. */
+struct status assessment_put_explanation(const struct assessment_input *in, struct diag *diag,
+                                         json_t *d);
 
 #endif

@@ -8,13 +8,26 @@
 
 #define STRONG_PROXY 0.7
 
+/* tested: what has the adjusted p; size: how far from none at least, as a share. */
 static struct status
-add(json_t *findings, const char *kind, const struct buf *text)
+add(const json_t *d, json_t *findings, const char *kind, const json_t *factor, const json_t *tested,
+    double size, const struct buf *text)
 {
+    const double p = document_number(tested, "p_adjusted");
     TRY(buf_status(text));
-    json_t *f = json_pack("{s:s, s:s}", "kind", kind, "text", buf_str(text));
+    json_t *f = json_pack("{s:s, s:s, s:s, s:b, s:o, s:o}", "kind", kind, "factor",
+                          document_text(factor, "factor"), "text", buf_str(text), "holds",
+                          p < document_number(d, "fdr"), "p_adjusted", js_real(p), "size",
+                          js_real(fmax(0, size)));
     CHECK(json_array_append_new(findings, f) == 0, MEMORY);
     return OK;
+}
+
+/* The end of an interval of differences that is nearer to none; 0 where none lies within. */
+static double
+near_end(double low, double high)
+{
+    return low > 0 ? low : high < 0 ? -high : 0;
 }
 
 static double
@@ -77,7 +90,7 @@ say_label(const json_t *d, const json_t *factor, json_t *findings)
     const double low = document_end(dpl, "ci", 0), high = document_end(dpl, "ci", 1);
     put_between(&b, d, gap > 0 ? low : -high, gap > 0 ? high : -low);
     buf_put_str(&b, found(d, g) ? "." : ", no more than chance can make.");
-    return add(findings, "label", &b);
+    return add(d, findings, "label", factor, g, near_end(low, high), &b);
 }
 
 static struct status
@@ -100,7 +113,7 @@ say_adjusted(const json_t *d, const json_t *factor, json_t *findings)
     buf_put_str(&b, json_is_true(json_object_get(a, "reversed"))
                         ? ": the other way round than over all rows (Simpson's paradox)."
                         : ".");
-    return add(findings, "strata", &b);
+    return add(d, findings, "strata", factor, a, near_end(low, high), &b);
 }
 
 static struct status
@@ -125,7 +138,8 @@ say_representation(const json_t *d, const json_t *factor, json_t *findings)
     buf_printf(&b, "%s = %s makes up %.1f %% of the rows and %.1f %% of the reference.",
                document_text(factor, "factor"), document_text(worst, "group"),
                100 * document_number(worst, "share"), 100 * document_number(worst, "reference"));
-    return add(findings, "representation", &b);
+    return add(d, findings, "representation", factor, worst,
+               document_number(worst, "reference") - document_end(worst, "ci", 1), &b);
 }
 
 static struct status
@@ -144,7 +158,7 @@ say_proxy(const json_t *d, const json_t *factor, json_t *findings)
                document_text(factor, "factor"), document_number(p, "auc"),
                100 * document_number(d, "level"), document_end(p, "auc_ci", 0),
                document_end(p, "auc_ci", 1));
-    return add(findings, "proxy", &b);
+    return add(d, findings, "proxy", factor, p, 2 * document_end(p, "auc_ci", 0) - 1, &b);
 }
 
 static struct status
@@ -171,7 +185,8 @@ say_missing(const json_t *d, const json_t *factor, json_t *findings)
                document_text(worst, "low"));
     put_between(&b, d, document_end(worst, "ci", 0), document_end(worst, "ci", 1));
     buf_put_str(&b, ".");
-    return add(findings, "missing", &b);
+    return add(d, findings, "missing", factor, worst,
+               near_end(document_end(worst, "ci", 0), document_end(worst, "ci", 1)), &b);
 }
 
 struct status

@@ -5,7 +5,8 @@
 
 #include "base/json.h"
 
-#define DOCUMENT_FORMAT "steward-assessment-1"
+#define DOCUMENT_FORMATS "steward-assessment-" /* and a number */
+#define DOCUMENT_FORMAT "steward-assessment-2"
 
 const char *document_text(const json_t *o, const char *key);     /* "" when absent */
 double document_number(const json_t *o, const char *key);        /* NaN when absent or null */

@@ -1,8 +1,10 @@
 #include "report/findings.h"
 
+#include "report/assessment_parts.h"
 #include "report/document.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TEXT_MAX (2u << 20)
@@ -10,6 +12,8 @@
 
 struct finding {
     const char *kind;
+    bool is_finding; /* otherwise one of the summary's sentences */
+    double size, p_adjusted;
     struct buf headline, text;
 };
 
@@ -28,6 +32,10 @@ add(json_t *list, struct finding *f)
     json_t *o = json_pack("{s:s, s:s, s:s}", "kind", f->kind, "headline", buf_str(&f->headline),
                           "text", buf_str(&f->text));
     CHECK(o != NULL && json_array_append_new(list, o) == 0, MEMORY);
+    if (f->is_finding) {
+        TRY(js_set(o, "size", js_real(f->size)));
+        TRY(js_set(o, "p_adjusted", js_real(f->p_adjusted)));
+    }
     buf_reset(&f->headline);
     buf_reset(&f->text);
     return OK;
@@ -88,201 +96,177 @@ say_performance(const json_t *d, json_t *list, struct finding *f)
 
 /* ---- fairness ---- */
 
-static const json_t *
-group_named(const json_t *factor, const char *name)
+static bool
+is_intersection(const json_t *grouping)
 {
-    size_t i = 0;
-    json_t *g = NULL;
-    json_array_foreach(json_object_get(factor, "groups"), i, g)
-    {
-        if (strcmp(document_text(g, "group"), name) == 0) {
-            return json_object_get(g, "metrics");
-        }
-    }
-    return NULL;
+    return json_array_size(json_object_get(grouping, "columns")) > 1;
+}
+
+static const json_t *
+gap_of(const json_t *grouping, const char *metric)
+{
+    return json_object_get(json_object_get(grouping, "gaps"), metric);
+}
+
+static double
+value_of(const json_t *gap, const char *key)
+{
+    return document_number(json_object_get(gap, key), "value");
+}
+
+/* The near end of the difference's interval: how much it is at least. */
+static double
+at_least(const json_t *gap)
+{
+    const double low = document_end(json_object_get(gap, "difference"), "ci", 0);
+    return isfinite(low) ? fmax(0, low) : 0;
 }
 
 static bool
-is_intersection(const json_t *factor)
+is_settled(const json_t *d, const json_t *gap)
 {
-    return json_array_size(json_object_get(factor, "columns")) > 1;
+    return document_number(gap, "p_adjusted") <= document_number(d, "false_discovery_rate");
 }
 
-/* "rows with afam = yes"; a cell of an intersection names its columns itself. */
+/* "afam = yes"; a group of an intersection names its columns itself. */
 static void
-put_group(const json_t *factor, const char *group, struct buf *b)
+put_group(const json_t *grouping, const char *group, struct buf *b)
 {
-    buf_put_str(b, "rows with ");
-    if (!is_intersection(factor)) {
-        buf_printf(b, "%s = ", document_text(factor, "factor"));
+    if (!is_intersection(grouping)) {
+        buf_printf(
+            b, "%s = ", json_string_value(json_array_get(json_object_get(grouping, "columns"), 0)));
     }
     buf_put_str(b, group);
 }
 
-/* Two groups, the gap of one rate between them, and that rate in each. */
-struct compared {
-    const json_t *factor, *gap;
-    const char *high, *low;
-    double high_rate, low_rate;
-    bool settled; /* the interval of the difference leaves out 0 */
+/* "By afam", "By afam and single" */
+static void
+put_columns(const json_t *grouping, struct buf *b)
+{
+    size_t i = 0;
+    json_t *name = NULL;
+    json_array_foreach(json_object_get(grouping, "columns"), i, name)
+    {
+        buf_printf(b, "%s%s", i == 0 ? "By " : " and ", json_string_value(name));
+    }
+}
+
+static void
+put_times(const json_t *gap, struct buf *b)
+{
+    const double ratio = value_of(gap, "ratio");
+    if (ratio > 0) {
+        buf_printf(b, "%.1f times as often", 1 / ratio);
+    } else {
+        buf_printf(b, "%.0f points more often", 100 * value_of(gap, "difference"));
+    }
+}
+
+static const struct {
+    const char *metric, *happens;
+} disparities[] = {
+    {"selection_rate", "predicted so"},
+    {"false_positive_rate", "wrongly predicted so"},
+    {"false_negative_rate", "missed"},
 };
 
-static bool
-compare_groups(const json_t *factor, const char *metric, struct compared *ret_compared)
-{
-    const json_t *gap = json_object_get(json_object_get(factor, "gaps"), metric);
-    const char *high = document_text(gap, "high"), *low = document_text(gap, "low");
-    const json_t *of_high = group_named(factor, high), *of_low = group_named(factor, low);
-    if (of_high == NULL || of_low == NULL || strcmp(high, low) == 0) {
-        return false;
-    }
-    *ret_compared = (struct compared){
-        .factor = factor,
-        .gap = gap,
-        .high = high,
-        .low = low,
-        .high_rate = percent_at(json_object_get(of_high, metric), "value"),
-        .low_rate = percent_at(json_object_get(of_low, metric), "value"),
-        .settled = document_end(gap, "difference_ci", 0) > 0,
-    };
-    return true;
-}
-
-static bool
-has_ratio(const json_t *gap)
-{
-    return document_number(gap, "ratio") > 0 && document_end(gap, "ratio_ci", 0) > 0 &&
-           isfinite(document_end(gap, "ratio_ci", 1));
-}
-
-static void
-put_compared(const struct compared *c, struct buf *b)
-{
-    buf_printf(b, "%.1f %% of ", c->high_rate);
-    put_group(c->factor, c->high, b);
-    buf_printf(b, " and %.1f %% of ", c->low_rate);
-    put_group(c->factor, c->low, b);
-    buf_put_str(b, ": ");
-    if (has_ratio(c->gap)) {
-        buf_printf(b, "%.1f times as often (95 %% interval: %.1f to %.1f), ",
-                   1 / document_number(c->gap, "ratio"), 1 / document_end(c->gap, "ratio_ci", 1),
-                   1 / document_end(c->gap, "ratio_ci", 0));
-    }
-    buf_printf(b, "a difference of %.1f percentage points (%.1f to %.1f).",
-               percent_at(c->gap, "difference"), 100 * document_end(c->gap, "difference_ci", 0),
-               100 * document_end(c->gap, "difference_ci", 1));
-}
-
-static void
-put_headline(const struct compared *c, struct buf *b)
-{
-    if (!is_intersection(c->factor)) {
-        buf_printf(b, "%s = ", document_text(c->factor, "factor"));
-    }
-    if (has_ratio(c->gap)) {
-        buf_printf(b, "%s: %.1f times as often", c->high, 1 / document_number(c->gap, "ratio"));
-    } else {
-        buf_printf(b, "%s: %.1f points more", c->high, percent_at(c->gap, "difference"));
-    }
-}
-
-/* The rule compares rates of the answer that people want; which one that is, the data does not
- * say. */
-static void
-put_four_fifths(const json_t *d, const struct compared *c, struct buf *b)
-{
-    const double positive = c->high_rate > 0 ? c->low_rate / c->high_rate : (double)NAN;
-    const double negative =
-        c->low_rate < 100 ? (100 - c->high_rate) / (100 - c->low_rate) : (double)NAN;
-    if (!isfinite(positive) || !isfinite(negative)) {
-        return;
-    }
-    buf_put_str(b, " By the four-fifths rule that is ");
-    buf_printf(b, "%s if ", negative >= 0.8 ? "accepted" : "adverse impact");
-    put_answer(d, "negative", b);
-    buf_printf(b, " is the answer people want (ratio %.2f), and %s if ", negative,
-               positive >= 0.8 ? "accepted" : "adverse impact");
-    put_answer(d, "positive", b);
-    buf_printf(b, " is (ratio %.2f).", positive);
-}
-
 static struct status
-say_selection(const json_t *d, const json_t *factor, json_t *list, struct finding *f)
+say_disparity(const json_t *d, const json_t *grouping, size_t k, json_t *list, struct finding *f)
 {
-    struct compared c;
-    f->kind = "fairness";
-    if (!compare_groups(factor, "selection_rate", &c)) {
-        buf_printf(&f->headline, "%s: nothing to compare", document_text(factor, "factor"));
-        buf_printf(&f->text, "Of %s, fewer than two groups have %.0f rows or more.",
-                   document_text(factor, "factor"), document_number(d, "min_group"));
-        return add(list, f);
-    }
-    if (c.settled) {
-        put_headline(&c, &f->headline);
-    } else {
-        buf_printf(&f->headline, "%s: no settled difference", document_text(factor, "factor"));
-    }
-    buf_put_str(&f->text, "The model decides ");
-    put_answer(d, "positive", &f->text);
-    buf_put_str(&f->text, " for ");
-    put_compared(&c, &f->text);
-    if (c.settled) {
-        put_four_fifths(d, &c, &f->text);
-    } else {
-        buf_put_str(&f->text, " The interval includes 0: these rows do not settle which group is "
-                              "decided so more often.");
-    }
-    return add(list, f);
-}
-
-static struct status
-say_wrongly(const json_t *d, const json_t *factor, json_t *list, struct finding *f)
-{
-    struct compared c;
-    if (!compare_groups(factor, "fpr", &c) || !c.settled) {
+    const json_t *gap = gap_of(grouping, disparities[k].metric);
+    if (!is_settled(d, gap)) {
         return OK;
     }
     f->kind = "fairness";
-    put_headline(&c, &f->headline);
-    buf_put_str(&f->headline, " wrongly");
-    buf_put_str(&f->text, "Where the truth is ");
-    put_answer(d, "negative", &f->text);
-    buf_put_str(&f->text, ", the model wrongly decides ");
-    put_answer(d, "positive", &f->text);
-    buf_put_str(&f->text, " for ");
-    put_compared(&c, &f->text);
+    f->size = at_least(gap);
+    f->p_adjusted = document_number(gap, "p_adjusted");
+    put_group(grouping, document_text(gap, "high"), &f->headline);
+    buf_printf(&f->headline, ": %s ", disparities[k].happens);
+    put_times(gap, &f->headline);
+    put_columns(grouping, &f->text);
+    buf_printf(&f->text, ": %s", document_text(gap, "sentence"));
     return add(list, f);
 }
 
-static struct status
-say_fairness(const json_t *d, json_t *list, struct finding *f)
+/* An intersection tells something new where its gap is surely larger than those of its columns. */
+static bool
+is_news(const json_t *groupings, const json_t *grouping, const char *metric)
 {
-    size_t i = 0;
-    json_t *factor = NULL;
-    const json_t *all = json_object_get(d, "fairness");
-    json_array_foreach((json_t *)(uintptr_t)all, i, factor)
+    size_t i = 0, k = 0;
+    json_t *g = NULL, *name = NULL;
+    const double least = at_least(gap_of(grouping, metric));
+    json_array_foreach((json_t *)(uintptr_t)groupings, i, g)
     {
-        if (!is_intersection(factor)) {
-            TRY(say_selection(d, factor, list, f));
-            TRY(say_wrongly(d, factor, list, f));
+        const char *own = json_string_value(json_array_get(json_object_get(g, "columns"), 0));
+        bool part = false;
+        json_array_foreach(json_object_get(grouping, "columns"), k, name)
+        {
+            part |= strcmp(json_string_value(name), own) == 0;
+        }
+        if (part && !is_intersection(g) && least <= value_of(gap_of(g, metric), "difference")) {
+            return false;
         }
     }
-    if (json_array_size(all) == 0) {
-        f->kind = "fairness";
-        buf_put_str(&f->headline, "Not measured");
-        buf_put_str(&f->text, "No column of the dataset is marked as sensitive. Mark one with "
-                              "\"steward dataset add --sensitive COLUMN\".");
-        return add(list, f);
+    return true;
+}
+
+static struct status
+find_disparities(const json_t *d, json_t *list, struct finding *f)
+{
+    const json_t *all = json_object_get(json_object_get(d, "fairness"), "groupings");
+    size_t i = 0;
+    json_t *grouping = NULL;
+    json_array_foreach((json_t *)(uintptr_t)all, i, grouping)
+    {
+        for (size_t k = 0; k < sizeof disparities / sizeof *disparities; k++) {
+            if (!is_intersection(grouping) || is_news(all, grouping, disparities[k].metric)) {
+                TRY(say_disparity(d, grouping, k, list, f));
+            }
+        }
     }
     return OK;
 }
 
+/* Where nothing was found, that is said too. */
+static struct status
+say_fairness(const json_t *d, const json_t *findings, json_t *list, struct finding *f)
+{
+    size_t i = 0;
+    json_t *found = NULL;
+    json_array_foreach((json_t *)(uintptr_t)findings, i, found)
+    {
+        if (strcmp(document_text(found, "kind"), "fairness") == 0) {
+            return OK;
+        }
+    }
+    f->kind = "fairness";
+    if (json_is_null(json_object_get(d, "fairness"))) {
+        buf_put_str(&f->headline, "Not measured");
+        buf_put_str(&f->text, "No column of the dataset is marked as sensitive. Mark one with "
+                              "\"steward dataset add --sensitive COLUMN\".");
+    } else {
+        buf_put_str(&f->headline, "No settled difference");
+        buf_put_str(&f->text,
+                    "Between the groups there is no difference, in how often the model decides so, "
+                    "wrongly does or wrongly does not, that is more than chance explains. That is "
+                    "no proof that there is none: the intervals tell how large it may be.");
+    }
+    return add(list, f);
+}
+
 /* ---- explanation ---- */
+
+static const json_t *
+first_output(const json_t *o)
+{
+    return json_array_get(json_object_get(o, "outputs"), 0);
+}
 
 static struct status
 say_explanation(const json_t *d, json_t *list, struct finding *f)
 {
-    const json_t *features = json_object_get(json_object_get(d, "explanation"), "features");
+    const json_t *output = first_output(json_object_get(d, "explanation"));
+    const json_t *features = json_object_get(output, "features");
     const size_t n = json_array_size(features);
     DEFER(memory_freep) struct document_ranked *r = NULL;
     double total = 0;
@@ -307,28 +291,75 @@ say_explanation(const json_t *d, json_t *list, struct finding *f)
     return add(list, f);
 }
 
-/* "pirat = 0.66 (+2.69), mhist = 2 (+0.20)"; false when none is of that sign. */
-static bool
-put_pushes(const struct document_ranked *r, size_t n, double sign, struct buf *b)
+struct push {
+    const char *feature;
+    const json_t *value;
+    double phi;
+};
+
+static int
+compare_pushes(const void *a, const void *b)
 {
-    size_t i = 0;
-    for (; i < n && i < NAMED && r[i].size > 0; i++) {
-        buf_printf(b, "%s%s = %s (%+.2f)", i == 0 ? "" : ", ", document_text(r[i].item, "feature"),
-                   document_text(r[i].item, "value"), sign * r[i].size);
+    const double x = fabs(((const struct push *)a)->phi), y = fabs(((const struct push *)b)->phi);
+    return (x < y) - (x > y);
+}
+
+static void
+put_value(const json_t *v, struct buf *b)
+{
+    if (json_is_string(v)) {
+        buf_put_str(b, json_string_value(v));
+    } else if (json_is_number(v)) {
+        assessment_put_number(b, json_number_value(v));
+    } else {
+        buf_put_str(b, "missing");
     }
-    return i > 0;
+}
+
+/* "pirat = 0.66 (+2.69), mhist = 2 (+0.20)" of those of that sign; "nothing" when there are none.
+ */
+static void
+put_pushes(const struct push *p, size_t n, bool positive, struct buf *b)
+{
+    size_t put = 0;
+    for (size_t i = 0; i < n && put < NAMED; i++) {
+        if (p[i].phi != 0 && (p[i].phi > 0) == positive) {
+            buf_printf(b, "%s%s = ", put == 0 ? "" : ", ", p[i].feature);
+            put_value(p[i].value, b);
+            buf_printf(b, " (%+.2f)", p[i].phi);
+            put++;
+        }
+    }
+    buf_put_str(b, put == 0 ? "nothing" : "");
+}
+
+static struct status
+pushes_of(const json_t *explanation, struct push **ret_pushes, size_t *ret_count)
+{
+    const json_t *features = json_object_get(first_output(explanation), "features");
+    const json_t *local = json_array_get(json_object_get(explanation, "local"), 0);
+    const size_t n = json_array_size(features);
+    struct push *p = calloc(n + 1, sizeof *p);
+    CHECK(p != NULL, MEMORY);
+    for (size_t i = 0; i < n; i++) {
+        p[i] = (struct push){document_text(json_array_get(features, i), "feature"),
+                             json_array_get(json_object_get(local, "values"), i),
+                             document_end(first_output(local), "phi", i)};
+    }
+    qsort(p, n, sizeof *p, compare_pushes);
+    *ret_pushes = p;
+    *ret_count = n;
+    return OK;
 }
 
 static struct status
 say_example(const json_t *d, json_t *list, struct finding *f)
 {
-    const json_t *example = json_object_get(json_object_get(d, "explanation"), "example");
-    const json_t *items = json_object_get(example, "attributions");
+    const json_t *example = json_object_get(d, "example");
     const bool decided = json_is_true(json_object_get(example, "decided"));
-    DEFER(memory_freep) struct document_ranked *up = NULL;
-    DEFER(memory_freep) struct document_ranked *down = NULL;
-    TRY(document_rank(items, "phi", DOCUMENT_LARGEST, &up));
-    TRY(document_rank(items, "phi", DOCUMENT_LEAST, &down));
+    DEFER(memory_freep) struct push *p = NULL;
+    size_t n = 0;
+    TRY(pushes_of(json_object_get(d, "explanation"), &p, &n));
     f->kind = "example";
     buf_printf(&f->headline, "Row %.0f: ", document_number(example, "row"));
     put_answer(d, decided ? "positive" : "negative", &f->headline);
@@ -337,49 +368,115 @@ say_example(const json_t *d, json_t *list, struct finding *f)
     put_answer(d, decided ? "positive" : "negative", &f->text);
     buf_printf(&f->text, "; the truth is %s. ", document_text(example, "label"));
     buf_put_str(&f->text, "In log-odds, towards it: ");
-    if (!put_pushes(decided ? up : down, json_array_size(items), decided ? 1 : -1, &f->text)) {
-        buf_put_str(&f->text, "nothing");
-    }
+    put_pushes(p, n, decided, &f->text);
     buf_put_str(&f->text, "; against it: ");
-    if (!put_pushes(decided ? down : up, json_array_size(items), decided ? -1 : 1, &f->text)) {
-        buf_put_str(&f->text, "nothing");
-    }
+    put_pushes(p, n, !decided, &f->text);
     buf_put_str(&f->text, ".");
     return add(list, f);
 }
 
-/* ---- failure cohorts ---- */
+/* ---- where it fails ---- */
 
+static const json_t *
+worst_slice(const json_t *d)
+{
+    size_t i = 0;
+    json_t *s = NULL;
+    const json_t *errors = json_object_get(d, "errors");
+    json_array_foreach(json_object_get(json_object_get(errors, "slices"), "found"), i, s)
+    {
+        if (json_is_true(json_object_get(s, "holds"))) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static struct status
+find_slice(const json_t *d, json_t *list, struct finding *f)
+{
+    const json_t *s = worst_slice(d);
+    const json_t *slices = json_object_get(json_object_get(d, "errors"), "slices");
+    if (s == NULL) {
+        return OK;
+    }
+    const double p = document_number(s, "p_permutation");
+    f->kind = "errors";
+    f->size = fmax(0, document_end(s, "ci_all", 0) - document_number(s, "rest_error_rate"));
+    f->p_adjusted = isfinite(p) ? p : document_number(s, "p_bonferroni");
+    buf_printf(&f->headline, "Wrong for %.0f %% of one slice", percent_at(s, "error_rate"));
+    buf_printf(
+        &f->text,
+        "It fails most where %s: wrong for %.0f of %.0f rows, %.1f %% (%.0f %% interval that "
+        "allows for all %.0f slices looked at: %.1f to %.1f), against %.1f %% elsewhere. "
+        "%.0f %% of all its mistakes lie there. As a cohort: %s.",
+        document_text(s, "words"), document_number(s, "mistakes"), document_number(s, "rows"),
+        percent_at(s, "error_rate"), 100 * document_number(d, "level"),
+        document_number(slices, "candidates"), 100 * document_end(s, "ci_all", 0),
+        100 * document_end(s, "ci_all", 1), percent_at(s, "rest_error_rate"),
+        percent_at(s, "coverage"), document_text(s, "name"));
+    return add(list, f);
+}
+
+/* No slice holds: the tree's worst leaf is told as what it is. */
 static struct status
 say_errors(const json_t *d, json_t *list, struct finding *f)
 {
     const json_t *errors = json_object_get(d, "errors"), *tree = json_object_get(errors, "tree");
     const json_int_t worst = json_integer_value(json_object_get(errors, "worst"));
-    const json_t *root = json_array_get(tree, 0),
-                 *leaf = worst < 1 ? NULL : json_array_get(tree, (size_t)worst);
-    f->kind = "errors";
-    if (leaf == NULL) {
-        buf_put_str(&f->headline, "No such cohort");
-        buf_printf(&f->text,
-                   "No cohort of at least %.0f rows was found in which the model is "
-                   "wrong more often than elsewhere.",
-                   document_number(errors, "min_rows"));
-        return add(list, f);
+    const json_t *leaf = worst < 1 ? NULL : json_array_get(tree, (size_t)worst);
+    if (worst_slice(d) != NULL) {
+        return OK;
     }
-    buf_printf(&f->headline, "Wrong for %.0f %% of one cohort", percent_at(leaf, "error_rate"));
-    buf_printf(&f->text,
-               "It fails most where %s: wrong for %.0f of %.0f rows, %.0f %% (95 %% interval: %.0f "
-               "to %.0f), against %.1f %% of all rows.",
-               document_text(leaf, "words"), document_number(leaf, "errors"),
-               document_number(leaf, "rows"), percent_at(leaf, "error_rate"),
-               100 * document_end(leaf, "ci", 0), 100 * document_end(leaf, "ci", 1),
-               percent_at(root, "error_rate"));
-    buf_printf(&f->text,
-               " %.0f %% of all its mistakes lie there. The cohort was searched for in "
-               "these same rows: expect a lower rate in new ones.",
-               percent_at(leaf, "coverage"));
+    f->kind = "errors";
+    buf_put_str(&f->headline, "No slice that is surely worse");
+    buf_put_str(&f->text,
+                "No slice was found in which the model is wrong more often than the worst "
+                "of as many would be by chance.");
+    if (leaf != NULL) {
+        buf_printf(&f->text,
+                   " The worst leaf of the error tree, which may be chance: %s, wrong for %.0f of "
+                   "%.0f rows, %.0f %%, against %.1f %% of all.",
+                   document_text(leaf, "words"), document_number(leaf, "errors"),
+                   document_number(leaf, "rows"), percent_at(leaf, "error_rate"),
+                   percent_at(json_array_get(tree, 0), "error_rate"));
+    }
     return add(list, f);
 }
+
+/* ---- bias ---- */
+
+static struct status
+find_bias(const json_t *d, json_t *list, struct finding *f)
+{
+    static const char *const headlines[][2] = {
+        {"label", "Labels differ"},           {"strata", "Labels differ within strata"},
+        {"representation", "Missing people"}, {"proxy", "A column tells the group"},
+        {"missing", "Missing values differ"},
+    };
+    size_t i = 0;
+    json_t *b = NULL;
+    json_array_foreach(json_object_get(json_object_get(d, "bias"), "findings"), i, b)
+    {
+        if (!json_is_true(json_object_get(b, "holds"))) {
+            continue;
+        }
+        f->kind = "bias";
+        f->size = fmax(0, document_number(b, "size"));
+        f->p_adjusted = document_number(b, "p_adjusted");
+        buf_put_str(&f->headline, document_text(b, "factor"));
+        for (size_t k = 0; k < sizeof headlines / sizeof *headlines; k++) {
+            if (strcmp(headlines[k][0], document_text(b, "kind")) == 0) {
+                buf_printf(&f->headline, ": %s", headlines[k][1]);
+            }
+        }
+        buf_put_str(&f->text, document_text(b, "text"));
+        TRY(add(list, f));
+    }
+    return OK;
+}
+
+/* ---- the whole ---- */
 
 static void
 finding_done(struct finding *f)
@@ -388,17 +485,39 @@ finding_done(struct finding *f)
     buf_done(&f->text);
 }
 
+static struct status
+put_worst_first(json_t *d, const json_t *found)
+{
+    DEFER(memory_freep) struct document_ranked *r = NULL;
+    json_t *list = json_array();
+    TRY(js_set(d, "findings", list));
+    TRY(document_rank(found, "size", DOCUMENT_LARGEST, &r));
+    for (size_t i = 0; i < json_array_size(found); i++) {
+        json_t *item = json_array_get(found, r[i].place);
+        CHECK(json_array_append(list, item) == 0, MEMORY);
+    }
+    return OK;
+}
+
 struct status
 findings_put(json_t *d)
 {
     DEFER(finding_done) struct finding f = {0};
+    DEFER(js_freep) json_t *found = json_array();
     buf_init(&f.headline, TEXT_MAX);
     buf_init(&f.text, TEXT_MAX);
-    json_t *list = json_array();
-    CHECK(list != NULL && json_object_set_new(d, "findings", list) == 0, MEMORY);
-    TRY(say_performance(d, list, &f));
-    TRY(say_fairness(d, list, &f));
-    TRY(say_explanation(d, list, &f));
-    TRY(say_example(d, list, &f));
-    return say_errors(d, list, &f);
+    json_t *summary = json_array();
+    TRY(js_set(d, "summary", summary));
+    CHECK(found != NULL, MEMORY);
+    f.is_finding = true;
+    TRY(find_disparities(d, found, &f));
+    TRY(find_slice(d, found, &f));
+    TRY(find_bias(d, found, &f));
+    TRY(put_worst_first(d, found));
+    f.is_finding = false;
+    TRY(say_performance(d, summary, &f));
+    TRY(say_fairness(d, found, summary, &f));
+    TRY(say_explanation(d, summary, &f));
+    TRY(say_example(d, summary, &f));
+    return say_errors(d, summary, &f);
 }

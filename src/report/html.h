@@ -10,7 +10,10 @@
 
 struct status html_report(const json_t *document, struct diag *diag, struct buf *ret_html);
 
-/* The errors document (report/errors_document.h) as a page of its own. */
+/* The errors document (report/errors_document.h) as a section, and as a page of its own. */
+struct status html_errors(const json_t *document, struct buf *b);
+/* Its metrics, confusion and calibration, which the section leaves to another. */
+struct status html_errors_figures(const json_t *document, struct buf *b);
 struct status html_errors_page(const json_t *document, struct buf *ret_html);
 
 #endif

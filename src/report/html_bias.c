@@ -14,9 +14,7 @@
 
 /* ---- definitions, one click away ---- */
 
-static const struct {
-    const char *key, *what;
-} definitions[] = {
+static const char *const definitions[][2] = {
     {"CI", "class imbalance: others minus the group, by all rows; 0 when as many"},
     {"DPL", "difference in positive proportions of labels: the others' rate minus the group's"},
     {"KL", "Kullback-Leibler divergence of the others' labels from the group's, in nats; Infinity "
@@ -29,16 +27,6 @@ static const struct {
              "its share of the accepted, averaged over strata"},
     {"p", "chi-square test, adjusted for the number of groups (Benjamini and Hochberg)"},
 };
-
-static void
-put_definitions(struct buf *b)
-{
-    buf_put_str(b, "<details><summary>What the numbers mean</summary><dl>");
-    for (size_t i = 0; i < sizeof definitions / sizeof *definitions; i++) {
-        buf_printf(b, "<dt>%s</dt><dd>%s</dd>", definitions[i].key, definitions[i].what);
-    }
-    buf_put_str(b, "</dl></details>");
-}
 
 /* ---- numbers ---- */
 
@@ -174,7 +162,7 @@ put_groups(const json_t *factor, const json_t *const *groups, size_t n, bool str
         buf_put_str(b, "</td></tr>");
     }
     buf_put_str(b, "</tbody></table>");
-    put_definitions(b);
+    html_definitions(definitions, sizeof definitions / sizeof *definitions, b);
     buf_put_str(b, "</div>");
     if (all > n) {
         buf_printf(b,
@@ -383,8 +371,9 @@ html_bias(const json_t *document, struct buf *b)
 {
     size_t i = 0;
     json_t *v = NULL;
+    html_section("bias", "Bias in the data", b);
     buf_printf(b,
-               "<section><h2>What is uneven in the data</h2><p class=\"soft\">Before any model. "
+               "<p class=\"soft\">What is uneven in the rows themselves, before any model. "
                "Bars and small figures are %.0f&thinsp;%% intervals; groups with fewer than %.0f "
                "rows are shown in grey and not judged. %.0f rows have no label.</p><ul>",
                100 * document_number(document, "level"), document_number(document, "min_group"),
@@ -407,19 +396,12 @@ html_bias(const json_t *document, struct buf *b)
 struct status
 html_bias_page(const json_t *document, struct buf *ret_html)
 {
-    struct buf *b = ret_html;
-    buf_put_str(b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-                   "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                   "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
-                   "<title>Bias in data</title><style>");
-    buf_put_str(b, html_style);
-    buf_printf(b,
-               "</style></head><body><main><header><div class=\"kind\">Bias in data</div><h1>%.0f "
-               "rows</h1></header>",
+    html_open("Bias in data", ret_html);
+    buf_printf(ret_html,
+               "<header><div class=\"kind\">Bias in data</div><h1>%.0f rows</h1></header>",
                document_number(document, "rows"));
-    TRY(html_bias(document, b));
-    buf_printf(b, "<p class=\"soft small\">Made by Steward %s</p></main></body></html>\n",
-               STEWARD_VERSION);
-    return buf_status(b);
+    html_main(ret_html);
+    TRY(html_bias(document, ret_html));
+    html_close(ret_html);
+    return buf_status(ret_html);
 }

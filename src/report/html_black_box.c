@@ -369,19 +369,16 @@ struct status
 html_black_box_page(const json_t *document, struct buf *b)
 {
     const size_t w = words_of(document);
-    buf_printf(b,
-               "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-               "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-               "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-               "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
-               "<title>Explanation: %s</title><style>%s</style></head><body><main><header>"
-               "<div class=\"kind\">Explanation: %s</div><h1>",
-               words[w].method, html_style, words[w].method);
+    DEFER(buf_done) struct buf title;
+    buf_init(&title, 256);
+    buf_printf(&title, "Explanation: %s", words[w].method);
+    html_open(buf_str(&title), b);
+    buf_printf(b, "<header><div class=\"kind\">Explanation: %s</div><h1>", words[w].method);
     html_put(b, document_text(document, "model"));
     buf_printf(b, "</h1><p class=\"facts\"><span><b>%.0f</b> of %.0f rows</span></p></header>",
                document_number(document, "rows"), document_number(document, "rows_in_data"));
+    html_main(b);
     TRY(html_black_box(document, b));
-    buf_printf(b, "<p class=\"soft small\">Made by Steward %s</p></main></body></html>\n",
-               STEWARD_VERSION);
+    html_close(b);
     return buf_status(b);
 }

@@ -1,4 +1,4 @@
-/* Charts of rates and of performance, and the escaping that all share. */
+/* Charts of performance, and the escaping that all share. */
 #include "report/html_parts.h"
 
 #include "base/text.h"
@@ -68,7 +68,7 @@ html_put_percent(struct buf *b, double share, int digits)
     }
 }
 
-/* ---- rates by group ---- */
+/* ---- groups ---- */
 
 struct status
 html_groups(const json_t *factor, const json_t *ret_groups[static HTML_GROUPS], size_t *ret_n)
@@ -81,71 +81,6 @@ html_groups(const json_t *factor, const json_t *ret_groups[static HTML_GROUPS], 
     for (size_t i = 0; i < *ret_n; i++) {
         ret_groups[i] = n > HTML_GROUPS ? r[i].item : json_array_get(all, i);
     }
-    return OK;
-}
-
-#define RATES_LEFT 8.0
-#define RATES_WIDTH 454.0
-#define RATES_ROW 42
-
-static double
-largest_rate(const json_t *const *groups, size_t n, const char *metric)
-{
-    double most = 0.05;
-    for (size_t i = 0; i < n; i++) {
-        const json_t *r = json_object_get(json_object_get(groups[i], "metrics"), metric);
-        if (document_number(r, "n") > 0) {
-            most = fmax(most, document_end(r, "ci", 1));
-        }
-    }
-    return most > 1 ? 1 : most;
-}
-
-static void
-put_rate_row(const json_t *g, const char *metric, double scale, double y, struct buf *b)
-{
-    const json_t *r = json_object_get(json_object_get(g, "metrics"), metric);
-    const bool judged = json_is_true(json_object_get(g, "judged"));
-    const double v = document_number(r, "value");
-    char text[96];
-    svg_label(b, RATES_LEFT, y, "start", judged ? "" : "s", 36, document_text(g, "group"));
-    if (!isfinite(v)) {
-        svg_label(b, RATES_LEFT + RATES_WIDTH, y, "end", "s", 40, "no such rows");
-        return;
-    }
-    (void)snprintf(text, sizeof text, "%.1f %%  (%.0f of %.0f)%s", 100 * v, document_number(r, "x"),
-                   document_number(r, "n"), judged ? "" : ", few");
-    svg_label(b, RATES_LEFT + RATES_WIDTH, y, "end", judged ? "" : "s", 40, text);
-    svg_line(b, judged ? "ci" : "ci2", RATES_LEFT + document_end(r, "ci", 0) * scale, y + 14,
-             RATES_LEFT + document_end(r, "ci", 1) * scale, y + 14);
-    svg_dot(b, judged ? "b" : "weak", RATES_LEFT + v * scale, y + 14, 5.5);
-}
-
-struct status
-html_chart_rates(const json_t *factor, const char *metric, const char *title, struct buf *b)
-{
-    const json_t *groups[HTML_GROUPS];
-    size_t n = 0;
-    TRY(html_groups(factor, groups, &n));
-    const double most = largest_rate(groups, n, metric), scale = RATES_WIDTH / most;
-    const int height = (int)n * RATES_ROW + 30;
-    const double step = svg_tick_step(most);
-    svg_open(b, 470, height, false, title);
-    for (double t = 0; t <= most * 1.0001; t += step) {
-        char text[32];
-        const double x = RATES_LEFT + t * scale;
-        (void)snprintf(text, sizeof text, "%.3g %%", 100 * t);
-        svg_line(b, "g", x, 2, x, height - 22);
-        svg_label(b, x, height - 6,
-                  t <= 0            ? "start"
-                  : t > most * 0.95 ? "end"
-                                    : "middle",
-                  "s", 12, text);
-    }
-    for (size_t i = 0; i < n; i++) {
-        put_rate_row(groups[i], metric, scale, 16 + RATES_ROW * (double)i, b);
-    }
-    svg_close(b);
     return OK;
 }
 

@@ -1,4 +1,5 @@
 /* Charts of attributions: over all rows, and of one. */
+#include "report/assessment_parts.h"
 #include "report/html_parts.h"
 #include "report/html_svg.h"
 
@@ -102,51 +103,80 @@ put_stop(const struct span *s, double v, double y, const char *name, struct buf 
     char text[64];
     svg_label(b, 198, y + 15, "end", "s", 27, name);
     svg_line(b, "a", x_at(s, v), y, x_at(s, v), y + 22);
-    (void)snprintf(text, sizeof text, "%s%.2f  (%.1f %%)", v < 0 ? "\xe2\x88\x92" : "", fabs(v),
-                   100 / (1 + exp(-v)));
+    (void)snprintf(text, sizeof text, "%s%.2f", v < 0 ? "\xe2\x88\x92" : "", fabs(v));
     const bool right = x_at(s, v) > 320;
     svg_label(b, x_at(s, v) + (right ? -7 : 7), y + 15, right ? "end" : "start", "s", 32, text);
 }
 
 /* "pirat = 0.66" */
 static void
-put_feature_value(const json_t *item, struct buf *b)
+put_feature_value(const json_t *feature, const json_t *value, struct buf *b)
 {
-    buf_put_str(b, document_text(item, "feature"));
-    buf_put_str(b, " = ");
-    buf_put_str(b, document_text(item, "value"));
+    buf_printf(b, "%s = ", document_text(feature, "feature"));
+    if (json_is_string(value)) {
+        buf_put_str(b, json_string_value(value));
+    } else if (json_is_number(value)) {
+        assessment_put_number(b, json_number_value(value));
+    } else {
+        buf_put_str(b, "missing");
+    }
+}
+
+/* [{"step": "pirat = 0.66", "phi": 2.69}, ...], in the model's order. */
+static struct status
+steps_of(const json_t *explanation, const json_t *local, json_t **ret_steps)
+{
+    const json_t *output = json_array_get(json_object_get(explanation, "outputs"), 0);
+    const json_t *own = json_array_get(json_object_get(local, "outputs"), 0);
+    DEFER(js_freep) json_t *list = json_array();
+    size_t i = 0;
+    json_t *feature = NULL;
+    CHECK(list != NULL, MEMORY);
+    json_array_foreach(json_object_get(output, "features"), i, feature)
+    {
+        DEFER(buf_done) struct buf name;
+        buf_init(&name, 1u << 20);
+        put_feature_value(feature, json_array_get(json_object_get(local, "values"), i), &name);
+        TRY(buf_status(&name));
+        json_t *o = json_pack("{s:s, s:o}", "step", buf_str(&name), "phi",
+                              js_real(document_end(own, "phi", i)));
+        CHECK(o != NULL && json_array_append_new(list, o) == 0, MEMORY);
+    }
+    *ret_steps = MOVE(list);
+    return OK;
 }
 
 struct status
-html_chart_waterfall(const json_t *explanation, struct buf *b)
+html_chart_waterfall(const json_t *explanation, const json_t *local, struct buf *b)
 {
-    const json_t *example = json_object_get(explanation, "example");
-    const json_t *items = json_object_get(example, "attributions");
-    const double expected = document_number(explanation, "expected"),
-                 margin = document_number(example, "margin");
+    const json_t *output = json_array_get(json_object_get(explanation, "outputs"), 0);
+    const double expected = document_number(output, "base");
+    double reached = expected;
+    DEFER(js_freep) json_t *items = NULL;
     DEFER(memory_freep) struct document_ranked *r = NULL;
+    TRY(steps_of(explanation, local, &items));
     TRY(document_rank(items, "phi", DOCUMENT_FARTHEST_FROM_ZERO, &r));
     const size_t n = json_array_size(items), drawn = count_drawn(r, n);
-    const struct span s = waterfall_span(r, drawn, expected, margin);
+    for (size_t i = 0; i < n; i++) {
+        reached += document_number(r[i].item, "phi");
+    }
+    const struct span s = waterfall_span(r, drawn, expected, reached);
     double at = expected, y = 2 + ROW;
     svg_open(b, 470, (int)(drawn + (n > drawn) + 2) * ROW + 4, false,
-             "How each feature moves this row's score, in log-odds");
-    put_stop(&s, expected, 2, "average", b);
+             "How each feature moves this row from what is expected");
+    put_stop(&s, expected, 2, "expected", b);
     for (size_t i = 0; i < drawn; i++, y += ROW) {
-        DEFER(buf_done) struct buf name;
-        buf_init(&name, 1u << 20);
-        put_feature_value(r[i].item, &name);
         const double phi = document_number(r[i].item, "phi");
-        put_step(&s, at, at + phi, y, buf_str(&name), b);
+        put_step(&s, at, at + phi, y, document_text(r[i].item, "step"), b);
         at += phi;
     }
     if (n > drawn) {
         char text[48];
         (void)snprintf(text, sizeof text, "%zu others", n - drawn);
-        put_step(&s, at, margin, y, text, b);
+        put_step(&s, at, reached, y, text, b);
         y += ROW;
     }
-    put_stop(&s, margin, y, "this row", b);
+    put_stop(&s, reached, y, "this row", b);
     svg_close(b);
     return OK;
 }

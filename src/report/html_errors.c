@@ -1,4 +1,5 @@
 /* The errors document as a section and as a page of its own. */
+#include "assess/errors_metric.h"
 #include "report/html.h"
 #include "report/html_parts.h"
 
@@ -9,9 +10,7 @@
 #define CLASSES_DRAWN 20u
 #define LISTED 25u /* features and slices */
 
-static const struct {
-    const char *key, *what;
-} definitions[] = {
+static const char *const definitions[][2] = {
     {"error rate", "share of rows whose decision is not the truth; for numbers the mean absolute "
                    "error stands in its place"},
     {"coverage", "share of all mistakes that lie in these rows"},
@@ -27,16 +26,6 @@ static const struct {
                            "the bias of small counts; under the noise level it is like chance"},
     {"ECE", "expected calibration error: mean distance of observed share and mean score, by rows"},
 };
-
-static void
-put_definitions(struct buf *b)
-{
-    buf_put_str(b, "<details><summary>What the numbers mean</summary><dl>");
-    for (size_t i = 0; i < sizeof definitions / sizeof *definitions; i++) {
-        buf_printf(b, "<dt>%s</dt><dd>%s</dd>", definitions[i].key, definitions[i].what);
-    }
-    buf_put_str(b, "</dl></details>");
-}
 
 static bool
 is_numeric(const json_t *d)
@@ -117,15 +106,16 @@ put_metric_row(struct buf *b, const char *word, const json_t *m)
 static void
 put_metrics(const json_t *d, struct buf *b)
 {
-    const char *word = NULL;
-    json_t *m = NULL;
+    const json_t *metrics = json_object_get(d, "metrics");
     buf_printf(b,
-               "<div class=\"card\"><h3>Metrics</h3><table><thead><tr><th>metric</th><th>value"
+               "<div class=\"card\"><h4>Metrics</h4><table><thead><tr><th>metric</th><th>value"
                "</th><th>%.0f&thinsp;%% interval</th></tr></thead><tbody>",
                100 * document_number(d, "level"));
-    json_object_foreach(json_object_get(d, "metrics"), word, m)
-    {
-        put_metric_row(b, word, m);
+    for (int m = 0; m < ERRORS_METRICS; m++) {
+        const char *word = errors_metric_word((enum errors_metric)m);
+        if (json_object_get(metrics, word) != NULL) {
+            put_metric_row(b, word, json_object_get(metrics, word));
+        }
     }
     buf_put_str(b, "</tbody></table></div>");
 }
@@ -139,7 +129,7 @@ put_confusion(const json_t *d, struct buf *b)
         return;
     }
     buf_put_str(b,
-                "<div class=\"card\"><h3>Truth by decision</h3><table><thead><tr><th>truth</th>");
+                "<div class=\"card\"><h4>Truth by decision</h4><table><thead><tr><th>truth</th>");
     for (size_t k = 0; k < drawn; k++) {
         buf_put_str(b, "<th>");
         html_put(b, json_string_value(json_array_get(classes, k)));
@@ -196,7 +186,7 @@ put_calibration(const json_t *d, struct buf *b)
     }
     DEFER(js_freep) json_t *curve = json_pack("{s:O}", "calibration", bins);
     CHECK(curve != NULL, MEMORY);
-    buf_put_str(b, "<h2>Do its probabilities come true?</h2><div class=\"two\"><div "
+    buf_put_str(b, "<h3>Do its probabilities come true?</h3><div class=\"two\"><div "
                    "class=\"card\">");
     html_chart_calibration(curve, b);
     buf_put_str(b, "</div><div class=\"card\">");
@@ -216,7 +206,7 @@ put_features(const json_t *d, struct buf *b)
 {
     const json_t *list = json_object_get(d, "features");
     const size_t n = json_array_size(list);
-    buf_put_str(b, "<h2>What tells of mistakes</h2><div class=\"card\"><table><thead><tr><th>column"
+    buf_put_str(b, "<h3>What tells of mistakes</h3><div class=\"card\"><table><thead><tr><th>column"
                    "</th><th>mutual information</th><th>noise level</th><th>p, adjusted</th></tr>"
                    "</thead><tbody>");
     for (size_t i = 0; i < n && i < LISTED; i++) {
@@ -268,7 +258,7 @@ put_slices(const json_t *d, struct buf *b)
     }
     buf_printf(
         b,
-        "<h2>The worst slices</h2><p class=\"soft\">Of %.0f candidates with at most %.0f "
+        "<h3>The worst slices</h3><p class=\"soft\">Of %.0f candidates with at most %.0f "
         "conditions and at least %.0f rows; exact. Small figures hold for all candidates at "
         "once.</p><div class=\"card\"><table class=\"cohorts\"><thead><tr><th>slice, and how "
         "<code>--cohort</code> takes it</th><th>rows</th><th>%s</th><th>elsewhere</th>"
@@ -319,7 +309,7 @@ put_tree(const json_t *d, struct buf *b)
     json_t *node = NULL;
     buf_printf(
         b,
-        "<h2>The error tree</h2><p class=\"soft\">At most %.0f deep and %.0f leaves, at "
+        "<h3>The error tree</h3><p class=\"soft\">At most %.0f deep and %.0f leaves, at "
         "least %.0f rows in each: the stronger the colour, the more often wrong. It was "
         "grown on these rows, so that its rates are on the high side.</p><div class=\"card\">",
         document_number(d, "max_depth"), document_number(d, "max_leaves"),
@@ -376,13 +366,13 @@ put_map(const json_t *d, struct buf *b)
     if (map == NULL) {
         return;
     }
-    buf_put_str(b, "<h2>Mistakes by ");
+    buf_put_str(b, "<h3>Mistakes by ");
     html_put(b, document_text(json_object_get(map, "x"), "feature"));
     if (*document_text(json_object_get(map, "y"), "feature") != '\0') {
         buf_put_str(b, " and ");
         html_put(b, document_text(json_object_get(map, "y"), "feature"));
     }
-    buf_put_str(b, "</h2><div class=\"card\">");
+    buf_put_str(b, "</h3><div class=\"card\">");
     html_chart_map(d, b);
     put_map_table(d, map, b);
     buf_put_str(b, "</div>");
@@ -423,7 +413,7 @@ put_cohorts(const json_t *d, struct buf *b)
         return;
     }
     buf_printf(b,
-               "<h2>Cohorts against the rest</h2><div class=\"card\"><table class=\"cohorts\">"
+               "<h3>Cohorts against the rest</h3><div class=\"card\"><table class=\"cohorts\">"
                "<thead><tr><th>cohort</th><th>rows</th><th>%s</th><th>elsewhere</th><th>difference"
                "</th><th>p, adjusted</th></tr></thead><tbody>",
                is_numeric(d) ? "mean error" : "error rate");
@@ -454,7 +444,7 @@ put_worst(const json_t *d, struct buf *b)
         return;
     }
     buf_printf(b,
-               "<h2>The worst predictions</h2><p class=\"soft\">%zu of %.0f rows that are wrong, "
+               "<h3>The worst predictions</h3><p class=\"soft\">%zu of %.0f rows that are wrong, "
                "the farthest off first.</p><div class=\"card\"><table><thead><tr><th>row</th><th>"
                "truth</th><th>decided</th><th>score</th></tr></thead><tbody>",
                json_array_size(list), document_number(d, "rows_wrong"));
@@ -475,10 +465,21 @@ put_worst(const json_t *d, struct buf *b)
 /* ---- the whole ---- */
 
 static void
-put_title(const json_t *d, struct buf *b)
+put_remarks(const json_t *d, struct buf *b)
 {
     size_t i = 0;
     json_t *remark = NULL;
+    json_array_foreach(json_object_get(d, "remarks"), i, remark)
+    {
+        buf_put_str(b, "<p class=\"soft small\">Note: ");
+        html_put(b, json_string_value(remark));
+        buf_put_str(b, ".</p>");
+    }
+}
+
+static void
+put_title(const json_t *d, struct buf *b)
+{
     buf_put_str(b, "<header><div class=\"kind\">Errors</div><h1>Where ");
     html_put(b, document_text(d, "prediction"));
     buf_put_str(b, " fails</h1><div class=\"facts\"><span>truth <b>");
@@ -491,12 +492,43 @@ put_title(const json_t *d, struct buf *b)
         buf_put_str(b, "</b></span>");
     }
     buf_put_str(b, "</div></header>");
-    json_array_foreach(json_object_get(d, "remarks"), i, remark)
-    {
-        buf_put_str(b, "<p class=\"soft small\">Note: ");
-        html_put(b, json_string_value(remark));
-        buf_put_str(b, ".</p>");
+}
+
+/* alone: no other section shows the metrics and the calibration. */
+static struct status
+put_section(const json_t *d, bool alone, struct buf *b)
+{
+    html_section("errors", "Where it fails", b);
+    put_remarks(d, b);
+    html_definitions(definitions, sizeof definitions / sizeof *definitions, b);
+    put_slices(d, b);
+    put_tree(d, b);
+    put_map(d, b);
+    put_features(d, b);
+    put_cohorts(d, b);
+    put_worst(d, b);
+    if (alone) {
+        TRY(html_errors_figures(d, b));
     }
+    buf_put_str(b, "</section>");
+    return buf_status(b);
+}
+
+struct status
+html_errors_figures(const json_t *document, struct buf *b)
+{
+    TRY(put_calibration(document, b));
+    buf_put_str(b, "<div class=\"two\">");
+    put_metrics(document, b);
+    put_confusion(document, b);
+    buf_put_str(b, "</div>");
+    return buf_status(b);
+}
+
+struct status
+html_errors(const json_t *document, struct buf *b)
+{
+    return put_section(document, false, b);
 }
 
 struct status
@@ -504,20 +536,8 @@ html_errors_page(const json_t *document, struct buf *ret_html)
 {
     html_open("Errors", ret_html);
     put_title(document, ret_html);
-    buf_put_str(ret_html, "<section>");
-    put_definitions(ret_html);
-    buf_put_str(ret_html, "<div class=\"two\">");
-    put_metrics(document, ret_html);
-    put_confusion(document, ret_html);
-    buf_put_str(ret_html, "</div>");
-    put_slices(document, ret_html);
-    put_tree(document, ret_html);
-    put_map(document, ret_html);
-    put_features(document, ret_html);
-    TRY(put_calibration(document, ret_html));
-    put_cohorts(document, ret_html);
-    put_worst(document, ret_html);
-    buf_put_str(ret_html, "</section>");
+    html_main(ret_html);
+    TRY(put_section(document, true, ret_html));
     html_close(ret_html);
     return buf_status(ret_html);
 }

@@ -10,6 +10,7 @@
 #define BARS 15u
 #define LOCAL_LINES 40u
 #define LOCAL_ROWS 8u
+#define WATERFALLS 2u
 #define ROW 24
 
 static const struct {
@@ -133,10 +134,10 @@ put_cohort(const json_t *c, struct buf *b)
     DEFER(memory_freep) struct document_ranked *r = NULL;
     TRY(document_rank(features, "mean_abs", DOCUMENT_LARGEST, &r));
     const size_t n = json_array_size(features), drawn = n < BARS ? n : BARS;
-    buf_put_str(b, "<div class=\"card\"><h3>");
+    buf_put_str(b, "<div class=\"card\"><h4>");
     html_put(b, document_text(c, "cohort"));
     buf_printf(b,
-               "</h3><p class=\"soft small\"><span class=\"key b\"></span> these %.0f rows "
+               "</h4><p class=\"soft small\"><span class=\"key b\"></span> these %.0f rows "
                "<span class=\"key r\"></span> the %.0f others</p>",
                document_number(c, "rows"), document_number(c, "rest_rows"));
     put_cohort_chart(r, drawn, b);
@@ -154,6 +155,20 @@ put_cohort(const json_t *c, struct buf *b)
         buf_put_str(b, "</tr>");
     }
     buf_put_str(b, "</tbody></table></details></div>");
+    return OK;
+}
+
+static struct status
+put_all_cohorts(const json_t *cohorts, struct buf *b)
+{
+    const size_t n = json_array_size(cohorts);
+    buf_put_str(b, n == 0 ? ""
+                          : "<h3>Cohorts against the rest</h3><p class=\"soft small\">Mean size of "
+                            "attributions.</p><div class=\"two\">");
+    for (size_t i = 0; i < n; i++) {
+        TRY(put_cohort(json_array_get(cohorts, i), b));
+    }
+    buf_put_str(b, n == 0 ? "" : "</div>");
     return OK;
 }
 
@@ -241,9 +256,9 @@ put_dependence(const json_t *f, struct buf *b)
                  *missing = json_object_get(o, "missing");
     const size_t n = json_array_size(bins), lines = n + (missing != NULL);
     const struct scale s = scale_of(bins, missing);
-    buf_put_str(b, "<div class=\"card\"><h3>");
+    buf_put_str(b, "<div class=\"card\"><h4>");
     html_put(b, document_text(f, "feature"));
-    buf_put_str(b, ": attribution by value</h3>");
+    buf_put_str(b, ": attribution by value</h4>");
     svg_open(b, 470, (int)lines * 20 + 24, false,
              "Attribution by value: mean and one standard deviation to either side");
     svg_line(b, "g", x_at(&s, 0), 0, x_at(&s, 0), 20.0 * (double)lines);
@@ -260,6 +275,20 @@ put_dependence(const json_t *f, struct buf *b)
         put_bin_line(i < n ? json_array_get(bins, i) : missing, b);
     }
     buf_put_str(b, "</tbody></table></details></div>");
+}
+
+static void
+put_all_dependence(const json_t *list, struct buf *b)
+{
+    const size_t n = json_array_size(list);
+    buf_put_str(b, n == 0 ? ""
+                          : "<h3>What a value does</h3><p class=\"soft small\">Mean attribution of "
+                            "rows with that value, and one standard deviation to either side."
+                            "</p><div class=\"two\">");
+    for (size_t i = 0; i < n; i++) {
+        put_dependence(json_array_get(list, i), b);
+    }
+    buf_put_str(b, n == 0 ? "" : "</div>");
 }
 
 /* ---- rows side by side ---- */
@@ -283,6 +312,29 @@ put_totals(const json_t *local, size_t rows, const char *key, struct buf *b)
         put_cell(b, document_number(first_output(json_array_get(local, i)), key));
     }
     buf_put_str(b, "</tr>");
+}
+
+/* How one row's margin comes about; of the first ones. */
+static struct status
+put_waterfalls(const json_t *d, struct buf *b)
+{
+    const json_t *local = json_object_get(d, "local");
+    const size_t n = json_array_size(local);
+    buf_put_str(b, n > 0 ? "<div class=\"two\">" : "");
+    for (size_t i = 0; i < n && i < WATERFALLS; i++) {
+        const json_t *row = json_array_get(local, i);
+        buf_printf(
+            b,
+            "<div class=\"card\"><h3>One decision: row %.0f</h3><p class=\"soft small\">From "
+            "what is expected of any row to this one, step by step; prediction ",
+            document_number(row, "row"));
+        put_number(b, document_number(first_output(row), "prediction"));
+        buf_put_str(b, "</p>");
+        TRY(html_chart_waterfall(d, row, b));
+        buf_put_str(b, "</div>");
+    }
+    buf_put_str(b, n > 0 ? "</div>" : "");
+    return OK;
 }
 
 static struct status
@@ -358,10 +410,9 @@ put_pairs(const json_t *d, struct buf *b)
 struct status
 html_explain(const json_t *d, struct buf *b)
 {
-    const json_t *cohorts = json_object_get(d, "cohorts"),
-                 *dependence = json_object_get(d, "dependence"),
-                 *remarks = json_object_get(d, "remarks");
-    buf_put_str(b, "<section><h2>Explanation</h2><p class=\"soft\">Attributions to each feature, "
+    const json_t *remarks = json_object_get(d, "remarks");
+    html_section("explanation", "Explanations", b);
+    buf_put_str(b, "<p class=\"soft\">Attributions to each feature, "
                    "from the model itself, on the ");
     html_put(b, document_text(d, "scale"));
     if (json_object_get(d, "background") != NULL) {
@@ -374,12 +425,9 @@ html_explain(const json_t *d, struct buf *b)
     put_number(b, document_number(first_output(d), "base"));
     buf_put_str(b, "</p>");
     TRY(put_global(d, b));
-    for (size_t i = 0; i < json_array_size(cohorts); i++) {
-        TRY(put_cohort(json_array_get(cohorts, i), b));
-    }
-    for (size_t i = 0; i < json_array_size(dependence); i++) {
-        put_dependence(json_array_get(dependence, i), b);
-    }
+    TRY(put_all_cohorts(json_object_get(d, "cohorts"), b));
+    put_all_dependence(json_object_get(d, "dependence"), b);
+    TRY(put_waterfalls(d, b));
     TRY(put_local(d, b));
     put_pairs(d, b);
     for (size_t i = 0; i < json_array_size(remarks); i++) {
@@ -405,6 +453,7 @@ html_explain_page(const json_t *d, struct buf *b)
                "</h1><p class=\"facts\"><span><b>%.0f</b> rows</span><span>precision <b>%s</b>"
                "</span></p></header>",
                document_number(d, "rows"), document_text(d, "precision"));
+    html_main(b);
     TRY(html_explain(d, b));
     html_close(b);
     return buf_status(b);

@@ -1,5 +1,6 @@
 #include "report/html_fairness.h"
 
+#include "assess/group_metric.h"
 #include "report/html_parts.h"
 #include "report/html_svg.h"
 
@@ -65,16 +66,6 @@ static const char *const definitions[][2] = {
     {"DPPL, DI, DCAcc, DCR, DAR, DRR, RD, SD, AD, TE, CDDPL, GE",
      "SageMaker Clarify's post-training metrics, of the group against all others"},
 };
-
-static void
-put_definitions(struct buf *b)
-{
-    buf_put_str(b, "<details><summary>What the numbers mean</summary><dl>");
-    for (size_t i = 0; i < sizeof definitions / sizeof *definitions; i++) {
-        buf_printf(b, "<dt>%s</dt><dd>%s</dd>", definitions[i][0], definitions[i][1]);
-    }
-    buf_put_str(b, "</dl></details>");
-}
 
 /* ---- a chart of one metric ---- */
 
@@ -237,14 +228,15 @@ put_gap_row(const char *name, const json_t *gap, struct buf *b)
 static void
 put_gaps(const json_t *grouping, struct buf *b)
 {
-    const char *name = NULL;
-    json_t *gap = NULL;
+    const json_t *gaps = json_object_get(grouping, "gaps");
     buf_put_str(b, "<details><summary>Every metric's differences and ratios</summary><div "
                    "class=\"card\"><table><thead><tr><th>metric</th><th>difference</th><th>ratio"
                    "</th><th>least</th><th>most</th><th>adjusted p</th></tr></thead><tbody>");
-    json_object_foreach(json_object_get(grouping, "gaps"), name, gap)
-    {
-        put_gap_row(name, gap, b);
+    for (unsigned m = 0; m < GROUP_METRICS; m++) {
+        const char *name = group_metric_word((enum group_metric)m);
+        if (json_object_get(gaps, name) != NULL) {
+            put_gap_row(name, json_object_get(gaps, name), b);
+        }
     }
     buf_put_str(b, "</tbody></table></div></details>");
 }
@@ -442,16 +434,16 @@ html_fairness(const json_t *document, struct buf *b)
                                             : DECISIONS;
     size_t i = 0;
     json_t *v = NULL;
-    buf_put_str(b, "<section><h2>Whom it treats differently</h2>");
+    html_section("fairness", "Fairness", b);
     put_about(document, b);
-    put_definitions(b);
+    html_definitions(definitions, sizeof definitions / sizeof *definitions, b);
     TRY(put_analysis(&d, document));
     d.kind = d.kind == CLASSES ? DECISIONS : d.kind;
     json_array_foreach(json_object_get(document, "classes"), i, v)
     {
-        buf_put_str(b, "<h2>Class ");
+        buf_put_str(b, "<h3>Class ");
         html_put(b, document_text(v, "class"));
-        buf_put_str(b, " against the others</h2>");
+        buf_put_str(b, " against the others</h3>");
         TRY(put_analysis(&d, v));
     }
     put_remarks(document, d.left_out, b);
@@ -462,22 +454,17 @@ html_fairness(const json_t *document, struct buf *b)
 struct status
 html_fairness_page(const json_t *document, struct buf *ret_html)
 {
-    struct buf *b = ret_html;
-    buf_put_str(b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-                   "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                   "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
-                   "<meta name=\"referrer\" content=\"no-referrer\"><title>Fairness of ");
-    html_put(b, document_text(document, "prediction"));
-    buf_put_str(b, "</title><style>");
-    buf_put_str(b, html_style);
-    buf_put_str(b, "</style></head><body><main><header><div class=\"kind\">Fairness</div><h1>");
-    html_put(b, document_text(document, "prediction"));
-    buf_put_str(b, " <span class=\"soft\">against ");
-    html_put(b, document_text(document, "label"));
-    buf_put_str(b, "</span></h1></header>");
-    TRY(html_fairness(document, b));
-    buf_printf(b, "<p class=\"soft small\">Made by Steward %s</p></main></body></html>\n",
-               STEWARD_VERSION);
-    return buf_status(b);
+    DEFER(buf_done) struct buf title;
+    buf_init(&title, 1024);
+    buf_printf(&title, "Fairness of %.500s", document_text(document, "prediction"));
+    html_open(buf_str(&title), ret_html);
+    buf_put_str(ret_html, "<header><div class=\"kind\">Fairness</div><h1>");
+    html_put(ret_html, document_text(document, "prediction"));
+    buf_put_str(ret_html, " <span class=\"soft\">against ");
+    html_put(ret_html, document_text(document, "label"));
+    buf_put_str(ret_html, "</span></h1></header>");
+    html_main(ret_html);
+    TRY(html_fairness(document, ret_html));
+    html_close(ret_html);
+    return buf_status(ret_html);
 }

@@ -170,23 +170,17 @@ struct status
 html_mitigate_page(const json_t *d, struct buf *ret_html)
 {
     struct buf *b = ret_html;
-    buf_put_str(b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-                   "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                   "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
-                   "<title>Thresholds by group</title><style>");
-    buf_put_str(b, html_style);
-    buf_put_str(b, "</style></head><body><main><header><div class=\"kind\">Mitigation</div><h1>"
-                   "Thresholds by ");
+    html_open("Thresholds by group", b);
+    buf_put_str(b, "<header><div class=\"kind\">Mitigation</div><h1>Thresholds by ");
     html_put(b, document_text(d, "sensitive"));
     buf_put_str(b, "</h1><div class=\"facts\"><span>constraint <b>");
     html_put(b, document_text(d, "constraint"));
     buf_put_str(b, "</b></span><span>goal <b>");
     html_put(b, document_text(d, "goal"));
-    buf_printf(b,
-               "</b></span><span><b>%.0f</b> rows</span></div></header><section><h2>What "
-               "fairness costs</h2><div class=\"card\">",
+    buf_printf(b, "</b></span><span><b>%.0f</b> rows</span></div></header>",
                document_number(d, "rows") - document_number(d, "rows_left_out"));
+    html_main(b);
+    buf_put_str(b, "<section><h2>What fairness costs</h2><div class=\"card\">");
     put_front(d, b);
     buf_put_str(b, "</div></section><section><h2>One threshold for each group</h2><div "
                    "class=\"card\">");
@@ -195,9 +189,7 @@ html_mitigate_page(const json_t *d, struct buf *ret_html)
                    "worse, but the same person may be answered differently twice.</p><div "
                    "class=\"card\">");
     put_rules(json_object_get(d, "randomised"), true, b);
-    buf_printf(b,
-               "</div></section><p class=\"soft small\">Made by Steward %s</p></main></body>"
-               "</html>\n",
-               STEWARD_VERSION);
+    buf_put_str(b, "</div></section>");
+    html_close(b);
     return buf_status(b);
 }

@@ -10,9 +10,14 @@
 
 extern const char html_style[];
 
-/* A page's head, up to its first section, and its end. */
+/* A page: its head, up to a <header> and a <nav>; where its sections begin; its end. */
 void html_open(const char *title, struct buf *b);
+void html_main(struct buf *b);
 void html_close(struct buf *b);
+/* A section's begin and title, which are ours: not escaped. */
+void html_section(const char *id, const char *title, struct buf *b);
+/* "What the numbers mean", one click away: n pairs of a term and what it means, not escaped. */
+void html_definitions(const char *const (*definitions)[2], size_t n, struct buf *b);
 /* Escaped; control characters and the ones that turn the direction of writing become U+FFFD, since
  * a column's name could otherwise reorder the text around it. */
 void html_put(struct buf *b, const char *text);
@@ -24,15 +29,13 @@ void html_put_percent(struct buf *b, double share, int digits); /* "12.3 %"; an 
 struct status html_groups(const json_t *factor, const json_t *ret_groups[static HTML_GROUPS],
                           size_t *ret_n);
 
-/* Points with intervals, one row a group, for one metric of a factor of the document. */
-struct status html_chart_rates(const json_t *factor, const char *metric, const char *title,
-                               struct buf *b);
 void html_chart_roc(const json_t *performance, struct buf *b);
 void html_chart_calibration(const json_t *performance, struct buf *b);
 /* Horizontal bars of mean |phi|, at most 12, largest first; the others are told. */
 struct status html_chart_importance(const json_t *explanation, struct buf *b);
-/* From the expected margin to this row's, one step a feature. */
-struct status html_chart_waterfall(const json_t *explanation, struct buf *b);
+/* From the expected margin to a row's, one step a feature: of "local" of the explain document
+ * (report/explain_document.h), the first output. */
+struct status html_chart_waterfall(const json_t *explanation, const json_t *local, struct buf *b);
 void html_chart_tree(const json_t *errors, struct buf *b);
 void html_chart_map(const json_t *errors, struct buf *b);
 

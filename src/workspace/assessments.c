@@ -2,330 +2,120 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "data/cohort.h"
-#include "num/quantile.h"
-#include "report/assessment.h"
+#include "report/document.h"
 #include "vault/seal.h"
+#include "workspace/gather.h"
 #include "workspace/registry.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define COLLECTION "assessment"
 #define DOCUMENT_MAX (64u << 20)
-#define FACTOR_BINS 4u
-#define INTERVAL_LEVEL 0.95
-#define MIN_GROUP 30u
 
-/* Everything that an assessment reads, gathered from the table for the rows that were chosen. */
-struct gathered {
-    struct model *model;
-    struct table *table; /* the chosen rows only */
-    struct dataset_info info;
-    uint64_t dropped;     /* chosen, but without a label */
-    uint64_t *row_number; /* of each chosen row in the dataset, the first is 1 */
-    uint8_t *y;
-    float *x;
-    double *score;
-    struct assessment_feature *features;
-    struct assessment_factor *factors;
-    uint32_t factor_count;
-    char **made_levels; /* strings made here, for factors of numbers */
-    size_t made_count;
-};
-
-static void
-gathered_done(struct gathered *g)
+void
+assess_defaults(struct assess_options *ret_options)
 {
-    for (uint32_t i = 0; g->features != NULL && i < g->model->features.count; i++) {
-        free((double *)(uintptr_t)g->features[i].value);
-    }
-    for (uint32_t i = 0; i < g->factor_count; i++) {
-        free((int32_t *)(uintptr_t)g->factors[i].code);
-        free((const char **)(uintptr_t)g->factors[i].levels);
-    }
-    for (size_t i = 0; i < g->made_count; i++) {
-        free(g->made_levels[i]);
-    }
-    free(g->made_levels);
-    free(g->features);
-    free(g->factors);
-    free(g->y);
-    free(g->row_number);
-    free(g->x);
-    free(g->score);
-    table_free(g->table);
-    model_free(g->model);
+    *ret_options = (struct assess_options){.part = PART_ALL};
+    assessment_defaults(&ret_options->settings);
 }
 
-/* ---- which rows ---- */
+/* ---- cohorts by name ---- */
 
-static struct status
-select_cohort(const struct table *t, const char *cohort, struct diag *diag, uint8_t *selected)
+/* "slice-3", "node-12", "slice-3@7": of that assessment of the model, or of its newest. */
+static bool
+is_cohort_name(const char *text, size_t *ret_name_bytes, uint64_t *ret_version)
 {
+    const bool slice = strncmp(text, "slice-", 6) == 0, node = strncmp(text, "node-", 5) == 0;
+    const size_t word = slice ? 6 : 5,
+                 digits = strspn(text + (slice || node ? word : 0), "0123456789");
+    *ret_version = 0;
+    if ((!slice && !node) || digits == 0) {
+        return false;
+    }
+    *ret_name_bytes = word + digits;
+    const char *rest = text + word + digits;
+    return *rest == '\0' ||
+           (*rest == '@' && status_ok(text_to_u64(view_str(rest + 1), ret_version)));
+}
+
+static const char *
+cohort_named(const json_t *document, const char *name, size_t bytes)
+{
+    const json_t *errors = json_object_get(document, "errors");
+    const json_t *lists[] = {json_object_get(errors, "tree"),
+                             json_object_get(json_object_get(errors, "slices"), "found")};
+    for (size_t l = 0; l < 2; l++) {
+        size_t i = 0;
+        json_t *item = NULL;
+        json_array_foreach((json_t *)(uintptr_t)lists[l], i, item)
+        {
+            const char *own = document_text(item, "name"), *cohort = document_text(item, "cohort");
+            if (strlen(own) == bytes && strncmp(own, name, bytes) == 0 && *cohort != '\0') {
+                return cohort;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* ret_predicate: what the name stands for, or the text itself, which is a predicate then. */
+static struct status
+resolve_cohort(struct workspace *w, const struct assess_options *o, struct diag *diag,
+               struct buf *ret_predicate)
+{
+    DEFER(js_freep) json_t *document = NULL;
+    size_t bytes = 0;
+    uint64_t version = 0;
+    if (!is_cohort_name(o->cohort, &bytes, &version)) {
+        buf_put_str(ret_predicate, o->cohort);
+        return buf_status(ret_predicate);
+    }
+    TRY(assessment_load(w, o->model, version, diag, &document));
+    const char *cohort = cohort_named(document, o->cohort, bytes);
     if (cohort == NULL) {
-        return OK;
-    }
-    DEFER(memory_freep) uint8_t *in = calloc((size_t)t->rows + 1, 1);
-    CHECK(in != NULL, MEMORY);
-    TRY(cohort_select(t, cohort, diag, in));
-    for (size_t i = 0; i < (size_t)t->rows; i++) {
-        selected[i] &= in[i];
-    }
-    return OK;
-}
-
-/* Fails with a sentence when the label cannot be read as two classes in the *whole* table: a cohort
- * with one class only is a finding, not an error. */
-static struct status
-label_whole(struct gathered *g, struct diag *diag, uint8_t **ret_y)
-{
-    const struct column *label = table_column(g->table, g->model->label);
-    if (label == NULL || label->role != ROLE_LABEL) {
-        diag_set(diag, "dataset %s has no label column \"%s\", which model %s predicts",
-                 g->info.name, g->model->label, g->model->name);
+        diag_set(diag, "cohort: the assessment of %.64s has no \"%.*s\"", o->model, (int)bytes,
+                 o->cohort);
         FAIL(INPUT);
     }
-    *ret_y = calloc((size_t)g->table->rows + 1, 1);
-    CHECK(*ret_y != NULL, MEMORY);
-    return table_binary_label(g->table, diag, *ret_y);
-}
-
-static struct status
-keep_rows(struct gathered *g, const uint8_t *selected, const uint8_t *y, struct diag *diag)
-{
-    const size_t rows = (size_t)g->table->rows;
-    DEFER(memory_freep) uint64_t *keep = calloc(rows + 1, sizeof *keep);
-    g->y = calloc(rows + 1, 1);
-    CHECK(keep != NULL && g->y != NULL, MEMORY);
-    size_t n = 0;
-    for (size_t i = 0; i < rows; i++) {
-        g->dropped += selected[i] != 0 && y[i] > 1;
-        if (selected[i] != 0 && y[i] <= 1) {
-            g->y[n] = y[i];
-            keep[n++] = i;
-        }
-    }
-    if (n == 0) {
-        diag_set(diag,
-                 "no row to assess: the part and cohort that were asked for hold no labelled row");
-        FAIL(INPUT);
-    }
-    struct table *chosen = NULL;
-    TRY(table_select(g->table, keep, n, &chosen));
-    for (size_t i = 0; i < n; i++) {
-        keep[i]++;
-    }
-    g->row_number = MOVE(keep);
-    table_free(g->table);
-    g->table = chosen;
-    return OK;
-}
-
-static struct status
-choose_rows(struct gathered *g, const struct assess_options *o, struct diag *diag)
-{
-    DEFER(memory_freep) uint8_t *selected = calloc((size_t)g->table->rows + 1, 1);
-    DEFER(memory_freep) uint8_t *y = NULL;
-    CHECK(selected != NULL, MEMORY);
-    TRY(label_whole(g, diag, &y));
-    TRY(model_select(g->model, &g->info, o->part, diag, selected));
-    TRY(select_cohort(g->table, o->cohort, diag, selected));
-    return keep_rows(g, selected, y, diag);
-}
-
-/* ---- what the model reads ---- */
-
-static struct status
-score_rows(struct gathered *g, unsigned threads, struct diag *diag)
-{
-    const size_t rows = (size_t)g->table->rows, width = g->model->features.count;
-    size_t cells = 0;
-    CHECK(!__builtin_mul_overflow(rows, width, &cells), LIMIT);
-    g->x = calloc(cells + 1, sizeof *g->x);
-    g->score = calloc(rows + 1, sizeof *g->score);
-    CHECK(g->x != NULL && g->score != NULL, MEMORY);
-    TRY(matrix_from_table(g->table, &g->model->features, diag, g->x));
-    model_predict(g->model, g->x, rows, threads, g->score);
-    return OK;
-}
-
-static struct status
-gather_feature(const struct gathered *g, const struct feature *f,
-               struct assessment_feature *ret_feature)
-{
-    const struct column *c = table_column(g->table, f->name);
-    ASSERT(c != NULL); /* matrix_from_table has read it */
-    double *value = calloc((size_t)g->table->rows + 1, sizeof *value);
-    CHECK(value != NULL, MEMORY);
-    for (uint64_t i = 0; i < g->table->rows; i++) {
-        value[i] = column_number(c, i);
-    }
-    const bool levels = c->type == COLUMN_CATEGORY || c->type == COLUMN_BOOLEAN;
-    *ret_feature =
-        (struct assessment_feature){.name = f->name,
-                                    .value = value,
-                                    .levels = levels ? (const char *const *)c->levels : NULL,
-                                    .level_count = levels ? c->level_count : 0};
-    return OK;
-}
-
-static struct status
-gather_features(struct gathered *g)
-{
-    g->features = calloc(g->model->features.count, sizeof *g->features);
-    CHECK(g->features != NULL, MEMORY);
-    for (uint32_t i = 0; i < g->model->features.count; i++) {
-        TRY(gather_feature(g, &g->model->features.items[i], &g->features[i]));
-    }
-    return OK;
-}
-
-/* ---- who the people are ---- */
-
-static struct status
-factor_from_levels(const struct gathered *g, const struct column *c, struct assessment_factor *f)
-{
-    const char **levels = calloc((size_t)c->level_count + 1, sizeof *levels);
-    int32_t *code = calloc((size_t)g->table->rows + 1, sizeof *code);
-    f->levels = levels;
-    f->code = code;
-    CHECK(levels != NULL && code != NULL, MEMORY);
-    f->level_count = c->level_count;
-    for (uint32_t i = 0; i < c->level_count; i++) {
-        levels[i] = c->levels[i];
-    }
-    for (uint64_t i = 0; i < g->table->rows; i++) {
-        code[i] = column_is_null(c, i) ? -1 : c->code[i];
-    }
-    return OK;
-}
-
-/* Ends of the bins of a number column: its quartiles over the chosen rows, each value once. Returns
- * how many bins. */
-static uint32_t
-bin_edges(const double *sorted, size_t n, double ret_edge[static FACTOR_BINS + 1])
-{
-    uint32_t bins = 0;
-    ret_edge[0] = sorted[0];
-    for (uint32_t b = 1; b <= FACTOR_BINS; b++) {
-        const double end = quantile_sorted(sorted, n, (double)b / FACTOR_BINS);
-        if (end > ret_edge[bins]) {
-            ret_edge[++bins] = end;
-        }
-    }
-    return bins == 0 ? 1 : bins;
-}
-
-static struct status
-make_bin_names(struct gathered *g, const double *edge, uint32_t bins, const char **levels)
-{
-    char **grown = realloc(g->made_levels, (g->made_count + bins + 1) * sizeof *grown);
-    CHECK(grown != NULL, MEMORY);
-    g->made_levels = grown;
-    for (uint32_t b = 0; b < bins; b++) {
-        char *text = NULL;
-        const bool last = b + 1 == bins;
-        const double end = bins == 1 && !(edge[1] > edge[0]) ? edge[0] : edge[b + 1];
-        CHECK(asprintf(&text, last ? "%.6g to %.6g" : "%.6g to under %.6g", edge[b], end) > 0,
-              MEMORY);
-        g->made_levels[g->made_count++] = text;
-        levels[b] = text;
-    }
-    return OK;
-}
-
-static int32_t
-bin_of(double v, const double *edge, uint32_t bins)
-{
-    if (isnan(v)) {
-        return -1;
-    }
-    uint32_t b = 0;
-    while (b + 1 < bins && v >= edge[b + 1]) {
-        b++;
-    }
-    return (int32_t)b;
-}
-
-static struct status
-factor_from_numbers(struct gathered *g, const struct column *c, struct assessment_factor *f)
-{
-    const size_t rows = (size_t)g->table->rows;
-    DEFER(memory_freep) double *sorted = calloc(rows + 1, sizeof *sorted);
-    const char **levels = calloc(FACTOR_BINS, sizeof *levels);
-    int32_t *code = calloc(rows + 1, sizeof *code);
-    f->levels = levels;
-    f->code = code;
-    CHECK(sorted != NULL && levels != NULL && code != NULL, MEMORY);
-    for (size_t i = 0; i < rows; i++) {
-        sorted[i] = column_number(c, i);
-    }
-    const size_t n = quantile_sort(sorted, rows);
-    double edge[FACTOR_BINS + 1] = {0};
-    f->level_count = n == 0 ? 0 : bin_edges(sorted, n, edge);
-    for (size_t i = 0; i < rows; i++) {
-        code[i] = n == 0 ? -1 : bin_of(column_number(c, i), edge, f->level_count);
-    }
-    return make_bin_names(g, edge, f->level_count, levels);
-}
-
-static struct status
-gather_factors(struct gathered *g)
-{
-    g->factors = calloc((size_t)g->table->column_count + 1, sizeof *g->factors);
-    CHECK(g->factors != NULL, MEMORY);
-    for (uint32_t i = 0; i < g->table->column_count; i++) {
-        const struct column *c = &g->table->columns[i];
-        if (c->role != ROLE_SENSITIVE || c->type == COLUMN_TEXT) {
-            continue;
-        }
-        struct assessment_factor *f = &g->factors[g->factor_count++];
-        f->name = c->name;
-        const bool levels = c->type == COLUMN_CATEGORY || c->type == COLUMN_BOOLEAN;
-        TRY(levels ? factor_from_levels(g, c, f) : factor_from_numbers(g, c, f));
-    }
-    return OK;
+    buf_put_str(ret_predicate, cohort);
+    return buf_status(ret_predicate);
 }
 
 /* ---- running and keeping ---- */
 
 static struct status
-gather(struct workspace *w, const struct assess_options *o, struct diag *diag, struct gathered *g)
-{
-    TRY(model_load(w, o->model, o->model_version, diag, &g->model));
-    TRY(dataset_load(w, o->dataset, o->dataset_version, diag, &g->table, &g->info));
-    TRY(choose_rows(g, o, diag));
-    TRY(score_rows(g, o->threads, diag));
-    TRY(gather_features(g));
-    return gather_factors(g);
-}
-
-static struct status
-put_selection(const struct assess_options *o, struct buf *ret_text)
+put_selection(const struct assess_options *o, const char *predicate, struct buf *ret_text)
 {
     buf_put_str(ret_text, model_part_word(o->part));
     if (o->cohort != NULL) {
-        buf_printf(ret_text, ", cohort: %s", o->cohort);
+        buf_printf(ret_text, ", cohort: %s", predicate);
+    }
+    if (o->cohort != NULL && strcmp(o->cohort, predicate) != 0) {
+        buf_printf(ret_text, " (%s)", o->cohort);
     }
     return buf_status(ret_text);
 }
 
 static struct status
-run(const struct gathered *g, const struct assess_options *o, struct diag *diag,
+select_rows(void *ctx, const char *cohort, struct diag *diag, uint8_t *ret_in)
+{
+    const struct gathered *g = ctx;
+    return cohort_select(g->table, cohort, diag, ret_in);
+}
+
+static struct status
+run(struct gathered *g, const struct assess_options *o, const char *selection, struct diag *diag,
     json_t **ret_document)
 {
     DEFER(buf_done) struct buf model_hex;
     DEFER(buf_done) struct buf data_hex;
-    DEFER(buf_done) struct buf selection;
     buf_init(&model_hex, 128);
     buf_init(&data_hex, 128);
-    buf_init(&selection, COHORT_MAX_BYTES + 64);
     digest_put_hex(&model_hex, &g->model->digest);
     digest_put_hex(&data_hex, &g->info.digest);
-    TRY(put_selection(o, &selection));
     const struct assessment_input in = {
         .model = g->model->name,
         .model_version = g->model->version,
@@ -333,13 +123,12 @@ run(const struct gathered *g, const struct assess_options *o, struct diag *diag,
         .dataset = g->info.name,
         .dataset_version = g->info.version,
         .dataset_digest_hex = buf_str(&data_hex),
-        .selection = buf_str(&selection),
+        .selection = selection,
         .created_ns = clock_wall_ns(),
         .label = g->model->label,
         .positive = g->model->positive,
         .negative = g->model->negative,
         .threshold = g->model->threshold,
-        .level = INTERVAL_LEVEL,
         .rows = (size_t)g->table->rows,
         .rows_dropped = g->dropped,
         .row_number = g->row_number,
@@ -347,10 +136,16 @@ run(const struct gathered *g, const struct assess_options *o, struct diag *diag,
         .score = g->score,
         .x = g->x,
         .forest = g->model->forest,
+        .read = g->read,
         .features = g->features,
+        .feature_count = g->feature_count,
         .factors = g->factors,
         .factor_count = g->factor_count,
-        .min_group = MIN_GROUP,
+        .bias = g->bias,
+        .remarks = g->remarks,
+        .settings = o->settings,
+        .select = select_rows,
+        .select_ctx = g,
         .threads = o->threads,
         .progress = o->progress,
         .progress_ctx = o->progress_ctx,
@@ -359,18 +154,15 @@ run(const struct gathered *g, const struct assess_options *o, struct diag *diag,
 }
 
 static struct status
-record(struct workspace *w, const struct gathered *g, const struct assess_options *o,
-       uint64_t version, const struct digest *digest, struct diag *diag)
+record(struct workspace *w, const struct gathered *g, const char *selection, uint64_t version,
+       const struct digest *digest, struct diag *diag)
 {
     DEFER(js_freep) json_t *r = NULL;
-    DEFER(buf_done) struct buf selection;
-    buf_init(&selection, COHORT_MAX_BYTES + 64);
-    TRY(put_selection(o, &selection));
     TRY(registry_record_new(g->model->name, version, digest, &r));
     TRY(js_set(r, "model_version", json_integer((json_int_t)g->model->version)));
     TRY(js_set(r, "dataset", json_string(g->info.name)));
     TRY(js_set(r, "dataset_version", json_integer((json_int_t)g->info.version)));
-    TRY(js_set(r, "selection", json_string(buf_str(&selection))));
+    TRY(js_set(r, "selection", json_string(selection)));
     TRY(js_set(r, "rows", json_integer((json_int_t)g->table->rows)));
     DEFER(buf_done) struct buf hex;
     buf_init(&hex, 128);
@@ -388,8 +180,8 @@ record(struct workspace *w, const struct gathered *g, const struct assess_option
 }
 
 static struct status
-keep(struct workspace *w, const struct gathered *g, const struct assess_options *o,
-     const json_t *document, struct diag *diag)
+keep(struct workspace *w, const struct gathered *g, const char *selection, const json_t *document,
+     struct diag *diag)
 {
     DEFER(file_closep) int lock = -1;
     DEFER(buf_wipe) struct buf bytes;
@@ -402,7 +194,7 @@ keep(struct workspace *w, const struct gathered *g, const struct assess_options 
     TRY(registry_newest(w, COLLECTION, g->model->name, &version));
     version++;
     TRY(workspace_seal(w, COLLECTION, g->model->name, version, buf_view(&bytes), diag));
-    return record(w, g, o, version, &digest, diag);
+    return record(w, g, selection, version, &digest, diag);
 }
 
 struct status
@@ -411,9 +203,27 @@ assessment_make(struct workspace *w, const struct assess_options *o, struct diag
 {
     DEFER(gathered_done) struct gathered g = {0};
     DEFER(js_freep) json_t *document = NULL;
-    TRY(gather(w, o, diag, &g));
-    TRY(run(&g, o, diag, &document));
-    TRY(keep(w, &g, o, document, diag));
+    DEFER(buf_done) struct buf predicate;
+    DEFER(buf_done) struct buf selection;
+    buf_init(&predicate, COHORT_MAX_BYTES + 1);
+    buf_init(&selection, 2 * COHORT_MAX_BYTES + 64);
+    if (o->cohort != NULL) {
+        TRY(resolve_cohort(w, o, diag, &predicate));
+    }
+    TRY(put_selection(o, buf_str(&predicate), &selection));
+    const struct gather_options rows = {.model = o->model,
+                                        .model_version = o->model_version,
+                                        .dataset = o->dataset,
+                                        .dataset_version = o->dataset_version,
+                                        .part = o->part,
+                                        .cohort = o->cohort == NULL ? NULL : buf_str(&predicate),
+                                        .settings = &o->settings,
+                                        .threads = o->threads,
+                                        .progress = o->progress,
+                                        .progress_ctx = o->progress_ctx};
+    TRY(gather(w, &rows, diag, &g));
+    TRY(run(&g, o, buf_str(&selection), diag, &document));
+    TRY(keep(w, &g, buf_str(&selection), document, diag));
     *ret_document = MOVE(document);
     return OK;
 }

@@ -3,9 +3,8 @@
 #ifndef STEWARD_WORKSPACE_ASSESSMENTS_H
 #define STEWARD_WORKSPACE_ASSESSMENTS_H
 
+#include "report/assessment.h"
 #include "workspace/models.h"
-
-#include <jansson.h>
 
 struct assess_options {
     const char *model;
@@ -13,17 +12,23 @@ struct assess_options {
     const char *dataset;
     uint64_t dataset_version; /* 0: newest */
     enum model_part part;
-    const char *cohort; /* SQL predicate (data/cohort.h); NULL: every row */
-    unsigned threads;   /* 0: one per core */
-    void (*progress)(void *ctx, const char *stage); /* may be NULL */
+    /* SQL predicate (data/cohort.h), or the name of a slice or tree node of an earlier assessment
+     * of the model: "slice-1" of its newest, "node-3@7" of the seventh; NULL: every row */
+    const char *cohort;
+    struct assessment_settings settings;
+    unsigned threads;              /* 0: one per core */
+    assessment_progress *progress; /* may be NULL */
     void *progress_ctx;
 };
+
+/* The whole dataset, with assessment_defaults. */
+void assess_defaults(struct assess_options *ret_options);
 
 /* Runs, seals as object "assessment/<model>/<n>", records and audits. ret_document: the caller's to
  * json_decref. */
 struct status assessment_make(struct workspace *w, const struct assess_options *o,
                               struct diag *diag, json_t **ret_document);
-/* version 0: the newest of that model. */
+/* version 0: the newest of that model. As it was kept: documents of earlier formats, too. */
 struct status assessment_load(struct workspace *w, const char *model, uint64_t version,
                               struct diag *diag, json_t **ret_document);
 

@@ -205,13 +205,15 @@ a_fairer_version_is_registered_and_both_are_assessed(void **state)
     assert_near(number(d, "model.manifest.mitigation.based_on"), 1, 0);
     assert_near(number(d, "before.model.version"), 1, 0);
     assert_near(number(d, "after.model.version"), 2, 0);
-    assert_true(number(d, "after.fairness.0.demographic_parity_difference") <
-                number(d, "before.fairness.0.demographic_parity_difference"));
+    assert_true(number(d, "after.fairness.groupings.0.demographic_parity_difference.value") <
+                number(d, "before.fairness.groupings.0.demographic_parity_difference.value"));
     assert_string_equal(
         json_string_value(json_object_get(json_object_get(d, "after"), "selection")), "test");
     RUN(m, 0, "mitigate", "mortgage@1", "--method", "exponentiated-gradient", "--sensitive",
         "afam,single", "--constraint", "equalized_odds", "--eps", "0.05", "--iterations", "8");
     OUT_HAS(m, "mortgage version 3, made from version 1; both assessed on test, 714 rows");
+    OUT_HAS(m, "afam: demographic_parity_difference");
+    OUT_HAS(m, "afam+: equalized_odds_difference");
     RUN(m, 0, "model", "show", "mortgage@3", "--json");
     DEFER(js_freep) json_t *shown = out_json(m);
     has_keys(json_object_get(json_object_get(shown, "manifest"), "mitigation"),

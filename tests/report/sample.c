@@ -112,7 +112,6 @@ input_of(const struct sample *s)
         .positive = n->positive,
         .negative = n->negative,
         .threshold = 0.5,
-        .level = 0.95,
         .rows = s->rows,
         .row_number = s->row_number,
         .rows_dropped = 3,
@@ -120,10 +119,12 @@ input_of(const struct sample *s)
         .score = s->score,
         .x = s->x,
         .forest = s->forest,
+        .read = s->features,
         .features = s->features,
+        .feature_count = SAMPLE_FEATURES,
         .factors = s->factors,
         .factor_count = 2,
-        .min_group = 30,
+        .remarks = s->remarks,
         .threads = 1,
     };
 }
@@ -148,7 +149,11 @@ sample_make(const struct sample_names *names, size_t rows, struct sample *s)
     }
     train(s);
     describe(s);
+    s->remarks = json_array();
+    assert_non_null(s->remarks);
     s->in = input_of(s);
+    assessment_defaults(&s->in.settings);
+    s->in.settings.replicates = 100;
 }
 
 void
@@ -164,6 +169,7 @@ sample_done(struct sample *s)
     free(s->score);
     free(s->row_number);
     forest_free(s->forest);
+    json_decref(s->remarks);
 }
 
 json_t *

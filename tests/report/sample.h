@@ -35,6 +35,7 @@ struct sample {
     struct forest *forest;
     struct assessment_feature features[SAMPLE_FEATURES];
     struct assessment_factor factors[SAMPLE_FACTORS_MAX];
+    json_t *remarks;
     struct assessment_input in;
 };
 

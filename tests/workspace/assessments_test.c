@@ -21,7 +21,7 @@ put_rows(struct buf *csv)
     buf_put_str(csv, "x,z,group,age,income,answer\n");
     for (int i = 0; i < ROWS; i++) {
         buf_printf(csv, "%d.5,%d,%s,,,%s\n", i, i * 7 % 13, i % 2 == 0 ? "a" : "b",
-                   i >= ROWS / 2 ? "yes" : "no");
+                   (i >= ROWS / 2) != (i % 13 == 0 && i > 120) ? "yes" : "no");
     }
 }
 
@@ -72,6 +72,18 @@ tear_down(void **state)
     return 0;
 }
 
+static struct assess_options
+options(enum model_part part)
+{
+    struct assess_options o;
+    assess_defaults(&o);
+    o.model = "answers";
+    o.dataset = "people";
+    o.part = part;
+    o.settings.replicates = 50;
+    return o;
+}
+
 static void
 refuses_an_assessment_that_is_not_there(void **state)
 {
@@ -89,7 +101,8 @@ refuses_a_cohort_without_rows(void **state)
     const struct room *r = *state;
     struct diag diag = {0};
     json_t *document = NULL;
-    const struct assess_options o = {.model = "answers", .dataset = "people", .cohort = "x < 0"};
+    struct assess_options o = options(PART_ALL);
+    o.cohort = "x < 0";
     assert_status(assessment_make(r->w, &o, &diag, &document), INPUT);
     assert_says(&diag, "no row to assess");
     assert_null(document);
@@ -99,7 +112,7 @@ static void
 keeps_what_it_says_sealed_and_reads_it_back(void **state)
 {
     const struct room *r = *state;
-    const struct assess_options o = {.model = "answers", .dataset = "people", .part = PART_TEST};
+    const struct assess_options o = options(PART_TEST);
     DEFER(js_freep) json_t *made = NULL;
     DEFER(js_freep) json_t *newest = NULL;
     DEFER(js_freep) json_t *first = NULL;
@@ -107,7 +120,7 @@ keeps_what_it_says_sealed_and_reads_it_back(void **state)
     assert_ok(assessment_make(r->w, &o, NULL, &made));
     assert_ok(assessment_load(r->w, "answers", 0, NULL, &newest));
     assert_true(json_equal(made, newest));
-    const struct assess_options all = {.model = "answers", .dataset = "people"};
+    const struct assess_options all = options(PART_ALL);
     assert_ok(assessment_make(r->w, &all, NULL, &other));
     assert_false(json_equal(made, other));
     assert_ok(assessment_load(r->w, "answers", 1, NULL, &first));
@@ -118,21 +131,67 @@ static void
 sensitive_columns_without_a_value_have_no_groups(void **state)
 {
     const struct room *r = *state;
-    const struct assess_options o = {.model = "answers", .dataset = "people"};
+    const struct assess_options o = options(PART_ALL);
     DEFER(js_freep) json_t *document = NULL;
     assert_ok(assessment_make(r->w, &o, NULL, &document));
-    const json_t *fairness = json_object_get(document, "fairness");
+    const json_t *list = json_object_get(json_object_get(document, "fairness"), "groupings");
     size_t i = 0, with = 0, without = 0;
-    json_t *factor = NULL;
-    json_array_foreach((json_t *)(uintptr_t)fairness, i, factor)
+    json_t *grouping = NULL;
+    json_array_foreach((json_t *)(uintptr_t)list, i, grouping)
     {
-        const size_t groups = json_array_size(json_object_get(factor, "groups"));
-        const json_int_t left = json_integer_value(json_object_get(factor, "rows_without_group"));
+        const size_t groups = json_array_size(json_object_get(grouping, "groups"));
+        const json_int_t left = json_integer_value(json_object_get(grouping, "rows_without_group"));
         with += groups == 2 && left == 0;
         without += groups == 0 && left == ROWS;
     }
     assert_int_equal(with, 1);    /* group */
-    assert_int_equal(without, 5); /* age, income, and every pair with one of them */
+    assert_int_equal(without, 6); /* age, income, and every intersection with one of them */
+}
+
+/* ---- cohorts by name ---- */
+
+static const json_t *
+first_slice(const json_t *document)
+{
+    const json_t *slices = json_object_get(json_object_get(document, "errors"), "slices");
+    return json_array_get(json_object_get(slices, "found"), 0);
+}
+
+static void
+refuses_a_slice_that_no_assessment_has(void **state)
+{
+    const struct room *r = *state;
+    struct diag diag = {0};
+    json_t *document = NULL;
+    struct assess_options o = options(PART_ALL);
+    o.cohort = "slice-999";
+    assert_status(assessment_make(r->w, &o, &diag, &document), INPUT);
+    assert_says(&diag, "the assessment of answers has no \"slice-999\"");
+    o.cohort = "slice-1@99";
+    assert_status(assessment_make(r->w, &o, &diag, &document), NOT_FOUND);
+    o.cohort = "slice-1@";
+    assert_status(assessment_make(r->w, &o, &diag, &document), INPUT); /* a predicate, then */
+    assert_null(document);
+}
+
+static void
+a_slice_by_its_name_is_its_rows(void **state)
+{
+    const struct room *r = *state;
+    struct assess_options o = options(PART_ALL);
+    DEFER(js_freep) json_t *whole = NULL;
+    DEFER(js_freep) json_t *slice = NULL;
+    assert_ok(assessment_make(r->w, &o, NULL, &whole));
+    const json_t *found = first_slice(whole);
+    assert_non_null(found);
+    o.cohort = json_string_value(json_object_get(found, "name"));
+    assert_string_equal(o.cohort, "slice-1");
+    assert_ok(assessment_make(r->w, &o, NULL, &slice));
+    assert_int_equal(json_integer_value(json_object_get(slice, "rows")),
+                     json_integer_value(json_object_get(found, "rows")));
+    assert_text_has(json_string_value(json_object_get(slice, "selection")),
+                    json_string_value(json_object_get(found, "cohort")));
+    assert_text_has(json_string_value(json_object_get(slice, "selection")), "(slice-1)");
 }
 
 int
@@ -143,6 +202,8 @@ main(void)
         cmocka_unit_test(refuses_a_cohort_without_rows),
         cmocka_unit_test(keeps_what_it_says_sealed_and_reads_it_back),
         cmocka_unit_test(sensitive_columns_without_a_value_have_no_groups),
+        cmocka_unit_test(refuses_a_slice_that_no_assessment_has),
+        cmocka_unit_test(a_slice_by_its_name_is_its_rows),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

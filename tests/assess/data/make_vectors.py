@@ -1,106 +1,25 @@
 #!/usr/bin/env python3
-"""Writes fairness.json and performance.json beside this file. Needed only to make them anew:
-pip install fairlearn==0.15.0 scikit-learn==1.9.1 scipy==1.17.1 statsmodels==0.15.0 confidenceinterval==1.0.5
-The generator is seeded; the files state the versions that made them."""
+"""Writes performance.json beside this file. Needed only to make them anew:
+pip install scikit-learn==1.9.1 scipy==1.17.1 confidenceinterval==1.0.5
+The generator is seeded; the file states the versions that made them."""
 import json
 import pathlib
 import warnings
 
 import numpy as np
-import pandas as pd
 import scipy
 import sklearn
 import sklearn.metrics as skm
-import statsmodels
-import fairlearn
 from confidenceinterval import delong
-from fairlearn import metrics as flm
 from scipy import stats
 from sklearn.calibration import calibration_curve
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 here = pathlib.Path(__file__).parent
 warnings.simplefilter("ignore")
-BASE = {
-    "selection_rate": flm.selection_rate,
-    "tpr": flm.true_positive_rate,
-    "fpr": flm.false_positive_rate,
-    "tnr": flm.true_negative_rate,
-    "fnr": flm.false_negative_rate,
-    "precision": lambda y, d: skm.precision_score(y, d, zero_division=np.nan),
-    "accuracy": skm.accuracy_score,
-}
 
 
 def bits(a):
     return "".join(str(int(v)) for v in a)
-
-
-def cells(y, d, metric):
-    """(successes, out of) of a metric, for the intervals."""
-    y, d = np.asarray(y), np.asarray(d)
-    among = {"selection_rate": y >= 0, "accuracy": y >= 0, "tpr": y == 1, "fnr": y == 1, "fpr": y == 0, "tnr": y == 0,
-             "precision": d == 1}[metric]
-    hit = {"selection_rate": d == 1, "accuracy": y == d, "tpr": d == 1, "fpr": d == 1, "tnr": d == 0, "fnr": d == 0,
-           "precision": y == 1}[metric]
-    return int((among & hit).sum()), int(among.sum())
-
-
-def ends(pair):
-    return [float(v) for v in pair]
-
-
-def fairness_case(name, y, d, group, levels):
-    frame = flm.MetricFrame(metrics=BASE, y_true=y, y_pred=d, sensitive_features=pd.Series(group, name="g"))
-    by, out = frame.by_group, []
-    for level in range(levels):
-        if level not in by.index:
-            out.append(None)
-            continue
-        rows = group == level
-        entry = {}
-        for metric in BASE:
-            x, n = cells(y[rows], d[rows], metric)
-            entry[metric] = [float(by.loc[level, metric]), x, n,
-                             *ends(proportion_confint(x, n, alpha=0.05, method="wilson"))]
-        out.append(entry)
-    gaps = {}
-    for metric in BASE:
-        high, low = by[metric].idxmax(), by[metric].idxmin()
-        xh, nh = cells(y[group == high], d[group == high], metric)
-        xl, nl = cells(y[group == low], d[group == low], metric)
-        gaps[metric] = {
-            "difference": float(frame.difference(method="between_groups")[metric]),
-            "ratio": float(frame.ratio(method="between_groups")[metric]),
-            "high": int(high), "low": int(low),
-            "difference_ci": ends(confint_proportions_2indep(xh, nh, xl, nl, method="newcomb", compare="diff")),
-            "ratio_ci": ends(confint_proportions_2indep(xl, nl, xh, nh, method="log", compare="ratio", correction=False)),
-        }
-    of = dict(y_true=y, y_pred=d, sensitive_features=group)
-    return {"name": name, "y": bits(y), "decision": bits(d), "group": bits(group), "levels": levels, "groups": out,
-            "overall": {m: float(frame.overall[m]) for m in BASE}, "gaps": gaps,
-            "demographic_parity_difference": float(flm.demographic_parity_difference(**of)),
-            "demographic_parity_ratio": float(flm.demographic_parity_ratio(**of)),
-            "equalized_odds_difference": float(flm.equalized_odds_difference(**of)),
-            "equalized_odds_ratio": float(flm.equalized_odds_ratio(**of))}
-
-
-def fairness():
-    rng = np.random.default_rng(20)
-    out = []
-    for name, n, levels, shift in (("two groups", 400, 2, 0.25), ("five groups", 900, 5, 0.1), ("even", 300, 3, 0.0)):
-        g = rng.integers(0, levels, n)
-        y = (rng.random(n) < 0.3 + shift * g / levels).astype(int)
-        d = np.where(rng.random(n) < 0.7, y, rng.random(n) < 0.2 + shift * g).astype(int)
-        out.append(fairness_case(name, y, d, g, levels))
-    a, b = rng.integers(0, 2, 500), rng.integers(0, 3, 500)
-    y = (rng.random(500) < 0.4).astype(int)
-    d = np.where(rng.random(500) < 0.8, y, 1 - y)
-    case = fairness_case("intersection", y, d, a * 3 + b, 6)
-    case.update(a=bits(a), b=bits(b), b_levels=3)
-    out.append(case)
-    return {"made_by": f"fairlearn {fairlearn.__version__}, scikit-learn {sklearn.__version__}, "
-                       f"statsmodels {statsmodels.__version__} (tests/assess/data/make_vectors.py)", "cases": out}
 
 
 def delong_variance(y, s):
@@ -154,5 +73,4 @@ def write(name, value):
     (here / name).write_text(json.dumps(value, allow_nan=False, separators=(",", ":")) + "\n")
 
 
-write("fairness.json", fairness())
 write("performance.json", performance())

@@ -1,4 +1,4 @@
-#include "cli/plain_codes.h"
+#include "workspace/plain_codes.h"
 
 #include "assess/bins.h"
 #include "base/text.h"

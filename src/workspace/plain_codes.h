@@ -1,8 +1,8 @@
 /* plain_codes: a table's column as codes with names, whatever its type, for analyses of groups:
  * categories and truth values by level, numbers and times by value where there are few, otherwise
  * by intervals of about as many rows each. */
-#ifndef STEWARD_CLI_PLAIN_CODES_H
-#define STEWARD_CLI_PLAIN_CODES_H
+#ifndef STEWARD_WORKSPACE_PLAIN_CODES_H
+#define STEWARD_WORKSPACE_PLAIN_CODES_H
 
 #include "data/table.h"
 

@@ -1,0 +1,247 @@
+/* The explanation of an assessment: attributions of all rows from the trees themselves, the slices
+ * that hold as cohorts, and one decision in record precision. */
+#include "report/assessment_parts.h"
+
+#include "assess/explain.h"
+#include "num/quantile.h"
+#include "report/explain_document.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define BLOCK_CELLS ((size_t)1 << 20) /* of attributions in memory at a time */
+#define BINNED_ROWS 100000u           /* that the bins' edges are made from, evenly spaced */
+#define COHORTS 3u
+
+struct explaining {
+    const struct assessment_input *in;
+    uint32_t width;
+    struct explain_feature *feature;
+    struct bins *bins;
+    const char *cohort[COHORTS];
+    uint8_t *in_cohort; /* cohorts * rows */
+    uint32_t cohorts;
+    struct explainer *explainer;
+    struct explain_summary *summary;
+    double *phi; /* of a block */
+    double *of_example;
+    json_t *remarks;
+};
+
+static void
+explaining_done(struct explaining *e)
+{
+    free(e->feature);
+    free(e->bins);
+    free(e->in_cohort);
+    free(e->phi);
+    free(e->of_example);
+    explain_summary_free(e->summary);
+    explainer_free(e->explainer);
+    js_freep(&e->remarks);
+}
+
+/* ---- the row that is shown ---- */
+
+struct scored_row {
+    double score;
+    size_t row;
+};
+
+static int
+compare_scored(const void *a, const void *b)
+{
+    const struct scored_row *x = a, *y = b;
+    const int c = (x->score > y->score) - (x->score < y->score);
+    return c != 0 ? c : (x->row > y->row) - (x->row < y->row);
+}
+
+/* The median score among the positive decisions, or the highest score when there is none. */
+static struct status
+pick_row(const struct assessment_input *in, size_t *ret_row)
+{
+    DEFER(memory_freep) struct scored_row *list = calloc(in->rows + 1, sizeof *list);
+    CHECK(list != NULL, MEMORY);
+    size_t n = 0, best = 0;
+    for (size_t i = 0; i < in->rows; i++) {
+        best = in->score[i] > in->score[best] ? i : best;
+        if (in->score[i] >= in->threshold) {
+            list[n++] = (struct scored_row){in->score[i], i};
+        }
+    }
+    if (n > 0) {
+        qsort(list, n, sizeof *list, compare_scored);
+    }
+    *ret_row = n == 0 ? best : list[n / 2].row;
+    return OK;
+}
+
+static struct status
+explain_example(struct explaining *e, size_t row)
+{
+    struct explainer_options o;
+    DEFER(explainer_freep) struct explainer *record = NULL;
+    explainer_defaults(&o);
+    o.precision = EXPLAIN_RECORD;
+    o.expected_rows = 1;
+    e->of_example = calloc((size_t)e->width + 1, sizeof *e->of_example);
+    CHECK(e->of_example != NULL, MEMORY);
+    TRY(explainer_new(e->in->forest, &o, &record));
+    return explainer_rows(record, e->in->x + row * e->width, 1, 1, e->of_example);
+}
+
+/* ---- all rows ---- */
+
+static size_t
+binned_rows(const struct explaining *e)
+{
+    return e->in->rows < BINNED_ROWS ? e->in->rows : BINNED_ROWS;
+}
+
+static struct status
+make_bins(struct explaining *e)
+{
+    const size_t rows = binned_rows(e);
+    DEFER(memory_freep) double *v = calloc(rows + 1, sizeof *v);
+    e->bins = calloc((size_t)e->width + 1, sizeof *e->bins);
+    CHECK(v != NULL && e->bins != NULL, MEMORY);
+    for (uint32_t f = 0; f < e->width; f++) {
+        for (size_t i = 0; i < rows; i++) {
+            v[i] = (double)e->in->x[i * e->in->rows / rows * e->width + f];
+        }
+        bins_make(v, quantile_sort(v, rows), EXPLAIN_BINS, &e->bins[f]);
+    }
+    return OK;
+}
+
+/* The slices that hold, worst first. */
+static struct status
+take_cohorts(struct explaining *e, const json_t *errors, struct diag *diag)
+{
+    const struct assessment_input *in = e->in;
+    size_t i = 0;
+    json_t *s = NULL;
+    e->in_cohort = calloc(COHORTS * in->rows + 1, 1);
+    CHECK(e->in_cohort != NULL, MEMORY);
+    json_array_foreach(json_object_get(json_object_get(errors, "slices"), "found"), i, s)
+    {
+        const char *cohort = json_string_value(json_object_get(s, "cohort"));
+        if (json_is_true(json_object_get(s, "holds")) && e->cohorts < COHORTS &&
+            in->select != NULL) {
+            TRY(in->select(in->select_ctx, cohort, diag, e->in_cohort + e->cohorts * in->rows));
+            e->cohort[e->cohorts++] = cohort;
+        }
+    }
+    return OK;
+}
+
+static struct status
+name_features(struct explaining *e)
+{
+    e->feature = calloc((size_t)e->width + 1, sizeof *e->feature);
+    CHECK(e->feature != NULL, MEMORY);
+    for (uint32_t f = 0; f < e->width; f++) {
+        const struct assessment_feature *r = &e->in->read[f];
+        e->feature[f] = (struct explain_feature){r->name, r->levels, r->level_count};
+    }
+    return OK;
+}
+
+static struct status
+make_explainer(struct explaining *e)
+{
+    struct explainer_options o;
+    explainer_defaults(&o);
+    o.expected_rows = e->in->rows;
+    TRY(explainer_new(e->in->forest, &o, &e->explainer));
+    const bool fits = (size_t)e->width * (EXPLAIN_BINS + 1) <= EXPLAIN_SUMMARY_CELLS;
+    return explain_summary_new(1, e->width, e->cohorts, fits ? e->bins : NULL, false, &e->summary);
+}
+
+static struct status
+add_rows(struct explaining *e)
+{
+    const struct assessment_input *in = e->in;
+    const size_t fit = BLOCK_CELLS / ((size_t)e->width + 1) + 1;
+    const size_t block = fit < in->rows ? fit : in->rows;
+    const uint8_t *cohort[COHORTS];
+    e->phi = calloc(block * e->width + 1, sizeof *e->phi);
+    CHECK(e->phi != NULL, MEMORY);
+    for (size_t first = 0; first < in->rows; first += block) {
+        const size_t rows = in->rows - first < block ? in->rows - first : block;
+        const float *x = in->x + first * e->width;
+        TRY(explainer_rows(e->explainer, x, rows, in->threads, e->phi));
+        for (uint32_t k = 0; k < e->cohorts; k++) {
+            cohort[k] = e->in_cohort + k * in->rows + first;
+        }
+        explain_summary_add(e->summary, x, e->phi, cohort, rows);
+        assessment_tell(in, "explanations", 0.7 + 0.3 * (double)(first + rows) / (double)in->rows);
+    }
+    return OK;
+}
+
+/* ---- the document ---- */
+
+static struct status
+put_remarks(struct explaining *e)
+{
+    e->remarks = json_array();
+    CHECK(e->remarks != NULL, MEMORY);
+    if (binned_rows(e) < e->in->rows) {
+        json_t *text = json_sprintf("the edges of the bins of the dependence views are quantiles "
+                                    "of %zu of %zu rows, evenly spaced; all rows are in the bins",
+                                    binned_rows(e), e->in->rows);
+        CHECK(json_array_append_new(e->remarks, text) == 0, MEMORY);
+    }
+    json_t *text = json_string("the row that is shown is explained in record precision");
+    CHECK(json_array_append_new(e->remarks, text) == 0, MEMORY);
+    return OK;
+}
+
+static struct status
+put_document(struct explaining *e, size_t row, json_t *d)
+{
+    const struct assessment_input *in = e->in;
+    const char *output = "margin";
+    DEFER(js_freep) json_t *document = NULL;
+    double base = 0, margin = 0;
+    explain_expected(in->forest, &base);
+    forest_margin(in->forest, in->x + row * e->width, 1, 1, &margin);
+    const struct explain_local local = {.row = in->row_number[row],
+                                        .x = in->x + row * e->width,
+                                        .phi = e->of_example,
+                                        .margin = &margin,
+                                        .prediction = &in->score[row]};
+    const struct explain_input x = {.model = in->model,
+                                    .features = e->feature,
+                                    .outputs = &output,
+                                    .base = &base,
+                                    .summary = e->summary,
+                                    .cohorts = e->cohort,
+                                    .binned_rows = binned_rows(e),
+                                    .local = &local,
+                                    .local_count = 1,
+                                    .remarks = e->remarks};
+    TRY(explain_document(&x, &document));
+    TRY(js_set(d, "explanation", json_incref(document)));
+    return js_set(d, "example",
+                  json_pack("{s:I, s:o, s:b, s:s}", "row", (json_int_t)in->row_number[row], "score",
+                            js_real(in->score[row]), "decided", in->score[row] >= in->threshold,
+                            "label", in->y[row] != 0 ? in->positive : in->negative));
+}
+
+struct status
+assessment_put_explanation(const struct assessment_input *in, struct diag *diag, json_t *d)
+{
+    DEFER(explaining_done) struct explaining e = {.in = in, .width = in->forest->features};
+    size_t row = 0;
+    TRY(name_features(&e));
+    TRY(make_bins(&e));
+    TRY(take_cohorts(&e, json_object_get(d, "errors"), diag));
+    TRY(make_explainer(&e));
+    TRY(add_rows(&e));
+    TRY(pick_row(in, &row));
+    TRY(explain_example(&e, row));
+    TRY(put_remarks(&e));
+    return put_document(&e, row, d);
+}

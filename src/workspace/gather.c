@@ -1,0 +1,357 @@
+#include "workspace/gather.h"
+
+#include "data/cohort.h"
+#include "report/bias_document.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FACTOR_INTERVALS 4u
+#define FEATURE_INTERVALS 10u
+
+void
+gathered_done(struct gathered *g)
+{
+    for (uint32_t i = 0; g->made != NULL && i < g->feature_count; i++) {
+        free(g->made[i]);
+    }
+    for (uint32_t i = 0; i < g->factor_count; i++) {
+        plain_codes_done(&g->codes[i]);
+    }
+    free(g->made);
+    free(g->read);
+    free(g->features);
+    free(g->codes);
+    free(g->factors);
+    free(g->y);
+    free(g->row_number);
+    free(g->x);
+    free(g->score);
+    js_freep(&g->bias);
+    js_freep(&g->remarks);
+    table_free(g->table);
+    model_free(g->model);
+}
+
+static struct status
+remark(struct gathered *g, const char *format, const char *name)
+{
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 1u << 16);
+    buf_printf(&b, format, name);
+    TRY(buf_status(&b));
+    CHECK(json_array_append_new(g->remarks, json_string(buf_str(&b))) == 0, MEMORY);
+    return OK;
+}
+
+static bool
+has_levels(const struct column *c)
+{
+    return c->type == COLUMN_CATEGORY || c->type == COLUMN_BOOLEAN;
+}
+
+/* ---- which rows ---- */
+
+static struct status
+select_cohort(const struct table *t, const char *cohort, struct diag *diag, uint8_t *selected)
+{
+    if (cohort == NULL) {
+        return OK;
+    }
+    DEFER(memory_freep) uint8_t *in = calloc((size_t)t->rows + 1, 1);
+    CHECK(in != NULL, MEMORY);
+    TRY(cohort_select(t, cohort, diag, in));
+    for (size_t i = 0; i < (size_t)t->rows; i++) {
+        selected[i] &= in[i];
+    }
+    return OK;
+}
+
+/* Fails with a sentence when the label cannot be read as two classes in the *whole* table: a cohort
+ * with one class only is a finding, not an error. */
+static struct status
+label_whole(struct gathered *g, struct diag *diag, uint8_t **ret_y)
+{
+    const struct column *label = table_column(g->table, g->model->label);
+    if (label == NULL || label->role != ROLE_LABEL) {
+        diag_set(diag, "dataset %s has no label column \"%s\", which model %s predicts",
+                 g->info.name, g->model->label, g->model->name);
+        FAIL(INPUT);
+    }
+    *ret_y = calloc((size_t)g->table->rows + 1, 1);
+    CHECK(*ret_y != NULL, MEMORY);
+    return table_binary_label(g->table, diag, *ret_y);
+}
+
+static struct status
+keep_rows(struct gathered *g, const uint8_t *selected, const uint8_t *y, struct diag *diag)
+{
+    const size_t rows = (size_t)g->table->rows;
+    DEFER(memory_freep) uint64_t *keep = calloc(rows + 1, sizeof *keep);
+    g->y = calloc(rows + 1, 1);
+    CHECK(keep != NULL && g->y != NULL, MEMORY);
+    size_t n = 0;
+    for (size_t i = 0; i < rows; i++) {
+        g->dropped += selected[i] != 0 && y[i] > 1;
+        if (selected[i] != 0 && y[i] <= 1) {
+            g->y[n] = y[i];
+            keep[n++] = i;
+        }
+    }
+    if (n == 0) {
+        diag_set(diag,
+                 "no row to assess: the part and cohort that were asked for hold no labelled row");
+        FAIL(INPUT);
+    }
+    if (n < rows) {
+        struct table *chosen = NULL;
+        TRY(table_select(g->table, keep, n, &chosen));
+        table_free(g->table);
+        g->table = chosen;
+    }
+    for (size_t i = 0; i < n; i++) {
+        keep[i]++;
+    }
+    g->row_number = MOVE(keep);
+    return OK;
+}
+
+static struct status
+choose_rows(struct gathered *g, const struct gather_options *o, struct diag *diag)
+{
+    DEFER(memory_freep) uint8_t *selected = calloc((size_t)g->table->rows + 1, 1);
+    DEFER(memory_freep) uint8_t *y = NULL;
+    CHECK(selected != NULL, MEMORY);
+    TRY(label_whole(g, diag, &y));
+    TRY(model_select(g->model, &g->info, o->part, diag, selected));
+    TRY(select_cohort(g->table, o->cohort, diag, selected));
+    return keep_rows(g, selected, y, diag);
+}
+
+/* ---- who the people are ---- */
+
+static struct status
+gather_factors(struct gathered *g)
+{
+    const size_t room = (size_t)g->table->column_count + 1;
+    g->factors = calloc(room, sizeof *g->factors);
+    g->codes = calloc(room, sizeof *g->codes);
+    CHECK(g->factors != NULL && g->codes != NULL, MEMORY);
+    for (uint32_t i = 0; i < g->table->column_count; i++) {
+        const struct column *c = &g->table->columns[i];
+        if (c->role != ROLE_SENSITIVE) {
+            continue;
+        }
+        if (c->type == COLUMN_TEXT) {
+            TRY(remark(g, "sensitive column \"%.100s\" is free text: it makes no groups", c->name));
+            continue;
+        }
+        struct plain_codes *p = &g->codes[g->factor_count];
+        struct assessment_factor *f = &g->factors[g->factor_count++];
+        TRY(plain_codes_of(g->table, c, FACTOR_INTERVALS, p));
+        *f = (struct assessment_factor){p->name, p->codes, p->names, p->levels};
+        if (p->cut) {
+            TRY(remark(g, "sensitive column \"%.100s\" is cut into intervals of about as many rows",
+                       c->name));
+        }
+    }
+    return OK;
+}
+
+/* ---- bias in the data ---- */
+
+/* Sensitive columns, then all others but the label. */
+struct coded {
+    struct plain_codes *other;
+    uint32_t others;
+    int32_t *label;
+    struct bias_column *columns;
+};
+
+static void
+coded_done(struct coded *c)
+{
+    for (uint32_t i = 0; c->other != NULL && i < c->others; i++) {
+        plain_codes_done(&c->other[i]);
+    }
+    free(c->other);
+    free(c->label);
+    free(c->columns);
+}
+
+static struct bias_column
+column_of(const struct plain_codes *p)
+{
+    return (struct bias_column){p->name, p->codes, p->names, p->levels, p->ordered};
+}
+
+static struct status
+code_columns(const struct gathered *g, struct coded *k)
+{
+    const size_t rows = (size_t)g->table->rows, room = (size_t)g->table->column_count + 1;
+    k->other = calloc(room, sizeof *k->other);
+    k->columns = calloc(room, sizeof *k->columns);
+    k->label = calloc(rows + 1, sizeof *k->label);
+    CHECK(k->other != NULL && k->columns != NULL && k->label != NULL, MEMORY);
+    for (size_t i = 0; i < rows; i++) {
+        k->label[i] = g->y[i];
+    }
+    for (uint32_t i = 0; i < g->factor_count; i++) {
+        k->columns[i] = column_of(&g->codes[i]);
+    }
+    for (uint32_t i = 0; i < g->table->column_count; i++) {
+        const struct column *c = &g->table->columns[i];
+        if (c->role == ROLE_FEATURE || c->role == ROLE_TIME) {
+            struct plain_codes *p = &k->other[k->others++];
+            TRY(plain_codes_of(g->table, c, FEATURE_INTERVALS, p));
+            k->columns[g->factor_count + k->others - 1] = column_of(p);
+        }
+    }
+    return OK;
+}
+
+static struct status
+gather_bias(struct gathered *g, const struct gather_options *o)
+{
+    const char *classes[] = {g->model->negative, g->model->positive};
+    DEFER(coded_done) struct coded k = {0};
+    struct diag why = {0};
+    if (g->factor_count == 0) {
+        return OK;
+    }
+    TRY(code_columns(g, &k));
+    const struct bias_input in = {
+        .rows = (size_t)g->table->rows,
+        .label = {.name = g->model->label, .codes = k.label, .names = classes, .levels = 2},
+        .positive = 1,
+        .sensitive = k.columns,
+        .sensitives = g->factor_count,
+        .columns = k.columns,
+        .column_count = g->factor_count + (size_t)k.others,
+        .level = o->settings->level,
+        .fdr = o->settings->fdr,
+        .replicates = o->settings->replicates,
+        .min_group = o->settings->min_group,
+        .seed = o->settings->seed,
+        .threads = o->threads,
+    };
+    const struct status s = bias_document(&in, &why, &g->bias);
+    if (s.code != STATUS_INPUT && s.code != STATUS_LIMIT) {
+        return s;
+    }
+    return remark(g, "bias in the data could not be looked for: %.400s", why.text);
+}
+
+/* ---- what the model reads ---- */
+
+static struct status
+score_rows(struct gathered *g, unsigned threads, struct diag *diag)
+{
+    const size_t rows = (size_t)g->table->rows, width = g->model->features.count;
+    size_t cells = 0;
+    CHECK(!__builtin_mul_overflow(rows, width, &cells), LIMIT);
+    g->x = calloc(cells + 1, sizeof *g->x);
+    g->score = calloc(rows + 1, sizeof *g->score);
+    CHECK(g->x != NULL && g->score != NULL, MEMORY);
+    TRY(matrix_from_table(g->table, &g->model->features, diag, g->x));
+    model_predict(g->model, g->x, rows, threads, g->score);
+    return OK;
+}
+
+static struct status
+gather_read(struct gathered *g)
+{
+    const struct feature_list *l = &g->model->features;
+    g->read = calloc((size_t)l->count + 1, sizeof *g->read);
+    CHECK(g->read != NULL, MEMORY);
+    for (uint32_t i = 0; i < l->count; i++) {
+        const struct feature *f = &l->items[i];
+        g->read[i] = (struct assessment_feature){
+            .name = f->name,
+            .levels = f->level_count > 0 ? (const char *const *)f->levels : NULL,
+            .level_count = f->level_count};
+    }
+    return OK;
+}
+
+/* Numbers are used where they are: the table is ours. */
+static struct status
+values_of(struct column *c, uint64_t rows, double **ret_made, const double **ret_values)
+{
+    *ret_made = NULL;
+    if (c->type == COLUMN_FLOAT) {
+        for (uint64_t i = 0; c->null != NULL && i < rows; i++) {
+            c->f[i] = c->null[i] != 0 ? NAN : c->f[i];
+        }
+        *ret_values = c->f;
+        return OK;
+    }
+    double *v = calloc((size_t)rows + 1, sizeof *v);
+    CHECK(v != NULL, MEMORY);
+    for (uint64_t i = 0; i < rows; i++) {
+        v[i] = column_number(c, i);
+    }
+    *ret_made = v;
+    *ret_values = v;
+    return OK;
+}
+
+static struct status
+gather_feature(struct gathered *g, struct column *c)
+{
+    struct assessment_feature *f = &g->features[g->feature_count];
+    TRY(values_of(c, g->table->rows, &g->made[g->feature_count], &f->value));
+    f->name = c->name;
+    f->levels = has_levels(c) ? (const char *const *)c->levels : NULL;
+    f->level_count = has_levels(c) ? c->level_count : 0;
+    g->feature_count++;
+    return OK;
+}
+
+/* Mistakes are looked for in what the model reads and in who the people are. */
+static struct status
+gather_features(struct gathered *g)
+{
+    const size_t room = (size_t)g->table->column_count + 1;
+    g->features = calloc(room, sizeof *g->features);
+    g->made = calloc(room, sizeof *g->made);
+    CHECK(g->features != NULL && g->made != NULL, MEMORY);
+    for (uint32_t i = 0; i < g->table->column_count; i++) {
+        struct column *c = &g->table->columns[i];
+        bool read = false;
+        for (uint32_t k = 0; k < g->model->features.count; k++) {
+            read |= strcmp(g->model->features.items[k].name, c->name) == 0;
+        }
+        if (!read && c->role != ROLE_SENSITIVE) {
+            continue;
+        }
+        if (c->type == COLUMN_TIME) {
+            TRY(remark(g, "column \"%.100s\" is of times: it is not looked at for mistakes",
+                       c->name));
+        } else if (c->type != COLUMN_TEXT && c->nulls < g->table->rows) {
+            TRY(gather_feature(g, c));
+        }
+    }
+    return OK;
+}
+
+/* ---- the whole ---- */
+
+struct status
+gather(struct workspace *w, const struct gather_options *o, struct diag *diag, struct gathered *g)
+{
+    g->remarks = json_array();
+    CHECK(g->remarks != NULL, MEMORY);
+    TRY(model_load(w, o->model, o->model_version, diag, &g->model));
+    TRY(dataset_load(w, o->dataset, o->dataset_version, diag, &g->table, &g->info));
+    TRY(choose_rows(g, o, diag));
+    TRY(gather_factors(g));
+    if (o->progress != NULL) {
+        o->progress(o->progress_ctx, "bias in the data", 0.05);
+    }
+    TRY(gather_bias(g, o));
+    TRY(score_rows(g, o->threads, diag));
+    TRY(gather_read(g));
+    return gather_features(g);
+}

@@ -1,0 +1,45 @@
+/* gather: everything that an assessment reads, from the workspace: the chosen rows of a dataset,
+ * the model, its scores, the columns as arrays and codes. */
+#ifndef STEWARD_WORKSPACE_GATHER_H
+#define STEWARD_WORKSPACE_GATHER_H
+
+#include "report/assessment.h"
+#include "workspace/models.h"
+#include "workspace/plain_codes.h"
+
+struct gathered {
+    struct model *model;
+    struct table *table; /* the chosen rows only; numbers are NaN where null */
+    struct dataset_info info;
+    uint64_t dropped;     /* chosen, but without a label */
+    uint64_t *row_number; /* of each chosen row in the dataset, the first is 1 */
+    uint8_t *y;
+    float *x;
+    double *score;
+    struct assessment_feature *read;     /* as the model reads them, in its order; no values */
+    struct assessment_feature *features; /* in which mistakes are looked for */
+    double **made;                       /* of each feature: its values, or NULL when borrowed */
+    uint32_t feature_count;
+    struct plain_codes *codes; /* of the sensitive columns */
+    struct assessment_factor *factors;
+    uint32_t factor_count;
+    json_t *bias;    /* or NULL */
+    json_t *remarks; /* sentences */
+};
+
+struct gather_options {
+    const char *model, *dataset;
+    uint64_t model_version, dataset_version; /* 0: newest */
+    enum model_part part;
+    const char *cohort; /* predicate, or NULL */
+    const struct assessment_settings *settings;
+    unsigned threads;
+    assessment_progress *progress;
+    void *progress_ctx;
+};
+
+struct status gather(struct workspace *w, const struct gather_options *o, struct diag *diag,
+                     struct gathered *ret_gathered);
+void gathered_done(struct gathered *g);
+
+#endif
