@@ -194,6 +194,23 @@ js_need_f64(const json_t *o, const char *key, struct diag *diag, double *ret_val
     return OK;
 }
 
+json_t *
+js_sentence(const char *text)
+{
+    DEFER(buf_done) struct buf whole;
+    buf_init(&whole, SIZE_MAX / 2);
+    for (size_t n = 0; *text != '\0'; text += n) {
+        n = 1;
+        while (n < 4 && ((unsigned char)text[n] & 0xc0) == 0x80) {
+            n++;
+        }
+        if (text_is_utf8(view_of(text, n))) {
+            buf_put(&whole, view_of(text, n));
+        }
+    }
+    return status_ok(buf_status(&whole)) ? json_string(buf_str(&whole)) : NULL;
+}
+
 struct status
 js_set(json_t *o, const char *key, json_t *value)
 {

@@ -32,6 +32,9 @@ struct status js_need_f64(const json_t *o, const char *key, struct diag *diag, d
 /* Sets a member of o and takes value, also on failure; NULL, which jansson gives when memory is
  * out, is STATUS_MEMORY. */
 struct status js_set(json_t *o, const char *key, json_t *value);
+/* A string of a text in which characters may have been cut in half ("%.60s"): the halves are left
+ * out. NULL: no memory. */
+json_t *js_sentence(const char *text);
 /* Appends compact JSON with sorted keys (stable bytes, for digests). */
 struct status js_put(struct buf *b, const json_t *value);
 /* As js_put, indented by two, keys in insertion order: for files that people read. */

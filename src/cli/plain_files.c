@@ -24,7 +24,7 @@ plain_remark(json_t *remarks, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    CHECK(json_array_append_new(remarks, json_string(text)) == 0, MEMORY);
+    CHECK(json_array_append_new(remarks, js_sentence(text)) == 0, MEMORY);
     return OK;
 }
 

@@ -32,11 +32,15 @@ predicting_done(struct predicting *p)
 static void
 put_name(const struct model_file *m, uint32_t k, const char *word, struct plain_csv *out)
 {
-    char number[16], name[512];
-    (void)snprintf(number, sizeof number, "%u", k);
-    const char *label = m->output_names == NULL ? number : m->output_names[k];
-    (void)snprintf(name, sizeof name, "%.480s:%s", label, word);
-    plain_csv_text(out, m->outputs == 1 ? word : name);
+    DEFER(buf_done) struct buf name;
+    buf_init(&name, SIZE_MAX / 2);
+    if (m->outputs > 1 && m->output_names != NULL) {
+        buf_printf(&name, "%s:", m->output_names[k]);
+    } else if (m->outputs > 1) {
+        buf_printf(&name, "%u:", k);
+    }
+    buf_put_str(&name, word);
+    plain_csv_text(out, buf_str(&name));
 }
 
 static void

@@ -18,7 +18,7 @@ fairness_remark(const struct fairness_work *w, const char *format, ...)
     va_start(args, format);
     buf_vprintf(&b, format, args);
     va_end(args);
-    CHECK(json_array_append_new(w->remarks, json_string(buf_str(&b))) == 0, MEMORY);
+    CHECK(json_array_append_new(w->remarks, js_sentence(buf_str(&b))) == 0, MEMORY);
     return OK;
 }
 

@@ -138,6 +138,27 @@ columns_are_found_by_name(void **state)
                         "the model does not read the columns \"id\", \"y\"");
 }
 
+/* Names are cut to 60 bytes: not in the middle of a letter. */
+static void
+long_names_in_other_alphabets_are_told(void **state)
+{
+    (void)state;
+    DEFER(model_file_freep) struct model_file *m = stump(1, "[\"x\"]", false);
+    DEFER(table_freep)
+    struct table *t = read_csv("x,"
+                               "a\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"
+                               "\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"
+                               "\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"
+                               "\n1,2\n3,4\n",
+                               NULL);
+    DEFER(js_freep) json_t *remarks = json_array();
+    DEFER(plain_rows_freep) struct plain_rows *r = NULL;
+    struct diag diag = {0};
+    assert_ok(plain_rows_new(t, m, "rows.csv", remarks, &diag, &r));
+    assert_text_has(json_string_value(json_array_get(remarks, 0)),
+                    "does not read the column \"a\u00e9\u00e9");
+}
+
 static void
 a_model_without_names_takes_the_columns_in_order(void **state)
 {
@@ -246,6 +267,7 @@ main(void)
         cmocka_unit_test(columns_that_do_not_fit_the_model_are_named),
         cmocka_unit_test(categories_are_numbers),
         cmocka_unit_test(columns_are_found_by_name),
+        cmocka_unit_test(long_names_in_other_alphabets_are_told),
         cmocka_unit_test(a_model_without_names_takes_the_columns_in_order),
         cmocka_unit_test(a_column_by_a_wrong_name_is_answered_with_the_nearest),
         cmocka_unit_test(a_model_that_cannot_be_read_is_named),
