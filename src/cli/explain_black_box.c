@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define ROWS_EXPLAINED 100u /* attributions, unless --rows says otherwise */
-#define FILE_MODE 0644
+#define PERSONAL_MODE 0600  /* attributions and curves of single rows are persons' */
 #define DIGITS 9
 
 struct explaining {
@@ -371,7 +371,7 @@ write_page(struct cli *c, const json_t *document)
     DEFER(buf_done) struct buf html;
     buf_init(&html, HTML_MAX_BYTES);
     TRY(html_black_box_page(document, &html));
-    return file_replace(report, buf_view(&html), FILE_MODE, &c->diag);
+    return file_replace(report, buf_view(&html), PERSONAL_MODE, &c->diag);
 }
 
 struct status

@@ -13,6 +13,7 @@
 
 #define GRAPH_MAX_NODES 64u
 #define GRAPH_MAX_VALUES 4096u
+#define GRAPH_MAX_OUTPUTS 256u /* of all its nodes */
 
 struct loader {
     struct diag *diag;
@@ -62,16 +63,15 @@ has_name(char *const *names, size_t n, const char *name)
     return false;
 }
 
-/* The node that gives this value; NULL for an input of the graph. */
-static const Onnx__NodeProto *
+/* The node that gives this value; n_node for an input of the graph. */
+static size_t
 maker_of(const Onnx__GraphProto *g, const char *value)
 {
-    for (size_t i = 0; i < g->n_node; i++) {
-        if (has_name(g->node[i]->output, g->node[i]->n_output, value)) {
-            return g->node[i];
-        }
+    size_t i = 0;
+    while (i < g->n_node && !has_name(g->node[i]->output, g->node[i]->n_output, value)) {
+        i++;
     }
-    return NULL;
+    return i;
 }
 
 static const Onnx__ValueInfoProto *
@@ -114,30 +114,49 @@ find_ensemble(struct loader *l)
     return OK;
 }
 
-/* The scores may be cast, renamed or put into a map on their way out; labels go where they like. */
-static struct status
-check_after(const struct loader *l, const Onnx__NodeProto *n)
+static const char *
+scores_of(const struct loader *l)
 {
-    static const char *const harmless[] = {"Cast",    "Identity", "ZipMap",
-                                           "Reshape", "Squeeze",  "Flatten"};
-    const char *scores = l->in.op->output[l->classifier && l->in.op->n_output > 1 ? 1 : 0];
-    bool reads = false;
-    for (size_t i = 0; i < n->n_input && !reads; i++) {
-        const char *from = n->input[i];
-        for (size_t steps = 0; steps <= l->graph->n_node && from != NULL; steps++) {
-            if (strcmp(from, scores) == 0) {
-                reads = true;
-                break;
-            }
-            const Onnx__NodeProto *maker = maker_of(l->graph, from);
-            from =
-                maker == NULL || maker == l->in.op || maker->n_input == 0 ? NULL : maker->input[0];
+    return l->in.op->output[l->classifier && l->in.op->n_output > 1 ? 1 : 0];
+}
+
+/* Nodes whose first input is the scores, or comes from them along first inputs: no chain is longer
+ * than there are nodes. */
+static void
+find_carriers(const struct loader *l, bool ret_carries[static GRAPH_MAX_NODES])
+{
+    const Onnx__GraphProto *g = l->graph;
+    size_t from[GRAPH_MAX_NODES];
+    for (size_t i = 0; i < g->n_node; i++) {
+        const bool follows = g->node[i] != l->in.op && g->node[i]->n_input > 0;
+        from[i] = follows ? maker_of(g, g->node[i]->input[0]) : g->n_node;
+        ret_carries[i] = follows && strcmp(g->node[i]->input[0], scores_of(l)) == 0;
+    }
+    for (size_t step = 0; step < g->n_node; step++) {
+        for (size_t i = 0; i < g->n_node; i++) {
+            ret_carries[i] = ret_carries[i] || (from[i] < g->n_node && ret_carries[from[i]]);
         }
     }
+}
+
+/* The scores may be cast, renamed or put into a map on their way out; labels go where they like. */
+static struct status
+check_after(const struct loader *l, const Onnx__NodeProto *n, const bool *carries)
+{
+    static const char *const harmless[] = {"Cast",    "Identity", "ZipMap", "Reshape",
+                                           "Squeeze", "Flatten",  "ArgMax"};
+    bool reads = false;
     for (size_t k = 0; k < sizeof harmless / sizeof *harmless; k++) {
-        reads = reads && !op_is(n, harmless[k]);
+        if (op_is(n, harmless[k])) {
+            return OK;
+        }
     }
-    if (reads && !op_is(n, "ArgMax")) {
+    for (size_t i = 0; i < n->n_input && !reads; i++) {
+        const size_t maker = maker_of(l->graph, n->input[i]);
+        reads =
+            strcmp(n->input[i], scores_of(l)) == 0 || (maker < l->graph->n_node && carries[maker]);
+    }
+    if (reads) {
         diag_set(l->diag,
                  "ONNX: %.40s follows the tree ensemble and changes its scores; graphs of "
                  "one ensemble alone are read here",
@@ -201,10 +220,11 @@ read_inputs(struct loader *l)
 {
     const char *from = l->in.op->input[0];
     for (size_t steps = 0; steps <= l->graph->n_node; steps++) {
-        const Onnx__NodeProto *maker = maker_of(l->graph, from);
-        if (maker == NULL) {
+        const size_t at = maker_of(l->graph, from);
+        if (at == l->graph->n_node) {
             break;
         }
+        const Onnx__NodeProto *maker = l->graph->node[at];
         if (op_is(maker, "Concat")) {
             return read_columns(l, maker);
         }
@@ -230,13 +250,17 @@ static struct status
 check_size(const struct loader *l)
 {
     bool small = l->graph->n_node <= GRAPH_MAX_NODES && l->graph->n_input <= GRAPH_MAX_VALUES;
+    size_t inputs = 0, outputs = 0;
     for (size_t i = 0; i < l->graph->n_node && small; i++) {
-        small = l->graph->node[i]->n_input <= GRAPH_MAX_VALUES &&
-                l->graph->node[i]->n_output <= GRAPH_MAX_NODES;
+        inputs += l->graph->node[i]->n_input;
+        outputs += l->graph->node[i]->n_output;
+        small = inputs <= GRAPH_MAX_VALUES + GRAPH_MAX_NODES && outputs <= GRAPH_MAX_OUTPUTS;
     }
     if (!small) {
-        diag_set(l->diag, "ONNX: graphs of at most %u operators and %u inputs are read here",
-                 GRAPH_MAX_NODES, GRAPH_MAX_VALUES);
+        diag_set(l->diag,
+                 "ONNX: graphs of at most %u operators, %u inputs and %u outputs of operators are "
+                 "read here",
+                 GRAPH_MAX_NODES, GRAPH_MAX_VALUES, GRAPH_MAX_OUTPUTS);
         FAIL(LIMIT);
     }
     return OK;
@@ -248,9 +272,11 @@ read_graph(struct loader *l)
     TRY(check_size(l));
     TRY(find_ensemble(l));
     TRY(read_inputs(l));
+    bool carries[GRAPH_MAX_NODES] = {false};
+    find_carriers(l, carries);
     for (size_t i = 0; i < l->graph->n_node; i++) {
         if (l->graph->node[i] != l->in.op) {
-            TRY(check_after(l, l->graph->node[i]));
+            TRY(check_after(l, l->graph->node[i], carries));
         }
     }
     return OK;

@@ -204,7 +204,7 @@ settle_handshake(struct conn *c)
         return;
     }
     c->shaking = false;
-    (void)watch_conn(c, EPOLL_CTL_MOD, EPOLLRDHUP);
+    http_conn_watch_room(c, c->stuck);
     if (c->phase == PHASE_HANDSHAKE) {
         c->phase = PHASE_IDLE;
         c->since_ns = clock_mono_ns();

@@ -6,6 +6,7 @@
 #include "net/fake.h"
 
 #include <math.h>
+#include <sys/stat.h>
 
 #define KEYS "format method model rows rows_in_data level seed features outputs remarks"
 
@@ -221,6 +222,9 @@ every_method_has_its_fields_its_text_and_its_page(void **state)
         const json_t *first = json_array_get(json_object_get(d, methods[i].key), 0);
         has_keys(first, methods[i].fields);
         has_keys(json_array_get(json_object_get(first, "outputs"), 0), "output low high");
+        struct stat st;
+        assert_int_equal(stat(page, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600); /* rows are persons */
         DEFER(buf_done) struct buf html;
         testing_read(page, &html);
         assert_text_has(buf_str(&html), "<svg");

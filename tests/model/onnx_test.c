@@ -118,6 +118,24 @@ memory_is_limited_by_the_files_length(void **state)
     must_refuse(buf_view(&bytes), "takes more memory than its length allows for");
 }
 
+/* Values are followed back through the graph: a megabyte of operators that all read the last of a
+ * chain of others, each with many outputs, would take hours. */
+static void
+a_graph_in_which_following_values_takes_long_is_refused(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf bytes;
+    buf_init(&bytes, 1u << 20);
+    buf_put(&bytes, view_of("\x08\x09\x3a\x93\x07", 5)); /* 915 bytes: */
+    for (size_t node = 0; node < 5; node++) {
+        buf_put(&bytes, view_of("\x0a\xb4\x01", 3)); /* 180 bytes: */
+        for (size_t output = 0; output < 60; output++) {
+            buf_put(&bytes, view_of("\x12\x01\x61", 3));
+        }
+    }
+    must_refuse(buf_view(&bytes), "256 outputs of operators");
+}
+
 /* Replaces one byte sequence in a pinned model by another of the same length. */
 static void
 refused_with(const json_t *file, const char *name, struct view from, struct view to,
@@ -291,6 +309,7 @@ main(void)
         cmocka_unit_test(refuses_what_is_no_model),
         cmocka_unit_test(no_cut_or_flipped_bit_does_harm),
         cmocka_unit_test(memory_is_limited_by_the_files_length),
+        cmocka_unit_test(a_graph_in_which_following_values_takes_long_is_refused),
         cmocka_unit_test(refuses_trees_that_are_none),
         cmocka_unit_test(refuses_a_cycle_and_a_node_of_two_parents),
         cmocka_unit_test(says_why_a_graph_is_not_read),
