@@ -296,16 +296,23 @@ another(const struct group_set *s, enum group_metric m, uint32_t high)
     return high;
 }
 
+double
+group_gap_level(double level, uint32_t groups)
+{
+    return groups <= 2 ? level : 1 - (1 - level) / (groups * (groups - 1.0) / 2);
+}
+
 /* Between the two extreme groups: exact where there are only two, else where nothing better is. */
 static void
 put_contrast(const struct group_set *s, enum group_metric m, struct group_gap *gap)
 {
+    const double level = group_gap_level(s->level, gap->groups);
     const struct group_estimate high =
-        group_metric_estimate(m, &s->group[gap->high], s->centre, s->level);
+        group_metric_estimate(m, &s->group[gap->high], s->centre, level);
     const struct group_estimate low =
-        group_metric_estimate(m, &s->group[gap->low], s->centre, s->level);
-    const struct group_contrast down = group_contrast_of(m, &high, &low, s->level),
-                                up = group_contrast_of(m, &low, &high, s->level);
+        group_metric_estimate(m, &s->group[gap->low], s->centre, level);
+    const struct group_contrast down = group_contrast_of(m, &high, &low, level),
+                                up = group_contrast_of(m, &low, &high, level);
     struct group_number *d = &gap->spread[SPREAD_DIFFERENCE], *q = &gap->spread[SPREAD_RATIO];
     gap->p = fmin(1, down.p * gap->groups * (gap->groups - 1) / 2);
     if (gap->groups == 2 || d->how == GROUP_NO_INTERVAL) {
@@ -351,8 +358,11 @@ gap_of(const struct group_set *s, struct group_replicates *r, enum group_metric 
     for (unsigned d = 0; !group_metric_adds(m) && d < DEVIATIONS; d++) {
         reach[d] = NAN;
     }
-    const double ratio = group_metric_has_ratio(m) && v.max > 0 ? v.min / v.max : (double)NAN;
-    gap->spread[SPREAD_DIFFERENCE] = around(v.max - v.min, reach[DEVIATION_RANGE], 0, INFINITY);
+    const bool two = gap->groups > 1; /* one group differs from nobody */
+    const double ratio =
+        two && group_metric_has_ratio(m) && v.max > 0 ? v.min / v.max : (double)NAN;
+    gap->spread[SPREAD_DIFFERENCE] =
+        around(two ? v.max - v.min : (double)NAN, reach[DEVIATION_RANGE], 0, INFINITY);
     gap->spread[SPREAD_RATIO] = around_ratio(ratio, reach[DEVIATION_LOG_RANGE]);
     gap->spread[SPREAD_DIFFERENCE_TO_OVERALL] =
         around(v.farthest, reach[DEVIATION_OVERALL], 0, INFINITY);

@@ -44,6 +44,10 @@ struct group_gap {
     double p;
 };
 
+/* The level of an interval of two groups that are chosen among `groups`, so that those of all pairs
+ * hold at `level` together (Bonferroni). */
+double group_gap_level(double level, uint32_t groups);
+
 /* Equalized odds as one number: worst: of the TPR's and the FPR's spread the worse; mean: the mean
  * of both (Fairlearn's agg). Methods between groups and to overall. Where one of the two rates
  * exists in no group, the other decides alone. */

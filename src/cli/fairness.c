@@ -208,9 +208,10 @@ print_document(const json_t *d)
         (void)fputs(" against the others\n", stdout);
         print_analysis(class, shown);
     }
-    (void)printf("\n* fewer than %.0f rows: shown, not judged. p adjusted for all comparisons "
-                 "(Benjamini-Hochberg).\n",
-                 document_number(d, "min_group"));
+    (void)fputc('\n', stdout);
+    cli_say("* fewer than %.0f rows: shown, not judged. p adjusted for all comparisons "
+            "(Benjamini-Hochberg).",
+            document_number(d, "min_group"));
     json_array_foreach(json_object_get(d, "remarks"), i, text)
     {
         (void)fputs("note: ", stdout);

@@ -486,10 +486,17 @@ fairness_arrays_read(struct cli *c, const struct table *t, struct fairness_array
     in->value = a->value;
     in->predicted = a->predicted;
     in->weight = a->weight;
+    in->weight_name = cli_value(c, "weight");
     in->y_class = a->y_class;
     in->decision_class = a->decision_class;
     in->classes = (const char *const *)a->classes;
     in->class_count = a->class_count;
     in->positive = a->positive;
-    return OK;
+    return in->task != FAIRNESS_BINARY || cli_flag(c, "adverse")
+               ? OK
+               : plain_remark(
+                     a->notes,
+                     "the four-fifths rule takes %s for the good outcome; if it is bad for "
+                     "the person, say --adverse",
+                     in->positive);
 }

@@ -235,12 +235,23 @@ columns_of(const char *text, size_t len)
     return columns;
 }
 
+/* Bytes up to a space where a line may end: not between a number and its per cent. */
+static size_t
+word_length(const char *text)
+{
+    size_t n = strcspn(text, " ");
+    while (text[n] == ' ' && text[n + 1] == '%') {
+        n += 1 + strcspn(text + n + 1, " ");
+    }
+    return n;
+}
+
 void
 cli_put_wrapped(FILE *out, const char *text, int at, int indent)
 {
     bool first = true;
     while (*text != '\0') {
-        const size_t n = strcspn(text, " ");
+        const size_t n = word_length(text);
         const int wide = columns_of(text, n);
         if (!first && at + 1 + wide > WIDTH) {
             (void)fprintf(out, "\n%*s", indent, "");

@@ -172,7 +172,8 @@ check_numbers(const struct fairness_input *in, struct diag *diag)
     for (size_t i = 0; in->weight != NULL && i < in->rows; i++) {
         const double v = in->weight[i];
         if (!(v >= 0) || isinf(v)) {
-            return refuse_row(diag, "weight", i, v, "no weight: weights are numbers of 0 and more");
+            return refuse_row(diag, in->weight_name == NULL ? "weight" : in->weight_name, i, v,
+                              "no weight: weights are numbers of 0 and more");
         }
     }
     for (size_t i = 0; in->task == FAIRNESS_NUMERIC && i < in->rows; i++) {

@@ -28,7 +28,8 @@ struct fairness_input {
     uint32_t class_count;
     const double *features; /* rows * feature_count, for the flip test; NULL: none */
     uint32_t feature_count;
-    const double *weight; /* NULL: 1 each */
+    const double *weight;    /* NULL: 1 each */
+    const char *weight_name; /* its column; NULL: "weight" */
     const struct assessment_factor *sensitive, *control;
     uint32_t sensitive_count, control_count;
     bool adverse;       /* the positive value is bad for the person: the four-fifths rule is about

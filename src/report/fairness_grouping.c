@@ -47,6 +47,12 @@ put_levels(const struct fairness_work *w, uint32_t mask, int64_t level, bool wit
 }
 
 void
+fairness_put_named(const struct fairness_work *w, uint32_t mask, int64_t level, struct buf *b)
+{
+    put_levels(w, mask, level, true, b);
+}
+
+void
 fairness_put_group(const struct fairness_work *w, uint32_t mask, int64_t level, struct buf *b)
 {
     put_levels(w, mask, level, (mask & (mask - 1)) != 0, b);

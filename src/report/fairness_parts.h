@@ -52,7 +52,8 @@ struct fairness_grouping {
 struct status fairness_grouping_make(const struct fairness_work *w, uint32_t mask, int64_t stratum,
                                      struct fairness_grouping *g);
 void fairness_grouping_done(struct fairness_grouping *g);
-/* "F", "sex = F, race = Black": of the group's level, or of a stratum. */
+/* "F", "sex = F, race = Black": of the group's level; named: "sex = F" for one column, too. */
+void fairness_put_named(const struct fairness_work *w, uint32_t mask, int64_t level, struct buf *b);
 void fairness_put_group(const struct fairness_work *w, uint32_t mask, int64_t level, struct buf *b);
 void fairness_put_stratum(const struct fairness_work *w, int64_t stratum, struct buf *b);
 /* Draws the replicates of all groupings. */
@@ -78,10 +79,11 @@ uint32_t fairness_strata(const struct fairness_work *w);
 /* Everything that follows from the tallies, into o. */
 struct status fairness_analyse(struct fairness_work *w, json_t *o);
 json_t *fairness_number(double value, struct interval ci);
-/* The sentence for a gap: document object with difference, ratio, high, low, p_adjusted. */
+/* The sentence for a gap, the document's object with difference, ratio, p_adjusted: of the extremes
+ * of so many groups, by names that stand alone ("race = Black"). */
 struct status fairness_put_sentence(const struct fairness_work *w, enum group_metric m,
                                     const struct group_estimate *high,
                                     const struct group_estimate *low, const char *high_name,
-                                    const char *low_name, json_t *gap);
+                                    const char *low_name, uint32_t groups, json_t *gap);
 
 #endif

@@ -43,6 +43,7 @@ struct said {
     enum group_metric m;
     const struct group_estimate *high, *low;
     const char *high_name, *low_name;
+    uint32_t groups; /* that they are the extremes of */
     const json_t *gap;
     struct buf *b;
 };
@@ -112,24 +113,25 @@ put_quantity(const struct said *s)
 static void
 put_four_fifths(const struct said *s)
 {
-    struct group_estimate a = *s->low, b = *s->high;
+    double ratio = number_of(s, "ratio"), low = end_of(s, "ratio", 0), high = end_of(s, "ratio", 1);
     if (s->w->in->adverse) {
-        a = *s->high;
-        b = *s->low;
+        struct group_estimate a = *s->high, b = *s->low;
         a.value = 1 - a.value;
         b.value = 1 - b.value;
         a.x = a.n - a.x;
         b.x = b.n - b.x;
+        const struct group_contrast c = group_contrast_of(
+            GROUP_SELECTION_RATE, &a, &b, group_gap_level(s->w->in->level, s->groups));
+        ratio = c.ratio;
+        low = c.ratio_ci.low;
+        high = c.ratio_ci.high;
     }
-    const struct group_contrast c =
-        group_contrast_of(GROUP_SELECTION_RATE, &a, &b, s->w->in->level);
-    if (isnan(c.ratio)) {
+    if (isnan(ratio)) {
         return;
     }
-    const bool fails = c.ratio < 0.8;
-    const bool sure = fails ? c.ratio_ci.high < 0.8 : c.ratio_ci.low >= 0.8;
+    const bool fails = ratio < 0.8, sure = fails ? high < 0.8 : low >= 0.8;
     if (s->w->in->adverse) {
-        buf_printf(s->b, "; for the good outcome the ratio is %.2f", c.ratio);
+        buf_printf(s->b, "; for the good outcome the ratio is %.2f", ratio);
     }
     buf_printf(s->b, "; the four-fifths rule %s%s", fails ? "fails" : "holds",
                sure    ? ""
@@ -162,11 +164,11 @@ capitalise(struct buf *b)
 struct status
 fairness_put_sentence(const struct fairness_work *w, enum group_metric m,
                       const struct group_estimate *high, const struct group_estimate *low,
-                      const char *high_name, const char *low_name, json_t *gap)
+                      const char *high_name, const char *low_name, uint32_t groups, json_t *gap)
 {
     DEFER(buf_done) struct buf b;
     buf_init(&b, 1u << 16);
-    const struct said s = {w, m, high, low, high_name, low_name, gap, &b};
+    const struct said s = {w, m, high, low, high_name, low_name, groups, gap, &b};
     if (happenings[m][0] != NULL) {
         const bool begins = *happenings[m][0] == '\0'; /* with the user's own word */
         put_rates(&s);

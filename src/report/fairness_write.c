@@ -396,9 +396,15 @@ put_sentences(const struct fairness_work *w, const struct fairness_grouping *g, 
                 group_metric_estimate(m, &g->judged_tally[high], w->centre, w->in->level);
             const struct group_estimate b =
                 group_metric_estimate(m, &g->judged_tally[low], w->centre, w->in->level);
-            const char *const names[2] = {json_string_value(json_object_get(gap, "high")),
-                                          json_string_value(json_object_get(gap, "low"))};
-            TRY(fairness_put_sentence(w, m, &a, &b, names[0], names[1], gap));
+            DEFER(buf_done) struct buf upper;
+            DEFER(buf_done) struct buf lower;
+            buf_init(&upper, 1u << 16);
+            buf_init(&lower, 1u << 16);
+            fairness_put_named(w, g->mask, g->level[g->judged_at[high]], &upper);
+            fairness_put_named(w, g->mask, g->level[g->judged_at[low]], &lower);
+            const uint32_t groups =
+                g->judged - (uint32_t)json_integer_value(json_object_get(gap, "undefined"));
+            TRY(fairness_put_sentence(w, m, &a, &b, buf_str(&upper), buf_str(&lower), groups, gap));
         }
         (void)json_object_del(gap, "high_index");
         (void)json_object_del(gap, "low_index");
@@ -481,6 +487,26 @@ put_stratum(const struct writing *x, const struct fairness_grouping *first, json
     return js_set(o, "groupings", *ret_list);
 }
 
+/* Said once for all rows: strata and classes have groups_judged. */
+static struct status
+remark_on_few(const struct fairness_work *w, const struct fairness_grouping *g)
+{
+    DEFER(buf_done) struct buf name;
+    buf_init(&name, 1u << 16);
+    const bool told = w->in->task == FAIRNESS_CLASSES && !w->of_classes;
+    if (told || g->stratum >= 0 || g->groups == 0 || g->judged > 1) {
+        return OK;
+    }
+    for (uint32_t k = 0; k < w->in->sensitive_count; k++) {
+        if ((g->mask >> k & 1) != 0) {
+            buf_put_str(&name, name.len > 0 ? " and " : "");
+            buf_put_str(&name, w->in->sensitive[k].name);
+        }
+    }
+    return fairness_remark(w, "%s: %s of %u rows or more: nothing to compare", buf_str(&name),
+                           g->judged == 0 ? "no group" : "only one group", w->in->min_group);
+}
+
 static struct status
 put_groupings(const struct writing *x, struct groupings *all, json_t *o, json_t **where)
 {
@@ -504,6 +530,7 @@ put_groupings(const struct writing *x, struct groupings *all, json_t *o, json_t 
             where[i] = json_object();
             CHECK(where[i] != NULL && json_array_append_new(list, where[i]) == 0, MEMORY);
             TRY(put_grouping(x, g, where[i]));
+            TRY(remark_on_few(x->w, g));
         }
     }
     return OK;

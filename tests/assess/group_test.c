@@ -97,6 +97,33 @@ a_group_that_lacks_a_rate_is_counted_and_left_out(void **state)
     assert_int_equal(gaps.gap[GROUP_PRECISION].undefined, 1);
 }
 
+/* Two of three groups were chosen for being extreme: three pairs, so a level of 1 - 0.05 / 3. */
+static void
+intervals_of_chosen_pairs_allow_for_the_other_pairs(void **state)
+{
+    (void)state;
+    const struct group_tally g[3] = {tally_of(30, 10, 40, 20), tally_of(20, 30, 40, 20),
+                                     tally_of(10, 10, 40, 50)};
+    struct group_tally all = tally_of(0, 0, 0, 0);
+    for (int i = 0; i < 3; i++) {
+        group_tally_add(&all, &g[i]);
+    }
+    const struct group_set s = {3, g, &all, DECISIONS, 0, 0.95};
+    struct group_gaps gaps;
+    assert_ok(group_gaps_of(&s, NULL, &gaps));
+    const struct group_gap *gap = &gaps.gap[GROUP_SELECTION_RATE];
+    const double level = 1 - 0.05 / 3;
+    const struct group_estimate high = group_metric_estimate(GROUP_SELECTION_RATE, &g[gap->high], 0,
+                                                             level),
+                                low = group_metric_estimate(GROUP_SELECTION_RATE, &g[gap->low], 0,
+                                                            level);
+    const struct group_contrast c = group_contrast_of(GROUP_SELECTION_RATE, &high, &low, level);
+    assert_near(gap->spread[SPREAD_DIFFERENCE].ci.low, c.difference_ci.low, 1e-12);
+    assert_near(gap->spread[SPREAD_DIFFERENCE].ci.high, c.difference_ci.high, 1e-12);
+    assert_near(group_gap_level(0.95, 2), 0.95, 0);
+    assert_near(group_gap_level(0.95, 4), 1 - 0.05 / 6, 1e-15);
+}
+
 static void
 no_group_or_one_group_differs_from_nobody(void **state)
 {
@@ -105,7 +132,7 @@ no_group_or_one_group_differs_from_nobody(void **state)
     struct group_set s = {1, &one, &one, DECISIONS, 0, 0.95};
     struct group_gaps gaps;
     assert_ok(group_gaps_of(&s, NULL, &gaps));
-    assert_near(gaps.gap[GROUP_TPR].spread[SPREAD_DIFFERENCE].value, 0, 0);
+    assert_true(isnan(gaps.gap[GROUP_TPR].spread[SPREAD_DIFFERENCE].value));
     assert_true(isnan(gaps.gap[GROUP_TPR].spread[SPREAD_DIFFERENCE].ci.low));
     assert_true(isnan(gaps.gap[GROUP_TPR].p));
     s.groups = 0;
@@ -1005,6 +1032,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_group_without_such_rows_has_no_rate),
         cmocka_unit_test(a_group_that_lacks_a_rate_is_counted_and_left_out),
+        cmocka_unit_test(intervals_of_chosen_pairs_allow_for_the_other_pairs),
         cmocka_unit_test(no_group_or_one_group_differs_from_nobody),
         cmocka_unit_test(too_many_cells_are_refused_beforehand),
         cmocka_unit_test(counts_are_those_of_one_row_after_another_on_any_number_of_threads),

@@ -50,7 +50,7 @@ refuses_scores_and_weights_that_are_none_with_their_row(void **state)
     ERR_HAS(m, "column \"p\" row 2: 1.5 is no probability");
     write_text(m, "s.csv", "y,d,g,w\n1,1,a,1\n0,1,b,-2\n");
     RUN(m, 2, "fairness", "--data", in(m, "s.csv"), BASIC, "g", "--weight", "w");
-    ERR_HAS(m, "row 2: -2 is no weight");
+    ERR_HAS(m, "column \"w\" row 2: -2 is no weight");
     write_text(m, "s.csv", "y,d,g,w\n1,1,a,0\n0,1,b,0\n");
     RUN(m, 2, "fairness", "--data", in(m, "s.csv"), BASIC, "g", "--weight", "w");
     ERR_HAS(m, "no row has a label and a prediction and a weight over 0");
@@ -154,6 +154,31 @@ counts_what_it_leaves_out_and_says_what_does_not_exist(void **state)
     assert_null(strstr(buf_str(&m->r.out), "nan"));
 }
 
+static void
+one_group_is_compared_with_nobody(void **state)
+{
+    struct room *m = *state;
+    write_text(m, "s.csv", "y,d,g,h\n1,1,a,u\n0,1,a,v\n1,0,a,v\n0,0,a,u\n0,0,b,u\n");
+    RUN(m, 0, "fairness", "--data", in(m, "s.csv"), BASIC, "g,h", "--min-group", "4", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    remarks_hold(d, "g: only one group of 4 rows or more: nothing to compare");
+    remarks_hold(d, "h: no group of 4 rows or more: nothing to compare");
+    remarks_hold(d, "the four-fifths rule takes y = 1 for the good outcome");
+    const json_t *odds = json_object_get(grouping_at(d, 0), "equalized_odds_difference");
+    assert_true(json_is_null(json_object_get(odds, "value")));
+    RUN(m, 0, "fairness", "--data", in(m, "s.csv"), BASIC, "g,h", "--min-group", "1", "--adverse");
+    assert_null(strstr(buf_str(&m->r.out), "nothing to compare"));
+    assert_null(strstr(buf_str(&m->r.out), "for the good outcome; if"));
+    for (const char *at = buf_str(&m->r.out), *end = NULL; (end = strchr(at, '\n')) != NULL;
+         at = end + 1) {
+        size_t columns = 0;
+        for (const char *k = at; k < end; k++) {
+            columns += ((unsigned char)*k & 0xc0) != 0x80;
+        }
+        assert_true(columns <= 80);
+    }
+}
+
 /* ---- numbers ---- */
 
 static double
@@ -175,8 +200,8 @@ finds_the_boston_studys_disparity(void **state)
     const json_t *gap =
         json_object_get(json_object_get(grouping_at(d, 0), "gaps"), "selection_rate");
     const char *sentence = json_string_value(json_object_get(gap, "sentence"));
-    assert_text_has(sentence, "deny = yes is predicted 3.06 times as often for yes as for no "
-                              "(28.3 % and 9.3 %)");
+    assert_text_has(sentence, "deny = yes is predicted 3.06 times as often for afam = yes as for "
+                              "afam = no (28.3 % and 9.3 %)");
     assert_text_has(sentence, "for the good outcome the ratio is 0.79; the four-fifths rule fails, "
                               "but the interval reaches over 0.8");
     assert_text_has(sentence, "more than chance explains (adjusted p below 0.0001)");
@@ -189,7 +214,8 @@ finds_the_boston_studys_disparity(void **state)
     DEFER(buf_done) struct buf page;
     testing_read(in(m, "page.html"), &page);
     assert_text_has(buf_str(&page), "<svg");
-    assert_text_has(buf_str(&page), "3.06 times as often for yes");
+    assert_text_has(buf_str(&page), "3.06 times as often for afam\xc2\xa0=\xc2\xa0"
+                                    "yes");
     assert_null(strstr(buf_str(&page), "<script"));
 }
 
@@ -255,7 +281,7 @@ scores_numbers_classes_and_weights_have_their_metrics(void **state)
     remarks_hold(numbers, "column \"age\" is cut into 3 intervals as --intervals says");
     const json_t *gap =
         json_object_get(json_object_get(grouping_at(numbers, 0), "gaps"), "overprediction");
-    assert_text_has(json_string_value(json_object_get(gap, "sentence")), "for g2 and");
+    assert_text_has(json_string_value(json_object_get(gap, "sentence")), "for g = g2 and");
     RUN(m, 0, "fairness", "--data", path, "--label", "g", "--prediction", "g", "--sensitive", "h",
         "--bootstrap", "100", "--json");
     DEFER(js_freep) json_t *classes = out_json(m);
@@ -342,6 +368,7 @@ main(void)
         BARE(refuses_labels_and_predictions_that_do_not_fit),
         BARE(refuses_more_groups_than_can_be_compared),
         BARE(counts_what_it_leaves_out_and_says_what_does_not_exist),
+        BARE(one_group_is_compared_with_nobody),
         BARE(finds_the_boston_studys_disparity),
         BARE(the_order_of_rows_and_the_threads_change_no_digit),
         BARE(scores_numbers_classes_and_weights_have_their_metrics),

@@ -375,8 +375,10 @@ says_whom_it_refuses_more_often_and_by_how_much(void **state)
         json_object_get(json_object_get(json_array_get(groupings, 0), "gaps"), "selection_rate");
     assert_string_equal(json_string_value(json_object_get(gap, "high")), "b");
     const char *sentence = json_string_value(json_object_get(gap, "sentence"));
-    assert_text_has(sentence, " times as often for b as for a (");
-    assert_text_has(buf_str(&html), " times as often for b as for a (");
+    assert_text_has(sentence, " times as often for origin = b as for origin = a (");
+    assert_text_has(buf_str(&html), " times as often for origin\xc2\xa0=\xc2\xa0"
+                                    "b as for origin\xc2\xa0=\xc2\xa0"
+                                    "a (");
     assert_text_has(buf_str(&html), "origin\xc2\xa0=\xc2\xa0"
                                     "b: predicted so ");
     assert_text_has(buf_str(&html), ", few");
