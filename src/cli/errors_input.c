@@ -322,6 +322,21 @@ decide_by_score(struct taking *k)
 }
 
 static struct status
+remark_on_one_decision(struct taking *k)
+{
+    const struct errors_data *d = k->d;
+    for (size_t i = 1; i < d->rows; i++) {
+        if (d->decision[i] != d->decision[0]) {
+            return OK;
+        }
+    }
+    return plain_remark(k->in->remarks,
+                        "every row is decided alike, as \"%.100s\": a constant prediction tells "
+                        "nothing apart",
+                        d->classes[d->decision[0]]);
+}
+
+static struct status
 take_classes(struct taking *k)
 {
     struct errors_data *d = k->d;
@@ -365,7 +380,8 @@ take_classes(struct taking *k)
     if (p == NULL && d->class_count != 2) {
         return list_classes(k, "a --score decides between two classes");
     }
-    return p == NULL ? decide_by_score(k) : code_column(k, p, as_number, d->decision);
+    TRY(p == NULL ? decide_by_score(k) : code_column(k, p, as_number, d->decision));
+    return remark_on_one_decision(k);
 }
 
 static struct status

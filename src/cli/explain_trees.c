@@ -478,6 +478,84 @@ print_features(const json_t *features, const char *rest)
     }
 }
 
+static const json_t *
+output_of(const json_t *rows, size_t row, size_t output)
+{
+    return json_array_get(json_object_get(json_array_get(rows, row), "outputs"), output);
+}
+
+static void
+put_value(const json_t *v)
+{
+    if (json_is_string(v)) {
+        print_name(json_string_value(v), 10);
+    } else if (json_is_number(v)) {
+        (void)printf(" %11.4g", json_number_value(v));
+    } else {
+        (void)printf(" %11s", "missing");
+    }
+}
+
+/* Of rows first to last: what the output is, as "margin" and "prediction". */
+static void
+print_sums(const json_t *rows, size_t first, size_t last, size_t output, const char *key)
+{
+    (void)printf("  %-24s", key);
+    for (size_t i = first; i < last; i++) {
+        (void)printf(" %11s %11.4g", "", document_number(output_of(rows, i, output), key));
+    }
+    (void)fputc('\n', stdout);
+}
+
+/* Value and attribution of --row's rows, the features that count most over all rows first. */
+static void
+print_rows(const json_t *rows, size_t first, size_t last, size_t output,
+           const struct document_ranked *r, size_t features)
+{
+    (void)printf("\n  %-24s", "feature");
+    for (size_t i = first; i < last; i++) {
+        (void)printf("  row %6.0f %11s", document_number(json_array_get(rows, i), "row"), "phi");
+    }
+    (void)fputc('\n', stdout);
+    for (size_t f = 0; f < features && f < LINES; f++) {
+        print_name(document_text(r[f].item, "feature"), 24);
+        for (size_t i = first; i < last; i++) {
+            const json_t *row = json_array_get(rows, i);
+            put_value(json_array_get(json_object_get(row, "values"), r[f].place));
+            (void)printf(" %11.4g",
+                         json_number_value(json_array_get(
+                             json_object_get(output_of(rows, i, output), "phi"), r[f].place)));
+        }
+        (void)fputc('\n', stdout);
+    }
+    print_sums(rows, first, last, output, "margin");
+    print_sums(rows, first, last, output, "prediction");
+}
+
+#define ABREAST 2u /* rows in 80 columns */
+
+static void
+print_locals(const json_t *d)
+{
+    const json_t *rows = json_object_get(d, "local");
+    const size_t n = json_array_size(rows);
+    size_t k = 0;
+    json_t *o = NULL;
+    json_array_foreach(json_object_get(d, "outputs"), k, o)
+    {
+        const json_t *features = json_object_get(o, "features");
+        DEFER(memory_freep) struct document_ranked *r = NULL;
+        if (n == 0 || !status_ok(document_rank(features, "mean_abs", DOCUMENT_LARGEST, &r))) {
+            return;
+        }
+        (void)printf("\nrows side by side: %s, expected %.6g\n", document_text(o, "output"),
+                     document_number(o, "base"));
+        for (size_t i = 0; i < n; i += ABREAST) {
+            print_rows(rows, i, i + ABREAST < n ? i + ABREAST : n, k, r, json_array_size(features));
+        }
+    }
+}
+
 static void
 print_document(const json_t *d)
 {
@@ -507,6 +585,7 @@ print_document(const json_t *d)
         print_name(json_string_value(json_array_get(names, 1)), 24);
         (void)printf(" %11.4g\n", document_number(c, "mean_abs"));
     }
+    print_locals(d);
 }
 
 static struct status

@@ -464,6 +464,18 @@ put_label(const struct bias_input *in, struct diag *diag, json_t *d)
     return js_set(d, "rows_without_label", json_integer((json_int_t)missing));
 }
 
+/* Why a column without levels makes no groups. */
+static const char *
+no_levels(const struct bias_input *in, const struct bias_column *c)
+{
+    for (size_t i = 0; i < in->rows; i++) {
+        if (c->codes[i] >= 0) {
+            return "too many different values, or free text: bring them together into groups";
+        }
+    }
+    return "no value in any row: it makes no groups";
+}
+
 static struct status
 check(const struct bias_input *in, struct diag *diag)
 {
@@ -475,15 +487,13 @@ check(const struct bias_input *in, struct diag *diag)
         const struct bias_column *c = &in->sensitive[i];
         if (c->levels == 0 || c->levels > BIAS_MAX_GROUPS) {
             diag_set(diag, "sensitive column \"%s\": %s", c->name,
-                     c->levels == 0 ? "no value at all, or free text: it makes no groups"
-                                    : "more than 1024 groups");
+                     c->levels == 0 ? no_levels(in, c) : "more than 1024 groups");
             FAIL(INPUT);
         }
     }
     if (in->strata != NULL && (in->strata->levels == 0 || in->strata->levels > BIAS_MAX_STRATA)) {
         diag_set(diag, "strata column \"%s\": %s", in->strata->name,
-                 in->strata->levels == 0 ? "no value at all, or free text: it makes no strata"
-                                         : "more than 1024 strata");
+                 in->strata->levels == 0 ? no_levels(in, in->strata) : "more than 1024 strata");
         FAIL(INPUT);
     }
     return OK;

@@ -83,7 +83,7 @@ a_label_of_one_class_or_none_is_refused(void **state)
     RUN(m, 2, "bias", "--data", d, "--label", "e", "--positive", "1", "--sensitive", "sex");
     ERR_HAS(m, "no value at all");
     RUN(m, 2, "bias", "--data", d, "--label", "y", "--positive", "1", "--sensitive", "e");
-    ERR_HAS(m, "sensitive column \"e\": no value at all");
+    ERR_HAS(m, "sensitive column \"e\": no value in any row");
 }
 
 static void
@@ -171,7 +171,10 @@ two_hundred_groups_of_a_number_of_names_and_of_text(void **state)
         json_string_value(json_array_get(json_object_get(g, "columns_left_out"), 0)), "name");
     assert_near(number(d, "combinations.cells"), 800, 0);
     RUN(m, 2, "bias", "--data", in(m, "d.csv"), "--label", "y", "--sensitive", "name");
-    ERR_HAS(m, "free text: it makes no groups");
+    ERR_HAS(m, "too many different values, or free text: bring them together into groups");
+    testing_write(in(m, "d.csv"), view_str("y,g\n0,\n1,\n1,\n"));
+    RUN(m, 2, "bias", "--data", in(m, "d.csv"), "--label", "y", "--sensitive", "g");
+    ERR_HAS(m, "no value in any row: it makes no groups");
 }
 
 /* ---- what it finds ---- */

@@ -136,6 +136,9 @@ one_class_a_probability_for_a_decision_and_no_row_are_refused(void **state)
 {
     struct room *m = *state;
     DEFER(memory_freep) char *file = FILE_OF(m, "small.csv");
+    write_text(m, "small.csv", "a,y,yhat\n1,0,1\n2,1,1\n3,0,1\n");
+    RUN(m, 0, "errors", "--data", file, "--label", "y", "--prediction", "yhat");
+    OUT_HAS(m, "every row is decided alike, as \"1\"");
     write_text(m, "small.csv", "a,y,yhat\n1,0,0\n2,0,0\n");
     RUN(m, 2, "errors", "--data", file, "--label", "y", "--prediction", "yhat");
     ERR_HAS(m, "one class only");

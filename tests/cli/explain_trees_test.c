@@ -213,6 +213,8 @@ tables_and_pages_say_the_same(void **state)
         "x1 > 0.5 and '<b>' = '<b>'", "--report", in(m, "page.html"));
     OUT_HAS(m, "margin of 10 rows, expected 0.27");
     OUT_HAS(m, "cohort x1 > 0.5");
+    OUT_HAS(m, "rows side by side: margin, expected 0.27");
+    OUT_HAS(m, "row      1         phi");
     DEFER(buf_done) struct buf page;
     testing_read(in(m, "page.html"), &page);
     assert_text_has(buf_str(&page), "Rows side by side");
