@@ -15,13 +15,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PUBLISH_NS_DEFAULT NS_PER_S
 #define QUEUE_MAX_DEFAULT 65536u
 #define QUEUE_BYTES (128u << 20)
-#define PUBLISH_BYTES (16u << 20) /* published early when this much waits */
+#define PUBLISH_BYTES (8u << 20) /* published early when this much waits */
+#define GATHERS_MAX 64           /* then what came meanwhile is left to the next publication */
+#define PUBLISHER_NICE 10        /* calls come first */
 #define SUBSCRIBERS_MAX 64u
 #define LOST_MAX 256u
 #define RETRY_NS NS_PER_S
@@ -256,10 +259,10 @@ run_committer(void *arg)
 /* ---- the publisher ---- */
 
 static struct status
-gather(struct audit *a, struct growth *g, struct diag *diag)
+gather(struct audit *a, struct growth *g, bool *ret_more, struct diag *diag)
 {
     TRY(enter(a, diag));
-    const struct status s = ledger_gather(a->ledger, g);
+    const struct status s = ledger_gather(a->ledger, g, ret_more);
     leave(a);
     return s;
 }
@@ -278,9 +281,14 @@ publish(struct audit *a, struct diag *diag)
 {
     DEFER(growth_freep) struct growth *g = growth_new(a->ledger);
     CHECK(g != NULL, MEMORY);
-    TRY(gather(a, g, diag));
-    TRY(growth_write(g, diag));
-    return adopt(a, g, diag);
+    bool more = true;
+    for (int i = 0; i < GATHERS_MAX && more; i++) {
+        TRY(gather(a, g, &more, diag));
+        TRY(growth_write(g, diag));
+    }
+    const struct status s = adopt(a, g, diag);
+    growth_tidy(g);
+    return s;
 }
 
 /* A failed one is tried again when the next is due. Called with the lock held; releases it
@@ -303,6 +311,7 @@ static void *
 run_publisher(void *arg)
 {
     struct audit *a = arg;
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), PUBLISHER_NICE);
     (void)pthread_mutex_lock(&a->lock);
     while (!a->committed_all) {
         if (a->publish_due != 0 && clock_mono_ns() >= a->publish_due) {

@@ -142,15 +142,18 @@ journal_skip(struct view records, uint64_t count)
     return pos;
 }
 
-void
+uint64_t
 journal_rechain(struct view records, struct digest *chain, struct buf *b)
 {
+    uint64_t count = 0;
     uint32_t word;
     struct view entry;
     for (size_t pos = 0; record_at(records, pos, &word, &entry);
          pos += JOURNAL_RECORD_BYTES + entry.len) {
         journal_put_record(b, entry, (word & BATCH_BIT) != 0, chain);
+        count++;
     }
+    return count;
 }
 
 /* Is only the hash of the record at `bad` wrong? Then what follows it builds on the right one. */

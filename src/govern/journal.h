@@ -33,8 +33,8 @@ bool journal_entry(struct view records, size_t *pos, struct view *ret_entry);
 /* Where the record after the first `count` begins; there are that many. */
 size_t journal_skip(struct view records, uint64_t count);
 /* Appends the same entries in the same batches, chained on *chain: for a journal that begins later.
- */
-void journal_rechain(struct view records, struct digest *chain, struct buf *b);
+ * How many. */
+uint64_t journal_rechain(struct view records, struct digest *chain, struct buf *b);
 /* Next record at *pos: moves *pos and *chain on; false at the end or at bytes that are no valid
  * record. */
 bool journal_next(struct view bytes, size_t *pos, struct digest *chain, struct view *ret_entry);

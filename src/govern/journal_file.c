@@ -230,24 +230,25 @@ journal_file_append(struct journal_file *j, struct view entries, uint64_t count,
 
 struct status
 journal_file_restart(struct journal_file *j, uint64_t base, const struct digest *root,
-                     struct view records, struct diag *diag)
+                     struct view records, struct diag *diag, int *ret_old)
 {
     DEFER(buf_done) struct buf file;
     struct journal_header h;
-    struct journal_scan scan;
     off_t length = 0;
     buf_init(&file, JOURNAL_MAX);
+    (void)buf_reserve(&file, JOURNAL_HEADER_BYTES + records.len);
     journal_put_header(&file, base, root);
     TRY(buf_status(&file));
     TRY(journal_read_header(buf_view(&file), diag, &h));
     struct digest chain = h.chain;
-    journal_rechain(records, &chain, &file);
+    const uint64_t count = journal_rechain(records, &chain, &file);
     TRY(buf_status(&file));
     TRY(file_replace(j->path, buf_view(&file), 0600, diag));
+    *ret_old = j->fd;
+    j->fd = -1;
     TRY(attach(j, diag, &length));
-    begin_empty(j, &h.chain);
-    const struct view kept =
-        view_of(file.ptr + JOURNAL_HEADER_BYTES, file.len - JOURNAL_HEADER_BYTES);
-    journal_scan(kept, 0, &h.chain, &scan);
-    return journal_file_accept(j, kept, &scan, diag);
+    begin_empty(j, &chain);
+    buf_put(&j->records, view_of(file.ptr + JOURNAL_HEADER_BYTES, file.len - JOURNAL_HEADER_BYTES));
+    j->count = count;
+    return buf_status(&j->records);
 }

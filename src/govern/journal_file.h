@@ -42,8 +42,9 @@ struct status journal_file_cut(const struct journal_file *j, struct diag *diag);
 struct status journal_file_append(struct journal_file *j, struct view entries, uint64_t count,
                                   struct diag *diag, bool *ret_lost);
 /* A new journal takes the place of this one in one rename: it begins after `base` entries with that
- * root, and holds these records (of this one, or none). */
+ * root, and holds these records (of this one, or none). ret_old: the old one's descriptor, which is
+ * the caller's to close: the last to close it waits for its blocks to be given back. */
 struct status journal_file_restart(struct journal_file *j, uint64_t base, const struct digest *root,
-                                   struct view records, struct diag *diag);
+                                   struct view records, struct diag *diag, int *ret_old);
 
 #endif

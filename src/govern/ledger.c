@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define KEPT_NAME_MAX 64
+#define GATHER_BYTES (2u << 20)  /* at once: the lock is held while they are copied */
+#define GATHER_REST (256u << 10) /* few enough to be left to the next journal */
 
 struct ledger {
     char *dir;
@@ -157,8 +159,9 @@ finish_publish(struct ledger *l, const struct journal_header *h, struct view byt
     if (torn.len > 0) {
         TRY(keep_torn(l, h->base + scan.count, torn, diag, kept));
     }
+    DEFER(file_closep) int old = -1;
     TRY(journal_file_restart(&l->journal, c->size, &c->root,
-                             view_of(records.ptr + pos, records.len - pos), diag));
+                             view_of(records.ptr + pos, records.len - pos), diag, &old));
     return torn.len == 0 ? OK : record_repair(l, torn, kept, diag);
 }
 
@@ -237,9 +240,15 @@ ledger_append(struct ledger *l, struct view entries, uint64_t count, struct diag
 /* ---- publishing ---- */
 
 struct growth {
+    const char *dir;
     struct tree *tree;
-    struct buf records;
-    uint64_t from; /* size of the tree that it grows */
+    struct buf records;  /* gathered last */
+    uint64_t from;       /* size of the tree that it grows */
+    size_t taken;        /* bytes of the journal's records that were gathered in all */
+    struct digest chain; /* of the last of them: of all of them */
+    bool overtaken;      /* another process has published: nothing of this counts */
+    uint64_t adopted;    /* size of the tree that was signed; 0: none */
+    int old_journal;     /* to be closed: giving a long file back takes its time */
 };
 
 struct growth *
@@ -249,6 +258,7 @@ growth_new(const struct ledger *l)
     if (g == NULL) {
         return NULL;
     }
+    *g = (struct growth){.dir = l->dir, .old_journal = -1};
     buf_init(&g->records, JOURNAL_MAX);
     g->tree = tree_new(l->dir);
     if (g->tree == NULL) {
@@ -262,25 +272,67 @@ void
 growth_free(struct growth *g)
 {
     if (g != NULL) {
+        file_closep(&g->old_journal);
         tree_free(g->tree);
         buf_done(&g->records);
         free(g);
     }
 }
 
-struct status
-ledger_gather(const struct ledger *l, struct growth *g)
+/* Are the first records of the journal still those that were gathered? */
+static bool
+still_holds(const struct ledger *l, const struct growth *g)
 {
-    g->from = l->checkpoint.size;
-    tree_copy(g->tree, l->tree);
+    const struct view all = buf_view(&l->journal.records);
+    return l->checkpoint.size == g->from && all.len >= g->taken &&
+           (g->taken == 0 ||
+            memcmp(all.ptr + g->taken - DIGEST_BYTES, g->chain.bytes, DIGEST_BYTES) == 0);
+}
+
+/* Whole records from bytes on, one at least where there is one. */
+static size_t
+length_of_some(struct view records)
+{
+    size_t end = 0, pos = 0;
+    struct view entry;
+    while (end < GATHER_BYTES && journal_entry(records, &pos, &entry)) {
+        end = pos;
+    }
+    return end;
+}
+
+struct status
+ledger_gather(const struct ledger *l, struct growth *g, bool *ret_more)
+{
+    const struct view all = buf_view(&l->journal.records);
+    if (g->taken == 0) {
+        g->from = l->checkpoint.size;
+        tree_copy(g->tree, l->tree);
+    }
+    *ret_more = false;
     buf_reset(&g->records);
-    buf_put(&g->records, buf_view(&l->journal.records));
-    return buf_status(&g->records);
+    g->overtaken = !still_holds(l, g);
+    if (g->overtaken) {
+        return OK;
+    }
+    const struct view rest = view_of(all.ptr + g->taken, all.len - g->taken);
+    const size_t n = length_of_some(rest);
+    buf_put(&g->records, view_of(rest.ptr, n));
+    TRY(buf_status(&g->records));
+    if (n > 0) {
+        g->taken += n;
+        memcpy(g->chain.bytes, rest.ptr + n - DIGEST_BYTES, DIGEST_BYTES);
+    }
+    *ret_more = rest.len - n > GATHER_REST;
+    return OK;
 }
 
 struct status
 growth_write(struct growth *g, struct diag *diag)
 {
+    if (g->records.len == 0) {
+        return OK;
+    }
     return tree_grow(g->tree, buf_view(&g->records), diag);
 }
 
@@ -296,37 +348,39 @@ stands_still(struct ledger *l, struct diag *diag, bool *ret_still)
     return *ret_still ? OK : load(l, diag);
 }
 
-static bool
-begins_with(struct view v, struct view start)
-{
-    return v.len >= start.len && view_equal(view_of(v.ptr, start.len), start);
-}
-
 struct status
 ledger_adopt(struct ledger *l, struct growth *g, struct diag *diag)
 {
-    const uint64_t old = l->checkpoint.size;
     bool still = false;
-    if (old != g->from || g->records.len == 0) {
+    if (g->overtaken || g->taken == 0 || !still_holds(l, g)) {
         return OK;
     }
     TRY(stands_still(l, diag, &still));
-    const struct view all = buf_view(&l->journal.records);
-    if (!still || !begins_with(all, buf_view(&g->records))) {
+    if (!still || !still_holds(l, g)) {
         return OK;
     }
+    const struct view all = buf_view(&l->journal.records);
     struct checkpoint c = l->checkpoint;
     c.size = tree_size(g->tree);
     tree_root(g->tree, &c.root);
     l->loaded = false; /* until the journal has followed, only a reload may go on */
     TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &c, diag));
-    const struct view rest = view_of(all.ptr + g->records.len, all.len - g->records.len);
-    TRY(journal_file_restart(&l->journal, c.size, &c.root, rest, diag));
+    const struct view rest = view_of(all.ptr + g->taken, all.len - g->taken);
+    TRY(journal_file_restart(&l->journal, c.size, &c.root, rest, diag, &g->old_journal));
     tree_copy(l->tree, g->tree);
     l->checkpoint = c;
     l->loaded = true;
-    tile_prune(l->dir, old, c.size);
+    g->adopted = c.size;
     return OK;
+}
+
+void
+growth_tidy(struct growth *g)
+{
+    file_closep(&g->old_journal);
+    if (g->adopted != 0) {
+        tile_prune(g->dir, g->from, g->adopted);
+    }
 }
 
 /* ---- open ---- */
@@ -391,7 +445,8 @@ keep_beginning(struct ledger *l, struct diag *diag)
         }
         TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &c, diag));
     }
-    return begun ? OK : journal_file_restart(&l->journal, 0, &c.root, view_of(NULL, 0), diag);
+    DEFER(file_closep) int old = -1;
+    return begun ? OK : journal_file_restart(&l->journal, 0, &c.root, view_of(NULL, 0), diag, &old);
 }
 
 static struct status

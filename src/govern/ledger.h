@@ -23,18 +23,21 @@ struct status ledger_sync(struct ledger *l, struct diag *diag); /* locked */
 struct status ledger_append(struct ledger *l, struct view entries, uint64_t count,
                             struct diag *diag);
 
-/* Publishing in three steps, so that appending goes on during the long one. */
+/* Publishing in steps, so that appending goes on during the long ones: gather and write in turn
+ * while there is more, adopt, tidy. */
 struct growth;
 struct growth *growth_new(const struct ledger *l); /* NULL when memory is out */
 void growth_free(struct growth *g);
 DEFINE_FREEP(growth_free, struct growth)
-/* Locked: what is pending now. */
-struct status ledger_gather(const struct ledger *l, struct growth *g);
+/* Locked: some of what is pending and was not gathered yet. ret_more: much is left. */
+struct status ledger_gather(const struct ledger *l, struct growth *g, bool *ret_more);
 /* Not locked, touches no ledger: writes the tiles. */
 struct status growth_write(struct growth *g, struct diag *diag);
 /* Locked: signs the checkpoint and lets the journal begin after it. If another process has
  * published meanwhile, nothing is done and that is OK. */
 struct status ledger_adopt(struct ledger *l, struct growth *g, struct diag *diag);
+/* Not locked: gives back what the new checkpoint has made needless. */
+void growth_tidy(struct growth *g);
 
 uint64_t ledger_size(const struct ledger *l);
 uint64_t ledger_pending(const struct ledger *l); /* entries in the journal only */

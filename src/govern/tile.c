@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define GROUPS_MAX 7 /* 3-digit groups of a 64-bit index */
+#define TMP ".tmp-"
+#define SYNCED_ONE_BY_ONE 8u
 
 void
 tile_put_path(const struct tile_id *id, char ret_path[static TILE_PATH_MAX])
@@ -202,14 +204,33 @@ tile_read(const char *dir, const struct tile_id *id, struct diag *diag, struct b
 void
 tile_writer_init(struct tile_writer *w, const char *dir)
 {
-    w->dir = dir;
+    *w = (struct tile_writer){.dir = dir, .dir_fd = -1};
     buf_init(&w->folders, 1u << 20);
+    buf_init(&w->waiting, 64u << 20);
+}
+
+/* Next of the files that wait for their names; NULL behind the last. */
+static const char *
+next_waiting(const struct tile_writer *w, size_t *at)
+{
+    const char *name = *at < w->waiting.len ? (const char *)w->waiting.ptr + *at : NULL;
+    *at += name == NULL ? 0 : strlen(name) + 1;
+    return name;
 }
 
 void
 tile_writer_done(struct tile_writer *w)
 {
+    size_t at = 0;
+    for (const char *tmp = next_waiting(w, &at); tmp != NULL; tmp = next_waiting(w, &at)) {
+        DEFER(file_freep) char *path = file_join(w->dir, tmp);
+        (void)unlink(path);
+    }
+    if (w->dir_fd >= 0) {
+        (void)close(w->dir_fd);
+    }
     buf_done(&w->folders);
+    buf_done(&w->waiting);
 }
 
 static bool
@@ -263,17 +284,32 @@ open_tmp(const char *path, struct diag *diag, int *ret_fd)
 }
 
 static struct status
-write_synced(const char *path, struct view bytes, struct diag *diag)
+os_failure(const char *path, struct diag *diag)
+{
+    const int error = errno;
+    diag_set(diag, "%s: %s", path, strerror(error));
+    FAIL_OS(error);
+}
+
+static struct status
+write_file(const char *path, struct view bytes, struct diag *diag)
 {
     DEFER(file_closep) int fd = -1;
     TRY(open_tmp(path, diag, &fd));
     TRY(file_write_all(fd, bytes, path, diag));
-    if (fdatasync(fd) != 0) {
-        const int error = errno;
-        diag_set(diag, "%s: %s", path, strerror(error));
-        FAIL_OS(error);
-    }
+    /* One file on its way to the disk at a time: a call's flush would wait for all before it. */
+    (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
     return OK;
+}
+
+/* Opened before anything is written, so that syncfs tells of every failure since. */
+static struct status
+open_dir(struct tile_writer *w, struct diag *diag)
+{
+    if (w->dir_fd < 0) {
+        w->dir_fd = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    return w->dir_fd < 0 ? os_failure(w->dir, diag) : OK;
 }
 
 struct status
@@ -282,30 +318,66 @@ tile_write(struct tile_writer *w, const struct tile_id *id, struct view bytes, s
     char name[TILE_PATH_MAX];
     char tmp[TILE_PATH_MAX + 32];
     uint64_t unique = 0; /* another process may be writing the same tile */
-    random_bytes(&unique, sizeof unique);
+    random_name_bytes(&unique, sizeof unique);
     tile_put_path(id, name);
-    (void)snprintf(tmp, sizeof tmp, "%s.tmp-%016llx", name, (unsigned long long)unique);
-    DEFER(file_freep) char *path = file_join(w->dir, name);
-    DEFER(file_freep) char *tmp_path = file_join(w->dir, tmp);
-    const struct status s = write_synced(tmp_path, bytes, diag);
-    if (!status_ok(s)) {
-        (void)unlink(tmp_path);
-        return s;
-    }
-    if (rename(tmp_path, path) != 0) {
-        const int error = errno;
-        (void)unlink(tmp_path);
-        diag_set(diag, "%s: %s", path, strerror(error));
-        FAIL_OS(error);
-    }
+    (void)snprintf(tmp, sizeof tmp, "%s" TMP "%016llx", name, (unsigned long long)unique);
+    DEFER(file_freep) char *path = file_join(w->dir, tmp);
+    TRY(open_dir(w, diag));
+    buf_put(&w->waiting, view_of(tmp, strlen(tmp) + 1));
+    TRY(buf_status(&w->waiting));
+    w->waiting_count++;
+    TRY(write_file(path, bytes, diag));
     touch_folders(w, name);
     return buf_status(&w->folders);
+}
+
+static struct status
+sync_each(const struct tile_writer *w, struct diag *diag)
+{
+    size_t at = 0;
+    for (const char *tmp = next_waiting(w, &at); tmp != NULL; tmp = next_waiting(w, &at)) {
+        DEFER(file_freep) char *path = file_join(w->dir, tmp);
+        DEFER(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 || fdatasync(fd) != 0) {
+            return os_failure(path, diag);
+        }
+    }
+    return OK;
+}
+
+/* Many files cost one flush of the disk each, for which the calls' own would wait: all at once. */
+static struct status
+sync_waiting(const struct tile_writer *w, struct diag *diag)
+{
+    if (w->waiting_count <= SYNCED_ONE_BY_ONE) {
+        return sync_each(w, diag);
+    }
+    return syncfs(w->dir_fd) != 0 ? os_failure(w->dir, diag) : OK;
+}
+
+static struct status
+name_waiting(struct tile_writer *w, struct diag *diag)
+{
+    size_t at = 0;
+    for (const char *tmp = next_waiting(w, &at); tmp != NULL; tmp = next_waiting(w, &at)) {
+        DEFER(file_freep) char *from = file_join(w->dir, tmp);
+        DEFER(file_freep) char *to = file_join(w->dir, tmp);
+        *strstr(to + strlen(w->dir), TMP) = '\0';
+        if (rename(from, to) != 0) {
+            return os_failure(to, diag);
+        }
+    }
+    buf_reset(&w->waiting);
+    w->waiting_count = 0;
+    return OK;
 }
 
 struct status
 tile_flush(struct tile_writer *w, struct diag *diag)
 {
     const struct buf *f = &w->folders;
+    TRY(sync_waiting(w, diag));
+    TRY(name_waiting(w, diag));
     for (size_t at = 0; at < f->len; at += strlen((const char *)f->ptr + at) + 1) {
         DEFER(file_freep) char *folder = file_join(w->dir, (const char *)f->ptr + at);
         DEFER(file_freep) char *inside = file_join(folder, ".");

@@ -34,11 +34,14 @@ struct status tile_read_raw(const char *dir, const struct tile_id *id, struct di
 /* Next entry of a bundle: u16 length, entry. False at the end, or when cut short (then r->bad). */
 bool tile_next_entry(struct reader *r, struct view *ret_entry);
 
-/* Writing: every file is whole and synced before it has its name; flush syncs the folders touched
- * since. */
+/* Writing: every file is whole and synced before it has its name, which flush gives to all that
+ * were written since, and syncs the folders touched. */
 struct tile_writer {
     const char *dir;
+    int dir_fd;
     struct buf folders; /* NUL-separated paths, each once */
+    struct buf waiting; /* NUL-separated paths of files that have no name yet */
+    size_t waiting_count;
 };
 void tile_writer_init(struct tile_writer *w, const char *dir);
 void tile_writer_done(struct tile_writer *w);

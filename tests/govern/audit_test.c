@@ -588,6 +588,40 @@ the_longest_entry_fits(void **state)
     assert_ok(buf_status(&entry));
 }
 
+/* More than is copied at once, and more files than are synced one by one; and then entries that
+ * come between gathering and adopting go into the journal that follows. */
+static void
+publishes_in_parts_what_is_much(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 60000 };
+    DEFER(testing_dirp) char *dir = testing_dir();
+    const struct audit_signer signer = fixture_signer();
+    DEFER(ledger_freep) struct ledger *l = NULL;
+    fixture_append(dir, 0, ENTRIES);
+    fixture_verify(dir, ENTRIES, 0);
+    assert_ok(ledger_open(dir, &signer, NULL, &l));
+    assert_ok(ledger_lock(l));
+    assert_ok(ledger_sync(l, NULL));
+    for (uint64_t i = 0; i < 3; i++) {
+        assert_ok(fixture_ledger_append(l, ENTRIES + i, NULL));
+    }
+    struct growth *g = growth_new(l);
+    bool more = true;
+    assert_ok(ledger_gather(l, g, &more));
+    assert_false(more);
+    assert_ok(fixture_ledger_append(l, ENTRIES + 3, NULL));
+    assert_ok(growth_write(g, NULL));
+    assert_ok(ledger_gather(l, g, &more)); /* goes on where it stopped */
+    assert_ok(growth_write(g, NULL));
+    assert_ok(fixture_ledger_append(l, ENTRIES + 4, NULL));
+    assert_ok(ledger_adopt(l, g, NULL));
+    growth_tidy(g);
+    growth_free(g);
+    ledger_unlock(l);
+    fixture_verify(dir, ENTRIES + 4, 1);
+}
+
 int
 main(void)
 {
@@ -606,6 +640,7 @@ main(void)
         cmocka_unit_test(two_crashes_in_a_row_lose_nothing),
         cmocka_unit_test(a_clock_set_back_is_recorded_and_reported),
         cmocka_unit_test(an_entry_leaves_out_what_is_absent_and_marks_what_it_cuts),
+        cmocka_unit_test(publishes_in_parts_what_is_much),
         cmocka_unit_test(the_longest_entry_fits),
     };
     fixture_in_memory();

@@ -41,8 +41,10 @@ run_writer(const char *dir, uint64_t first, int acknowledge)
         good = status_ok(ledger_sync(l, NULL)) && write_entry(l, first + i, acknowledge);
         if (good && i % 4 == 2) { /* with entries that come while the tiles are written */
             struct growth *g = growth_new(l);
-            good = status_ok(ledger_gather(l, g)) && status_ok(growth_write(g, NULL)) &&
+            bool more = false;
+            good = status_ok(ledger_gather(l, g, &more)) && status_ok(growth_write(g, NULL)) &&
                    write_entry(l, first + ++i, acknowledge) && status_ok(ledger_adopt(l, g, NULL));
+            growth_tidy(g);
             growth_free(g);
         }
     }
@@ -52,10 +54,10 @@ run_writer(const char *dir, uint64_t first, int acknowledge)
 /* ---- the one who kills ---- */
 
 static const long changing[] = {
-    SYS_write,    SYS_pwrite64,  SYS_fsync,    SYS_fdatasync, SYS_ftruncate,
-    SYS_renameat, SYS_renameat2, SYS_unlinkat, SYS_mkdirat,
+    SYS_write,     SYS_pwrite64, SYS_fsync,     SYS_fdatasync, SYS_syncfs,
+    SYS_ftruncate, SYS_renameat, SYS_renameat2, SYS_unlinkat,  SYS_mkdirat,
 #ifdef SYS_rename
-    SYS_rename,   SYS_unlink,    SYS_mkdir,
+    SYS_rename,    SYS_unlink,   SYS_mkdir,
 #endif
 };
 

@@ -127,9 +127,14 @@ fixture_publish(struct ledger *l, struct diag *diag)
 {
     DEFER(growth_freep) struct growth *g = growth_new(l);
     CHECK(g != NULL, MEMORY);
-    TRY(ledger_gather(l, g));
-    TRY(growth_write(g, diag));
-    return ledger_adopt(l, g, diag);
+    bool more = true;
+    while (more) {
+        TRY(ledger_gather(l, g, &more));
+        TRY(growth_write(g, diag));
+    }
+    const struct status s = ledger_adopt(l, g, diag);
+    growth_tidy(g);
+    return s;
 }
 
 struct status
