@@ -440,6 +440,39 @@ bind_column(const struct binding *b, uint32_t i)
     }
 }
 
+static bool
+has_a_value(const struct column *c, uint64_t rows)
+{
+    for (uint64_t i = 0; i < rows; i++) {
+        if (!column_is_null(c, i)) {
+            return true;
+        }
+    }
+    return rows == 0;
+}
+
+static struct status
+remark_missing(const struct binding *b)
+{
+    char names[480];
+    uint32_t n = 0;
+    DEFER(memory_freep) uint8_t *missing = calloc((size_t)b->t->column_count + 1, 1);
+    CHECK(missing != NULL, MEMORY);
+    for (uint32_t i = 0; i < b->m->features; i++) {
+        const struct column *c = b->rows->features[i].column;
+        if (!has_a_value(c, b->t->rows)) {
+            missing[c - b->t->columns] = 1;
+            n++;
+        }
+    }
+    if (n == 0) {
+        return OK;
+    }
+    list_names(b->t, missing, names, sizeof names);
+    return plain_remark(
+        b->remarks, "no value in any row of %s: the model answers as for missing values", names);
+}
+
 struct status
 plain_rows_new(const struct table *t, const struct model_file *m, const char *data, json_t *remarks,
                struct diag *diag, struct plain_rows **ret_rows)
@@ -455,6 +488,7 @@ plain_rows_new(const struct table *t, const struct model_file *m, const char *da
         TRY(bind_column(&b, i));
     }
     TRY(remark_unread(&b));
+    TRY(remark_missing(&b));
     *ret_rows = MOVE(r);
     return OK;
 }

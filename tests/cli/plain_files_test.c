@@ -160,6 +160,21 @@ long_names_in_other_alphabets_are_told(void **state)
 }
 
 static void
+a_column_without_a_value_is_told(void **state)
+{
+    (void)state;
+    DEFER(model_file_freep) struct model_file *m = stump(1, "[\"x\"]", false);
+    DEFER(table_freep) struct table *t = read_csv("x,y\n,2\n,4\n", NULL);
+    DEFER(js_freep) json_t *remarks = json_array();
+    DEFER(plain_rows_freep) struct plain_rows *r = NULL;
+    struct diag diag = {0};
+    assert_ok(plain_rows_new(t, m, "rows.csv", remarks, &diag, &r));
+    assert_int_equal(json_array_size(remarks), 2);
+    assert_string_equal(json_string_value(json_array_get(remarks, 1)),
+                        "no value in any row of \"x\": the model answers as for missing values");
+}
+
+static void
 a_model_without_names_takes_the_columns_in_order(void **state)
 {
     (void)state;
@@ -268,6 +283,7 @@ main(void)
         cmocka_unit_test(categories_are_numbers),
         cmocka_unit_test(columns_are_found_by_name),
         cmocka_unit_test(long_names_in_other_alphabets_are_told),
+        cmocka_unit_test(a_column_without_a_value_is_told),
         cmocka_unit_test(a_model_without_names_takes_the_columns_in_order),
         cmocka_unit_test(a_column_by_a_wrong_name_is_answered_with_the_nearest),
         cmocka_unit_test(a_model_that_cannot_be_read_is_named),
