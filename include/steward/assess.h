@@ -93,7 +93,7 @@ struct sw_fairness_options {
     uint32_t control_count;
     uint32_t min_group;  /* smaller groups are shown, not judged; 0: 30 */
     double level;        /* of intervals; 0: 0.95 */
-    uint32_t replicates; /* of the bootstrap; 0: 1000 */
+    uint32_t replicates; /* of the bootstrap, at most 100000; 0: 1000 */
     uint64_t seed;
     unsigned threads;
 };
@@ -109,7 +109,7 @@ struct sw_errors_options {
     uint32_t feature_count;
     uint32_t slices;       /* of the worst ones; 0: 10 */
     uint32_t slice_level;  /* conditions of a slice at most, 1 to 4; 0: 2 */
-    uint32_t permutations; /* that slices are held against; 0: 199 */
+    uint32_t permutations; /* that slices are held against, at most 100000; 0: 199 */
     uint64_t seed;
     unsigned threads;
 };

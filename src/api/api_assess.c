@@ -3,6 +3,7 @@
 #include "api/api_parts.h"
 
 #include "assess/interventional.h"
+#include "base/text.h"
 #include "model/model_file.h"
 #include "report/errors_document.h"
 #include "report/fairness_document.h"
@@ -20,6 +21,7 @@
 #define SLICE_LEVEL 2u
 #define PERMUTATIONS 199u
 #define SLICE_ALPHA 0.99
+#define MOST_DRAWS 100000u /* replicates or permutations */
 
 struct sw_forest {
     struct model_file *file; /* of a forest, always */
@@ -215,11 +217,42 @@ check_decisions(const struct sw_decisions *d, struct diag *diag)
 }
 
 static struct status
+need_text(const char *text, const char *what, struct diag *diag)
+{
+    TRY(api_need(text, what, diag));
+    if (!text_is_utf8(view_str(text))) {
+        diag_set(diag, "%.100s: not UTF-8 text", what);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+need_texts(const char *const *levels, uint32_t level_count, const char *what, struct diag *diag)
+{
+    for (uint32_t k = 0; k < level_count; k++) {
+        TRY(need_text(levels[k], what, diag));
+    }
+    return OK;
+}
+
+static struct status
+check_draws(uint32_t draws, const char *what, struct diag *diag)
+{
+    if (draws > MOST_DRAWS) {
+        diag_set(diag, "%s: at most %u", what, MOST_DRAWS);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
 check_factor(const struct sw_factor *f, size_t rows, struct diag *diag)
 {
-    TRY(api_need(f->name, "name of a factor", diag));
+    TRY(need_text(f->name, "name of a factor", diag));
     TRY(api_need(f->code, f->name, diag));
     TRY(api_need(f->levels, f->name, diag));
+    TRY(need_texts(f->levels, f->level_count, f->name, diag));
     for (size_t i = 0; i < rows; i++) {
         if (f->code[i] < -1 || f->code[i] >= (int64_t)f->level_count) {
             diag_set(diag, "%.100s, row %zu: code %d is none of its %u levels, nor -1", f->name, i,
@@ -258,8 +291,9 @@ is_level(double v, uint32_t levels)
 static struct status
 check_feature(const struct sw_feature *f, size_t rows, struct diag *diag)
 {
-    TRY(api_need(f->name, "name of a feature", diag));
+    TRY(need_text(f->name, "name of a feature", diag));
     TRY(api_need(f->value, f->name, diag));
+    TRY(need_texts(f->levels, f->levels == NULL ? 0 : f->level_count, f->name, diag));
     for (size_t i = 0; f->levels != NULL && i < rows; i++) {
         if (!is_level(f->value[i], f->level_count)) {
             diag_set(diag, "%.100s, row %zu: %g is none of its %u levels, nor missing", f->name, i,
@@ -288,6 +322,7 @@ fairness(const struct sw_decisions *d, const struct sw_fairness_options *o, stru
     TRY(check_decisions(d, diag));
     TRY(api_need(o, "options", diag));
     TRY(api_need(ret_json, "ret_json", diag));
+    TRY(check_draws(o->replicates, "replicates", diag));
     TRY(take_factors(o->sensitive, o->sensitive_count, d->rows, diag, &sensitive));
     TRY(take_factors(o->control, o->control_count, d->rows, diag, &control));
     const struct fairness_input in = {.task = FAIRNESS_BINARY,
@@ -352,7 +387,7 @@ whole_rows_done(struct whole_rows *w)
 }
 
 static struct status
-take_decisions(const struct sw_decisions *d, struct whole_rows *w)
+take_decisions(const struct sw_decisions *d, struct diag *diag, struct whole_rows *w)
 {
     w->number = calloc(d->rows + 1, sizeof *w->number);
     w->label = calloc(d->rows + 1, sizeof *w->label);
@@ -367,6 +402,10 @@ take_decisions(const struct sw_decisions *d, struct whole_rows *w)
         w->label[w->n] = d->label[i];
         w->decision[w->n] = d->decision[i];
         w->score[w->n] = d->score == NULL ? NAN : d->score[i];
+        if (d->score != NULL && !(d->score[i] >= 0 && d->score[i] <= 1)) {
+            diag_set(diag, "score, row %zu: %g is no probability", i, d->score[i]);
+            FAIL(INPUT);
+        }
         w->n++;
     }
     return OK;
@@ -443,7 +482,8 @@ errors(const struct sw_decisions *d, const struct sw_errors_options *o, struct d
     TRY(check_decisions(d, diag));
     TRY(api_need(o, "options", diag));
     TRY(api_need(ret_json, "ret_json", diag));
-    TRY(take_decisions(d, &w));
+    TRY(check_draws(o->permutations, "permutations", diag));
+    TRY(take_decisions(d, diag, &w));
     TRY(take_features(d, o, diag, &w));
     struct errors_input in = errors_input_of(d, o, &w);
     if (in.slice_level > 4 || in.slices > 1000) {

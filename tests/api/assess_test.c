@@ -139,6 +139,15 @@ compare(struct sw_decisions d)
     check(sw_fairness(&d, &o, &json, &error) == SW_INPUT && says("row 3: labels and decisions are"),
           "refuses a label that is none");
     rows.label[3] = rows.decision[3];
+    const char *const cut[] = {"left", "\xc3"};
+    const struct sw_factor odd = {"side", rows.group, cut, 2};
+    o.sensitive = &odd;
+    check(sw_fairness(&d, &o, &json, &error) == SW_INPUT && says("side: not UTF-8 text"),
+          "refuses a level that is no text");
+    o.sensitive = &side;
+    o.replicates = 4000000000u;
+    check(sw_fairness(&d, &o, &json, &error) == SW_INPUT && says("replicates: at most"),
+          "refuses replicates that would take days");
 }
 
 static void
@@ -153,8 +162,17 @@ look_for_errors(struct sw_decisions d)
     json = NULL;
     o.slice_level = 9;
     check(sw_errors(&d, &o, &json, &error) == SW_INPUT && json == NULL, "refuses nine levels");
-    d.rows = 0;
     o.slice_level = 0;
+    o.permutations = 4000000000u;
+    check(sw_errors(&d, &o, &json, &error) == SW_INPUT && says("permutations: at most"),
+          "refuses permutations that would take days");
+    o.permutations = 0;
+    double score[ROWS] = {[5] = 1.5};
+    d.score = score;
+    check(sw_errors(&d, &o, &json, &error) == SW_INPUT && says("score, row 5: 1.5 is no probab"),
+          "refuses a score that is no probability");
+    d.score = NULL;
+    d.rows = 0;
     check(sw_errors(&d, &o, &json, &error) != 0 && json == NULL, "refuses no rows");
 }
 
