@@ -508,6 +508,23 @@ recover(struct http_loop *loop)
     }
 }
 
+/* After a key update GnuTLS says that there is nothing more, whatever follows it, and the library
+ * waits for more: it is told to look again. */
+static void
+read_past_key_updates(struct http_loop *loop)
+{
+    loop->rekeyed = false;
+    for (struct conn *c = loop->conns; c != NULL; c = c->next) {
+        const bool waits = c->parked || (c->request != NULL && c->request->suspended);
+        if (c->rekeyed && !waits && c->phase != PHASE_DEAD) {
+            MHD_suspend_connection(c->mhd);
+            MHD_resume_connection(c->mhd);
+            loop->run = true;
+        }
+        c->rekeyed = false;
+    }
+}
+
 /* The list of connections has the newest first. */
 static void
 run_library(struct http_loop *loop)
@@ -523,6 +540,9 @@ run_library(struct http_loop *loop)
         settle_handshake(c);
     }
     loop->settled = loop->generation;
+    if (loop->rekeyed) {
+        read_past_key_updates(loop);
+    }
 }
 
 static void

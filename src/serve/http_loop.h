@@ -54,6 +54,7 @@ struct conn {
     bool loose;       /* its socket is not corked any more */
     bool stuck;       /* and the socket takes no more */
     bool hold_next;   /* what is sent next waits for what follows it */
+    bool rekeyed;     /* its last read ended with a key update */
     struct request *request;
     char address[ADDRESS_TEXT_MAX];
     uint64_t drained; /* the turn whose last read emptied the socket */
@@ -114,6 +115,7 @@ struct http_loop {
     unsigned spares;
     bool run;       /* the library has something to do */
     uint64_t turns; /* of the library, from 1 */
+    bool rekeyed;   /* a connection is */
     bool closing;   /* nothing is begun any more, so that nothing waits when the library stops */
     int64_t swept_ns;
     bool listening;

@@ -178,9 +178,23 @@ pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
     return c->loop->ahead.owner == c ? 1 : poll(&p, 1, (int)ms);
 }
 
+static int
+on_key_update(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
+              const gnutls_datum_t *message)
+{
+    (void)type, (void)when, (void)message;
+    struct conn *c = gnutls_transport_get_ptr(tls);
+    if (incoming != 0) {
+        c->rekeyed = c->loop->rekeyed = true;
+    }
+    return 0;
+}
+
 void
 http_transport_attach(struct conn *c)
 {
+    gnutls_handshake_set_hook_function(c->tls, GNUTLS_HANDSHAKE_KEY_UPDATE, GNUTLS_HOOK_PRE,
+                                       on_key_update);
     gnutls_transport_set_ptr(c->tls, c);
     gnutls_transport_set_vec_push_function(c->tls, push);
     gnutls_transport_set_pull_function(c->tls, pull);

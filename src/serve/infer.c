@@ -90,10 +90,10 @@ refuse(const struct parser *p, const struct tensor *t, const char *what)
 static struct status
 refuse_value(const struct parser *p, const struct tensor *t, const char *what)
 {
-    char name[48];
-    const char *feature = p->m->features.items[t->first + t->at % t->width].name;
+    char name[48], feature[48];
+    const char *read_as = p->m->features.items[t->first + t->at % t->width].name;
     diag_set(p->diag, "input \"%s\" element %zu (feature \"%s\"): %s", shown(t->name, name), t->at,
-             feature, what);
+             shown(read_as, feature), what);
     FAIL(INPUT);
 }
 
@@ -242,12 +242,12 @@ unknown_input(const struct parser *p, const struct tensor *t)
         names[i] = p->m->features.items[i].name;
     }
     const char *near = text_nearest(t->name, names, p->m->features.count);
-    char what[200];
+    char what[200], feature[48];
     if (near == NULL) {
         return refuse(p, t, "the model has no such feature");
     }
-    (void)snprintf(what, sizeof what, "the model has no such feature; did you mean \"%.60s\"?",
-                   near);
+    (void)snprintf(what, sizeof what, "the model has no such feature; did you mean \"%s\"?",
+                   shown(near, feature));
     return refuse(p, t, what);
 }
 

@@ -6,6 +6,8 @@
 #include "serve/http.h"
 #include "workspace/certificate.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -771,6 +773,32 @@ answers_all_to_a_client_that_asks_much_before_it_reads(void **state)
     stop(0);
 }
 
+/* In one packet: GnuTLS says after the update that there is nothing more to read. */
+static void
+answers_what_comes_with_a_key_update(void **state)
+{
+    (void)state;
+    struct client c;
+    struct reply r;
+    start_default();
+    assert_true(client_open(it.port, "NORMAL:-VERS-ALL:+VERS-TLS1.3", &c));
+    for (int i = 0; i < 6; i++) {
+        for (int cork = 1; cork >= 0; cork--) {
+            assert_int_equal(setsockopt(c.fd, IPPROTO_TCP, TCP_CORK, &cork, sizeof cork), 0);
+            if (cork != 0) {
+                assert_int_equal(gnutls_session_key_update(c.tls, i % 2 == 0 ? GNUTLS_KU_PEER : 0),
+                                 0);
+                assert_true(client_send_text(&c, GET));
+            }
+        }
+        client_take(&c, &r);
+        assert_int_equal(r.status, 200);
+        reply_done(&r);
+    }
+    client_close(&c);
+    stop(0);
+}
+
 /* A head alone has nothing that it could wait for. */
 static void
 answers_heads_at_once(void **state)
@@ -972,6 +1000,7 @@ main(void)
         cmocka_unit_test(speaks_tls_1_2_and_1_3_only),
         cmocka_unit_test(answers_in_order_on_one_connection),
         cmocka_unit_test(answers_all_to_a_client_that_asks_much_before_it_reads),
+        cmocka_unit_test(answers_what_comes_with_a_key_update),
         cmocka_unit_test(answers_heads_at_once),
         cmocka_unit_test(keeps_memory_flat_over_many_requests),
         cmocka_unit_test(holds_an_answer_until_its_ticket_is_settled),

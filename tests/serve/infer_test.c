@@ -1,6 +1,7 @@
 /* Request bodies of the Open Inference Protocol, against a model of four features. */
 #include "testing/testing.h"
 
+#include "base/text.h"
 #include "serve/infer.h"
 
 #include <math.h>
@@ -45,6 +46,26 @@ parse(const char *body, struct diag *diag, struct infer_request *ret_request)
 #define BODY(INPUTS) "{\"inputs\":[" INPUTS "]}"
 #define WITH(INPUT_TEXT) BODY(INPUT_TEXT "," INCOME "," REGION "," OWNER)
 #define AGE_OF(TYPE, VALUE) WITH(INPUT("age", TYPE, "[1]", "[" VALUE "]"))
+
+#define LETTERS "\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"
+
+/* An answer is JSON: names are not cut in the middle of a letter. */
+static void
+refuses_long_names_in_whole_letters(void **state)
+{
+    (void)state;
+    struct feature two[2] = {
+        {(char *)(uintptr_t) "a" LETTERS LETTERS LETTERS "\u00e9", COLUMN_FLOAT, NULL, 0},
+        {(char *)(uintptr_t) "other", COLUMN_FLOAT, NULL, 0}};
+    struct model m = model;
+    m.features = (struct feature_list){two, 2};
+    struct infer_request q;
+    struct diag diag = {0};
+    const char *body = BODY(INPUT("b" LETTERS LETTERS LETTERS "\u00e9", "FP64", "[1]", "[1]"));
+    assert_status(infer_parse(view_str(body), &m, MAX_ROWS, arena, &diag, &q), INPUT);
+    assert_says(&diag, "did you mean \"a");
+    assert_true(text_is_utf8(view_str(diag.text)));
+}
 
 static void
 refuses_with_a_sentence(void **state)
@@ -250,6 +271,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_with_a_sentence),
+        cmocka_unit_test(refuses_long_names_in_whole_letters),
         cmocka_unit_test(limits_rows_and_memory),
         cmocka_unit_test(reads_each_datatype_at_the_ends_of_its_range),
         cmocka_unit_test(reads_a_tensor_a_column_or_one_matrix_alike),
