@@ -14,6 +14,7 @@ struct status bench_shap(const struct bench_context *c);           /* shap.c */
 struct status bench_interventional(const struct bench_context *c); /* interventional.c */
 struct status bench_fairness(const struct bench_context *c);       /* fairness.c */
 struct status bench_bootstrap(const struct bench_context *c);      /* fairness.c */
+struct status bench_assess(const struct bench_context *c);         /* assess.c */
 
 /* `bench part NAME ARGUMENT`: prints one figure on stdout. */
 struct status bench_predict_memory_ours(const char *model_path, double *ret_figure);

@@ -21,6 +21,7 @@ static const struct {
     {"interventional", bench_interventional},
     {"fairness", bench_fairness},
     {"bootstrap", bench_bootstrap},
+    {"assess", bench_assess},
 };
 
 static const struct {

@@ -26,7 +26,7 @@ struct count {
 struct split {
     double gain; /* of Gini impurity, in the node; 0: none */
     uint32_t feature;
-    double threshold;
+    double low, high; /* numeric: the threshold lies between these neighbours */
     int32_t category;
     bool missing_left;
 };
@@ -194,9 +194,8 @@ pass_numeric(struct grower *g, const struct errors_tree *t, uint32_t feature)
         struct scan *s = &g->scan[node];
         if (s->run.rows > 0 && value[row] > s->last) {
             consider(g, node, &t->node[node], s->run,
-                     (struct split){.feature = feature,
-                                    .threshold = cut_between(s->last, value[row], true),
-                                    .category = -1});
+                     (struct split){
+                         .feature = feature, .low = s->last, .high = value[row], .category = -1});
         }
         s->run.rows++;
         s->run.errors += g->loss[row] * g->scale;
@@ -272,7 +271,7 @@ split_node(struct errors_tree *t, uint32_t k, const struct split *b)
 {
     struct errors_node *n = &t->node[k];
     n->feature = b->feature;
-    n->threshold = b->threshold;
+    n->threshold = b->category < 0 ? cut_between(b->low, b->high, true) : 0;
     n->category = b->category;
     n->missing_left = b->missing_left;
     n->left = (int32_t)t->nodes;

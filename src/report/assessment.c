@@ -21,7 +21,10 @@
 #define SLICE_ROWS 32u
 #define SLICE_SHARE 100u
 #define ALPHA 0.99
+/* Of the slices: 199, fewer where there are many rows, down to what still tells 0.025. */
 #define PERMUTATIONS 199u
+#define PERMUTATIONS_LEAST 39u
+#define PERMUTED_ROWS 20000000u
 #define WORST 10u
 
 void
@@ -183,6 +186,15 @@ put_fairness(const struct assessment_input *in, const uint8_t *decision, struct 
 
 /* ---- errors ---- */
 
+static uint32_t
+permutations_of(size_t rows)
+{
+    const size_t fit = PERMUTED_ROWS / (rows + 1);
+    return fit > PERMUTATIONS         ? PERMUTATIONS
+           : fit < PERMUTATIONS_LEAST ? PERMUTATIONS_LEAST
+                                      : (uint32_t)fit;
+}
+
 static struct errors_input
 errors_input_of(const struct assessment_input *in, const uint32_t *label, const uint32_t *decision,
                 const char *const *classes)
@@ -213,7 +225,7 @@ errors_input_of(const struct assessment_input *in, const uint32_t *label, const 
         .slice_level = SLICE_LEVEL,
         .alpha = ALPHA,
         .slice_rows = share > SLICE_ROWS ? share : SLICE_ROWS,
-        .permutations = PERMUTATIONS,
+        .permutations = permutations_of(in->rows),
         .seed = in->settings.seed,
         .worst = WORST,
         .threads = in->threads,

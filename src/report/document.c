@@ -42,11 +42,7 @@ document_rank(const json_t *items, const char *key, enum document_order order,
     for (size_t i = 0; i < n; i++) {
         const json_t *item = json_array_get(items, i);
         const double v = document_number(item, key);
-        r[i] = (struct document_ranked){item,
-                                        order == DOCUMENT_LARGEST ? v
-                                        : order == DOCUMENT_LEAST ? -v
-                                                                  : fabs(v),
-                                        i};
+        r[i] = (struct document_ranked){item, order == DOCUMENT_LARGEST ? v : fabs(v), i};
     }
     if (n > 1) {
         qsort(r, n, sizeof *r, compare_ranked);

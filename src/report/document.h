@@ -19,10 +19,10 @@ struct document_ranked {
     size_t place;
 };
 
-enum document_order { DOCUMENT_LARGEST, DOCUMENT_LEAST, DOCUMENT_FARTHEST_FROM_ZERO };
+enum document_order { DOCUMENT_LARGEST, DOCUMENT_FARTHEST_FROM_ZERO };
 
-/* ret_ranked: array_size items, the caller's to free; size is the number, its opposite or its
- * magnitude, the highest first, ties in the array's order. */
+/* ret_ranked: array_size items, the caller's to free; size is the number or its magnitude, the
+ * highest first, ties in the array's order. */
 struct status document_rank(const json_t *items, const char *key, enum document_order order,
                             struct document_ranked **ret_ranked);
 

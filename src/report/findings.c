@@ -139,18 +139,6 @@ put_group(const json_t *grouping, const char *group, struct buf *b)
     buf_put_str(b, group);
 }
 
-/* "By afam", "By afam and single" */
-static void
-put_columns(const json_t *grouping, struct buf *b)
-{
-    size_t i = 0;
-    json_t *name = NULL;
-    json_array_foreach(json_object_get(grouping, "columns"), i, name)
-    {
-        buf_printf(b, "%s%s", i == 0 ? "By " : " and ", json_string_value(name));
-    }
-}
-
 static void
 put_times(const json_t *gap, struct buf *b)
 {
@@ -183,8 +171,7 @@ say_disparity(const json_t *d, const json_t *grouping, size_t k, json_t *list, s
     put_group(grouping, document_text(gap, "high"), &f->headline);
     buf_printf(&f->headline, ": %s ", disparities[k].happens);
     put_times(gap, &f->headline);
-    put_columns(grouping, &f->text);
-    buf_printf(&f->text, ": %s", document_text(gap, "sentence"));
+    buf_put_str(&f->text, document_text(gap, "sentence"));
     return add(list, f);
 }
 

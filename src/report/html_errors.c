@@ -233,6 +233,7 @@ put_slice(const json_t *d, const json_t *s, struct buf *b)
     const double p = document_number(s, "p_permutation");
     const bool holds = json_is_true(json_object_get(s, "holds"));
     buf_printf(b, "<tr%s><th>", holds ? "" : " class=\"few\"");
+    buf_printf(b, "<b>%s</b> ", document_text(s, "name"));
     html_put(b, document_text(s, "words"));
     buf_put_str(b, holds ? "<br><code>" : " (could be chance)<br><code>");
     html_put(b, document_text(s, "cohort"));
@@ -287,6 +288,9 @@ put_node(const json_t *d, const json_t *node, struct buf *b)
     const json_t *m = json_object_get(json_object_get(node, "metrics"), metric);
     const bool root = json_integer_value(json_object_get(node, "parent")) < 0;
     buf_put_str(b, "<tr><th>");
+    if (!root) {
+        buf_printf(b, "<b>%s</b> ", document_text(node, "name"));
+    }
     html_put(b, root ? "all rows" : document_text(node, "words"));
     if (!root) {
         buf_put_str(b, "<br><code>");

@@ -261,6 +261,48 @@ assess_writes_report_and_document_for_their_maker_only(void **state)
 }
 
 static void
+assess_does_as_it_is_told(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 2, "assess", "mortgage", "--data", "lending", "--slices", "1001");
+    ERR_HAS(m, "--slices 1001: a whole number from 0 to 1000");
+    RUN(m, 2, "assess", "mortgage", "--data", "lending", "--bootstrap", "-1");
+    RUN(m, 2, "assess", "mortgage", "--data", "lending", "--min-group", "0");
+    ERR_HAS(m, "--min-group 0: a whole number from 1 to");
+    RUN(m, 0, "assess", "mortgage", "--data", "lending:test", "--slices", "0", "--bootstrap", "50",
+        "--min-group", "200", "--seed", "9", "--adverse", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    const json_t *fairness = json_object_get(d, "fairness");
+    const json_t *bootstrap = json_object_get(fairness, "bootstrap");
+    assert_null(json_object_get(json_object_get(d, "errors"), "slices"));
+    assert_true(json_is_true(json_object_get(fairness, "adverse")));
+    assert_int_equal(json_integer_value(json_object_get(bootstrap, "replicates")), 50);
+    assert_int_equal(json_integer_value(json_object_get(bootstrap, "seed")), 9);
+    assert_int_equal(json_integer_value(json_object_get(d, "seed")), 9);
+    const json_t *afam = json_array_get(json_object_get(fairness, "groupings"), 0);
+    assert_int_equal(json_integer_value(json_object_get(afam, "groups_judged")), 1); /* 109 rows */
+}
+
+static void
+slices_and_nodes_are_cohorts_by_name(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 4, "assess", "mortgage", "--data", "lending", "--cohort", "slice-1");
+    RUN(m, 0, "assess", "mortgage", "--data", "lending", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    const json_t *errors = json_object_get(d, "errors");
+    const json_t *slice =
+        json_array_get(json_object_get(json_object_get(errors, "slices"), "found"), 0);
+    const json_t *node = json_array_get(json_object_get(errors, "tree"), 2);
+    char named[80];
+    assert_int_equal(assessed_rows(m, "lending", "slice-1"),
+                     json_integer_value(json_object_get(slice, "rows")));
+    (void)snprintf(named, sizeof named, "%s@1", json_string_value(json_object_get(node, "name")));
+    assert_int_equal(assessed_rows(m, "lending", named),
+                     json_integer_value(json_object_get(node, "rows")));
+}
+
+static void
 assess_refuses_wrong_parts_and_cohorts(void **state)
 {
     struct room *m = *state;
@@ -382,6 +424,8 @@ main(void)
         MODEL(training_is_reproducible),
         MODEL(assesses_parts_and_cohorts),
         MODEL(assess_writes_report_and_document_for_their_maker_only),
+        MODEL(assess_does_as_it_is_told),
+        MODEL(slices_and_nodes_are_cohorts_by_name),
         MODEL(assess_refuses_wrong_parts_and_cohorts),
         WORKSPACE(principals_are_added_granted_denied_and_removed),
         WORKSPACE(a_key_is_shown_once_listed_without_it_and_revoked),
