@@ -154,9 +154,23 @@ make_json(struct cli *c, const struct sensitive *s, const struct flip_result *r,
     return OK;
 }
 
+/* Per cent of three digits that never claim more than the bound. */
+static double
+rounded_down(double share)
+{
+    return floor(share * 1e5) / 1e3;
+}
+
+static double
+rounded_up(double share)
+{
+    return ceil(share * 1e5) / 1e3;
+}
+
 static struct status
 print(struct cli *c, const json_t *o)
 {
+    const bool even = strcmp(document_text(o, "measure"), "even") == 0;
     if (c->json) {
         return cli_print_json(o);
     }
@@ -165,14 +179,17 @@ print(struct cli *c, const json_t *o)
     cli_say(json_is_true(json_object_get(o, "exact"))
                 ? "changing %s alone changes the decision on %.3f %% of the input space"
                 : "changing %s alone changes the decision on at least %.3f %% of the input space",
-            document_text(o, "sensitive"), 100 * low);
+            document_text(o, "sensitive"),
+            json_is_true(json_object_get(o, "exact")) ? 100 * low : rounded_down(low));
     if (!json_is_true(json_object_get(o, "exact"))) {
         cli_say("and on at most %.3f %%: %.0f boxes were looked at; --boxes looks at more",
-                100 * high, document_number(o, "boxes"));
+                rounded_up(high), document_number(o, "boxes"));
     }
     cli_say("and for %.0f of %.0f rows (%.2f %%; 95 %% between %.2f and %.2f)", x, n, 100 * x / n,
             100 * document_end(o, "rows_flipped_ci", 0),
             100 * document_end(o, "rows_flipped_ci", 1));
+    cli_say("the input space: every other feature %s, independently of the others",
+            even ? "evenly over its range" : "distributed as in the rows");
     return OK;
 }
 

@@ -111,6 +111,13 @@ rows_wanted(struct cli *c, const struct explaining *e, uint64_t *ret_rows)
     return OK;
 }
 
+static bool
+follows_features(const struct explaining *e)
+{
+    return e->in.method == BLACK_BOX_PARTIAL_DEPENDENCE || e->in.method == BLACK_BOX_ICE ||
+           e->in.method == BLACK_BOX_ALE;
+}
+
 /* --features, by name; without it all of them. */
 static struct status
 choose_features(struct cli *c, struct explaining *e)
@@ -120,6 +127,11 @@ choose_features(struct cli *c, struct explaining *e)
     DEFER(memory_freep) char *memory = NULL;
     size_t n = 0;
     TRY(cli_list(c, "features", names, CLI_MAX_REPEATS, &n, &memory));
+    if (n > 0 && !follows_features(e)) {
+        TRY(plain_remark(b->remarks,
+                         "--features is for partial-dependence, ice and ale: %s is of all features",
+                         black_box_method_word(e->in.method)));
+    }
     DEFER(memory_freep) const char **known = calloc(b->box.features, sizeof *known);
     e->chosen = calloc(b->box.features + n, sizeof *e->chosen);
     CHECK(e->chosen != NULL && known != NULL, MEMORY);

@@ -272,6 +272,8 @@ a_surrogate_has_its_fidelity_beside_it_or_is_refused(void **state)
     DEFER(buf_done) struct buf html;
     testing_read(page, &html);
     assert_text_has(buf_str(&html), "fidelity: R&sup2; against the model&rsquo;s answers");
+    EXPLAIN(m, 0, "--method", "surrogate", "--floor", "0.999", "--features", "x0");
+    assert_text_has(buf_str(&m->r.out), "--features is for partial-dependence, ice and ale: ");
     EXPLAIN(m, 0, "--method", "surrogate", "--floor", "0.999", "--report", page);
     OUT_HAS(m, "refused: under the floor of 1.00");
     DEFER(buf_done) struct buf refused;

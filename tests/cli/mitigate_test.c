@@ -272,6 +272,7 @@ the_share_of_flipped_decisions_is_certified(void **state)
     RUN(m, 0, "certify", "--model", model, "--data", data, "--sensitive", "s", "--boxes", "2");
     OUT_HAS(m, "on at least ");
     OUT_HAS(m, "and for 60 of 200 rows (30.00 %");
+    OUT_HAS(m, "the input space: every other feature distributed as in the rows, independently");
     RUN(m, 2, "certify", "--model", model, "--data", data);
     ERR_HAS(m, "certify: --sensitive is needed");
     RUN(m, 2, "certify", "--model", model, "--data", data, "--sensitive", "b");
