@@ -398,12 +398,22 @@ put_about(const json_t *document, struct buf *b)
 {
     buf_printf(b,
                "<p class=\"soft\">%.0f of %.0f rows; %.0f without a label, %.0f without a "
-               "prediction. Bars and small figures are %.0f&thinsp;%% intervals; groups with fewer "
+               "prediction. Bars and small figures are %.4g&thinsp;%% intervals; groups with fewer "
                "than %.0f rows are shown in grey and not judged.</p>",
                document_number(document, "rows_assessed"), document_number(document, "rows"),
                document_number(document, "rows_without_label"),
                document_number(document, "rows_without_prediction"),
                100 * document_number(document, "level"), document_number(document, "min_group"));
+}
+
+/* Rows that are not assessed for want of something that most documents do not ask for. */
+static void
+put_left_out(const json_t *document, const char *key, const char *what, struct buf *b)
+{
+    const double rows = document_number(document, key);
+    if (rows > 0) {
+        buf_printf(b, "<li>%.0f rows %s are not assessed.</li>", rows, what);
+    }
 }
 
 static void
@@ -412,6 +422,8 @@ put_remarks(const json_t *document, size_t left_out, struct buf *b)
     size_t i = 0;
     json_t *v = NULL;
     buf_put_str(b, "<ul class=\"soft small\">");
+    put_left_out(document, "rows_without_score", "without a score", b);
+    put_left_out(document, "rows_without_weight", "of weight 0", b);
     json_array_foreach(json_object_get(document, "remarks"), i, v)
     {
         buf_put_str(b, "<li>");

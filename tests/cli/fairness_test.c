@@ -303,6 +303,13 @@ scores_numbers_classes_and_weights_have_their_metrics(void **state)
     DEFER(buf_done) struct buf page;
     testing_read(in(m, "page.html"), &page);
     assert_text_has(buf_str(&page), "Mean F1 of the classes by group");
+    write_text(m, "s.csv", "y,d,g,p,w\n1,1,a,,1\n0,1,a,0.5,0\n1,0,b,0.5,1\n0,0,b,0.25,1\n");
+    RUN(m, 0, "fairness", "--data", path, BASIC, "g", "--score", "p", "--weight", "w", "--report",
+        in(m, "page.html"));
+    DEFER(buf_done) struct buf few;
+    testing_read(in(m, "page.html"), &few);
+    assert_text_has(buf_str(&few), "1 rows without a score are not assessed");
+    assert_text_has(buf_str(&few), "1 rows of weight 0 are not assessed");
 }
 
 /* ---- the page of the format ---- */
