@@ -46,7 +46,7 @@ found(const json_t *d, const json_t *o)
 static void
 put_between(struct buf *b, const json_t *d, double low, double high)
 {
-    buf_printf(b, " (%.0f %% between %.1f and %.1f)", 100 * document_number(d, "level"), 100 * low,
+    buf_printf(b, " (%.4g %% between %.1f and %.1f)", 100 * document_number(d, "level"), 100 * low,
                100 * high);
 }
 
@@ -152,7 +152,7 @@ say_proxy(const json_t *d, const json_t *factor, json_t *findings)
     DEFER(buf_done) struct buf b;
     buf_init(&b, 4096);
     buf_printf(&b,
-               "%s tells %s: AUC %.2f on rows not used for it (%.0f %% between %.2f and %.2f). A "
+               "%s tells %s: AUC %.2f on rows not used for it (%.4g %% between %.2f and %.2f). A "
                "model that reads it knows the group without being told.",
                json_string_value(json_array_get(json_object_get(p, "columns"), 0)),
                document_text(factor, "factor"), document_number(p, "auc"),

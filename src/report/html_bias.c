@@ -374,7 +374,7 @@ html_bias(const json_t *document, struct buf *b)
     html_section("bias", "Bias in the data", b);
     buf_printf(b,
                "<p class=\"soft\">What is uneven in the rows themselves, before any model. "
-               "Bars and small figures are %.0f&thinsp;%% intervals; groups with fewer than %.0f "
+               "Bars and small figures are %.4g&thinsp;%% intervals; groups with fewer than %.0f "
                "rows are shown in grey and not judged. %.0f rows have no label.</p><ul>",
                100 * document_number(document, "level"), document_number(document, "min_group"),
                document_number(document, "rows_without_label"));

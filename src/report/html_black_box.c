@@ -237,7 +237,7 @@ put_importance(const json_t *d, struct buf *b)
     const json_t *p = json_object_get(d, "permutation_importance");
     buf_printf(b,
                "<p class=\"soft\">%s of the %.0f rows as they are: <b>%.4g</b>; %.0f shuffles "
-               "a feature; %.0f&thinsp;%% intervals over shuffles, these rows taken as "
+               "a feature; %.4g&thinsp;%% intervals over shuffles, these rows taken as "
                "given.</p>",
                document_text(p, "metric"), document_number(d, "rows"),
                document_number(p, "baseline"), document_number(p, "repeats"),

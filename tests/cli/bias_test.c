@@ -205,6 +205,12 @@ the_lending_data_shows_what_the_literature_says(void **state)
     DEFER(buf_done) struct buf html;
     testing_read(in(m, "r.html"), &html);
     assert_text_has(buf_str(&html), "Among rows with the same single");
+    RUN(m, 0, "bias", "--data", m->csv, "--label", "deny", "--sensitive", "afam", "--level",
+        "0.995", "--report", in(m, "level.html"));
+    OUT_HAS(m, "(99.5 % between");
+    DEFER(buf_done) struct buf levels;
+    testing_read(in(m, "level.html"), &levels);
+    assert_text_has(buf_str(&levels), "figures are 99.5&thinsp;% intervals");
     RUN(m, 0, "bias", "--data", m->csv, "--label", "deny", "--sensitive", "afam", "--json");
     DEFER(js_freep) json_t *d = out_json(m);
     assert_near(number(d, "factors.0.groups.1.metrics.DPL.value"), 189.0 / 2041 - 96.0 / 339,
