@@ -299,10 +299,46 @@ merged_sums_equal_the_whole(void **state)
     assert_true(sum_value(&copy) == sum_value(&merged));
 }
 
+static int
+by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Many values are sorted another way than few: the same order, NaN left out. */
+static void
+many_values_are_sorted_as_few(void **state)
+{
+    (void)state;
+    enum { MANY = 20000 };
+    static double x[MANY], y[MANY];
+    size_t n = 0;
+    uint64_t r = 7;
+    for (size_t i = 0; i < MANY; i++) {
+        r = r * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        const double u = (double)(int64_t)r / 9.3e18;
+        x[i] = i % 97 == 0    ? (double)NAN
+               : i % 101 == 0 ? (i % 2 == 0 ? HUGE_VAL : -HUGE_VAL)
+               : i % 7 == 0   ? floor(u * 5)
+               : i % 11 == 0  ? u * 1e-310
+                              : u * pow(10, (double)(i % 40) - 20);
+        if (!isnan(x[i])) {
+            y[n++] = x[i];
+        }
+    }
+    qsort(y, n, sizeof *y, by_value);
+    assert_int_equal(quantile_sort(x, MANY), n);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(x[i] >= y[i] && x[i] <= y[i]);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest cases[] = {
+        cmocka_unit_test(many_values_are_sorted_as_few),
         cmocka_unit_test(nothing_known_is_the_whole_range),
         cmocka_unit_test(all_or_nothing_is_exact),
         cmocka_unit_test(wilson_equals_statsmodels),
