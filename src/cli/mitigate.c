@@ -177,6 +177,8 @@ print_rules(const json_t *d)
         }
     }
     print_plan(d, "randomised", "at random");
+    cli_say("all of this on the rows that the thresholds were chosen on: on new rows it comes out "
+            "less alike; `steward fairness` on rows held back tells how much");
 }
 
 /* "decision" by the one threshold, "probability" of the rule at random. */

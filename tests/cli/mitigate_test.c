@@ -146,6 +146,7 @@ thresholds_part_the_groups_alike(void **state)
              "--constraint", "equalized_odds");
     OUT_HAS(m, "one threshold for each group: accuracy 0.");
     OUT_HAS(m, "f: positive when the score is > 0.");
+    OUT_HAS(m, "on the rows that the thresholds were chosen on");
 }
 
 static void
