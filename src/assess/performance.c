@@ -193,11 +193,11 @@ rate_of(uint64_t x, uint64_t n, double level)
 }
 
 static void
-decisions_fill(const uint8_t *y, const double *score, size_t rows, double level,
-               struct performance *p)
+decisions_fill(const uint8_t *y, const double *score, const uint8_t *decided, size_t rows,
+               double level, struct performance *p)
 {
     for (size_t i = 0; i < rows; i++) {
-        const bool decision = score[i] >= p->threshold;
+        const bool decision = decided != NULL ? decided[i] != 0 : score[i] >= p->threshold;
         if (y[i]) {
             *(decision ? &p->counts.tp : &p->counts.fn) += 1;
         } else {
@@ -215,8 +215,8 @@ decisions_fill(const uint8_t *y, const double *score, size_t rows, double level,
 }
 
 struct status
-performance_binary(const uint8_t *y, const double *score, size_t rows, double threshold,
-                   double level, struct performance *ret_performance)
+performance_decided(const uint8_t *y, const double *score, const uint8_t *decision, size_t rows,
+                    double threshold, double level, struct performance *ret_performance)
 {
     ASSERT(level > 0.0 && level < 1.0);
     CHECK(rows > 0 && !isnan(threshold), INPUT);
@@ -230,7 +230,7 @@ performance_binary(const uint8_t *y, const double *score, size_t rows, double th
     }
     qsort(sorted, rows, sizeof *sorted, compare_scored);
     struct performance p = {.rows = rows, .threshold = threshold};
-    decisions_fill(y, score, rows, level, &p);
+    decisions_fill(y, score, decision, rows, level, &p);
     losses_fill(y, score, rows, &p);
     auc_delong(sorted, rows, level, &p);
     p.average_precision = average_precision(sorted, rows, p.positives);
@@ -238,4 +238,11 @@ performance_binary(const uint8_t *y, const double *score, size_t rows, double th
     calibration_fill(sorted, rows, level, &p);
     *ret_performance = p;
     return OK;
+}
+
+struct status
+performance_binary(const uint8_t *y, const double *score, size_t rows, double threshold,
+                   double level, struct performance *ret_performance)
+{
+    return performance_decided(y, score, NULL, rows, threshold, level, ret_performance);
 }

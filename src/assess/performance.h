@@ -42,5 +42,10 @@ struct performance {
 struct status performance_binary(const uint8_t *y, const double *score, size_t rows,
                                  double threshold, double level,
                                  struct performance *ret_performance);
+/* The same for decisions made otherwise than by that threshold: decision[rows], 0 or 1. NULL:
+ * by the threshold. */
+struct status performance_decided(const uint8_t *y, const double *score, const uint8_t *decision,
+                                  size_t rows, double threshold, double level,
+                                  struct performance *ret_performance);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "report/document.h"
 #include "report/html.h"
 #include "workspace/assessments.h"
 
@@ -10,6 +11,7 @@
 /* A report explains one person's row: it is its maker's to hand on. */
 #define PERSONAL_MODE 0600
 #define DRIVERS_SHOWN 5
+#define TEXT_MAX (1u << 20)
 #define FINDINGS_SHOWN 10
 #define SLICES_MOST 1000u
 #define REPLICATES_MOST 100000u
@@ -76,6 +78,16 @@ print_findings(const json_t *document)
     }
     (void)puts("Found, worst first:");
     print_sentences(found, FINDINGS_SHOWN);
+}
+
+static void
+print_thresholds(const json_t *document)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, TEXT_MAX);
+    buf_put_str(&text, "decided positive ");
+    document_put_thresholds(document, &text);
+    cli_put_wrapped(stdout, buf_str(&text), 0, 2);
 }
 
 static const json_t *
@@ -177,6 +189,7 @@ cli_assess(struct cli *c)
         return cli_print_json(document);
     }
     print_findings(document);
+    print_thresholds(document);
     (void)puts("mean size of what a feature adds to the log-odds:");
     print_drivers(document);
     if (report != NULL) {

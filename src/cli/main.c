@@ -317,13 +317,13 @@ static const struct cli_option explain_options[] = {
 
 static const struct cli_option mitigate_options[] = {
     {"method", "METHOD",
-     "of a model: reweighing, exponentiated-gradient; on a file: threshold, reweighing, "
+     "of a model: reweighing, exponentiated-gradient, threshold; on a file: threshold, reweighing, "
      "correlation-remover",
      NULL, CLI_ONCE, "reweighing exponentiated-gradient threshold correlation-remover"},
     {"sensitive", "COLUMNS", "whom to be fair to; of a model several, separated by commas", NULL,
      CLI_COMMAS, NULL},
     {"constraint", "RATE",
-     "what the groups are to have alike: demographic_parity, equalized_odds, or, of thresholds, "
+     "what the groups are to have alike: demographic_parity, equalized_odds, or, by thresholds, "
      "{true,false}_{positive,negative}_rate_parity",
      "demographic_parity", CLI_ONCE,
      "demographic_parity equalized_odds true_positive_rate_parity false_positive_rate_parity "
@@ -343,7 +343,8 @@ static const struct cli_option mitigate_options[] = {
      "accuracy_score balanced_accuracy_score selection_rate true_positive_rate "
      "true_negative_rate"},
     {"tolerance", "X", "thresholds: the groups' rates may differ by X", "0.01", CLI_ONCE, NULL},
-    {"flip", NULL, "thresholds: also such under which one is positive", NULL, CLI_ONCE, NULL},
+    {"flip", NULL, "thresholds on a file: also such under which one is positive", NULL, CLI_ONCE,
+     NULL},
     {"alpha", "X", "correlation remover: share of the correlation to remove", "1", CLI_ONCE, NULL},
     {"output", "FILE", "on a file: write decisions, weights or the changed rows (CSV)", NULL,
      CLI_ONCE, "@file"},
@@ -495,8 +496,9 @@ const struct cli_verb cli_verbs[] = {
      errors_options, cli_errors, true},
     {"mitigate", "[MODEL]", "make a model, its decisions or its training data fairer",
      "With MODEL, one of the workspace: it is trained again on the same rows, which its sensitive "
-     "columns weigh, and registered as the next version; old and new are assessed side by side. "
-     "With "
+     "columns weigh, or decides by a threshold for each group of one sensitive column, which each "
+     "call must then send; the result is registered as the next version, and old and new are "
+     "assessed side by side. With "
      "--data, on a file: thresholds by group for scored rows, weights for training, or features "
      "without linear trace of a sensitive column.",
      mitigate_options, cli_mitigate, true},

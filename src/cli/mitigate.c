@@ -1,6 +1,5 @@
 #include "cli/mitigate.h"
 
-#include "assess/mitigate.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/plain_files.h"
@@ -107,24 +106,24 @@ take_group(struct work *w)
 
 /* ---- thresholds ---- */
 
-static struct status
-read_words(struct cli *c, struct threshold_options *o)
+struct status
+mitigate_threshold_options(struct cli *c, struct threshold_options *ret_options)
 {
     const char *constraint = cli_value(c, "constraint"), *goal = cli_value(c, "goal");
-    if (!status_ok(threshold_constraint_from_word(constraint, &o->constraint))) {
+    if (!status_ok(threshold_constraint_from_word(constraint, &ret_options->constraint))) {
         diag_set(&c->diag, "--constraint %s: not one of those that --help names", constraint);
         FAIL(INPUT);
     }
-    if (!status_ok(threshold_objective_from_word(goal, &o->objective))) {
+    if (!status_ok(threshold_objective_from_word(goal, &ret_options->objective))) {
         diag_set(&c->diag, "--goal %s: not one of those that --help names", goal);
         FAIL(INPUT);
     }
-    TRY(cli_f64(c, "tolerance", &o->tolerance));
-    if (!(o->tolerance >= 0 && o->tolerance <= 1)) {
+    TRY(cli_f64(c, "tolerance", &ret_options->tolerance));
+    if (!(ret_options->tolerance >= 0 && ret_options->tolerance <= 1)) {
         diag_set(&c->diag, "--tolerance %s: from 0 to 1", cli_value(c, "tolerance"));
         FAIL(INPUT);
     }
-    o->flip = cli_flag(c, "flip");
+    ret_options->flip = cli_flag(c, "flip");
     return OK;
 }
 
@@ -236,7 +235,7 @@ find_thresholds(struct work *w)
     DEFER(memory_freep) double *score = NULL;
     DEFER(js_freep) json_t *d = NULL;
     struct threshold_rule fixed[MITIGATE_MAX_GROUPS], random[MITIGATE_MAX_GROUPS];
-    TRY(read_words(w->c, &in.options));
+    TRY(mitigate_threshold_options(w->c, &in.options));
     TRY(take_label(w));
     TRY(take_group(w));
     TRY(read_scores(w, &score));

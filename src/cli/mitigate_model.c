@@ -9,9 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TEXT_MAX (1u << 20)
+
 /* Options as given; memory of the names. */
 struct wish {
-    struct mitigation m;
+    struct mitigation m; /* trained again, or */
+    bool by_group;
+    struct thresholds_wish thresholds; /* thresholds by group */
     const char *names[CLI_MAX_REPEATS];
     char *memory;
 };
@@ -23,17 +27,15 @@ wish_done(struct wish *w)
 }
 
 static struct status
-read_wish(struct cli *c, struct wish *w)
+read_training_wish(struct cli *c, struct wish *w)
 {
-    const char *method = NULL, *sensitive = NULL, *constraint = cli_value(c, "constraint");
+    const char *method = cli_value(c, "method"), *constraint = cli_value(c, "constraint");
     uint64_t iterations = 0;
-    TRY(mitigate_need(c, "method", "METHOD", &method));
-    TRY(mitigate_need(c, "sensitive", "COLUMNS", &sensitive));
     if (!status_ok(mitigation_method_from_word(method, &w->m.method))) {
         diag_set(&c->diag,
-                 "--method %s: of a model, reweighing or exponentiated-gradient; thresholds by "
-                 "group and the correlation remover work on files (--data): what they need at "
-                 "every call, the sensitive column, a served model does not read",
+                 "--method %s: of a model, reweighing, exponentiated-gradient or threshold; the "
+                 "correlation remover works on files (--data): a served model does not read the "
+                 "sensitive column, which it needs of every row",
                  method);
         FAIL(INPUT);
     }
@@ -43,12 +45,30 @@ read_wish(struct cli *c, struct wish *w)
                  constraint);
         FAIL(INPUT);
     }
-    TRY(cli_list(c, "sensitive", w->names, CLI_MAX_REPEATS, &w->m.sensitive_count, &w->memory));
     TRY(cli_f64(c, "eps", &w->m.eps));
     TRY(cli_u64(c, "iterations", &iterations));
     w->m.iterations = iterations > UINT32_MAX ? UINT32_MAX : (uint32_t)iterations;
     w->m.sensitive = w->names;
     return OK;
+}
+
+static struct status
+read_wish(struct cli *c, struct wish *w)
+{
+    const char *method = NULL, *sensitive = NULL;
+    TRY(mitigate_need(c, "method", "METHOD", &method));
+    TRY(mitigate_need(c, "sensitive", "COLUMNS", &sensitive));
+    TRY(cli_list(c, "sensitive", w->names, CLI_MAX_REPEATS, &w->m.sensitive_count, &w->memory));
+    w->by_group = strcmp(method, "threshold") == 0;
+    if (!w->by_group) {
+        return read_training_wish(c, w);
+    }
+    if (w->m.sensitive_count != 1) {
+        diag_set(&c->diag, "--sensitive %s: thresholds are by the levels of one column", sensitive);
+        FAIL(INPUT);
+    }
+    w->thresholds.column = w->names[0];
+    return mitigate_threshold_options(c, &w->thresholds.options);
 }
 
 static struct status
@@ -114,6 +134,29 @@ print_versions(const struct model *old, const struct model *new, const json_t *b
     }
 }
 
+/* Whether the served model needs another input, and what was left undone. */
+static void
+print_thresholds(const struct model *new, const json_t *record, const json_t *after)
+{
+    const json_t *note = json_object_get(json_object_get(record, "manifest"), "mitigation");
+    const json_t *kept = json_object_get(note, "kept");
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, TEXT_MAX);
+    buf_printf(&text, "%s is decided ", new->positive);
+    document_put_thresholds(after, &text);
+    cli_put_wrapped(stdout, buf_str(&text), 0, 2);
+    buf_reset(&text);
+    buf_printf(&text,
+               "chosen on %.0f training rows (%.0f left out), where the groups differ by %.4f; "
+               "chance between thresholds, which is for files only (--data), would have accuracy "
+               "%.4f there instead of %.4f. Each call must now send \"%s\", too.",
+               document_number(note, "rows"), document_number(note, "rows_left_out"),
+               document_number(kept, "gap"),
+               document_number(json_object_get(note, "randomised"), "accuracy"),
+               document_number(kept, "accuracy"), model_group(new)->name);
+    cli_put_wrapped(stdout, buf_str(&text), 0, 2);
+}
+
 static struct status
 print_result(struct cli *c, struct workspace *w, const struct model *old, const struct model *new,
              unsigned threads)
@@ -123,15 +166,34 @@ print_result(struct cli *c, struct workspace *w, const struct model *old, const 
     DEFER(js_freep) json_t *record = NULL;
     TRY(assess(c, w, old, threads, &before));
     TRY(assess(c, w, new, threads, &after));
+    TRY(model_describe(w, new->name, new->version, &c->diag, &record));
     if (!c->json) {
         print_versions(old, new, before, after);
+        if (model_group(new) != NULL) {
+            print_thresholds(new, record, after);
+        }
         return OK;
     }
-    TRY(model_describe(w, new->name, new->version, &c->diag, &record));
     DEFER(js_freep)
     json_t *o = json_pack("{s:O, s:O, s:O}", "model", record, "before", before, "after", after);
     CHECK(o != NULL, MEMORY);
     return cli_print_json(o);
+}
+
+static struct status
+train_again(struct cli *c, struct workspace *w, const struct model *old, struct wish *wish,
+            unsigned threads, struct model **ret_model)
+{
+    struct model_train_options o = {0};
+    struct cli_progress progress;
+    TRY(model_training(old, &c->diag, &o));
+    wish->m.based_on = old->version;
+    o.mitigation = &wish->m;
+    o.train.threads = threads;
+    cli_progress_start(&progress, "training");
+    const struct status s = model_train(w, old->name, &o, &c->diag, ret_model);
+    cli_progress_stop(&progress);
+    return s;
 }
 
 struct status
@@ -140,8 +202,6 @@ mitigate_model(struct cli *c)
     char name[64];
     uint64_t version = 0;
     unsigned threads = 0;
-    struct model_train_options o = {0};
-    struct cli_progress progress;
     DEFER(wish_done) struct wish wish = {0};
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(model_freep) struct model *old = NULL;
@@ -151,13 +211,7 @@ mitigate_model(struct cli *c)
     TRY(cli_threads(c, &threads));
     TRY(cli_open(c, &w));
     TRY(model_load(w, name, version, &c->diag, &old));
-    TRY(model_training(old, &c->diag, &o));
-    wish.m.based_on = old->version;
-    o.mitigation = &wish.m;
-    o.train.threads = threads;
-    cli_progress_start(&progress, "training");
-    const struct status s = model_train(w, name, &o, &c->diag, &new);
-    cli_progress_stop(&progress);
-    TRY(s);
+    TRY(wish.by_group ? model_set_thresholds(w, old, &wish.thresholds, threads, &c->diag, &new)
+                      : train_again(c, w, old, &wish, threads, &new));
     return print_result(c, w, old, new, threads);
 }

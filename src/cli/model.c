@@ -95,6 +95,28 @@ cli_model_list(struct cli *c)
                           "name:NAME version:VERSION trees:TREES created:CREATED");
 }
 
+/* What decides beside the features, where thresholds are by group. */
+static void
+print_thresholds(const json_t *manifest)
+{
+    const json_t *by = json_object_get(manifest, "thresholds"), *at = json_object_get(by, "at"),
+                 *column = json_array_get(json_object_get(by, "columns"), 0),
+                 *levels = json_object_get(column, "levels");
+    if (by == NULL) {
+        cli_say("positive from a probability of %.6g on",
+                json_number_value(json_object_get(manifest, "threshold")));
+        return;
+    }
+    cli_say("positive from a probability by %s, which each call sends beside the features; from "
+            "%.6g on where it is missing",
+            json_string_value(json_object_get(column, "name")),
+            json_number_value(json_object_get(by, "default")));
+    for (size_t i = 0; i < json_array_size(at); i++) {
+        cli_say("  %s: from %.6g on", json_string_value(json_array_get(levels, i)),
+                json_number_value(json_array_get(at, i)));
+    }
+}
+
 struct status
 cli_model_show(struct cli *c)
 {
@@ -121,6 +143,7 @@ cli_model_show(struct cli *c)
             (long long)json_integer_value(json_object_get(data, "rows_trained")),
             json_number_value(json_object_get(data, "split")),
             json_string_value(json_object_get(data, "seed")));
+    print_thresholds(manifest);
     cli_print_table(json_object_get(manifest, "features"), "name:FEATURE type:TYPE");
     return OK;
 }

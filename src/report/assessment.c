@@ -42,6 +42,12 @@ assessment_interval(struct interval ci)
     return json_pack("[o, o]", js_real(ci.low), js_real(ci.high));
 }
 
+bool
+assessment_decided(const struct assessment_input *in, size_t row)
+{
+    return in->decision != NULL ? in->decision[row] != 0 : in->score[row] >= in->threshold;
+}
+
 void
 assessment_put_number(struct buf *b, double v)
 {
@@ -100,6 +106,9 @@ put_subject(const struct assessment_input *in, json_t *d)
                json_pack("{s:s, s:s, s:s}", "column", in->label, "positive", in->positive,
                          "negative", in->negative)));
     TRY(js_set(d, "threshold", js_real(in->threshold)));
+    if (in->thresholds != NULL) {
+        TRY(js_set(d, "thresholds", json_deep_copy(in->thresholds)));
+    }
     TRY(js_set(d, "level", js_real(in->settings.level)));
     TRY(js_set(d, "false_discovery_rate", js_real(in->settings.fdr)));
     TRY(js_set(d, "min_group", json_integer(in->settings.min_group)));
@@ -133,7 +142,8 @@ put_performance(const struct assessment_input *in, json_t *d)
 {
     DEFER(memory_freep) struct performance *p = calloc(1, sizeof *p);
     CHECK(p != NULL, MEMORY);
-    TRY(performance_binary(in->y, in->score, in->rows, in->threshold, in->settings.level, p));
+    TRY(performance_decided(in->y, in->score, in->decision, in->rows, in->threshold,
+                            in->settings.level, p));
     json_t *o = json_pack(
         "{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "positives",
         (json_int_t)p->positives, "counts", counts_json(&p->counts), "accuracy",
@@ -259,7 +269,7 @@ run(const struct assessment_input *in, struct diag *diag, json_t *d)
     DEFER(memory_freep) uint8_t *decision = calloc(in->rows + 1, 1);
     CHECK(decision != NULL, MEMORY);
     for (size_t i = 0; i < in->rows; i++) {
-        decision[i] = in->score[i] >= in->threshold;
+        decision[i] = assessment_decided(in, i);
     }
     TRY(put_subject(in, d));
     assessment_tell(in, "performance", 0.2);

@@ -50,6 +50,8 @@ struct assessment_input {
     uint64_t rows_dropped;      /* without a label */
     const uint8_t *y;           /* rows: 0/1 */
     const double *score;        /* rows: probability of positive */
+    const uint8_t *decision;    /* rows: 0/1; NULL: score >= threshold */
+    const json_t *thresholds;   /* by group, as the document tells them; NULL: one for all */
     const float *x;             /* rows * forest->features: what the model read */
     const struct forest *forest;
     /* How the model reads: its features' names and levels, in its order; values unused. */

@@ -65,7 +65,7 @@ pick_row(const struct assessment_input *in, size_t *ret_row)
     size_t n = 0, best = 0;
     for (size_t i = 0; i < in->rows; i++) {
         best = in->score[i] > in->score[best] ? i : best;
-        if (in->score[i] >= in->threshold) {
+        if (assessment_decided(in, i)) {
             list[n++] = (struct scored_row){in->score[i], i};
         }
     }
@@ -226,7 +226,7 @@ put_document(struct explaining *e, size_t row, json_t *d)
     TRY(js_set(d, "explanation", json_incref(document)));
     return js_set(d, "example",
                   json_pack("{s:I, s:o, s:b, s:s}", "row", (json_int_t)in->row_number[row], "score",
-                            js_real(in->score[row]), "decided", in->score[row] >= in->threshold,
+                            js_real(in->score[row]), "decided", assessment_decided(in, row),
                             "label", in->y[row] != 0 ? in->positive : in->negative));
 }
 

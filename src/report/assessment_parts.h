@@ -9,6 +9,7 @@ json_t *assessment_interval(struct interval ci);
 /* The decimal that a person reads: the shortest that is the same number to the model, which reads
  * single precision. */
 void assessment_put_number(struct buf *b, double v);
+bool assessment_decided(const struct assessment_input *in, size_t row); /* positive */
 /* Says where the work stands. */
 void assessment_tell(const struct assessment_input *in, const char *stage, double share);
 /* Adds "explanation", with the slices of "errors" that hold as its cohorts. */

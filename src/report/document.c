@@ -50,3 +50,26 @@ document_rank(const json_t *items, const char *key, enum document_order order,
     *ret_ranked = r;
     return OK;
 }
+
+void
+document_put_thresholds(const json_t *document, struct buf *ret_text)
+{
+    const json_t *by = json_object_get(document, "thresholds");
+    size_t i = 0;
+    json_t *g = NULL;
+    if (by == NULL) {
+        buf_printf(ret_text, "at a probability of %g and over",
+                   document_number(document, "threshold"));
+        return;
+    }
+    buf_printf(ret_text, "at a probability that depends on %s: ", document_text(by, "column"));
+    json_array_foreach(json_object_get(by, "groups"), i, g)
+    {
+        buf_printf(ret_text, "%s%s from %.6g", i == 0 ? "" : ", ", document_text(g, "group"),
+                   document_number(g, "threshold"));
+    }
+    buf_printf(ret_text,
+               "; rows without a group (%.0f) or of one without a threshold (%.0f) from %g",
+               document_number(by, "rows_without_group"),
+               document_number(by, "rows_of_other_groups"), document_number(by, "default"));
+}

@@ -25,5 +25,8 @@ enum document_order { DOCUMENT_LARGEST, DOCUMENT_FARTHEST_FROM_ZERO };
  * highest first, ties in the array's order. */
 struct status document_rank(const json_t *items, const char *key, enum document_order order,
                             struct document_ranked **ret_ranked);
+/* From which probability on an assessment's model decides positive, by group where it is so: "at a
+ * probability of 0.5 and over". */
+void document_put_thresholds(const json_t *document, struct buf *ret_text);
 
 #endif

@@ -218,6 +218,15 @@ put_confusion(const json_t *d, struct buf *b)
     buf_put_str(b, "</tr></tbody></table>");
 }
 
+static void
+put_thresholds(const json_t *d, struct buf *b)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, HTML_MAX_BYTES);
+    document_put_thresholds(d, &text);
+    html_put(b, buf_str(&text));
+}
+
 static struct status
 put_performance(const json_t *d, struct buf *b)
 {
@@ -238,9 +247,10 @@ put_performance(const json_t *d, struct buf *b)
     html_section("performance", "Performance", b);
     buf_put_str(b, "<p class=\"soft\">It decides ");
     put_answer(d, "positive", b);
-    buf_printf(b,
-               " at a probability of %g and over. Under each figure: its %.0f&thinsp;%% interval.",
-               document_number(d, "threshold"), 100 * document_number(d, "level"));
+    buf_put_str(b, " ");
+    put_thresholds(d, b);
+    buf_printf(b, ". Under each figure: its %.0f&thinsp;%% interval.",
+               100 * document_number(d, "level"));
     buf_put_str(b, "</p><div class=\"tiles\">");
     put_tile(b, "ROC AUC", document_number(p, "roc_auc"), document_end(p, "roc_auc_ci", 0),
              document_end(p, "roc_auc_ci", 1), false);

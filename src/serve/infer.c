@@ -51,15 +51,18 @@ struct parser {
     size_t max_rows;
     struct infer_request *q;
     uint8_t *given; /* features */
+    bool group_given;
 };
 
 /* One input tensor. */
 struct tensor {
     const char *name;
     const struct datatype *type;
-    size_t rows, width; /* shape [rows] is width 1 */
-    size_t at;          /* elements read so far */
-    size_t first;       /* feature of its first column */
+    size_t rows, width;            /* shape [rows] is width 1 */
+    size_t at;                     /* elements read so far */
+    const struct feature *feature; /* of its columns: width of them */
+    float *into;                   /* its place in the first row */
+    size_t stride;                 /* from row to row */
 };
 
 /* Names and values that were sent are shown short and printable. */
@@ -91,7 +94,7 @@ static struct status
 refuse_value(const struct parser *p, const struct tensor *t, const char *what)
 {
     char name[48], feature[48];
-    const char *read_as = p->m->features.items[t->first + t->at % t->width].name;
+    const char *read_as = t->feature[t->at % t->width].name;
     diag_set(p->diag, "input \"%s\" element %zu (feature \"%s\"): %s", shown(t->name, name), t->at,
              shown(read_as, feature), what);
     FAIL(INPUT);
@@ -136,7 +139,7 @@ static struct status
 element_value(const struct parser *p, const struct tensor *t, const struct js_node *v,
               float *ret_value)
 {
-    const struct feature *f = &p->m->features.items[t->first + t->at % t->width];
+    const struct feature *f = &t->feature[t->at % t->width];
     if (v->kind == JS_NULL) {
         *ret_value = NAN;
         return OK;
@@ -182,8 +185,7 @@ read_data(const struct parser *p, struct tensor *t, const struct js_node *data, 
         if (t->at == t->rows * t->width) {
             return refuse(p, t, "more elements than its shape says");
         }
-        const size_t row = t->at / t->width, column = t->first + t->at % t->width;
-        TRY(element_value(p, t, v, &p->q->x[row * p->m->features.count + column]));
+        TRY(element_value(p, t, v, &t->into[t->at / t->width * t->stride + t->at % t->width]));
         t->at++;
     }
     return OK;
@@ -216,14 +218,16 @@ read_shape(const struct parser *p, const struct js_node *input, struct tensor *t
     return OK;
 }
 
-/* All inputs have the same rows; the first one makes the matrix. */
+/* All inputs have the same rows; the first one makes the matrix, and room for the groups. */
 static struct status
 take_rows(const struct parser *p, const struct tensor *t)
 {
     if (p->q->x == NULL) {
+        const bool by_group = model_group(p->m) != NULL;
         p->q->rows = t->rows;
         p->q->x = arena_alloc(p->arena, t->rows * p->m->features.count, sizeof *p->q->x);
-        if (p->q->x == NULL) {
+        p->q->group = by_group ? arena_alloc(p->arena, t->rows, sizeof *p->q->group) : NULL;
+        if (p->q->x == NULL || (by_group && p->q->group == NULL)) {
             diag_set(p->diag, "%zu rows of %u features: more than a call may have", t->rows,
                      p->m->features.count);
             FAIL(LIMIT);
@@ -236,12 +240,15 @@ take_rows(const struct parser *p, const struct tensor *t)
 static struct status
 unknown_input(const struct parser *p, const struct tensor *t)
 {
-    const char **names = arena_alloc(p->arena, p->m->features.count, sizeof *names);
+    const struct feature_list *l = &p->m->features;
+    const struct feature *group = model_group(p->m);
+    const char **names = arena_alloc(p->arena, (size_t)l->count + 1, sizeof *names);
     CHECK(names != NULL, LIMIT);
-    for (uint32_t i = 0; i < p->m->features.count; i++) {
-        names[i] = p->m->features.items[i].name;
+    for (uint32_t i = 0; i < l->count; i++) {
+        names[i] = l->items[i].name;
     }
-    const char *near = text_nearest(t->name, names, p->m->features.count);
+    names[l->count] = group == NULL ? NULL : group->name;
+    const char *near = text_nearest(t->name, names, l->count + (group != NULL));
     char what[200], feature[48];
     if (near == NULL) {
         return refuse(p, t, "the model has no such feature");
@@ -251,16 +258,43 @@ unknown_input(const struct parser *p, const struct tensor *t)
     return refuse(p, t, what);
 }
 
-/* A tensor of one column is the feature of its name; one that is as wide as the model is the whole
- * matrix. */
+static void
+place_features(const struct parser *p, struct tensor *t, uint32_t first)
+{
+    t->feature = &p->m->features.items[first];
+    t->into = p->q->x + first;
+    t->stride = p->m->features.count;
+}
+
+/* The column that decides beside the probability. Returns whether the tensor is that. */
+static bool
+place_group(struct parser *p, struct tensor *t)
+{
+    const struct feature *group = model_group(p->m);
+    if (group == NULL || t->width != 1 || strcmp(group->name, t->name) != 0) {
+        return false;
+    }
+    t->feature = group;
+    t->into = p->q->group;
+    t->stride = 1;
+    return true;
+}
+
+/* A tensor of one column is the feature of its name, or the group; one that is as wide as the model
+ * is the whole matrix of features. */
 static struct status
-place_tensor(const struct parser *p, struct tensor *t, uint32_t expected)
+place_tensor(struct parser *p, struct tensor *t, uint32_t expected)
 {
     const struct feature_list *l = &p->m->features;
+    if (place_group(p, t)) {
+        const bool twice = p->group_given;
+        p->group_given = true;
+        return twice ? refuse(p, t, "given twice") : OK;
+    }
     for (uint32_t k = 0; k < l->count && t->width == 1; k++) {
         const uint32_t i = (expected + k) % l->count; /* mostly in the model's order */
         if (strcmp(l->items[i].name, t->name) == 0) {
-            t->first = i;
+            place_features(p, t, i);
             return p->given[i]++ == 0 ? OK : refuse(p, t, "given twice");
         }
     }
@@ -277,6 +311,7 @@ place_tensor(const struct parser *p, struct tensor *t, uint32_t expected)
             return refuse(p, t, "a matrix of all features stands beside other inputs");
         }
     }
+    place_features(p, t, 0);
     return OK;
 }
 
@@ -296,7 +331,7 @@ refuse_datatype(const struct parser *p, const struct tensor *t, const char *type
 }
 
 static struct status
-read_input(const struct parser *p, const struct js_node *input, uint32_t number)
+read_input(struct parser *p, const struct js_node *input, uint32_t number)
 {
     struct tensor t = {.name = ""};
     const char *type = NULL;
@@ -324,6 +359,13 @@ check_complete(const struct parser *p)
                      p->m->features.items[i].name);
             FAIL(INPUT);
         }
+    }
+    if (model_group(p->m) != NULL && !p->group_given) {
+        diag_set(
+            p->diag,
+            "input \"%s\" is missing: the model decides by it; send null where it is not known",
+            model_group(p->m)->name);
+        FAIL(INPUT);
     }
     return OK;
 }
@@ -392,7 +434,7 @@ read_id(const struct parser *p, const struct js_node *body)
 }
 
 static struct status
-read_inputs(const struct parser *p, const struct js_node *body)
+read_inputs(struct parser *p, const struct js_node *body)
 {
     const struct js_node *inputs = NULL;
     TRY(js_flat_need_array(body, "inputs", p->diag, &inputs));
@@ -457,7 +499,8 @@ put_decision(const struct model *m, const struct infer_request *q, const double 
     buf_put_str(b, "],\"data\":[");
     for (size_t i = 0; i < q->rows; i++) {
         buf_put_str(b, i == 0 ? "" : ",");
-        js_put_string(b, view_str(out[i] >= m->threshold ? m->positive : m->negative));
+        const double from = q->group == NULL ? m->threshold : model_threshold(m, q->group[i]);
+        js_put_string(b, view_str(out[i] >= from ? m->positive : m->negative));
     }
     buf_put_str(b, "]}");
 }
@@ -500,6 +543,14 @@ datatype_of(const struct feature *f)
     }
 }
 
+static void
+put_input(const struct feature *f, struct buf *ret_json)
+{
+    buf_put_str(ret_json, "{\"name\":");
+    js_put_string(ret_json, view_str(f->name));
+    buf_printf(ret_json, ",\"datatype\":\"%s\",\"shape\":[-1]}", datatype_of(f));
+}
+
 void
 infer_put_metadata(const struct model *m, struct buf *ret_json)
 {
@@ -509,10 +560,12 @@ infer_put_metadata(const struct model *m, struct buf *ret_json)
     buf_printf(ret_json, ",\"versions\":[\"%llu\"],\"platform\":\"steward_forest\",\"inputs\":[",
                (unsigned long long)m->version);
     for (uint32_t i = 0; i < m->features.count; i++) {
-        const struct feature *f = &m->features.items[i];
-        buf_put_str(ret_json, i == 0 ? "{\"name\":" : ",{\"name\":");
-        js_put_string(ret_json, view_str(f->name));
-        buf_printf(ret_json, ",\"datatype\":\"%s\",\"shape\":[-1]}", datatype_of(f));
+        buf_put_str(ret_json, i == 0 ? "" : ",");
+        put_input(&m->features.items[i], ret_json);
+    }
+    if (model_group(m) != NULL) {
+        buf_put_str(ret_json, ",");
+        put_input(model_group(m), ret_json);
     }
     if (binary) {
         buf_put_str(
@@ -571,6 +624,10 @@ infer_put_request(const struct model *m, const struct table *t, struct diag *dia
     for (uint32_t i = 0; i < m->features.count; i++) {
         buf_put_str(ret_json, i == 0 ? "" : ",");
         TRY(put_tensor(&m->features.items[i], t, diag, ret_json));
+    }
+    if (model_group(m) != NULL) {
+        buf_put_str(ret_json, ",");
+        TRY(put_tensor(model_group(m), t, diag, ret_json));
     }
     buf_put_str(ret_json, "]}");
     return buf_status(ret_json);

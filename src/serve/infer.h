@@ -9,11 +9,13 @@
 struct infer_request {
     const char *id; /* as sent; NULL when none */
     size_t rows;
-    float *x; /* rows * features, on the arena */
+    float *x;     /* rows * features, on the arena */
+    float *group; /* rows: level of model_group, NaN missing; NULL: one threshold for all */
     bool want_probability, want_decision;
 };
 
-/* STATUS_INPUT with a sentence (400); STATUS_LIMIT when there are more rows than max_rows, or the
+/* A model with model_group needs that column as one more input. STATUS_INPUT with a sentence (400);
+ * STATUS_LIMIT when there are more rows than max_rows, or the
  * body's values or what is made of them do not fit the arena (413). */
 struct status infer_parse(struct view body, const struct model *m, size_t max_rows,
                           struct arena *arena, struct diag *diag,
@@ -24,8 +26,8 @@ void infer_put_answer(const struct model *m, const struct infer_request *q, cons
 /* Model metadata: names, datatypes and shapes of inputs and outputs. */
 void infer_put_metadata(const struct model *m, struct buf *ret_json);
 
-/* The request that sends all rows of a table: one tensor a feature. Fails with a sentence when a
- * feature's column is absent or of another type. */
+/* The request that sends all rows of a table: one tensor a feature, and the group's. Fails with a
+ * sentence when such a column is absent or of another type. */
 struct status infer_put_request(const struct model *m, const struct table *t, struct diag *diag,
                                 struct buf *ret_json);
 

@@ -134,6 +134,8 @@ run(struct gathered *g, const struct assess_options *o, const char *selection, s
         .row_number = g->row_number,
         .y = g->y,
         .score = g->score,
+        .decision = g->decision,
+        .thresholds = g->thresholds,
         .x = g->x,
         .forest = g->model->forest,
         .read = g->read,

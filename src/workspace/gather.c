@@ -2,6 +2,7 @@
 
 #include "data/cohort.h"
 #include "report/bias_document.h"
+#include "workspace/decisions.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,6 +29,8 @@ gathered_done(struct gathered *g)
     free(g->row_number);
     free(g->x);
     free(g->score);
+    free(g->decision);
+    js_freep(&g->thresholds);
     js_freep(&g->bias);
     js_freep(&g->remarks);
     table_free(g->table);
@@ -253,10 +256,11 @@ score_rows(struct gathered *g, unsigned threads, struct diag *diag)
     CHECK(!__builtin_mul_overflow(rows, width, &cells), LIMIT);
     g->x = calloc(cells + 1, sizeof *g->x);
     g->score = calloc(rows + 1, sizeof *g->score);
-    CHECK(g->x != NULL && g->score != NULL, MEMORY);
+    g->decision = calloc(rows + 1, 1);
+    CHECK(g->x != NULL && g->score != NULL && g->decision != NULL, MEMORY);
     TRY(matrix_from_table(g->table, &g->model->features, diag, g->x));
     model_predict(g->model, g->x, rows, threads, g->score);
-    return OK;
+    return decisions_make(g->model, g->table, g->score, diag, g->decision, &g->thresholds);
 }
 
 static struct status

@@ -16,6 +16,8 @@ struct gathered {
     uint8_t *y;
     float *x;
     double *score;
+    uint8_t *decision;
+    json_t *thresholds;                  /* by group, or NULL */
     struct assessment_feature *read;     /* as the model reads them, in its order; no values */
     struct assessment_feature *features; /* in which mistakes are looked for */
     double **made;                       /* of each feature: its values, or NULL when borrowed */

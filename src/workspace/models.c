@@ -9,6 +9,7 @@
 #include "workspace/mitigation.h"
 #include "workspace/registry.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ model_free(struct model *m)
         return;
     }
     feature_list_done(&m->features);
+    thresholds_done(&m->thresholds);
     predictor_free(m->predictor);
     forest_free(m->forest);
     free(m->label);
@@ -269,6 +271,23 @@ check_identity(const json_t *manifest, struct diag *diag, const struct model *m)
     return OK;
 }
 
+/* One threshold, or thresholds by group. A program that knows the first only finds none in a
+ * manifest of the second, and refuses the model rather than to decide otherwise. */
+static struct status
+read_thresholds(const json_t *manifest, struct diag *diag, struct model *m)
+{
+    json_t *by = NULL;
+    if (json_object_get(manifest, "thresholds") == NULL) {
+        return js_need_f64(manifest, "threshold", diag, &m->threshold);
+    }
+    if (json_object_get(manifest, "threshold") != NULL) {
+        diag_set(diag, "its manifest has both one threshold and thresholds by group");
+        FAIL(INTEGRITY);
+    }
+    TRY(js_need_object(manifest, "thresholds", diag, &by));
+    return thresholds_from_json(by, &m->features, m->label, diag, &m->thresholds, &m->threshold);
+}
+
 static struct status
 read_manifest(const json_t *manifest, struct diag *diag, struct model *m)
 {
@@ -280,13 +299,13 @@ read_manifest(const json_t *manifest, struct diag *diag, struct model *m)
     TRY(copy_text(manifest, "label", diag, &m->label));
     TRY(copy_text(manifest, "positive", diag, &m->positive));
     TRY(copy_text(manifest, "negative", diag, &m->negative));
-    TRY(js_need_f64(manifest, "threshold", diag, &m->threshold));
     TRY(js_need_string(manifest, "created", diag, &created));
     TRY(clock_from_rfc3339(view_str(created), &m->created_ns));
     TRY(read_training_set(manifest, diag, m));
     TRY(js_need_array(manifest, "features", diag, &part));
     TRY(js_put(&text, part));
     TRY(feature_list_from_json(buf_view(&text), diag, &m->features));
+    TRY(read_thresholds(manifest, diag, m));
     buf_reset(&text);
     TRY(js_need_object(manifest, "training", diag, &part));
     TRY(js_put(&text, part));
@@ -303,6 +322,10 @@ check_fits(const struct model *m, struct diag *diag)
     if (m->forest->features != m->features.count) {
         diag_set(diag, "the model file reads %u features, its manifest lists %u",
                  m->forest->features, m->features.count);
+        FAIL(INTEGRITY);
+    }
+    if (model_group(m) != NULL && (m->forest->outputs != 1 || m->forest->link != FOREST_LOGISTIC)) {
+        diag_set(diag, "thresholds by group: the model file is not of a binary classifier");
         FAIL(INTEGRITY);
     }
     return OK;
@@ -330,21 +353,34 @@ model_from_bundle(const struct vault *v, struct view bytes, const char *name, ui
     return OK;
 }
 
-struct status
-model_load(struct workspace *w, const char *name, uint64_t version, struct diag *diag,
-           struct model **ret_model)
+/* The version that a record is of, and its bundle, opened but not checked. */
+static struct status
+read_bundle(struct workspace *w, const char *name, uint64_t version, struct diag *diag,
+            json_t **ret_record, uint64_t *ret_version, struct buf *ret_bytes)
 {
     DEFER(js_freep) json_t *record = NULL;
     int64_t number = 0;
     TRY(registry_get(w, COLLECTION, name, version, diag, &record));
     TRY(js_need_i64(record, "version", diag, &number));
     DEFER(file_freep) char *object = workspace_object_path(w, COLLECTION, name, (uint64_t)number);
-    DEFER(buf_wipe) struct buf bytes;
-    buf_init(&bytes, BUNDLE_MAX);
     const struct seal_id id = {COLLECTION, name, (uint64_t)number};
-    TRY(seal_open_file(w->vault, object, id, BUNDLE_MAX, diag, &bytes));
+    TRY(seal_open_file(w->vault, object, id, BUNDLE_MAX, diag, ret_bytes));
+    *ret_version = (uint64_t)number;
+    *ret_record = MOVE(record);
+    return OK;
+}
+
+struct status
+model_load(struct workspace *w, const char *name, uint64_t version, struct diag *diag,
+           struct model **ret_model)
+{
+    DEFER(js_freep) json_t *record = NULL;
+    DEFER(buf_wipe) struct buf bytes;
     DEFER(model_freep) struct model *m = NULL;
-    TRY(model_from_bundle(w->vault, buf_view(&bytes), name, (uint64_t)number, diag, &m));
+    uint64_t number = 0;
+    buf_init(&bytes, BUNDLE_MAX);
+    TRY(read_bundle(w, name, version, diag, &record, &number, &bytes));
+    TRY(model_from_bundle(w->vault, buf_view(&bytes), name, number, diag, &m));
     TRY(registry_check_digest(record, &m->digest, diag));
     *ret_model = MOVE(m);
     return OK;
@@ -353,7 +389,8 @@ model_load(struct workspace *w, const char *name, uint64_t version, struct diag 
 /* ---- registering ---- */
 
 static struct status
-record_model(struct workspace *w, const struct model *m, json_t *manifest, struct diag *diag)
+record_model(struct workspace *w, const struct model *m, json_t *manifest, const char *reason,
+             struct diag *diag)
 {
     DEFER(js_freep) json_t *record = NULL;
     TRY(registry_record_new(m->name, m->version, &m->digest, &record));
@@ -363,34 +400,51 @@ record_model(struct workspace *w, const struct model *m, json_t *manifest, struc
     (void)snprintf(resource, sizeof resource, "models/%s", m->name);
     const struct workspace_act act = {.action = "model.write",
                                       .resource = resource,
-                                      .reason = "model trained and registered",
+                                      .reason = reason,
                                       .version = m->version,
                                       .digest = &m->digest};
     return registry_put(w, COLLECTION, m->name, m->version, record, &act, diag);
 }
 
-/* Takes the next version, bundles, seals, reads back as a server would, records. */
+/* Takes the workspace's lock and the next version of that name. */
+static struct status
+next_version(struct workspace *w, const char *name, struct diag *diag, int *ret_lock,
+             uint64_t *ret_version)
+{
+    TRY(workspace_lock(w, diag, ret_lock));
+    TRY(registry_newest(w, COLLECTION, name, ret_version));
+    (*ret_version)++;
+    return OK;
+}
+
+/* Bundles, seals, reads back as a server would, records. Under the lock. */
+static struct status
+register_bundle(struct workspace *w, const char *name, uint64_t version, json_t *manifest,
+                struct view file, const char *reason, struct diag *diag, struct model **ret_model)
+{
+    DEFER(buf_wipe) struct buf bundle;
+    DEFER(model_freep) struct model *m = NULL;
+    buf_init(&bundle, BUNDLE_MAX);
+    TRY(bundle_put(w->vault, manifest, file, &bundle));
+    TRY(model_from_bundle(w->vault, buf_view(&bundle), name, version, diag, &m));
+    TRY(workspace_seal(w, COLLECTION, name, version, buf_view(&bundle), diag));
+    TRY(record_model(w, m, manifest, reason, diag));
+    *ret_model = MOVE(m);
+    return OK;
+}
+
 static struct status
 register_model(struct workspace *w, const char *name, const struct training *t,
                const struct model_train_options *o, struct view file, struct diag *diag,
                struct model **ret_model)
 {
     DEFER(file_closep) int lock = -1;
-    TRY(workspace_lock(w, diag, &lock));
-    uint64_t version = 0;
-    TRY(registry_newest(w, COLLECTION, name, &version));
-    version++;
     DEFER(js_freep) json_t *manifest = NULL;
-    DEFER(buf_wipe) struct buf bundle;
-    DEFER(model_freep) struct model *m = NULL;
-    buf_init(&bundle, BUNDLE_MAX);
+    uint64_t version = 0;
+    TRY(next_version(w, name, diag, &lock, &version));
     TRY(make_manifest(name, version, t, o, &manifest));
-    TRY(bundle_put(w->vault, manifest, file, &bundle));
-    TRY(model_from_bundle(w->vault, buf_view(&bundle), name, version, diag, &m));
-    TRY(workspace_seal(w, COLLECTION, name, version, buf_view(&bundle), diag));
-    TRY(record_model(w, m, manifest, diag));
-    *ret_model = MOVE(m);
-    return OK;
+    return register_bundle(w, name, version, manifest, file, "model trained and registered", diag,
+                           ret_model);
 }
 
 struct status
@@ -404,6 +458,88 @@ model_train(struct workspace *w, const char *name, const struct model_train_opti
     TRY(prepare(w, o, diag, &t));
     TRY(run_training(&t, o, diag, &file));
     return register_model(w, name, &t, o, buf_view(&file), diag, ret_model);
+}
+
+/* ---- thresholds by group ---- */
+
+static struct status
+choose_thresholds(struct workspace *w, const struct model *old, const struct thresholds_wish *wish,
+                  unsigned threads, struct diag *diag, struct thresholds *ret_thresholds,
+                  json_t **ret_note)
+{
+    DEFER(training_done) struct training t = {0};
+    DEFER(memory_freep) double *score = NULL;
+    TRY(dataset_load(w, old->dataset, old->dataset_version, diag, &t.table, &t.info));
+    const size_t rows = (size_t)t.table->rows, width = old->features.count;
+    size_t cells = 0;
+    CHECK(!__builtin_mul_overflow(rows, width, &cells), LIMIT);
+    t.train = calloc(rows + 1, 1);
+    t.y = calloc(rows + 1, 1);
+    t.x = calloc(cells + 1, sizeof *t.x);
+    score = calloc(rows + 1, sizeof *score);
+    CHECK(t.train != NULL && t.y != NULL && t.x != NULL && score != NULL, MEMORY);
+    TRY(model_select(old, &t.info, PART_TRAIN, diag, t.train));
+    TRY(table_binary_label(t.table, diag, t.y));
+    TRY(matrix_from_table(t.table, &old->features, diag, t.x));
+    model_predict(old, t.x, rows, threads, score);
+    return thresholds_choose(wish, t.table, t.train, t.y, score, diag, ret_thresholds, ret_note);
+}
+
+/* What made the old one stays told: a model trained to be fairer may get thresholds, too. */
+static struct status
+note_origin(const json_t *manifest, uint64_t based_on, json_t *note)
+{
+    json_t *earlier = json_object_get(manifest, "mitigation");
+    if (json_object_get(manifest, "thresholds") != NULL) {
+        earlier = json_object_get(earlier, "earlier");
+    }
+    TRY(js_set(note, "based_on", json_integer((json_int_t)based_on)));
+    return earlier == NULL ? OK : js_set(note, "earlier", json_incref(earlier));
+}
+
+/* The old manifest with another version, time and decision. */
+static struct status
+change_manifest(json_t *manifest, uint64_t version, const struct thresholds *thresholds,
+                double otherwise, json_t *note)
+{
+    json_t *by = NULL;
+    DEFER(buf_done) struct buf time;
+    buf_init(&time, 64);
+    clock_put_rfc3339(&time, clock_wall_ns());
+    TRY(js_set(manifest, "version", json_integer((json_int_t)version)));
+    TRY(js_set(manifest, "created", json_string(buf_str(&time))));
+    TRY(js_set(manifest, "mitigation", json_incref(note)));
+    TRY(thresholds_to_json(thresholds, otherwise, &by));
+    TRY(js_set(manifest, "thresholds", by));
+    (void)json_object_del(manifest, "threshold");
+    return OK;
+}
+
+struct status
+model_set_thresholds(struct workspace *w, const struct model *old,
+                     const struct thresholds_wish *wish, unsigned threads, struct diag *diag,
+                     struct model **ret_model)
+{
+    DEFER(thresholds_done) struct thresholds chosen = {0};
+    DEFER(js_freep) json_t *note = NULL;
+    DEFER(js_freep) json_t *record = NULL;
+    DEFER(js_freep) json_t *manifest = NULL;
+    DEFER(buf_wipe) struct buf bytes;
+    DEFER(file_closep) int lock = -1;
+    uint8_t public_key[VAULT_PUBLIC_BYTES];
+    struct view file = {0};
+    uint64_t version = 0;
+    buf_init(&bytes, BUNDLE_MAX);
+    TRY(choose_thresholds(w, old, wish, threads, diag, &chosen, &note));
+    TRY(read_bundle(w, old->name, old->version, diag, &record, &version, &bytes));
+    TRY(registry_check_digest(record, &old->digest, diag));
+    vault_public_key(w->vault, public_key);
+    TRY(bundle_open(public_key, buf_view(&bytes), diag, &manifest, &file));
+    TRY(note_origin(manifest, old->version, note));
+    TRY(next_version(w, old->name, diag, &lock, &version));
+    TRY(change_manifest(manifest, version, &chosen, old->threshold, note));
+    return register_bundle(w, old->name, version, manifest, file,
+                           "thresholds by group chosen, model registered", diag, ret_model);
 }
 
 /* ---- how it was trained ---- */
@@ -497,6 +633,18 @@ model_predict(const struct model *m, const float *x, size_t rows, unsigned threa
 {
     predictor_margin(m->predictor, x, rows, threads, ret_out);
     forest_link_apply(m->forest, ret_out, rows);
+}
+
+const struct feature *
+model_group(const struct model *m)
+{
+    return m->thresholds.by.count == 0 ? NULL : &m->thresholds.by.items[0];
+}
+
+double
+model_threshold(const struct model *m, float level)
+{
+    return isnan(level) ? m->threshold : m->thresholds.at[(size_t)level];
 }
 
 static const char *const part_words[] = {

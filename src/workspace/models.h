@@ -8,6 +8,7 @@
 #include "model/predictor.h"
 #include "model/train.h"
 #include "workspace/datasets.h"
+#include "workspace/thresholds.h"
 
 /* A model as loaded: seal opened, signature and digest verified, forest checked. Immutable; any
  * thread may read it. */
@@ -21,8 +22,9 @@ struct model {
     char *label;                 /* column */
     char *positive;              /* positive level, as people read it */
     char *negative;
-    double threshold; /* decision: probability >= threshold */
-    char *dataset;    /* trained on: name, version, digest, split */
+    double threshold; /* decision: probability >= threshold; by group: of rows without one */
+    struct thresholds thresholds; /* of the groups, when decisions are by group */
+    char *dataset;                /* trained on: name, version, digest, split */
     uint64_t dataset_version;
     struct digest dataset_digest;
     double split; /* share of training rows */
@@ -65,6 +67,15 @@ struct status model_each(struct workspace *w,
  * outputs]. */
 void model_predict(const struct model *m, const float *x, size_t rows, unsigned threads,
                    double *ret_out);
+/* The column that decides beside the probability; NULL: none, one threshold for all. */
+const struct feature *model_group(const struct model *m);
+/* The threshold of a level of that column; NaN, missing: the one of rows without a group. */
+double model_threshold(const struct model *m, float level);
+/* The next version of old's name: the same model file, thresholds by group chosen on the rows that
+ * it was trained on (workspace/thresholds.h). */
+struct status model_set_thresholds(struct workspace *w, const struct model *old,
+                                   const struct thresholds_wish *wish, unsigned threads,
+                                   struct diag *diag, struct model **ret_model);
 enum model_part { PART_ALL, PART_TRAIN, PART_TEST };
 const char *model_part_word(enum model_part part); /* "all", "train", "test" */
 /* STATUS_INPUT when it is none of those words. */

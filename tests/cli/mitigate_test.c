@@ -88,11 +88,22 @@ what_no_method_can_do_is_refused(void **state)
 }
 
 static void
-a_model_is_mitigated_by_two_methods_only(void **state)
+a_model_is_mitigated_by_three_methods_only(void **state)
 {
     struct room *m = *state;
-    RUN(m, 2, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "afam");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "correlation-remover", "--sensitive", "afam");
     ERR_HAS(m, "a served model does not read");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "afam,single");
+    ERR_HAS(m, "thresholds are by the levels of one column");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "phist");
+    ERR_HAS(m, "the column is one that the model reads or predicts");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "lvrat");
+    ERR_HAS(m, "of type float: thresholds are for the levels");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "afam", "--flip");
+    ERR_HAS(m, "--flip is for files");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "afam",
+        "--constraint", "equalized_odds", "--goal", "selection_rate");
+    ERR_HAS(m, "selection_rate does not go with equalized_odds");
     RUN(m, 2, "mitigate", "mortgage", "--method", "reweighing");
     ERR_HAS(m, "--sensitive COLUMNS is needed");
     RUN(m, 2, "mitigate", "mortgage", "--method", "reweighing", "--sensitive", "afan");
@@ -225,6 +236,45 @@ a_fairer_version_is_registered_and_both_are_assessed(void **state)
     RUN(m, 0, "audit", "verify");
 }
 
+static void
+thresholds_by_group_are_a_version_that_needs_the_group(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "afam", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    assert_near(number(d, "model.version"), 2, 0);
+    assert_near(number(d, "model.manifest.mitigation.based_on"), 1, 0);
+    assert_near(number(d, "after.model.version"), 2, 0);
+    assert_true(number(d, "after.fairness.groupings.0.demographic_parity_difference.value") <
+                number(d, "before.fairness.groupings.0.demographic_parity_difference.value") / 2);
+    assert_near(number(d, "after.performance.roc_auc"), number(d, "before.performance.roc_auc"), 0);
+    const double no = number(d, "after.thresholds.groups.0.threshold"),
+                 yes = number(d, "after.thresholds.groups.1.threshold");
+    assert_true(no != yes);
+    assert_near(number(d, "model.manifest.thresholds.at.0"), no, 0);
+    RUN(m, 0, "mitigate", "mortgage@1", "--method", "threshold", "--sensitive", "afam",
+        "--constraint", "equalized_odds", "--tolerance", "0.05");
+    OUT_HAS(m, "mortgage version 3, made from version 1; both assessed on test, 714 rows");
+    OUT_HAS(m, "yes is decided at a probability that depends on afam: no from 0.");
+    OUT_HAS(m, "Each call must now send");
+    RUN(m, 0, "model", "show", "mortgage@2");
+    OUT_HAS(m, "positive from a probability by afam, which each call sends");
+    RUN(m, 0, "model", "show", "mortgage@1");
+    OUT_HAS(m, "positive from a probability of 0.5 on");
+    RUN(m, 0, "model", "request", "mortgage@1", "--data", "lending:test");
+    assert_null(strstr(buf_str(&m->r.out), "afam"));
+    RUN(m, 0, "model", "request", "mortgage@2", "--data", "lending:test");
+    OUT_HAS(m, "{\"name\":\"afam\",\"datatype\":\"BYTES\",\"shape\":[714],\"data\":[\"");
+    RUN(m, 0, "assess", "mortgage@2", "--data", "lending:test", "--report", in(m, "r.html"));
+    OUT_HAS(m, "decided positive at a probability that depends on afam");
+    DEFER(buf_done) struct buf html;
+    testing_read(in(m, "r.html"), &html);
+    assert_text_has(buf_str(&html), "at a probability that depends on afam: no from 0.");
+    RUN(m, 0, "audit", "show");
+    OUT_HAS(m, "thresholds by group chosen, model registered");
+    RUN(m, 0, "audit", "verify");
+}
+
 /* ---- the certificate ---- */
 
 static void
@@ -290,11 +340,12 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         BARE(what_no_method_can_do_is_refused),
-        MODEL(a_model_is_mitigated_by_two_methods_only),
+        MODEL(a_model_is_mitigated_by_three_methods_only),
         BARE(thresholds_part_the_groups_alike),
         BARE(weights_make_group_and_outcome_independent),
         BARE(features_lose_their_correlation),
         MODEL(a_fairer_version_is_registered_and_both_are_assessed),
+        MODEL(thresholds_by_group_are_a_version_that_needs_the_group),
         BARE(the_share_of_flipped_decisions_is_certified),
     };
     return cmocka_run_group_tests_name("cli/mitigate", tests, NULL, NULL);

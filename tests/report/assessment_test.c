@@ -224,13 +224,19 @@ has_exactly_the_fields_of_its_page(void **state)
     static struct paths page, seen;
     DEFER(sample_done) struct sample s;
     DEFER(js_freep) json_t *bias = bias_sample();
+    DEFER(js_freep)
+    json_t *by = json_pack("{s:s, s:[{s:s, s:f}], s:f, s:i, s:i}", "column", "sex", "groups",
+                           "group", "f", "threshold", 0.25, "default", 0.5, "rows_without_group", 3,
+                           "rows_of_other_groups", 0);
     read_page(&page);
     sample_make(&sample_plain, ROWS, &s);
     s.in.bias = bias;
+    s.in.thresholds = by;
     assert_int_equal(json_array_append_new(s.remarks, json_string("left out")), 0);
     DEFER(js_freep) json_t *full = sample_assess(&s);
     walk(full, "", &seen);
     s.in.bias = NULL;
+    s.in.thresholds = NULL;
     s.in.factor_count = 0;
     s.in.rows = 1; /* most things do not exist */
     DEFER(js_freep) json_t *bare = sample_assess(&s);

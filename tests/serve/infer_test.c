@@ -27,14 +27,34 @@ static const struct model model = {.name = "loans",
                                    .positive = (char *)(uintptr_t) "deny",
                                    .negative = (char *)(uintptr_t) "grant"};
 
+/* The same, deciding by a column that the forest does not read. */
+static char *sexes[] = {(char *)(uintptr_t) "f", (char *)(uintptr_t) "m"};
+static struct feature sex = {(char *)(uintptr_t) "sex", COLUMN_CATEGORY, sexes, 2};
+static double at[] = {0.25, 0.75};
+static const struct model by_group = {.name = "loans",
+                                      .version = 4,
+                                      .features = {features, 4},
+                                      .forest = &forest,
+                                      .threshold = 0.5,
+                                      .thresholds = {{&sex, 1}, at},
+                                      .positive = (char *)(uintptr_t) "deny",
+                                      .negative = (char *)(uintptr_t) "grant"};
+
 static struct arena *arena;
+
+static struct status
+parse_for(const struct model *m, const char *body, struct diag *diag,
+          struct infer_request *ret_request)
+{
+    arena_reset(arena);
+    *diag = (struct diag){0};
+    return infer_parse(view_str(body), m, MAX_ROWS, arena, diag, ret_request);
+}
 
 static struct status
 parse(const char *body, struct diag *diag, struct infer_request *ret_request)
 {
-    arena_reset(arena);
-    *diag = (struct diag){0};
-    return infer_parse(view_str(body), &model, MAX_ROWS, arena, diag, ret_request);
+    return parse_for(&model, body, diag, ret_request);
 }
 
 #define INPUT(NAME, TYPE, SHAPE, DATA)                                                             \
@@ -250,6 +270,98 @@ answers_the_outputs_that_were_asked_for(void **state)
     }
 }
 
+/* ---- thresholds by group ---- */
+
+#define REST INCOME "," REGION "," OWNER
+#define SEX_OF(TYPE, VALUE) BODY(AGE "," REST "," INPUT("sex", TYPE, "[1]", "[" VALUE "]"))
+
+static void
+a_group_is_needed_and_checked_as_a_feature_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *says;
+    } cases[] = {
+        {BODY(AGE "," REST), "input \"sex\" is missing: the model decides by it; send null where"},
+        {BODY(INPUT("x", "FP64", "[1,4]", "[1,2,1,1]")), "input \"sex\" is missing"},
+        {BODY(INPUT("x", "FP64", "[1,5]", "[1,2,1,1,1]")), "5 columns; the model reads 4"},
+        {"{\"outputs\":[{\"name\":\"probability\"}],\"inputs\":[" AGE "," REST "]}",
+         "input \"sex\" is missing"},
+        {BODY(AGE "," REST "," INPUT("sexx", "BYTES", "[1]", "[\"f\"]")), "did you mean \"sex\"?"},
+        {SEX_OF("BYTES", "\"x\""), "(feature \"sex\"): \"x\" is not one of the 2 values"},
+        {SEX_OF("INT64", "2"), "a category is sent as BYTES, or as its index"},
+        {SEX_OF("INT64", "-1"), "a category is sent as BYTES, or as its index"},
+        {SEX_OF("FP64", "0.5"), "a category is sent as BYTES, or as its index"},
+        {SEX_OF("BYTES", "\"f\",\"f\""), "more elements than its shape says"},
+        {SEX_OF("BYTES", ""), "fewer elements than its shape says"},
+        {BODY(INPUT("sex", "BYTES", "[2]", "[\"f\",\"m\"]") "," AGE), "not as many as the first"},
+        {BODY(INPUT("sex", "BYTES", "[1]", "[\"f\"]") "," INPUT("sex", "BYTES", "[1]", "[\"f\"]")),
+         "input \"sex\": given twice"},
+        {BODY(INPUT("sex", "BYTES", "[1]", "[\"f\"]") "," AGE), "input \"income\" is missing"},
+    };
+    struct infer_request q;
+    struct diag diag;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        q = (struct infer_request){.rows = 77};
+        const struct status s = parse_for(&by_group, cases[i].body, &diag, &q);
+        if (s.code != STATUS_INPUT || strstr(diag.text, cases[i].says) == NULL) {
+            print_error("%s\n: %s: %s\n", cases[i].body, status_word(s.code), diag.text);
+            fail();
+        }
+        assert_int_equal(q.rows, 77);
+    }
+    /* A model without groups knows no such input. */
+    assert_status(parse(SEX_OF("BYTES", "\"f\""), &diag, &q), INPUT);
+    assert_says(&diag, "the model has no such feature");
+}
+
+static void
+the_group_decides_beside_the_probability(void **state)
+{
+    (void)state;
+    static const double out[] = {0.3, 0.3, 0.3, 0.6, 0.6, 0.75};
+    static const char *const bodies[] = {
+        BODY(INPUT(
+            "x", "FP64", "[6,4]",
+            "[1,1,0,0,2,1,0,0,3,1,0,0,4,1,0,0,5,1,0,0,6,1,0,0]") "," INPUT("sex", "BYTES", "[6,1]",
+                                                                           "[[\"f\"],[\"m\"],[null]"
+                                                                           ",[\"m\"],[null],[\"m\"]"
+                                                                           "]")),
+        BODY(INPUT("sex", "INT64", "[6]", "[0,1,null,1,null,1]") "," INPUT(
+            "x", "FP64", "[6,4]", "[1,1,0,0,2,1,0,0,3,1,0,0,4,1,0,0,5,1,0,0,6,1,0,0]")),
+    };
+    for (size_t i = 0; i < 2; i++) {
+        DEFER(buf_done) struct buf answer;
+        struct infer_request q;
+        struct diag diag;
+        buf_init(&answer, 1 << 16);
+        assert_ok(parse_for(&by_group, bodies[i], &diag, &q));
+        for (size_t k = 0; k < 6; k++) {
+            assert_near(q.x[k * 4], (double)k + 1, 0);
+            assert_near(q.x[k * 4 + 3], 0, 0);
+        }
+        infer_put_answer(&by_group, &q, out, &answer);
+        assert_text_has(buf_str(&answer), "\"data\":[0.3,0.3,0.3,0.6,0.6,0.75]");
+        assert_text_has(buf_str(&answer),
+                        "\"data\":[\"deny\",\"grant\",\"grant\",\"grant\",\"deny\",\"deny\"]");
+    }
+}
+
+static void
+metadata_lists_the_group_last(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf one, two;
+    buf_init(&one, 1 << 16);
+    buf_init(&two, 1 << 16);
+    infer_put_metadata(&model, &one);
+    infer_put_metadata(&by_group, &two);
+    assert_null(strstr(buf_str(&one), "sex"));
+    assert_text_has(buf_str(&two),
+                    "{\"name\":\"owner\",\"datatype\":\"BYTES\",\"shape\":[-1]},{\"name\":"
+                    "\"sex\",\"datatype\":\"BYTES\",\"shape\":[-1]}],\"outputs\":");
+}
+
 static int
 set_up(void **state)
 {
@@ -276,6 +388,9 @@ main(void)
         cmocka_unit_test(reads_each_datatype_at_the_ends_of_its_range),
         cmocka_unit_test(reads_a_tensor_a_column_or_one_matrix_alike),
         cmocka_unit_test(answers_the_outputs_that_were_asked_for),
+        cmocka_unit_test(a_group_is_needed_and_checked_as_a_feature_is),
+        cmocka_unit_test(the_group_decides_beside_the_probability),
+        cmocka_unit_test(metadata_lists_the_group_last),
     };
     return cmocka_run_group_tests_name("serve/infer", tests, set_up, tear_down);
 }

@@ -75,11 +75,11 @@ write_table(const char *path)
     static const char *const regions[] = {"north", "south", "west"};
     DEFER(buf_done) struct buf csv;
     buf_init(&csv, 1 << 20);
-    buf_put_str(&csv, "age,income,region,owner,paid\n");
+    buf_put_str(&csv, "age,income,region,owner,sex,paid\n");
     for (int i = 0; i < 300; i++) {
         const int age = 20 + i * 7 % 50, income = 900 + i * 131 % 4000;
-        buf_printf(&csv, "%d,%d.5,%s,%s,%s\n", age, income, regions[i % 3],
-                   i % 4 == 0 ? "yes" : "no",
+        buf_printf(&csv, "%d,%d.5,%s,%s,%c,%s\n", age, income, regions[i % 3],
+                   i % 4 == 0 ? "yes" : "no", age % 2 == 0 ? 'f' : 'm',
                    income + age * 20 + i % 3 * 300 > 3200 ? "yes" : "no");
     }
     testing_write(path, buf_view(&csv));
@@ -121,7 +121,8 @@ set_up(void **state)
     (void)setenv("STEWARD_WORKSPACE", it.dir, 1);
     (void)setenv("STEWARD_PASSPHRASE", PASSPHRASE, 1);
     STEWARD("init", it.dir);
-    STEWARD("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes");
+    STEWARD("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes", "--sensitive",
+            "sex");
     STEWARD("model", "train", "loans", "--data", "loans");
     issue_key("desk", "caller", it.caller);
     issue_key("inspector", "auditor", it.inspector);
@@ -624,6 +625,60 @@ takes_a_new_version_in_and_keeps_the_old_one(void **state)
                         "no such model or version"});
 }
 
+/* ---- thresholds by group ---- */
+
+#define GROUPED(SEX)                                                                               \
+    "{\"inputs\":[{\"name\":\"sex\",\"datatype\":\"BYTES\",\"shape\":[2],\"data\":[" SEX           \
+    "]},{\"name\":\"x\",\"datatype\":\"FP64\",\"shape\":[2,4],\"data\":[%d,%d.5,%d,0,%d,%d.5,%d,"  \
+    "0]}]}"
+
+/* Ages, incomes and regions are tried until two people of one probability are decided apart. */
+static bool
+decided_apart(const struct model *m, char *ret_body, size_t size, const char **ret_decisions)
+{
+    const double f = m->thresholds.at[0], male = m->thresholds.at[1];
+    for (int i = 0; i < 20000; i++) {
+        const int age = 20 + i % 50, income = 900 + i * 131 % 4000, region = i % 3;
+        const float x[] = {(float)age, (float)income + 0.5f, (float)region, 0};
+        double p = 0;
+        model_predict(m, x, 1, 1, &p);
+        if ((p >= f) != (p >= male)) {
+            (void)snprintf(ret_body, size, GROUPED("\"f\",\"m\""), age, income, region, age, income,
+                           region);
+            *ret_decisions = p >= f ? "\"data\":[\"yes\",\"no\"]" : "\"data\":[\"no\",\"yes\"]";
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+a_version_with_thresholds_by_group_needs_the_group_and_decides_by_it(void **state)
+{
+    (void)state;
+    struct diag diag = {0};
+    char body[512];
+    const char *decisions = NULL;
+    DEFER(model_freep) struct model *m = NULL;
+    STEWARD("mitigate", "loans@1", "--method", "threshold", "--sensitive", "sex");
+    assert_ok(model_load(it.workspace, "loans", 0, &diag, &m));
+    assert_int_equal(m->version, 3);
+    assert_true(decided_apart(m, body, sizeof body, &decisions));
+    const struct ask asks[] = {
+        {"GET", "/v2/models/loans/versions/3", it.caller, NULL, 200,
+         ",{\"name\":\"sex\",\"datatype\":\"BYTES\",\"shape\":[-1]}],\"outputs\":["},
+        {"POST", "/v2/models/loans/versions/3/infer", it.caller, BODY, 400,
+         "input \\\"sex\\\" is missing: the model decides by it"},
+        {"POST", "/v2/models/loans/versions/3/infer", it.caller, body, 200, decisions},
+        {"POST", "/v2/models/loans/versions/1/infer", it.caller, body, 400,
+         "the model has no such feature"},
+        {"POST", "/v2/models/loans/versions/1/infer", it.caller, BODY, 200, "\"decision\""},
+    };
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        check(&asks[i]);
+    }
+}
+
 /* ---- one server a workspace, one program a port ---- */
 
 static void
@@ -903,6 +958,7 @@ main(void)
         cmocka_unit_test(fails_closed_while_the_log_cannot_be_written),
         cmocka_unit_test(answers_each_call_once_and_logs_exactly_those),
         cmocka_unit_test(takes_a_new_version_in_and_keeps_the_old_one),
+        cmocka_unit_test(a_version_with_thresholds_by_group_needs_the_group_and_decides_by_it),
         cmocka_unit_test(leaves_a_log_that_verifies),
     };
     return cmocka_run_group_tests_name("serve/serve", tests, set_up, tear_down);
