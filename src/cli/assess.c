@@ -131,25 +131,11 @@ print_drivers(const json_t *document)
 }
 
 static struct status
-whole_number(struct cli *c, const char *option, uint64_t low, uint64_t high, uint32_t *ret_value)
-{
-    uint64_t value = 0;
-    TRY(cli_u64(c, option, &value));
-    if (value < low || value > high) {
-        diag_set(&c->diag, "--%s %s: a whole number from %llu to %llu", option,
-                 cli_value(c, option), (unsigned long long)low, (unsigned long long)high);
-        FAIL(INPUT);
-    }
-    *ret_value = (uint32_t)value;
-    return OK;
-}
-
-static struct status
 take_settings(struct cli *c, struct assessment_settings *s)
 {
-    TRY(whole_number(c, "slices", 0, SLICES_MOST, &s->slices));
-    TRY(whole_number(c, "bootstrap", 0, REPLICATES_MOST, &s->replicates));
-    TRY(whole_number(c, "min-group", 1, UINT32_MAX, &s->min_group));
+    TRY(cli_whole32(c, "slices", 0, SLICES_MOST, &s->slices));
+    TRY(cli_whole32(c, "bootstrap", 0, REPLICATES_MOST, &s->replicates));
+    TRY(cli_whole32(c, "min-group", 1, UINT32_MAX, &s->min_group));
     TRY(cli_u64(c, "seed", &s->seed));
     s->adverse = cli_flag(c, "adverse");
     return OK;

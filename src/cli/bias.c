@@ -78,18 +78,6 @@ number_between(struct cli *c, const char *option, double low, double high, doubl
     return OK;
 }
 
-static struct status
-whole_number(struct cli *c, const char *option, uint64_t low, uint64_t high, uint64_t *ret_value)
-{
-    TRY(cli_u64(c, option, ret_value));
-    if (*ret_value < low || *ret_value > high) {
-        diag_set(&c->diag, "--%s %s: a whole number from %llu to %llu", option,
-                 cli_value(c, option), (unsigned long long)low, (unsigned long long)high);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
 /* ---- the label ---- */
 
 static bool
@@ -176,7 +164,7 @@ take_sensitive(struct run *r)
     uint64_t intervals = 0;
     TRY(need(r->c, "sensitive", "COLUMNS", &first));
     TRY(cli_list(r->c, "sensitive", names, CLI_MAX_REPEATS, &n, &memory));
-    TRY(whole_number(r->c, "bins", 2, BINS_MOST, &intervals));
+    TRY(cli_whole(r->c, "bins", 2, BINS_MOST, &intervals));
     r->sensitive = calloc(n, sizeof *r->sensitive);
     CHECK(r->sensitive != NULL, MEMORY);
     for (size_t i = 0; i < n; i++) {
@@ -410,7 +398,7 @@ take_options(struct run *r)
     uint64_t min_group = 0;
     TRY(number_between(r->c, "level", 0, 1, &r->in.level));
     TRY(number_between(r->c, "fdr", 0, 1, &r->in.fdr));
-    TRY(whole_number(r->c, "min-group", 1, UINT32_MAX, &min_group));
+    TRY(cli_whole(r->c, "min-group", 1, UINT32_MAX, &min_group));
     TRY(cli_u64(r->c, "seed", &r->in.seed));
     r->in.min_group = (uint32_t)min_group;
     r->in.replicates = REPLICATES;

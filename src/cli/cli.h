@@ -85,6 +85,11 @@ struct status cli_refuse_verb(struct diag *diag, const char *first, const char *
 struct status cli_list(struct cli *c, const char *name, const char **ret_values, size_t max,
                        size_t *ret_count, char **ret_memory);
 struct status cli_u64(struct cli *c, const char *name, uint64_t *ret_value);
+/* The same between low and high, both included. */
+struct status cli_whole(struct cli *c, const char *name, uint64_t low, uint64_t high,
+                        uint64_t *ret_value);
+struct status cli_whole32(struct cli *c, const char *name, uint32_t low, uint32_t high,
+                          uint32_t *ret_value);
 struct status cli_f64(struct cli *c, const char *name, double *ret_value);
 /* "name", "name@3" -> name (at most 63 letters) and version (0: newest). */
 struct status cli_name_version(struct cli *c, const char *text, char ret_name[static 64],

@@ -19,20 +19,6 @@
 /* ---- options ---- */
 
 static struct status
-whole_number(struct cli *c, const char *option, uint64_t low, uint64_t high, uint32_t *ret_value)
-{
-    uint64_t value = 0;
-    TRY(cli_u64(c, option, &value));
-    if (value < low || value > high) {
-        diag_set(&c->diag, "--%s %s: a whole number from %llu to %llu", option,
-                 cli_value(c, option), (unsigned long long)low, (unsigned long long)high);
-        FAIL(INPUT);
-    }
-    *ret_value = (uint32_t)value;
-    return OK;
-}
-
-static struct status
 need(struct cli *c, const char *option, const char *what, const char **ret_value)
 {
     *ret_value = cli_value(c, option);
@@ -65,15 +51,15 @@ take_numbers(struct cli *c, struct errors_input *in)
         diag_set(&c->diag, "--alpha %s: above 0, at most 1", cli_value(c, "alpha"));
         FAIL(INPUT);
     }
-    TRY(whole_number(c, "bins", 2, ERRORS_MAX_BINS, &in->bins));
-    TRY(whole_number(c, "depth", 1, ERRORS_MAX_DEPTH, &in->tree.max_depth));
-    TRY(whole_number(c, "leaves", 2, ERRORS_MAX_NODES, &in->tree.max_leaves));
-    TRY(whole_number(c, "min-size", 1, UINT32_MAX, &in->tree.min_rows));
-    TRY(whole_number(c, "slices", 0, SLICES_MAX_FOUND, &in->slices));
-    TRY(whole_number(c, "level", 1, SLICES_MAX_LEVEL, &in->slice_level));
-    TRY(whole_number(c, "permutations", 0, 100000, &in->permutations));
-    TRY(whole_number(c, "worst", 0, 1000, &in->worst));
-    TRY(whole_number(c, "seed", 0, UINT32_MAX, &seed));
+    TRY(cli_whole32(c, "bins", 2, ERRORS_MAX_BINS, &in->bins));
+    TRY(cli_whole32(c, "depth", 1, ERRORS_MAX_DEPTH, &in->tree.max_depth));
+    TRY(cli_whole32(c, "leaves", 2, ERRORS_MAX_NODES, &in->tree.max_leaves));
+    TRY(cli_whole32(c, "min-size", 1, UINT32_MAX, &in->tree.min_rows));
+    TRY(cli_whole32(c, "slices", 0, SLICES_MAX_FOUND, &in->slices));
+    TRY(cli_whole32(c, "level", 1, SLICES_MAX_LEVEL, &in->slice_level));
+    TRY(cli_whole32(c, "permutations", 0, 100000, &in->permutations));
+    TRY(cli_whole32(c, "worst", 0, 1000, &in->worst));
+    TRY(cli_whole32(c, "seed", 0, UINT32_MAX, &seed));
     in->seed = seed;
     TRY(take_cut(c, &in->cut));
     return cli_threads(c, &in->threads);
@@ -87,7 +73,7 @@ take_support(struct cli *c, struct errors_input *in)
     const size_t share = in->outcome.rows / SUPPORT_SHARE;
     in->slice_rows = share > LEAST_SUPPORT ? share : LEAST_SUPPORT;
     if (cli_value(c, "support") != NULL) {
-        TRY(whole_number(c, "support", 1, UINT32_MAX, &given));
+        TRY(cli_whole32(c, "support", 1, UINT32_MAX, &given));
         in->slice_rows = given;
     }
     return OK;

@@ -42,12 +42,7 @@ static struct status
 whole_number(struct cli *c, const char *option, uint64_t low, uint64_t high, size_t *ret_value)
 {
     uint64_t v = 0;
-    TRY(cli_u64(c, option, &v));
-    if (v < low || v > high) {
-        diag_set(&c->diag, "--%s %s: a whole number from %llu to %llu", option,
-                 cli_value(c, option), (unsigned long long)low, (unsigned long long)high);
-        FAIL(INPUT);
-    }
+    TRY(cli_whole(c, option, low, high, &v));
     *ret_value = (size_t)v;
     return OK;
 }

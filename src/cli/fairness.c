@@ -243,25 +243,13 @@ share_of(struct cli *c, const char *option, double *ret_share)
 }
 
 static struct status
-whole_number(struct cli *c, const char *option, uint64_t low, uint64_t high, uint64_t *ret_value)
-{
-    TRY(cli_u64(c, option, ret_value));
-    if (*ret_value < low || *ret_value > high) {
-        diag_set(&c->diag, "--%s %s: from %llu to %llu", option, cli_value(c, option),
-                 (unsigned long long)low, (unsigned long long)high);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
-static struct status
 read_settings(struct cli *c, struct fairness_input *in)
 {
     uint64_t least = 0, replicates = 0;
     TRY(share_of(c, "level", &in->level));
     TRY(share_of(c, "fdr", &in->q));
-    TRY(whole_number(c, "min-group", 1, UINT32_MAX, &least));
-    TRY(whole_number(c, "bootstrap", 0, 100000, &replicates));
+    TRY(cli_whole(c, "min-group", 1, UINT32_MAX, &least));
+    TRY(cli_whole(c, "bootstrap", 0, 100000, &replicates));
     TRY(cli_u64(c, "seed", &in->seed));
     in->min_group = (uint32_t)least;
     in->replicates = (uint32_t)replicates;

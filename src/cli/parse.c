@@ -342,6 +342,27 @@ cli_u64(struct cli *c, const char *name, uint64_t *ret_value)
 }
 
 struct status
+cli_whole(struct cli *c, const char *name, uint64_t low, uint64_t high, uint64_t *ret_value)
+{
+    TRY(cli_u64(c, name, ret_value));
+    if (*ret_value < low || *ret_value > high) {
+        diag_set(&c->diag, "--%s %s: a whole number from %llu to %llu", name, cli_value(c, name),
+                 (unsigned long long)low, (unsigned long long)high);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+struct status
+cli_whole32(struct cli *c, const char *name, uint32_t low, uint32_t high, uint32_t *ret_value)
+{
+    uint64_t value = 0;
+    TRY(cli_whole(c, name, low, high, &value));
+    *ret_value = (uint32_t)value;
+    return OK;
+}
+
+struct status
 cli_f64(struct cli *c, const char *name, double *ret_value)
 {
     const char *text = cli_value(c, name);
