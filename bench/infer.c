@@ -99,7 +99,7 @@ make_workspace(const struct work *w)
         {ARG("model"), ARG("train"), ARG("mortgage"), ARG("--data"), ARG("lending"), ARG("--split"),
          ARG("0.7"), ARG("--seed"), ARG("7")},
         {ARG("principal"), ARG("add"), ARG("loan-desk"), ARG("--role"), ARG("caller")},
-        {ARG("key"), ARG("issue"), ARG("loan-desk")},
+        {ARG("api-key"), ARG("issue"), ARG("loan-desk")},
     };
     buf_init(&said, TEXT_MAX);
     TRY(write_text(w, w->passphrase, "bench passphrase\n"));

@@ -385,7 +385,7 @@ static const struct cli_option principal_grant_options[] = {
     {0},
 };
 
-static const struct cli_option key_issue_options[] = {
+static const struct cli_option api_key_issue_options[] = {
     {"expires", "DURATION", "how long the key holds: 12h, 30d", "90d", CLI_ONCE, NULL},
     {0},
 };
@@ -515,11 +515,12 @@ const struct cli_verb cli_verbs[] = {
      principal_grant_options, cli_principal_grant, true},
     {"principal remove", "NAME", "remove a principal; its keys stop working", NULL, none,
      cli_principal_remove, true},
-    {"key issue", "PRINCIPAL", "issue an API key; it is shown this once",
-     "The workspace keeps only a keyed hash of it.", key_issue_options, cli_key_issue, true},
-    {"key list", "", "API keys: whose, since when, until when; never the key", NULL, none,
-     cli_key_list, true},
-    {"key revoke", "KEY-ID", "stop a key at once", NULL, none, cli_key_revoke, true},
+    {"api-key issue", "PRINCIPAL", "issue an API key; it is shown this once",
+     "The workspace keeps only a keyed hash of it.", api_key_issue_options, cli_api_key_issue,
+     true},
+    {"api-key list", "", "API keys: whose, since when, until when; never the key", NULL, none,
+     cli_api_key_list, true},
+    {"api-key revoke", "KEY-ID", "stop a key at once", NULL, none, cli_api_key_revoke, true},
     {"serve", "", "answer calls over TLS until SIGINT or SIGTERM; calls in flight are finished",
      NULL, serve_options, cli_serve, false},
     {"audit verify", "[DIR]",

@@ -483,13 +483,14 @@ access_key_revoke(struct access *a, const char *key_id, struct diag *diag)
         /* Not shown: it may be the key itself. */
         diag_set(diag,
                  "a key is revoked by its id, the %u letters between \"sw_\" and \"_\"; "
-                 "\"steward key list\" shows the ids",
+                 "\"steward api-key list\" shows the ids",
                  ACCESS_KEY_ID_LETTERS);
         FAIL(INPUT);
     }
     const struct status s = get_json(a, KEYS, key_id, diag, &o, &revision);
     if (s.code == STATUS_NOT_FOUND) {
-        diag_set(diag, "no key \"%s\"; \"steward key list\" shows the ids (the letters after sw_)",
+        diag_set(diag,
+                 "no key \"%s\"; \"steward api-key list\" shows the ids (the letters after sw_)",
                  key_id);
     }
     TRY(s);

@@ -22,7 +22,7 @@ static void
 write_key(struct room *m)
 {
     RUN(m, 0, "principal", "add", "desk", "--role", "caller");
-    RUN(m, 0, "key", "issue", "desk");
+    RUN(m, 0, "api-key", "issue", "desk");
     const char *key = strstr(buf_str(&m->r.out), "sw_");
     assert_non_null(key);
     (void)strcpy(it.key, in(m, "key"));

@@ -117,7 +117,7 @@ what_is_not_there_is_told_with_what_there_is(void **state)
     ERR_HAS(m, "no model \"x\"; there is: mortgage");
     RUN(m, 4, "dataset", "add", "y", in(m, "absent.csv"));
     ERR_HAS(m, "absent.csv: No such file");
-    RUN(m, 4, "key", "issue", "nobody");
+    RUN(m, 4, "api-key", "issue", "nobody");
     ERR_HAS(m, "nobody");
     RUN(m, 4, "dataset", "list", "--workspace", in(m, "elsewhere"));
     ERR_HAS(m, "elsewhere: not a workspace; \"steward init ");
@@ -361,25 +361,26 @@ a_key_is_shown_once_listed_without_it_and_revoked(void **state)
     struct room *m = *state;
     char key[80] = "", id[16] = "";
     RUN(m, 0, "principal", "add", "desk", "--role", "caller");
-    RUN(m, 0, "key", "issue", "desk", "--expires", "12h");
+    RUN(m, 0, "api-key", "issue", "desk", "--expires", "12h");
     ERR_HAS(m, "for desk until ");
     assert_int_equal(sscanf(buf_str(&m->r.out), "%79s", key), 1);
-    assert_int_equal(m->r.out.len, strlen(key) + 1); /* the key alone: KEY=$(steward key issue) */
+    assert_int_equal(m->r.out.len,
+                     strlen(key) + 1); /* the key alone: KEY=$(steward api-key issue) */
     assert_int_equal(sscanf(key, "sw_%10[A-Za-z0-9]_", id), 1);
-    RUN(m, 0, "key", "list");
+    RUN(m, 0, "api-key", "list");
     OUT_HAS(m, id);
     assert_null(strstr(buf_str(&m->r.out), key));
-    RUN(m, 0, "key", "list", "--json");
+    RUN(m, 0, "api-key", "list", "--json");
     DEFER(js_freep) json_t *list = out_json(m);
     has_keys(json_array_get(list, 0), "id principal issued expires revoked");
-    RUN(m, 4, "key", "revoke", "zzzzzzzzzz");
-    RUN(m, 0, "key", "revoke", id);
+    RUN(m, 4, "api-key", "revoke", "zzzzzzzzzz");
+    RUN(m, 0, "api-key", "revoke", id);
     OUT_HAS(m, "is revoked\n");
-    RUN(m, 0, "key", "list");
+    RUN(m, 0, "api-key", "list");
     OUT_HAS(m, "  yes\n");
     RUN(m, 0, "audit", "show", "--last", "1");
     OUT_HAS(m, "  key.revoke  keys/");
-    RUN(m, 0, "key", "issue", "desk", "--json");
+    RUN(m, 0, "api-key", "issue", "desk", "--json");
     DEFER(js_freep) json_t *issued = out_json(m);
     has_keys(issued, "principal key expires");
     RUN(m, 0, "audit", "show", "--json");

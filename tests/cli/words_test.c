@@ -13,7 +13,7 @@ refuses_a_wrong_verb_and_names_the_nearest(void **state)
         {"dataset", "lst", "did you mean \"dataset list\"?"},
         {"asess", "mortgage", "did you mean \"assess\"?"},
         {"dataset", NULL, "there is: \"dataset add\", \"dataset list\", \"dataset show\""},
-        {"key", "destroy", "there is: \"key issue\", \"key list\", \"key revoke\""},
+        {"api-key", "destroy", "there is: \"api-key issue\", \"api-key list\", \"api-key revoke\""},
         {"--workspace", "x", "the verb stands first"},
         {"-x", NULL, "the verb stands first"},
         {"", NULL, "is not a verb"},
@@ -92,7 +92,7 @@ refuses_values_that_no_option_takes(void **state)
     ERR_HAS(m, "model train: --data DATASET is needed");
     RUN(m, 2, "principal", "add", "x");
     ERR_HAS(m, "--role ROLE is needed: admin, data-scientist, operator, caller or auditor");
-    RUN(m, 2, "key", "issue", "x", "--expires", "soon");
+    RUN(m, 2, "api-key", "issue", "x", "--expires", "soon");
     ERR_HAS(m, "--expires soon: a duration such as 12h or 30d");
     RUN(m, 2, "serve", "--listen", "8443");
     ERR_HAS(m, "--listen 8443: write ADDRESS:PORT");
@@ -142,16 +142,16 @@ help_knows_families_and_minus_h(void **state)
 {
     struct room *m = *state;
     RUN(m, 0, "help", "key");
-    OUT_HAS(m, "key issue PRINCIPAL");
-    OUT_HAS(m, "key revoke KEY-ID");
-    RUN(m, 0, "key", "--help");
-    OUT_HAS(m, "key list");
-    RUN(m, 0, "key", "issue", "-h");
-    OUT_HAS(m, "usage: steward key issue PRINCIPAL");
-    RUN(m, 0, "help", "key", "issue");
+    OUT_HAS(m, "api-key issue PRINCIPAL");
+    OUT_HAS(m, "api-key revoke KEY-ID");
+    RUN(m, 0, "api-key", "--help");
+    OUT_HAS(m, "api-key list");
+    RUN(m, 0, "api-key", "issue", "-h");
+    OUT_HAS(m, "usage: steward api-key issue PRINCIPAL");
+    RUN(m, 0, "help", "api-key", "issue");
     OUT_HAS(m, "(default: 90d)");
-    RUN(m, 2, "help", "key", "isue");
-    ERR_HAS(m, "did you mean \"key issue\"?");
+    RUN(m, 2, "help", "api-key", "isue");
+    ERR_HAS(m, "did you mean \"api-key issue\"?");
 }
 
 static void

@@ -61,7 +61,7 @@ issue_key(char *name, char *role, char ret_key[static 128])
 {
     struct testing_run r;
     STEWARD("principal", "add", name, "--role", role);
-    testing_steward(&r, "key", "issue", name, NULL);
+    testing_steward(&r, "api-key", "issue", name, NULL);
     steward_or_fail(&r, __LINE__);
     const char *key = strstr(buf_str(&r.out), "sw_");
     assert_non_null(key);

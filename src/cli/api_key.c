@@ -23,7 +23,7 @@ print_issued(struct cli *c, const char *principal, const char *key, int64_t expi
         CHECK(o != NULL, MEMORY);
         return cli_print_json(o);
     }
-    /* The key alone on stdout: `KEY=$(steward key issue loan-desk)`. */
+    /* The key alone on stdout: `KEY=$(steward api-key issue loan-desk)`. */
     (void)printf("%s\n", key);
     (void)fprintf(stderr, "for %s until %.10s; shown this once, kept only as a keyed hash\n",
                   principal, buf_str(&until));
@@ -31,7 +31,7 @@ print_issued(struct cli *c, const char *principal, const char *key, int64_t expi
 }
 
 struct status
-cli_key_issue(struct cli *c)
+cli_api_key_issue(struct cli *c)
 {
     const char *principal = c->operand[0], *duration = cli_value(c, "expires");
     int64_t holds_ns = 0;
@@ -58,7 +58,7 @@ cli_key_issue(struct cli *c)
 }
 
 struct status
-cli_key_list(struct cli *c)
+cli_api_key_list(struct cli *c)
 {
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(buf_done) struct buf text;
@@ -71,7 +71,7 @@ cli_key_list(struct cli *c)
 }
 
 struct status
-cli_key_revoke(struct cli *c)
+cli_api_key_revoke(struct cli *c)
 {
     DEFER(workspace_closep) struct workspace *w = NULL;
     char resource[96];
