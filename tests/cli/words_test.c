@@ -120,7 +120,7 @@ help_fits_in_80_columns(void **state)
             (line[2] >= '0' && line[2] <= '9')) {
             continue;
         }
-        (void)sscanf(line, " %31[a-z] %31[a-z]", first, second);
+        (void)sscanf(line, " %31[a-z-] %31[a-z-]", first, second);
         const bool two = second[0] != '\0' && line[2 + strlen(first)] == ' ' &&
                          line[3 + strlen(first)] == second[0];
         RUN(m, 0, first, two ? second : "--help", two ? "--help" : NULL);
@@ -141,7 +141,7 @@ static void
 help_knows_families_and_minus_h(void **state)
 {
     struct room *m = *state;
-    RUN(m, 0, "help", "key");
+    RUN(m, 0, "help", "api-key");
     OUT_HAS(m, "api-key issue PRINCIPAL");
     OUT_HAS(m, "api-key revoke KEY-ID");
     RUN(m, 0, "api-key", "--help");
