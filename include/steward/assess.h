@@ -47,11 +47,15 @@ struct sw_explain_options {
     const float *background;
     size_t background_rows;
     int probability; /* 1: of the probability; binary logistic models, with a background */
+    /* Values of the raw columns that features were encoded from: column[features], each below
+     * columns. A column's value is the sum of its features'. NULL: of the features. */
+    const uint32_t *column;
+    uint32_t columns;
 };
 
-/* SHAP values, exact: ret_phi[rows * outputs * features], ret_expected[outputs]. For each row and
- * output the values and the expected one sum to the margin (or probability). options may be NULL.
- */
+/* SHAP values, exact: ret_phi[rows * outputs * features], or with options->column [rows * outputs *
+ * columns]; ret_expected[outputs]. For each row and output the values and the expected one sum to
+ * the margin (or probability). options may be NULL. */
 SW_API int sw_forest_explain(const struct sw_forest *forest, const float *x, size_t rows,
                              const struct sw_explain_options *options, double *ret_phi,
                              double *ret_expected, struct sw_error *error);

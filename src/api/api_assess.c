@@ -2,6 +2,7 @@
  * is done by assess/ and report/. */
 #include "api/api_parts.h"
 
+#include "assess/explain_columns.h"
 #include "assess/interventional.h"
 #include "base/text.h"
 #include "model/model_file.h"
@@ -112,38 +113,94 @@ precision_of(const struct sw_explain_options *o)
     return o->precision == SW_RECORD ? EXPLAIN_RECORD : EXPLAIN_FAST;
 }
 
-static struct status
-explain_by_paths(const struct forest *f, const float *x, size_t rows,
-                 const struct sw_explain_options *o, double *ret_phi)
+#define BLOCK_ROWS 4096u
+
+/* Values of rows by one of the two explainers, summed to columns when these are asked for. */
+struct explaining {
+    const struct forest *forest;
+    const struct sw_explain_options *options;
+    struct explainer *paths;
+    struct interventional *background;
+};
+
+static void
+explaining_done(struct explaining *e)
 {
-    DEFER(explainer_freep) struct explainer *e = NULL;
-    struct explainer_options options;
-    explainer_defaults(&options);
-    options.precision = precision_of(o);
-    options.expected_rows = rows;
-    TRY(explainer_new(f, &options, &e));
-    return explainer_rows(e, x, rows, o->threads, ret_phi);
+    explainer_free(e->paths);
+    interventional_free(e->background);
 }
 
 static struct status
-explain_by_background(const struct forest *f, const float *x, size_t rows,
-                      const struct sw_explain_options *o, struct diag *diag, double *ret_phi,
-                      double *ret_expected)
+explain_rows_of(const struct explaining *e, const float *x, size_t rows, double *ret_phi)
 {
-    DEFER(interventional_freep) struct interventional *e = NULL;
+    const unsigned threads = e->options->threads;
+    return e->paths != NULL ? explainer_rows(e->paths, x, rows, threads, ret_phi)
+                            : interventional_rows(e->background, x, rows, threads, ret_phi);
+}
+
+static struct status
+check_columns(const struct explaining *e, struct diag *diag)
+{
+    for (uint32_t f = 0; e->options->column != NULL && f < e->forest->features; f++) {
+        if (e->options->column[f] >= e->options->columns) {
+            diag_set(diag, "feature %u: its column is %u of %u", f, e->options->column[f],
+                     e->options->columns);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+static struct status
+explain_columns_of(const struct explaining *e, const float *x, size_t rows, double *ret_phi)
+{
+    const size_t features = e->forest->features, outputs = e->forest->outputs;
+    const struct explain_columns c = {.features = e->forest->features,
+                                      .columns = e->options->columns,
+                                      .column = (uint32_t *)(uintptr_t)e->options->column};
+    if (e->options->column == NULL) {
+        return explain_rows_of(e, x, rows, ret_phi);
+    }
+    DEFER(memory_freep) double *phi = calloc(BLOCK_ROWS * outputs * features + 1, sizeof *phi);
+    CHECK(phi != NULL, MEMORY);
+    for (size_t first = 0; first < rows; first += BLOCK_ROWS) {
+        const size_t n = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
+        TRY(explain_rows_of(e, x + first * features, n, phi));
+        explain_columns_sum(&c, phi, n * outputs, ret_phi + first * outputs * c.columns);
+    }
+    return OK;
+}
+
+static struct status
+explain_by_paths(struct explaining *e, const float *x, size_t rows, double *ret_phi)
+{
+    struct explainer_options options;
+    explainer_defaults(&options);
+    options.precision = precision_of(e->options);
+    options.expected_rows = rows;
+    TRY(explainer_new(e->forest, &options, &e->paths));
+    return explain_columns_of(e, x, rows, ret_phi);
+}
+
+static struct status
+explain_by_background(struct explaining *e, const float *x, size_t rows, struct diag *diag,
+                      double *ret_phi, double *ret_expected)
+{
+    const struct sw_explain_options *o = e->options;
     struct interventional_options options;
     interventional_defaults(&options);
     options.precision = precision_of(o);
     options.space = o->probability ? INTERVENTIONAL_PROBABILITY : INTERVENTIONAL_MARGIN;
     options.expected_rows = rows;
     options.threads = o->threads;
-    const struct status s = interventional_new(f, o->background, o->background_rows, &options, &e);
+    const struct status s =
+        interventional_new(e->forest, o->background, o->background_rows, &options, &e->background);
     if (s.code == STATUS_UNSUPPORTED) {
         diag_set(diag, "attributions of probability: only for binary logistic models");
     }
     TRY(s);
-    interventional_expected(e, ret_expected);
-    return interventional_rows(e, x, rows, o->threads, ret_phi);
+    interventional_expected(e->background, ret_expected);
+    return explain_columns_of(e, x, rows, ret_phi);
 }
 
 static struct status
@@ -154,17 +211,19 @@ explain(const struct sw_forest *forest, const float *x, size_t rows,
     const struct sw_explain_options o = options == NULL ? (struct sw_explain_options){0} : *options;
     TRY(need_rows(forest, x, rows, ret_phi, diag));
     TRY(api_need(ret_expected, "ret_expected", diag));
-    const struct forest *f = forest->file->forest;
+    DEFER(explaining_done)
+    struct explaining e = {.forest = forest->file->forest, .options = &o};
+    TRY(check_columns(&e, diag));
     if (o.background != NULL && o.background_rows > 0) {
-        return explain_by_background(f, x, rows, &o, diag, ret_phi, ret_expected);
+        return explain_by_background(&e, x, rows, diag, ret_phi, ret_expected);
     }
     if (o.background != NULL || o.probability) {
         diag_set(diag, o.background != NULL ? "a background without rows"
                                             : "attributions of probability need a background");
         FAIL(INPUT);
     }
-    explain_expected(f, ret_expected);
-    return explain_by_paths(f, x, rows, &o, ret_phi);
+    explain_expected(e.forest, ret_expected);
+    return explain_by_paths(&e, x, rows, ret_phi);
 }
 
 int

@@ -57,8 +57,9 @@ share_out(const struct shapley_work *w, const double *base, struct diag *diag, d
         return OK;
     }
     if (players == 1) {
-        memcpy(ret_phi, w->gain, outputs * sizeof *ret_phi);
-        memset(ret_error, 0, outputs * sizeof *ret_error);
+        for (size_t o = 0; o < outputs; o++) {
+            ret_phi[o * w->columns + w->column[0]] = w->gain[o];
+        }
         return OK;
     }
     if (w->options->method == SHAPLEY_KERNEL || w->exact) {
@@ -67,23 +68,17 @@ share_out(const struct shapley_work *w, const double *base, struct diag *diag, d
     return shapley_permutation(w, base, diag, ret_phi, ret_error, told);
 }
 
-/* From players to features; what is no player has nothing. */
+/* What rounding leaves of the gain. */
 static double
-spread(const struct game *g, const double *gain, const double *phi, const double *error,
-       double *ret_phi, double *ret_error)
+largest_residual(const struct shapley_work *w, const double *phi)
 {
-    const size_t features = g->box->features, outputs = g->box->outputs;
     double worst = 0;
-    memset(ret_phi, 0, outputs * features * sizeof *ret_phi);
-    memset(ret_error, 0, outputs * features * sizeof *ret_error);
-    for (size_t o = 0; o < outputs; o++) {
-        double left = gain[o];
-        for (size_t p = 0; p < g->players; p++) {
-            ret_phi[o * features + g->player[p]] = phi[o * g->players + p];
-            ret_error[o * features + g->player[p]] = error[o * g->players + p];
-            left -= phi[o * g->players + p];
+    for (size_t o = 0; o < w->game->box->outputs && w->game->players > 0; o++) {
+        double left = w->gain[o];
+        for (size_t k = 0; k < w->columns; k++) {
+            left -= phi[o * w->columns + k];
         }
-        worst = fmax(worst, g->players > 0 ? fabs(left) : 0);
+        worst = fmax(worst, fabs(left));
     }
     return worst;
 }
@@ -94,14 +89,19 @@ shapley_row(const struct black_box *box, const double *row, const double *backgr
             struct diag *diag, double *ret_phi, double *ret_error, struct shapley_told *ret_told)
 {
     ASSERT(background_rows > 0 && box->batch > 0 && box->outputs > 0 && box->features > 0);
-    const size_t most = box->features * box->outputs;
-    DEFER(memory_freep) size_t *player = calloc(box->features, sizeof *player);
+    const size_t columns = o->column == NULL ? box->features : o->columns;
+    DEFER(memory_freep) size_t *player = calloc(2 * box->features, sizeof *player);
     DEFER(memory_freep) double *gain = calloc(box->outputs, sizeof *gain);
-    DEFER(memory_freep) double *phi = calloc(2 * most, sizeof *phi);
+    DEFER(memory_freep) double *phi = calloc(2 * columns * box->outputs, sizeof *phi);
     CHECK(player != NULL && gain != NULL && phi != NULL, MEMORY);
+    size_t *column = player + box->features;
     const size_t players = game_players(box, row, background, background_rows, player);
+    for (size_t p = 0; p < players; p++) {
+        column[p] = o->column == NULL ? player[p] : o->column[player[p]];
+    }
     const struct game g = {box, row, background, background_rows, player, players, o->threads};
-    struct shapley_work w = {.game = &g, .gain = gain, .options = o};
+    struct shapley_work w = {
+        .game = &g, .gain = gain, .options = o, .column = column, .columns = columns};
     struct shapley_told told = {.players = players, .exact = true};
     TRY(black_box_predict(box, row, 1, diag, gain));
     for (size_t k = 0; k < box->outputs; k++) {
@@ -111,8 +111,15 @@ shapley_row(const struct black_box *box, const double *row, const double *backgr
         TRY(plan(o, players, &w, diag));
         told.exact = w.exact;
     }
-    TRY(share_out(&w, base, diag, phi, phi + most, &told));
-    told.residual = spread(&g, gain, phi, phi + most, ret_phi, ret_error);
+    double *error = phi + columns * box->outputs;
+    TRY(share_out(&w, base, diag, phi, error, &told));
+    told.residual = largest_residual(&w, phi);
+    memcpy(ret_phi, phi, columns * box->outputs * sizeof *ret_phi);
+    memset(ret_error, 0, columns * box->outputs * sizeof *ret_error); /* of what no player is in */
+    for (size_t i = 0; i < box->outputs * players; i++) {
+        const size_t cell = i / players * columns + column[i % players];
+        ret_error[cell] = error[cell];
+    }
     *ret_told = told;
     return OK;
 }

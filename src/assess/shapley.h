@@ -35,6 +35,10 @@ struct shapley_options {
     uint64_t seed;
     uint64_t row; /* keys the draws, so that rows are independent and any order gives the same */
     unsigned threads;
+    /* Values are summed by column, and so are the draws that errors are told from. NULL: each
+     * feature is one. */
+    const uint32_t *column; /* features: below columns */
+    size_t columns;
 };
 
 struct shapley_told {
@@ -49,7 +53,7 @@ struct shapley_told {
 struct status shapley_base(const struct black_box *box, const double *background,
                            size_t background_rows, unsigned threads, struct diag *diag,
                            double *ret_base);
-/* ret_phi and ret_error: [outputs * features]. base: of shapley_base. */
+/* ret_phi and ret_error: [outputs * features], or [outputs * columns]. base: of shapley_base. */
 struct status shapley_row(const struct black_box *box, const double *row, const double *background,
                           size_t background_rows, const double *base,
                           const struct shapley_options *o, struct diag *diag, double *ret_phi,

@@ -274,15 +274,19 @@ solve(const struct pairs *p, const struct squares *q, const double *y, const dou
 
 /* ---- the error of the draw ---- */
 
-/* The influence of each drawn pair, C s w e / (1 - h), summed with its square. */
+/* The influence of each drawn pair, C s w e / (1 - h), by column, summed with its square. `by` is
+ * zeroed and left so. */
 static void
-add_influence(const struct pairs *p, size_t k, const double *step, double residual, double *sum,
-              double *square)
+add_influence(const struct shapley_work *w, const double *step, double scale, double *by,
+              double *sum, double *square)
 {
-    for (size_t i = 0; i < p->players; i++) {
-        const double u = step[i] * p->weight[k] * residual;
-        sum[i] += u;
-        square[i] += u * u;
+    for (size_t i = 0; i < w->game->players; i++) {
+        by[w->column[i]] += step[i] * scale;
+    }
+    for (size_t k = 0; k < w->columns; k++) {
+        sum[k] += by[k];
+        square[k] += by[k] * by[k];
+        by[k] = 0;
     }
 }
 
@@ -296,18 +300,18 @@ fitted(const struct pairs *p, size_t k, const double *phi)
     return at;
 }
 
+/* phi: by player; ret_error by column. */
 static struct status
-put_errors(const struct pairs *p, const struct squares *q, const double *y, size_t outputs,
-           const double *phi, double *ret_error)
+put_errors(const struct shapley_work *w, const struct pairs *p, const struct squares *q,
+           const double *y, const double *phi, double *ret_error)
 {
-    const size_t m = p->players;
+    const size_t m = p->players, outputs = w->game->box->outputs, columns = w->columns;
     const double n = (double)p->drawn;
-    memset(ret_error, 0, outputs * m * sizeof *ret_error);
     if (p->drawn == 0) {
         return OK;
     }
-    DEFER(memory_freep) double *step = calloc(m, sizeof *step);
-    DEFER(memory_freep) double *sum = calloc(outputs * m, sizeof *sum);
+    DEFER(memory_freep) double *step = calloc(m + columns, sizeof *step);
+    DEFER(memory_freep) double *sum = calloc(outputs * columns, sizeof *sum);
     CHECK(step != NULL && sum != NULL, MEMORY);
     for (size_t k = p->n - p->drawn; k < p->n; k++) {
         for (size_t i = 0; i < m; i++) {
@@ -317,10 +321,11 @@ put_errors(const struct pairs *p, const struct squares *q, const double *y, size
         const double leverage = fmin(p->weight[k] * fitted(p, k, step), 1 - 1e-9);
         for (size_t o = 0; o < outputs; o++) {
             const double residual = y[k * outputs + o] - fitted(p, k, phi + o * m);
-            add_influence(p, k, step, residual / (1 - leverage), sum + o * m, ret_error + o * m);
+            add_influence(w, step, p->weight[k] * residual / (1 - leverage), step + m,
+                          sum + o * columns, ret_error + o * columns);
         }
     }
-    for (size_t i = 0; i < outputs * m; i++) {
+    for (size_t i = 0; i < outputs * columns; i++) {
         const double spread = ret_error[i] - sum[i] * sum[i] / n;
         ret_error[i] = n < 2 ? (double)NAN : sqrt(fmax(spread, 0) * n / (n - 1));
     }
@@ -331,16 +336,20 @@ struct status
 shapley_kernel(const struct shapley_work *w, struct diag *diag, double *ret_phi, double *ret_error,
                struct shapley_told *told)
 {
-    const size_t outputs = w->game->box->outputs;
+    const size_t outputs = w->game->box->outputs, players = w->game->players;
     DEFER(pairs_done) struct pairs p = {0};
     DEFER(squares_done) struct squares q = {0};
     TRY(choose_pairs(w, &p));
     DEFER(memory_freep) double *y = calloc(p.n * outputs, sizeof *y);
-    CHECK(y != NULL, MEMORY);
+    DEFER(memory_freep) double *phi = calloc(outputs * players, sizeof *phi);
+    CHECK(y != NULL && phi != NULL, MEMORY);
     TRY(value_pairs(w, &p, diag, y));
     TRY(squares_make(&p, &q));
-    solve(&p, &q, y, w->gain, outputs, ret_phi);
-    TRY(put_errors(&p, &q, y, outputs, ret_phi, ret_error));
+    solve(&p, &q, y, w->gain, outputs, phi);
+    TRY(put_errors(w, &p, &q, y, phi, ret_error));
+    for (size_t i = 0; i < outputs * players; i++) {
+        ret_phi[i / players * w->columns + w->column[i % players]] += phi[i];
+    }
     told->evaluations = 2 * p.n;
     told->pairs = p.drawn;
     return OK;

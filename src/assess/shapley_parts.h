@@ -8,11 +8,13 @@ struct shapley_work {
     const struct game *game;
     const double *gain; /* outputs: v(all) - v(none) */
     const struct shapley_options *options;
+    size_t columns;
+    const size_t *column; /* players: where what each has is summed */
     size_t evaluations;
     bool exact;
 };
 
-/* ret_phi, ret_error: [outputs * players], by player. At least two players. */
+/* ret_phi, ret_error: [outputs * columns], zeroed. At least two players. */
 struct status shapley_kernel(const struct shapley_work *w, struct diag *diag, double *ret_phi,
                              double *ret_error, struct shapley_told *told);
 struct status shapley_permutation(const struct shapley_work *w, const double *base,

@@ -17,7 +17,7 @@ put_walk(const size_t *order, size_t players, uint8_t *ret_member)
     }
 }
 
-/* What each player adds along the walk of an order, half of it. value: of the steps' coalitions. */
+/* What each column adds along the walk of an order, half of it. value: of the steps' coalitions. */
 static void
 add_walk(const struct shapley_work *w, const size_t *order, bool reverse, const double *base,
          size_t o, const double *value, double *contribution)
@@ -26,7 +26,8 @@ add_walk(const struct shapley_work *w, const size_t *order, bool reverse, const 
     double before = base[o];
     for (size_t s = 0; s < players; s++) {
         const double now = s + 1 == players ? base[o] + w->gain[o] : value[s * outputs + o];
-        contribution[order[reverse ? players - 1 - s : s]] += (now - before) / 2;
+        const size_t player = order[reverse ? players - 1 - s : s];
+        contribution[w->column[player]] += (now - before) / 2;
         before = now;
     }
 }
@@ -37,11 +38,11 @@ take_walk(const struct shapley_work *w, const size_t *order, const double *base,
 {
     const size_t players = w->game->players, outputs = w->game->box->outputs;
     for (size_t o = 0; o < outputs; o++) {
-        memset(contribution, 0, players * sizeof *contribution);
+        memset(contribution, 0, w->columns * sizeof *contribution);
         add_walk(w, order, false, base, o, value, contribution);
         add_walk(w, order, true, base, o, value + (players - 1) * outputs, contribution);
-        for (size_t p = 0; p < players; p++) {
-            moments_add(&ret_moments[o * players + p], contribution[p]);
+        for (size_t k = 0; k < w->columns; k++) {
+            moments_add(&ret_moments[o * w->columns + k], contribution[k]);
         }
     }
 }
@@ -68,8 +69,8 @@ shapley_permutation(const struct shapley_work *w, const double *base, struct dia
     DEFER(memory_freep) size_t *order = calloc(pairs * players, sizeof *order);
     DEFER(memory_freep) uint8_t *member = calloc(pairs * walk, players);
     DEFER(memory_freep) double *value = calloc(pairs * walk * outputs, sizeof *value);
-    DEFER(memory_freep) double *contribution = calloc(players, sizeof *contribution);
-    DEFER(memory_freep) struct moments *m = calloc(players * outputs, sizeof *m);
+    DEFER(memory_freep) double *contribution = calloc(w->columns, sizeof *contribution);
+    DEFER(memory_freep) struct moments *m = calloc(w->columns * outputs, sizeof *m);
     CHECK(order != NULL && member != NULL && value != NULL && contribution != NULL && m != NULL,
           MEMORY);
     draw_orders(w->options, pairs, players, order);
@@ -80,7 +81,7 @@ shapley_permutation(const struct shapley_work *w, const double *base, struct dia
     for (size_t k = 0; k < pairs; k++) {
         take_walk(w, order + k * players, base, value + k * walk * outputs, contribution, m);
     }
-    for (size_t i = 0; i < players * outputs; i++) {
+    for (size_t i = 0; i < w->columns * outputs; i++) {
         ret_phi[i] = m[i].mean;
         ret_error[i] = moments_error(&m[i]);
     }

@@ -189,7 +189,7 @@ struct status cli_errors(struct cli *c);
 struct status cli_explain(struct cli *c);
 /* With --method or --endpoint: the model is a black box. */
 struct status cli_explain_black_box(struct cli *c);
-struct status cli_explain_trees(struct cli *c);
+struct status cli_explain_exact(struct cli *c);
 struct status cli_mitigate(struct cli *c);
 struct status cli_certify(struct cli *c);
 struct status cli_predict(struct cli *c);

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/black_box.h"
+#include "cli/explain_groups.h"
 #include "report/html.h"
 
 #include <math.h>
@@ -17,6 +18,7 @@
 
 struct explaining {
     struct cli_black_box box;
+    struct explain_groups groups;
     struct black_box_input in;
     size_t *chosen;
     double *y;
@@ -33,6 +35,7 @@ explaining_done(struct explaining *e)
     free(e->chosen);
     free(e->y);
     free(e->row_number);
+    explain_groups_done(&e->groups);
     cli_black_box_done(&e->box);
 }
 
@@ -151,6 +154,35 @@ choose_features(struct cli *c, struct explaining *e)
     e->in.chosen = e->chosen;
     e->in.chosen_count = n > 0 ? n : b->box.features;
     return OK;
+}
+
+/* --group: of attributions. */
+static struct status
+take_groups(struct cli *c, struct explaining *e)
+{
+    const struct cli_black_box *b = &e->box;
+    DEFER(memory_freep) const char **name = calloc(b->box.features + 1, sizeof *name);
+    CHECK(name != NULL, MEMORY);
+    for (size_t f = 0; f < b->box.features; f++) {
+        name[f] = b->features[f].name;
+    }
+    TRY(explain_groups_take(c, name, (uint32_t)b->box.features, &e->groups));
+    if (e->groups.columns != NULL && !explains_rows(e)) {
+        diag_set(&c->diag,
+                 "--group: of attributions; %s is of the features as the model reads them",
+                 black_box_method_word(e->in.method));
+        FAIL(INPUT);
+    }
+    e->in.columns = e->groups.columns;
+    e->in.column_names = e->groups.name;
+    e->in.feature_names = e->groups.feature;
+    return OK;
+}
+
+static size_t
+columns_of(const struct explaining *e)
+{
+    return e->groups.columns == NULL ? e->box.box.features : e->groups.columns->columns;
 }
 
 /* ---- the label ---- */
@@ -281,8 +313,10 @@ put_csv_head(struct explaining *e)
     const struct cli_black_box *b = &e->box;
     char name[512];
     for (size_t k = 0; k < b->box.outputs; k++) {
-        for (size_t f = 0; f <= b->box.features; f++) {
-            const char *feature = f == b->box.features ? "base" : b->features[f].name;
+        for (size_t f = 0; f <= columns_of(e); f++) {
+            const char *feature = f == columns_of(e)          ? "base"
+                                  : e->groups.columns == NULL ? b->features[f].name
+                                                              : e->groups.name[f];
             (void)snprintf(name, sizeof name, "%s%s%s", b->box.outputs == 1 ? "" : b->outputs[k],
                            b->box.outputs == 1 ? "" : ":", feature);
             plain_csv_text(&e->csv, name);
@@ -300,8 +334,8 @@ put_csv_row(void *ctx, size_t row, const double *base, const double *phi, const 
     struct explaining *e = ctx;
     (void)error;
     for (size_t k = 0; k < e->box.box.outputs; k++) {
-        for (size_t f = 0; f < e->box.box.features; f++) {
-            plain_csv_number(&e->csv, phi[k * e->box.box.features + f]);
+        for (size_t f = 0; f < columns_of(e); f++) {
+            plain_csv_number(&e->csv, phi[k * columns_of(e) + f]);
         }
         plain_csv_number(&e->csv, base[k]);
     }
@@ -398,6 +432,7 @@ cli_explain_black_box(struct cli *c)
         TRY(cli_black_box_background(&e.box, &import, background, e.in.seed));
     }
     TRY(choose_features(c, &e));
+    TRY(take_groups(c, &e));
     TRY(take_label(c, &e));
     TRY(fill_input(c, &e));
     TRY(make_document(c, &e, &document));

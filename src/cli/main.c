@@ -256,6 +256,13 @@ static const struct cli_option explain_options[] = {
      CLI_REPEATED, NULL},
     {"row", "N", "of trees: show row N of the data, the first is 1; may be repeated", NULL,
      CLI_REPEATED, NULL},
+    {"group", "NAME=COLUMNS",
+     "show these columns as one, e.g. race=race_black,race_white: attributions are summed, "
+     "one-hot values become one; may be repeated",
+     NULL, CLI_REPEATED, NULL},
+    {"group-prefix", "PREFIXES",
+     "the same of all columns that begin so: race_ makes race; several with commas", NULL,
+     CLI_COMMAS, NULL},
     {"method", "METHOD",
      "of a black box: kernel, permutation, partial-dependence, ice, ale, "
      "permutation-importance, "

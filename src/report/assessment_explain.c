@@ -142,7 +142,8 @@ name_features(struct explaining *e)
     CHECK(e->feature != NULL, MEMORY);
     for (uint32_t f = 0; f < e->width; f++) {
         const struct assessment_feature *r = &e->in->read[f];
-        e->feature[f] = (struct explain_feature){r->name, r->levels, r->level_count};
+        e->feature[f] = (struct explain_feature){
+            .name = r->name, .levels = r->levels, .level_count = r->level_count};
     }
     return OK;
 }

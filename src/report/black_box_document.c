@@ -5,6 +5,7 @@
 #include "num/moments.h"
 #include "num/normal.h"
 #include "report/black_box_parts.h"
+#include "report/document.h"
 
 #include <math.h>
 
@@ -79,8 +80,9 @@ black_box_put_band(json_t *o, const double *value, const double *error, size_t n
 
 struct attributions {
     const struct black_box_input *in;
+    size_t columns;
     double *base, *phi, *error, *score;
-    struct moments *size, *value; /* outputs * features: |phi| and phi over the rows */
+    struct moments *size, *value; /* outputs * columns: |phi| and phi over the rows */
     double largest_error, largest_residual;
     uint64_t evaluations, exact_rows;
 };
@@ -96,11 +98,22 @@ attributions_done(struct attributions *a)
     free(a->value);
 }
 
+static size_t
+columns_of(const struct black_box_input *in)
+{
+    return in->columns == NULL ? in->box->features : in->columns->columns;
+}
+
+static const char *
+column_name(const struct black_box_input *in, size_t k)
+{
+    return in->columns == NULL ? in->features[k].name : in->column_names[k];
+}
+
 static struct status
 put_row(const struct attributions *a, size_t row, const struct shapley_told *told, json_t *list)
 {
     const struct black_box_input *in = a->in;
-    const size_t features = in->box->features;
     json_t *o = json_object(), *outputs = json_array();
     CHECK(json_array_append_new(list, o) == 0, MEMORY);
     TRY(js_set(o, "row", json_integer((json_int_t)in->row_number[row])));
@@ -112,8 +125,9 @@ put_row(const struct attributions *a, size_t row, const struct shapley_told *tol
         json_t *one = json_object();
         CHECK(json_array_append_new(outputs, one) == 0, MEMORY);
         TRY(js_set(one, "prediction", js_real(a->score[k])));
-        TRY(js_set(one, "phi", black_box_numbers(a->phi + k * features, features)));
-        TRY(js_set(one, "standard_error", black_box_numbers(a->error + k * features, features)));
+        TRY(js_set(one, "phi", black_box_numbers(a->phi + k * a->columns, a->columns)));
+        TRY(js_set(one, "standard_error",
+                   black_box_numbers(a->error + k * a->columns, a->columns)));
     }
     return OK;
 }
@@ -122,21 +136,23 @@ static struct status
 explain_row(struct attributions *a, size_t row, struct diag *diag, struct shapley_told *told)
 {
     const struct black_box_input *in = a->in;
-    const size_t features = in->box->features, cells = in->box->outputs * features;
+    const size_t cells = in->box->outputs * a->columns;
     const struct shapley_options o = {
         .method = in->method == BLACK_BOX_KERNEL ? SHAPLEY_KERNEL : SHAPLEY_PERMUTATION,
         .evaluations = in->evaluations,
         .seed = in->seed,
         .row = in->row_number[row],
-        .threads = in->threads};
-    const double *x = in->x + row * features;
+        .threads = in->threads,
+        .column = in->columns == NULL ? NULL : in->columns->column,
+        .columns = a->columns};
+    const double *x = in->x + row * in->box->features;
     TRY(shapley_row(in->box, x, in->background, in->background_rows, a->base, &o, diag, a->phi,
                     a->error, told));
     for (size_t k = 0; k < in->box->outputs; k++) {
         a->score[k] = a->base[k];
     }
     for (size_t i = 0; i < cells; i++) {
-        a->score[i / features] += a->phi[i];
+        a->score[i / a->columns] += a->phi[i];
         moments_add(&a->size[i], fabs(a->phi[i]));
         moments_add(&a->value[i], a->phi[i]);
         a->largest_error = fmax(a->largest_error, a->error[i]);
@@ -160,7 +176,6 @@ static struct status
 put_summary(const struct attributions *a, json_t *o)
 {
     const struct black_box_input *in = a->in;
-    const size_t features = in->box->features;
     json_t *list = json_array();
     TRY(js_set(o, "base", black_box_numbers(a->base, in->box->outputs)));
     TRY(js_set(o, "exact_rows", json_integer((json_int_t)a->exact_rows)));
@@ -168,18 +183,18 @@ put_summary(const struct attributions *a, json_t *o)
     TRY(js_set(o, "largest_standard_error", js_real(a->largest_error)));
     TRY(js_set(o, "largest_residual", js_real(a->largest_residual)));
     TRY(js_set(o, "features", list));
-    for (size_t f = 0; f < features; f++) {
+    for (size_t f = 0; f < a->columns; f++) {
         json_t *one = json_object(), *outputs = json_array();
         CHECK(json_array_append_new(list, one) == 0, MEMORY);
-        TRY(js_set(one, "feature", json_string(in->features[f].name)));
+        TRY(js_set(one, "feature", json_string(column_name(in, f))));
         TRY(js_set(one, "mean_abs", js_real(a->size[f].mean))); /* of the first output */
         TRY(js_set(one, "outputs", outputs));
         for (size_t k = 0; k < in->box->outputs; k++) {
-            const struct moments *size = &a->size[k * features + f];
+            const struct moments *size = &a->size[k * a->columns + f];
             json_t *v = json_object();
             CHECK(json_array_append_new(outputs, v) == 0, MEMORY);
             TRY(js_set(v, "mean_abs", js_real(size->mean)));
-            TRY(js_set(v, "mean", js_real(a->value[k * features + f].mean)));
+            TRY(js_set(v, "mean", js_real(a->value[k * a->columns + f].mean)));
             TRY(put_size_band(v, size, in->level));
         }
     }
@@ -189,7 +204,7 @@ put_summary(const struct attributions *a, json_t *o)
 static struct status
 attributions_make(struct attributions *a)
 {
-    const size_t outputs = a->in->box->outputs, cells = outputs * a->in->box->features;
+    const size_t outputs = a->in->box->outputs, cells = outputs * a->columns;
     a->base = calloc(outputs, sizeof *a->base);
     a->score = calloc(outputs, sizeof *a->score);
     a->phi = calloc(cells, sizeof *a->phi);
@@ -205,7 +220,7 @@ attributions_make(struct attributions *a)
 struct status
 black_box_put_attributions(const struct black_box_input *in, struct diag *diag, json_t *document)
 {
-    DEFER(attributions_done) struct attributions a = {.in = in};
+    DEFER(attributions_done) struct attributions a = {.in = in, .columns = columns_of(in)};
     json_t *o = json_object(), *list = json_array();
     TRY(js_set(document, "attributions", o));
     TRY(js_set(o, "rows", list));
@@ -283,8 +298,11 @@ put_head(const struct black_box_input *in, json_t *d)
     TRY(js_set(d, "seed", json_integer((json_int_t)in->seed)));
     TRY(js_set(d, "features", features));
     TRY(js_set(d, "outputs", outputs));
-    for (size_t i = 0; i < in->box->features; i++) {
-        CHECK(json_array_append_new(features, json_string(in->features[i].name)) == 0, MEMORY);
+    if (in->columns != NULL) {
+        TRY(document_put_groups(d, in->columns, in->column_names, in->feature_names));
+    }
+    for (size_t i = 0; i < columns_of(in); i++) {
+        CHECK(json_array_append_new(features, json_string(column_name(in, i))) == 0, MEMORY);
     }
     for (size_t i = 0; i < in->box->outputs; i++) {
         CHECK(json_array_append_new(outputs, json_string(in->outputs[i])) == 0, MEMORY);

@@ -4,6 +4,7 @@
 #define STEWARD_REPORT_BLACK_BOX_DOCUMENT_H
 
 #include "assess/black_box.h"
+#include "assess/explain_columns.h"
 #include "assess/metric.h"
 #include "base/json.h"
 
@@ -45,8 +46,10 @@ struct black_box_input {
     uint64_t rows_in_data;
     const double *background; /* background_rows * features; attributions only */
     size_t background_rows;
-    uint64_t background_of; /* rows that they were drawn from */
-    const size_t *chosen;   /* chosen_count: features that are profiled */
+    uint64_t background_of;                /* rows that they were drawn from */
+    const struct explain_columns *columns; /* attributions only; NULL: each feature is one */
+    const char *const *column_names, *const *feature_names;
+    const size_t *chosen; /* chosen_count: features that are profiled */
     size_t chosen_count;
     size_t evaluations;           /* attributions: see shapley.h */
     size_t points, curves;        /* profiles; ALE: bins */
@@ -60,7 +63,7 @@ struct black_box_input {
     uint64_t seed;
     unsigned threads;
     json_t *remarks; /* sentences; borrowed; may be NULL */
-    /* Each row's attributions as they come, [outputs * features]; may be NULL. */
+    /* Each row's attributions as they come, [outputs * columns]; may be NULL. */
     void (*row)(void *ctx, size_t row, const double *base, const double *phi, const double *error);
     void (*progress)(void *ctx, size_t done, size_t of); /* may be NULL */
     void *ctx;

@@ -73,3 +73,34 @@ document_put_thresholds(const json_t *document, struct buf *ret_text)
                document_number(by, "rows_without_group"),
                document_number(by, "rows_of_other_groups"), document_number(by, "default"));
 }
+
+/* ---- columns that features are of ---- */
+
+static bool
+is_grouped(const struct explain_columns *c, uint32_t k, const char *name,
+           const char *const *features)
+{
+    return c->members[k] > 1 || strcmp(name, features[c->first[k]]) != 0;
+}
+
+struct status
+document_put_groups(json_t *document, const struct explain_columns *c, const char *const *names,
+                    const char *const *features)
+{
+    json_t *list = json_array();
+    TRY(js_set(document, "groups", list));
+    for (uint32_t k = 0; k < c->columns; k++) {
+        if (!is_grouped(c, k, names[k], features)) {
+            continue;
+        }
+        json_t *o = json_object(), *of = json_array();
+        CHECK(json_array_append_new(list, o) == 0, MEMORY);
+        TRY(js_set(o, "column", json_string(names[k])));
+        TRY(js_set(o, "features", of));
+        for (uint32_t f = c->first[k]; f < c->features; f++) {
+            CHECK(c->column[f] != k || json_array_append_new(of, json_string(features[f])) == 0,
+                  MEMORY);
+        }
+    }
+    return OK;
+}

@@ -3,6 +3,7 @@
 #ifndef STEWARD_REPORT_DOCUMENT_H
 #define STEWARD_REPORT_DOCUMENT_H
 
+#include "assess/explain_columns.h"
 #include "base/json.h"
 
 #define DOCUMENT_FORMATS "steward-assessment-" /* and a number */
@@ -28,5 +29,9 @@ struct status document_rank(const json_t *items, const char *key, enum document_
 /* From which probability on an assessment's model decides positive, by group where it is so: "at a
  * probability of 0.5 and over". */
 void document_put_thresholds(const json_t *document, struct buf *ret_text);
+
+/* Sets "groups": [{"column", "features": [...]}], the columns of several features. */
+struct status document_put_groups(json_t *document, const struct explain_columns *columns,
+                                  const char *const *names, const char *const *features);
 
 #endif

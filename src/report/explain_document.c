@@ -1,5 +1,7 @@
 #include "report/explain_document.h"
 
+#include "report/document.h"
+
 #include <math.h>
 
 static json_t *
@@ -145,8 +147,9 @@ put_dependence_of(const struct explain_input *in, uint32_t feature, json_t *list
 
 /* The not yet `taken` feature that attributes most over all outputs; features when none is left. */
 static uint32_t
-largest_feature(const struct explain_summary *s, const bool *taken)
+largest_feature(const struct explain_input *in, const bool *taken)
 {
+    const struct explain_summary *s = in->summary;
     uint32_t best = s->features;
     double most = 0;
     for (uint32_t f = 0; f < s->features; f++) {
@@ -154,7 +157,7 @@ largest_feature(const struct explain_summary *s, const bool *taken)
         for (uint32_t o = 0; o < s->outputs; o++) {
             sum += s->group[0].absolute[(size_t)o * s->features + f];
         }
-        if (!taken[f] && sum > most) {
+        if (!taken[f] && !in->features[f].several && sum > most) {
             best = f;
             most = sum;
         }
@@ -177,7 +180,7 @@ put_dependence(const struct explain_input *in, json_t *d)
         TRY(put_dependence_of(in, in->chosen[i], list));
     }
     for (size_t i = 0; in->chosen_count == 0 && i < EXPLAIN_DEPENDENCE; i++) {
-        const uint32_t f = largest_feature(s, taken);
+        const uint32_t f = largest_feature(in, taken);
         if (f < s->features) {
             taken[f] = true;
             TRY(put_dependence_of(in, f, list));
@@ -292,6 +295,9 @@ explain_document(const struct explain_input *in, json_t **ret_document)
     if (in->background != NULL) {
         TRY(js_set(d, "background", json_string(in->background)));
         TRY(js_set(d, "background_rows", json_integer((json_int_t)in->background_rows)));
+    }
+    if (in->columns != NULL) {
+        TRY(document_put_groups(d, in->columns, in->column_names, in->feature_names));
     }
     TRY(put_outputs(in, d));
     TRY(put_cohorts(in, d));

@@ -4,6 +4,7 @@
 #ifndef STEWARD_REPORT_EXPLAIN_DOCUMENT_H
 #define STEWARD_REPORT_EXPLAIN_DOCUMENT_H
 
+#include "assess/explain_columns.h"
 #include "assess/explain_summary.h"
 #include "base/json.h"
 
@@ -11,8 +12,9 @@
 #define EXPLAIN_DEPENDENCE 6u /* features, the largest, unless they are named */
 #define EXPLAIN_PAIRS 20u     /* that are listed, the largest */
 
-struct explain_feature {
+struct explain_feature { /* or a column of several (assess/explain_columns.h) */
     const char *name;
+    bool several;              /* and no single value */
     const char *const *levels; /* NULL: numbers */
     uint32_t level_count;
 };
@@ -30,7 +32,9 @@ struct explain_input {
     const char *background; /* file; NULL: path-dependent values */
     uint64_t background_rows;
     bool probability; /* attributions are of the probability, not of the margin */
-    const struct explain_feature *features;
+    const struct explain_feature *features; /* as many as the summary's */
+    const struct explain_columns *columns;  /* what they are grouped from; NULL: nothing */
+    const char *const *feature_names, *const *column_names;
     const char *const *outputs; /* names */
     const double *base;         /* outputs */
     const struct explain_summary *summary;

@@ -49,6 +49,34 @@ load(const char *path)
     return forest;
 }
 
+/* All features but the first as one column, which stands first. */
+static void
+explain_columns(const struct sw_forest *forest, const float *x)
+{
+    const size_t features = sw_forest_features(forest);
+    uint32_t *column = calloc(features, sizeof *column);
+    double *phi = calloc(2 * features, sizeof *phi);
+    double sum[4], expected = 0, whole = 0;
+    const struct sw_explain_options apart = {.precision = SW_RECORD},
+                                    grouped = {
+                                        .precision = SW_RECORD, .column = column, .columns = 2};
+    column[0] = 2;
+    check(sw_forest_explain(forest, x, 2, &grouped, sum, &expected, &error) == SW_INPUT &&
+              says("feature 0: its column is 2 of 2"),
+          "refuses a column that is not there");
+    column[0] = 1;
+    check(sw_forest_explain(forest, x, 2, &apart, phi, &expected, &error) == 0 &&
+              sw_forest_explain(forest, x, 2, &grouped, sum, &expected, &error) == 0,
+          "explains by columns");
+    for (size_t f = 1; f < features; f++) {
+        whole += phi[features + f];
+    }
+    check(fabs(sum[2] - whole) < 1e-12 && fabs(sum[3] - phi[features]) < 1e-12,
+          "a column has the sum of its features");
+    free(column);
+    free(phi);
+}
+
 /* Of two rows, one with a missing value: margin, values and interactions add up. */
 static void
 explain(const struct sw_forest *forest)
@@ -90,6 +118,7 @@ explain(const struct sw_forest *forest)
     check(sw_forest_explain(forest, x, 1, &none, phi, &expected, &error) == SW_INPUT &&
               says("need a background"),
           "refuses probability without a background");
+    explain_columns(forest, x);
     free(x);
     free(phi);
     free(pairs);

@@ -314,6 +314,47 @@ fourteen_features_are_within_the_stated_error(void **state)
 
 /* ---- laws ---- */
 
+/* Sums by column are those of the features; the error of a column is that of its sum: one column of
+ * all features has none. */
+static void
+columns_have_the_sums_of_their_features(void **state)
+{
+    (void)state;
+    static const uint32_t pairs[14] = {0, 1, 0, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 1}, one[14] = {0};
+    struct functions f = {.of = {many}, .features = 14, .outputs = 1};
+    const struct black_box box = box_of(&f, 1000);
+    double background[14] = {0}, row[14];
+    for (int i = 0; i < 14; i++) {
+        row[i] = i % 5 + 1;
+    }
+    for (int method = SHAPLEY_KERNEL; method <= SHAPLEY_PERMUTATION; method++) {
+        struct shapley_options o = {
+            .method = (enum shapley_method)method, .threads = 1, .evaluations = 300, .seed = 3};
+        struct told apart, together;
+        double sum[7] = {0}, bound[7] = {0}, told = 0;
+        assert_ok(explain(&box, row, background, 1, &o, &apart));
+        o.column = pairs;
+        o.columns = 7;
+        assert_ok(explain(&box, row, background, 1, &o, &together));
+        for (int i = 0; i < 14; i++) {
+            sum[pairs[i]] += apart.phi[i];
+            bound[pairs[i]] += apart.error[i];
+        }
+        for (int k = 0; k < 7; k++) {
+            assert_near(together.phi[k], sum[k], 1e-12);
+            assert_true(together.error[k] <= bound[k] + 1e-12);
+            told += together.error[k];
+        }
+        assert_true(told > 1e-3); /* errors, not nothing */
+        assert_true(together.told.residual < 1e-12);
+        o.column = one;
+        o.columns = 1;
+        assert_ok(explain(&box, row, background, 1, &o, &together));
+        assert_near(together.phi[0], answer_less_base(&box, row, &together, 0), 1e-11);
+        assert_near(together.error[0], 0, 1e-11);
+    }
+}
+
 /* Shapley's own formula over all coalitions, values in double. */
 static void
 brute_force(double (*f)(const double *), const double *row, const double *background, size_t rows,
@@ -528,6 +569,7 @@ main(void)
         cmocka_unit_test(refuses_too_few_and_too_many_evaluations),
         cmocka_unit_test(a_model_that_fails_is_not_asked_further),
         cmocka_unit_test(a_constant_model_has_no_attributions),
+        cmocka_unit_test(columns_have_the_sums_of_their_features),
         cmocka_unit_test(a_row_like_its_background_has_no_players),
         cmocka_unit_test(one_feature_that_varies_has_all_of_it),
         cmocka_unit_test(few_features_are_exact_as_shap_has_them),
