@@ -17,7 +17,8 @@ struct interventional {
     double *margin; /* of the background, with `probability`: rows */
     struct interpolation interpolation;
     struct tables *tables;
-    double *wide;      /* tables of doubles; floats are in the tables themselves */
+    double *wide; /* tables of doubles; floats are in the tables themselves */
+    struct slope slope;
     struct deep *deep; /* NULL where units have all leaves */
     size_t deep_bytes; /* that it may take */
     double *expected;
@@ -106,7 +107,7 @@ interpolate(struct interventional *e)
         low = e->margin[i] < low ? e->margin[i] : low;
         high = e->margin[i] > high ? e->margin[i] : high;
     }
-    return interpolation_new(e->forest, low, high, e->record ? TOLERANCE_RECORD : TOLERANCE_FAST,
+    return interpolation_new(e->slope, low, high, e->record ? TOLERANCE_RECORD : TOLERANCE_FAST,
                              &e->interpolation);
 }
 
@@ -210,7 +211,8 @@ interventional_new(const struct forest *f, const float *background, size_t rows,
     e->record = o->precision == EXPLAIN_RECORD;
     e->deep_bytes = o->table_bytes_max;
     e->probability = o->space == INTERVENTIONAL_PROBABILITY;
-    CHECK(!e->probability || interventional_link_known(f), UNSUPPORTED);
+    e->slope = (struct slope){f->link, f->link_scale};
+    CHECK(!e->probability || (f->outputs == 1 && link_slope_known(f->link)), UNSUPPORTED);
     e->background = (struct interventional_background){.x = background, .rows = rows};
     TRY(make_expected(e, o->threads));
     TRY(take_engine(e, o));
@@ -251,8 +253,7 @@ pairs_block(const struct rows_job *j, size_t first, size_t rows, void *scratch)
         for (size_t b = 0; b < e->background.rows; b++) {
             const struct interventional_pair pair = {j->x + i * features,
                                                      e->background.x + b * features};
-            const double g =
-                e->probability ? interventional_slope(e->forest, j->margin[i], e->margin[b]) : 1;
+            const double g = e->probability ? link_slope(e->slope, j->margin[i], e->margin[b]) : 1;
             interventional_pair_add(e->forest, pair, g, scratch, phi);
         }
         for (size_t k = 0; k < width; k++) {
@@ -280,8 +281,7 @@ node_block(const struct rows_job *j, size_t first, size_t rows, void *scratch)
     double *part = scratch;
     tables_block(j, j->x + first * e->forest->features, rows, part + j->block_rows * width, part);
     for (size_t i = 0; i < rows; i++) {
-        const double g =
-            interventional_slope(e->forest, j->margin[first + i], e->interpolation.at[j->node]);
+        const double g = link_slope(e->slope, j->margin[first + i], e->interpolation.at[j->node]);
         for (size_t k = 0; k < width; k++) {
             j->phi[(first + i) * width + k] += g * part[i * width + k];
         }
@@ -359,7 +359,7 @@ add_deep(const struct rows_job *j, const struct interventional_background *backg
         return OK;
     }
     for (size_t i = 0; i < j->rows; i++) {
-        g[i] = interventional_slope(e->forest, j->margin[i], e->interpolation.at[j->node]);
+        g[i] = link_slope(e->slope, j->margin[i], e->interpolation.at[j->node]);
     }
     TRY(deep_new(e->tables, background, SIZE_MAX, threads, &deep));
     return deep_add(deep, j->x, j->rows, g, threads, j->phi);

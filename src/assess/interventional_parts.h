@@ -4,6 +4,7 @@
 
 #include "assess/explain_tables_parts.h"
 #include "assess/interventional.h"
+#include "assess/link_slope.h"
 
 /* What is known of the background: row i counts weight[i], or 1 / rows each where that is NULL. */
 struct interventional_background {
@@ -41,30 +42,6 @@ size_t deep_leaves(const struct tables *t);
  * The same digits for any number of threads, rows alone or among others. MEMORY. */
 struct status deep_add(const struct deep *d, const float *x, size_t rows, const double *factor,
                        unsigned threads, double *phi);
-
-/* ---- probability (interventional_link.c) ---- */
-
-/* Whether g is known for the forest's link and outputs. */
-bool interventional_link_known(const struct forest *f);
-/* g(m, b): the link's mean slope between two margins. */
-double interventional_slope(const struct forest *f, double m, double b);
-
-#define INTERVENTIONAL_NODES_MAX 256u
-
-/* g over margins in [low, high] by values at nodes. */
-struct interpolation {
-    uint32_t nodes;
-    double error; /* over the largest g, the worst row's */
-    double at[INTERVENTIONAL_NODES_MAX];
-    double weight[INTERVENTIONAL_NODES_MAX]; /* barycentric */
-};
-
-/* The fewest nodes whose error is at most `tolerance`: false when INTERVENTIONAL_NODES_MAX are not
- * enough. */
-bool interpolation_new(const struct forest *f, double low, double high, double tolerance,
-                       struct interpolation *ret);
-/* L_r(b) */
-double interpolation_weight(const struct interpolation *i, uint32_t r, double b);
 
 /* p! q! / (p + q + 1)!, p and q at most FOREST_MAX_DEPTH. */
 double interventional_share(uint32_t p, uint32_t q);

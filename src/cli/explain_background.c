@@ -5,7 +5,6 @@
 void
 explain_background_done(struct explain_background *b)
 {
-    interventional_free(b->explainer);
     free(b->x);
 }
 
@@ -35,7 +34,8 @@ explain_background_asked(struct cli *c, struct explain_background *ret_backgroun
         FAIL(INPUT);
     }
     if (path != NULL && is_given(c, "background-rows")) {
-        diag_set(&c->diag, "--background-rows: a model of trees takes every row of --background");
+        diag_set(&c->diag, "--background-rows: of a black box; a model that explains itself takes "
+                           "every row of --background");
         FAIL(INPUT);
     }
     ret_background->path = path;
@@ -43,8 +43,9 @@ explain_background_asked(struct cli *c, struct explain_background *ret_backgroun
     return OK;
 }
 
-static struct status
-read_rows(struct cli *c, const struct model_file *m, json_t *remarks, struct explain_background *b)
+struct status
+explain_background_load(struct cli *c, const struct model_file *m, json_t *remarks,
+                        struct explain_background *b)
 {
     DEFER(cli_import_done) struct cli_import import = {0};
     DEFER(table_freep) struct table *table = NULL;
@@ -58,46 +59,4 @@ read_rows(struct cli *c, const struct model_file *m, json_t *remarks, struct exp
     TRY(plain_rows_new(table, m, b->path, remarks, &c->diag, &rows));
     b->rows = table->rows;
     return plain_rows_all(rows, &b->x);
-}
-
-static struct status
-tell(const struct explain_background *b, json_t *remarks)
-{
-    double error = 0;
-    const uint32_t nodes = interventional_nodes(b->explainer, &error);
-    if (interventional_engine(b->explainer) == INTERVENTIONAL_PAIRS) {
-        TRY(plain_remark(remarks,
-                         "each row was held against each of the %zu background rows, one "
-                         "pair after another: the time grows with both",
-                         b->rows));
-    }
-    if (nodes > 1) {
-        TRY(plain_remark(remarks,
-                         "on probability: how the link scales a pair of rows is interpolated over "
-                         "the background's margins in %u nodes, with an error of at most %.1e of "
-                         "the largest scale",
-                         nodes, error));
-    }
-    return OK;
-}
-
-struct status
-explain_background_load(struct cli *c, const struct model_file *m, bool record, unsigned threads,
-                        size_t rows, json_t *remarks, struct explain_background *b)
-{
-    struct interventional_options o;
-    TRY(read_rows(c, m, remarks, b));
-    interventional_defaults(&o);
-    o.space = b->probability ? INTERVENTIONAL_PROBABILITY : INTERVENTIONAL_MARGIN;
-    o.precision = record ? EXPLAIN_RECORD : EXPLAIN_FAST;
-    o.expected_rows = rows;
-    o.threads = threads;
-    const struct status s = interventional_new(m->forest, b->x, b->rows, &o, &b->explainer);
-    if (s.code == STATUS_UNSUPPORTED) {
-        diag_set(&c->diag, "--output-space probability: of models with one output and a logistic "
-                           "or exponential link; on the margin this model can be explained");
-        FAIL(INPUT);
-    }
-    TRY(s);
-    return tell(b, remarks);
 }

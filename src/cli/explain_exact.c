@@ -1,6 +1,7 @@
-/* `steward explain` of a model of trees: attributions of every row, from the trees themselves. */
+/* `steward explain` of a model of trees or a linear one: attributions of every row, from the model
+ * itself. */
 #include "cli/explain_exact.h"
-#include "assess/explain.h"
+#include "assess/attribution.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/cli.h"
@@ -36,7 +37,8 @@ struct exact {
     struct plain_rows *rows;
     json_t *remarks;
     struct explain_background background;
-    struct explainer *explainer; /* without a background */
+    struct attribution *attribution;
+    uint64_t without; /* rows that have no margin */
     struct explain_summary *summary;
     struct bins *bins;
     struct explain_groups groups;
@@ -88,7 +90,7 @@ exact_done(struct exact *e)
     free(e->base);
     free(e->bins);
     explain_summary_free(e->summary);
-    explainer_free(e->explainer);
+    attribution_free(e->attribution);
     explain_background_done(&e->background);
     explain_groups_done(&e->groups);
     plain_rows_free(e->rows);
@@ -98,6 +100,27 @@ exact_done(struct exact *e)
 }
 
 /* ---- what is asked for ---- */
+
+static struct status
+check_model(const struct exact *e)
+{
+    const bool trees = e->model->forest != NULL;
+    if (e->background.path == NULL && !attribution_needs_no_background(e->model)) {
+        diag_set(&e->c->diag,
+                 "%.300s: the file does not tell %s, which attributions without --background rest "
+                 "on: give --background FILE, training rows, or ask it as a black box with "
+                 "--method kernel",
+                 e->model_path,
+                 trees ? "how many training rows went each way" : "the features' means (\"mean\")");
+        FAIL(INPUT);
+    }
+    if (e->pairs && !trees) {
+        diag_set(&e->c->diag, "--interactions: a linear model has none: on the margin, what a "
+                              "feature adds does not depend on the others");
+        FAIL(INPUT);
+    }
+    return OK;
+}
 
 static struct status
 open_files(struct exact *e)
@@ -115,14 +138,7 @@ open_files(struct exact *e)
     TRY(cli_threads(c, &e->threads));
     TRY(cli_import_options(c, &import));
     TRY(plain_model(e->model_path, &c->diag, &e->model));
-    if (e->model->forest == NULL || (e->background.path == NULL && !e->model->forest->has_cover)) {
-        diag_set(&c->diag, "%.300s: %s; ask it as a black box with --method kernel", e->model_path,
-                 e->model->forest == NULL ? "not a model of trees"
-                                          : "the file does not tell how many training rows went "
-                                            "each way, which attributions without "
-                                            "--background rest on");
-        FAIL(INPUT);
-    }
+    TRY(check_model(e));
     TRY(cli_read_table(c, e->data_path, &import.options, &e->table));
     return plain_rows_new(e->table, e->model, e->data_path, e->remarks, &c->diag, &e->rows);
 }
@@ -383,31 +399,73 @@ make_bins(struct exact *e)
     return OK;
 }
 
+/* How the values are got. */
 static struct status
-make_explainer(struct exact *e)
+tell_attribution(struct exact *e)
 {
-    const struct model_file *m = e->model;
-    struct explainer_options o;
-    explain_expected(m->forest, e->base);
-    explainer_defaults(&o);
-    o.precision = e->record ? EXPLAIN_RECORD : EXPLAIN_FAST;
-    o.expected_rows = e->table->rows;
-    o.pairs = e->pairs;
-    const struct status s = explainer_new(m->forest, &o, &e->explainer);
-    if (s.code == STATUS_LIMIT || s.code == STATUS_UNSUPPORTED) {
+    const struct attribution_told t = attribution_tell(e->attribution);
+    if (t.pair_by_pair) {
+        TRY(plain_remark(e->remarks,
+                         "each row was held against each of the %zu background rows, one pair "
+                         "after another: the time grows with both",
+                         e->background.rows));
+    }
+    if (t.nodes > 1) {
+        TRY(plain_remark(e->remarks,
+                         "on probability: how the link scales a pair of rows is interpolated over "
+                         "the background's margins in %zu nodes, with an error of at most %.1e of "
+                         "the largest scale",
+                         t.nodes, t.error));
+    }
+    if (t.left_out > 0) {
+        TRY(plain_remark(e->remarks,
+                         "%zu of %zu background rows miss a value for which the model file has "
+                         "none to read instead (\"missing\"), and are left out",
+                         t.left_out, e->background.rows));
+    }
+    return OK;
+}
+
+static struct status
+refuse_attribution(struct exact *e, struct status s)
+{
+    const bool why = s.code == STATUS_LIMIT || s.code == STATUS_UNSUPPORTED;
+    if (s.code == STATUS_INPUT) {
+        diag_set(&e->c->diag,
+                 "%.300s: in every row a value is missing for which the model file has none to "
+                 "read instead (\"missing\")",
+                 e->background.path);
+    } else if (why && e->pairs) {
         diag_set(&e->c->diag, "--interactions: the model splits on too many features for that");
+        FAIL(INPUT);
+    } else if (why) {
+        diag_set(&e->c->diag,
+                 "--output-space probability: of models with one output and a logistic or "
+                 "exponential link; on the margin this model can be explained");
         FAIL(INPUT);
     }
     return s;
 }
 
 static struct status
-make_background(struct exact *e)
+make_attribution(struct exact *e)
 {
-    TRY(explain_background_load(e->c, e->model, e->record, e->threads, e->table->rows, e->remarks,
-                                &e->background));
-    interventional_expected(e->background.explainer, e->base);
-    return OK;
+    if (e->background.path != NULL) {
+        TRY(explain_background_load(e->c, e->model, e->remarks, &e->background));
+    }
+    const struct attribution_options o = {.precision = e->record ? EXPLAIN_RECORD : EXPLAIN_FAST,
+                                          .background = e->background.x,
+                                          .background_rows = e->background.rows,
+                                          .probability = e->background.probability,
+                                          .pairs = e->pairs,
+                                          .expected_rows = e->table->rows,
+                                          .threads = e->threads};
+    const struct status s = attribution_new(e->model, &o, &e->attribution);
+    if (!status_ok(s)) {
+        return refuse_attribution(e, s);
+    }
+    attribution_expected(e->attribution, e->base);
+    return tell_attribution(e);
 }
 
 static struct status
@@ -560,26 +618,38 @@ static struct status
 attribute(struct exact *e, size_t rows)
 {
     if (e->pairs) {
-        TRY(explainer_pairs(e->explainer, e->x, rows, e->threads, e->matrix));
+        TRY(attribution_pairs(e->attribution, e->x, rows, e->threads, e->matrix));
         sum_lines(e, rows);
         return OK;
     }
-    return e->background.path != NULL
-               ? interventional_rows(e->background.explainer, e->x, rows, e->threads, e->phi)
-               : explainer_rows(e->explainer, e->x, rows, e->threads, e->phi);
+    return attribution_rows(e->attribution, e->x, rows, e->threads, e->phi);
+}
+
+/* Rows that have no margin have no attributions: they are in no view, and counted. */
+static void
+summarise(struct exact *e, uint64_t first, size_t rows)
+{
+    const size_t width = (size_t)e->columns * e->model->outputs;
+    const uint8_t *cohort[COHORTS_MAX + 1];
+    for (size_t i = 0, end = 0; i < rows; i = end + 1) {
+        for (end = i; end < rows && !isnan(e->sum[end * width]); end++) {
+        }
+        for (size_t k = 0; k < e->cohorts; k++) {
+            cohort[k] = e->in_cohort + k * e->table->rows + first + i;
+        }
+        explain_summary_add(e->summary, e->value + i * e->columns, e->sum + i * width, cohort,
+                            end - i);
+        e->without += end < rows;
+    }
 }
 
 static struct status
 explain_block(struct exact *e, uint64_t first, size_t rows)
 {
-    const uint8_t *cohort[COHORTS_MAX + 1];
     plain_rows_fill(e->rows, first, rows, e->x);
     TRY(attribute(e, rows));
     sum_columns(e, rows);
-    for (size_t k = 0; k < e->cohorts; k++) {
-        cohort[k] = e->in_cohort + k * e->table->rows + first;
-    }
-    explain_summary_add(e->summary, e->value, e->sum, cohort, rows);
+    summarise(e, first, rows);
     if (e->pairs) {
         explain_summary_add_pairs(e->summary, e->sum_matrix, rows);
     }
@@ -600,6 +670,13 @@ explain_all(struct exact *e)
                           (unsigned long long)(e->table->rows - left + e->block),
                           (unsigned long long)e->table->rows);
     }
+    if (e->without > 0) {
+        TRY(plain_remark(e->remarks,
+                         "%llu of %llu rows miss a value for which the model file has none to read "
+                         "instead (\"missing\"): they have no margin and no attributions, and are "
+                         "left out of all views",
+                         (unsigned long long)e->without, (unsigned long long)e->table->rows));
+    }
     return e->writes ? plain_csv_keep(&e->csv) : OK;
 }
 
@@ -609,7 +686,8 @@ static struct status
 make_document(struct exact *e, json_t **ret_document)
 {
     const struct explain_input in = {.model = e->model_path,
-                                     .record = e->record || e->pairs,
+                                     .method = attribution_method(e->attribution),
+                                     .record = e->record || e->pairs || e->model->linear != NULL,
                                      .background = e->background.path,
                                      .background_rows = e->background.rows,
                                      .probability = e->background.probability,
@@ -668,7 +746,7 @@ cli_explain_exact(struct cli *c)
     TRY(take_locals(&e));
     TRY(take_features(&e));
     TRY(make_bins(&e));
-    TRY(e.background.path != NULL ? make_background(&e) : make_explainer(&e));
+    TRY(make_attribution(&e));
     TRY(make_summary(&e));
     TRY(make_block(&e));
     TRY(open_csv(&e));

@@ -252,10 +252,10 @@ static const struct cli_option explain_options[] = {
      NULL, CLI_ONCE, NULL},
     {"interactions", NULL, "of trees: also what each pair of features has together", NULL, CLI_ONCE,
      NULL},
-    {"cohort", "PREDICATE", "of trees: compare these rows with the rest; may be repeated", NULL,
-     CLI_REPEATED, NULL},
-    {"row", "N", "of trees: show row N of the data, the first is 1; may be repeated", NULL,
-     CLI_REPEATED, NULL},
+    {"cohort", "PREDICATE", "not of a black box: compare these rows with the rest; may be repeated",
+     NULL, CLI_REPEATED, NULL},
+    {"row", "N", "not of a black box: show row N of the data, the first is 1; may be repeated",
+     NULL, CLI_REPEATED, NULL},
     {"group", "NAME=COLUMNS",
      "show these columns as one, e.g. race=race_black,race_white: attributions are summed, "
      "one-hot values become one; may be repeated",
@@ -271,10 +271,10 @@ static const struct cli_option explain_options[] = {
      "kernel permutation partial-dependence ice ale permutation-importance surrogate"},
     {"background", "FILE",
      "rows that stand for a feature not known (default: of a black box, those of --data; of trees, "
-     "the training rows' shares)",
+     "the training rows' shares; of a linear model, the means in its file)",
      NULL, CLI_ONCE, "@file"},
-    {"output-space", "SPACE", "of trees with --background: what attributions add up to", "margin",
-     CLI_ONCE, "margin probability"},
+    {"output-space", "SPACE", "with --background: what attributions add up to", "margin", CLI_ONCE,
+     "margin probability"},
     {"background-rows", "N", "of a black box: draw so many of them; 0: all", "100", CLI_ONCE, NULL},
     {"rows", "N",
      "draw so many rows; 0: all (default: 100 for kernel and permutation, else all, of an "
@@ -465,8 +465,8 @@ const struct cli_verb cli_verbs[] = {
      "names a version.",
      assess_options, cli_assess, true},
     {"explain", "", "why a model answers as it does, of a file or behind a URL",
-     "A model of trees explains itself: exact attributions (path-dependent TreeSHAP; with "
-     "--background interventional) of every row "
+     "A model of trees or a linear one explains itself: exact attributions (path-dependent "
+     "TreeSHAP; with --background interventional) of every row "
      "on the margin, in seconds; their sum and the expected value is the row's margin. "
      "With --method or --endpoint the model is a black box, of which only the answers are known. "
      "Nothing is left out in silence: rows that are drawn, errors of what is drawn, values that "

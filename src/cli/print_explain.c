@@ -54,6 +54,17 @@ output_of(const json_t *rows, size_t row, size_t output)
     return json_array_get(json_object_get(json_array_get(rows, row), "outputs"), output);
 }
 
+/* 11 columns; a number that does not exist is a dash. */
+static void
+put_number(double v)
+{
+    if (isnan(v)) {
+        (void)printf("%11s", "-");
+    } else {
+        (void)printf("%11.4g", v);
+    }
+}
+
 static void
 put_value(const json_t *v)
 {
@@ -72,7 +83,8 @@ print_sums(const json_t *rows, size_t first, size_t last, size_t output, const c
 {
     (void)printf("  %-24s", key);
     for (size_t i = first; i < last; i++) {
-        (void)printf(" %11s %11.4g", "", document_number(output_of(rows, i, output), key));
+        (void)printf(" %11s ", "");
+        put_number(document_number(output_of(rows, i, output), key));
     }
     (void)fputc('\n', stdout);
 }
@@ -92,9 +104,8 @@ print_rows(const json_t *rows, size_t first, size_t last, size_t output,
         for (size_t i = first; i < last; i++) {
             const json_t *row = json_array_get(rows, i);
             put_value(json_array_get(json_object_get(row, "values"), r[f].place));
-            (void)printf(" %11.4g",
-                         json_number_value(json_array_get(
-                             json_object_get(output_of(rows, i, output), "phi"), r[f].place)));
+            (void)fputc(' ', stdout);
+            put_number(document_end(output_of(rows, i, output), "phi", r[f].place));
         }
         (void)fputc('\n', stdout);
     }

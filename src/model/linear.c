@@ -153,6 +153,7 @@ read_optional(const struct loader *l, const char *key, double fallback, const do
 static struct status
 read_standard(struct loader *l)
 {
+    l->m->has_mean = json_object_get(l->document, "mean") != NULL;
     TRY(read_optional(l, "mean", 0, &l->m->mean));
     TRY(read_optional(l, "scale", 1, &l->m->scale));
     TRY(read_optional(l, "missing", (double)NAN, &l->m->missing));

@@ -20,6 +20,7 @@ struct linear {
     const double *intercept;         /* outputs */
     const double *coefficient;       /* outputs * features, of the standardised feature */
     const double *mean;              /* features */
+    bool has_mean;                   /* told by the file: of the rows it was trained on */
     const double *scale;             /* features; never 0 */
     const double *missing;           /* features: read for a NaN; NaN: there is no such value */
 };

@@ -214,6 +214,7 @@ put_document(struct explaining *e, size_t row, json_t *d)
                                         .margin = &margin,
                                         .prediction = &in->score[row]};
     const struct explain_input x = {.model = in->model,
+                                    .method = "exact path-dependent TreeSHAP",
                                     .features = e->feature,
                                     .outputs = &output,
                                     .base = &base,

@@ -1,4 +1,4 @@
-/* explain_document: the attributions of a tree model as one JSON object
+/* explain_document: the attributions of a model that explains itself as one JSON object
  * (docs/spec/assessment-explain.md): global, by cohort against the rest, dependence in bins, rows
  * side by side, pairs. Its size depends on features and what is asked for, not on rows. */
 #ifndef STEWARD_REPORT_EXPLAIN_DOCUMENT_H
@@ -27,7 +27,7 @@ struct explain_local { /* one row that is shown */
 };
 
 struct explain_input {
-    const char *model;
+    const char *model, *method;
     bool record;
     const char *background; /* file; NULL: path-dependent values */
     uint64_t background_rows;

@@ -3,15 +3,15 @@
  * interpolation", SIAM Review 2004). The logistic g has its nearest poles at +-i pi whatever m is,
  * so that the error falls as rho^-R, rho = y + sqrt(1 + y^2), y = pi / half the span of the
  * margins. */
-#include "assess/interventional_parts.h"
+#include "assess/link_slope.h"
 
 #include <math.h>
+#include <string.h>
 
 bool
-interventional_link_known(const struct forest *f)
+link_slope_known(enum forest_link link)
 {
-    return f->outputs == 1 &&
-           (f->link == FOREST_LOGISTIC || f->link == FOREST_EXP || f->link == FOREST_IDENTITY);
+    return link == FOREST_LOGISTIC || link == FOREST_EXP || link == FOREST_IDENTITY;
 }
 
 /* sinh(h) / h */
@@ -36,11 +36,11 @@ logistic_slope(double m, double b)
 }
 
 double
-interventional_slope(const struct forest *f, double m, double b)
+link_slope(struct slope s, double m, double b)
 {
-    switch (f->link) {
+    switch (s.link) {
     case FOREST_LOGISTIC:
-        return f->link_scale * logistic_slope(f->link_scale * m, f->link_scale * b);
+        return s.scale * logistic_slope(s.scale * m, s.scale * b);
     case FOREST_EXP:
         return exp((m + b) / 2) * sinhc((m - b) / 2);
     case FOREST_IDENTITY:
@@ -66,6 +66,25 @@ interpolation_weight(const struct interpolation *i, uint32_t r, double b)
     return i->weight[r] / (b - i->at[r]) / sum;
 }
 
+void
+interpolation_weights(const struct interpolation *i, double b, double *ret_weight)
+{
+    double sum = 0;
+    for (uint32_t r = 0; r < i->nodes; r++) {
+        const double d = b - i->at[r];
+        if (d == 0) {
+            memset(ret_weight, 0, i->nodes * sizeof *ret_weight);
+            ret_weight[r] = 1;
+            return;
+        }
+        ret_weight[r] = i->weight[r] / d;
+        sum += ret_weight[r];
+    }
+    for (uint32_t r = 0; r < i->nodes; r++) {
+        ret_weight[r] /= sum;
+    }
+}
+
 static void
 place_nodes(struct interpolation *i, uint32_t nodes, double low, double high)
 {
@@ -83,14 +102,14 @@ place_nodes(struct interpolation *i, uint32_t nodes, double low, double high)
 
 /* Over the largest g of a row with margin m. */
 static double
-error_of(const struct forest *f, const struct interpolation *i, double m, double low, double high)
+error_of(struct slope s, const struct interpolation *i, double m, double low, double high)
 {
-    double most = 0, error = 0, value[INTERVENTIONAL_NODES_MAX];
+    double most = 0, error = 0, value[INTERPOLATION_NODES_MAX];
     for (uint32_t r = 0; r < i->nodes; r++) {
-        value[r] = interventional_slope(f, m, i->at[r]);
+        value[r] = link_slope(s, m, i->at[r]);
     }
     for (uint32_t k = 0; k < GRID; k++) {
-        const double b = low + (high - low) * k / (GRID - 1), g = interventional_slope(f, m, b);
+        const double b = low + (high - low) * k / (GRID - 1), g = link_slope(s, m, b);
         double sum = 0, total = 0;
         bool at_node = false;
         for (uint32_t r = 0; r < i->nodes; r++) {
@@ -106,29 +125,29 @@ error_of(const struct forest *f, const struct interpolation *i, double m, double
 }
 
 static double
-worst_error(const struct forest *f, const struct interpolation *i, double low, double high)
+worst_error(struct slope s, const struct interpolation *i, double low, double high)
 {
-    const double far = f->link == FOREST_LOGISTIC ? FAR / f->link_scale : FAR;
+    const double far = s.link == FOREST_LOGISTIC ? FAR / s.scale : FAR;
     double worst = 0;
     for (uint32_t k = 0; k < ROWS; k++) {
         const double m = low - far + (high - low + 2 * far) * k / (ROWS - 1);
-        const double error = error_of(f, i, m, low, high);
+        const double error = error_of(s, i, m, low, high);
         worst = error > worst ? error : worst;
     }
     return worst;
 }
 
 bool
-interpolation_new(const struct forest *f, double low, double high, double tolerance,
+interpolation_new(struct slope s, double low, double high, double tolerance,
                   struct interpolation *ret)
 {
-    if (low == high || f->link == FOREST_IDENTITY) { /* one value of g */
+    if (low == high || s.link == FOREST_IDENTITY) { /* one value of g */
         *ret = (struct interpolation){.nodes = 1, .at = {low}, .weight = {1}};
         return true;
     }
-    for (uint32_t nodes = 4; nodes <= INTERVENTIONAL_NODES_MAX; nodes += 2 + nodes / 10) {
+    for (uint32_t nodes = 4; nodes <= INTERPOLATION_NODES_MAX; nodes += 2 + nodes / 10) {
         place_nodes(ret, nodes, low, high);
-        ret->error = worst_error(f, ret, low, high);
+        ret->error = worst_error(s, ret, low, high);
         if (ret->error <= tolerance) {
             return true;
         }

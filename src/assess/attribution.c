@@ -1,0 +1,125 @@
+#include "assess/attribution.h"
+
+#include "assess/explain_linear.h"
+#include "assess/interventional.h"
+
+struct attribution {
+    const struct model_file *m;
+    /* one of these */
+    struct explainer *paths;
+    struct interventional *background;
+    struct explain_linear *linear;
+};
+
+void
+attribution_free(struct attribution *a)
+{
+    if (a != NULL) {
+        explainer_free(a->paths);
+        interventional_free(a->background);
+        explain_linear_free(a->linear);
+        free(a);
+    }
+}
+
+bool
+attribution_needs_no_background(const struct model_file *m)
+{
+    return m->forest != NULL ? m->forest->has_cover : m->linear->has_mean;
+}
+
+static struct status
+make_paths(struct attribution *a, const struct attribution_options *given)
+{
+    struct explainer_options o;
+    explainer_defaults(&o);
+    o.precision = given->precision;
+    o.expected_rows = given->expected_rows;
+    o.pairs = given->pairs;
+    return explainer_new(a->m->forest, &o, &a->paths);
+}
+
+static struct status
+make_interventional(struct attribution *a, const struct attribution_options *given)
+{
+    struct interventional_options o;
+    interventional_defaults(&o);
+    o.space = given->probability ? INTERVENTIONAL_PROBABILITY : INTERVENTIONAL_MARGIN;
+    o.precision = given->precision;
+    o.expected_rows = given->expected_rows;
+    o.threads = given->threads;
+    return interventional_new(a->m->forest, given->background, given->background_rows, &o,
+                              &a->background);
+}
+
+struct status
+attribution_new(const struct model_file *m, const struct attribution_options *o,
+                struct attribution **ret_attribution)
+{
+    ASSERT(o->background != NULL || (!o->probability && attribution_needs_no_background(m)));
+    ASSERT(!o->pairs || (m->forest != NULL && o->background == NULL));
+    DEFER(attribution_freep) struct attribution *a = calloc(1, sizeof *a);
+    CHECK(a != NULL, MEMORY);
+    a->m = m;
+    if (m->linear != NULL) {
+        TRY(explain_linear_new(m->linear, o->background, o->background_rows, o->probability,
+                               &a->linear));
+    } else {
+        TRY(o->background != NULL ? make_interventional(a, o) : make_paths(a, o));
+    }
+    *ret_attribution = MOVE(a);
+    return OK;
+}
+
+const char *
+attribution_method(const struct attribution *a)
+{
+    return a->linear != NULL  ? "exact SHAP of a linear model"
+           : a->paths != NULL ? "exact path-dependent TreeSHAP"
+                              : "exact interventional TreeSHAP";
+}
+
+void
+attribution_expected(const struct attribution *a, double *ret_expected)
+{
+    if (a->linear != NULL) {
+        explain_linear_expected(a->linear, ret_expected);
+    } else if (a->paths != NULL) {
+        explain_expected(a->m->forest, ret_expected);
+    } else {
+        interventional_expected(a->background, ret_expected);
+    }
+}
+
+struct status
+attribution_rows(const struct attribution *a, const float *x, size_t rows, unsigned threads,
+                 double *ret_phi)
+{
+    if (a->linear != NULL) {
+        explain_linear_rows(a->linear, x, rows, threads, ret_phi);
+        return OK;
+    }
+    return a->paths != NULL ? explainer_rows(a->paths, x, rows, threads, ret_phi)
+                            : interventional_rows(a->background, x, rows, threads, ret_phi);
+}
+
+struct status
+attribution_pairs(const struct attribution *a, const float *x, size_t rows, unsigned threads,
+                  double *ret_pairs)
+{
+    return explainer_pairs(a->paths, x, rows, threads, ret_pairs);
+}
+
+struct attribution_told
+attribution_tell(const struct attribution *a)
+{
+    struct attribution_told t = {0};
+    if (a->linear != NULL) {
+        t.nodes = explain_linear_nodes(a->linear, &t.error);
+        t.left_out = explain_linear_left_out(a->linear);
+    } else if (a->background != NULL) {
+        t.pair_by_pair = interventional_engine(a->background) == INTERVENTIONAL_PAIRS;
+        t.nodes = interventional_nodes(a->background, &t.error);
+    }
+    return t;
+}
