@@ -181,7 +181,7 @@ work_done(struct work *w)
 static struct status
 sign(void *ctx, struct view message, uint8_t ret_signature[static 64])
 {
-    return vault_sign(ctx, message, ret_signature);
+    return vault_sign(ctx, VAULT_SIGN_CHECKPOINT, message, ret_signature);
 }
 
 static struct status

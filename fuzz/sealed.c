@@ -1,6 +1,7 @@
 /* Sealed objects. First byte even: the rest is a file, hostile from its first byte on; what opens
  * must be the one object that was sealed. First byte odd: the rest is a list of edits to a valid
- * object of two chunks; it opens exactly when nothing was changed. */
+ * object of two chunks; it opens when nothing was changed, and not when anything was but the places
+ * of the wrapped key, of which one is enough. */
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -15,13 +16,18 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The keys of tests/vault/data/sealed.json, the object "dataset/one/2" in it, and the SHA-256 of
- * its file. */
+ * its file with zeros in the places of the wrapped key. */
 #define WORKSPACE_KEY "c3c65eab3572c54e730ba4dca1c46f1e810a694572995a68cda21a693b8d8997"
+#define MAC_SEALED                                                                                 \
+    "AgIAAACgskkb2l7WDZZPHo+aXa15dGU6uA42yiATsT6v4PvtuEMwAXbZZO6x7YMq/LBotniaQazUwS7oa/klDFZT"     \
+    "Wb9U5EUF/VH+Tra1srqjMEPR5tegDeol4bcXyoAyg7ziNFVjXwDKk1M9Nv6Adrw="
 #define SIGNING_SEALED                                                                             \
-    "AfJVWe53dA4yVsKSJ1XwciMPvc72aaQc7AYdRoMhHdsZbxyGw+ismGaNbuYghW8XWtBknu/"                      \
-    "QV2od478eJKKM7AgZS0ptZ9dL2Q=="
+    "AgEAAAAqdjd+L8XLAJMgk3PnB/1SjjFx4nb/70PrzW/XiQC0ILaBNQShcAF5uJVswL8AcMc6XGmGk0kttO2Ha8XS"     \
+    "3JBCKhKI+QDCEuVYeZ6IiL9OIuC0PULMbZ2q3d6HlT7XpsAg6KkHKH02aKwnz4A="
+#define WRAPPED_OLDER                                                                              \
+    "AgAAANZM6xB+lDswdmbF0uZts55nnqy9/kCzyD/h/o1iv3NoUQ83x/nIXflVs8uZTOOzmbVL4+rTsCOcKhKyIg=="
 #define SIGNING_PUB "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=\n"
-#define ONE_DIGEST "4e706630ef1e02cec9571ce1c15a15c6f30665c617afd4fac1c3fe1cb47cf512"
+#define ONE_DIGEST "c932038d6a060f0197192549c37af6ec67da170eaaeed29c45ff6b606e756e05"
 
 static struct vault *vault;
 static struct buf two_chunks;
@@ -45,15 +51,27 @@ write_in(const char *dir, const char *name, struct view bytes)
 }
 
 static void
+write_base64(const char *dir, const char *name, const char *text)
+{
+    DEFER(buf_done) struct buf bytes;
+    buf_init(&bytes, 1024);
+    ASSERT(status_ok(text_from_base64(view_str(text), &bytes)));
+    write_in(dir, name, buf_view(&bytes));
+}
+
+#define KEYS                                                                                       \
+    "{\"format\":\"steward-keys-2\",\"generation\":2,\"made\":\"2026-11-25T01:00:00Z\","           \
+    "\"provider\":\"fuzz\",\"state\":{},\"older\":[{\"generation\":1,"                             \
+    "\"made\":\"2026-11-24T01:00:00.5Z\",\"wrapped\":\"" WRAPPED_OLDER "\"}],"                     \
+    "\"check\":\"Amd/IfOZ3vSeMx4px+1H0WotlEd5hHKsnKNSaB0eTXg=\"}"
+
+static void
 open_vault(const char *dir)
 {
     const struct vault_provider p = {.name = "fuzz", .unwrap = unwrap};
-    DEFER(buf_done) struct buf signing;
-    buf_init(&signing, 1024);
-    ASSERT(status_ok(text_from_base64(view_str(SIGNING_SEALED), &signing)));
-    write_in(dir, "workspace.json",
-             view_str("{\"format\":\"steward-keys-1\",\"provider\":\"fuzz\",\"state\":{}}"));
-    write_in(dir, "signing.sealed", buf_view(&signing));
+    write_in(dir, "workspace.json", view_str(KEYS));
+    write_base64(dir, "mac.sealed", MAC_SEALED);
+    write_base64(dir, "signing.sealed", SIGNING_SEALED);
     write_in(dir, "signing.pub", view_str(SIGNING_PUB));
     ASSERT(status_ok(vault_open(dir, &p, NULL, &vault)));
 }
@@ -75,12 +93,13 @@ seal_two_chunks(const char *dir)
 static void
 set_up(void)
 {
-    static const char *const names[] = {"workspace.json", "signing.sealed", "signing.pub"};
+    static const char *const names[] = {"workspace.json", "mac.sealed", "signing.sealed",
+                                        "signing.pub"};
     char dir[] = "/tmp/steward-fuzz-XXXXXX";
     ASSERT(mkdtemp(dir) != NULL);
     open_vault(dir);
     seal_two_chunks(dir);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         DEFER(file_freep) char *path = file_join(dir, names[i]);
         (void)unlink(path);
     }
@@ -103,14 +122,30 @@ opens(struct view bytes, struct seal_id id)
     return status_ok(s);
 }
 
+#define PLACES_FROM 12u
+#define PLACES_TO 140u
+
+/* With zeros in the places of the wrapped key. */
+static void
+put_without_key(struct view file, struct buf *ret_file)
+{
+    buf_init(ret_file, 1u << 20);
+    buf_put(ret_file, file);
+    for (size_t i = PLACES_FROM; i < PLACES_TO && i < ret_file->len; i++) {
+        ret_file->ptr[i] = 0;
+    }
+}
+
 static void
 try_file(struct view file)
 {
     if (opens(file, ONE)) {
         struct digest d;
         DEFER(buf_done) struct buf hex;
+        DEFER(buf_done) struct buf rest;
         buf_init(&hex, 128);
-        digest_of(file, &d);
+        put_without_key(file, &rest);
+        digest_of(buf_view(&rest), &d);
         digest_put_hex(&hex, &d);
         ASSERT(strcmp(buf_str(&hex), ONE_DIGEST) == 0);
     }
@@ -150,8 +185,13 @@ try_edits(struct view script)
     for (int i = 0; i < 8 && reader_left(&r) >= 6; i++) {
         edit(&r, &edited);
     }
-    const bool same = view_equal(buf_view(&edited), buf_view(&two_chunks));
-    ASSERT(opens(buf_view(&edited), TWO) == same);
+    DEFER(buf_done) struct buf rest;
+    DEFER(buf_done) struct buf right;
+    put_without_key(buf_view(&edited), &rest);
+    put_without_key(buf_view(&two_chunks), &right);
+    const bool opened = opens(buf_view(&edited), TWO);
+    ASSERT(!opened || view_equal(buf_view(&rest), buf_view(&right)));
+    ASSERT(opened || !view_equal(buf_view(&edited), buf_view(&two_chunks)));
     ASSERT(!opens(buf_view(&edited), ONE));
 }
 

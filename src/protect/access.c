@@ -45,7 +45,7 @@ struct snapshot {
 
 struct access {
     struct store *store;
-    struct secret mac_key;
+    const struct vault *vault;
     pthread_mutex_t lock;
     struct snapshot *current; /* NULL: unreadable, everything is denied */
     int64_t checked_ns;
@@ -220,11 +220,9 @@ access_open(struct store *s, const struct vault *v, struct access **ret_access)
     CHECK(a != NULL, MEMORY);
     a->store = s;
     atomic_store(&a->stale, true);
-    const struct status derived = vault_mac_key(v, KEY_PURPOSE, &a->mac_key);
-    if (!status_ok(derived) || pthread_mutex_init(&a->lock, NULL) != 0) {
-        secret_done(&a->mac_key);
+    a->vault = v;
+    if (pthread_mutex_init(&a->lock, NULL) != 0) {
         free(a);
-        TRY(derived);
         FAIL(MEMORY);
     }
     *ret_access = a;
@@ -236,7 +234,6 @@ access_free(struct access *a)
 {
     if (a != NULL) {
         snapshot_release(a->current);
-        secret_done(&a->mac_key);
         (void)pthread_mutex_destroy(&a->lock);
         free(a);
     }
@@ -433,7 +430,9 @@ make_key_record(struct access *a, const char *principal, int64_t now_ns, int64_t
     uint8_t mac[32];
     DEFER(buf_done) struct buf hex;
     buf_init(&hex, 128);
-    vault_mac(&a->mac_key, view_str(key), mac);
+    if (!status_ok(vault_mac(a->vault, KEY_PURPOSE, view_str(key), mac))) {
+        return NULL;
+    }
     text_put_hex(&hex, view_of(mac, sizeof mac));
     return json_pack("{s:s, s:o, s:o, s:b, s:s}", "principal", principal, "issued",
                      time_text(now_ns), "expires", time_text(expires_ns), "revoked", 0, "mac",
@@ -575,7 +574,11 @@ access_authenticate(struct access *a, struct view key, int64_t now_ns,
     const struct key *found =
         s->key_count == 0 ? NULL
                           : bsearch(&wanted, s->keys, s->key_count, sizeof *s->keys, compare_keys);
-    vault_mac(&a->mac_key, key, mac); /* also for unknown ids: the same time for both */
+    /* Also for unknown ids: the same time for both. */
+    if (!status_ok(vault_mac(a->vault, KEY_PURPOSE, key, mac))) {
+        *ret_reason = "the key's hash cannot be computed";
+        FAIL(AUTH);
+    }
     const char *reason = why_not(found, mac, now_ns);
     if (reason != NULL) {
         *ret_reason = reason;

@@ -1,8 +1,8 @@
 /* SQLite in WAL mode with synchronous=FULL: a committed record survives power loss. One table:
  *   record(collection TEXT, id TEXT, revision INTEGER, value BLOB), value sealed (vault record,
- * purpose "store") and bound to "collection\nid\nrevision". application_id and user_version tell
- * whose it is and which schema. One connection a handle, behind a mutex: control state is small,
- * and caches stand before it. docs/spec/store.md. */
+ * purpose "store/<collection>") and bound to "collection\nid\nrevision". application_id and
+ * user_version tell whose it is and which schema. One connection a handle, behind a mutex: control
+ * state is small, and caches stand before it. docs/spec/store.md. */
 #include "store/store.h"
 
 #include "base/text.h"
@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PURPOSE "store"
 #define VALUE_MAX (16u << 20)
 #define NAME_MAX_BYTES 255u
 #define BUSY_MS 5000
@@ -281,6 +280,20 @@ put_context(const char *collection, const char *id, uint64_t revision, struct bu
     return buf_status(b);
 }
 
+struct purpose {
+    char text[VAULT_PURPOSE_MAX];
+};
+
+/* Who holds the keys may give one collection's and not another's. A long name is cut: the context
+ * has it whole. */
+static struct purpose
+purpose_of(const char *collection)
+{
+    struct purpose p;
+    (void)snprintf(p.text, sizeof p.text, "store/%s", collection);
+    return p;
+}
+
 static struct status
 open_value(struct store *s, const char *collection, const char *id, uint64_t revision,
            struct view sealed, struct diag *diag, struct buf *ret_value)
@@ -288,8 +301,8 @@ open_value(struct store *s, const char *collection, const char *id, uint64_t rev
     DEFER(buf_done) struct buf context;
     buf_init(&context, 4096);
     TRY(put_context(collection, id, revision, &context));
-    const struct status opened =
-        vault_open_record(s->vault, PURPOSE, buf_view(&context), sealed, ret_value);
+    const struct status opened = vault_open_record(s->vault, purpose_of(collection).text,
+                                                   buf_view(&context), sealed, ret_value);
     if (opened.code == STATUS_INTEGRITY) {
         diag_set(diag, "%s: %s \"%s\": not what this workspace wrote: changed or moved", s->path,
                  collection, id);
@@ -447,7 +460,8 @@ put_locked(struct store *s, const char *collection, const char *id, struct view 
     TRY(check_expected(expect, revision, id, diag));
     revision++;
     TRY(put_context(collection, id, revision, &context));
-    TRY(vault_seal_record(s->vault, PURPOSE, buf_view(&context), value, &sealed));
+    TRY(vault_seal_record(s->vault, purpose_of(collection).text, buf_view(&context), value,
+                          &sealed));
     return write_record(s, collection, id, revision, buf_view(&sealed), diag);
 }
 

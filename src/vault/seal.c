@@ -1,9 +1,10 @@
-/* Layout (docs/spec/sealed.md): magic "SWSEAL01", u32be chunk size (65536), u16be length of the
- * wrapped key, wrapped key (a vault record, purpose "object-key", bound to "kind/name/version"),
- * then chunks: ciphertext of 65536 bytes and a tag of 16, the last one of 0 to 65536 bytes. Chunk i
- * has the nonce: 7 zero bytes, u32be i, 1 for the last and 0 otherwise (STREAM, Hoang,
- * Reyhanitabar, Rogaway, Vizár 2015; the key is used for this object alone), and is bound to the
- * header's SHA-256. Valid: every chunk opens in its place and exactly the last one is marked so.
+/* Layout (docs/spec/sealed.md): magic "SWSEAL02", u32be chunk size (65536), two places for the
+ * wrapped data key of 64 bytes each (purpose "object/<kind>"; zeros: empty), then chunks:
+ * ciphertext of 65536 bytes and a tag of 16, the last one of 0 to 65536 bytes. Data key and chunks
+ * are bound to the SHA-256 of magic, chunk size and "kind/name/version". Chunk i has the nonce: 7
+ * zero bytes, u32be i, 1 for the last and 0 otherwise (STREAM, Hoang, Reyhanitabar, Rogaway, Vizár
+ * 2015; the key is used for this object alone). Valid: a place opens, and every chunk opens in its
+ * place and exactly the last one is marked so.
  * Crash: written beside, synced, renamed: a reader sees the old object, the new, or none. */
 #include "vault/seal.h"
 
@@ -21,12 +22,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "SWSEAL01"
+#define MAGIC "SWSEAL02"
 #define MAGIC_BYTES 8u
-#define FIXED_HEAD_BYTES (MAGIC_BYTES + 4u + 2u)
-#define WRAPPED_MAX 512u
+#define PLACES 2u
+#define FIXED_HEAD_BYTES (MAGIC_BYTES + 4u)
+#define HEAD_BYTES (FIXED_HEAD_BYTES + PLACES * VAULT_WRAPPED_BYTES)
 #define SEALED_CHUNK (SEAL_CHUNK_BYTES + AEAD_TAG_BYTES)
-#define KEY_PURPOSE "object-key"
 
 /* A '/' inside a part would let two objects share one context. */
 static struct status
@@ -40,6 +41,38 @@ put_context(struct seal_id id, struct diag *diag, struct buf *ret_context)
     }
     buf_printf(ret_context, "%s/%s/%llu", id.kind, id.name, (unsigned long long)id.version);
     return buf_status(ret_context);
+}
+
+static void
+put_fixed_head(struct buf *b)
+{
+    buf_put_str(b, MAGIC);
+    buf_put_u32be(b, SEAL_CHUNK_BYTES);
+}
+
+/* What data key and chunks are bound to. Not the wrapped keys: re-wrapping leaves the chunks. */
+static struct status
+bind(struct view context, struct digest *ret_bound)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 1024);
+    put_fixed_head(&text);
+    buf_put(&text, context);
+    TRY(buf_status(&text));
+    digest_of(buf_view(&text), ret_bound);
+    return OK;
+}
+
+struct purpose {
+    char text[VAULT_PURPOSE_MAX];
+};
+
+static struct purpose
+purpose_of(const char *kind)
+{
+    struct purpose p;
+    (void)snprintf(p.text, sizeof p.text, "object/%s", kind);
+    return p;
 }
 
 static void
@@ -58,7 +91,7 @@ struct seal_writer {
     char *path, *tmp;
     int fd;
     struct aead *aead;
-    struct digest header;
+    struct digest bound;
     uint32_t index;
     size_t filled;
     struct status failed; /* sticky: what failed once is never finished */
@@ -93,27 +126,22 @@ DEFINE_FREEP(seal_writer_abandon, struct seal_writer)
 static struct status
 write_header(struct seal_writer *w, const struct vault *v, struct seal_id id, struct diag *diag)
 {
-    uint8_t key[AEAD_KEY_BYTES];
+    uint8_t key[AEAD_KEY_BYTES], wrapped[PLACES * VAULT_WRAPPED_BYTES] = {0};
     DEFER(buf_done) struct buf context;
-    DEFER(buf_done) struct buf wrapped;
     DEFER(buf_done) struct buf header;
     buf_init(&context, 512);
-    buf_init(&wrapped, WRAPPED_MAX);
-    buf_init(&header, FIXED_HEAD_BYTES + WRAPPED_MAX);
+    buf_init(&header, HEAD_BYTES);
     TRY(put_context(id, diag, &context));
+    TRY(bind(buf_view(&context), &w->bound));
     random_bytes(key, sizeof key);
-    const struct status s =
-        vault_seal_record(v, KEY_PURPOSE, buf_view(&context), view_of(key, sizeof key), &wrapped);
+    const struct status s = vault_wrap(v, purpose_of(id.kind).text, w->bound.bytes, key, wrapped);
     w->aead = aead_new(key, true);
     secret_wipe(key, sizeof key);
     TRY(s);
     CHECK(w->aead != NULL, MEMORY);
-    buf_put_str(&header, MAGIC);
-    buf_put_u32be(&header, SEAL_CHUNK_BYTES);
-    buf_put_u16be(&header, (uint16_t)wrapped.len);
-    buf_put(&header, buf_view(&wrapped));
+    put_fixed_head(&header);
+    buf_put(&header, view_of(wrapped, sizeof wrapped));
     TRY(buf_status(&header));
-    digest_of(buf_view(&header), &w->header);
     return file_write_all(w->fd, buf_view(&header), w->path, diag);
 }
 
@@ -157,25 +185,38 @@ seal_writer_open(const struct vault *v, const char *path, struct seal_id id, str
 }
 
 static struct status
-write_chunk(struct seal_writer *w, bool last, struct diag *diag)
+write_chunk(struct seal_writer *w, struct view plain, bool last, struct diag *diag)
 {
     uint8_t nonce[AEAD_NONCE_BYTES];
     CHECK(w->index < UINT32_MAX, LIMIT);
     set_nonce(w->index++, last, nonce);
-    const struct view bound = view_of(w->header.bytes, DIGEST_BYTES);
-    TRY(aead_seal(w->aead, nonce, bound, view_of(w->plain, w->filled), w->sealed));
-    const struct view sealed = view_of(w->sealed, w->filled + AEAD_TAG_BYTES);
-    w->filled = 0;
-    return file_write_all(w->fd, sealed, w->path, diag);
+    const struct view bound = view_of(w->bound.bytes, DIGEST_BYTES);
+    TRY(aead_seal(w->aead, nonce, bound, plain, w->sealed));
+    return file_write_all(w->fd, view_of(w->sealed, plain.len + AEAD_TAG_BYTES), w->path, diag);
+}
+
+/* A full chunk is written when more comes: the last one is known only at the end. */
+static struct status
+write_full(struct seal_writer *w, struct view *plain, struct diag *diag)
+{
+    if (w->filled == SEAL_CHUNK_BYTES) {
+        w->filled = 0;
+        TRY(write_chunk(w, view_of(w->plain, SEAL_CHUNK_BYTES), false, diag));
+    }
+    /* Straight from the caller's bytes where they are whole chunks. */
+    while (w->filled == 0 && plain->len > SEAL_CHUNK_BYTES) {
+        TRY(write_chunk(w, view_of(plain->ptr, SEAL_CHUNK_BYTES), false, diag));
+        *plain = view_of(plain->ptr + SEAL_CHUNK_BYTES, plain->len - SEAL_CHUNK_BYTES);
+    }
+    return OK;
 }
 
 struct status
 seal_writer_put(struct seal_writer *w, struct view plain, struct diag *diag)
 {
     while (plain.len > 0) {
-        /* A full chunk is written when more comes: the last one is known only at the end. */
-        if (w->filled == SEAL_CHUNK_BYTES && status_ok(w->failed)) {
-            w->failed = write_chunk(w, false, diag);
+        if (status_ok(w->failed)) {
+            w->failed = write_full(w, &plain, diag);
         }
         TRY(w->failed);
         const size_t room = SEAL_CHUNK_BYTES - w->filled, n = plain.len < room ? plain.len : room;
@@ -190,7 +231,7 @@ static struct status
 finish(struct seal_writer *w, struct diag *diag)
 {
     TRY(w->failed);
-    TRY(write_chunk(w, true, diag));
+    TRY(write_chunk(w, view_of(w->plain, w->filled), true, diag));
     if (fsync(w->fd) != 0 || rename(w->tmp, w->path) != 0) {
         const int err = errno;
         diag_set(diag, "%s: %s", w->path, strerror(err));
@@ -218,7 +259,7 @@ struct seal_reader {
     char *path;
     int fd;
     struct aead *aead;
-    struct digest header;
+    struct digest bound;
     uint64_t offset, size;
     uint32_t index;
     bool ended;
@@ -270,21 +311,33 @@ read_exactly(struct seal_reader *r, uint8_t *bytes, size_t n, struct diag *diag)
     return OK;
 }
 
+/* From the newest place that opens: a place that a rotation has just written, perhaps not to its
+ * end, does not lose the object. */
 static struct status
-unwrap_key(struct seal_reader *r, const struct vault *v, struct seal_id id, struct view wrapped,
-           struct diag *diag)
+unwrap_key(const struct seal_reader *r, const struct vault *v, const char *kind,
+           const uint8_t *places, struct secret *ret_key)
+{
+    struct status s = FAILURE(INTEGRITY);
+    for (unsigned i = 0; i < PLACES && s.code == STATUS_INTEGRITY; i++) {
+        s = vault_unwrap(v, purpose_of(kind).text, r->bound.bytes, places + i * VAULT_WRAPPED_BYTES,
+                         ret_key);
+    }
+    return s;
+}
+
+static struct status
+take_key(struct seal_reader *r, const struct vault *v, struct seal_id id, const uint8_t *places,
+         struct diag *diag)
 {
     DEFER(buf_done) struct buf context;
-    DEFER(buf_wipe) struct buf key;
+    DEFER(secret_done) struct secret key = {0};
     buf_init(&context, 512);
-    buf_init(&key, AEAD_KEY_BYTES);
     TRY(put_context(id, diag, &context));
-    const struct status s = vault_open_record(v, KEY_PURPOSE, buf_view(&context), wrapped, &key);
-    if (s.code == STATUS_INTEGRITY || s.code == STATUS_LIMIT ||
-        (status_ok(s) && key.len != AEAD_KEY_BYTES)) {
+    TRY(bind(buf_view(&context), &r->bound));
+    const struct status s = unwrap_key(r, v, id.kind, places, &key);
+    if (s.code == STATUS_INTEGRITY) {
         diag_set(diag, "%s: not sealed by this workspace as %s, or its header was changed", r->path,
                  buf_str(&context));
-        FAIL(INTEGRITY);
     }
     TRY(s);
     r->aead = aead_new(key.ptr, false);
@@ -295,20 +348,16 @@ unwrap_key(struct seal_reader *r, const struct vault *v, struct seal_id id, stru
 static struct status
 read_header(struct seal_reader *r, const struct vault *v, struct seal_id id, struct diag *diag)
 {
-    uint8_t head[FIXED_HEAD_BYTES + WRAPPED_MAX];
+    uint8_t head[HEAD_BYTES];
     TRY(read_exactly(r, head, FIXED_HEAD_BYTES, diag));
     struct reader in = reader_of(view_of(head, FIXED_HEAD_BYTES));
     const struct view magic = reader_bytes(&in, MAGIC_BYTES);
-    const uint32_t chunk = reader_u32be(&in);
-    const uint16_t wrapped = reader_u16be(&in);
-    if (!view_equal_str(magic, MAGIC) || chunk != SEAL_CHUNK_BYTES || wrapped > WRAPPED_MAX) {
+    if (!view_equal_str(magic, MAGIC) || reader_u32be(&in) != SEAL_CHUNK_BYTES) {
         return refuse(r, "not a sealed object of this format", diag);
     }
-    r->offset = FIXED_HEAD_BYTES;
-    TRY(read_exactly(r, head + FIXED_HEAD_BYTES, wrapped, diag));
-    r->offset += wrapped;
-    digest_of(view_of(head, FIXED_HEAD_BYTES + wrapped), &r->header);
-    return unwrap_key(r, v, id, view_of(head + FIXED_HEAD_BYTES, wrapped), diag);
+    TRY(read_exactly(r, head, HEAD_BYTES, diag));
+    r->offset = HEAD_BYTES;
+    return take_key(r, v, id, head + FIXED_HEAD_BYTES, diag);
 }
 
 struct status
@@ -338,13 +387,10 @@ seal_reader_open(const struct vault *v, const char *path, struct seal_id id, str
     return OK;
 }
 
-struct status
-seal_reader_next(struct seal_reader *r, struct diag *diag, struct view *ret_plain)
+/* The next chunk into ret_plain[SEAL_CHUNK_BYTES]. */
+static struct status
+open_chunk(struct seal_reader *r, struct diag *diag, uint8_t *ret_plain, size_t *ret_len)
 {
-    if (r->ended) {
-        *ret_plain = (struct view){0};
-        return OK;
-    }
     const uint64_t left = r->size > r->offset ? r->size - r->offset : 0;
     const bool last = left <= SEALED_CHUNK;
     const size_t n = last ? (size_t)left : SEALED_CHUNK;
@@ -355,8 +401,8 @@ seal_reader_next(struct seal_reader *r, struct diag *diag, struct view *ret_plai
     uint8_t nonce[AEAD_NONCE_BYTES];
     CHECK(r->index < UINT32_MAX, LIMIT);
     set_nonce(r->index, last, nonce);
-    const struct view bound = view_of(r->header.bytes, DIGEST_BYTES);
-    const struct status s = aead_open(r->aead, nonce, bound, view_of(r->sealed, n), r->plain);
+    const struct view bound = view_of(r->bound.bytes, DIGEST_BYTES);
+    const struct status s = aead_open(r->aead, nonce, bound, view_of(r->sealed, n), ret_plain);
     if (s.code == STATUS_INTEGRITY) {
         return refuse(
             r, "the chunk that begins here does not verify: changed, moved, cut or extended", diag);
@@ -365,7 +411,18 @@ seal_reader_next(struct seal_reader *r, struct diag *diag, struct view *ret_plai
     r->index++;
     r->offset += n;
     r->ended = last;
-    *ret_plain = view_of(r->plain, n - AEAD_TAG_BYTES);
+    *ret_len = n - AEAD_TAG_BYTES;
+    return OK;
+}
+
+struct status
+seal_reader_next(struct seal_reader *r, struct diag *diag, struct view *ret_plain)
+{
+    size_t n = 0;
+    if (!r->ended) {
+        TRY(open_chunk(r, diag, r->plain, &n));
+    }
+    *ret_plain = view_of(r->plain, n);
     return OK;
 }
 
@@ -399,14 +456,20 @@ plain_length(struct seal_reader *r, struct diag *diag, uint64_t *ret_length)
     return OK;
 }
 
+/* Straight into the caller's buffer. */
 static struct status
 read_whole(struct seal_reader *r, struct diag *diag, struct buf *ret_plain)
 {
     while (!r->ended) {
-        struct view plain = {0};
-        TRY(seal_reader_next(r, diag, &plain));
-        buf_put(ret_plain, plain);
+        const uint64_t left = r->size > r->offset ? r->size - r->offset : 0;
+        const size_t room = left > SEALED_CHUNK     ? SEAL_CHUNK_BYTES
+                            : left > AEAD_TAG_BYTES ? (size_t)left - AEAD_TAG_BYTES
+                                                    : 0;
+        size_t n = 0;
+        uint8_t *at = buf_reserve(ret_plain, room);
         TRY(buf_status(ret_plain));
+        TRY(open_chunk(r, diag, at, &n));
+        (void)buf_extend(ret_plain, n);
     }
     return OK;
 }

@@ -1,7 +1,7 @@
 /* seal: one object in one file: AES-256-GCM in 64 KiB chunks, each bound to its place, whether it
  * is the last, and to the object's kind, name and version; one random data key an object, wrapped
- * by the workspace's key in the header. docs/spec/sealed.md. A truncated, extended, reordered,
- * swapped or flipped object is refused with the reason. */
+ * by the workspace's key in the header (purpose "object/<kind>"). docs/spec/sealed.md. A truncated,
+ * extended, reordered, swapped or flipped object is refused with the reason. */
 #ifndef STEWARD_VAULT_SEAL_H
 #define STEWARD_VAULT_SEAL_H
 

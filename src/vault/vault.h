@@ -1,6 +1,8 @@
-/* vault: the workspace's key, behind a provider; sealing of small records; signing. Envelope keys:
- * the provider holds or derives the key that wraps the workspace key; the workspace key wraps one
- * data key per object. docs/spec/vault.md has the formats. Thread-safe after open. */
+/* vault: the workspace's key, behind a provider; data keys wrapped under it; sealing of small
+ * records; keyed hashes; signing. Envelope keys: the provider holds or derives the key that wraps
+ * the workspace key; the workspace key wraps one data key for each record and object. The keys are
+ * in this process (vault_open) or in another that answers for them (vault/backend.h).
+ * docs/spec/vault.md has the formats. Thread-safe after open. */
 #ifndef STEWARD_VAULT_VAULT_H
 #define STEWARD_VAULT_VAULT_H
 
@@ -9,6 +11,11 @@
 #define VAULT_KEY_BYTES 32
 #define VAULT_SIGNATURE_BYTES 64
 #define VAULT_PUBLIC_BYTES 32
+#define VAULT_BOUND_BYTES 32   /* SHA-256 of what a data key belongs to */
+#define VAULT_WRAPPED_BYTES 64 /* generation u32 LE, nonce 12, key 32, tag 16 */
+#define VAULT_PURPOSE_MAX 64   /* with its terminator; a longer one is cut */
+#define VAULT_MAC_MESSAGE_MAX 64
+#define VAULT_SIGN_MESSAGE_MAX 256
 
 struct vault;
 
@@ -34,8 +41,8 @@ struct vault_provider {
 #define VAULT_PASSPHRASE_LEAST 8
 struct vault_provider vault_passphrase_provider(const struct secret *passphrase);
 
-/* Makes dir/workspace.json (wrapped key) and dir/signing.sealed, dir/signing.pub. STATUS_EXISTS
- * when there is a workspace.json. */
+/* Makes dir/workspace.json (wrapped key), dir/mac.sealed, dir/signing.sealed and dir/signing.pub.
+ * STATUS_EXISTS when there is a workspace.json. */
 struct status vault_create(const char *dir, const struct vault_provider *p, struct diag *diag,
                            struct vault **ret_vault);
 struct status vault_open(const char *dir, const struct vault_provider *p, struct diag *diag,
@@ -45,19 +52,45 @@ const char *vault_warning(const struct vault *v);
 void vault_free(struct vault *v);
 DEFINE_FREEP(vault_free, struct vault)
 
-/* AES-256-GCM with a subkey for `purpose` (HKDF-SHA256 of the workspace key) and a random nonce;
- * `context` is bound. */
+/* ---- data keys ---- */
+
+/* Wraps a data key under the workspace key's newest generation. It opens under the same purpose and
+ * bound only; purpose says what kind of thing it belongs to ("store/grant", "object/model"), bound
+ * which one. */
+struct status vault_wrap(const struct vault *v, const char *purpose,
+                         const uint8_t bound[static VAULT_BOUND_BYTES],
+                         const uint8_t key[static VAULT_KEY_BYTES],
+                         uint8_t ret_wrapped[static VAULT_WRAPPED_BYTES]);
+/* STATUS_INTEGRITY when purpose, bound or any byte differs, or its generation is gone;
+ * STATUS_DENIED when this process may not. */
+struct status vault_unwrap(const struct vault *v, const char *purpose,
+                           const uint8_t bound[static VAULT_BOUND_BYTES],
+                           const uint8_t wrapped[static VAULT_WRAPPED_BYTES],
+                           struct secret *ret_key);
+
+/* ---- records ---- */
+
+/* A random data key, wrapped for `purpose` and bound to `context`, and AES-256-GCM under it. */
 struct status vault_seal_record(const struct vault *v, const char *purpose, struct view context,
                                 struct view plain, struct buf *ret_sealed);
 /* STATUS_INTEGRITY when context, purpose or any byte differs. */
 struct status vault_open_record(const struct vault *v, const char *purpose, struct view context,
                                 struct view sealed, struct buf *ret_plain);
-/* Keyed digest for look-ups (API key hashes): HMAC-SHA256 with a subkey for purpose, derived once;
- * *ret_key holds a struct hmac_key, in memory of its own. */
-struct status vault_mac_key(const struct vault *v, const char *purpose, struct secret *ret_key);
-void vault_mac(const struct secret *key, struct view message, uint8_t ret_mac[static 32]);
-/* Ed25519 with the workspace's signing key. */
-struct status vault_sign(const struct vault *v, struct view message,
+
+/* ---- keyed hashes and signatures ---- */
+
+/* HMAC-SHA256 with the workspace's own key for that purpose, for look-ups (API keys). message: at
+ * most VAULT_MAC_MESSAGE_MAX bytes, else STATUS_LIMIT. */
+struct status vault_mac(const struct vault *v, const char *purpose, struct view message,
+                        uint8_t ret_mac[static 32]);
+/* What is signed: who holds the key may look at it, and refuse. */
+enum vault_signing {
+    VAULT_SIGN_CHECKPOINT, /* of the audit log: a note's text (govern/note.h) */
+    VAULT_SIGN_MODEL,      /* of a model's bundle: its first line, and a digest */
+};
+/* Ed25519 with the workspace's signing key. message: at most VAULT_SIGN_MESSAGE_MAX bytes, else
+ * STATUS_LIMIT. */
+struct status vault_sign(const struct vault *v, enum vault_signing kind, struct view message,
                          uint8_t ret_signature[static VAULT_SIGNATURE_BYTES]);
 void vault_public_key(const struct vault *v, uint8_t ret_public[static VAULT_PUBLIC_BYTES]);
 /* Verification needs no vault. STATUS_INTEGRITY when it does not verify. */

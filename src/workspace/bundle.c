@@ -1,16 +1,16 @@
-/* Layout: magic "SWMODEL1", u32be length of the manifest, manifest, 64 bytes of signature over
- * "steward model manifest v1\n" + manifest, then the model file to the end.
- * Valid: signature verifies, SHA-256 of the model file is the manifest's model_sha256.
- * Crash: written whole through seal_file, which replaces or does nothing. */
+/* Layout: magic "SWMODEL2", u32be length of the manifest, manifest, 64 bytes of signature over
+ * "steward model manifest v2\n" + SHA-256 of the manifest in hexadecimal + "\n", then the model
+ * file to the end. Valid: signature verifies, SHA-256 of the model file is the manifest's
+ * model_sha256. Crash: written whole through seal_file, which replaces or does nothing. */
 #include "workspace/bundle.h"
 
 #include "base/digest.h"
 
 #include <string.h>
 
-#define MAGIC "SWMODEL1"
+#define MAGIC "SWMODEL2"
 #define MAGIC_BYTES 8u
-#define SIGNED_PREFIX "steward model manifest v1\n"
+#define SIGNED_PREFIX "steward model manifest v2\n"
 #define MANIFEST_MAX (16u << 20)
 
 static struct status
@@ -22,11 +22,15 @@ digest_hex(struct view bytes, struct buf *ret_hex)
     return buf_status(ret_hex);
 }
 
-static void
+/* Short, so that who signs can look at it: the keeper takes no more. */
+static struct status
 put_signed(struct view manifest, struct buf *b)
 {
+    buf_init(b, VAULT_SIGN_MESSAGE_MAX);
     buf_put_str(b, SIGNED_PREFIX);
-    buf_put(b, manifest);
+    TRY(digest_hex(manifest, b));
+    buf_put_str(b, "\n");
+    return buf_status(b);
 }
 
 struct status
@@ -34,17 +38,15 @@ bundle_put(const struct vault *v, json_t *manifest, struct view model, struct bu
 {
     DEFER(buf_done) struct buf hex;
     DEFER(buf_done) struct buf text;
-    DEFER(buf_done) struct buf to_sign;
+    DEFER(buf_done) struct buf to_sign = {0};
     buf_init(&hex, 128);
     buf_init(&text, MANIFEST_MAX);
-    buf_init(&to_sign, MANIFEST_MAX + 64);
     TRY(digest_hex(model, &hex));
     CHECK(json_object_set_new(manifest, "model_sha256", json_string(buf_str(&hex))) == 0, MEMORY);
     TRY(js_put(&text, manifest));
-    put_signed(buf_view(&text), &to_sign);
-    TRY(buf_status(&to_sign));
+    TRY(put_signed(buf_view(&text), &to_sign));
     uint8_t signature[VAULT_SIGNATURE_BYTES];
-    TRY(vault_sign(v, buf_view(&to_sign), signature));
+    TRY(vault_sign(v, VAULT_SIGN_MODEL, buf_view(&to_sign), signature));
     buf_put_str(ret_bundle, MAGIC);
     buf_put_u32be(ret_bundle, (uint32_t)text.len);
     buf_put(ret_bundle, buf_view(&text));
@@ -64,10 +66,8 @@ static struct status
 check_signature(const uint8_t *public_key, struct view manifest, struct view signature,
                 struct diag *diag)
 {
-    DEFER(buf_done) struct buf to_check;
-    buf_init(&to_check, MANIFEST_MAX + 64);
-    put_signed(manifest, &to_check);
-    TRY(buf_status(&to_check));
+    DEFER(buf_done) struct buf to_check = {0};
+    TRY(put_signed(manifest, &to_check));
     if (!status_ok(vault_verify(public_key, buf_view(&to_check), signature.ptr))) {
         return refuse(diag, "the signature does not verify with this workspace's key");
     }

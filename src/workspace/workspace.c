@@ -210,7 +210,7 @@ workspace_init(const char *dir, const struct workspace_init_options *o, struct d
 static struct status
 sign(void *ctx, struct view message, uint8_t ret_signature[static 64])
 {
-    return vault_sign(ctx, message, ret_signature);
+    return vault_sign(ctx, VAULT_SIGN_CHECKPOINT, message, ret_signature);
 }
 
 static void

@@ -242,10 +242,11 @@ refuses_cheap_scrypt_from_the_command_line(void **state)
     testing_run_done(&run);
 }
 
+#define HEAD "{\"format\":\"steward-keys-2\",\"generation\":1,\"made\":\"2026-11-25T01:00:00Z\","
 #define STATE_OF(LOG2N, R, P)                                                                      \
-    "{\"format\":\"steward-keys-1\",\"provider\":\"passphrase\",\"state\":{\"kdf\":\"scrypt\","    \
-    "\"log2n\":" LOG2N ",\"r\":" R ",\"p\":" P ",\"salt\":\"AAAAAAAAAAAAAAAAAAAAAA==\","           \
-    "\"sealed\":\"\"}}"
+    HEAD "\"provider\":\"passphrase\",\"state\":{\"kdf\":\"scrypt\","                              \
+         "\"log2n\":" LOG2N ",\"r\":" R ",\"p\":" P ",\"salt\":\"AAAAAAAAAAAAAAAAAAAAAA==\","      \
+         "\"sealed\":\"\"}}"
 
 static void
 refuses_costs_that_a_stranger_chose(void **state)
@@ -280,19 +281,16 @@ refuses_a_damaged_key_file_with_the_reason(void **state)
          "ELF",
          STATUS_INTEGRITY, "workspace.json: "},
         {"[]", STATUS_INTEGRITY, "\"format\""},
-        {"{\"format\":\"steward-keys-1\"}", STATUS_INTEGRITY, "\"provider\""},
-        {"{\"format\":\"steward-keys-1\",\"provider\":\"passphrase\"}", STATUS_INTEGRITY,
-         "\"state\""},
-        {"{\"format\":\"steward-keys-1\",\"provider\":\"passphrase\",\"state\":[]}",
-         STATUS_INTEGRITY, "\"state\""},
-        {"{\"format\":\"steward-keys-1\",\"provider\":\"passphrase\",\"state\":{}}",
-         STATUS_INTEGRITY, "\"kdf\""},
+        {HEAD "\"x\":1}", STATUS_INTEGRITY, "\"provider\""},
+        {HEAD "\"provider\":\"passphrase\"}", STATUS_INTEGRITY, "\"state\""},
+        {HEAD "\"provider\":\"passphrase\",\"state\":[]}", STATUS_INTEGRITY, "\"state\""},
+        {HEAD "\"provider\":\"passphrase\",\"state\":{}}", STATUS_INTEGRITY, "\"kdf\""},
         {STATE_OF("10", "8", "1"), STATUS_INTEGRITY, "\"sealed\" is not the base64 of 60 bytes"},
         {STATE_OF("\"10\"", "8", "1"), STATUS_INTEGRITY, "\"log2n\""},
-        {"{\"format\":\"steward-keys-2\",\"provider\":\"passphrase\",\"state\":{}}",
+        {"{\"format\":\"steward-keys-1\",\"provider\":\"passphrase\",\"state\":{}}",
          STATUS_UNSUPPORTED,
-         "format \"steward-keys-2\" with provider \"passphrase\"; this steward"},
-        {"{\"format\":\"steward-keys-1\",\"provider\":\"pkcs11\",\"state\":{}}", STATUS_UNSUPPORTED,
+         "format \"steward-keys-1\" with provider \"passphrase\"; this steward"},
+        {HEAD "\"provider\":\"pkcs11\",\"state\":{}}", STATUS_UNSUPPORTED,
          "with provider \"pkcs11\""},
     };
     DEFER(pull_down) struct house h = build();
@@ -322,8 +320,9 @@ static void
 says_which_key_file_is_missing(void **state)
 {
     (void)state;
-    static const char *const names[] = {"workspace.json", "signing.sealed", "signing.pub"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const names[] = {"workspace.json", "mac.sealed", "signing.sealed",
+                                        "signing.pub"};
+    for (size_t i = 0; i < 4; i++) {
         DEFER(pull_down) struct house h = build();
         DEFER(file_freep) char *path = file_join(h.dir, names[i]);
         struct diag diag = {0};
@@ -361,6 +360,7 @@ refuses_every_flipped_byte_of_the_key_files(void **state)
 {
     (void)state;
     refuse_every_flip_of("workspace.json");
+    refuse_every_flip_of("mac.sealed");
     refuse_every_flip_of("signing.sealed");
     refuse_every_flip_of("signing.pub");
 }
@@ -413,6 +413,92 @@ keeps_no_key_in_the_clear(void **state)
         assert_null(memmem(bytes.ptr, bytes.len, "horse", 5));
         buf_done(&bytes);
     }
+}
+
+/* ---- data keys ---- */
+
+static const uint8_t bound[VAULT_BOUND_BYTES] = "what it belongs to",
+                     data_key[VAULT_KEY_BYTES] = "key";
+
+static struct status
+unwrap(const struct vault *v, const char *purpose, const uint8_t *at, const uint8_t *wrapped)
+{
+    DEFER(secret_done) struct secret found = {0};
+    const struct status s = vault_unwrap(v, purpose, at, wrapped, &found);
+    if (status_ok(s)) {
+        assert_int_equal(found.len, VAULT_KEY_BYTES);
+        assert_memory_equal(found.ptr, data_key, VAULT_KEY_BYTES);
+    } else {
+        assert_null(found.ptr);
+    }
+    return s;
+}
+
+static void
+refuses_a_wrapped_key_out_of_its_place(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h = build();
+    DEFER(pull_down) struct house other = build();
+    uint8_t wrapped[VAULT_WRAPPED_BYTES], elsewhere[VAULT_BOUND_BYTES] = "what it belongs tp";
+    assert_ok(vault_wrap(h.vault, "object/model", bound, data_key, wrapped));
+    assert_ok(unwrap(h.vault, "object/model", bound, wrapped));
+    assert_status(unwrap(h.vault, "object/mode", bound, wrapped), INTEGRITY);
+    assert_status(unwrap(h.vault, "object/dataset", bound, wrapped), INTEGRITY);
+    assert_status(unwrap(h.vault, "object/model", elsewhere, wrapped), INTEGRITY);
+    assert_status(unwrap(other.vault, "object/model", bound, wrapped), INTEGRITY);
+    for (size_t bit = 0; bit < sizeof wrapped * 8; bit++) {
+        wrapped[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_status(unwrap(h.vault, "object/model", bound, wrapped), INTEGRITY);
+        wrapped[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+static void
+never_wraps_twice_alike_and_names_the_generation(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h = build();
+    uint8_t a[VAULT_WRAPPED_BYTES], b[VAULT_WRAPPED_BYTES];
+    assert_ok(vault_wrap(h.vault, "p", bound, data_key, a));
+    assert_ok(vault_wrap(h.vault, "p", bound, data_key, b));
+    assert_memory_equal(a, "\1\0\0\0", 4);
+    assert_memory_equal(b, "\1\0\0\0", 4);
+    assert_memory_not_equal(a + 4, b + 4, 12);
+    assert_memory_not_equal(a + 16, b + 16, 32);
+}
+
+/* A name of any length: what is cut off its end is in the context, too. */
+static void
+cuts_a_long_purpose(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h = build();
+    char text[300];
+    uint8_t wrapped[VAULT_WRAPPED_BYTES];
+    memset(text, 'p', sizeof text);
+    text[sizeof text - 1] = '\0';
+    assert_ok(vault_wrap(h.vault, text, bound, data_key, wrapped));
+    assert_ok(unwrap(h.vault, text, bound, wrapped));
+    text[VAULT_PURPOSE_MAX - 1] = '\0';
+    assert_ok(unwrap(h.vault, text, bound, wrapped));
+    text[VAULT_PURPOSE_MAX - 2] = '\0';
+    assert_status(unwrap(h.vault, text, bound, wrapped), INTEGRITY);
+}
+
+static void
+refuses_messages_that_are_too_long(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h = build();
+    static const char text[VAULT_SIGN_MESSAGE_MAX + 1];
+    uint8_t mac[32], signature[VAULT_SIGNATURE_BYTES];
+    assert_ok(vault_mac(h.vault, "p", view_of(text, VAULT_MAC_MESSAGE_MAX), mac));
+    assert_status(vault_mac(h.vault, "p", view_of(text, VAULT_MAC_MESSAGE_MAX + 1), mac), LIMIT);
+    assert_ok(
+        vault_sign(h.vault, VAULT_SIGN_MODEL, view_of(text, VAULT_SIGN_MESSAGE_MAX), signature));
+    assert_status(vault_sign(h.vault, VAULT_SIGN_MODEL, view_of(text, sizeof text), signature),
+                  LIMIT);
 }
 
 /* ---- another provider behind the same interface ---- */
@@ -470,10 +556,8 @@ takes_any_provider_behind_the_interface(void **state)
     assert_status(vault_open(dir, &p, &diag, &v), AUTH);
     /* A provider that gives a key of another length gives none. */
     lets = true;
-    write_in(
-        dir, "workspace.json",
-        view_str(
-            "{\"format\":\"steward-keys-1\",\"provider\":\"plain\",\"state\":{\"key\":\"00\"}}"));
+    write_in(dir, "workspace.json",
+             view_str(HEAD "\"provider\":\"plain\",\"state\":{\"key\":\"00\"}}"));
     assert_status(vault_open(dir, &p, &diag, &v), INTEGRITY);
 }
 
@@ -510,7 +594,7 @@ refuses_a_record_out_of_its_place(void **state)
     seal(h.vault, "store", "key\nann\n1", "value", &sealed);
     assert_status(try_open(h.vault, "stor", "key\nann\n1", buf_view(&sealed)), INTEGRITY);
     assert_status(try_open(h.vault, "store ", "key\nann\n1", buf_view(&sealed)), INTEGRITY);
-    assert_status(try_open(h.vault, "object-key", "key\nann\n1", buf_view(&sealed)), INTEGRITY);
+    assert_status(try_open(h.vault, "object/model", "key\nann\n1", buf_view(&sealed)), INTEGRITY);
     assert_status(try_open(h.vault, "store", "key\nann\n2", buf_view(&sealed)), INTEGRITY);
     assert_status(try_open(h.vault, "store", "", buf_view(&sealed)), INTEGRITY);
     assert_status(try_open(other.vault, "store", "key\nann\n1", buf_view(&sealed)), INTEGRITY);
@@ -524,7 +608,7 @@ refuses_every_flip_and_every_cut_of_a_record(void **state)
     DEFER(pull_down) struct house h = build();
     DEFER(buf_done) struct buf sealed;
     seal(h.vault, "store", "c", "a value", &sealed);
-    assert_int_equal(sealed.len, 1 + 24 + 7 + 16);
+    assert_int_equal(sealed.len, 1 + VAULT_WRAPPED_BYTES + 7 + 16);
     for (size_t i = 0; i < sealed.len * 8; i++) {
         sealed.ptr[i / 8] ^= (uint8_t)(1u << i % 8);
         assert_status(try_open(h.vault, "store", "c", buf_view(&sealed)), INTEGRITY);
@@ -550,7 +634,7 @@ refuses_a_record_larger_than_the_buffer(void **state)
     buf_init(&small, 3);
     assert_status(vault_open_record(h.vault, "store", view_str("c"), buf_view(&sealed), &small),
                   LIMIT);
-    buf_init(&small, 44);
+    buf_init(&small, 84);
     assert_status(vault_seal_record(h.vault, "store", view_str("c"), view_str("four"), &small),
                   LIMIT);
     assert_int_equal(small.len, 0);
@@ -566,17 +650,16 @@ never_seals_twice_alike(void **state)
     seal(h.vault, "store", "c", "", &a);
     seal(h.vault, "store", "c", "", &b);
     assert_int_equal(a.len, b.len);
-    assert_memory_not_equal(a.ptr + 1, b.ptr + 1, 24);
-    assert_memory_not_equal(a.ptr + 25, b.ptr + 25, 16);
+    assert_memory_not_equal(a.ptr + 5, b.ptr + 5, 12);
+    assert_memory_not_equal(a.ptr + 17, b.ptr + 17, 32);
+    assert_memory_not_equal(a.ptr + 65, b.ptr + 65, 16);
     assert_ok(try_open(h.vault, "store", "c", buf_view(&a)));
 }
 
 static void
 mac_of(const struct vault *v, const char *purpose, const char *message, uint8_t *ret_mac)
 {
-    DEFER(secret_done) struct secret key = {0};
-    assert_ok(vault_mac_key(v, purpose, &key));
-    vault_mac(&key, view_str(message), ret_mac);
+    assert_ok(vault_mac(v, purpose, view_str(message), ret_mac));
 }
 
 static void
@@ -660,10 +743,10 @@ signs_with_the_key_that_it_publishes(void **state)
     DEFER(pull_down) struct house h = build();
     uint8_t public_key[32], again_key[32], signature[64];
     vault_public_key(h.vault, public_key);
-    assert_ok(vault_sign(h.vault, view_str("message"), signature));
+    assert_ok(vault_sign(h.vault, VAULT_SIGN_MODEL, view_str("message"), signature));
     assert_ok(vault_verify(public_key, view_str("message"), signature));
     assert_status(vault_verify(public_key, view_str("massage"), signature), INTEGRITY);
-    assert_ok(vault_sign(h.vault, view_of(NULL, 0), signature));
+    assert_ok(vault_sign(h.vault, VAULT_SIGN_MODEL, view_of(NULL, 0), signature));
     assert_ok(vault_verify(public_key, view_of(NULL, 0), signature));
     struct vault *again = testing_vault_again(h.dir);
     vault_public_key(again, again_key);
@@ -688,6 +771,10 @@ main(void)
         cmocka_unit_test(says_which_key_file_is_missing),
         cmocka_unit_test(refuses_every_flipped_byte_of_the_key_files),
         cmocka_unit_test(refuses_another_workspaces_signing_key),
+        cmocka_unit_test(refuses_a_wrapped_key_out_of_its_place),
+        cmocka_unit_test(refuses_messages_that_are_too_long),
+        cmocka_unit_test(cuts_a_long_purpose),
+        cmocka_unit_test(never_wraps_twice_alike_and_names_the_generation),
         cmocka_unit_test(refuses_a_record_out_of_its_place),
         cmocka_unit_test(refuses_every_flip_and_every_cut_of_a_record),
         cmocka_unit_test(refuses_a_record_larger_than_the_buffer),

@@ -1,5 +1,6 @@
 #include "testing/testing.h"
 
+#include "base/digest.h"
 #include "testing/vault.h"
 #include "workspace/bundle.h"
 
@@ -138,7 +139,13 @@ refuses_a_signature_without_the_purpose(void **state)
     struct diag diag;
     uint8_t signature[VAULT_SIGNATURE_BYTES];
     const size_t model = r->bundle.len - strlen(MODEL), at = model - sizeof signature;
-    assert_ok(vault_sign(r->vault, view_of(r->bundle.ptr + 12, at - 12), signature));
+    DEFER(buf_done) struct buf hex;
+    struct digest d;
+    buf_init(&hex, 128);
+    digest_of(view_of(r->bundle.ptr + 12, at - 12), &d);
+    digest_put_hex(&hex, &d);
+    buf_put_str(&hex, "\n");
+    assert_ok(vault_sign(r->vault, VAULT_SIGN_MODEL, buf_view(&hex), signature));
     memcpy(r->bundle.ptr + at, signature, sizeof signature);
     refuse(r, buf_view(&r->bundle), &diag);
     assert_says(&diag, "the signature does not verify");

@@ -104,34 +104,45 @@ def hkdf(key, salt, info, n):
     return out[:n]
 
 
-def open_record(workspace_key, purpose, context, sealed):
-    assert sealed[0] == 1
-    both = hkdf(workspace_key, sealed[1:25], f"steward record v1 {purpose}".encode(), 44)
-    return gcm_open(both[:32], both[32:], context.encode(), sealed[25:])
+def unwrap(keys, purpose, bound, wrapped):
+    generation = int.from_bytes(wrapped[:4], "little")
+    if generation not in keys:
+        return None
+    both = hkdf(keys[generation], bound + wrapped[4:16], f"steward wrap v2 {purpose}".encode(), 44)
+    return gcm_open(both[:32], both[32:], wrapped[:4] + bound, wrapped[16:])
 
 
-def workspace_key(folder, passphrase):
+def workspace_keys(folder, passphrase):
+    """Generation -> key."""
     with open(f"{folder}/workspace.json", encoding="utf-8") as f:
-        keys = json.load(f)
-    assert keys["format"] == "steward-keys-1" and keys["provider"] == "passphrase"
-    s = keys["state"]
+        o = json.load(f)
+    assert o["format"] == "steward-keys-2" and o["provider"] == "passphrase"
+    s, check = o["state"], base64.b64decode(o.pop("check"))
     salt, sealed = base64.b64decode(s["salt"]), base64.b64decode(s["sealed"])
     n = 1 << s["log2n"]
     key = hashlib.scrypt(passphrase.encode(), salt=salt, n=n, r=s["r"], p=s["p"], dklen=32, maxmem=n * 1024 + (1 << 26))
     bound = f"steward passphrase v1 scrypt {s['log2n']} {s['r']} {s['p']} ".encode() + salt
-    return gcm_open(key, sealed[:12], bound, sealed[12:])
+    newest = gcm_open(key, sealed[:12], bound, sealed[12:])
+    text = json.dumps(o, sort_keys=True, separators=(",", ":")).encode()
+    assert hmac.compare_digest(check, hmac.new(hkdf(newest, b"", b"steward keys v2", 32), text, "sha256").digest())
+    keys = {o["generation"]: newest}
+    for row in o["older"]:
+        bound = hashlib.sha256(f"steward generation v2\n{row['generation']}".encode()).digest()
+        keys[row["generation"]] = unwrap(keys, "generation", bound, base64.b64decode(row["wrapped"]))
+    return keys
 
 
-def open_object(key, data, context):
-    chunk, n = int.from_bytes(data[8:12], "big"), int.from_bytes(data[12:14], "big")
-    assert data[:8] == b"SWSEAL01"
-    header, body = data[: 14 + n], data[14 + n :]
-    data_key = open_record(key, "object-key", context, header[14:])
+def open_object(keys, data, kind, context):
+    assert data[:8] == b"SWSEAL02"
+    chunk, body = int.from_bytes(data[8:12], "big"), data[140:]
+    bound = hashlib.sha256(data[:12] + context.encode()).digest()
+    wrapped = [unwrap(keys, f"object/{kind}", bound, data[at : at + 64]) for at in (12, 76)]
+    data_key = next(key for key in wrapped if key)
     plain, i = b"", 0
     while True:
         part, body = body[: chunk + 16], body[chunk + 16 :]
         nonce = bytes(7) + i.to_bytes(4, "big") + (b"\0" if body else b"\1")
-        plain += gcm_open(data_key, nonce, hashlib.sha256(header).digest(), part)
+        plain += gcm_open(data_key, nonce, bound, part)
         i += 1
         if not body:
             return plain
@@ -141,7 +152,8 @@ def main():
     folder, passphrase, path, kind, name, version = sys.argv[1:]
     with open(path, "rb") as f:
         data = f.read()
-    print(hashlib.sha256(open_object(workspace_key(folder, passphrase), data, f"{kind}/{name}/{version}")).hexdigest())
+    plain = open_object(workspace_keys(folder, passphrase), data, kind, f"{kind}/{name}/{version}")
+    print(hashlib.sha256(plain).hexdigest())
 
 
 main()
