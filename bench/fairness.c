@@ -173,9 +173,9 @@ put_auc(struct work *w, const uint32_t *order, size_t k, int32_t *group, struct 
     for (size_t i = 0; i < w->rows; i++) {
         group[i] = (int32_t)group_of_cell(&c, w->cell[i], groupings[k].mask);
     }
-    TRY(group_auc(order, w->score, w->y, group, w->rows, groupings[k].groups, groups));
-    memset(group, 0, w->rows * sizeof *group);
-    return group_auc(order, w->score, w->y, group, w->rows, 1, all);
+    const struct group_auc_rows r = {
+        .rows = w->rows, .order = order, .score = w->score, .y = w->y, .group = group};
+    return group_auc(&r, groupings[k].groups, groups, all);
 }
 
 static struct status
@@ -196,7 +196,7 @@ scores_ours(void *ctx, double *ret_figure)
                                  .prediction = w->score,
                                  .cell = w->cell};
     TRY(group_tally_all(&r, group_cells(&c), 1, cells));
-    TRY(group_auc_order(w->score, w->rows, order));
+    TRY(group_rows_order(&r, order));
     for (size_t k = 0; k < 3; k++) {
         sum_groups(&c, cells, k, groups, &all);
         TRY(put_auc(w, order, k, group, groups, &all));

@@ -92,7 +92,7 @@ facet_compare(const struct group_tally *d, const struct group_tally *a, double l
         }
         const struct group_estimate x = group_metric_estimate(facets[m].metric, first, 0, level),
                                     y = group_metric_estimate(facets[m].metric, second, 0, level);
-        const struct group_contrast c = group_contrast_of(facets[m].metric, &x, &y, level);
+        const struct group_contrast c = group_contrast_of(facets[m].metric, &x, &y);
         ret_numbers[m] = m == FACET_DI ? (struct facet_number){c.ratio, c.ratio_ci}
                                        : (struct facet_number){c.difference, c.difference_ci};
     }

@@ -2,8 +2,9 @@
  * others a, with intervals. Definitions are those of smclarify 0.5, but what does not
  * exist is NaN, where smclarify takes 0/0 for 0 and x/0 for infinity.
  *
- * Intervals: MOVER for differences (Newcombe's for proportions), Katz for DI; ratios of counts
- * (DCAcc, DCR, TE) on the logarithm with the delta method's variance, then MOVER. */
+ * Intervals: MOVER for differences (Newcombe's for proportions), for DI that of a ratio
+ * (group_metric.h); ratios of counts (DCAcc, DCR, TE) on the logarithm with the delta method's
+ * variance, then MOVER. */
 #ifndef STEWARD_ASSESS_FACET_H
 #define STEWARD_ASSESS_FACET_H
 

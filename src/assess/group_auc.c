@@ -1,138 +1,172 @@
 #include "assess/group_auc.h"
 
 #include <math.h>
+#include <stdlib.h>
 
-#define DIGIT_BITS 11u
-#define DIGITS (1u << DIGIT_BITS)
-
-struct keyed {
-    uint64_t key;
-    uint32_t row;
+/* Of the rows of one class: sums of their weights w (and of w^2), with the placement v of each, the
+ * share of the other class's weight on the far side of it, and the placement o among all rows. */
+struct side {
+    double weight, square;           /* in all */
+    double below, tied, tied_square; /* of the weights so far; at this score, and of w^2 */
+    double v, v_square, vv_square, o_square, vo_square; /* sums of w v; of w^2 v, v^2, o, v o */
+    size_t rows;
 };
-
-/* Unsigned order of the keys is the numbers' order; -0 and 0 are one. */
-static uint64_t
-key_of(double v)
-{
-    uint64_t bits = 0;
-    v = v == 0 ? 0 : v;
-    memcpy(&bits, &v, sizeof bits);
-    return (bits >> 63) != 0 ? ~bits : bits | UINT64_C(1) << 63;
-}
-
-/* One stable pass; false when all have the same digit. */
-static bool
-sort_by_digit(const struct keyed *from, size_t n, unsigned shift, struct keyed *to)
-{
-    size_t start[DIGITS] = {0}, sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        start[from[i].key >> shift & (DIGITS - 1)]++;
-    }
-    if (start[from[0].key >> shift & (DIGITS - 1)] == n) {
-        return false;
-    }
-    for (size_t d = 0; d < DIGITS; d++) {
-        const size_t count = start[d];
-        start[d] = sum;
-        sum += count;
-    }
-    for (size_t i = 0; i < n; i++) {
-        to[start[from[i].key >> shift & (DIGITS - 1)]++] = from[i];
-    }
-    return true;
-}
-
-struct status
-group_auc_order(const double *score, size_t rows, uint32_t *ret_order)
-{
-    DEFER(memory_freep) struct keyed *room = calloc(2 * rows + 1, sizeof *room);
-    CHECK(room != NULL && rows <= UINT32_MAX, MEMORY);
-    struct keyed *from = room, *to = room + rows;
-    for (size_t i = 0; i < rows; i++) {
-        from[i] = (struct keyed){key_of(score[i]), (uint32_t)i};
-    }
-    for (unsigned shift = 0; shift < 64 && rows > 0; shift += DIGIT_BITS) {
-        if (sort_by_digit(from, rows, shift, to)) {
-            struct keyed *t = from;
-            from = to;
-            to = t;
-        }
-    }
-    for (size_t i = 0; i < rows; i++) {
-        ret_order[i] = from[i].row;
-    }
-    return OK;
-}
 
 struct state {
-    double positives, negatives; /* in all */
-    double positives_below, negatives_below;
-    double tied_positives, tied_negatives;
-    double sum10, square10, sum01, square01; /* of placements of positives and of negatives */
+    struct side side[2]; /* negatives, positives */
 };
 
-/* The rows tied at one score, of one group, take their places. */
-static void
-settle(struct state *s)
+/* Of the rows tied at this score, for the positives: the share of the negatives below, ties half;
+ * for the negatives: of the positives above. */
+static double
+placement(const struct state *s, unsigned positive)
 {
-    const double v10 = s->negatives_below + s->tied_negatives / 2;
-    const double v01 = s->positives - s->positives_below - s->tied_positives / 2;
-    s->sum10 += s->tied_positives * v10;
-    s->square10 += s->tied_positives * v10 * v10;
-    s->sum01 += s->tied_negatives * v01;
-    s->square01 += s->tied_negatives * v01 * v01;
-    s->positives_below += s->tied_positives;
-    s->negatives_below += s->tied_negatives;
-    s->tied_positives = s->tied_negatives = 0;
+    const struct side *other = &s->side[!positive];
+    const double half = other->tied / 2;
+    return positive != 0 ? (other->below + half) / other->weight
+                         : (other->weight - other->below - half) / other->weight;
+}
+
+static void
+settle(struct state *s, const double o[static 2])
+{
+    const double v[2] = {placement(s, 0), placement(s, 1)};
+    for (unsigned c = 0; c < 2; c++) {
+        struct side *x = &s->side[c];
+        x->v += x->tied * v[c];
+        x->v_square += x->tied_square * v[c];
+        x->vv_square += x->tied_square * v[c] * v[c];
+        x->o_square += x->tied_square * o[c];
+        x->vo_square += x->tied_square * v[c] * o[c];
+    }
+}
+
+static void
+pass(struct state *s)
+{
+    for (unsigned c = 0; c < 2; c++) {
+        s->side[c].below += s->side[c].tied;
+        s->side[c].tied = s->side[c].tied_square = 0;
+    }
+}
+
+/* The class's part of the variance, and of the covariance with all rows' area. */
+static double
+variance_of(const struct side *x, double auc)
+{
+    const double sum = x->vv_square - 2 * auc * x->v_square + auc * auc * x->square;
+    const double n = (double)x->rows;
+    return n > 1 ? fmax(0, sum) / (x->weight * x->weight) * n / (n - 1) : (double)NAN;
 }
 
 static double
-variance_of(double sum, double square, double n, double scale)
+covariance_of(const struct side *x, double auc, const struct side *all, double auc_all)
 {
-    const double mean = sum / n;
-    return fmax(0, square / n - mean * mean) * n / (n - 1) / (scale * scale);
+    const double sum =
+        x->vo_square - auc * x->o_square - auc_all * x->v_square + auc * auc_all * x->square;
+    const double n = (double)x->rows;
+    return n > 1 ? sum / (x->weight * all->weight) * n / (n - 1) : (double)NAN;
+}
+
+static double
+auc_of(const struct state *s)
+{
+    const struct side *positive = &s->side[1];
+    return s->side[0].weight > 0 && positive->weight > 0 ? positive->v / positive->weight
+                                                         : (double)NAN;
 }
 
 static void
-finish(const struct state *s, struct group_tally *t)
+finish(const struct state *s, const struct state *all, struct group_tally *t)
 {
-    const double p = s->positives, n = s->negatives;
-    t->auc = t->auc_se = NAN;
-    if (p > 0 && n > 0) {
-        t->auc = s->sum10 / (p * n);
-        t->auc_se = p > 1 && n > 1 ? sqrt(variance_of(s->sum10, s->square10, p, n) / p +
-                                          variance_of(s->sum01, s->square01, n, p) / n)
-                                   : (double)NAN;
+    const struct side *x = s->side, *y = all->side;
+    t->auc = auc_of(s);
+    t->auc_se = t->auc_cov = t->auc_n = NAN;
+    if (!isnan(t->auc)) {
+        const double auc = auc_of(all);
+        t->auc_se = sqrt(variance_of(&x[0], t->auc) + variance_of(&x[1], t->auc));
+        t->auc_cov =
+            covariance_of(&x[0], t->auc, &y[0], auc) + covariance_of(&x[1], t->auc, &y[1], auc);
+        t->auc_n =
+            fmin(x[0].weight * x[0].weight / x[0].square, x[1].weight * x[1].weight / x[1].square);
     }
 }
 
-struct status
-group_auc(const uint32_t *order, const double *score, const uint8_t *y, const int32_t *group,
-          size_t rows, uint32_t groups, struct group_tally *tally)
+static size_t
+row_at(const struct group_auc_rows *r, size_t i)
 {
+    return r->order == NULL ? i : r->order[i];
+}
+
+static double
+weight_of(const struct group_auc_rows *r, size_t row)
+{
+    const bool part = r->group[row] >= GROUP_AUC_ALL_ONLY && r->y[row] <= 1;
+    return !part ? 0 : r->weight == NULL ? 1 : r->weight[row];
+}
+
+static void
+count_row(const struct group_auc_rows *r, size_t row, struct state *s)
+{
+    const double w = weight_of(r, row);
+    struct side *x = &s->side[r->y[row] == 1];
+    if (w > 0) {
+        x->weight += w;
+        x->square += w * w;
+        x->rows++;
+    }
+}
+
+static void
+tie_row(const struct group_auc_rows *r, size_t row, struct state *s)
+{
+    const double w = weight_of(r, row);
+    struct side *x = &s->side[r->y[row] == 1];
+    x->tied += w;
+    x->tied_square += w * w;
+}
+
+/* The rows order[from] to order[to - 1] have the same score. A group is settled at its first row:
+ * afterwards nothing is tied. */
+static void
+settle_block(const struct group_auc_rows *r, size_t from, size_t to, struct state *state,
+             struct state *all)
+{
+    const double o[2] = {placement(all, 0), placement(all, 1)};
+    for (size_t i = from; i < to; i++) {
+        const int32_t g = r->group[row_at(r, i)];
+        if (g >= 0 && (state[g].side[0].tied > 0 || state[g].side[1].tied > 0)) {
+            settle(&state[g], o);
+            pass(&state[g]);
+        }
+    }
+    settle(all, o);
+    pass(all);
+}
+
+struct status
+group_auc(const struct group_auc_rows *r, uint32_t groups, struct group_tally *tally,
+          struct group_tally *overall)
+{
+    struct state all = {0};
     DEFER(memory_freep) struct state *state = calloc((size_t)groups + 1, sizeof *state);
     CHECK(state != NULL, MEMORY);
-    for (size_t i = 0; i < rows; i++) {
-        if (group[i] >= 0 && y[i] <= 1) {
-            *(y[i] == 1 ? &state[group[i]].positives : &state[group[i]].negatives) += 1;
+    for (size_t i = 0; i < r->rows; i++) {
+        count_row(r, i, &all);
+        r->group[i] >= 0 ? count_row(r, i, &state[r->group[i]]) : (void)0;
+    }
+    for (size_t i = 0, from = 0; i < r->rows; i++) {
+        const size_t row = row_at(r, i);
+        tie_row(r, row, &all);
+        r->group[row] >= 0 ? tie_row(r, row, &state[r->group[row]]) : (void)0;
+        if (i + 1 == r->rows || r->score[row_at(r, i + 1)] > r->score[row]) {
+            settle_block(r, from, i + 1, state, &all);
+            from = i + 1;
         }
     }
-    for (size_t i = 0, from = 0; i < rows; i++) {
-        const uint32_t row = order[i];
-        if (group[row] >= 0 && y[row] <= 1) {
-            struct state *s = &state[group[row]];
-            *(y[row] == 1 ? &s->tied_positives : &s->tied_negatives) += 1;
-        }
-        if (i + 1 == rows || score[order[i + 1]] > score[row]) {
-            for (; from <= i; from++) {
-                if (group[order[from]] >= 0) {
-                    settle(&state[group[order[from]]]);
-                }
-            }
-        }
-    }
+    finish(&all, &all, overall);
     for (uint32_t g = 0; g < groups; g++) {
-        finish(&state[g], &tally[g]);
+        finish(&state[g], &all, &tally[g]);
     }
     return OK;
 }

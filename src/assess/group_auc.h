@@ -1,18 +1,29 @@
 /* group_auc: the area under the ROC curve of each group, exactly (ties count half), with the
- * standard error of DeLong, DeLong and Clarke-Pearson (1988) from placements. One sort of all rows;
+ * standard error of DeLong, DeLong and Clarke-Pearson (1988) from placements; with weights the
+ * weighted share of ordered pairs, and the variance of its linearisation. One sort of all rows;
  * then one pass for each way to group them. */
 #ifndef STEWARD_ASSESS_GROUP_AUC_H
 #define STEWARD_ASSESS_GROUP_AUC_H
 
 #include "assess/group_tally.h"
 
-/* ret_order[rows]: row numbers by ascending score, ties by row. Scores are not NaN. 32 bytes a row
- * of workspace. STATUS_MEMORY. */
-struct status group_auc_order(const double *score, size_t rows, uint32_t *ret_order);
-/* group[row]: 0..groups-1, or negative: no part. Sets auc and auc_se of tally[groups]: NaN with one
- * class; the error NaN below two rows of a class. y: 0, 1, else no part. */
-struct status group_auc(const uint32_t *order, const double *score, const uint8_t *y,
-                        const int32_t *group, size_t rows, uint32_t groups,
-                        struct group_tally *tally);
+/* order: row numbers by ascending score, which is not NaN (num/order.h); NULL: the rows are in that
+ * order. y: 0, 1, else no part. weight: of independent rows, NULL: 1 each, 0: no
+ * part. group: 0..groups-1; GROUP_AUC_ALL_ONLY: a row of no group; GROUP_AUC_NO_PART. */
+#define GROUP_AUC_ALL_ONLY (-1)
+#define GROUP_AUC_NO_PART (-2)
+struct group_auc_rows {
+    size_t rows;
+    const uint32_t *order;
+    const double *score;
+    const uint8_t *y;
+    const double *weight;
+    const int32_t *group;
+};
+/* Sets auc, auc_se, auc_cov (with the area of all rows that have a part) and auc_n (the smaller
+ * class's rows: its variance is at most that of a proportion of so many, van Dantzig 1951) of
+ * tally[groups] and of overall: NaN with one class; the error NaN below two rows of a class. */
+struct status group_auc(const struct group_auc_rows *r, uint32_t groups, struct group_tally *tally,
+                        struct group_tally *overall);
 
 #endif

@@ -1,19 +1,17 @@
 #include "assess/group_gap.h"
 
 #include "base/threads.h"
+#include "num/normal.h"
 #include "num/poisson_bootstrap.h"
 #include "num/quantile.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* What the largest deviation is of, in a replicate. */
+/* What the largest deviation of a group is from, in a replicate. */
 enum deviation {
-    DEVIATION_RANGE,       /* of group's deviations: max - min */
-    DEVIATION_LOG_RANGE,   /* the same of logarithms */
-    DEVIATION_OVERALL,     /* largest of group - overall */
+    DEVIATION_OVERALL,
     DEVIATION_LOG_OVERALL, /* the same of logarithms */
-    DEVIATION_GROUP,       /* largest of a group */
     DEVIATIONS
 };
 
@@ -82,55 +80,25 @@ deviation_at(const struct group_replicates *r, unsigned m, unsigned d)
     return r->deviation + ((size_t)m * DEVIATIONS + d) * r->n;
 }
 
-/* Greatest less least, and greatest size, of numbers that exist. */
-struct extent {
-    double low, high;
-};
-
-static void
-extent_add(struct extent *e, double v)
-{
-    if (!isnan(v)) {
-        e->low = fmin(e->low, v);
-        e->high = fmax(e->high, v);
-    }
-}
-
-static float
-extent_range(const struct extent *e)
-{
-    return e->high < e->low ? (float)NAN : (float)(e->high - e->low);
-}
-
-static float
-extent_size(const struct extent *e)
-{
-    return e->high < e->low ? (float)NAN : (float)fmax(e->high, -e->low);
-}
-
+/* fmax passes over a NaN: the largest of the sizes that exist. */
 static void
 add_metric(struct group_replicates *r, uint32_t replicate, enum group_metric m,
            const struct group_tally *group, const struct group_tally *overall)
 {
     const struct group_set *s = r->set;
     const size_t last = (size_t)s->groups * GROUP_METRICS + m;
-    struct extent plain = {INFINITY, -INFINITY}, logs = plain, to_plain = plain, to_logs = plain;
     const double all = group_metric_value(m, overall, s->centre) - r->value[last];
     const double log_all = log_of(s, m, overall) - r->logarithm[last];
+    double plain = NAN, logs = NAN;
     for (uint32_t g = 0; g < s->groups; g++) {
         const size_t at = (size_t)g * GROUP_METRICS + m;
         const double d = group_metric_value(m, &group[g], s->centre) - r->value[at];
         const double l = log_of(s, m, &group[g]) - r->logarithm[at];
-        extent_add(&plain, d);
-        extent_add(&logs, l);
-        extent_add(&to_plain, d - all);
-        extent_add(&to_logs, l - log_all);
+        plain = fmax(plain, fabs(d - all));
+        logs = fmax(logs, fabs(l - log_all));
     }
-    deviation_at(r, m, DEVIATION_RANGE)[replicate] = extent_range(&plain);
-    deviation_at(r, m, DEVIATION_LOG_RANGE)[replicate] = extent_range(&logs);
-    deviation_at(r, m, DEVIATION_OVERALL)[replicate] = extent_size(&to_plain);
-    deviation_at(r, m, DEVIATION_LOG_OVERALL)[replicate] = extent_size(&to_logs);
-    deviation_at(r, m, DEVIATION_GROUP)[replicate] = extent_size(&plain);
+    deviation_at(r, m, DEVIATION_OVERALL)[replicate] = (float)plain;
+    deviation_at(r, m, DEVIATION_LOG_OVERALL)[replicate] = (float)logs;
 }
 
 void
@@ -205,7 +173,7 @@ group_replicates_draw(struct group_replicates *r, uint64_t seed, uint64_t stream
     return OK;
 }
 
-/* ---- spreads ---- */
+/* ---- bootstrap intervals ---- */
 
 /* The level's quantile of the deviations (NaN left out); of two metrics: of the larger one. */
 static struct status
@@ -251,50 +219,49 @@ around_ratio(double value, double reach)
     return x;
 }
 
-static double
-ratio_down(double a, double b)
-{
-    const double r = a / b;
-    return a == 0 && b == 0 ? (double)NAN : r > 1 ? 1 / r : r;
-}
+/* ---- the groups that have the metric ---- */
 
-struct spread_values {
-    double min, max, farthest, ratio_to_overall;
+struct rated {
+    const struct group_set *s;
+    enum group_metric m;
+    uint32_t n, *at;          /* indices of groups */
+    struct group_estimate *e; /* at one level */
 };
 
-static struct spread_values
-values_of(const struct group_set *s, enum group_metric m, struct group_gap *gap)
+static void
+rated_done(struct rated *r)
 {
-    struct spread_values v = {NAN, NAN, NAN, NAN};
-    const double overall = group_metric_estimate(m, s->overall, s->centre, s->level).value;
-    for (uint32_t g = 0; g < s->groups; g++) {
-        const double x = group_metric_estimate(m, &s->group[g], s->centre, s->level).value;
-        if (isnan(x)) {
-            gap->undefined++;
-            continue;
-        }
-        gap->high = gap->groups == 0 || x > v.max ? g : gap->high;
-        gap->low = gap->groups == 0 || x < v.min ? g : gap->low;
-        v.max = fmax(v.max, x);
-        v.min = fmin(v.min, x);
-        v.farthest = fmax(v.farthest, fabs(x - overall));
-        v.ratio_to_overall = fmin(v.ratio_to_overall, ratio_down(x, overall));
-        gap->groups++;
-    }
-    return v;
+    free(r->at);
+    free(r->e);
 }
 
-/* Where all are the same, low is another group than high: an interval is between two. */
-static uint32_t
-another(const struct group_set *s, enum group_metric m, uint32_t high)
+static void
+rate_at(struct rated *r, double level)
 {
-    for (uint32_t g = high + 1; g < s->groups; g++) {
+    for (uint32_t i = 0; i < r->n; i++) {
+        r->e[i] = group_metric_estimate(r->m, &r->s->group[r->at[i]], r->s->centre, level);
+    }
+}
+
+static struct status
+rated_make(const struct group_set *s, enum group_metric m, struct rated *ret_rated)
+{
+    DEFER(rated_done) struct rated r = {.s = s, .m = m};
+    r.at = calloc((size_t)s->groups + 1, sizeof *r.at);
+    r.e = calloc((size_t)s->groups + 1, sizeof *r.e);
+    CHECK(r.at != NULL && r.e != NULL, MEMORY);
+    for (uint32_t g = 0; g < s->groups; g++) {
         if (!isnan(group_metric_estimate(m, &s->group[g], s->centre, s->level).value)) {
-            return g;
+            r.at[r.n++] = g;
         }
     }
-    return high;
+    rate_at(&r, s->level);
+    *ret_rated = r;
+    r = (struct rated){0};
+    return OK;
 }
+
+/* ---- between groups ---- */
 
 double
 group_gap_level(double level, uint32_t groups)
@@ -302,106 +269,307 @@ group_gap_level(double level, uint32_t groups)
     return groups <= 2 ? level : 1 - (1 - level) / (groups * (groups - 1.0) / 2);
 }
 
-/* Between the two extreme groups: exact where there are only two, else where nothing better is. */
-static void
-put_contrast(const struct group_set *s, enum group_metric m, struct group_gap *gap)
+struct bounds {
+    struct interval difference, ratio;
+};
+
+/* Of all pairs, whose intervals hold together: the largest difference is at least the largest of
+ * their lower ends and at most the largest of their upper ones; the ratio likewise. */
+static struct bounds
+bounds_of(struct rated *r, double level)
 {
-    const double level = group_gap_level(s->level, gap->groups);
-    const struct group_estimate high =
-        group_metric_estimate(m, &s->group[gap->high], s->centre, level);
-    const struct group_estimate low =
-        group_metric_estimate(m, &s->group[gap->low], s->centre, level);
-    const struct group_contrast down = group_contrast_of(m, &high, &low, level),
-                                up = group_contrast_of(m, &low, &high, level);
-    struct group_number *d = &gap->spread[SPREAD_DIFFERENCE], *q = &gap->spread[SPREAD_RATIO];
-    gap->p = fmin(1, down.p * gap->groups * (gap->groups - 1) / 2);
-    if (gap->groups == 2 || d->how == GROUP_NO_INTERVAL) {
-        d->ci = down.difference_ci;
-        d->how = GROUP_ANALYTIC;
+    struct bounds b = {{0, -INFINITY}, {INFINITY, INFINITY}};
+    rate_at(r, group_gap_level(level, r->n));
+    for (uint32_t i = 0; i < r->n; i++) {
+        for (uint32_t j = 0; j < r->n; j++) {
+            if (i == j) {
+                continue;
+            }
+            const struct group_contrast c = group_contrast_of(r->m, &r->e[i], &r->e[j]);
+            if (isnan(c.difference_ci.low)) {
+                return (struct bounds){nothing, nothing};
+            }
+            b.difference.low = fmax(b.difference.low, c.difference_ci.low);
+            b.difference.high = fmax(b.difference.high, c.difference_ci.high);
+            b.ratio.low = fmin(b.ratio.low, c.ratio_ci.low);
+            b.ratio.high = fmin(b.ratio.high, c.ratio_ci.high);
+        }
     }
-    if (!isnan(q->value) && (gap->groups == 2 || q->how == GROUP_NO_INTERVAL)) {
-        q->ci = up.ratio_ci;
-        q->how = GROUP_ANALYTIC;
-    }
+    b.ratio = isinf(b.ratio.low) ? nothing : (struct interval){b.ratio.low, fmin(1, b.ratio.high)};
+    return b;
 }
 
-static void
-put_extremes(const struct group_set *s, enum group_metric m, double reach, struct group_gap *gap)
+struct pair {
+    uint32_t i, j;
+};
+
+/* Those of the pairs that differ at that level come first; how many. */
+static size_t
+keep_different(struct rated *r, double level, struct pair *pairs, size_t n)
 {
-    const double least = group_metric_has_ratio(m) ? 0 : (double)-INFINITY;
-    const double most =
-        group_metric_need(m) == GROUP_NEEDS_DECISION || m == GROUP_R2 || !group_metric_adds(m)
-            ? 1
-            : (double)INFINITY;
-    const double min = group_metric_estimate(m, &s->group[gap->low], s->centre, s->level).value;
-    const double max = group_metric_estimate(m, &s->group[gap->high], s->centre, s->level).value;
-    gap->spread[SPREAD_MIN] = around(min, reach, least, most);
-    gap->spread[SPREAD_MAX] = around(max, reach, least, most);
-    if (gap->groups == 1) {
-        const struct interval ci =
-            group_metric_estimate(m, &s->group[gap->low], s->centre, s->level).ci;
-        gap->spread[SPREAD_MIN] = (struct group_number){min, ci, GROUP_ANALYTIC};
-        gap->spread[SPREAD_MAX] = (struct group_number){max, ci, GROUP_ANALYTIC};
+    size_t kept = 0;
+    rate_at(r, level);
+    for (size_t k = 0; k < n; k++) {
+        const struct pair p = pairs[k];
+        if (group_differ(&r->e[p.i], &r->e[p.j])) {
+            pairs[k] = pairs[kept];
+            pairs[kept++] = p;
+        }
     }
+    return kept;
+}
+
+/* The smallest p of the pairs, times their number: what the interval says at every level. */
+static struct status
+p_of(struct rated *r, double *ret_p)
+{
+    const size_t all = (size_t)r->n * (r->n - 1) / 2;
+    size_t n = 0, kept = 0;
+    DEFER(memory_freep) struct pair *pairs = malloc((all + 1) * sizeof *pairs);
+    CHECK(pairs != NULL, MEMORY);
+    for (uint32_t i = 0; i < r->n; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            pairs[n++] = (struct pair){i, j};
+        }
+    }
+    double low = 0, high = GROUP_Z_MAX;
+    for (int i = 0; i < GROUP_P_STEPS; i++) {
+        const double z = (low + high) / 2;
+        kept = keep_different(r, 1 - 2 * normal_cdf(-z), pairs, n);
+        n = kept > 0 ? kept : n;
+        *(kept > 0 ? &low : &high) = z;
+    }
+    *ret_p = fmin(1, 2 * normal_cdf(-low) * (double)all);
+    return OK;
+}
+
+static struct group_number
+analytic(double value, struct interval ci)
+{
+    const bool none = isnan(value) || isnan(ci.low);
+    return none ? (struct group_number){value, nothing, GROUP_NO_INTERVAL}
+                : (struct group_number){value, ci, GROUP_ANALYTIC};
+}
+
+/* ---- to overall ---- */
+
+/* Of a metric that does not add: normal, with the covariance of group and overall. Where a group's
+ * error is 0 or unknown, as if the two were independent, which is wider. */
+static struct group_contrast
+distance_of(const struct rated *r, uint32_t i, const struct group_estimate *all, double z)
+{
+    const struct group_estimate *e = &r->e[i];
+    struct group_contrast c = group_contrast_of(r->m, e, all);
+    const double both = group_metric_covariance(r->m, &r->s->group[r->at[i]]);
+    if (e->se > 0 && all->se > 0 && e->value > 0) {
+        const double half = z * sqrt(fmax(0, e->se * e->se + all->se * all->se - 2 * both));
+        const double x = e->se / e->value, y = all->se / all->value;
+        const double spread = x * x + y * y - 2 * both / (e->value * all->value);
+        const double wide = z * sqrt(fmax(0, spread));
+        c.difference_ci = (struct interval){c.difference - half, c.difference + half};
+        c.ratio_ci = (struct interval){c.ratio * exp(-wide), c.ratio * exp(wide)};
+    }
+    return c;
+}
+
+static double
+farthest(struct interval x)
+{
+    return fmax(fabs(x.low), fabs(x.high));
+}
+
+static double
+nearest(struct interval x)
+{
+    return x.low > 0 ? x.low : x.high < 0 ? -x.high : 0;
+}
+
+/* Bonferroni over the groups. */
+static struct bounds
+distances_of(struct rated *r)
+{
+    const double level = 1 - (1 - r->s->level) / r->n, z = -normal_quantile((1 - level) / 2);
+    const struct group_estimate all =
+        group_metric_estimate(r->m, r->s->overall, r->s->centre, level);
+    struct bounds b = {{0, 0}, {1, 1}};
+    rate_at(r, level);
+    for (uint32_t i = 0; i < r->n; i++) {
+        const struct group_contrast c = distance_of(r, i, &all, z);
+        const struct interval logs = {log(c.ratio_ci.low), log(c.ratio_ci.high)};
+        if (isnan(c.difference_ci.low)) {
+            return (struct bounds){nothing, nothing};
+        }
+        b.difference.low = fmax(b.difference.low, nearest(c.difference_ci));
+        b.difference.high = fmax(b.difference.high, farthest(c.difference_ci));
+        b.ratio.low = fmin(b.ratio.low, exp(-farthest(logs)));
+        b.ratio.high = fmin(b.ratio.high, exp(-nearest(logs)));
+    }
+    return b;
+}
+
+static double
+ratio_down(double a, double b)
+{
+    const double r = a / b;
+    return a == 0 && b == 0 ? (double)NAN : r > 1 ? 1 / r : r;
 }
 
 static struct status
-gap_of(const struct group_set *s, struct group_replicates *r, enum group_metric m,
+put_to_overall(struct rated *r, const struct group_replicates *replicates, struct group_gap *gap)
+{
+    const struct group_set *s = r->s;
+    const struct group_estimate all = group_metric_estimate(r->m, s->overall, s->centre, s->level);
+    double far = NAN, ratio = NAN, reach = NAN, log_reach = NAN;
+    for (uint32_t i = 0; i < r->n; i++) {
+        far = fmax(far, fabs(r->e[i].value - all.value));
+        ratio = fmin(ratio, ratio_down(r->e[i].value, all.value));
+    }
+    ratio = group_metric_has_ratio(r->m) ? ratio : (double)NAN;
+    if (group_metric_adds(r->m)) {
+        TRY(reach_of(replicates, r->m, r->m, DEVIATION_OVERALL, &reach));
+        TRY(reach_of(replicates, r->m, r->m, DEVIATION_LOG_OVERALL, &log_reach));
+        gap->spread[SPREAD_DIFFERENCE_TO_OVERALL] = around(far, reach, 0, INFINITY);
+        gap->spread[SPREAD_RATIO_TO_OVERALL] = around_ratio(ratio, log_reach);
+        return OK;
+    }
+    const struct bounds b = distances_of(r);
+    gap->spread[SPREAD_DIFFERENCE_TO_OVERALL] = analytic(far, b.difference);
+    gap->spread[SPREAD_RATIO_TO_OVERALL] = analytic(ratio, b.ratio);
+    return OK;
+}
+
+/* ---- one metric ---- */
+
+/* Of independent groups, each at a level such that all hold together. */
+static void
+put_extremes(struct rated *r, struct group_gap *gap)
+{
+    struct interval min = {INFINITY, INFINITY}, max = {-INFINITY, -INFINITY};
+    double least = INFINITY, most = -INFINITY;
+    bool known = true;
+    rate_at(r, pow(r->s->level, 1.0 / r->n));
+    for (uint32_t i = 0; i < r->n; i++) {
+        const struct group_estimate *e = &r->e[i];
+        known = known && !isnan(e->ci.low);
+        gap->high = e->value > most ? r->at[i] : gap->high;
+        gap->low = e->value < least ? r->at[i] : gap->low;
+        most = fmax(most, e->value);
+        least = fmin(least, e->value);
+        min = (struct interval){fmin(min.low, e->ci.low), fmin(min.high, e->ci.high)};
+        max = (struct interval){fmax(max.low, e->ci.low), fmax(max.high, e->ci.high)};
+    }
+    gap->spread[SPREAD_MIN] = analytic(least, known ? min : nothing);
+    gap->spread[SPREAD_MAX] = analytic(most, known ? max : nothing);
+}
+
+/* Where all are the same, low is another group than high. */
+static void
+put_between(struct rated *r, struct group_gap *gap)
+{
+    const double most = gap->spread[SPREAD_MAX].value, least = gap->spread[SPREAD_MIN].value;
+    const bool ratio = group_metric_has_ratio(r->m) && most > 0;
+    const struct bounds b = bounds_of(r, r->s->level);
+    if (gap->high == gap->low) {
+        gap->low = r->at[gap->high == r->at[0] ? 1 : 0];
+    }
+    gap->spread[SPREAD_DIFFERENCE] = analytic(most - least, b.difference);
+    gap->spread[SPREAD_RATIO] = analytic(ratio ? least / most : (double)NAN, b.ratio);
+}
+
+static struct status
+gap_of(const struct group_set *s, const struct group_replicates *replicates, enum group_metric m,
        struct group_gap *gap)
 {
-    double reach[DEVIATIONS];
-    *gap = (struct group_gap){.p = NAN};
-    const struct spread_values v = values_of(s, m, gap);
-    for (unsigned d = 0; d < DEVIATIONS; d++) {
-        TRY(reach_of(r, m, m, d, &reach[d]));
+    DEFER(rated_done) struct rated r = {0};
+    TRY(rated_make(s, m, &r));
+    *gap = (struct group_gap){.p = NAN, .groups = r.n, .undefined = s->groups - r.n};
+    for (unsigned k = 0; k < GROUP_SPREADS; k++) {
+        gap->spread[k] = (struct group_number){NAN, nothing, GROUP_NO_INTERVAL};
     }
-    for (unsigned d = 0; !group_metric_adds(m) && d < DEVIATIONS; d++) {
-        reach[d] = NAN;
+    if (r.n == 0) {
+        return OK;
     }
-    const bool two = gap->groups > 1; /* one group differs from nobody */
-    const double ratio =
-        two && group_metric_has_ratio(m) && v.max > 0 ? v.min / v.max : (double)NAN;
-    gap->spread[SPREAD_DIFFERENCE] =
-        around(two ? v.max - v.min : (double)NAN, reach[DEVIATION_RANGE], 0, INFINITY);
-    gap->spread[SPREAD_RATIO] = around_ratio(ratio, reach[DEVIATION_LOG_RANGE]);
-    gap->spread[SPREAD_DIFFERENCE_TO_OVERALL] =
-        around(v.farthest, reach[DEVIATION_OVERALL], 0, INFINITY);
-    gap->spread[SPREAD_RATIO_TO_OVERALL] = around_ratio(
-        group_metric_has_ratio(m) ? v.ratio_to_overall : (double)NAN, reach[DEVIATION_LOG_OVERALL]);
-    if (gap->groups > 0) {
-        put_extremes(s, m, reach[DEVIATION_GROUP], gap);
-    }
-    if (gap->groups > 1) {
-        gap->low = gap->high == gap->low ? another(s, m, gap->high) : gap->low;
-        put_contrast(s, m, gap);
+    TRY(put_to_overall(&r, replicates, gap));
+    put_extremes(&r, gap);
+    if (r.n > 1) { /* one group differs from nobody */
+        put_between(&r, gap);
+        return gap->spread[SPREAD_DIFFERENCE].how == GROUP_ANALYTIC ? p_of(&r, &gap->p) : OK;
     }
     return OK;
+}
+
+/* ---- equalized odds ---- */
+
+/* Bounds of a rate between groups, at a level such that those of both rates, which are of different
+ * rows, hold together; nothing where fewer than two groups have it. */
+static struct status
+odds_bounds(const struct group_set *s, enum group_metric m, double level, struct bounds *ret_bounds)
+{
+    DEFER(rated_done) struct rated r = {0};
+    *ret_bounds = (struct bounds){nothing, nothing};
+    TRY(rated_make(s, m, &r));
+    if (r.n > 1) {
+        *ret_bounds = bounds_of(&r, level);
+    }
+    return OK;
+}
+
+static struct interval
+middle(struct interval a, struct interval b)
+{
+    return isnan(a.low)   ? b
+           : isnan(b.low) ? a
+                          : (struct interval){(a.low + b.low) / 2, (a.high + b.high) / 2};
+}
+
+static double
+mean_of(double a, double b)
+{
+    return isnan(a) ? b : isnan(b) ? a : (a + b) / 2;
 }
 
 /* fmax and fmin pass over a NaN, so that one undefined rate leaves the other to decide. */
 static struct status
-odds_of(struct group_replicates *r, const struct group_gap *tpr, const struct group_gap *fpr,
-        bool to_overall, struct group_odds *ret_odds)
+odds_between(const struct group_set *s, const struct group_gap *tpr, const struct group_gap *fpr,
+             struct group_odds *ret_odds)
 {
-    const unsigned difference = to_overall ? SPREAD_DIFFERENCE_TO_OVERALL : SPREAD_DIFFERENCE,
-                   ratio = to_overall ? SPREAD_RATIO_TO_OVERALL : SPREAD_RATIO;
-    const double d1 = tpr->spread[difference].value, d2 = fpr->spread[difference].value;
-    const double r1 = tpr->spread[ratio].value, r2 = fpr->spread[ratio].value;
+    const double d1 = tpr->spread[SPREAD_DIFFERENCE].value, r1 = tpr->spread[SPREAD_RATIO].value;
+    const double d2 = fpr->spread[SPREAD_DIFFERENCE].value, r2 = fpr->spread[SPREAD_RATIO].value;
+    const double level = tpr->groups > 1 && fpr->groups > 1 ? sqrt(s->level) : s->level;
+    struct bounds a, b;
+    TRY(odds_bounds(s, GROUP_TPR, level, &a));
+    TRY(odds_bounds(s, GROUP_FPR, level, &b));
+    const struct interval worst = {fmax(a.difference.low, b.difference.low),
+                                   fmax(a.difference.high, b.difference.high)},
+                          worst_ratio = {fmin(a.ratio.low, b.ratio.low),
+                                         fmin(a.ratio.high, b.ratio.high)};
+    *ret_odds = (struct group_odds){analytic(fmax(d1, d2), worst),
+                                    analytic(mean_of(d1, d2), middle(a.difference, b.difference)),
+                                    analytic(fmin(r1, r2), worst_ratio),
+                                    analytic(mean_of(r1, r2), middle(a.ratio, b.ratio))};
+    return OK;
+}
+
+static struct status
+odds_to_overall(const struct group_replicates *r, const struct group_gap *tpr,
+                const struct group_gap *fpr, struct group_odds *ret_odds)
+{
+    const double d1 = tpr->spread[SPREAD_DIFFERENCE_TO_OVERALL].value,
+                 d2 = fpr->spread[SPREAD_DIFFERENCE_TO_OVERALL].value;
+    const double r1 = tpr->spread[SPREAD_RATIO_TO_OVERALL].value,
+                 r2 = fpr->spread[SPREAD_RATIO_TO_OVERALL].value;
     double reach = NAN, log_reach = NAN;
-    TRY(reach_of(r, GROUP_TPR, GROUP_FPR, to_overall ? DEVIATION_OVERALL : DEVIATION_RANGE,
-                 &reach));
-    TRY(reach_of(r, GROUP_TPR, GROUP_FPR, to_overall ? DEVIATION_LOG_OVERALL : DEVIATION_LOG_RANGE,
-                 &log_reach));
-    const double d_mean = isnan(d1) ? d2 : isnan(d2) ? d1 : (d1 + d2) / 2;
-    const double r_mean = isnan(r1) ? r2 : isnan(r2) ? r1 : (r1 + r2) / 2;
-    *ret_odds =
-        (struct group_odds){around(fmax(d1, d2), reach, 0, 1), around(d_mean, reach, 0, 1),
-                            around_ratio(fmin(r1, r2), log_reach), around_ratio(r_mean, log_reach)};
+    TRY(reach_of(r, GROUP_TPR, GROUP_FPR, DEVIATION_OVERALL, &reach));
+    TRY(reach_of(r, GROUP_TPR, GROUP_FPR, DEVIATION_LOG_OVERALL, &log_reach));
+    *ret_odds = (struct group_odds){
+        around(fmax(d1, d2), reach, 0, 1), around(mean_of(d1, d2), reach, 0, 1),
+        around_ratio(fmin(r1, r2), log_reach), around_ratio(mean_of(r1, r2), log_reach)};
     return OK;
 }
 
 struct status
-group_gaps_of(const struct group_set *s, struct group_replicates *r, struct group_gaps *ret_gaps)
+group_gaps_of(const struct group_set *s, const struct group_replicates *r,
+              struct group_gaps *ret_gaps)
 {
     memset(ret_gaps, 0, sizeof *ret_gaps);
     ret_gaps->replicates = r == NULL ? 0 : r->n;
@@ -413,7 +581,29 @@ group_gaps_of(const struct group_set *s, struct group_replicates *r, struct grou
     if (!wanted(s, GROUP_TPR)) {
         return OK;
     }
-    TRY(odds_of(r, &ret_gaps->gap[GROUP_TPR], &ret_gaps->gap[GROUP_FPR], false, &ret_gaps->odds));
-    return odds_of(r, &ret_gaps->gap[GROUP_TPR], &ret_gaps->gap[GROUP_FPR], true,
-                   &ret_gaps->odds_to_overall);
+    const struct group_gap *tpr = &ret_gaps->gap[GROUP_TPR], *fpr = &ret_gaps->gap[GROUP_FPR];
+    TRY(odds_between(s, tpr, fpr, &ret_gaps->odds));
+    return odds_to_overall(r, tpr, fpr, &ret_gaps->odds_to_overall);
+}
+
+struct status
+group_gap_other(const struct group_set *s, struct group_number *ret_ratio)
+{
+    DEFER(memory_freep) struct group_tally *other = calloc((size_t)s->groups + 1, sizeof *other);
+    CHECK(other != NULL, MEMORY);
+    for (uint32_t g = 0; g < s->groups; g++) {
+        const struct group_tally *t = &s->group[g];
+        other[g] = (struct group_tally){
+            .rows = t->rows,
+            .count = {[GROUP_TP] = t->count[GROUP_FN] + t->count[GROUP_TN],
+                      [GROUP_FN] = t->count[GROUP_TP] + t->count[GROUP_FP]},
+            .count2 = {[GROUP_TP] = t->count2[GROUP_FN] + t->count2[GROUP_TN],
+                       [GROUP_FN] = t->count2[GROUP_TP] + t->count2[GROUP_FP]}};
+    }
+    struct group_set turned = *s;
+    struct group_gap gap;
+    turned.group = other;
+    TRY(gap_of(&turned, NULL, GROUP_SELECTION_RATE, &gap));
+    *ret_ratio = gap.spread[SPREAD_RATIO];
+    return OK;
 }

@@ -1,17 +1,25 @@
-/* group_gap: a metric's spread over groups, as Fairlearn's MetricFrame aggregates it, with honest
- * intervals.
+/* group_gap: a metric's spread over groups, as Fairlearn's MetricFrame aggregates it, with
+ * intervals and a p that come from one procedure and so never contradict each other.
  *
- * Between exactly two groups the difference and the ratio have the analytic intervals of
- * group_metric.h. Anything that is an extreme over groups (a largest difference of many, a distance
- * to overall, a minimum, equalized odds) is biased upwards, and so are its bootstrap replicates:
- * the percentile interval, which others use, covers the truth in 0 of 100 cases where all groups
- * are equal. Here the interval is the value +- the quantile of the largest deviation of any group
- * in the replicates (a sup interval: |max f - max g| <= max |f - g|), cut at what the number can
- * be; it covers at least as often as it says, which the tests simulate. Ratios: the same on the
- * logarithm, proportions with 0.5 added on both sides.
+ * Between groups: the intervals of all pairs of groups (group_metric.h), at a level at which they
+ * hold together (Bonferroni; one pair: as it is). The largest difference is at least the largest of
+ * their lower ends and at most the largest of their upper ones; the smallest ratio likewise. p of
+ * "all are equal" is 1 less the highest level at which that interval does not hold 0: the smallest
+ * of the pairs' p times their number. The ratio's interval holds 1 just when the difference's holds
+ * 0. The percentile interval of a bootstrap, which others use, is biased upwards for such extremes:
+ * it covers the truth in 0 of 100 cases where all groups are equal.
  *
- * Bootstrap: Poisson (num/poisson_bootstrap.h). From counts, the replicates of a group's four
- * outcomes are drawn per cell; where rows' own values enter, per row. */
+ * group_min, group_max: the groups' own intervals at the level's root, which are independent.
+ * Equalized odds: those of both rates, at the level's square root (they are of different rows).
+ *
+ * To overall, which the groups are part of: bootstrap, value +- the quantile over the replicates of
+ * the largest deviation of any group's distance (a sup interval), cut at what the number can be;
+ * ratios on the logarithm, proportions with 0.5 added on both sides. Poisson
+ * (num/poisson_bootstrap.h): from counts, the replicates of a group's four outcomes are drawn per
+ * cell; where rows' own values enter, per row. Metrics that do not add: normal, with the covariance
+ * of group and overall, Bonferroni over the groups.
+ *
+ * All cover at least as often as they say, which the tests simulate. */
 #ifndef STEWARD_ASSESS_GROUP_GAP_H
 #define STEWARD_ASSESS_GROUP_GAP_H
 
@@ -40,12 +48,10 @@ struct group_gap {
     uint32_t high, low; /* indices of groups; meaningful where groups > 0 */
     uint32_t groups;    /* that have the metric */
     uint32_t undefined; /* that do not */
-    /* p of "the two are equal", times the number of pairs that they were chosen from, at most 1. */
-    double p;
+    double p;           /* of "all groups are equal" */
 };
 
-/* The level of an interval of two groups that are chosen among `groups`, so that those of all pairs
- * hold at `level` together (Bonferroni). */
+/* The level at which the intervals of all pairs of `groups` hold at `level` together. */
 double group_gap_level(double level, uint32_t groups);
 
 /* Equalized odds as one number: worst: of the TPR's and the FPR's spread the worse; mean: the mean
@@ -85,7 +91,9 @@ struct status group_replicates_draw(struct group_replicates *r, uint64_t seed, u
                                     unsigned threads);
 
 /* r may be NULL: analytic intervals only. */
-struct status group_gaps_of(const struct group_set *s, struct group_replicates *r,
+struct status group_gaps_of(const struct group_set *s, const struct group_replicates *r,
                             struct group_gaps *ret_gaps);
+/* The ratio, between groups, of the rates of not being selected. */
+struct status group_gap_other(const struct group_set *s, struct group_number *ret_ratio);
 
 #endif

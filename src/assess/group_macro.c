@@ -59,25 +59,56 @@ slope_of(const struct margins *m, unsigned macro, uint32_t i, uint32_t j)
     return slope / m->over[macro];
 }
 
+static double
+value_of(const struct margins *m, unsigned macro)
+{
+    double sum = 0;
+    for (uint32_t k = 0; k < m->classes; k++) {
+        sum += base_of(m, macro, k) > 0 ? hits(m, k) / base_of(m, macro, k) : 0;
+    }
+    return m->over[macro] > 0 ? sum / m->over[macro] : (double)NAN;
+}
+
+/* Sum of count2 times the slopes of both. */
+static double
+covariance_of(const double *count2, const struct margins *m, const struct margins *other,
+              unsigned macro)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < m->classes; i++) {
+        for (uint32_t j = 0; j < m->classes; j++) {
+            const double n = count2[i * m->classes + j];
+            sum += n > 0 ? n * slope_of(m, macro, i, j) * slope_of(other, macro, i, j) : 0;
+        }
+    }
+    return sum;
+}
+
+/* Independent shares of the classes' rows, all alike, have a mean with the variance of one share of
+ * so many rows. */
+static double
+rows_of(const struct margins *m, unsigned macro)
+{
+    double sum = 0;
+    for (uint32_t k = 0; k < m->classes; k++) {
+        sum += base_of(m, macro, k) > 0 ? 1 / base_of(m, macro, k) : 0;
+    }
+    return (double)m->over[macro] * m->over[macro] / sum;
+}
+
 void
-group_macro(const double *count, const double *count2, uint32_t classes,
+group_macro(const double *count, const double *count2, const double *all, uint32_t classes,
             struct group_tally *ret_tally)
 {
-    struct margins m;
+    struct margins m, whole;
     ASSERT(classes <= GROUP_CLASSES_MAX);
     margins_of(count, classes, &m);
+    margins_of(all, classes, &whole);
     for (unsigned a = 0; a < GROUP_MACROS; a++) {
-        double sum = 0, variance = 0;
-        for (uint32_t k = 0; k < classes; k++) {
-            sum += base_of(&m, a, k) > 0 ? hits(&m, k) / base_of(&m, a, k) : 0;
-        }
-        for (uint32_t i = 0; i < classes; i++) {
-            for (uint32_t j = 0; j < classes; j++) {
-                const double slope = slope_of(&m, a, i, j);
-                variance += count2[i * classes + j] * slope * slope;
-            }
-        }
-        ret_tally->macro[a] = m.over[a] > 0 ? sum / m.over[a] : (double)NAN;
-        ret_tally->macro_se[a] = m.over[a] > 0 ? sqrt(variance) : (double)NAN;
+        const bool has = m.over[a] > 0;
+        ret_tally->macro[a] = value_of(&m, a);
+        ret_tally->macro_se[a] = has ? sqrt(covariance_of(count2, &m, &m, a)) : (double)NAN;
+        ret_tally->macro_cov[a] = has ? covariance_of(count2, &m, &whole, a) : (double)NAN;
+        ret_tally->macro_n[a] = has ? rows_of(&m, a) : (double)NAN;
     }
 }

@@ -9,10 +9,11 @@
 
 #define GROUP_CLASSES_MAX 32u
 
-/* count[classes * classes]: weights by label, then prediction; count2: of their squares. Sets macro
- * and macro_se: the delta method for functions of Poisson counts of degree 0, the sum of count2
- * times the squared slope. */
-void group_macro(const double *count, const double *count2, uint32_t classes,
+/* count[classes * classes]: weights by label, then prediction; count2: of their squares; all: the
+ * weights of all rows, these among them. Sets macro, macro_se, macro_cov (with the figure of all)
+ * and macro_n: the delta method for functions of Poisson counts of degree 0, the sum of count2
+ * times the slopes. */
+void group_macro(const double *count, const double *count2, const double *all, uint32_t classes,
                  struct group_tally *ret_tally);
 
 #endif

@@ -1,6 +1,7 @@
 #include "assess/group_metric.h"
 
 #include "num/normal.h"
+#include "num/student.h"
 
 #include <math.h>
 
@@ -90,17 +91,6 @@ critical(double level)
     return -normal_quantile((1 - level) / 2);
 }
 
-/* Student's quantile by its expansion in 1/df (Abramowitz and Stegun 26.7.5). */
-static double
-critical_student(double level, double df)
-{
-    const double z = critical(level), s = z * z;
-    const double g1 = (s + 1) / 4, g2 = ((5 * s + 16) * s + 3) / 96;
-    const double g3 = (((3 * s + 19) * s + 17) * s - 15) / 384;
-    const double g4 = ((((79 * s + 776) * s + 1482) * s - 1920) * s - 945) / 92160;
-    return z * (1 + (g1 + (g2 + (g3 + g4 / df) / df) / df) / df);
-}
-
 /* ---- proportions ---- */
 
 static double
@@ -175,7 +165,7 @@ mean_of_sums(double sum, double first2, double second2, double weights, double w
     const double mean = sum / weights, rows = weights * weights / weights2;
     const double spread = second2 - 2 * mean * first2 + mean * mean * weights2;
     const double se = rows > 1 ? sqrt(fmax(0, spread) * rows / (rows - 1)) / weights : (double)NAN;
-    const double half = rows > 2.999999 ? critical_student(level, rows - 1) * se : (double)NAN;
+    const double half = rows > 2.999999 ? student_critical(1 - level, rows - 1) * se : (double)NAN;
     return (struct group_estimate){mean, se, NAN, NAN, {mean - half, mean + half}};
 }
 
@@ -257,14 +247,28 @@ r2_of(const struct group_tally *t, double level)
                                          : (struct interval){1, 1}};
 }
 
-/* Between 0 and 1, with a standard error. */
+/* From 0 to 1, with a standard error: normal on the logit. Where that does not exist, Wilson's of
+ * the fewest rows that it can stand for. */
 static struct group_estimate
-normal_of(double value, double se, double level)
+share_of(double value, double se, double least, double level)
 {
-    const double half = critical(level) * se;
-    return (struct group_estimate){
-        value, se, NAN, NAN,
-        isnan(value) ? nothing : (struct interval){fmax(0, value - half), fmin(1, value + half)}};
+    if (isnan(value)) {
+        return (struct group_estimate){NAN, NAN, NAN, NAN, nothing};
+    }
+    struct interval ci = interval_wilson(value * least, least, level);
+    if (se > 0 && value > 0 && value < 1) {
+        const double odds = value / (1 - value),
+                     half = critical(level) * se / (value * (1 - value));
+        const double low = odds * exp(-half), high = odds * exp(half);
+        ci = (struct interval){low / (1 + low), isinf(high) ? 1 : high / (1 + high)};
+    }
+    return (struct group_estimate){value, se, NAN, NAN, ci};
+}
+
+static struct group_estimate
+macro_of(const struct group_tally *t, unsigned macro, double level)
+{
+    return share_of(t->macro[macro], t->macro_se[macro], t->macro_n[macro], level);
 }
 
 static struct group_estimate
@@ -279,12 +283,11 @@ other_of(enum group_metric m, const struct group_tally *t, double level)
     case GROUP_F1:
         return f1_of(t, level);
     case GROUP_ROC_AUC:
-        return normal_of(t->auc, t->auc_se, level);
+        return share_of(t->auc, t->auc_se, t->auc_n, level);
     case GROUP_PRECISION_MACRO:
     case GROUP_RECALL_MACRO:
     case GROUP_F1_MACRO:
-        return normal_of(t->macro[m - GROUP_PRECISION_MACRO],
-                         t->macro_se[m - GROUP_PRECISION_MACRO], level);
+        return macro_of(t, m - GROUP_PRECISION_MACRO, level);
     case GROUP_RMSE:
         return rmse_of(t, level);
     case GROUP_BALANCED_RMSE:
@@ -351,6 +354,13 @@ group_metric_value(enum group_metric m, const struct group_tally *t, double cent
 }
 
 double
+group_metric_covariance(enum group_metric m, const struct group_tally *t)
+{
+    ASSERT(!group_metric_adds(m));
+    return m == GROUP_ROC_AUC ? t->auc_cov : t->macro_cov[m - GROUP_PRECISION_MACRO];
+}
+
+double
 group_metric_positive(enum group_metric m, const struct group_tally *t, double centre)
 {
     if (metrics[m].shape == RATE) {
@@ -362,44 +372,69 @@ group_metric_positive(enum group_metric m, const struct group_tally *t, double c
 
 /* ---- two groups ---- */
 
-static double
-p_of(const struct group_estimate *a, const struct group_estimate *b)
+static struct interval
+difference_of(const struct group_estimate *a, const struct group_estimate *b)
 {
-    double se = hypot(a->se, b->se);
-    if (!isnan(a->n) && !isnan(b->n)) {
-        const double p = (a->x + b->x) / (a->n + b->n);
-        se = sqrt(p * (1 - p) * (1 / a->n + 1 / b->n));
-    }
-    const double d = fabs(a->value - b->value);
-    return d == 0 ? 1 : 2 * normal_cdf(-d / se);
+    return group_mover(a->value, a->ci, -b->value, (struct interval){-b->ci.high, -b->ci.low});
 }
 
+/* The ratios r for which difference_of a and r b holds 0. */
 static struct interval
-log_mover(const struct group_estimate *a, const struct group_estimate *b)
+ratio_of(const struct group_estimate *a, const struct group_estimate *b)
 {
-    const double r = log(a->value / b->value);
-    const double down = hypot(log(a->value / a->ci.low), log(b->ci.high / b->value));
-    const double up = hypot(log(a->ci.high / a->value), log(b->value / b->ci.low));
-    return (struct interval){exp(r - down), exp(r + up)};
+    if (isnan(a->ci.low) || isnan(b->ci.low)) {
+        return nothing;
+    }
+    const double product = a->value * b->value, square = product * product;
+    const double low = a->ci.low * (2 * a->value - a->ci.low),
+                 low_under = b->ci.high * (2 * b->value - b->ci.high),
+                 high = a->ci.high * (2 * a->value - a->ci.high),
+                 high_under = b->ci.low * (2 * b->value - b->ci.low);
+    return (struct interval){
+        low == 0 ? 0 : low / (product + sqrt(fmax(0, square - low * low_under))),
+        high_under > 0 ? (product + sqrt(fmax(0, square - high * high_under))) / high_under
+                       : (double)INFINITY};
 }
 
 struct group_contrast
 group_contrast_of(enum group_metric m, const struct group_estimate *a,
-                  const struct group_estimate *b, double level)
+                  const struct group_estimate *b)
 {
-    struct group_contrast c = {NAN, NAN, NAN, nothing, nothing};
+    struct group_contrast c = {NAN, NAN, nothing, nothing};
     if (isnan(a->value) || isnan(b->value)) {
         return c;
     }
     c.difference = a->value - b->value;
-    c.difference_ci =
-        group_mover(a->value, a->ci, -b->value, (struct interval){-b->ci.high, -b->ci.low});
-    c.p = p_of(a, b);
-    if (metrics[m].signed_value || !(b->value > 0)) {
-        return c;
+    c.difference_ci = difference_of(a, b);
+    if (!metrics[m].signed_value && b->value > 0) {
+        c.ratio = a->value / b->value;
+        c.ratio_ci = ratio_of(a, b);
     }
-    c.ratio = a->value / b->value;
-    c.ratio_ci = isnan(a->n) || isnan(b->n) ? log_mover(a, b)
-                                            : interval_ratio(a->x, a->n, b->x, b->n, level);
     return c;
+}
+
+bool
+group_differ(const struct group_estimate *a, const struct group_estimate *b)
+{
+    const struct interval ci = difference_of(a, b);
+    return ci.low > 0 || ci.high < 0;
+}
+
+double
+group_contrast_p(enum group_metric m, const struct group_tally *a, const struct group_tally *b,
+                 double centre)
+{
+    double low = 0, high = GROUP_Z_MAX;
+    const struct group_estimate x = group_metric_estimate(m, a, centre, 0.5),
+                                y = group_metric_estimate(m, b, centre, 0.5);
+    if (isnan(x.value) || isnan(y.value) || isnan(x.ci.low) || isnan(y.ci.low)) {
+        return (double)NAN;
+    }
+    for (int i = 0; i < GROUP_P_STEPS && x.value != y.value; i++) {
+        const double z = (low + high) / 2, level = 1 - 2 * normal_cdf(-z);
+        const struct group_estimate u = group_metric_estimate(m, a, centre, level),
+                                    v = group_metric_estimate(m, b, centre, level);
+        *(group_differ(&u, &v) ? &low : &high) = z;
+    }
+    return 2 * normal_cdf(-low);
 }

@@ -1,10 +1,12 @@
 #include "assess/group_tally.h"
 
 #include "base/threads.h"
+#include "num/order.h"
 #include "num/poisson_bootstrap.h"
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 
 void
 group_tally_add(struct group_tally *to, const struct group_tally *other)
@@ -24,9 +26,9 @@ group_tally_add(struct group_tally *to, const struct group_tally *other)
 void
 group_tally_forget(struct group_tally *t)
 {
-    t->auc = t->auc_se = NAN;
+    t->auc = t->auc_se = t->auc_cov = t->auc_n = NAN;
     for (size_t i = 0; i < GROUP_MACROS; i++) {
-        t->macro[i] = t->macro_se[i] = NAN;
+        t->macro[i] = t->macro_se[i] = t->macro_cov[i] = t->macro_n[i] = NAN;
     }
 }
 
@@ -91,6 +93,67 @@ row_is_whole(const struct group_rows *r, size_t i)
     }
     return (r->value == NULL || !isnan(r->value[i])) &&
            (r->prediction == NULL || !isnan(r->prediction[i]));
+}
+
+struct status
+group_rows_order(const struct group_rows *r, uint32_t *ret_order)
+{
+    DEFER(memory_freep) double *place = calloc(r->rows + 1, sizeof *place);
+    CHECK(place != NULL, MEMORY);
+    for (size_t i = 0; i < r->rows; i++) {
+        const uint32_t outcome = r->y == NULL ? 0 : r->y[i] * 256u + r->decision[i];
+        place[i] = (double)r->cell[i] * 65536 + outcome;
+        ret_order[i] = (uint32_t)i;
+    }
+    const double *const keys[] = {place, r->weight, r->value, r->prediction};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        if (keys[k] != NULL) {
+            TRY(order_by(keys[k], r->rows, ret_order));
+        }
+    }
+    return OK;
+}
+
+/* NULL for NULL, and when memory is out. */
+static void *
+gathered(const void *from, size_t size, const uint32_t *order, size_t rows)
+{
+    char *to = from == NULL ? NULL : malloc((rows + 1) * size);
+    for (size_t i = 0; i < rows && to != NULL; i++) {
+        memcpy(to + i * size, (const char *)from + order[i] * size, size);
+    }
+    return to;
+}
+
+void
+group_rows_done(struct group_rows *sorted)
+{
+    const void *const columns[] = {sorted->y,          sorted->decision, sorted->value,
+                                   sorted->prediction, sorted->weight,   sorted->cell};
+    for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
+        free((void *)(uintptr_t)columns[k]);
+    }
+    *sorted = (struct group_rows){0};
+}
+
+struct status
+group_rows_sorted(const struct group_rows *r, const uint32_t *order, struct group_rows *ret_sorted)
+{
+    DEFER(group_rows_done) struct group_rows s = {.rows = r->rows, .centre = r->centre};
+    s.y = gathered(r->y, sizeof *r->y, order, r->rows);
+    s.decision = gathered(r->decision, sizeof *r->decision, order, r->rows);
+    s.value = gathered(r->value, sizeof *r->value, order, r->rows);
+    s.prediction = gathered(r->prediction, sizeof *r->prediction, order, r->rows);
+    s.weight = gathered(r->weight, sizeof *r->weight, order, r->rows);
+    s.cell = gathered(r->cell, sizeof *r->cell, order, r->rows);
+    CHECK((s.y == NULL) == (r->y == NULL) && (s.decision == NULL) == (r->decision == NULL) &&
+              (s.value == NULL) == (r->value == NULL) &&
+              (s.prediction == NULL) == (r->prediction == NULL) &&
+              (s.weight == NULL) == (r->weight == NULL) && s.cell != NULL,
+          MEMORY);
+    *ret_sorted = s;
+    s = (struct group_rows){0};
+    return OK;
 }
 
 void

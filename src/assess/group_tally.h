@@ -42,8 +42,11 @@ struct group_tally {
     uint64_t rows;
     double count[GROUP_OUTCOMES], count2[GROUP_OUTCOMES]; /* weights, and their squares */
     double moment[GROUP_MOMENTS], moment2[GROUP_MOMENTS];
-    double auc, auc_se; /* of the group alone: does not add; NaN where it does not exist */
-    double macro[GROUP_MACROS], macro_se[GROUP_MACROS]; /* likewise (assess/group_macro.h) */
+    /* Of the group alone, so that they do not add; NaN where they do not exist. _cov: covariance
+     * with the figure of all rows; _n: rows that a proportion would have had at least. */
+    double auc, auc_se, auc_cov, auc_n;
+    double macro[GROUP_MACROS], macro_se[GROUP_MACROS], macro_cov[GROUP_MACROS],
+        macro_n[GROUP_MACROS]; /* assess/group_macro.h */
 };
 
 void group_tally_add(struct group_tally *to, const struct group_tally *other);
@@ -64,6 +67,14 @@ struct group_rows {
     double centre;               /* taken off value and prediction; 0 with y */
 };
 
+/* ret_order[rows]: the rows by prediction, then value, weight, cell and outcome: a function of the
+ * rows as a set, since rows that are equal in all of these may change places. Whatever is done in
+ * this order, a bootstrap too, gives the same digits for any order of the file. STATUS_MEMORY. */
+struct status group_rows_order(const struct group_rows *r, uint32_t *ret_order);
+/* A copy of the rows in that order, ended by group_rows_done. STATUS_MEMORY. */
+struct status group_rows_sorted(const struct group_rows *r, const uint32_t *order,
+                                struct group_rows *ret_sorted);
+void group_rows_done(struct group_rows *sorted);
 /* Adds rows [first, first + n) to tally[cells]. Rows with anything missing are left out. In row
  * order; callers add fixed blocks in block order, so that the digits do not depend on threads. */
 void group_tally_rows(const struct group_rows *r, size_t first, size_t n,

@@ -30,6 +30,7 @@ work_done(struct fairness_work *w)
     free(w->tally);
     free(w->cell);
     free(w->order);
+    group_rows_done(&w->sorted);
 }
 
 static struct status
@@ -47,12 +48,12 @@ tally_counts(struct fairness_work *w)
 
 /* Near the label's mean, so that sums of powers lose no digits. */
 static double
-centre_of(const struct fairness_input *in)
+centre_of(const struct group_rows *r)
 {
     double sum = 0, n = 0;
-    for (size_t i = 0; i < in->rows; i++) {
-        if (!isnan(in->value[i])) {
-            sum += in->value[i];
+    for (size_t i = 0; i < r->rows; i++) {
+        if (!isnan(r->value[i])) {
+            sum += r->value[i];
             n++;
         }
     }
@@ -76,23 +77,15 @@ tally_rows(struct fairness_work *w)
     const struct fairness_input *in = w->in;
     TRY(number_cells(w));
     w->by_rows = true;
-    w->centre = in->value == NULL ? 0 : centre_of(in);
     const struct group_rows r = {in->rows,      w->y,       w->decision, in->value,
-                                 in->predicted, in->weight, w->cell,     w->centre};
-    return group_tally_all(&r, w->cells, in->threads, w->tally);
-}
-
-static struct status
-order_scores(struct fairness_work *w)
-{
-    const struct fairness_input *in = w->in;
-    DEFER(memory_freep) double *score = calloc(in->rows + 1, sizeof *score);
+                                 in->predicted, in->weight, w->cell,     0};
     w->order = calloc(in->rows + 1, sizeof *w->order);
-    CHECK(score != NULL && w->order != NULL, MEMORY);
-    for (size_t i = 0; i < in->rows; i++) {
-        score[i] = isnan(in->predicted[i]) ? -1 : in->predicted[i];
-    }
-    return group_auc_order(score, in->rows, w->order);
+    CHECK(w->order != NULL, MEMORY);
+    TRY(group_rows_order(&r, w->order));
+    TRY(group_rows_sorted(&r, w->order, &w->sorted));
+    w->centre = in->value == NULL ? 0 : centre_of(&w->sorted);
+    w->sorted.centre = w->centre;
+    return group_tally_all(&w->sorted, w->cells, in->threads, w->tally);
 }
 
 static struct status
@@ -128,9 +121,7 @@ tally(struct fairness_work *w)
     } else {
         TRY(tally_rows(w));
     }
-    if (w->y != NULL && in->predicted != NULL && in->weight == NULL) {
-        TRY(order_scores(w));
-    }
+    w->ranked = w->y != NULL && in->predicted != NULL && !w->of_classes;
     return choose_replicates(w);
 }
 
@@ -140,10 +131,9 @@ metrics_of(const struct fairness_input *in, bool of_classes)
     uint32_t metrics = 0;
     const bool numeric = in->task == FAIRNESS_NUMERIC, scored = !numeric && in->predicted != NULL;
     for (unsigned m = 0; m < GROUP_METRICS; m++) {
-        const bool weighted_auc = m == GROUP_ROC_AUC && in->weight != NULL;
         const enum group_need need = group_metric_need((enum group_metric)m);
         const bool has = need == GROUP_NEEDS_DECISION ? !numeric
-                         : need == GROUP_NEEDS_SCORE  ? scored && !weighted_auc
+                         : need == GROUP_NEEDS_SCORE  ? scored
                          : need == GROUP_NEEDS_VALUE  ? scored || numeric
                                                       : false;
         metrics |= has ? 1u << m : 0u;
@@ -303,9 +293,6 @@ remark_on_groups(const struct fairness_work *w)
                 w, "column \"%.100s\" is missing in %zu rows: they are in no group of it", f->name,
                 missing));
         }
-    }
-    if (in->weight != NULL && in->predicted != NULL && w->y != NULL) {
-        TRY(fairness_remark(w, "roc_auc_score is left out: it has no weighted form here"));
     }
     return OK;
 }

@@ -12,6 +12,7 @@
 #define FAIRNESS_FLIP_PAIRS 1e10        /* of rows whose distance a flip test works out */
 #define FAIRNESS_ROW_DRAWS 2000000000.0 /* rows times replicates of a bootstrap by rows */
 #define FAIRNESS_REPLICATES_LEAST 200u
+#define FAIRNESS_REST_ROWS 1e9 /* rows times groups of the areas of a group's others */
 
 enum fairness_task { FAIRNESS_BINARY, FAIRNESS_CLASSES, FAIRNESS_NUMERIC };
 

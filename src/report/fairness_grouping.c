@@ -77,6 +77,7 @@ fairness_grouping_done(struct fairness_grouping *g)
 {
     free(g->level);
     free(g->tally);
+    free(g->rest);
     free(g->of_cell);
     free(g->judged_at);
     free(g->judged_tally);
@@ -146,53 +147,124 @@ sum_cells(const struct fairness_work *w, const struct fairness_grouping *g,
     }
 }
 
-/* AUC of each group and of all rows of the stratum. */
+/* ---- what does not add ---- */
+
+static bool
+row_is_ranked(const struct fairness_work *w, size_t i)
+{
+    const struct group_rows *r = &w->sorted;
+    return r->y[i] <= 1 && r->decision[i] <= 1 && !isnan(r->prediction[i]);
+}
+
+/* The others' area is worked out for each group: a pass over all rows. With two groups it is the
+ * other's. */
+static struct status
+put_auc_of_rest(const struct fairness_work *w, struct fairness_grouping *g,
+                struct group_auc_rows *rows, const int32_t *group, int32_t *other)
+{
+    struct group_tally one = {0}, all = {0};
+    if ((double)rows->rows * g->groups > FAIRNESS_REST_ROWS) {
+        return fairness_remark(w,
+                               "roc_auc_score of %u groups is not held against their others': "
+                               "that would take %.3g rows, over %.3g",
+                               g->groups, (double)rows->rows * g->groups, FAIRNESS_REST_ROWS);
+    }
+    rows->group = other;
+    for (uint32_t k = 0; k < g->groups; k++) {
+        if (g->groups == 2) {
+            all = g->tally[1 - k];
+        } else if (g->tally[k].rows >= w->in->min_group) {
+            for (size_t i = 0; i < rows->rows; i++) {
+                const bool part = group[i] >= 0 && group[i] != (int32_t)k;
+                other[i] = part ? 0 : GROUP_AUC_NO_PART;
+            }
+            TRY(group_auc(rows, 1, &one, &all));
+        }
+        g->rest[k].auc = all.auc;
+        g->rest[k].auc_se = all.auc_se;
+        g->rest[k].auc_n = all.auc_n;
+    }
+    return OK;
+}
+
+/* AUC of each group, of its others, and of all rows of the stratum. */
 static struct status
 put_auc(const struct fairness_work *w, struct fairness_grouping *g)
 {
-    const size_t rows = w->in->rows;
-    DEFER(memory_freep) int32_t *group = calloc(rows + 1, sizeof *group);
-    DEFER(memory_freep) int32_t *all = calloc(rows + 1, sizeof *all);
-    CHECK(group != NULL && all != NULL, MEMORY);
-    for (size_t i = 0; i < rows; i++) {
-        const bool whole = w->y[i] <= 1 && w->decision[i] <= 1 && !isnan(w->in->predicted[i]);
-        group[i] = whole ? g->of_cell[w->cell[i]] : -1;
-        all[i] = whole && cell_counts(w, w->cell[i], g->stratum) ? 0 : -1;
+    const struct group_rows *r = &w->sorted;
+    DEFER(memory_freep) int32_t *group = calloc(r->rows + 1, sizeof *group);
+    DEFER(memory_freep) int32_t *other = calloc(r->rows + 1, sizeof *other);
+    CHECK(group != NULL && other != NULL, MEMORY);
+    for (size_t i = 0; i < r->rows; i++) {
+        const bool part = row_is_ranked(w, i) && cell_counts(w, r->cell[i], g->stratum);
+        group[i] = part ? g->of_cell[r->cell[i]] : GROUP_AUC_NO_PART;
     }
-    TRY(group_auc(w->order, w->in->predicted, w->y, group, rows, g->groups, g->tally));
-    return group_auc(w->order, w->in->predicted, w->y, all, rows, 1, &g->overall);
+    struct group_auc_rows rows = {
+        .rows = r->rows, .score = r->prediction, .y = r->y, .weight = r->weight, .group = group};
+    TRY(group_auc(&rows, g->groups, g->tally, &g->overall));
+    return g->groups > 1 ? put_auc_of_rest(w, g, &rows, group, other) : OK;
 }
 
-/* Counts by label and prediction of each group, and of all rows of the stratum (the last). */
-static struct status
-put_macros(const struct fairness_work *w, struct fairness_grouping *g)
+/* Tables of weights and of their squares, by label and prediction: of each group, of all that have
+ * one, and of all rows of the stratum. */
+struct tables {
+    uint32_t groups, classes;
+    double *count, *count2;
+};
+
+static void
+tables_add(struct tables *t, int64_t table, size_t at, double weight)
+{
+    const size_t place = (size_t)table * t->classes * t->classes + at;
+    t->count[place] += weight;
+    t->count2[place] += weight * weight;
+}
+
+static void
+fill_tables(const struct fairness_work *w, const struct fairness_grouping *g, struct tables *t)
 {
     const struct fairness_input *in = w->in;
-    const size_t k = in->class_count, table = k * k, tables = (size_t)g->groups + 1;
-    if (tables * table > MACRO_COUNTS) {
-        return fairness_remark(w, "means over classes are left out for %u groups of %zu classes",
-                               g->groups, k);
-    }
-    DEFER(memory_freep) double *count = calloc(2 * tables * table, sizeof *count);
-    CHECK(count != NULL, MEMORY);
-    double *count2 = count + tables * table;
-    for (size_t i = 0; i < in->rows; i++) {
+    for (size_t k = 0; k < in->rows; k++) {
+        const size_t i = w->order == NULL ? k : w->order[k];
         const double weight = in->weight == NULL ? 1 : in->weight[i];
         if (w->y[i] > 1 || !cell_counts(w, w->cell[i], g->stratum)) {
             continue;
         }
-        const size_t at = (size_t)in->y_class[i] * k + (size_t)in->decision_class[i];
+        const size_t at = (size_t)in->y_class[i] * t->classes + (size_t)in->decision_class[i];
         const int32_t group = g->of_cell[w->cell[i]];
-        count[g->groups * table + at] += weight;
-        count2[g->groups * table + at] += weight * weight;
+        tables_add(t, (int64_t)t->groups + 1, at, weight);
         if (group >= 0) {
-            count[(size_t)group * table + at] += weight;
-            count2[(size_t)group * table + at] += weight * weight;
+            tables_add(t, group, at, weight);
+            tables_add(t, t->groups, at, weight);
         }
     }
-    for (uint32_t i = 0; i <= g->groups; i++) {
-        group_macro(count + i * table, count2 + i * table, (uint32_t)k,
-                    i == g->groups ? &g->overall : &g->tally[i]);
+}
+
+static struct status
+put_macros(const struct fairness_work *w, struct fairness_grouping *g)
+{
+    const size_t k = w->in->class_count, table = k * k, tables = (size_t)g->groups + 2;
+    if (tables * table > MACRO_COUNTS) {
+        return fairness_remark(w, "means over classes are left out for %u groups of %zu classes",
+                               g->groups, k);
+    }
+    DEFER(memory_freep) double *room = calloc(2 * (tables + 1) * table, sizeof *room);
+    CHECK(room != NULL, MEMORY);
+    struct tables t = {g->groups, (uint32_t)k, room, room + tables * table};
+    fill_tables(w, g, &t);
+    const double *all = t.count + (tables - 1) * table, *all2 = t.count2 + (tables - 1) * table;
+    const double *grouped = t.count + (tables - 2) * table,
+                 *grouped2 = t.count2 + (tables - 2) * table;
+    double *rest = room + 2 * tables * table, *rest2 = rest + table;
+    group_macro(all, all2, all, t.classes, &g->overall);
+    for (uint32_t i = 0; i < g->groups; i++) {
+        const double *n = t.count + i * table, *n2 = t.count2 + i * table;
+        group_macro(n, n2, all, t.classes, &g->tally[i]);
+        for (size_t c = 0; c < table; c++) {
+            rest[c] = fmax(0, grouped[c] - n[c]);
+            rest2[c] = fmax(0, grouped2[c] - n2[c]);
+        }
+        group_macro(rest, rest2, all, t.classes, &g->rest[i]);
     }
     return OK;
 }
@@ -222,17 +294,19 @@ fairness_grouping_make(const struct fairness_work *w, uint32_t mask, int64_t str
     g->stratum = stratum;
     TRY(number_groups(w, g));
     g->tally = calloc((size_t)g->groups + 1, sizeof *g->tally);
-    CHECK(g->tally != NULL, MEMORY);
+    g->rest = calloc((size_t)g->groups + 1, sizeof *g->rest);
+    CHECK(g->tally != NULL && g->rest != NULL, MEMORY);
     sum_cells(w, g, w->tally, g->tally, &g->overall);
     for (uint32_t i = 0; i < g->groups; i++) {
         group_tally_add(&g->grouped, &g->tally[i]);
         group_tally_forget(&g->tally[i]);
+        group_tally_forget(&g->rest[i]);
     }
     group_tally_forget(&g->overall);
     if (w->of_classes) {
         TRY(put_macros(w, g));
     }
-    if (w->order != NULL) {
+    if (w->ranked) {
         TRY(put_auc(w, g));
     }
     return judge(w, g);
@@ -302,8 +376,7 @@ replicate_by_rows(const struct fairness_work *w, struct fairness_grouping *list,
     d.cells = cells;
     d.groups = groups;
     d.sums = sums;
-    d.rows = (struct group_rows){in->rows,      w->y,       w->decision, in->value,
-                                 in->predicted, in->weight, w->cell,     w->centre};
+    d.rows = w->sorted;
     for (; d.first < w->replicates; d.first += wave * d.chunk) {
         const uint32_t left = w->replicates - d.first, turns = (left + d.chunk - 1) / d.chunk;
         threads_for(turns < wave ? turns : wave, in->threads, draw_chunk, &d);

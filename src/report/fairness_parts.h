@@ -20,7 +20,9 @@ struct fairness_work {
     uint32_t cells;
     struct group_tally *tally; /* cells */
     uint32_t *cell;            /* rows; NULL when counts suffice */
-    uint32_t *order;           /* rows by score; NULL without */
+    uint32_t *order;           /* of sorted; NULL when counts suffice */
+    struct group_rows sorted;  /* the rows in the order of group_rows_order */
+    bool ranked;               /* scores have an area under the curve */
     uint32_t metrics;          /* bits */
     double centre;
     uint32_t replicates;
@@ -40,6 +42,7 @@ struct fairness_grouping {
     struct group_tally *tally;
     struct group_tally overall; /* of the rows that have a group or not, in the stratum */
     struct group_tally grouped; /* of those that have one */
+    struct group_tally *rest;   /* groups: of the others that have one, what does not add */
     int32_t *of_cell;           /* cells: group or -1 */
     uint32_t judged;
     uint32_t *judged_at;              /* judged: index of group */
@@ -79,11 +82,12 @@ uint32_t fairness_strata(const struct fairness_work *w);
 /* Everything that follows from the tallies, into o. */
 struct status fairness_analyse(struct fairness_work *w, json_t *o);
 json_t *fairness_number(double value, struct interval ci);
-/* The sentence for a gap, the document's object with difference, ratio, p_adjusted: of the extremes
- * of so many groups, by names that stand alone ("race = Black"). */
-struct status fairness_put_sentence(const struct fairness_work *w, enum group_metric m,
+/* The sentence for a gap, the document's object with difference, ratio, p, p_adjusted, of the
+ * extreme groups by names that stand alone ("race = Black"). */
+struct status fairness_put_sentence(const struct fairness_work *w,
+                                    const struct fairness_grouping *g, enum group_metric m,
                                     const struct group_estimate *high,
                                     const struct group_estimate *low, const char *high_name,
-                                    const char *low_name, uint32_t groups, json_t *gap);
+                                    const char *low_name, json_t *gap);
 
 #endif

@@ -43,7 +43,7 @@ struct said {
     enum group_metric m;
     const struct group_estimate *high, *low;
     const char *high_name, *low_name;
-    uint32_t groups; /* that they are the extremes of */
+    const struct fairness_grouping *g;
     const json_t *gap;
     struct buf *b;
 };
@@ -110,47 +110,46 @@ put_quantity(const struct said *s)
 }
 
 /* Of the ratio of the rates at which the good thing happens. */
-static void
+static struct status
 put_four_fifths(const struct said *s)
 {
-    double ratio = number_of(s, "ratio"), low = end_of(s, "ratio", 0), high = end_of(s, "ratio", 1);
+    struct group_number x = {.value = number_of(s, "ratio"),
+                             .ci = {end_of(s, "ratio", 0), end_of(s, "ratio", 1)}};
     if (s->w->in->adverse) {
-        struct group_estimate a = *s->high, b = *s->low;
-        a.value = 1 - a.value;
-        b.value = 1 - b.value;
-        a.x = a.n - a.x;
-        b.x = b.n - b.x;
-        const struct group_contrast c = group_contrast_of(
-            GROUP_SELECTION_RATE, &a, &b, group_gap_level(s->w->in->level, s->groups));
-        ratio = c.ratio;
-        low = c.ratio_ci.low;
-        high = c.ratio_ci.high;
+        TRY(group_gap_other(&s->g->set, &x));
     }
-    if (isnan(ratio)) {
-        return;
+    if (isnan(x.value)) {
+        return OK;
     }
-    const bool fails = ratio < 0.8, sure = fails ? high < 0.8 : low >= 0.8;
+    const bool fails = x.value < 0.8, sure = fails ? x.ci.high < 0.8 : x.ci.low >= 0.8;
     if (s->w->in->adverse) {
-        buf_printf(s->b, "; for the good outcome the ratio is %.2f", ratio);
+        buf_printf(s->b, "; for the good outcome the ratio is %.2f", x.value);
     }
     buf_printf(s->b, "; the four-fifths rule %s%s", fails ? "fails" : "holds",
                sure    ? ""
                : fails ? ", but the interval reaches over 0.8"
                        : ", but the interval reaches under 0.8");
+    return OK;
 }
 
+/* The interval goes with p; what is said goes with p among all comparisons. */
 static void
 put_judgement(const struct said *s)
 {
-    const json_t *p = json_object_get(s->gap, "p_adjusted");
-    if (json_is_number(p)) {
-        buf_printf(s->b, "; %s (adjusted p %s%.2g).",
-                   json_number_value(p) <= s->w->in->q ? "more than chance explains"
-                                                       : "no more than chance explains",
-                   json_number_value(p) < 1e-4 ? "below " : "", fmax(1e-4, json_number_value(p)));
-    } else {
+    const json_t *p = json_object_get(s->gap, "p"),
+                 *adjusted = json_object_get(s->gap, "p_adjusted");
+    const double q = s->w->in->q, alone = 1 - s->w->in->level;
+    if (!json_is_number(adjusted)) {
         buf_put_str(s->b, ".");
+        return;
     }
+    buf_printf(s->b, "; %s",
+               json_number_value(adjusted) <= q ? "more than chance explains"
+               : json_number_value(p) <= alone
+                   ? "taken alone more than chance explains, among all that was compared not"
+                   : "no more than chance explains");
+    buf_printf(s->b, " (adjusted p %s%.2g).", json_number_value(adjusted) < 1e-4 ? "below " : "",
+               fmax(1e-4, json_number_value(adjusted)));
 }
 
 static void
@@ -162,13 +161,14 @@ capitalise(struct buf *b)
 }
 
 struct status
-fairness_put_sentence(const struct fairness_work *w, enum group_metric m,
-                      const struct group_estimate *high, const struct group_estimate *low,
-                      const char *high_name, const char *low_name, uint32_t groups, json_t *gap)
+fairness_put_sentence(const struct fairness_work *w, const struct fairness_grouping *g,
+                      enum group_metric m, const struct group_estimate *high,
+                      const struct group_estimate *low, const char *high_name, const char *low_name,
+                      json_t *gap)
 {
     DEFER(buf_done) struct buf b;
     buf_init(&b, 1u << 16);
-    const struct said s = {w, m, high, low, high_name, low_name, groups, gap, &b};
+    const struct said s = {w, m, high, low, high_name, low_name, g, gap, &b};
     if (happenings[m][0] != NULL) {
         const bool begins = *happenings[m][0] == '\0'; /* with the user's own word */
         put_rates(&s);
@@ -178,7 +178,7 @@ fairness_put_sentence(const struct fairness_work *w, enum group_metric m,
         capitalise(&b);
     }
     if (m == GROUP_SELECTION_RATE) {
-        put_four_fifths(&s);
+        TRY(put_four_fifths(&s));
     }
     put_judgement(&s);
     TRY(buf_status(&b));

@@ -109,7 +109,21 @@ less_group(const struct group_tally *all, const struct group_tally *g)
     return rest;
 }
 
-/* Of everyone who has a group, the others. */
+/* Of everyone who has a group, those who are not in this one. */
+static struct group_tally
+rest_of(const struct fairness_grouping *g, uint32_t i)
+{
+    struct group_tally rest = less_group(&g->grouped, &g->tally[i]);
+    const struct group_tally *alone = &g->rest[i];
+    rest.auc = alone->auc;
+    rest.auc_se = alone->auc_se;
+    rest.auc_n = alone->auc_n;
+    memcpy(rest.macro, alone->macro, sizeof rest.macro);
+    memcpy(rest.macro_se, alone->macro_se, sizeof rest.macro_se);
+    memcpy(rest.macro_n, alone->macro_n, sizeof rest.macro_n);
+    return rest;
+}
+
 static struct status
 put_versus_rest(const struct writing *x, const struct group_tally *t,
                 const struct group_tally *rest, json_t *o)
@@ -119,17 +133,17 @@ put_versus_rest(const struct writing *x, const struct group_tally *t,
     TRY(js_set(o, "versus_rest", versus));
     for (unsigned k = 0; k < GROUP_METRICS; k++) {
         const enum group_metric m = (enum group_metric)k;
-        if ((w->metrics >> k & 1) == 0 || !group_metric_adds(m)) {
+        if ((w->metrics >> k & 1) == 0) {
             continue;
         }
         const struct group_estimate a = group_metric_estimate(m, t, w->centre, w->in->level),
                                     b = group_metric_estimate(m, rest, w->centre, w->in->level);
-        const struct group_contrast c = group_contrast_of(m, &a, &b, w->in->level);
+        const struct group_contrast c = group_contrast_of(m, &a, &b);
         json_t *n =
             json_pack("{s:o, s:o}", "difference", fairness_number(c.difference, c.difference_ci),
                       "ratio", fairness_number(c.ratio, c.ratio_ci));
         TRY(js_set(versus, group_metric_word(m), n));
-        TRY(fairness_family_add(x->groups, c.p, n));
+        TRY(fairness_family_add(x->groups, group_contrast_p(m, t, rest, w->centre), n));
     }
     return OK;
 }
@@ -223,7 +237,7 @@ put_group(const struct writing *x, const struct fairness_grouping *g, uint32_t i
     if (!judged || g->groups < 2) {
         return OK;
     }
-    const struct group_tally rest = less_group(&g->grouped, &g->tally[i]);
+    const struct group_tally rest = rest_of(g, i);
     TRY(put_versus_rest(x, &g->tally[i], &rest, o));
     if (w->y == NULL || w->of_classes) {
         return OK;
@@ -402,9 +416,7 @@ put_sentences(const struct fairness_work *w, const struct fairness_grouping *g, 
             buf_init(&lower, 1u << 16);
             fairness_put_named(w, g->mask, g->level[g->judged_at[high]], &upper);
             fairness_put_named(w, g->mask, g->level[g->judged_at[low]], &lower);
-            const uint32_t groups =
-                g->judged - (uint32_t)json_integer_value(json_object_get(gap, "undefined"));
-            TRY(fairness_put_sentence(w, m, &a, &b, buf_str(&upper), buf_str(&lower), groups, gap));
+            TRY(fairness_put_sentence(w, g, m, &a, &b, buf_str(&upper), buf_str(&lower), gap));
         }
         (void)json_object_del(gap, "high_index");
         (void)json_object_del(gap, "low_index");

@@ -58,9 +58,9 @@ static const char *const definitions[][2] = {
     {"equal opportunity", "the difference or ratio of TPR"},
     {"four-fifths rule", "the rate of the good outcome in the worst-off group is at least 0.8 of "
                          "that in the best-off: a rule of thumb, no law of nature"},
-    {"interval", "analytic (Wilson, Newcombe, Katz, Student, DeLong) for a group and for two "
-                 "groups; for extremes of several groups, the value with the largest deviation of "
-                 "bootstrap replicates around it"},
+    {"interval", "analytic (Wilson, Newcombe, Donner and Zou, Student, DeLong); of several groups "
+                 "such that those of all pairs hold together; of distances to overall, the value "
+                 "with the largest deviation of bootstrap replicates around it"},
     {"adjusted p", "of no difference, adjusted for the number of comparisons on this page "
                    "(Benjamini and Hochberg)"},
     {"DPPL, DI, DCAcc, DCR, DAR, DRR, RD, SD, AD, TE, CDDPL, GE",

@@ -9,6 +9,8 @@
 #include "assess/group_gap.h"
 #include "assess/group_macro.h"
 #include "base/file.h"
+#include "num/normal.h"
+#include "num/order.h"
 #include "num/poisson_bootstrap.h"
 #include "num/rng.h"
 
@@ -117,9 +119,11 @@ intervals_of_chosen_pairs_allow_for_the_other_pairs(void **state)
                                                              level),
                                 low = group_metric_estimate(GROUP_SELECTION_RATE, &g[gap->low], 0,
                                                             level);
-    const struct group_contrast c = group_contrast_of(GROUP_SELECTION_RATE, &high, &low, level);
+    const struct group_contrast c = group_contrast_of(GROUP_SELECTION_RATE, &high, &low);
     assert_near(gap->spread[SPREAD_DIFFERENCE].ci.low, c.difference_ci.low, 1e-12);
     assert_near(gap->spread[SPREAD_DIFFERENCE].ci.high, c.difference_ci.high, 1e-12);
+    const double p = group_contrast_p(GROUP_SELECTION_RATE, &g[gap->high], &g[gap->low], 0);
+    assert_near(gap->p, 3 * p, 1e-9);
     assert_near(group_gap_level(0.95, 2), 0.95, 0);
     assert_near(group_gap_level(0.95, 4), 1 - 0.05 / 6, 1e-15);
 }
@@ -359,11 +363,14 @@ static void
 put_auc(const struct sample *s, uint32_t groups, struct group_tally *tally,
         struct group_tally *overall)
 {
-    static const int32_t everyone[ROWS_MAX];
     uint32_t order[ROWS_MAX];
-    assert_ok(group_auc_order(s->prediction, s->rows, order));
-    assert_ok(group_auc(order, s->prediction, s->y, s->g, s->rows, groups, tally));
-    assert_ok(group_auc(order, s->prediction, s->y, everyone, s->rows, 1, overall));
+    for (size_t i = 0; i < s->rows; i++) {
+        order[i] = (uint32_t)i;
+    }
+    assert_ok(order_by(s->prediction, s->rows, order));
+    const struct group_auc_rows r = {
+        .rows = s->rows, .order = order, .score = s->prediction, .y = s->y, .group = s->g};
+    assert_ok(group_auc(&r, groups, tally, overall));
 }
 
 static void
@@ -537,7 +544,7 @@ means_over_classes_are_scikit_learns(void **state)
         for (size_t r = 0; r < rows; r++) {
             count[(uint32_t)y[r] * k + (uint32_t)d[r]]++;
         }
-        group_macro(count, count, k, &t);
+        group_macro(count, count, count, k, &t);
         const enum group_metric m[3] = {GROUP_PRECISION_MACRO, GROUP_RECALL_MACRO, GROUP_F1_MACRO};
         for (int j = 0; j < 3; j++) {
             const struct group_estimate e = group_metric_estimate(m[j], &t, 0, 0.95);
@@ -549,11 +556,11 @@ means_over_classes_are_scikit_learns(void **state)
     /* A class that is never predicted has no precision, and one that never occurs no recall. */
     const double count[4] = {3, 0, 1, 0};
     struct group_tally t = {0};
-    group_macro(count, count, 2, &t);
+    group_macro(count, count, count, 2, &t);
     assert_near(t.macro[MACRO_PRECISION], 0.75, 1e-15);
     assert_near(t.macro[MACRO_RECALL], 0.5, 1e-15);
     const double none[4] = {0};
-    group_macro(none, none, 2, &t);
+    group_macro(none, none, none, 2, &t);
     assert_true(isnan(t.macro[MACRO_F1]) && isnan(t.macro_se[MACRO_F1]));
 }
 
@@ -567,7 +574,7 @@ intervals_of_means_over_classes_cover_as_often_as_they_say(void **state)
     struct group_tally truth = {0};
     double hit[GROUP_MACROS] = {0};
     rng_init(&r, 81, "coverage");
-    group_macro(share, share, 3, &truth);
+    group_macro(share, share, share, 3, &truth);
     for (int i = 0; i < TIMES; i++) {
         double count[9] = {0};
         struct group_tally t = {0};
@@ -579,7 +586,7 @@ intervals_of_means_over_classes_cover_as_often_as_they_say(void **state)
             }
             count[k]++;
         }
-        group_macro(count, count, 3, &t);
+        group_macro(count, count, count, 3, &t);
         for (int a = 0; a < GROUP_MACROS; a++) {
             hit[a] += fabs(t.macro[a] - truth.macro[a]) <= 1.959964 * t.macro_se[a];
         }

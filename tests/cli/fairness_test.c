@@ -234,27 +234,66 @@ put_random_rows(struct buf *b, size_t n, bool backwards)
     }
 }
 
+/* What is drawn from counts, and what needs the rows: scores, weights, numbers, classes,
+ * neighbours. */
+static const char *const kinds[][10] = {
+    {"--label", "y", "--prediction", "d"},
+    {"--label", "y", "--prediction", "d", "--score", "p", "--control", "d"},
+    {"--label", "y", "--score", "p", "--weight", "v"},
+    {"--label", "v", "--prediction", "q"},
+    {"--label", "v", "--prediction", "q", "--weight", "p"},
+    {"--label", "g", "--prediction", "g"},
+    {"--label", "g", "--prediction", "g", "--weight", "p"},
+    {"--label", "y", "--score", "p", "--features", "age,v,q"},
+};
+
+static void
+run_kind(struct room *m, const char *const kind[10], const char *threads)
+{
+    RUN(m, 0, "fairness", "--data", in(m, "s.csv"), "--sensitive", "h,g", "--json", "--bootstrap",
+        "64", "--threads", threads, kind[0], kind[1], kind[2], kind[3], kind[4], kind[5], kind[6],
+        kind[7]);
+}
+
 static void
 the_order_of_rows_and_the_threads_change_no_digit(void **state)
 {
     struct room *m = *state;
-    DEFER(buf_done) struct buf first;
-    buf_init(&first, 16u << 20);
-    for (int k = 0; k < 3; k++) {
-        DEFER(buf_done) struct buf text;
-        buf_init(&text, 1u << 20);
-        put_random_rows(&text, 900, k == 2);
-        testing_write(in(m, "s.csv"), buf_view(&text));
-        RUN(m, 0, "fairness", "--data", in(m, "s.csv"), BASIC, "g,h", "--json", "--threads",
-            k == 1 ? "3" : "1", "--bootstrap", "300");
-        if (k == 0) {
-            buf_put(&first, buf_view(&m->r.out));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        DEFER(buf_done) struct buf first;
+        buf_init(&first, 16u << 20);
+        for (int k = 0; k < 3; k++) {
+            DEFER(buf_done) struct buf text;
+            buf_init(&text, 1u << 20);
+            put_random_rows(&text, 250, k == 2);
+            testing_write(in(m, "s.csv"), buf_view(&text));
+            run_kind(m, kinds[i], k == 1 ? "3" : "1");
+            if (k == 0) {
+                buf_put(&first, buf_view(&m->r.out));
+            }
+            assert_string_equal(buf_str(&first), buf_str(&m->r.out));
         }
-        assert_string_equal(buf_str(&first), buf_str(&m->r.out));
     }
-    RUN(m, 0, "fairness", "--data", in(m, "s.csv"), BASIC, "g,h", "--json", "--bootstrap", "300",
+    RUN(m, 0, "fairness", "--data", in(m, "s.csv"), BASIC, "g,h", "--json", "--bootstrap", "64");
+    DEFER(buf_done) struct buf one;
+    buf_init(&one, 16u << 20);
+    buf_put(&one, buf_view(&m->r.out));
+    RUN(m, 0, "fairness", "--data", in(m, "s.csv"), BASIC, "g,h", "--json", "--bootstrap", "64",
         "--seed", "2");
-    assert_string_not_equal(buf_str(&first), buf_str(&m->r.out));
+    assert_string_not_equal(buf_str(&one), buf_str(&m->r.out));
+}
+
+static void
+assert_all_have_intervals(const json_t *gap)
+{
+    static const char *const spreads[] = {"difference",       "ratio",     "difference_to_overall",
+                                          "ratio_to_overall", "group_min", "group_max"};
+    for (size_t k = 0; k < sizeof spreads / sizeof *spreads; k++) {
+        const json_t *x = json_object_get(gap, spreads[k]);
+        const json_t *ci = json_object_get(x, "ci");
+        assert_true(json_is_number(json_array_get(ci, 0)) && json_is_number(json_array_get(ci, 1)));
+        assert_string_not_equal(json_string_value(json_object_get(x, "interval")), "none");
+    }
 }
 
 static void
@@ -270,7 +309,13 @@ scores_numbers_classes_and_weights_have_their_metrics(void **state)
     RUN(m, 0, "fairness", "--data", path, "--label", "y", "--score", "p", "--sensitive", "g,age",
         "--bins", "3", "--bootstrap", "100", "--json");
     DEFER(js_freep) json_t *scored = out_json(m);
-    has_keys(json_object_get(grouping_at(scored, 0), "gaps"), "roc_auc_score log_loss r2_score");
+    const json_t *gaps = json_object_get(grouping_at(scored, 0), "gaps");
+    has_keys(gaps, "roc_auc_score log_loss r2_score");
+    assert_all_have_intervals(json_object_get(gaps, "roc_auc_score"));
+    const json_t *rest = json_object_get(
+        json_array_get(json_object_get(grouping_at(scored, 0), "groups"), 0), "versus_rest");
+    has_keys(json_object_get(rest, "roc_auc_score"), "difference ratio p p_adjusted");
+    assert_true(number_at(rest, "roc_auc_score", "p") > 0);
     assert_int_equal(json_array_size(json_object_get(grouping_at(scored, 1), "groups")), 3);
     remarks_hold(scored, "column \"age\" is cut into 3 intervals of about as many rows each");
     remarks_hold(scored, "decided positive where p is 0.5 or more");
@@ -289,12 +334,18 @@ scores_numbers_classes_and_weights_have_their_metrics(void **state)
     const json_t *accuracy =
         json_object_get(json_object_get(grouping_at(classes, 0), "gaps"), "f1_macro");
     assert_near(number_at(accuracy, "group_min", "value"), 1, 0);
+    assert_all_have_intervals(accuracy);
     assert_null(json_object_get(grouping_at(classes, 0), "equalized_odds_difference"));
     RUN(m, 0, "fairness", "--data", path, BASIC, "g", "--weight", "v", "--bootstrap", "100",
         "--json");
     DEFER(js_freep) json_t *weighted = out_json(m);
     has_keys(json_array_get(json_object_get(grouping_at(weighted, 0), "groups"), 0),
              "weighted_counts metrics versus_rest clarify");
+    RUN(m, 0, "fairness", "--data", path, "--label", "y", "--score", "p", "--sensitive", "g",
+        "--weight", "v", "--bootstrap", "100", "--json");
+    DEFER(js_freep) json_t *both = out_json(m);
+    assert_all_have_intervals(
+        json_object_get(json_object_get(grouping_at(both, 0), "gaps"), "roc_auc_score"));
     RUN(m, 0, "fairness", "--data", path, "--label", "v", "--prediction", "q", "--sensitive", "g");
     OUT_HAS(m, "MAE");
     RUN(m, 0, "fairness", "--data", path, "--label", "g", "--prediction", "g", "--sensitive", "h",

@@ -1,0 +1,15 @@
+/* order: sorting items by keys, and keeping their order where keys are equal. */
+#ifndef STEWARD_NUM_ORDER_H
+#define STEWARD_NUM_ORDER_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* order[n] is sorted by key[order[i]], ascending, stable; -0 and 0 are one, NaN comes last. Called
+ * with the last key first it sorts by several. Time in proportion to n; 32 bytes an item of
+ * workspace. STATUS_MEMORY. */
+struct status order_by(const double *key, size_t n, uint32_t *order);
+
+#endif
