@@ -28,6 +28,7 @@ cli_black_box_done(struct cli_black_box *b)
     plain_rows_free(b->plain);
     plain_rows_free(b->plain_background);
     oip_close(b->client);
+    door_free(b->door);
     model_file_free(b->model);
     table_free(b->table);
     table_free(b->background_table);
@@ -197,7 +198,9 @@ connect_endpoint(struct cli_black_box *b, const char *url)
         FAIL(INPUT);
     }
     TRY(read_key(b));
-    const struct oip_options o = {.endpoint = url,
+    TRY(cli_door(b->c, &b->door));
+    const struct oip_options o = {.door = b->door,
+                                  .endpoint = url,
                                   .ca_file = cli_value(b->c, "endpoint-ca"),
                                   .key = b->key.len > 0 ? &b->key : NULL,
                                   .timeout_ns = timeout,

@@ -27,6 +27,7 @@ struct cli_black_box {
     struct model_file *model;
     struct plain_rows *plain, *plain_background;
     bool margin;
+    struct door *door;
     struct oip_client *client;
     struct oip_column *sent;
     struct secret key;

@@ -137,6 +137,9 @@ struct status cli_open(struct cli *c, struct workspace **ret_workspace);
 struct config;
 /* path, or the workspace's own when NULL; without that file the defaults hold. */
 struct status cli_config(struct cli *c, const char *path, struct config *ret_config);
+struct door;
+/* The way out as the workspace's configuration says, or its defaults. */
+struct status cli_door(struct cli *c, struct door **ret_door);
 /* Ends a change of `w` that began with store_begin: audited and kept, or, when `done` is a failure,
  * undone. */
 struct status cli_settle(struct cli *c, struct workspace *w, struct status done,

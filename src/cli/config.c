@@ -16,7 +16,15 @@
 
 #define CONFIG_MAX_BYTES (1u << 20)
 
-enum kind { KIND_ADDRESS, KIND_U16, KIND_UNSIGNED, KIND_SIZE, KIND_DURATION, KIND_LEVEL };
+enum kind {
+    KIND_ADDRESS,
+    KIND_U16,
+    KIND_UNSIGNED,
+    KIND_SIZE,
+    KIND_DURATION,
+    KIND_LEVEL,
+    KIND_EGRESS
+};
 
 static const struct key {
     const char *section, *name;
@@ -60,6 +68,14 @@ static const struct key {
      UINT64_C(3600000000000), "for a request in all; then it is answered 503 or closed"},
     {"limits", "idle", KIND_DURATION, LIMIT_AT(idle_ns), "60s", 10000000, UINT64_C(3600000000000),
      "between requests; then the connection is closed"},
+    {"network", "egress", KIND_EGRESS, AT(egress),
+     "black-box * 1-65535\nblack-box localhost 1-65535 http at 127.0.0.0/8,::1\n"
+     "black-box 127.0.0.0/8 1-65535 http\nblack-box ::1 1-65535 http\n",
+     0, 0,
+     "what may be connected to: PURPOSE HOST PORTS [http] [at BLOCK,...]; nothing else is. "
+     "Purposes: "
+     "black-box (steward explain --endpoint), jwks, transit. A name's addresses are public, or "
+     "those it is said to be at"},
     {"server", "loops", KIND_UNSIGNED, AT(server.http.loops), "0", 0, 64,
      "event loops; 0: one per core"},
     {"server", "grace", KIND_DURATION, AT(server.grace_ns), "10s", 0, UINT64_C(3600000000000),
@@ -84,6 +100,7 @@ static const struct {
     {"listen", "Where the server listens."},
     {"limits", "What a client may make the server do. Sizes: bytes, KiB, MiB, GiB. Durations: ms, "
                "s, m, h, d."},
+    {"network", "Who may connect, and what Steward may connect to (docs/spec/network.md)."},
     {"server", NULL},
     {"audit", NULL},
     {"analysis", NULL},
@@ -91,6 +108,75 @@ static const struct {
 };
 
 #define SECTIONS (sizeof sections / sizeof *sections)
+
+/* ---- lists ---- */
+
+static bool
+is_list(const struct key *k)
+{
+    return k->kind == KIND_EGRESS;
+}
+
+/* The next item of a list's text; false at its end. */
+static bool
+next_item(const char **text, struct view *ret_item)
+{
+    const size_t n = strcspn(*text, "\n");
+    if (n == 0) {
+        return false;
+    }
+    *ret_item = view_of(*text, n);
+    *text += n + 1;
+    return true;
+}
+
+static struct status
+check_item(const struct key *k, struct view item, struct diag *diag)
+{
+    (void)k;
+    DEFER(egress_freep) struct egress *one = egress_new();
+    CHECK(one != NULL, MEMORY);
+    return egress_add(one, item, diag);
+}
+
+static struct status
+add_item(const struct key *k, struct view item, struct diag *diag, struct config *c)
+{
+    char *list = (char *)c + k->offset;
+    const size_t n = strlen(list);
+    TRY(check_item(k, item, diag));
+    if (n + item.len + 2 > k->room) {
+        diag_set(diag, "the list is longer than %u bytes", CONFIG_LIST_BYTES);
+        FAIL(INPUT);
+    }
+    memcpy(list + n, item.ptr, item.len);
+    memcpy(list + n + item.len, "\n", 2);
+    return OK;
+}
+
+static struct status
+set_list(const struct key *k, struct view text, struct config *c)
+{
+    ASSERT(text.len < k->room); /* of a default */
+    char *list = (char *)c + k->offset;
+    memcpy(list, text.ptr, text.len);
+    list[text.len] = '\0';
+    return OK;
+}
+
+struct status
+config_egress(const struct config *c, struct egress **ret_rules)
+{
+    DEFER(egress_freep) struct egress *rules = egress_new();
+    const char *text = c->egress;
+    struct view item;
+    CHECK(rules != NULL, MEMORY);
+    while (next_item(&text, &item)) {
+        TRY(egress_add(rules, item, NULL));
+    }
+    *ret_rules = MOVE(rules);
+    return OK;
+}
 
 /* ---- one value ---- */
 
@@ -159,6 +245,9 @@ set_value(const struct key *k, struct view text, struct config *c)
     if (k->kind == KIND_LEVEL) {
         return set_level(k, text, c);
     }
+    if (is_list(k)) {
+        return set_list(k, text, c);
+    }
     uint64_t value = 0;
     TRY(parse_number(k, text, &value));
     CHECK(value >= k->low && value <= k->high, LIMIT);
@@ -220,7 +309,15 @@ load_number(const struct key *k, const struct config *c)
 static void
 put_value(const struct key *k, const struct config *c, struct buf *b)
 {
-    if (k->kind == KIND_ADDRESS) {
+    if (is_list(k)) {
+        const char *text = (const char *)c + k->offset;
+        struct view item;
+        buf_put_str(b, "["); /* as YAML has it; no item holds a quote */
+        for (bool first = true; next_item(&text, &item); first = false) {
+            buf_printf(b, "%s\"%.*s\"", first ? "" : ", ", (int)item.len, (const char *)item.ptr);
+        }
+        buf_put_str(b, "]");
+    } else if (k->kind == KIND_ADDRESS) {
         buf_put_str(b, (const char *)c + k->offset);
     } else if (k->kind == KIND_LEVEL) {
         int level = 0;
@@ -241,8 +338,8 @@ config_to_json(const struct config *c, json_t **ret_rows)
         char name[64];
         DEFER(buf_done) struct buf value;
         DEFER(buf_done) struct buf initial;
-        buf_init(&value, 128);
-        buf_init(&initial, 128);
+        buf_init(&value, 8 * CONFIG_LIST_BYTES);
+        buf_init(&initial, 8 * CONFIG_LIST_BYTES);
         put_value(&keys[i], c, &value);
         put_value(&keys[i], &defaults, &initial);
         (void)snprintf(name, sizeof name, "%s.%s", keys[i].section, keys[i].name);
@@ -264,6 +361,7 @@ struct parser {
     int documents;   /* begun */
     int depth;       /* mappings open */
     bool value_next; /* at depth 1: a section's mapping; at depth 2: a key's value */
+    bool in_list;    /* of that key */
     char section[32];
     const struct key *key;
     bool seen[KEYS];
@@ -349,9 +447,43 @@ take_key(struct parser *p, size_t line, struct view word)
 }
 
 static struct status
+begin_list(struct parser *p, const yaml_event_t *e)
+{
+    const size_t line = e->start_mark.line;
+    if (e->data.sequence_start.anchor != NULL || e->data.sequence_start.tag != NULL) {
+        return refuse(p, line, "anchors and tags are not used here");
+    }
+    if (p->depth != 2 || !p->value_next || p->in_list || !is_list(p->key)) {
+        return refuse(p, line, "a list has no place here");
+    }
+    p->in_list = true;
+    return set_list(p->key, view_str(""), p->config); /* in place of the default */
+}
+
+static struct status
+take_item(struct parser *p, size_t line, struct view word)
+{
+    struct diag said = {0};
+    const struct key *k = p->key;
+    const struct status s = add_item(k, word, &said, p->config);
+    if (!status_ok(s)) {
+        diag_set(p->diag, "%s line %zu: %s.%s: %s", p->name, line + 1, k->section, k->name,
+                 said.text);
+    }
+    return s;
+}
+
+static struct status
 take_value(struct parser *p, size_t line, struct view word)
 {
     const struct key *k = p->key;
+    if (is_list(k)) {
+        char what[160];
+        (void)snprintf(what, sizeof what,
+                       "%s.%s is a list: each item on a line of its own, after \"- \"", k->section,
+                       k->name);
+        return refuse(p, line, what);
+    }
     const struct status s = set_value(k, word, p->config);
     p->value_next = false;
     if (status_ok(s)) {
@@ -389,6 +521,9 @@ take_scalar(struct parser *p, const yaml_event_t *e)
     const size_t line = e->start_mark.line;
     if (e->data.scalar.anchor != NULL || e->data.scalar.tag != NULL) {
         return refuse(p, line, "anchors and tags are not used here");
+    }
+    if (p->in_list) {
+        return take_item(p, line, word);
     }
     if (p->depth == 2) {
         return p->value_next ? take_value(p, line, word) : take_key(p, line, word);
@@ -431,8 +566,13 @@ take_event(struct parser *p, const yaml_event_t *e)
         }
         return OK;
     case YAML_SEQUENCE_START_EVENT:
+        return begin_list(p, e);
+    case YAML_SEQUENCE_END_EVENT:
+        p->in_list = false;
+        p->value_next = false;
+        return OK;
     case YAML_ALIAS_EVENT:
-        return refuse(p, e->start_mark.line, "lists and aliases are not used here");
+        return refuse(p, e->start_mark.line, "aliases are not used here");
     default:
         return OK;
     }
@@ -501,6 +641,21 @@ config_load(const char *path, struct diag *diag, struct config *config)
     return config_parse(buf_view(&text), path, diag, config);
 }
 
+static void
+put_initial(const struct key *k, struct buf *b)
+{
+    const char *text = k->initial;
+    struct view item;
+    if (!is_list(k)) {
+        buf_printf(b, " %s\n", text);
+        return;
+    }
+    buf_put_str(b, *text == '\0' ? " []\n" : "\n");
+    while (next_item(&text, &item)) {
+        buf_printf(b, "    - \"%.*s\"\n", (int)item.len, (const char *)item.ptr);
+    }
+}
+
 void
 config_put_example(struct buf *b)
 {
@@ -512,7 +667,8 @@ config_put_example(struct buf *b)
                    sections[s].about == NULL ? "" : sections[s].about);
         for (size_t i = 0; i < KEYS; i++) {
             if (strcmp(keys[i].section, sections[s].name) == 0) {
-                buf_printf(b, "  # %s\n  %s: %s\n", keys[i].about, keys[i].name, keys[i].initial);
+                buf_printf(b, "  # %s\n  %s:", keys[i].about, keys[i].name);
+                put_initial(&keys[i], b);
             }
         }
     }

@@ -5,10 +5,11 @@
 #define STEWARD_CLI_CONFIG_H
 
 #include "base/json.h"
-#include "net/address.h"
+#include "net/egress.h"
 #include "serve/server.h"
 
 #define CONFIG_MAX_THREADS 1024u
+#define CONFIG_LIST_BYTES 32768u /* of a list's items, each ending with a line break */
 
 struct config {
     struct server_options server;
@@ -17,6 +18,7 @@ struct config {
     unsigned threads;     /* for analysis; 0: one per core */
     int64_t audit_publish_ns;
     int log_level;
+    char egress[CONFIG_LIST_BYTES]; /* net/egress.h */
 };
 
 /* [{"key": "limits.rows", "value": "10000", "default": "10000"}]: every key, as it is written. */
@@ -26,6 +28,8 @@ void config_defaults(struct config *ret_config);
 struct status config_load(const char *path, struct diag *diag, struct config *config);
 struct status config_parse(struct view yaml, const char *name, struct diag *diag,
                            struct config *config);
+/* The rules of network.egress; egress_free. MEMORY: the lines were read before. */
+struct status config_egress(const struct config *c, struct egress **ret_rules);
 void config_put_example(struct buf *ret_yaml); /* steward.example.yaml, byte for byte */
 
 #endif

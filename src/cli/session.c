@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "net/door.h"
 
 #include <errno.h>
 #include <math.h>
@@ -186,6 +187,16 @@ cli_config(struct cli *c, const char *path, struct config *ret_config)
     return path != NULL || file_exists(own)
                ? config_load(path != NULL ? path : own, &c->diag, ret_config)
                : OK;
+}
+
+struct status
+cli_door(struct cli *c, struct door **ret_door)
+{
+    struct config config;
+    struct egress *rules = NULL;
+    TRY(cli_config(c, NULL, &config));
+    TRY(config_egress(&config, &rules));
+    return door_new(rules, NULL, ret_door);
 }
 
 /* ---- printing ---- */

@@ -1,7 +1,6 @@
-/* oip_client: a model behind the Open Inference Protocol v2 (REST), asked as a black box. libcurl
- * with TLS verified against a CA file or the system's; plain http only to this machine. The host is
- * the URL's: no redirect is followed, no proxy is taken from the environment, and a
- * connection resolves its name once. Everything has a time limit and the answer a greatest size.
+/* oip_client: a model behind the Open Inference Protocol v2 (REST), asked as a black box
+ * through net/door for the purpose "black-box", TLS verified against a CA file or the system's. No
+ * redirect is followed. Everything has a time limit and the answer a greatest size.
  *
  * An endpoint that refuses a batch as too large (413) is asked in halves from then on; one that is
  * busy (429, 503) is asked again after what its retry-after says, up to OIP_TRIES times. Threads
@@ -10,12 +9,14 @@
 #define STEWARD_NET_OIP_CLIENT_H
 
 #include "base/secret.h"
+#include "net/door.h"
 #include "net/oip_body.h"
 
 #define OIP_TRIES 4u
 #define OIP_MOST_WAIT_S 30u /* a longer retry-after is a refusal */
 
 struct oip_options {
+    struct door *door;        /* borrowed until the client is closed */
     const char *endpoint;     /* "https://host:8443/v2/models/NAME" or ".../versions/V" */
     const char *ca_file;      /* PEM; NULL: the system's */
     const struct secret *key; /* sent as authorization: Bearer; NULL: none */
@@ -26,9 +27,9 @@ struct oip_options {
 
 struct oip_client;
 
-/* Asks for the model's metadata. INPUT for a URL that is none of the above, AUTH when the
- * certificate or the key is not accepted, NOT_FOUND, IO for what is not reached or answers
- * something else. */
+/* Asks for the model's metadata. INPUT for a URL that is none of the above, DENIED when
+ * the door does not allow it, AUTH when the certificate or the key is not accepted, NOT_FOUND, IO
+ * for what is not reached or answers something else. */
 struct status oip_open(const struct oip_options *o, struct diag *diag,
                        struct oip_client **ret_client);
 void oip_close(struct oip_client *c);

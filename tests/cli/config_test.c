@@ -68,10 +68,38 @@ refuses_values_that_are_not_of_the_key_s_form(void **state)
         {"limits:\n  body_bytes: 10s\n", "a size is needed"},
         {"limits:\n  idle: 60\n", "a duration is needed, such as 500ms, 10s or 5m"},
         {"limits:\n  idle: 60KiB\n", "a duration is needed"},
-        {"limits:\n  rows: [1]\n", "line 2: lists and aliases are not used here"},
+        {"limits:\n  rows: [1]\n", "line 2: a list has no place here"},
         {"log:\n  level: loud\n", "it must be error, warn, info or debug"},
     };
     CHECK_REFUSALS(list);
+}
+
+static void
+refuses_lists_with_wrong_items_and_tells_the_item_s_line(void **state)
+{
+    (void)state;
+    static const struct refusal list[] = {
+        {"network:\n  egress: jwks a.example 443\n", "network.egress is a list: each item"},
+        {"network:\n  egress:\n    - jwks a.example 443\n    - jwk b.example 443\n",
+         "line 4: network.egress: \"jwk\" is no purpose"},
+        {"network:\n  egress: [[jwks a.example 443]]\n", "a list has no place here"},
+        {"network:\n  egress:\n    - a: b\n", "nested deeper"},
+        {"network:\n  egress: &a []\n", "anchors and tags are not used here"},
+        {"network:\n  egress: []\n  egress: []\n", "line 3: this key stands twice"},
+        {"network: [egress]\n", "a list has no place here"},
+        {"network:\n  egress: [jwks 10.0.0.1/8 443]\n", "write 10.0.0.0/8"},
+    };
+    CHECK_REFUSALS(list);
+    DEFER(buf_done) struct buf yaml;
+    struct config config;
+    struct diag diag;
+    buf_init(&yaml, 1 << 20);
+    buf_put_str(&yaml, "network:\n  egress:\n");
+    for (unsigned i = 0; i < 2000; i++) {
+        buf_printf(&yaml, "    - jwks host-%u.example 443\n", i);
+    }
+    assert_status(parse(buf_str(&yaml), &diag, &config), INPUT);
+    assert_says(&diag, "longer than 32768 bytes");
 }
 
 static void
@@ -103,14 +131,14 @@ refuses_what_yaml_has_and_a_configuration_has_not(void **state)
         {"listen:\n  port: 1\nlisten:\n  address: ::1\n", "line 3: this section stands twice"},
         {"listen: &a\n  port: 1\n", "anchors and tags are not used here"},
         {"listen:\n  port: &a 1\n", "anchors and tags are not used here"},
-        {"listen:\n  port: *a\n", "lists and aliases are not used here"},
+        {"listen:\n  port: *a\n", "aliases are not used here"},
         {"listen:\n  port: !!int 1\n", "anchors and tags are not used here"},
         {"listen: !!map\n  port: 1\n", "anchors and tags are not used here"},
         {"!!python/object:os.system {}\n", "anchors and tags are not used here"},
         {"listen:\n  <<: {port: 1}\n", "listen has no key \"<<\""},
         {"listen:\n  port:\n    deep: 1\n", "line 3: nested deeper than section and key"},
         {"? {a: b}\n: c\n", "nested deeper than section and key"},
-        {"- listen\n", "lists and aliases are not used here"},
+        {"- listen\n", "a list has no place here"},
         {"listen\n", "sections with keys are needed"},
         {"listen: 8443\n", "a section holds keys, each on its own line"},
         {"listen:\n  port: 1\n---\nlog:\n  level: info\n", "line 3: a second document"},
@@ -262,7 +290,8 @@ what_is_shown_reads_back_as_the_same(void **state)
     DEFER(buf_done) struct buf yaml;
     buf_init(&yaml, 65536);
     assert_ok(parse("listen: {address: \"::\", port: 9}\nlimits: {body_bytes: 1025, idle: 90s, "
-                    "header: 1500ms}\nlog: {level: warn}\n",
+                    "header: 1500ms}\nnetwork: {egress: [\"jwks a.example 443\", jwks b.example "
+                    "1]}\nlog: {level: warn}\n",
                     &diag, &c));
     assert_ok(config_to_json(&c, &rows));
     size_t i;
@@ -275,8 +304,8 @@ what_is_shown_reads_back_as_the_same(void **state)
             (void)snprintf(section, sizeof section, "%.*s", (int)(dot - key), key);
             buf_printf(&yaml, "%s:\n", section);
         }
-        buf_printf(&yaml, "  %s: \"%s\"\n", dot + 1,
-                   json_string_value(json_object_get(row, "value")));
+        const char *value = json_string_value(json_object_get(row, "value"));
+        buf_printf(&yaml, *value == '[' ? "  %s: %s\n" : "  %s: \"%s\"\n", dot + 1, value);
     }
     assert_ok(parse(buf_str(&yaml), &diag, &again));
     assert_memory_equal(&c, &again, sizeof c);
@@ -288,6 +317,7 @@ main(void)
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(refuses_wrong_keys_with_line_and_the_nearest_right_one),
         cmocka_unit_test(refuses_values_that_are_not_of_the_key_s_form),
+        cmocka_unit_test(refuses_lists_with_wrong_items_and_tells_the_item_s_line),
         cmocka_unit_test(refuses_values_out_of_range_and_tells_the_range),
         cmocka_unit_test(refuses_what_yaml_has_and_a_configuration_has_not),
         cmocka_unit_test(refuses_bytes_that_are_no_text_and_names_their_line),

@@ -96,8 +96,8 @@ refuses_what_makes_no_sense(void **state)
     ERR_HAS(m, "only kernel and permutation");
     EXPLAIN(m, 2, "--method", "kernel", "--evaluations", "3", "--rows", "1");
     ERR_HAS(m, "too few");
-    RUN(m, 2, "explain", "--endpoint", "http://example.org/v2/models/m", "--data", data);
-    ERR_HAS(m, "https is needed");
+    RUN(m, 3, "explain", "--endpoint", "http://example.org/v2/models/m", "--data", data);
+    ERR_HAS(m, "no line of network.egress allows it");
 }
 
 static void

@@ -88,11 +88,33 @@ play(void *ctx, const struct fake_request *q, struct buf *out)
     }
 }
 
+static struct door *door;
+
+/* This machine, any port, http too. */
+static int
+open_door(void **state)
+{
+    (void)state;
+    struct egress *rules = egress_new();
+    assert_ok(egress_add(rules, view_str("black-box 127.0.0.0/8 1-65535 http"), NULL));
+    assert_ok(door_new(rules, NULL, &door));
+    return 0;
+}
+
+static int
+close_door(void **state)
+{
+    (void)state;
+    door_free(door);
+    return 0;
+}
+
 static struct oip_options
 options(const struct fake *f, char ret_url[static 128])
 {
     (void)snprintf(ret_url, 128, "http://127.0.0.1:%u/v2/models/m", fake_port(f));
-    return (struct oip_options){.endpoint = ret_url,
+    return (struct oip_options){.door = door,
+                                .endpoint = ret_url,
                                 .timeout_ns = (int64_t)20 * 1000000000,
                                 .max_answer_bytes = 1 << 20,
                                 .rows = 100};
@@ -129,28 +151,46 @@ refuses_addresses_that_are_none(void **state)
     (void)state;
     static const struct {
         const char *url, *says;
-    } cases[] = {{"", "not a URL"},
-                 {"host", "not a URL"},
-                 {"ftp://h/v2/models/m", "https is needed"},
-                 {"http://example.org/v2/models/m", "https is needed"},
-                 {"http://127.0.0.1.evil.org/v2/models/m", "https is needed"},
-                 {"http://127.evil.org/v2/models/m", "https is needed"},
+    } cases[] = {{"", "must begin"},
+                 {"host", "must begin"},
+                 {"ftp://h/v2/models/m", "must begin"},
                  {"https://h/v2/models/", "path must be"},
                  {"https://h/v2/models/m/", "path must be"},
                  {"https://h/v2/models/m/infer", "path must be"},
                  {"https://h/v1/models/m", "path must be"},
                  {"https://u:p@h/v2/models/m", "no place"},
-                 {"https://h/v2/models/m?x=1", "no place"},
+                 {"https://h/v2/models/m?x=1", "no query"},
                  {"https://h/v2/models/m#f", "no place"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct diag diag = {0};
         struct oip_client *c = NULL;
-        const struct oip_options o = {.endpoint = cases[i].url,
+        const struct oip_options o = {.door = door,
+                                      .endpoint = cases[i].url,
                                       .timeout_ns = 1000000000,
                                       .max_answer_bytes = 1000,
                                       .rows = 1};
         assert_status(oip_open(&o, &diag, &c), INPUT);
         assert_says(&diag, cases[i].says);
+    }
+}
+
+static void
+refuses_what_the_door_does_not_allow(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "http://example.org/v2/models/m", "https://8.8.8.8/v2/models/m",
+        "http://127.0.0.1.evil.org/v2/models/m", "https://[::1]/v2/models/m"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct diag diag = {0};
+        struct oip_client *c = NULL;
+        const struct oip_options o = {.door = door,
+                                      .endpoint = cases[i],
+                                      .timeout_ns = 1000000000,
+                                      .max_answer_bytes = 1000,
+                                      .rows = 1};
+        assert_status(oip_open(&o, &diag, &c), DENIED);
+        assert_says(&diag, "no line of network.egress allows it; \"black-box ");
     }
 }
 
@@ -175,7 +215,8 @@ a_key_with_a_line_break_is_refused(void **state)
     (void)state;
     DEFER(secret_done) struct secret key = {0};
     assert_ok(secret_from(view_str("sw_a\r\nHost: evil"), &key));
-    const struct oip_options o = {.endpoint = "http://127.0.0.1:1/v2/models/m",
+    const struct oip_options o = {.door = door,
+                                  .endpoint = "http://127.0.0.1:1/v2/models/m",
                                   .key = &key,
                                   .timeout_ns = 1000000000,
                                   .max_answer_bytes = 1000,
@@ -451,6 +492,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_addresses_that_are_none),
+        cmocka_unit_test(refuses_what_the_door_does_not_allow),
         cmocka_unit_test(nobody_there_is_told),
         cmocka_unit_test(a_key_with_a_line_break_is_refused),
         cmocka_unit_test(columns_that_do_not_fit_are_named),
@@ -463,5 +505,5 @@ main(void)
         cmocka_unit_test(a_matrix_and_several_outputs_are_row_major),
         cmocka_unit_test(a_batch_too_large_is_halved_and_a_busy_endpoint_asked_again),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_door, close_door);
 }
