@@ -144,6 +144,10 @@ struct status cli_door(struct cli *c, struct door **ret_door);
  * undone. */
 struct status cli_settle(struct cli *c, struct workspace *w, struct status done,
                          const struct workspace_act *act);
+/* Whose eyes: with --as PRINCIPAL, which columns of a dataset that one sees unmasked (STATUS_DENIED
+ * with the rule when none may be read at all), else all. ret_visible[n]. */
+struct status cli_visible(struct cli *c, struct workspace *w, const char *dataset,
+                          const char *const *columns, size_t n, bool *ret_visible);
 /* --threads, else analysis.threads of the workspace's configuration. */
 struct status cli_threads(struct cli *c, unsigned *ret_threads);
 /* What others named must not reach a terminal as control codes: each becomes '?'. */
@@ -201,6 +205,13 @@ struct status cli_principal_add(struct cli *c);
 struct status cli_principal_list(struct cli *c);
 struct status cli_principal_grant(struct cli *c);
 struct status cli_principal_remove(struct cli *c);
+struct status cli_role_import(struct cli *c);
+struct status cli_role_list(struct cli *c);
+struct status cli_role_remove(struct cli *c);
+struct status cli_group_list(struct cli *c);
+struct status cli_group_remove(struct cli *c);
+struct status cli_access_explain(struct cli *c);
+struct status cli_access_break_glass(struct cli *c);
 struct status cli_api_key_issue(struct cli *c);
 struct status cli_api_key_list(struct cli *c);
 struct status cli_api_key_revoke(struct cli *c);

@@ -64,6 +64,33 @@ cli_dataset_list(struct cli *c)
         "name:NAME version:VERSION rows:ROWS columns:COLUMNS created:CREATED source:SOURCE");
 }
 
+/* What --as may not see: no levels, no count of missing values. */
+static struct status
+mask(struct cli *c, struct workspace *w, const char *name, json_t *columns)
+{
+    const size_t n = json_array_size(columns);
+    const char **names = calloc(n + 1, sizeof *names);
+    bool *visible = calloc(n + 1, sizeof *visible);
+    struct status s = names == NULL || visible == NULL ? FAILURE(MEMORY) : OK;
+    for (size_t i = 0; status_ok(s) && i < n; i++) {
+        names[i] = json_string_value(json_object_get(json_array_get(columns, i), "name"));
+    }
+    if (status_ok(s)) {
+        s = cli_visible(c, w, name, names, n, visible);
+    }
+    for (size_t i = 0; status_ok(s) && i < n; i++) {
+        json_t *column = json_array_get(columns, i);
+        if (!visible[i]) {
+            (void)json_object_del(column, "levels");
+            (void)json_object_set_new(column, "nulls", json_null());
+            (void)json_object_set_new(column, "masked", json_true());
+        }
+    }
+    free(names);
+    free(visible);
+    return s;
+}
+
 struct status
 cli_dataset_show(struct cli *c)
 {
@@ -74,6 +101,7 @@ cli_dataset_show(struct cli *c)
     TRY(cli_name_version(c, c->operand[0], name, &version));
     TRY(cli_open(c, &w));
     TRY(dataset_describe(w, name, version, &c->diag, &record));
+    TRY(mask(c, w, name, json_object_get(json_object_get(record, "schema"), "columns")));
     if (c->json) {
         return cli_print_json(record);
     }

@@ -69,6 +69,12 @@ static const struct cli_option dataset_add_options[] = {
     {0},
 };
 
+static const struct cli_option dataset_show_options[] = {
+    {"as", "PRINCIPAL", "show what that one may see; the values of masked columns are left out",
+     NULL, CLI_ONCE, NULL},
+    {0},
+};
+
 static const struct cli_option model_train_options[] = {
     {"data", "DATASET", "dataset, or dataset@version", NULL, CLI_ONCE, NULL},
     {"split", "SHARE", "share of the rows to train on; the others are the test part", "0.7",
@@ -87,6 +93,8 @@ static const struct cli_option model_request_options[] = {
      "dataset or dataset@version; with :test or :train, that part of the model's split", NULL,
      CLI_ONCE, NULL},
     {"output", "FILE", "write the request to FILE instead of stdout", NULL, CLI_ONCE, "@file"},
+    {"as", "PRINCIPAL", "show what that one may see; the values of masked columns are left out",
+     NULL, CLI_ONCE, NULL},
     {0},
 };
 
@@ -378,17 +386,52 @@ static const struct cli_option certify_options[] = {
 };
 
 static const struct cli_option principal_add_options[] = {
-    {"role", "ROLE", "admin, data-scientist, operator, caller or auditor", NULL, CLI_ONCE,
+    {"role", "ROLE", "one of \"steward role list\", e.g. caller", NULL, CLI_ONCE,
      "admin data-scientist operator caller auditor"},
     {"resource", "PATTERN", "what the role holds on, e.g. models/mortgage", "**", CLI_ONCE, NULL},
     {0},
 };
 
 static const struct cli_option principal_grant_options[] = {
-    {"role", "ROLE", "admin, data-scientist, operator, caller or auditor", NULL, CLI_ONCE,
+    {"role", "ROLE", "one of \"steward role list\", e.g. caller", NULL, CLI_ONCE,
      "admin data-scientist operator caller auditor"},
     {"resource", "PATTERN", "what the role holds on, e.g. models/mortgage", "**", CLI_ONCE, NULL},
     {"deny", NULL, "forbid instead of allow: a denial beats every grant", NULL, CLI_ONCE, NULL},
+    {"from", "NETWORK", "only from there, e.g. 10.0.0.0/8; may be repeated", NULL, CLI_REPEATED,
+     NULL},
+    {"purpose", "WORD", "only for that stated purpose; may be repeated", NULL, CLI_REPEATED, NULL},
+    {"days", "DAYS", "only on these days, e.g. mon-fri", NULL, CLI_ONCE, NULL},
+    {"hours", "WINDOW", "only then, e.g. 08:00-18:00, in UTC or --zone", NULL, CLI_ONCE, NULL},
+    {"zone", "DISTANCE", "of --days and --hours from UTC, e.g. +01:00", NULL, CLI_ONCE, NULL},
+    {"until", "TIME", "the grant ends, e.g. 2026-12-31T18:00:00Z", NULL, CLI_ONCE, NULL},
+    {"certificate", NULL, "only with a client certificate", NULL, CLI_ONCE, NULL},
+    {0},
+};
+
+static const struct cli_option role_import_options[] = {
+    {"yet-to-come", NULL, "models and datasets that the file names need not be there", NULL,
+     CLI_ONCE, NULL},
+    {0},
+};
+
+static const struct cli_option access_explain_options[] = {
+    {"at", "TIME", "as if it were then, e.g. 2026-12-31T18:00:00Z (default: now)", NULL, CLI_ONCE,
+     NULL},
+    {"from", "ADDRESS", "as if it came from there", NULL, CLI_ONCE, NULL},
+    {"purpose", "WORD", "as if that purpose were stated", NULL, CLI_ONCE, NULL},
+    {"certificate", NULL, "as if a client certificate came with it", NULL, CLI_ONCE, NULL},
+    {"group", "NAME", "as if a token had named that group; may be repeated", NULL, CLI_REPEATED,
+     NULL},
+    {0},
+};
+
+static const struct cli_option break_glass_options[] = {
+    {"role", "ROLE", "what the emergency needs", NULL, CLI_ONCE,
+     "admin data-scientist operator caller auditor"},
+    {"resource", "PATTERN", "where", "**", CLI_ONCE, NULL},
+    {"for", "DURATION", "how long, at most 24h", "1h", CLI_ONCE, NULL},
+    {"reason", "TEXT", "why, for the log: 10 to 200 letters", NULL, CLI_ONCE, NULL},
+    {"end", NULL, "take back what was given so, and give nothing", NULL, CLI_ONCE, NULL},
     {0},
 };
 
@@ -445,8 +488,8 @@ const struct cli_verb cli_verbs[] = {
      dataset_add_options, cli_dataset_add, true},
     {"dataset list", "", "the datasets of the workspace", NULL, none, cli_dataset_list, true},
     {"dataset show", "NAME",
-     "columns, types, roles and missing values of a dataset; NAME@N for version N", NULL, none,
-     cli_dataset_show, true},
+     "columns, types, roles and missing values of a dataset; NAME@N for version N", NULL,
+     dataset_show_options, cli_dataset_show, true},
     {"model train", "NAME",
      "train gradient-boosted trees; registered as the next version of NAME, sealed and signed",
      NULL, model_train_options, cli_model_train, true},
@@ -522,6 +565,28 @@ const struct cli_verb cli_verbs[] = {
      principal_grant_options, cli_principal_grant, true},
     {"principal remove", "NAME", "remove a principal; its keys stop working", NULL, none,
      cli_principal_remove, true},
+    {"role import", "FILE", "take roles, groups and grants from a YAML file, whole or not at all",
+     "A role or group that is there becomes what the file says; whoever stands under \"grants\" "
+     "has "
+     "these afterwards and no others. What refers to nothing is refused with its line. "
+     "docs/spec/access.md has the form.",
+     role_import_options, cli_role_import, true},
+    {"role list", "", "roles, built-in ones first, and what they may", NULL, none, cli_role_list,
+     true},
+    {"role remove", "NAME", "remove a role that nobody is granted", NULL, none, cli_role_remove,
+     true},
+    {"group list", "", "groups and their members", NULL, none, cli_group_list, true},
+    {"group remove", "NAME", "remove a group and what it was granted", NULL, none, cli_group_remove,
+     true},
+    {"access explain", "PRINCIPAL ACTION RESOURCE",
+     "which rule decides whether somebody may do something, and why",
+     "E.g. steward access explain loan-desk model.infer models/mortgage. Exit code 3 when it is "
+     "denied.",
+     access_explain_options, cli_access_explain, true},
+    {"access break-glass", "PRINCIPAL", "give a role for an emergency: for hours, loud, audited",
+     "A denial still beats it. Every decision that rests on it says BREAK-GLASS and the reason in "
+     "the log.",
+     break_glass_options, cli_access_break_glass, true},
     {"api-key issue", "PRINCIPAL", "issue an API key; it is shown this once",
      "The workspace keeps only a keyed hash of it.", api_key_issue_options, cli_api_key_issue,
      true},

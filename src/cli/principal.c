@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 
 #include <string.h>
@@ -13,7 +14,8 @@ need_role(struct cli *c, const char **ret_role)
     *ret_role = cli_value(c, "role");
     if (*ret_role == NULL) {
         diag_set(&c->diag,
-                 "%s: --role ROLE is needed: admin, data-scientist, operator, caller or auditor",
+                 "%s: --role ROLE is needed: admin, data-scientist, operator, caller, auditor, or "
+                 "one of your own (\"steward role list\")",
                  c->verb->name);
         FAIL(INPUT);
     }
@@ -62,6 +64,45 @@ cli_principal_add(struct cli *c)
     return print_change(c, name, "added with role", role, resource);
 }
 
+static struct status
+put_list(struct cli *c, const char *option, const char *name, json_t *when)
+{
+    const char *values[CLI_MAX_REPEATS];
+    DEFER(file_freep) char *memory = NULL;
+    size_t n = 0;
+    TRY(cli_list(c, option, values, CLI_MAX_REPEATS, &n, &memory));
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        (void)json_array_append_new(list, json_string(values[i]));
+    }
+    if (n == 0) {
+        json_decref(list);
+        return OK;
+    }
+    return js_set(when, name, list);
+}
+
+/* The grant's conditions, as a file would have them. */
+static struct status
+read_when(struct cli *c, json_t **ret_when)
+{
+    static const char *const words[] = {"days", "hours", "zone", "until"};
+    DEFER(js_freep) json_t *when = json_object();
+    CHECK(when != NULL, MEMORY);
+    TRY(put_list(c, "from", "address", when));
+    TRY(put_list(c, "purpose", "purpose", when));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (cli_value(c, words[i]) != NULL) {
+            TRY(js_set(when, words[i], json_string(cli_value(c, words[i]))));
+        }
+    }
+    if (cli_flag(c, "certificate")) {
+        TRY(js_set(when, "certificate", json_true()));
+    }
+    *ret_when = MOVE(when);
+    return OK;
+}
+
 struct status
 cli_principal_grant(struct cli *c)
 {
@@ -69,13 +110,17 @@ cli_principal_grant(struct cli *c)
     const bool deny = cli_flag(c, "deny");
     char reason[256], about[RESOURCE_MAX];
     DEFER(workspace_closep) struct workspace *w = NULL;
+    DEFER(js_freep) json_t *when = NULL;
     TRY(need_role(c, &role));
+    TRY(read_when(c, &when));
     TRY(cli_open(c, &w));
-    (void)snprintf(reason, sizeof reason, "role %s on %s %s", role, resource,
-                   deny ? "forbidden" : "granted");
+    (void)snprintf(reason, sizeof reason, "role %s on %s %s%s", role, resource,
+                   deny ? "forbidden" : "granted",
+                   json_object_size(when) == 0 ? "" : ", under conditions");
     const struct workspace_act act = act_on(name, reason, about);
     TRY(store_begin(w->store, &c->diag));
-    TRY(cli_settle(c, w, access_grant_add(w->access, name, role, resource, !deny, &c->diag), &act));
+    TRY(cli_settle(
+        c, w, access_grant_add_when(w->access, name, role, resource, !deny, when, &c->diag), &act));
     return print_change(c, name, deny ? "forbidden" : "granted", role, resource);
 }
 
@@ -108,9 +153,12 @@ put_grants(const json_t *principal, struct buf *b)
     json_array_foreach(json_object_get(principal, "grants"), i, g)
     {
         const json_t *allow = json_object_get(g, "allow");
-        buf_printf(b, "%s%s%s on %s", i == 0 ? "" : ", ", json_is_false(allow) ? "never " : "",
+        buf_printf(b, "%s%s%s%s on %s%s", i == 0 ? "" : ", ",
+                   json_object_get(g, "emergency") == NULL ? "" : "BREAK-GLASS ",
+                   json_is_false(allow) ? "never " : "",
                    json_string_value(json_object_get(g, "role")),
-                   json_string_value(json_object_get(g, "resource")));
+                   json_string_value(json_object_get(g, "resource")),
+                   json_object_get(g, "when") == NULL ? "" : " (under conditions)");
     }
 }
 

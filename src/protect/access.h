@@ -1,11 +1,13 @@
-/* access: principals, roles, grants, API keys, and the decision who may do what. Default deny; deny
- * beats allow. Roles are a table of actions; a grant gives (or denies) a principal one role on a
- * resource pattern. Resources are paths: "models/mortgage", "datasets/lending", "audit",
+/* access: principals, groups, roles, grants, credentials, and the decision who may do what. Default
+ * deny; deny beats allow. A role is actions on resource patterns, under conditions, with rights on
+ * columns and outputs; a grant gives (or denies) a principal or a group one role on a resource
+ * pattern. Resources are paths: "models/mortgage", "datasets/lending", "audit",
  * "principals/loan-desk", "metrics". Patterns: '*' is one whole segment, '**' the rest, also none.
  * docs/spec/access.md. */
 #ifndef STEWARD_PROTECT_ACCESS_H
 #define STEWARD_PROTECT_ACCESS_H
 
+#include "base/json.h"
 #include "store/store.h"
 
 /* Actions, one word each in access_roles.c's table. */
@@ -28,25 +30,44 @@ enum access_action {
 };
 
 const char *access_action_word(enum access_action a); /* "model.infer" */
-struct access_role {
-    const char *name;
-    const char *about;
+/* STATUS_INPUT with the nearest word, or all of them. */
+struct status access_action_from_word(const char *word, struct diag *diag,
+                                      enum access_action *ret_action);
+
+/* What of a prediction is told; each holds what stands before it. */
+enum access_output {
+    ACCESS_OUTPUT_NONE,    /* that the call was taken */
+    ACCESS_OUTPUT_CLASS,   /* the decision */
+    ACCESS_OUTPUT_ROUNDED, /* the probability, rounded */
+    ACCESS_OUTPUT_FULL
 };
-/* admin, data-scientist, operator, caller, auditor */
-const struct access_role *access_roles(size_t *ret_count);
+const char *access_output_word(enum access_output o); /* "none", "class", "rounded", "full" */
 
 struct access;
 struct status access_open(struct store *s, const struct vault *v, struct access **ret_access);
 void access_free(struct access *a);
 DEFINE_FREEP(access_free, struct access)
 
-/* Administration. resource NULL: "**". */
+/* ---- administration (access_admin.c, access_key_admin.c, access_policy.c) ---- */
+
+/* resource NULL: "**". when: conditions as an object (docs/spec/access.md), NULL: none. */
 struct status access_principal_add(struct access *a, const char *name, const char *role,
                                    const char *resource, int64_t now_ns, struct diag *diag);
 /* allow=false adds a deny: none of the role's actions on resource, whatever else is granted. */
 struct status access_grant_add(struct access *a, const char *principal, const char *role,
                                const char *resource, bool allow, struct diag *diag);
-/* Its keys die with it. */
+struct status access_grant_add_when(struct access *a, const char *principal, const char *role,
+                                    const char *resource, bool allow, const json_t *when,
+                                    struct diag *diag);
+/* A grant that is loud: until then, with the reason in every decision that rests on it alone. A
+ * denial still beats it. */
+struct status access_emergency_grant(struct access *a, const char *principal, const char *role,
+                                     const char *resource, const char *reason, int64_t until_ns,
+                                     struct diag *diag);
+/* Those that are over go, too. */
+struct status access_emergency_end(struct access *a, const char *principal, struct diag *diag,
+                                   size_t *ret_ended);
+/* Its keys and what was linked to it go with it, and it leaves its groups. */
 struct status access_principal_remove(struct access *a, const char *name, struct diag *diag);
 /* "sw_<id:10>_<secret:32 base62><checksum:6>": only an HMAC of it is kept. expires_ns absolute. */
 #define ACCESS_KEY_TEXT_MAX 64
@@ -55,20 +76,60 @@ struct status access_key_issue(struct access *a, const char *principal, int64_t 
                                struct diag *diag);
 struct status access_key_revoke(struct access *a, const char *key_id, struct diag *diag);
 /* JSON arrays for the CLI: principals with roles; keys with id, principal, issued, expires, revoked
- * (never the key). */
+ * (never the key); roles, built-in ones first; groups. */
 struct status access_put_principals(struct access *a, struct buf *ret_json);
 struct status access_put_keys(struct access *a, struct buf *ret_json);
+struct status access_put_roles(struct access *a, struct buf *ret_json);
+struct status access_put_groups(struct access *a, struct buf *ret_json);
+/* STATUS_INPUT unless it is a resource pattern (or a resource). */
+struct status access_pattern_check(const char *pattern, struct diag *diag);
+/* STATUS_EXISTS with whom it is granted to. */
+struct status access_role_remove(struct access *a, const char *name, struct diag *diag);
+struct status access_group_remove(struct access *a, const char *name, struct diag *diag);
 
-/* The hot path: thread-safe, from a cache that is reloaded when the store changed (checked at most
- * every 250 ms). ret_principal: name, at most 64 bytes. STATUS_AUTH: malformed, unknown, expired or
- * revoked, all alike to the caller; ret_reason says which, for the log ("key expired"). */
+/* ---- the hot path: thread-safe, from a snapshot that is reloaded when the store changed (checked
+ * at most every 250 ms) ---- */
+
+#define ACCESS_NAME_MAX 64u
+#define ACCESS_GROUPS_MAX 16u /* of one token */
+
+/* Who calls. */
+struct access_caller {
+    char principal[ACCESS_NAME_MAX]; /* "" : nobody */
+    char groups[ACCESS_GROUPS_MAX][ACCESS_NAME_MAX];
+    size_t group_count; /* that a token adds to those of the store */
+};
+
+/* ret_principal: name, at most 64 bytes. STATUS_AUTH: malformed, unknown, expired or revoked, all
+ * alike to the caller; ret_reason says which, for the log ("key expired"). */
 struct status access_authenticate(struct access *a, struct view key, int64_t now_ns,
                                   char ret_principal[static 64], const char **ret_reason);
+
+struct access_request {
+    const struct access_caller *caller;
+    enum access_action action;
+    const char *resource;
+    int64_t now_ns;      /* clock_wall_ns */
+    const char *address; /* numeric, of the peer; "" or NULL: this machine's command line */
+    bool certificate;    /* a verified client certificate came with it */
+    const char *purpose; /* as stated; "" or NULL: none */
+};
 struct access_decision {
     bool allow;
     char rule[160]; /* "role caller on models/mortgage", "default deny" */
+    /* When allowed: */
+    enum access_output output;
+    uint8_t digits;
+    bool explanations;
+    bool break_glass; /* allowed by an emergency's grant alone */
 };
-void access_decide(struct access *a, const char *principal, enum access_action action,
-                   const char *resource, struct access_decision *ret_decision);
+void access_decide(struct access *a, const struct access_request *q,
+                   struct access_decision *ret_decision);
+/* Of an allowed request: ret_visible[i] = whether the values of columns[i] are seen unmasked. */
+void access_columns(struct access *a, const struct access_request *q, const char *const *columns,
+                    size_t n, bool *ret_visible);
+/* Decision and every rule of the caller that has the action, with why it holds or does not:
+ * {allow, rule, output, ..., considered: [{of, rule, effect, holds, why}]}. */
+struct status access_explain(struct access *a, const struct access_request *q, json_t **ret_object);
 
 #endif

@@ -82,13 +82,13 @@ authenticate(struct call *c)
     struct status s = FAILURE(AUTH);
     if (header != NULL && strncasecmp(header, "bearer ", 7) == 0) {
         const struct view key = view_str(header + 7 + strspn(header + 7, " "));
-        s = access_authenticate(c->server->workspace->access, key, clock_wall_ns(), c->principal,
-                                &why);
+        s = access_authenticate(c->server->workspace->access, key, clock_wall_ns(),
+                                c->caller.principal, &why);
     } else if (header != NULL) {
         why = "the authorization header is not \"Bearer KEY\"";
     }
     if (!status_ok(s)) {
-        c->principal[0] = '\0';
+        c->caller.principal[0] = '\0';
         http_set_header(c->x, "www-authenticate", "Bearer realm=\"steward\"");
         call_refuse(c, 401, "a valid key is needed: Authorization: Bearer KEY", why);
     }
@@ -103,15 +103,26 @@ authorise(struct call *c)
         c->allow = true;
         return;
     }
-    struct access_decision d;
-    access_decide(c->server->workspace->access, c->principal, c->route->action, c->resource, &d);
-    c->allow = d.allow;
-    text_copy(c->reason, sizeof c->reason, d.rule);
-    if (!d.allow) {
+    struct access_decision *d = &c->decision;
+    access_decide(c->server->workspace->access,
+                  &(struct access_request){.caller = &c->caller,
+                                           .action = c->route->action,
+                                           .resource = c->resource,
+                                           .now_ns = clock_wall_ns(),
+                                           .address = c->x->address,
+                                           .purpose = http_header(c->x, "steward-purpose")},
+                  d);
+    c->allow = d->allow;
+    if (d->break_glass) {
+        log_event(LOG_WARN, "access.break-glass", "principal=%s action=%s resource=%s call=%s",
+                  c->caller.principal, access_action_word(c->route->action), c->resource, c->id);
+    }
+    text_copy(c->reason, sizeof c->reason, d->rule);
+    if (!d->allow) {
         char client[160];
         (void)snprintf(client, sizeof client, "not allowed: %s on %.80s",
                        access_action_word(c->route->action), c->resource);
-        call_refuse(c, 403, client, d.rule);
+        call_refuse(c, 403, client, d->rule);
     }
 }
 
@@ -176,7 +187,7 @@ static bool
 has_room(struct call *c)
 {
     const int64_t now = clock_mono_ns();
-    if (c->principal[0] != '\0') {
+    if (c->caller.principal[0] != '\0') {
         return true;
     }
     const enum meter_room room = meter_take(c->server->refusals, c->x->peer, now);
@@ -204,7 +215,7 @@ record(struct call *c)
     const struct audit_event e = {
         .time_ns = clock_wall_ns(),
         .id = c->id,
-        .principal = c->principal[0] == '\0' ? NULL : c->principal,
+        .principal = c->caller.principal[0] == '\0' ? NULL : c->caller.principal,
         .action = c->route == NULL ? "http.unknown" : access_action_word(c->route->action),
         .resource = c->resource,
         .model_version = c->model_version,

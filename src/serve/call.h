@@ -44,7 +44,8 @@ struct call {
     char name[64]; /* of the model in the path */
     uint64_t version;
     char id[33];
-    char principal[64]; /* "" until authenticated */
+    struct access_caller caller; /* principal "" until authenticated */
+    struct access_decision decision;
     char resource[96];
     char reason[160];
     bool decided; /* an answer stands; the stages that answer are passed over */

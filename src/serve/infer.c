@@ -44,6 +44,12 @@ find_datatype(const char *word)
 
 /* ---- one request ---- */
 
+bool
+infer_decides(const struct model *m)
+{
+    return m->forest->outputs == 1 && m->forest->link == FOREST_LOGISTIC;
+}
+
 struct parser {
     const struct model *m;
     struct arena *arena;
@@ -406,12 +412,13 @@ read_output(const struct parser *p, const struct js_node *o, bool binary)
 static struct status
 read_outputs(const struct parser *p, const struct js_node *body)
 {
-    const bool binary = p->m->forest->outputs == 1 && p->m->forest->link == FOREST_LOGISTIC;
+    const bool binary = infer_decides(p->m);
     const struct js_node *outputs = NULL;
     if (js_flat_member(body, "outputs") != NULL) {
         TRY(js_flat_need_array(body, "outputs", p->diag, &outputs));
     }
     const uint32_t n = outputs == NULL ? 0 : outputs->size;
+    p->q->named = n > 0;
     p->q->want_probability = n == 0;
     p->q->want_decision = n == 0 && binary;
     const struct js_node *o = n == 0 ? NULL : js_flat_first(outputs);
@@ -470,12 +477,20 @@ infer_parse(struct view body, const struct model *m, size_t max_rows, struct are
 
 /* ---- answers ---- */
 
+/* Decisions are made before: a rounded number may lie on the other side of a threshold. */
+static double
+rounded(double v, uint8_t digits)
+{
+    static const double scales[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+    return digits == 0 ? v : round(v * scales[digits]) / scales[digits];
+}
+
 static void
 put_probability(const struct model *m, const struct infer_request *q, const double *out,
                 struct buf *b)
 {
     const uint32_t width = m->forest->outputs;
-    const bool binary = width == 1 && m->forest->link == FOREST_LOGISTIC;
+    const bool binary = infer_decides(m);
     buf_put_str(b, binary ? "{\"name\":\"probability" : "{\"name\":\"output");
     buf_put_str(b, "\",\"datatype\":\"FP64\",\"shape\":[");
     text_put_u64(b, q->rows);
@@ -486,7 +501,7 @@ put_probability(const struct model *m, const struct infer_request *q, const doub
     buf_put_str(b, "],\"data\":[");
     for (size_t i = 0; i < q->rows * width; i++) {
         buf_put_str(b, i == 0 ? "" : ",");
-        js_put_f64(b, out[i]);
+        js_put_f64(b, rounded(out[i], q->digits));
     }
     buf_put_str(b, "]}");
 }
@@ -554,7 +569,7 @@ put_input(const struct feature *f, struct buf *ret_json)
 void
 infer_put_metadata(const struct model *m, struct buf *ret_json)
 {
-    const bool binary = m->forest->outputs == 1 && m->forest->link == FOREST_LOGISTIC;
+    const bool binary = infer_decides(m);
     buf_put_str(ret_json, "{\"name\":");
     js_put_string(ret_json, view_str(m->name));
     buf_printf(ret_json, ",\"versions\":[\"%llu\"],\"platform\":\"steward_forest\",\"inputs\":[",

@@ -12,6 +12,8 @@ struct infer_request {
     float *x;     /* rows * features, on the arena */
     float *group; /* rows: level of model_group, NaN missing; NULL: one threshold for all */
     bool want_probability, want_decision;
+    bool named;     /* the request names the outputs it wants */
+    uint8_t digits; /* numbers are rounded to so many behind the point; 0: as they are */
 };
 
 /* A model with model_group needs that column as one more input. STATUS_INPUT with a sentence (400);
@@ -20,6 +22,8 @@ struct infer_request {
 struct status infer_parse(struct view body, const struct model *m, size_t max_rows,
                           struct arena *arena, struct diag *diag,
                           struct infer_request *ret_request);
+/* Whether the model answers with a probability and a decision; else with "output". */
+bool infer_decides(const struct model *m);
 /* out[rows * outputs], as model_predict gives it. */
 void infer_put_answer(const struct model *m, const struct infer_request *q, const double *out,
                       struct buf *ret_json);

@@ -78,6 +78,31 @@ act_model_ready(struct call *c)
     buf_put_str(&c->x->answer, ",\"ready\":true}");
 }
 
+/* What the decision leaves of the outputs: those that nobody asked for by name are left out, one
+ * that was is refused. */
+static void
+narrow_outputs(struct call *c)
+{
+    struct infer_request *q = &c->infer;
+    const enum access_output may = c->decision.output;
+    const bool decides = infer_decides(c->model);
+    q->digits = may == ACCESS_OUTPUT_ROUNDED ? c->decision.digits : 0;
+    if (may >= ACCESS_OUTPUT_ROUNDED) {
+        return;
+    }
+    if ((q->named && (q->want_probability || may == ACCESS_OUTPUT_NONE)) ||
+        (may == ACCESS_OUTPUT_CLASS && !decides)) {
+        call_refuse(c, 403,
+                    may == ACCESS_OUTPUT_NONE ? "not allowed: outputs of this model are not shown"
+                    : decides ? "not allowed: of this model the decision alone is shown"
+                              : "not allowed: the model has no decision, and nothing else is shown",
+                    "the output is not for this role");
+        return;
+    }
+    q->want_probability = false;
+    q->want_decision = q->want_decision && may == ACCESS_OUTPUT_CLASS;
+}
+
 static void
 inspect_infer(struct call *c)
 {
@@ -95,7 +120,9 @@ inspect_infer(struct call *c)
         call_refuse(c, s.code == STATUS_LIMIT ? 413 : 400, text,
                     s.code == STATUS_LIMIT ? "more rows or memory than a call may have"
                                            : "malformed body");
+        return;
     }
+    narrow_outputs(c);
 }
 
 static void

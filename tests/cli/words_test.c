@@ -91,7 +91,7 @@ refuses_values_that_no_option_takes(void **state)
     RUN(m, 2, "model", "train", "m");
     ERR_HAS(m, "model train: --data DATASET is needed");
     RUN(m, 2, "principal", "add", "x");
-    ERR_HAS(m, "--role ROLE is needed: admin, data-scientist, operator, caller or auditor");
+    ERR_HAS(m, "--role ROLE is needed: admin, data-scientist, operator, caller, auditor");
     RUN(m, 2, "api-key", "issue", "x", "--expires", "soon");
     ERR_HAS(m, "--expires soon: a duration such as 12h or 30d");
     RUN(m, 2, "serve", "--listen", "8443");

@@ -75,11 +75,23 @@ grant(const char *name, const char *role, const char *resource, bool allow)
     assert_ok(access_grant_add(access_, name, role, resource, allow, NULL));
 }
 
+static void
+decide(const char *name, enum access_action action, const char *resource,
+       struct access_decision *ret_decision)
+{
+    struct access_caller caller = {0};
+    (void)snprintf(caller.principal, sizeof caller.principal, "%s", name);
+    access_decide(access_,
+                  &(struct access_request){
+                      .caller = &caller, .action = action, .resource = resource, .now_ns = NOW},
+                  ret_decision);
+}
+
 static bool
 may(const char *name, enum access_action action, const char *resource)
 {
     struct access_decision d;
-    access_decide(access_, name, action, resource, &d);
+    decide(name, action, resource, &d);
     return d.allow;
 }
 
@@ -88,7 +100,7 @@ assert_rule(const char *name, enum access_action action, const char *resource, b
             const char *rule)
 {
     struct access_decision d;
-    access_decide(access_, name, action, resource, &d);
+    decide(name, action, resource, &d);
     assert_int_equal(d.allow, allow);
     assert_string_equal(d.rule, rule);
 }
@@ -199,7 +211,7 @@ refuses_keys_that_would_never_work_and_ids_that_are_none(void **state)
     issue("ann", NOW + DAY, key);
     diag = (struct diag){0};
     assert_status(access_key_revoke(access_, key, &diag), INPUT);
-    assert_says(&diag, "a key is revoked by its id");
+    assert_says(&diag, "a key is named by its id");
     assert_null(strstr(diag.text, key + 3)); /* nothing of the key in the message */
     assert_status(access_key_revoke(access_, "AAAAAAAAAA", &diag), NOT_FOUND);
     assert_says(&diag, "no key \"AAAAAAAAAA\"");

@@ -1,0 +1,218 @@
+#include "base/yaml.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+/* libyaml's names begin with YAML_ and yaml_, too; ours are kept apart by their last word. */
+#include <yaml.h>
+
+struct reading {
+    const char *file;
+    struct view text;
+    struct arena *arena;
+    struct diag *diag;
+    struct yaml *open[YAML_MAX_DEPTH];
+    struct yaml *last[YAML_MAX_DEPTH]; /* member of open[i] that was added last */
+    const char *name;                  /* of the member that comes */
+    size_t depth;
+    struct yaml *root;
+    bool document;
+};
+
+static struct status
+refuse_line(const struct reading *r, size_t line, const char *what)
+{
+    diag_set(r->diag, "%s line %zu: %s", r->file, line + 1, what);
+    FAIL(INPUT);
+}
+
+/* What stands at `line` becomes a member of the container that is open, or the root. */
+static struct status
+add_node(struct reading *r, enum yaml_kind kind, size_t line, struct yaml **ret_node)
+{
+    struct yaml *node = arena_alloc(r->arena, 1, sizeof *node);
+    CHECK(node != NULL, LIMIT);
+    *node = (struct yaml){.kind = kind, .line = (unsigned)line + 1, .name = r->name};
+    r->name = NULL;
+    *ret_node = node;
+    if (r->depth == 0) {
+        r->root = node;
+        return OK;
+    }
+    struct yaml *parent = r->open[r->depth - 1], *before = r->last[r->depth - 1];
+    if (node->name != NULL && parent->count == YAML_MAX_MEMBERS) {
+        return refuse_line(r, line, "more members than a mapping may have");
+    }
+    if (node->name != NULL && yaml_member(parent, node->name) != NULL) {
+        diag_set(r->diag, "%s line %zu: \"%.60s\" stands twice", r->file, line + 1, node->name);
+        FAIL(INPUT);
+    }
+    *(before == NULL ? &parent->first : &before->next) = node;
+    r->last[r->depth - 1] = node;
+    parent->count++;
+    return OK;
+}
+
+static bool
+name_is_due(const struct reading *r)
+{
+    return r->depth > 0 && r->open[r->depth - 1]->kind == YAML_MAPPING && r->name == NULL;
+}
+
+static struct status
+take_scalar(struct reading *r, const yaml_event_t *e)
+{
+    const struct view word = view_of(e->data.scalar.value, e->data.scalar.length);
+    const size_t line = e->start_mark.line;
+    struct yaml *node = NULL;
+    if (e->data.scalar.anchor != NULL || e->data.scalar.tag != NULL) {
+        return refuse_line(r, line, "anchors and tags are not used here");
+    }
+    if (memchr(e->data.scalar.value, 0, word.len) != NULL || !text_is_utf8(word)) {
+        return refuse_line(r, line, "not a text");
+    }
+    const char *text = arena_strdup(r->arena, word);
+    CHECK(text != NULL, LIMIT);
+    if (name_is_due(r)) {
+        r->name = text;
+        return OK;
+    }
+    TRY(add_node(r, YAML_SCALAR, line, &node));
+    node->text = text;
+    node->empty = word.len == 0 && e->data.scalar.plain_implicit != 0 &&
+                  e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    return OK;
+}
+
+static struct status
+take_start(struct reading *r, enum yaml_kind kind, size_t line, bool marked)
+{
+    struct yaml *node = NULL;
+    if (marked) {
+        return refuse_line(r, line, "anchors and tags are not used here");
+    }
+    if (name_is_due(r)) {
+        return refuse_line(r, line, "a member's name must be a word");
+    }
+    if (r->depth == YAML_MAX_DEPTH) {
+        return refuse_line(r, line, "nested too deeply");
+    }
+    TRY(add_node(r, kind, line, &node));
+    r->open[r->depth] = node;
+    r->last[r->depth] = NULL;
+    r->depth++;
+    return OK;
+}
+
+static struct status
+take_event(struct reading *r, const yaml_event_t *e)
+{
+    switch (e->type) {
+    case YAML_SCALAR_EVENT:
+        return take_scalar(r, e);
+    case YAML_MAPPING_START_EVENT:
+        return take_start(r, YAML_MAPPING, e->start_mark.line,
+                          e->data.mapping_start.anchor != NULL ||
+                              e->data.mapping_start.tag != NULL);
+    case YAML_SEQUENCE_START_EVENT:
+        return take_start(r, YAML_LIST, e->start_mark.line,
+                          e->data.sequence_start.anchor != NULL ||
+                              e->data.sequence_start.tag != NULL);
+    case YAML_MAPPING_END_EVENT:
+    case YAML_SEQUENCE_END_EVENT:
+        r->depth--;
+        return OK;
+    case YAML_ALIAS_EVENT:
+        return refuse_line(r, e->start_mark.line, "aliases are not used here");
+    case YAML_DOCUMENT_START_EVENT:
+        if (r->document) {
+            return refuse_line(r, e->start_mark.line, "a second document; one file holds one");
+        }
+        r->document = true;
+        return OK;
+    default:
+        return OK;
+    }
+}
+
+static void
+delete_event(yaml_event_t *e)
+{
+    yaml_event_delete(e);
+}
+
+static void
+delete_parser(yaml_parser_t *y)
+{
+    yaml_parser_delete(y);
+}
+
+/* A byte that is no text is told by its offset only. */
+static size_t
+lines_before(struct view text, size_t offset)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < offset && i < text.len; i++) {
+        lines += text.ptr[i] == '\n';
+    }
+    return lines;
+}
+
+static struct status
+read_event(struct reading *r, yaml_parser_t *y, bool *ret_end)
+{
+    DEFER(delete_event) yaml_event_t e = {0};
+    if (yaml_parser_parse(y, &e) == 0) {
+        CHECK(y->error != YAML_MEMORY_ERROR, MEMORY);
+        return refuse_line(r,
+                           y->error == YAML_READER_ERROR ? lines_before(r->text, y->problem_offset)
+                                                         : y->problem_mark.line,
+                           y->problem == NULL ? "not YAML" : y->problem);
+    }
+    *ret_end = e.type == YAML_STREAM_END_EVENT;
+    return take_event(r, &e);
+}
+
+struct status
+yaml_read(struct view text, const char *name, struct arena *arena, struct diag *diag,
+          const struct yaml **ret_root)
+{
+    struct reading r = {.file = name, .text = text, .arena = arena, .diag = diag};
+    DEFER(delete_parser) yaml_parser_t y = {0};
+    bool end = false;
+    CHECK(yaml_parser_initialize(&y) != 0, MEMORY);
+    yaml_parser_set_encoding(&y, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&y, text.len == 0 ? (const uint8_t *)"" : text.ptr, text.len);
+    while (!end) {
+        TRY(read_event(&r, &y, &end));
+    }
+    if (r.root == NULL || r.root->empty) {
+        struct yaml *nothing = NULL;
+        TRY(add_node(&r, YAML_MAPPING, 0, &nothing));
+    }
+    *ret_root = r.root;
+    return OK;
+}
+
+const struct yaml *
+yaml_member(const struct yaml *mapping, const char *name)
+{
+    for (const struct yaml *m = mapping->first; m != NULL; m = m->next) {
+        if (m->name != NULL && strcmp(m->name, name) == 0) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+struct status
+yaml_refuse(const struct yaml *at, const char *file, struct diag *diag, const char *format, ...)
+{
+    char what[600];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    diag_set(diag, "%s line %u: %s", file, at->line, what);
+    FAIL(INPUT);
+}

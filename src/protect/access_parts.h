@@ -1,0 +1,155 @@
+/* access_parts: what the sources of access share. The snapshot is all that a decision needs,
+ * compiled: rules are found by tuple space search (Srinivasan, Suri, Varghese: Packet
+ * classification using tuple space search, SIGCOMM 1999): the patterns of a holder have few shapes
+ * (which segments are stars, how many there are), and for each shape the resource's segments are
+ * one key of a hash table. */
+#ifndef STEWARD_PROTECT_ACCESS_PARTS_H
+#define STEWARD_PROTECT_ACCESS_PARTS_H
+
+#include "base/digest.h"
+#include "protect/access_key.h"
+#include "protect/access_roles.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Collections of the store. */
+#define ACCESS_PRINCIPALS "principal"
+#define ACCESS_GROUPS "group"
+#define ACCESS_ROLES "role"
+#define ACCESS_KEYS "key"
+#define ACCESS_KEY_PURPOSE "api-key"
+#define ACCESS_RECORD_MAX (4u << 20)
+#define ACCESS_SEGMENTS 64u /* of a resource: 127 letters have no more */
+
+/* A grant's rule as it is tried: one of its role's rules on one pair of resources. */
+struct access_rule {
+    uint64_t key;             /* of holder and pattern */
+    struct access_rule *next; /* in the bucket */
+    uint32_t actions;
+    uint32_t order; /* of the grant among all of its holder */
+    bool deny, break_glass;
+    const char *pattern;
+    const char *second;                /* a further pattern that must match; NULL: none */
+    const struct access_when *when[2]; /* the role's and the grant's */
+    const struct access_rights *rights;
+    const char *text;
+};
+
+struct access_shape {
+    uint64_t stars; /* bit i: segment i is a star */
+    uint8_t count;  /* segments before the rest */
+    bool rest;      /* ends in "**" */
+};
+
+struct access_holder {
+    const char *name;
+    bool group;
+    uint32_t id;
+    const struct access_holder *next; /* in the bucket of names */
+    struct access_shape *shapes;
+    size_t shape_count, shape_room;
+    const struct access_holder **groups; /* of a principal */
+    size_t group_count, group_room;
+    uint32_t grants;
+};
+
+struct access_key_row {
+    char id[ACCESS_KEY_ID_LETTERS + 1], principal[ACCESS_NAME_MAX];
+    uint8_t mac[32];
+    int64_t expires_ns;
+    bool revoked;
+};
+
+struct access_snapshot {
+    _Atomic unsigned references;
+    uint64_t change;
+    struct arena *arena;
+    const struct access_holder **names; /* hash table */
+    size_t name_mask;
+    struct access_rule **rules; /* hash table */
+    size_t rule_mask, rule_count;
+    struct access_key_row *keys; /* by id */
+    size_t key_count;
+};
+
+/* A key that was found right: its text's digest under a salt of this process, and its MAC. */
+#define ACCESS_MEMO_PLACES 4096u
+struct access_memo {
+    struct digest text;
+    uint8_t mac[32];
+    bool used;
+};
+
+struct access {
+    struct store *store;
+    const struct vault *vault;
+    pthread_mutex_t lock;
+    struct access_snapshot *current; /* NULL: unreadable, everything is denied */
+    int64_t checked_ns;
+    _Atomic bool stale; /* a change of our own: look at once */
+    pthread_mutex_t memo_lock;
+    struct access_memo *memo; /* ACCESS_MEMO_PLACES */
+    struct hmac_key memo_key;
+};
+
+/* ---- snapshot ---- */
+
+struct status access_snapshot_load(struct store *store, struct access_snapshot **ret_snapshot);
+void access_snapshot_release(struct access_snapshot *s);
+DEFINE_FREEP(access_snapshot_release, struct access_snapshot)
+/* The current snapshot with a reference of the caller's; NULL: deny. */
+struct access_snapshot *access_snapshot_take(struct access *a);
+/* Our own change shows at once. Takes no lock: the caller may hold the store's, which a reader
+ * waits for under ours. */
+void access_snapshot_forget(struct access *a);
+/* NULL: nobody of that name. */
+const struct access_holder *access_holder_find(const struct access_snapshot *s, const char *name,
+                                               bool group);
+
+/* ---- rules ---- */
+
+/* Where a request is at: its segments, hashed. */
+struct access_path {
+    const char *text;
+    uint64_t segment[ACCESS_SEGMENTS];
+    size_t count;
+};
+void access_path_of(const char *resource, struct access_path *ret_path);
+uint64_t access_rule_key(uint32_t holder, const struct access_path *p,
+                         const struct access_shape *shape);
+/* The bucket in which rules of that key stand (among others), chained by next. */
+const struct access_rule *access_rules_at(const struct access_snapshot *s, uint64_t key);
+/* Calls each(ctx, holder, rule) with every rule of the caller's holders whose pattern and action
+ * match; conditions are not looked at. */
+void access_rules_each(const struct access_snapshot *s, const struct access_request *q,
+                       void (*each)(void *ctx, const struct access_holder *h,
+                                    const struct access_rule *r),
+                       void *ctx);
+
+/* ---- records ---- */
+
+struct status access_check_name(const char *name, const char *what, struct diag *diag);
+struct status access_put_record(struct access *a, const char *collection, const char *id,
+                                const json_t *o, uint64_t expect, struct diag *diag);
+/* ret_revision may be NULL. */
+struct status access_get_record(struct access *a, const char *collection, const char *id,
+                                struct diag *diag, json_t **ret_object, uint64_t *ret_revision);
+/* Ends a change that began with store_begin. */
+struct status access_settle(struct access *a, struct status done, struct diag *diag);
+/* STATUS_NOT_FOUND with a sentence. */
+struct status access_need_principal(struct access *a, const char *name, struct diag *diag,
+                                    json_t **ret_object, uint64_t *ret_revision);
+/* Deletes the keys of a principal. */
+struct status access_keys_remove(struct access *a, const char *principal, struct diag *diag);
+/* A grant as a record has it, checked: the role exists, the pattern and the conditions are right.
+ * when may be NULL. */
+struct status access_make_grant(struct access *a, const char *role, const char *resource,
+                                bool allow, const json_t *when, struct diag *diag,
+                                json_t **ret_grant);
+json_t *access_time_text(int64_t ns);
+struct status access_put_list(struct access *a, const char *collection,
+                              struct status (*append)(void *ctx, const char *id, struct view value),
+                              struct buf *ret_json);
+
+#endif

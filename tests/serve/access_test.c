@@ -1,0 +1,267 @@
+/* Who may see what, over HTTP: outputs by role, purposes, keys, tokens, and who guesses. */
+#include "client.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/secret.h"
+#include "serve/server.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PASSPHRASE "correct horse battery staple"
+#define INFER "/v2/models/loans/infer"
+
+static struct {
+    char *root, *dir;
+    struct workspace *workspace;
+    struct server *server;
+    uint16_t port;
+    char desk[128], classes[128], rounds[128], blind[128], day[128];
+} it;
+
+/* ---- the workspace ---- */
+
+#define STEWARD(...)                                                                               \
+    do {                                                                                           \
+        struct testing_run run_;                                                                   \
+        testing_steward(&run_, __VA_ARGS__, NULL);                                                 \
+        if (run_.exit_code != 0) {                                                                 \
+            fail_msg("line %d: exit %d: %s", __LINE__, run_.exit_code, buf_str(&run_.err));        \
+        }                                                                                          \
+        testing_run_done(&run_);                                                                   \
+    } while (0)
+
+static void
+issue_key(char *name, char ret_key[static 128])
+{
+    struct testing_run r;
+    testing_steward(&r, "api-key", "issue", name, NULL);
+    assert_int_equal(r.exit_code, 0);
+    const char *key = strstr(buf_str(&r.out), "sw_");
+    assert_non_null(key);
+    (void)snprintf(ret_key, 128, "%.*s", (int)strcspn(key, " \n"), key);
+    testing_run_done(&r);
+}
+
+static void
+write_table(const char *path)
+{
+    DEFER(buf_done) struct buf csv;
+    buf_init(&csv, 1 << 20);
+    buf_put_str(&csv, "age,income,paid\n");
+    for (int i = 0; i < 300; i++) {
+        const int age = 20 + i * 7 % 50, income = 900 + i * 131 % 4000;
+        buf_printf(&csv, "%d,%d.5,%s\n", age, income,
+                   income + age * 20 + i % 3 * 300 > 3200 ? "yes" : "no");
+    }
+    testing_write(path, buf_view(&csv));
+}
+
+static const char roles[] =
+    "roles:\n"
+    "- name: classes\n"
+    "  rules: [{actions: [model.infer], resources: [models/*], output: class}]\n"
+    "- name: rounds\n"
+    "  rules: [{actions: [model.infer, model.read], resources: [models/**], output: rounded,\n"
+    "           digits: 1}]\n"
+    "- name: blind\n"
+    "  rules: [{actions: [model.infer], resources: [models/loans], output: none}]\n"
+    "- name: for-claims\n"
+    "  rules: [{actions: [model.infer], resources: [models/*], output: full,\n"
+    "           when: {purpose: claims, address: 127.0.0.0/8}}]\n"
+    "groups: [{name: counters, members: [rounds]}]\n"
+    "grants:\n"
+    "- {to: classes, role: classes}\n"
+    "- {to: 'group:counters', role: rounds}\n"
+    "- {to: rounds, role: operator}\n"
+    "- {to: blind, role: blind}\n"
+    "- {to: day, role: for-claims}\n";
+
+static void
+open_workspace(void)
+{
+    DEFER(secret_done) struct secret passphrase = {0};
+    struct diag diag = {0};
+    assert_ok(secret_from(view_str(PASSPHRASE), &passphrase));
+    const struct workspace_open_options o = {.passphrase = &passphrase};
+    assert_ok(workspace_open(it.dir, &o, &diag, &it.workspace));
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    struct diag diag = {0};
+    const int64_t s = NS_PER_S;
+    (void)signal(SIGPIPE, SIG_IGN);
+    it.root = testing_dir();
+    it.dir = file_join(it.root, "ws");
+    DEFER(file_freep) char *csv = file_join(it.root, "loans.csv");
+    DEFER(file_freep) char *yaml = file_join(it.root, "roles.yaml");
+    write_table(csv);
+    testing_write(yaml, view_str(roles));
+    (void)setenv("STEWARD_WORKSPACE", it.dir, 1);
+    (void)setenv("STEWARD_PASSPHRASE", PASSPHRASE, 1);
+    STEWARD("init", it.dir);
+    STEWARD("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes");
+    STEWARD("model", "train", "loans", "--data", "loans", "--rounds", "20");
+    char names[][16] = {"desk", "classes", "rounds", "blind", "day"};
+    char *keys[] = {it.desk, it.classes, it.rounds, it.blind, it.day};
+    for (size_t i = 0; i < 5; i++) {
+        STEWARD("principal", "add", names[i], "--role", i == 0 ? "caller" : "auditor");
+        issue_key(names[i], keys[i]);
+    }
+    STEWARD("role", "import", yaml);
+    open_workspace();
+    const struct server_options o = {
+        .http = {.address = "127.0.0.1",
+                 .loops = 1,
+                 .limits = {16384, 64, 1 << 20, 60 * s, 60 * s, 60 * s, 60 * s, 60 * s, 256, 256},
+                 .arena_bytes = 8 << 20},
+        .max_rows = 50,
+        .grace_ns = 10 * s};
+    assert_ok(server_start(it.workspace, &o, &diag, &it.server));
+    it.port = server_port(it.server);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    server_stop(it.server);
+    workspace_close(it.workspace);
+    testing_dirp(&it.root);
+    free(it.dir);
+    return 0;
+}
+
+/* ---- asking ---- */
+
+static unsigned
+ask(const char *key, const char *more, const char *outputs, struct reply *ret_reply)
+{
+    DEFER(buf_done) struct buf text;
+    DEFER(buf_done) struct buf body;
+    buf_init(&text, 1 << 20);
+    buf_init(&body, 1 << 20);
+    buf_printf(&body,
+               "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP64\",\"shape\":[3,2],\"data\":[30,"
+               "1200.5,44,3100,60,4000]}]%s%s%s}",
+               outputs == NULL ? "" : ",\"outputs\":[", outputs == NULL ? "" : outputs,
+               outputs == NULL ? "" : "]");
+    buf_printf(&text,
+               "POST " INFER " HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n"
+               "%scontent-length: %zu\r\n\r\n%s",
+               key, more, body.len, buf_str(&body));
+    return client_ask(it.port, buf_str(&text), ret_reply);
+}
+
+/* What is answered: status, and the names of the outputs with commas. */
+static unsigned
+outputs_of(const char *key, const char *outputs, char ret_names[static 128], json_t **ret_body)
+{
+    struct reply r;
+    size_t i = 0;
+    json_t *o = NULL, *output = NULL;
+    const unsigned status = ask(key, "", outputs, &r);
+    assert_ok(js_parse(buf_view(&r.body), NULL, NULL, &o));
+    *ret_names = '\0';
+    json_array_foreach(json_object_get(o, "outputs"), i, output)
+    {
+        (void)strcat(strcat(ret_names, i == 0 ? "" : ","),
+                     json_string_value(json_object_get(output, "name")));
+    }
+    reply_done(&r);
+    *ret_body = o;
+    return status;
+}
+
+#define PROBABILITY "{\"name\":\"probability\"}"
+#define DECISION "{\"name\":\"decision\"}"
+
+static void
+tells_of_a_prediction_what_the_role_may_see(void **state)
+{
+    (void)state;
+    const struct {
+        const char *key, *outputs;
+        unsigned status;
+        const char *names;
+    } asks[] = {
+        {it.desk, NULL, 200, "probability,decision"},
+        {it.desk, PROBABILITY, 200, "probability"},
+        {it.classes, NULL, 200, "decision"},
+        {it.classes, "", 200, "decision"},
+        {it.classes, DECISION, 200, "decision"},
+        {it.classes, PROBABILITY, 403, ""},
+        {it.classes, PROBABILITY "," DECISION, 403, ""},
+        {it.rounds, NULL, 200, "probability,decision"},
+        {it.rounds, PROBABILITY, 200, "probability"},
+        {it.blind, NULL, 200, ""},
+        {it.blind, DECISION, 403, ""},
+        {it.blind, PROBABILITY, 403, ""},
+    };
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        char names[128];
+        json_t *o = NULL;
+        const unsigned status = outputs_of(asks[i].key, asks[i].outputs, names, &o);
+        if (status != asks[i].status || strcmp(names, asks[i].names) != 0) {
+            fail_msg("%zu: %u %s", i, status, names);
+        }
+        json_decref(o);
+    }
+}
+
+static void
+rounds_numbers_and_not_decisions(void **state)
+{
+    (void)state;
+    char names[128];
+    json_t *full = NULL, *rounded = NULL;
+    assert_int_equal(outputs_of(it.desk, NULL, names, &full), 200);
+    assert_int_equal(outputs_of(it.rounds, NULL, names, &rounded), 200);
+    const json_t *a = json_object_get(full, "outputs"), *b = json_object_get(rounded, "outputs");
+    const json_t *p = json_object_get(json_array_get(a, 0), "data");
+    const json_t *q = json_object_get(json_array_get(b, 0), "data");
+    assert_int_equal(json_array_size(q), 3);
+    bool changed = false;
+    for (size_t i = 0; i < 3; i++) {
+        const double exact = json_number_value(json_array_get(p, i)),
+                     told = json_number_value(json_array_get(q, i));
+        assert_near(told * 10, round(exact * 10), 1e-12);
+        changed = changed || told != exact;
+    }
+    assert_true(changed);
+    assert_true(json_equal(json_array_get(a, 1), json_array_get(b, 1)));
+    json_decref(full);
+    json_decref(rounded);
+}
+
+static void
+asks_for_the_purpose_that_the_grant_needs(void **state)
+{
+    (void)state;
+    struct reply r;
+    assert_int_equal(ask(it.day, "", NULL, &r), 403);
+    reply_done(&r);
+    assert_int_equal(ask(it.day, "steward-purpose: fun\r\n", NULL, &r), 403);
+    reply_done(&r);
+    assert_int_equal(ask(it.day, "steward-purpose: claims\r\n", NULL, &r), 200);
+    reply_done(&r);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest cases[] = {
+        cmocka_unit_test(tells_of_a_prediction_what_the_role_may_see),
+        cmocka_unit_test(rounds_numbers_and_not_decisions),
+        cmocka_unit_test(asks_for_the_purpose_that_the_grant_needs),
+    };
+    return cmocka_run_group_tests(cases, set_up, tear_down);
+}
