@@ -1,5 +1,6 @@
 /* Two threads of our own. The committer takes what is queued as one batch, appends it under the
- * file lock with one fdatasync and wakes those who wait; while it syncs, the next batch gathers.
+ * file lock with one fdatasync and wakes those who wait; while it syncs, the next batch gathers,
+ * and goes on gathering until somebody asks for it: a batch costs much more than an entry.
  * The publisher writes tiles and signs a checkpoint when it is time; the long part of that, the
  * tiles, holds no lock, so that no call waits for it. */
 #include "govern/audit.h"
@@ -50,6 +51,7 @@ struct audit {
     struct buf queue; /* u32be length, entry */
     uint64_t queued, queue_max;
     uint64_t next_ticket;
+    bool hasty; /* what is queued is asked for */
     bool stopping, committed_all;
     int64_t publish_ns;
     int64_t publish_due; /* steady time; 0: nothing waits */
@@ -171,6 +173,7 @@ commit(struct audit *a, struct buf *batch)
     a->queue = swap;
     const uint64_t count = a->queued, upto = a->next_ticket - 1;
     a->queued = 0;
+    a->hasty = false;
     (void)pthread_mutex_unlock(&a->lock);
     const struct status s = append_batch(a, buf_view(batch), count, &diag);
     buf_reset(batch);
@@ -238,7 +241,7 @@ run_committer(void *arg)
     buf_init(&batch, QUEUE_BYTES);
     (void)pthread_mutex_lock(&a->lock);
     while (a->queued > 0 || !a->stopping) {
-        if (a->queued > 0) {
+        if (a->queued > 0 && (a->hasty || a->stopping)) {
             commit(a, &batch);
         } else if (a->dropped > 0 && clock_mono_ns() >= a->retry_due) {
             tell_gap(a, &batch);
@@ -434,7 +437,7 @@ audit_close(struct audit *a, struct diag *diag)
 /* ---- entries ---- */
 
 struct status
-audit_submit(struct audit *a, struct view entry, uint64_t *ret_ticket)
+audit_queue(struct audit *a, struct view entry, uint64_t *ret_ticket)
 {
     CHECK(entry.len > 0 && entry.len <= AUDIT_MAX_ENTRY, LIMIT);
     (void)pthread_mutex_lock(&a->lock);
@@ -448,13 +451,31 @@ audit_submit(struct audit *a, struct view entry, uint64_t *ret_ticket)
     if (status_ok(s)) {
         a->queued++;
         *ret_ticket = a->next_ticket++;
-        (void)pthread_cond_signal(&a->work);
     } else if (a->queue.failed != 0) {
         a->queue.len = before; /* what fitted of this entry goes out again */
         a->queue.failed = 0;
         s = FAILURE(BUSY);
     }
     (void)pthread_mutex_unlock(&a->lock);
+    return s;
+}
+
+void
+audit_hasten(struct audit *a)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    if (a->queued > 0 && !a->hasty) {
+        a->hasty = true;
+        (void)pthread_cond_signal(&a->work);
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+struct status
+audit_submit(struct audit *a, struct view entry, uint64_t *ret_ticket)
+{
+    const struct status s = audit_queue(a, entry, ret_ticket);
+    audit_hasten(a);
     return s;
 }
 

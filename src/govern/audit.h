@@ -39,7 +39,11 @@ struct status audit_open(const char *dir, const struct audit_options *o, struct 
 /* Commits what is queued, publishes, releases. A failure is that of the last commit or publication:
  * what was durable before stays so, and is published by whoever opens the log next. */
 struct status audit_close(struct audit *a, struct diag *diag);
-/* Queues; ret_ticket is this process's running number, starting at 1. Copies the entry. */
+/* Queues; ret_ticket is this process's running number, starting at 1. Copies the entry. It is
+ * written when it is asked for: by audit_hasten, by the next submit, or by close. */
+struct status audit_queue(struct audit *a, struct view entry, uint64_t *ret_ticket);
+void audit_hasten(struct audit *a); /* all that is queued becomes one batch, now */
+/* Both. */
 struct status audit_submit(struct audit *a, struct view entry, uint64_t *ret_ticket);
 /* What became of a ticket: to be asked before a response leaves. Lock-free unless something has
  * failed. */

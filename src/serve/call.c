@@ -158,7 +158,7 @@ submit(struct call *c, const struct audit_event *e)
     audit_event_put(e, &entry);
     struct status s = buf_status(&entry);
     if (status_ok(s)) {
-        s = audit_submit(c->server->workspace->audit, buf_view(&entry), &c->x->ticket);
+        s = audit_queue(c->server->workspace->audit, buf_view(&entry), &c->x->ticket);
     }
     if (!status_ok(s)) {
         /* Fail closed: what cannot be recorded is not answered. */

@@ -70,6 +70,9 @@ struct http_handler {
     /* What became of a ticket; a failed one is answered 503 with handler's failed() body. Called
      * often: cheap. */
     enum http_fate (*fate)(void *ctx, uint64_t ticket);
+    /* Tickets may go on gathering, until a loop has nothing else to do or the first of its own has
+     * waited for a millisecond: then it asks that all be decided. May be NULL. */
+    void (*hasten)(void *ctx);
     /* Each loop's eventfd, written when tickets advance; unsubscribed before it is closed. */
     struct status (*subscribe)(void *ctx, int event_fd);
     void (*unsubscribe)(void *ctx, int event_fd);

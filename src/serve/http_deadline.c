@@ -69,7 +69,7 @@ on_late(struct conn *c)
         c->phase = PHASE_CALL;
         http_request_refuse(r, 408, "the request body took too long");
         http_wait(r);
-    } else if (c->phase == PHASE_CALL && r != NULL && r->suspended && !c->stuck) {
+    } else if (c->phase == PHASE_CALL && r != NULL && r->waits && !c->stuck) {
         r->late = true;
         http_release(r);
     } else {

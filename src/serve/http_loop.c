@@ -220,69 +220,6 @@ http_conn_shut(struct conn *c)
     c->loop->run = true;
 }
 
-/* ---- requests that wait for their ticket ---- */
-
-bool
-http_settled(const struct request *r)
-{
-    const struct http_handler *h = &r->conn->loop->server->handler;
-    return !r->conn->stuck && (r->x.ticket == 0 || h->fate(h->ctx, r->x.ticket) != HTTP_WAITING);
-}
-
-void
-http_wait(struct request *r)
-{
-    struct http_loop *loop = r->conn->loop;
-    r->suspended = true;
-    r->next = NULL;
-    r->prev = loop->waiting_last;
-    if (r->prev != NULL) {
-        r->prev->next = r;
-    } else {
-        loop->waiting = r;
-    }
-    loop->waiting_last = r;
-    MHD_suspend_connection(r->conn->mhd);
-    if (http_settled(r)) {
-        http_loop_wake(loop); /* a refusal that needs no ticket, answered past the library */
-    }
-}
-
-void
-http_release(struct request *r)
-{
-    struct http_loop *loop = r->conn->loop;
-    if (r->prev != NULL) {
-        r->prev->next = r->next;
-    } else {
-        loop->waiting = r->next;
-    }
-    if (r->next != NULL) {
-        r->next->prev = r->prev;
-    } else {
-        loop->waiting_last = r->prev;
-    }
-    r->prev = r->next = NULL;
-    r->suspended = false;
-    if (r->raw && !r->gone) {
-        http_answer_raw(r);
-    }
-    MHD_resume_connection(r->conn->mhd);
-    loop->run = true;
-}
-
-static void
-release_settled(struct http_loop *loop)
-{
-    struct request *next = NULL;
-    for (struct request *r = loop->waiting; r != NULL; r = next) {
-        next = r->next;
-        if (http_settled(r)) {
-            http_release(r);
-        }
-    }
-}
-
 /* ---- accepting ---- */
 
 /* Hands an accepted socket to the library; it closes it when it fails. */
@@ -461,10 +398,10 @@ on_conn(struct http_loop *loop, const struct epoll_event *e)
     unpark(c);
     if (c->stuck) {
         http_transport_flush(c);
-        release_settled(loop);
+        http_release_settled(loop);
     }
     c->hangup = c->hangup || (e->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-    if (c->hangup && c->request != NULL && c->request->suspended) {
+    if (c->hangup && c->request != NULL && c->request->waits) {
         c->request->gone = true;
         http_release(c->request);
     }
@@ -477,22 +414,37 @@ on_event(struct http_loop *loop)
     const ssize_t ignored = read(loop->event_fd, &count, sizeof count);
     (void)ignored;
     empty_inbox(loop);
-    release_settled(loop);
+    http_release_settled(loop);
+}
+
+/* Has the library something to do by itself? While it holds requests that it is to ask about again
+ * it always says so: then, if its last turn did more than ask. */
+static bool
+is_library_busy(const struct http_loop *loop)
+{
+    MHD_UNSIGNED_LONG_LONG ms = 1;
+    return loop->asked > 0 ? loop->stirred : MHD_get_timeout(loop->mhd, &ms) == MHD_YES && ms == 0;
 }
 
 static int
-next_timeout(struct http_loop *loop)
+next_timeout(const struct http_loop *loop)
 {
-    MHD_UNSIGNED_LONG_LONG ms = 0;
     int64_t sweep = (loop->swept_ns + loop->server->sweep_ns - clock_mono_ns()) / 1000000 + 1;
     sweep = sweep < 0 ? 0 : sweep;
-    if (loop->run) {
-        return 0;
+    return loop->run || is_library_busy(loop) ? 0 : (int)sweep;
+}
+
+/* Before it sleeps, what gathers is asked for. */
+static int
+wait_for_events(struct http_loop *loop, struct epoll_event *events)
+{
+    const int timeout = next_timeout(loop);
+    int n = epoll_wait(loop->epoll_fd, events, EVENTS, loop->gathering_ns != 0 ? 0 : timeout);
+    if (n == 0 && loop->gathering_ns != 0 && timeout != 0) {
+        http_hasten(loop);
+        n = epoll_wait(loop->epoll_fd, events, EVENTS, timeout);
     }
-    if (MHD_get_timeout(loop->mhd, &ms) == MHD_YES && (int64_t)ms < sweep) {
-        return (int)ms;
-    }
-    return (int)sweep;
+    return n;
 }
 
 /* What running out of descriptors has taken. */
@@ -529,9 +481,8 @@ read_past_key_updates(struct http_loop *loop)
 static void
 run_library(struct http_loop *loop)
 {
-    MHD_UNSIGNED_LONG_LONG ms = 1;
-    if (loop->run || (MHD_get_timeout(loop->mhd, &ms) == MHD_YES && ms == 0)) {
-        loop->run = false;
+    if (loop->run || is_library_busy(loop)) {
+        loop->run = loop->stirred = false;
         loop->turns++;
         (void)MHD_run(loop->mhd);
     }
@@ -549,7 +500,7 @@ static void
 turn(struct http_loop *loop)
 {
     struct epoll_event events[EVENTS];
-    const int n = epoll_wait(loop->epoll_fd, events, EVENTS, next_timeout(loop));
+    const int n = wait_for_events(loop, events);
     for (int i = 0; i < n; i++) {
         const uint64_t tag = events[i].data.u64;
         if (tag == TAG_LISTEN) {

@@ -1,7 +1,6 @@
-/* http_loop: what http.c, http_loop.c, http_request.c and http_deadline.c share. One loop is one
- * thread, one daemon of libmicrohttpd in its external mode, one eventfd and the connections and
- * requests it owns: nobody else touches them, so there are no locks but the one on the inbox of
- * accepted sockets. */
+/* http_loop: what http.c and the files http_*.c share. One loop is one thread, one daemon of
+ * libmicrohttpd in its external mode, one eventfd and the connections and requests it owns: nobody
+ * else touches them, so there are no locks but the one on the inbox of accepted sockets. */
 #ifndef STEWARD_SERVE_HTTP_LOOP_H
 #define STEWARD_SERVE_HTTP_LOOP_H
 
@@ -73,11 +72,13 @@ struct request {
     struct http_exchange x; /* first: an exchange is its request */
     struct conn *conn;
     enum progress progress;
-    bool called;    /* the handler saw it, so it is told when it is done */
-    bool suspended; /* in the loop's waiting list */
-    bool gone;      /* the peer left while it waited */
-    bool late;      /* its deadline passed while it waited */
-    bool raw;       /* answered past the library, which is still reading the body */
+    bool called;          /* the handler saw it, so it is told when it is done */
+    bool waits;           /* in the loop's waiting list */
+    bool suspended;       /* and the library does not ask about it meanwhile */
+    uint64_t asked_since; /* the turn of the library that began to */
+    bool gone;            /* the peer left while it waited */
+    bool late;            /* its deadline passed while it waited */
+    bool raw;             /* answered past the library, which is still reading the body */
     bool close;
     bool persistent; /* HTTP/1.1 without a word on its connection */
     struct buf body;
@@ -113,10 +114,13 @@ struct http_loop {
     struct request *waiting, *waiting_last; /* by ticket, since this thread submits them in order */
     struct request *spare;
     unsigned spares;
-    bool run;       /* the library has something to do */
-    uint64_t turns; /* of the library, from 1 */
-    bool rekeyed;   /* a connection is */
-    bool closing;   /* nothing is begun any more, so that nothing waits when the library stops */
+    unsigned asked;       /* requests that wait, which the library asks about in each turn */
+    int64_t gathering_ns; /* since when tickets gather that nobody has asked for; 0: none do */
+    bool run;             /* the library has something to do */
+    bool stirred;         /* its last turn did more than ask */
+    uint64_t turns;       /* of the library, from 1 */
+    bool rekeyed;         /* a connection is */
+    bool closing; /* nothing is begun any more, so that nothing waits when the library stops */
     int64_t swept_ns;
     bool listening;
     int64_t warned_ns;
@@ -147,11 +151,19 @@ struct http_server {
 struct status http_loop_start(struct http_server *s, struct http_loop *loop, struct diag *diag);
 void http_loop_wake(struct http_loop *loop);
 void http_loop_done(struct http_loop *loop); /* after its thread has ended */
-void http_wait(struct request *r);           /* suspends it until its ticket is settled */
-void http_release(struct request *r);        /* takes it off the list and resumes it */
-bool http_settled(const struct request *r);
 void http_conn_shut(struct conn *c);
 void http_conn_watch_room(struct conn *c, bool on); /* tells when the socket takes more */
+
+/* http_wait.c */
+bool http_settled(const struct request *r);
+void http_wait(struct request *r); /* suspends it until its ticket is settled */
+/* The same in the last call for a request, which the library repeats in each turn as long as it
+ * gets no answer. To be called each time. */
+void http_wait_asked(struct request *r);
+void http_release(struct request *r); /* takes it off the list and resumes it */
+void http_release_settled(struct http_loop *loop);
+void http_note_ticket(const struct request *r); /* after the handler may have given it one */
+void http_hasten(struct http_loop *loop);       /* asks for what gathers */
 
 /* http_request.c: the library's callbacks */
 void *http_on_target(void *cls, const char *target, struct MHD_Connection *mhd);

@@ -113,6 +113,7 @@ http_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
     r->conn = c;
     c->request = r;
     c->fresh = false;
+    loop->stirred = true;
     conn_enter(c, PHASE_HEAD);
     loop->active++;
     r->target_len = target == NULL ? 0 : strlen(target);
@@ -245,6 +246,7 @@ http_request_refuse(struct request *r, unsigned status, const char *reason)
     buf_printf(&r->x.answer, "{\"error\":\"%s\"}", reason);
     if (h->refused != NULL) {
         h->refused(h->ctx, &r->x, reason);
+        http_note_ticket(r);
     }
 }
 
@@ -296,9 +298,9 @@ http_request_settle(struct request *r)
     }
 }
 
-/* The answer is decided: out with it, or wait for its ticket. */
+/* The answer is decided: out with it, or wait for its ticket. last: the request was read whole. */
 static enum MHD_Result
-answer(struct request *r)
+answer(struct request *r, bool last)
 {
     if (r->gone) {
         return MHD_NO;
@@ -307,9 +309,13 @@ answer(struct request *r)
         if (r->conn->hangup) {
             return MHD_NO;
         }
-        http_wait(r);
+        (last ? http_wait_asked : http_wait)(r);
         return MHD_YES;
     }
+    if (r->waits) {
+        http_release(r);
+    }
+    r->conn->loop->stirred = true;
     http_request_settle(r);
     return r->x.status == 0 ? MHD_NO : queue_answer(r);
 }
@@ -326,6 +332,7 @@ wants_body(struct request *r, const struct gate_verdict *verdict)
     if (h->head(h->ctx, &r->x)) {
         return true;
     }
+    http_note_ticket(r);
     r->progress = REQUEST_DECIDED;
     r->called = true;
     r->close = true;
@@ -343,10 +350,10 @@ on_head(struct request *r, const char *url, const char *method, const char *vers
     if (verdict.status != 0) {
         conn_enter(r->conn, PHASE_CALL);
         http_request_refuse(r, verdict.status, verdict.reason);
-        return answer(r);
+        return answer(r, false);
     }
     if (!wants_body(r, &verdict)) {
-        return answer(r);
+        return answer(r, false);
     }
     r->progress = REQUEST_BODY;
     conn_enter(r->conn, PHASE_BODY);
@@ -385,6 +392,7 @@ call_handler(struct request *r)
     r->progress = REQUEST_DECIDED;
     r->called = true;
     h->handle(h->ctx, &r->x);
+    http_note_ticket(r);
 }
 
 enum MHD_Result
@@ -392,10 +400,13 @@ http_on_request(void *cls, struct MHD_Connection *mhd, const char *url, const ch
                 const char *version, const char *upload, size_t *upload_size, void **slot)
 {
     (void)mhd;
-    const struct http_loop *loop = cls;
+    struct http_loop *loop = cls;
     struct request *r = *slot;
     if (r == NULL || r->conn->phase == PHASE_DEAD || loop->closing) {
         return MHD_NO;
+    }
+    if (r->progress == REQUEST_LINE || *upload_size > 0) {
+        loop->stirred = true;
     }
     if (r->progress == REQUEST_LINE) {
         return on_head(r, url, method, version);
@@ -406,7 +417,7 @@ http_on_request(void *cls, struct MHD_Connection *mhd, const char *url, const ch
     if (r->progress == REQUEST_BODY) {
         call_handler(r);
     }
-    return answer(r);
+    return answer(r, true);
 }
 
 /* What the library answered by itself to a head that it could not read; 400 where it did not. */
@@ -430,7 +441,8 @@ http_on_completed(void *cls, struct MHD_Connection *mhd, void **slot,
         return;
     }
     const struct http_handler *h = &loop->server->handler;
-    if (r->suspended) {
+    loop->stirred = true;
+    if (r->waits) {
         http_release(r);
     }
     http_transport_flush(r->conn);

@@ -57,6 +57,7 @@ static ssize_t
 push(gnutls_transport_ptr_t ptr, const giovec_t *pieces, int n)
 {
     struct conn *c = ptr;
+    c->loop->stirred = true;
     struct iovec all[PIECES] = {{c->held, c->held_len}};
     if (n < 0 || n >= PIECES) {
         errno = EINVAL;
@@ -150,6 +151,7 @@ pull(gnutls_transport_ptr_t ptr, void *to, size_t size)
 {
     struct conn *c = ptr;
     struct http_ahead *a = &c->loop->ahead;
+    c->loop->stirred = true;
     if (a->owner == c) {
         return take_ahead(a, to, size);
     }

@@ -47,6 +47,13 @@ fate(void *ctx, uint64_t ticket)
     return of[audit_fate(s->workspace->audit, ticket)];
 }
 
+static void
+hasten(void *ctx)
+{
+    const struct server *s = ctx;
+    audit_hasten(s->workspace->audit);
+}
+
 static struct status
 subscribe(void *ctx, int event_fd)
 {
@@ -97,6 +104,7 @@ start_http(struct server *s, struct diag *diag)
                                    .handle = on_call,
                                    .refused = on_refused,
                                    .fate = fate,
+                                   .hasten = hasten,
                                    .subscribe = subscribe,
                                    .unsubscribe = unsubscribe,
                                    .failed = on_failed,

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "govern/journal.h"
 #include "govern/ledger.h"
 
 #include <fcntl.h>
@@ -216,6 +217,54 @@ commits_each_entry_of_64_threads_once_in_ticket_order(void **state)
             assert_int_equal(seen.number[t[i].ticket[k] - 1], t[i].first + k);
         }
     }
+}
+
+/* Of the journal, counted by their marks. */
+static unsigned
+batches(const char *dir)
+{
+    DEFER(file_freep) char *path = file_join(dir, "journal");
+    DEFER(buf_done) struct buf b;
+    struct view entry;
+    unsigned n = 0;
+    buf_init(&b, JOURNAL_MAX);
+    assert_ok(file_read(path, JOURNAL_MAX, NULL, &b));
+    const struct view records = view_of(b.ptr + JOURNAL_HEADER_BYTES, b.len - JOURNAL_HEADER_BYTES);
+    for (size_t pos = 0, at = 0; journal_entry(records, &pos, &entry); at = pos) {
+        n += (records.ptr[at] & 0x80) != 0;
+    }
+    return n;
+}
+
+static void
+gathers_what_is_queued_until_it_is_asked_for(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *dir = testing_dir();
+    struct audit *a = fixture_open(dir, 0);
+    uint64_t ticket = 0;
+    audit_hasten(a); /* there is nothing */
+    for (int i = 0; i < 1000; i++) {
+        assert_ok(audit_queue(a, view_str("{}"), &ticket));
+        sched_yield();
+    }
+    assert_int_equal(ticket, 1000);
+    assert_int_equal(audit_fate(a, 1), AUDIT_WAITING);
+    assert_int_equal(audit_size(a), 0);
+    audit_hasten(a);
+    audit_hasten(a);
+    while (audit_fate(a, ticket) == AUDIT_WAITING) {
+        sched_yield();
+    }
+    assert_int_equal(audit_fate(a, ticket), AUDIT_DURABLE);
+    assert_int_equal(batches(dir), 1);
+    assert_ok(audit_queue(a, view_str("{}"), &ticket));
+    assert_ok(audit_append(a, view_str("{}"), NULL)); /* takes it along */
+    assert_int_equal(audit_fate(a, ticket), AUDIT_DURABLE);
+    assert_int_equal(batches(dir), 2);
+    assert_ok(audit_queue(a, view_str("{}"), &ticket));
+    assert_ok(audit_close(a, NULL));
+    fixture_verify(dir, 1003, 0);
 }
 
 static void
@@ -634,6 +683,7 @@ main(void)
         cmocka_unit_test(a_full_disk_loses_nothing_acknowledged),
         cmocka_unit_test(a_full_disk_at_close_keeps_what_was_acknowledged),
         cmocka_unit_test(commits_each_entry_of_64_threads_once_in_ticket_order),
+        cmocka_unit_test(gathers_what_is_queued_until_it_is_asked_for),
         cmocka_unit_test(wakes_those_who_subscribed),
         cmocka_unit_test(writers_in_several_processes_lose_nothing_and_do_not_fork),
         cmocka_unit_test(takes_over_from_a_process_that_died_while_publishing),

@@ -38,6 +38,8 @@ static struct {
     uint16_t port;
     atomic_uint handled, smuggled, refused, done;
     atomic_ullong tickets, durable, failed;
+    atomic_uint asked, hastened; /* how often */
+    bool hastens;                /* and settles everything with it */
     int event_fd[64];
     unsigned event_count;
 } it;
@@ -75,6 +77,7 @@ static enum http_fate
 fate(void *ctx, uint64_t ticket)
 {
     (void)ctx;
+    (void)atomic_fetch_add(&it.asked, 1);
     if (ticket <= atomic_load(&it.failed)) {
         return HTTP_FAILED;
     }
@@ -104,6 +107,16 @@ settle(atomic_ullong *mark)
     atomic_store(mark, atomic_load(&it.tickets));
     for (unsigned i = 0; i < it.event_count; i++) {
         assert_int_equal(write(it.event_fd[i], &one, sizeof one), sizeof one);
+    }
+}
+
+static void
+hasten(void *ctx)
+{
+    (void)ctx;
+    (void)atomic_fetch_add(&it.hastened, 1);
+    if (it.hastens) {
+        settle(&it.durable);
     }
 }
 
@@ -144,8 +157,12 @@ options(void)
 static void
 start(const struct http_options *o)
 {
-    const struct http_handler h = {
-        .handle = handle, .refused = refused, .fate = fate, .subscribe = subscribe, .done = done};
+    const struct http_handler h = {.handle = handle,
+                                   .refused = refused,
+                                   .fate = fate,
+                                   .hasten = hasten,
+                                   .subscribe = subscribe,
+                                   .done = done};
     struct diag diag = {0};
     atomic_store(&it.handled, 0);
     atomic_store(&it.smuggled, 0);
@@ -154,6 +171,8 @@ start(const struct http_options *o)
     atomic_store(&it.tickets, 0);
     atomic_store(&it.durable, 0);
     atomic_store(&it.failed, 0);
+    atomic_store(&it.asked, 0);
+    atomic_store(&it.hastened, 0);
     it.event_count = 0;
     assert_ok(http_start(o, &h, &diag, &it.server));
     it.port = http_port(it.server);
@@ -871,6 +890,72 @@ holds_an_answer_until_its_ticket_is_settled(void **state)
     stop(0);
 }
 
+/* Nobody else settles tickets here. */
+static void
+asks_for_what_gathers_before_it_sleeps(void **state)
+{
+    (void)state;
+    struct client c;
+    struct reply r;
+    it.hastens = true;
+    start_default();
+    assert_true(client_open(it.port, NULL, &c));
+    for (unsigned i = 1; i <= 20; i++) {
+        assert_true(client_send_text(&c, i % 2 == 0 ? HELD : HELD HELD HELD));
+        for (int k = i % 2 == 0 ? 1 : 3; k > 0; k--) {
+            client_take(&c, &r);
+            assert_int_equal(r.status, 200);
+            reply_done(&r);
+        }
+    }
+    assert_in_range(atomic_load(&it.hastened), 1, 40);
+    client_close(&c);
+    stop(0);
+    it.hastens = false;
+}
+
+/* The library repeats its last call of a request that waits, and always says that it has something
+ * to do: the loop must see that it has not. */
+static void
+sleeps_while_calls_wait(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 4, CALLS = 300 };
+    struct client c[CLIENTS];
+    struct reply r;
+    struct http_options o = options();
+    o.loops = 1;
+    start(&o);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        assert_true(client_open(it.port, NULL, &c[i]));
+        assert_true(client_send_text(&c[i], HELD));
+        await(&it.handled, i + 1);
+        assert_false(client_ended(&c[i], 20));
+        assert_true(i > 0 || atomic_load(&it.asked) < 10);
+    }
+    struct client other;
+    assert_true(client_open(it.port, NULL, &other));
+    for (int i = 0; i < CALLS; i++) {
+        assert_true(client_send_text(&other, GET));
+        client_take(&other, &r);
+        assert_int_equal(r.status, 200);
+        reply_done(&r);
+    }
+    assert_true(atomic_load(&it.asked) < CALLS); /* they are suspended by now */
+    client_close(&other);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        assert_int_equal(c[i].in.len, 0);
+    }
+    settle(&it.durable);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        client_take(&c[i], &r);
+        assert_int_equal(r.status, 200);
+        reply_done(&r);
+        client_close(&c[i]);
+    }
+    stop(0);
+}
+
 static void
 lets_go_of_a_call_whose_client_left(void **state)
 {
@@ -1004,6 +1089,8 @@ main(void)
         cmocka_unit_test(answers_heads_at_once),
         cmocka_unit_test(keeps_memory_flat_over_many_requests),
         cmocka_unit_test(holds_an_answer_until_its_ticket_is_settled),
+        cmocka_unit_test(asks_for_what_gathers_before_it_sleeps),
+        cmocka_unit_test(sleeps_while_calls_wait),
         cmocka_unit_test(lets_go_of_a_call_whose_client_left),
         cmocka_unit_test(finishes_calls_in_flight_when_it_stops),
         cmocka_unit_test(stops_in_time_whatever_waits),
