@@ -252,10 +252,130 @@ text_put_u64(struct buf *b, uint64_t v)
     buf_put(b, view_of(digits + at, sizeof digits - at));
 }
 
+#define DIGITS_MAX 17
+#define FIVES 21 /* of which the last is 5^20 */
+
+/* "-0.00123": sign, the point at its place, no zeros at the end. */
+static size_t
+lay_out(bool negative, uint64_t whole, int digits, int e, char ret_text[static 32])
+{
+    char digit[DIGITS_MAX];
+    size_t n = 0;
+    int used = 0;
+    for (int i = digits - 1; i >= 0; i--, whole /= 10) {
+        digit[i] = (char)('0' + whole % 10);
+        used = used == 0 && digit[i] != '0' ? i + 1 : used;
+    }
+    ret_text[n] = '-';
+    n += negative;
+    /* The ones stand e places after the first digit: before it, as a zero, when e is negative. */
+    for (int i = e < 0 ? e : 0; i < used || i <= e; i++) {
+        ret_text[n++] = i < 0 || i >= used ? '0' : digit[i];
+        if (i == e && i + 1 < used) {
+            ret_text[n++] = '.';
+        }
+    }
+    return n;
+}
+
+/* v = mantissa * 2^exponent as a decimal of 17 digits before the point: scaled / 2^shift. With
+ * five = 5^q, v * 10^q = mantissa * five * 2^(exponent + q): everything is a whole number. */
+struct exact {
+    unsigned __int128 scaled;
+    int shift;
+    uint64_t five, mantissa;
+    int tens; /* power of ten of the first digit */
+};
+
+static bool
+exact_of(double a, struct exact *ret_exact)
+{
+    static const double power[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    static const uint64_t fives[FIVES] = {1,
+                                          5,
+                                          25,
+                                          125,
+                                          625,
+                                          3125,
+                                          15625,
+                                          78125,
+                                          390625,
+                                          1953125,
+                                          9765625,
+                                          48828125,
+                                          244140625,
+                                          1220703125,
+                                          6103515625,
+                                          30517578125,
+                                          152587890625,
+                                          762939453125,
+                                          3814697265625,
+                                          19073486328125,
+                                          95367431640625};
+    struct exact x = {.tens = a >= 1 ? 0 : -1};
+    int exponent = 0;
+    x.mantissa = (uint64_t)ldexp(frexp(a, &exponent), 53);
+    while (x.tens >= 0 && a >= power[x.tens + 1]) {
+        x.tens++;
+    }
+    while (x.tens < 0 && x.tens > -4 && a * power[-x.tens] < 1) {
+        x.tens--;
+    }
+    const int q = DIGITS_MAX - 1 - x.tens;
+    x.five = fives[q];
+    x.scaled = (unsigned __int128)x.mantissa * x.five;
+    x.shift = -(exponent - 53 + q);
+    *ret_exact = x;
+    return x.shift > 0 && x.mantissa != (uint64_t)1 << 52; /* whose neighbours are unequally far */
+}
+
+/* To nearest and from a tie to even, as printf; does that read back as the same double? A tie is
+ * read as the even one. */
+static bool
+round_exact(const struct exact *x, int digits, uint64_t *ret_whole)
+{
+    static const uint64_t units[] = {1, 10, 100};
+    const uint64_t unit = units[DIGITS_MAX - digits], whole = (uint64_t)(x->scaled >> x->shift),
+                   mask = ((uint64_t)1 << x->shift) - 1;
+    const uint64_t rest = (whole % unit) << x->shift | ((uint64_t)x->scaled & mask),
+                   all = unit << x->shift, other = all - rest;
+    const bool up = rest > other || (rest == other && whole / unit % 2 == 1);
+    const uint64_t off = 2 * (up ? other : rest);
+    *ret_whole = whole / unit + up;
+    return digits == DIGITS_MAX || off < x->five || (off == x->five && x->mantissa % 2 == 0);
+}
+
+/* False when it cannot tell. */
+static bool
+put_shortest(struct buf *b, double v)
+{
+    static const uint64_t least[] = {100000000000000, 1000000000000000, 10000000000000000};
+    char text[40];
+    struct exact x;
+    uint64_t whole = 0;
+    int digits = 15;
+    const double a = fabs(v);
+    if (!(a >= 1e-4 && a < 1e15) || !exact_of(a, &x)) {
+        return false;
+    }
+    while (!round_exact(&x, digits, &whole)) {
+        digits++;
+    }
+    if (whole < least[digits - 15] || whole >= 10 * least[digits - 15]) {
+        return false; /* the first digit is another's */
+    }
+    buf_put(b, view_of(text, lay_out(signbit(v), whole, digits, x.tens, text)));
+    return true;
+}
+
 void
 text_put_f64(struct buf *b, double v)
 {
     char text[40];
+    if (put_shortest(b, v)) {
+        return;
+    }
     for (int digits = 15; digits <= 17; digits++) {
         (void)snprintf(text, sizeof text, "%.*g", digits, v);
         if (digits == 17 || strtod(text, NULL) == v) {
@@ -300,29 +420,6 @@ round_to_digits(double a, int digits, uint64_t *ret_digits, int *ret_exponent)
     *ret_digits = whole;
     *ret_exponent = e;
     return whole >= (uint64_t)power[digits - 1] && e < digits;
-}
-
-/* "-0.00123": sign, the point at its place, no zeros at the end. */
-static size_t
-lay_out(bool negative, uint64_t whole, int digits, int e, char ret_text[static 32])
-{
-    char digit[FAST_DIGITS];
-    size_t n = 0;
-    int used = 0;
-    for (int i = digits - 1; i >= 0; i--, whole /= 10) {
-        digit[i] = (char)('0' + whole % 10);
-        used = used == 0 && digit[i] != '0' ? i + 1 : used;
-    }
-    ret_text[n] = '-';
-    n += negative;
-    /* The ones stand e places after the first digit: before it, as a zero, when e is negative. */
-    for (int i = e < 0 ? e : 0; i < used || i <= e; i++) {
-        ret_text[n++] = i < 0 || i >= used ? '0' : digit[i];
-        if (i == e && i + 1 < used) {
-            ret_text[n++] = '.';
-        }
-    }
-    return n;
 }
 
 void

@@ -112,6 +112,69 @@ decimals_come_back_as_the_same_double(void **state)
     assert_string_equal(buf_str(&b), "0.1");
 }
 
+static void
+assert_as_printf(double v)
+{
+    char expected[40];
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 64);
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(expected, sizeof expected, "%.*g", digits, v);
+        if (digits == 17 || strtod(expected, NULL) == v) {
+            break;
+        }
+    }
+    text_put_f64(&b, v);
+    if (strcmp(buf_str(&b), expected) != 0) {
+        print_error("%a\n", v);
+    }
+    assert_string_equal(buf_str(&b), expected);
+}
+
+/* Its neighbours too, and both signs. */
+static void
+assert_as_printf_around(double v)
+{
+    assert_as_printf(v);
+    assert_as_printf(-v);
+    assert_as_printf(nextafter(v, 0));
+    assert_as_printf(nextafter(v, (double)INFINITY));
+}
+
+/* Exact whole numbers take printf's place where they can: powers of two have unequal neighbours,
+ * dyadic fractions give ties, short decimals and powers of ten carry. */
+static void
+doubles_are_printed_as_printf_and_strtod_agree(void **state)
+{
+    (void)state;
+    assert_as_printf(0);
+    assert_as_printf(-0.0);
+    assert_as_printf((double)INFINITY);
+    for (int e = -1074; e < 1024; e++) {
+        assert_as_printf_around(ldexp(1, e));
+        assert_as_printf_around(ldexp(3, e > 1000 ? 1000 : e));
+    }
+    for (int e = -20; e <= 20; e++) {
+        assert_as_printf_around(pow(10, e));
+        assert_as_printf_around(9.99999999999999 * pow(10, e));
+        assert_as_printf_around(5 * pow(10, e));
+    }
+    uint64_t bits = 88172645463325252u;
+    for (int i = 0; i < 60000; i++) {
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        const int e = (int)(bits % 64) - 14;
+        double any;
+        memcpy(&any, &bits, sizeof any);
+        assert_as_printf(isnan(any) ? 1 : any);
+        assert_as_printf(ldexp((double)(bits >> 11 | (uint64_t)1 << 52), e - 52)); /* in range */
+        assert_as_printf((double)(bits % 1000000) / 1e3);                          /* short */
+        assert_as_printf((double)(bits >> 4 & 0xffffff) * ldexp(1, -(int)(bits & 15) - 8));
+        assert_as_printf((double)(bits % 900000000000000) + 0.5); /* halves */
+    }
+}
+
 /* The fast way must give printf's digits, at powers of ten, halves and everywhere else. */
 static void
 digits_are_those_of_printf(void **state)
@@ -595,6 +658,7 @@ main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(refuses_all_but_the_whole_number),
+        cmocka_unit_test(doubles_are_printed_as_printf_and_strtod_agree),
         cmocka_unit_test(digits_are_those_of_printf),
         cmocka_unit_test(refuses_all_but_the_decimal),
         cmocka_unit_test(decimals_come_back_as_the_same_double),
