@@ -1,7 +1,10 @@
 #include "assess/errors_metric.h"
 
+#include "assess/group_macro.h"
+#include "assess/group_metric.h"
 #include "num/normal.h"
 #include "num/quantile.h"
+#include "num/student.h"
 #include "num/sum.h"
 
 #include <math.h>
@@ -112,44 +115,57 @@ bare(double value, double n)
     return (struct errors_value){value, NAN, n, {NAN, NAN}};
 }
 
-struct class_counts {
-    double hit, truth, decided; /* of one class: both, label, decision */
+/* Classes that these rows hold in a way. */
+struct present {
+    double decided, truth, either;
 };
 
-static struct class_counts
-count_class(const uint64_t *counts, uint32_t classes, uint32_t k)
+static struct present
+count_present(const double *counts, uint32_t classes)
 {
-    struct class_counts c = {.hit = (double)counts[(size_t)k * classes + k]};
-    for (uint32_t i = 0; i < classes; i++) {
-        c.truth += (double)counts[(size_t)k * classes + i];
-        c.decided += (double)counts[(size_t)i * classes + k];
-    }
-    return c;
-}
-
-static double
-share(double part, double whole)
-{
-    return whole > 0 ? part / whole : 0;
-}
-
-static void
-put_averages(const uint64_t *counts, uint32_t classes, double rows, struct errors_value *v)
-{
-    double precision = 0, recall = 0, f1 = 0, present = 0;
+    struct present p = {0};
     for (uint32_t k = 0; k < classes; k++) {
-        const struct class_counts c = count_class(counts, classes, k);
-        present += c.truth + c.decided > 0;
-        precision += share(c.hit, c.decided);
-        recall += share(c.hit, c.truth);
-        f1 += share(2 * c.hit, c.truth + c.decided);
+        double decided = 0, truth = 0;
+        for (uint32_t i = 0; i < classes; i++) {
+            decided += counts[(size_t)i * classes + k];
+            truth += counts[(size_t)k * classes + i];
+        }
+        p.decided += decided > 0;
+        p.truth += truth > 0;
+        p.either += decided + truth > 0;
     }
-    v[ERRORS_MACRO_PRECISION] = bare(precision / present, rows);
-    v[ERRORS_MACRO_RECALL] = bare(recall / present, rows);
-    v[ERRORS_MACRO_F1] = bare(f1 / present, rows);
+    return p;
 }
 
-static void
+/* The mean over the classes that have the metric, and 0 for the others that are there. */
+static struct errors_value
+average(enum group_metric m, const struct group_tally *t, double share, double rows, double level)
+{
+    const struct group_estimate e = group_metric_estimate(m, t, 0, level);
+    return (struct errors_value){e.value * share, NAN, rows, {e.ci.low * share, e.ci.high * share}};
+}
+
+static struct status
+put_averages(const uint64_t *counts, uint32_t classes, double rows, double level,
+             struct errors_value *v)
+{
+    const size_t cells = (size_t)classes * classes;
+    DEFER(memory_freep) double *n = calloc(cells + 1, sizeof *n);
+    CHECK(n != NULL, MEMORY);
+    for (size_t i = 0; i < cells; i++) {
+        n[i] = (double)counts[i];
+    }
+    struct group_tally t = {0};
+    group_macro(n, n, n, classes, &t);
+    const struct present p = count_present(n, classes);
+    v[ERRORS_MACRO_PRECISION] =
+        average(GROUP_PRECISION_MACRO, &t, p.decided / p.either, rows, level);
+    v[ERRORS_MACRO_RECALL] = average(GROUP_RECALL_MACRO, &t, p.truth / p.either, rows, level);
+    v[ERRORS_MACRO_F1] = average(GROUP_F1_MACRO, &t, 1, rows, level);
+    return OK;
+}
+
+static struct status
 put_classes(const uint64_t *counts, uint32_t classes, double rows, double level,
             struct errors_value *v)
 {
@@ -160,7 +176,7 @@ put_classes(const uint64_t *counts, uint32_t classes, double rows, double level,
     v[ERRORS_RATE] = proportion(rows - hits, rows, level);
     v[ERRORS_ACCURACY] = proportion(hits, rows, level);
     v[ERRORS_MICRO_PRECISION] = v[ERRORS_MICRO_RECALL] = v[ERRORS_MICRO_F1] = v[ERRORS_ACCURACY];
-    put_averages(counts, classes, rows, v);
+    return put_averages(counts, classes, rows, level, v);
 }
 
 static void
@@ -184,7 +200,7 @@ metrics_of_classes(const struct errors_outcome *o, const uint32_t *row, size_t n
     uint64_t *counts = calloc((size_t)o->classes * o->classes + 1, sizeof *counts);
     CHECK(counts != NULL, MEMORY);
     errors_confusion(o, row, n, counts);
-    put_classes(counts, o->classes, (double)n, level, v);
+    TRY(put_classes(counts, o->classes, (double)n, level, v));
     if (o->kind == ERRORS_BINARY) {
         put_binary(counts, level, v);
     }
@@ -202,23 +218,72 @@ mean_of(const double *x, size_t n, double level)
         sum_add(&squares, (x[i] - mean) * (x[i] - mean));
     }
     const double se = n > 1 ? sqrt(sum_value(&squares) / (rows - 1) / rows) : NAN;
-    const double half = -normal_quantile((1 - level) / 2) * se;
+    const double half = student_critical(1 - level, rows - 1) * se;
     return (struct errors_value){mean, NAN, rows, {mean - half, mean + half}};
 }
 
-static double
-r2_of(const struct errors_outcome *o, const uint32_t *row, size_t n, double squared_error)
+/* Its interval is that of fairness (assess/group_metric.h). */
+static struct status
+put_r2(const struct errors_outcome *o, const uint32_t *row, size_t n, double level,
+       struct errors_value *ret_value)
 {
-    struct sum sum = {0}, spread = {0};
+    DEFER(memory_freep) double *truth = calloc(2 * n + 1, sizeof *truth);
+    DEFER(memory_freep) uint32_t *cell = calloc(n + 1, sizeof *cell);
+    CHECK(truth != NULL && cell != NULL, MEMORY);
+    double *prediction = truth + n;
     for (size_t i = 0; i < n; i++) {
-        sum_add(&sum, o->truth[row == NULL ? i : row[i]]);
+        const size_t r = row == NULL ? i : row[i];
+        truth[i] = o->truth[r];
+        prediction[i] = o->prediction[r];
     }
-    const double mean = sum_value(&sum) / (double)n;
-    for (size_t i = 0; i < n; i++) {
-        const double d = o->truth[row == NULL ? i : row[i]] - mean;
-        sum_add(&spread, d * d);
+    const struct group_rows rows = {.rows = n,
+                                    .value = truth,
+                                    .prediction = prediction,
+                                    .cell = cell,
+                                    .centre = sum_of(truth, n) / (double)n};
+    struct group_tally t = {0};
+    group_tally_rows(&rows, 0, n, &t);
+    const struct group_estimate e = group_metric_estimate(GROUP_R2, &t, rows.centre, level);
+    *ret_value = (struct errors_value){e.value, NAN, (double)n, e.ci};
+    return OK;
+}
+
+/* Ranks, from 0, of the order statistics between which the median lies with at least that
+ * probability: by the binomial distribution, from 1000 values on by its normal limit, rounded
+ * outwards. False: there are too few values. */
+static bool
+median_ranks(size_t n, double level, size_t *ret_low, size_t *ret_high)
+{
+    const double tail = (1 - level) / 2;
+    size_t low = 0;
+    if (n > 1000) {
+        low = (size_t)(((double)n + normal_quantile(tail) * sqrt((double)n)) / 2) - 1;
+    } else {
+        double term = exp2(-(double)n), below = term; /* P(fewer than low + 1 of n are below) */
+        if (n == 0 || below > tail) {
+            return false;
+        }
+        while (below + term * (double)(n - low) / (double)(low + 1) <= tail) {
+            term *= (double)(n - low) / (double)(low + 1);
+            below += term;
+            low++;
+        }
     }
-    return sum_value(&spread) > 0 ? 1 - squared_error / sum_value(&spread) : NAN;
+    *ret_low = low;
+    *ret_high = n - 1 - low;
+    return true;
+}
+
+/* sorted[n]: absolute errors, ascending. */
+static struct errors_value
+median_of(const double *sorted, size_t n, double level)
+{
+    struct errors_value v = bare(quantile_sorted(sorted, n, 0.5), (double)n);
+    size_t low = 0, high = 0;
+    if (median_ranks(n, level, &low, &high)) {
+        v.ci = (struct interval){sorted[low], sorted[high]};
+    }
+    return v;
 }
 
 static void
@@ -251,9 +316,8 @@ metrics_of_numbers(const struct errors_outcome *o, const uint32_t *row, size_t n
         put_mean(o, row, n, means[i], level, x, v);
     }
     (void)quantile_sort(x, n); /* the last were the absolute errors */
-    v[ERRORS_MEDIAN_AE] = bare(quantile_sorted(x, n, 0.5), (double)n);
-    v[ERRORS_R2] = bare(r2_of(o, row, n, v[ERRORS_MSE].value * (double)n), (double)n);
-    return OK;
+    v[ERRORS_MEDIAN_AE] = median_of(x, n, level);
+    return put_r2(o, row, n, level, &v[ERRORS_R2]);
 }
 
 struct status

@@ -48,8 +48,10 @@ struct errors_outcome {
 
 struct errors_value {
     double value;
-    double x, n;        /* a proportion is x / n; otherwise NaN and the rows */
-    struct interval ci; /* Wilson, for F1 of two classes by its odds; normal for means; else NaN */
+    double x, n; /* a proportion is x / n; otherwise NaN and the rows */
+    /* Wilson, for F1 of two classes by its odds; Student's for means; order statistics for the
+     * median; for R2 and means over classes as in group_metric.h. NaN where rows are too few. */
+    struct interval ci;
 };
 
 const char *errors_metric_word(enum errors_metric m); /* "false_positive_rate" */

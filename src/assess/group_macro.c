@@ -5,7 +5,7 @@
 struct margins {
     const double *count;
     uint32_t classes;
-    double label[GROUP_CLASSES_MAX], predicted[GROUP_CLASSES_MAX];
+    double label[GROUP_MACRO_CLASSES], predicted[GROUP_MACRO_CLASSES];
     double over[GROUP_MACROS]; /* classes that have the metric */
 };
 
@@ -101,7 +101,7 @@ group_macro(const double *count, const double *count2, const double *all, uint32
             struct group_tally *ret_tally)
 {
     struct margins m, whole;
-    ASSERT(classes <= GROUP_CLASSES_MAX);
+    ASSERT(classes <= GROUP_MACRO_CLASSES);
     margins_of(count, classes, &m);
     margins_of(all, classes, &whole);
     for (unsigned a = 0; a < GROUP_MACROS; a++) {

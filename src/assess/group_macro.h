@@ -7,7 +7,8 @@
 
 #include "assess/group_tally.h"
 
-#define GROUP_CLASSES_MAX 32u
+#define GROUP_CLASSES_MAX 32u /* that groups are compared by */
+#define GROUP_MACRO_CLASSES 256u
 
 /* count[classes * classes]: weights by label, then prediction; count2: of their squares; all: the
  * weights of all rows, these among them. Sets macro, macro_se, macro_cov (with the figure of all)

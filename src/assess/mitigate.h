@@ -3,7 +3,9 @@
 #ifndef STEWARD_ASSESS_MITIGATE_H
 #define STEWARD_ASSESS_MITIGATE_H
 
+#include "assess/group_tally.h"
 #include "base/status.h"
+#include "num/interval.h"
 
 #define MITIGATE_MAX_GROUPS 64u
 
@@ -108,5 +110,29 @@ struct status threshold_deterministic(const struct threshold_curves *c, double t
                                       struct threshold_plan *plan, size_t *ret_tried);
 /* The chance of a positive decision. */
 double threshold_decide(const struct threshold_rule *r, double score);
+
+/* What a rule is expected to do to its group's rows, as counts. */
+struct group_tally threshold_tally(const struct threshold_rule *r);
+
+struct threshold_figure {
+    double value;
+    struct interval ci;
+};
+struct threshold_rating {
+    struct threshold_figure objective, gap, accuracy;
+};
+/* Of the groups' counts: the gap as in group_gap.h, the accuracy by Wilson, the objective by MOVER
+ * on the groups' own intervals. They are about the rules as given: rules chosen on the same rows
+ * look better than they are. STATUS_MEMORY. */
+struct status threshold_rate(const struct threshold_options *o, const struct group_tally *group,
+                             uint32_t groups, double level, struct threshold_rating *ret_rating);
+/* Of the deterministic rules at o->tolerance as they come out on rows that did not choose them: the
+ * rows fall at random into THRESHOLD_FOLDS folds, and each fold is decided by the rules that are
+ * best for the others. Which fold is a function of the rows as a set. NaN where a group would lack
+ * a label. */
+#define THRESHOLD_FOLDS 5u
+struct status threshold_cross_fit(const double *score, const uint8_t *y, const int32_t *group,
+                                  size_t rows, uint32_t groups, const struct threshold_options *o,
+                                  double level, struct threshold_rating *ret_rating);
 
 #endif

@@ -153,6 +153,9 @@ print_plan(const json_t *d, const char *key, const char *title)
     const json_t *plan = json_object_get(d, key);
     cli_say("%s: accuracy %.4f, groups differ by %.4f", title, document_number(plan, "accuracy"),
             document_number(plan, "gap"));
+    cli_say("  (95 %%: %.4f to %.4f; %.4f to %.4f)", document_end(plan, "accuracy_ci", 0),
+            document_end(plan, "accuracy_ci", 1), document_end(plan, "gap_ci", 0),
+            document_end(plan, "gap_ci", 1));
 }
 
 static void
@@ -176,8 +179,10 @@ print_rules(const json_t *d)
         }
     }
     print_plan(d, "randomised", "at random");
-    cli_say("all of this on the rows that the thresholds were chosen on: on new rows it comes out "
-            "less alike; `steward fairness` on rows held back tells how much");
+    cli_say("all of this on the rows that the thresholds were chosen on");
+    if (json_is_number(json_object_get(json_object_get(d, "held_back"), "gap"))) {
+        print_plan(d, "held_back", "thresholds chosen without the rows they decide");
+    }
 }
 
 /* "decision" by the one threshold, "probability" of the rule at random. */

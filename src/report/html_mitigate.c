@@ -57,6 +57,29 @@ put_axes(const struct scale *s, struct buf *b)
 }
 
 static void
+put_figure(const json_t *p, const char *key, const char *ci, struct buf *b)
+{
+    buf_printf(b, "<td>%.3f <span class=\"soft small\">%.3f\xe2\x80\x93%.3f</span></td>",
+               document_number(p, key), document_end(p, ci, 0), document_end(p, ci, 1));
+}
+
+static void
+put_held_back(const json_t *d, struct buf *b)
+{
+    const json_t *held = json_object_get(d, "held_back");
+    if (json_is_number(json_object_get(held, "gap"))) {
+        buf_printf(b,
+                   "<p>Where the thresholds do not decide the rows that chose them (five parts in "
+                   "turn), the groups differ by %.3f (95 %% between %.3f and %.3f) and %.2f %% are "
+                   "decided rightly (%.2f to %.2f %%).</p>",
+                   document_number(held, "gap"), document_end(held, "gap_ci", 0),
+                   document_end(held, "gap_ci", 1), 100 * document_number(held, "accuracy"),
+                   100 * document_end(held, "accuracy_ci", 0),
+                   100 * document_end(held, "accuracy_ci", 1));
+    }
+}
+
+static void
 put_front_table(const json_t *front, struct buf *b)
 {
     size_t i = 0;
@@ -67,9 +90,11 @@ put_front_table(const json_t *front, struct buf *b)
                    "<th>accuracy</th><th>goal</th></tr></thead><tbody>");
     json_array_foreach((json_t *)(uintptr_t)front, i, p)
     {
-        buf_printf(b, "<tr><th>%.3g</th><td>%.3f</td><td>%.4f</td><td>%.4f</td></tr>",
-                   document_number(p, "tolerance"), document_number(p, "gap"),
-                   document_number(p, "accuracy"), document_number(p, "objective"));
+        buf_printf(b, "<tr><th>%.3g</th>", document_number(p, "tolerance"));
+        put_figure(p, "gap", "gap_ci", b);
+        put_figure(p, "accuracy", "accuracy_ci", b);
+        put_figure(p, "objective", "objective_ci", b);
+        buf_put_str(b, "</tr>");
     }
     buf_put_str(b, "</tbody></table>");
 }
@@ -107,6 +132,7 @@ put_front(const json_t *d, struct buf *b)
             at_y(&s, document_number(before, "accuracy")), 6);
     svg_close(b);
     put_front_table(front, b);
+    put_held_back(d, b);
 }
 
 /* ---- the rules ---- */

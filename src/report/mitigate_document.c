@@ -1,5 +1,6 @@
 #include "report/mitigate_document.h"
 
+#include "assess/group_metric.h"
 #include "report/bias_parts.h"
 
 #include <math.h>
@@ -8,13 +9,57 @@
 static const double tolerances[] = {0,    0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1,
                                     0.15, 0.2,   0.25, 0.3,  0.4,  0.5,  0.7,   1};
 
+#define LEVEL 0.95
 #define TOLERANCES (sizeof tolerances / sizeof *tolerances)
 
 static json_t *
-plan_json(const struct threshold_plan *p)
+interval_json(struct interval ci)
 {
-    return json_pack("{s:o, s:o, s:o}", "objective", js_real(p->objective), "gap", js_real(p->gap),
-                     "accuracy", js_real(p->accuracy));
+    return json_pack("[o, o]", js_real(ci.low), js_real(ci.high));
+}
+
+static json_t *
+rating_json(const struct threshold_rating *r)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "objective", js_real(r->objective.value),
+                     "objective_ci", interval_json(r->objective.ci), "gap", js_real(r->gap.value),
+                     "gap_ci", interval_json(r->gap.ci), "accuracy", js_real(r->accuracy.value),
+                     "accuracy_ci", interval_json(r->accuracy.ci));
+}
+
+/* With the intervals of its groups' expected counts. */
+static struct status
+plan_json(const struct mitigate_input *in, const struct threshold_plan *p, json_t **ret_json)
+{
+    struct group_tally t[MITIGATE_MAX_GROUPS];
+    struct threshold_rating r;
+    for (uint32_t g = 0; g < in->groups; g++) {
+        t[g] = threshold_tally(&p->rule[g]);
+    }
+    TRY(threshold_rate(&in->options, t, in->groups, LEVEL, &r));
+    r.objective.value = p->objective;
+    r.gap.value = p->gap;
+    r.accuracy.value = p->accuracy;
+    *ret_json = rating_json(&r);
+    CHECK(*ret_json != NULL, MEMORY);
+    return OK;
+}
+
+static struct status
+put_rates(const struct group_tally *t, json_t *o)
+{
+    static const struct {
+        const char *key, *ci;
+        enum group_metric m;
+    } rates[] = {{"selection_rate", "selection_rate_ci", GROUP_SELECTION_RATE},
+                 {"true_positive_rate", "true_positive_rate_ci", GROUP_TPR},
+                 {"false_positive_rate", "false_positive_rate_ci", GROUP_FPR}};
+    for (size_t k = 0; k < sizeof rates / sizeof *rates; k++) {
+        const struct group_estimate e = group_metric_estimate(rates[k].m, t, 0, LEVEL);
+        TRY(js_set(o, rates[k].key, js_real(e.value)));
+        TRY(js_set(o, rates[k].ci, interval_json(e.ci)));
+    }
+    return OK;
 }
 
 static json_t *
@@ -32,11 +77,11 @@ put_rules(const struct mitigate_input *in, const struct threshold_rule *rule, bo
     TRY(js_set(plan, "groups", rules));
     for (uint32_t g = 0; g < in->groups; g++) {
         const struct threshold_rule *r = &rule[g];
-        json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "group", in->names[g], "rows",
-                              (json_int_t)r->rows, "positives", (json_int_t)r->positives,
-                              "selection_rate", js_real(r->selection_rate), "true_positive_rate",
-                              js_real(r->tpr), "false_positive_rate", js_real(r->fpr));
+        const struct group_tally t = threshold_tally(r);
+        json_t *o = json_pack("{s:s, s:I, s:I}", "group", in->names[g], "rows", (json_int_t)r->rows,
+                              "positives", (json_int_t)r->positives);
         CHECK(json_array_append_new(rules, o) == 0, MEMORY);
+        TRY(put_rates(&t, o));
         if (!random) {
             TRY(js_set(o, "rule", threshold_json(&r->threshold[0])));
             continue;
@@ -53,79 +98,39 @@ put_rules(const struct mitigate_input *in, const struct threshold_rule *rule, bo
 
 /* ---- now: one threshold for all ---- */
 
-struct tally {
-    double rows, positives, tp, fp;
-};
-
-static double
-constrained_now(const struct mitigate_input *in, const struct tally *t, unsigned which)
+static void
+count_now(const struct mitigate_input *in, const int32_t *group, struct group_tally *ret_tally)
 {
-    const double tpr = t->tp / t->positives, fpr = t->fp / (t->rows - t->positives);
-    switch (in->options.constraint) {
-    case THRESHOLD_DEMOGRAPHIC_PARITY:
-        return (t->tp + t->fp) / t->rows;
-    case THRESHOLD_EQUALIZED_ODDS:
-        return which == 0 ? tpr : fpr;
-    case THRESHOLD_TPR_PARITY:
-    case THRESHOLD_FNR_PARITY:
-        return tpr; /* 1 - tpr is as far apart */
-    default:
-        return fpr;
-    }
-}
-
-/* Share of the rows that are decided rightly. */
-static double
-count_now(const struct mitigate_input *in, const int32_t *group, struct tally *ret_tally)
-{
-    double right = 0, rows = 0;
     for (size_t i = 0; i < in->rows; i++) {
         if (group[i] >= 0) {
-            struct tally *k = &ret_tally[group[i]];
+            struct group_tally *t = &ret_tally[group[i]];
             const bool decided = in->score[i] >= in->before;
-            k->rows++;
-            k->positives += in->y[i];
-            k->tp += decided && in->y[i] == 1;
-            k->fp += decided && in->y[i] == 0;
-            right += decided == (in->y[i] == 1);
-            rows++;
+            const enum group_outcome o =
+                in->y[i] == 1 ? (decided ? GROUP_TP : GROUP_FN) : (decided ? GROUP_FP : GROUP_TN);
+            t->rows++;
+            t->count[o]++;
+            t->count2[o]++;
         }
     }
-    return right / rows;
-}
-
-static double
-gap_now(const struct mitigate_input *in, const struct tally *t)
-{
-    double gap = 0;
-    for (unsigned which = 0; which < 2; which++) {
-        double low = INFINITY, high = -INFINITY;
-        for (uint32_t g = 0; g < in->groups; g++) {
-            low = fmin(low, constrained_now(in, &t[g], which));
-            high = fmax(high, constrained_now(in, &t[g], which));
-        }
-        gap = fmax(gap, high - low);
-    }
-    return gap;
 }
 
 static struct status
 put_now(const struct mitigate_input *in, const int32_t *group, json_t *d)
 {
-    struct tally t[MITIGATE_MAX_GROUPS] = {0};
-    json_t *groups = json_array();
-    json_t *now = json_pack("{s:o, s:o}", "threshold", js_real(in->before), "groups", groups);
+    struct group_tally t[MITIGATE_MAX_GROUPS] = {0};
+    struct threshold_rating r;
+    count_now(in, group, t);
+    TRY(threshold_rate(&in->options, t, in->groups, LEVEL, &r));
+    json_t *groups = json_array(), *now = rating_json(&r);
     TRY(js_set(d, "before", now));
-    TRY(js_set(now, "accuracy", js_real(count_now(in, group, t))));
+    TRY(js_set(now, "threshold", js_real(in->before)));
+    TRY(js_set(now, "groups", groups));
     for (uint32_t g = 0; g < in->groups; g++) {
-        const struct tally *k = &t[g];
-        json_t *o = json_pack("{s:s, s:o, s:o, s:o}", "group", in->names[g], "selection_rate",
-                              js_real((k->tp + k->fp) / k->rows), "true_positive_rate",
-                              js_real(k->tp / k->positives), "false_positive_rate",
-                              js_real(k->fp / (k->rows - k->positives)));
+        json_t *o = json_pack("{s:s}", "group", in->names[g]);
         CHECK(json_array_append_new(groups, o) == 0, MEMORY);
+        TRY(put_rates(&t[g], o));
     }
-    return js_set(now, "gap", js_real(gap_now(in, t)));
+    return OK;
 }
 
 /* ---- the front ---- */
@@ -142,7 +147,8 @@ put_front(const struct mitigate_input *in, const struct threshold_curves *c, jso
     TRY(js_set(d, "front", front));
     for (size_t i = 0; i < TOLERANCES; i++) {
         TRY(threshold_deterministic(c, tolerances[i], &plan, &tried));
-        json_t *point = plan_json(&plan);
+        json_t *point = NULL;
+        TRY(plan_json(in, &plan, &point));
         CHECK(json_array_append_new(front, point) == 0, MEMORY);
         TRY(js_set(point, "tolerance", js_real(tolerances[i])));
     }
@@ -175,10 +181,12 @@ put_plans(const struct mitigate_input *in, const struct threshold_curves *c,
     size_t tried = 0;
     TRY(threshold_deterministic(c, in->options.tolerance, &one, &tried));
     TRY(threshold_randomised(c, odds ? 0 : in->options.tolerance, &chance));
-    json_t *a = plan_json(&one), *b = plan_json(&chance);
+    json_t *a = NULL, *b = NULL;
+    TRY(plan_json(in, &one, &a));
     TRY(js_set(d, "deterministic", a));
     TRY(js_set(a, "thresholds_tried", json_integer((json_int_t)tried)));
     TRY(put_rules(in, fixed, false, a));
+    TRY(plan_json(in, &chance, &b));
     TRY(js_set(d, "randomised", b));
     TRY(put_rules(in, random, true, b));
     return put_front(in, c, d);
@@ -206,6 +214,11 @@ mitigate_document(const struct mitigate_input *in, struct diag *diag,
     CHECK(d != NULL, MEMORY);
     TRY(put_now(in, group, d));
     TRY(put_plans(in, c, ret_fixed, ret_random, d));
+    struct threshold_rating held;
+    TRY(threshold_cross_fit(in->score, in->y, group, in->rows, in->groups, &in->options, LEVEL,
+                            &held));
+    TRY(js_set(d, "held_back", rating_json(&held)));
+    TRY(js_set(d, "level", js_real(LEVEL)));
     *ret_document = MOVE(d);
     return OK;
 }

@@ -386,6 +386,103 @@ rows_of_a_list_count_as_those_rows_alone(void **state)
     }
 }
 
+/* ---- coverage ---- */
+
+static double
+cover(const struct errors_value *v, double truth)
+{
+    return v->ci.low <= truth && truth <= v->ci.high;
+}
+
+static void
+intervals_of_averages_over_classes_cover(void **state)
+{
+    (void)state;
+    enum { TIMES = 1000, N = 200 };
+    static const double share[9] = {0.3, 0.08, 0.02, 0.05, 0.2, 0.05, 0.02, 0.06, 0.22};
+    static struct data d;
+    struct errors_value v[ERRORS_METRICS];
+    struct rng g;
+    double truth[3] = {0}, hit[3] = {0};
+    rng_init(&g, 61, "coverage");
+    for (int k = 0; k < 3; k++) {
+        const double is = share[3 * k] + share[3 * k + 1] + share[3 * k + 2],
+                     said = share[k] + share[3 + k] + share[6 + k], both = share[4 * k];
+        truth[0] += both / said / 3;
+        truth[1] += both / is / 3;
+        truth[2] += 2 * both / (is + said) / 3;
+    }
+    for (int i = 0; i < TIMES; i++) {
+        for (int n = 0; n < N; n++) {
+            double u = rng_unit(&g);
+            uint32_t k = 0;
+            while (k < 8 && u >= share[k]) {
+                u -= share[k++];
+            }
+            d.label[n] = k / 3;
+            d.decision[n] = k % 3;
+        }
+        const struct errors_outcome o = decisions(&d, N, 3);
+        assert_ok(errors_metrics_of(&o, NULL, N, 0.95, v));
+        for (int a = 0; a < 3; a++) {
+            hit[a] += cover(&v[ERRORS_MACRO_PRECISION + a], truth[a]);
+        }
+    }
+    for (int a = 0; a < 3; a++) {
+        assert_near(hit[a] / TIMES, 0.95, 4 * sqrt(0.95 * 0.05 / TIMES));
+    }
+}
+
+/* The median of |N(0, 1)| is 0.6745; R2 is 1 - 1 / 5. */
+static void
+intervals_of_medians_means_and_r2_cover(void **state)
+{
+    (void)state;
+    enum { TIMES = 1000 };
+    static const size_t sizes[3] = {12, 90, 1200};
+    static struct data d;
+    struct errors_value v[ERRORS_METRICS];
+    struct rng g;
+    rng_init(&g, 62, "coverage");
+    for (int s = 0; s < 3; s++) {
+        double median = 0, mean = 0, r2 = 0;
+        for (int i = 0; i < TIMES; i++) {
+            for (size_t n = 0; n < sizes[s]; n++) {
+                d.truth[n] = rng_normal(&g) * sqrt(5);
+                d.prediction[n] = d.truth[n] + rng_normal(&g);
+            }
+            const struct errors_outcome o = {.kind = ERRORS_NUMERIC,
+                                             .rows = sizes[s],
+                                             .truth = d.truth,
+                                             .prediction = d.prediction};
+            assert_ok(errors_metrics_of(&o, NULL, sizes[s], 0.95, v));
+            median += cover(&v[ERRORS_MEDIAN_AE], 0.674489750196);
+            mean += cover(&v[ERRORS_MEAN_ERROR], 0);
+            r2 += cover(&v[ERRORS_R2], 0.8);
+        }
+        const double error = 4 * sqrt(0.95 * 0.05 / TIMES);
+        assert_true(median / TIMES >= 0.95 - error);
+        assert_near(mean / TIMES, 0.95, error);
+        assert_true(s == 0 || fabs(r2 / TIMES - 0.95) <= error + 0.01);
+    }
+}
+
+static void
+five_values_have_no_interval_of_their_median(void **state)
+{
+    (void)state;
+    static struct data d = {.prediction = {1, 2, 3, 4, 5, 6}};
+    struct errors_value v[ERRORS_METRICS];
+    struct errors_outcome o = {
+        .kind = ERRORS_NUMERIC, .rows = 5, .truth = d.truth, .prediction = d.prediction};
+    assert_ok(errors_metrics_of(&o, NULL, 5, 0.95, v));
+    assert_true(isnan(v[ERRORS_MEDIAN_AE].ci.low)); /* all on one side: 2/32 */
+    o.rows = 6;
+    assert_ok(errors_metrics_of(&o, NULL, 6, 0.95, v));
+    assert_near(v[ERRORS_MEDIAN_AE].ci.low, 1, 0); /* 2/64 */
+    assert_near(v[ERRORS_MEDIAN_AE].ci.high, 6, 0);
+}
+
 int
 main(void)
 {
@@ -393,6 +490,9 @@ main(void)
         cmocka_unit_test(a_figure_without_a_denominator_is_not_a_number),
         cmocka_unit_test(a_metric_of_another_kind_is_not_known),
         cmocka_unit_test(calibration_refuses_what_is_no_probability),
+        cmocka_unit_test(five_values_have_no_interval_of_their_median),
+        cmocka_unit_test(intervals_of_averages_over_classes_cover),
+        cmocka_unit_test(intervals_of_medians_means_and_r2_cover),
         cmocka_unit_test(rates_are_of_the_right_rows),
         cmocka_unit_test(truth_comes_first),
         cmocka_unit_test(errors_in_both_directions_do_not_cancel_out),

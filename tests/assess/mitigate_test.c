@@ -1,6 +1,7 @@
 #include "testing/testing.h"
 
 #include "assess/mitigate.h"
+#include "num/normal.h"
 #include "num/rng.h"
 
 #include <math.h>
@@ -428,6 +429,182 @@ nothing_linear_is_left_and_columns_that_say_the_same_are_one(void **state)
     }
 }
 
+/* ---- how sure ---- */
+
+/* Scores that tell less of the second group; y given, normal. */
+static void
+draw_world(struct rng *r, size_t n, struct rows *ret)
+{
+    *ret = (struct rows){.n = n, .groups = 2};
+    for (size_t i = 0; i < n; i++) {
+        ret->group[i] = rng_unit(r) < 0.4;
+        ret->y[i] = rng_unit(r) < (ret->group[i] == 0 ? 0.5 : 0.3);
+        ret->score[i] = rng_normal(r) + (ret->y[i] == 1 ? (ret->group[i] == 0 ? 1.5 : 1) : 0);
+    }
+}
+
+static double
+above(double at, double mean)
+{
+    return normal_cdf(mean - at);
+}
+
+struct true_figures {
+    double gap, accuracy;
+};
+
+/* What rules of one threshold do in that world. */
+static struct true_figures
+true_of(const struct threshold_rule *rule)
+{
+    double rate[2], right = 0;
+    for (int g = 0; g < 2; g++) {
+        const double at = rule[g].threshold[0].at, base = g == 0 ? 0.5 : 0.3;
+        const double tpr = above(at, g == 0 ? 1.5 : 1), fpr = above(at, 0);
+        rate[g] = base * tpr + (1 - base) * fpr;
+        right += (g == 0 ? 0.6 : 0.4) * (base * tpr + (1 - base) * (1 - fpr));
+    }
+    return (struct true_figures){fabs(rate[0] - rate[1]), right};
+}
+
+static bool
+holds(const struct threshold_figure *f, double truth)
+{
+    return f->ci.low <= truth && truth <= f->ci.high;
+}
+
+/* Rows that chose the thresholds say a gap of at most 0.01 and too good an accuracy; rows that did
+ * not say what comes. The truth is that of the thresholds that all rows choose. */
+static void
+figures_of_rows_held_back_cover_what_new_rows_will_show(void **state)
+{
+    (void)state;
+    enum { TIMES = 400 };
+    static struct rows x;
+    struct rng r;
+    double gap = 0, accuracy = 0;
+    const struct threshold_options o = {.constraint = THRESHOLD_DEMOGRAPHIC_PARITY,
+                                        .objective = THRESHOLD_ACCURACY,
+                                        .tolerance = 0.01};
+    rng_init(&r, 41, "held");
+    for (int i = 0; i < TIMES; i++) {
+        struct threshold_rule rule[2];
+        struct threshold_plan plan = {.rule = rule};
+        struct threshold_rating held;
+        size_t tried = 0;
+        draw_world(&r, 300, &x);
+        DEFER(threshold_curves_freep) struct threshold_curves *c = curves_of(&x, &o);
+        assert_ok(threshold_deterministic(c, o.tolerance, &plan, &tried));
+        const struct true_figures truth = true_of(rule);
+        assert_ok(threshold_cross_fit(x.score, x.y, x.group, x.n, 2, &o, 0.95, &held));
+        gap += holds(&held.gap, truth.gap);
+        accuracy += holds(&held.accuracy, truth.accuracy);
+    }
+    const double least = (double)TIMES * (0.95 - 4 * sqrt(0.95 * 0.05 / TIMES));
+    assert_true(gap >= least);
+    assert_true(accuracy >= least);
+}
+
+/* Of thresholds that are given, on rows that had no part in it. */
+static void
+figures_of_given_thresholds_cover(void **state)
+{
+    (void)state;
+    enum { TIMES = 600 };
+    static struct rows x;
+    struct rng r;
+    double hit[3] = {0};
+    const struct threshold_rule rule[2] = {{.threshold = {{0.6, false}}, .p = {1, 0}},
+                                           {.threshold = {{0.9, false}}, .p = {1, 0}}};
+    const struct threshold_options o = {.constraint = THRESHOLD_DEMOGRAPHIC_PARITY,
+                                        .objective = THRESHOLD_ACCURACY};
+    const struct true_figures truth = true_of(rule);
+    rng_init(&r, 42, "given");
+    for (int i = 0; i < TIMES; i++) {
+        struct threshold_rule on_these[2];
+        struct group_tally t[2] = {0};
+        struct threshold_rating rating;
+        draw_world(&r, 300, &x);
+        for (size_t k = 0; k < x.n; k++) {
+            const bool yes = threshold_decide(&rule[x.group[k]], x.score[k]) > 0.5;
+            const enum group_outcome out =
+                x.y[k] == 1 ? (yes ? GROUP_TP : GROUP_FN) : (yes ? GROUP_FP : GROUP_TN);
+            t[x.group[k]].count[out]++;
+            t[x.group[k]].count2[out]++;
+            t[x.group[k]].rows++;
+        }
+        assert_ok(threshold_rate(&o, t, 2, 0.95, &rating));
+        hit[0] += holds(&rating.gap, truth.gap);
+        hit[1] += holds(&rating.accuracy, truth.accuracy);
+        hit[2] += holds(&rating.objective, truth.accuracy);
+        for (int g = 0; g < 2; g++) { /* expected counts are the counts of a plain rule */
+            const double *n = t[g].count;
+            on_these[g] = rule[g];
+            on_these[g].rows = t[g].rows;
+            on_these[g].positives = (uint64_t)(n[GROUP_TP] + n[GROUP_FN]);
+            on_these[g].tpr = n[GROUP_TP] / (n[GROUP_TP] + n[GROUP_FN]);
+            on_these[g].fpr = n[GROUP_FP] / (n[GROUP_FP] + n[GROUP_TN]);
+            const struct group_tally again = threshold_tally(&on_these[g]);
+            for (int k = 0; k < GROUP_OUTCOMES; k++) {
+                assert_near(again.count[k], n[k], 1e-9);
+            }
+        }
+    }
+    for (int k = 0; k < 3; k++) {
+        assert_true(hit[k] >= TIMES * (0.95 - 4 * sqrt(0.95 * 0.05 / TIMES)));
+    }
+}
+
+static void
+the_order_of_rows_changes_no_figure_of_rows_held_back(void **state)
+{
+    (void)state;
+    static struct rows x, y;
+    struct rng r;
+    struct threshold_rating a, b;
+    size_t item[200];
+    rng_init(&r, 43, "order");
+    random_rows(&r, 200, 3, 12, &x);
+    x.group[7] = -1;
+    y = x;
+    for (size_t i = 0; i < 200; i++) {
+        item[i] = i;
+    }
+    rng_shuffle(&r, item, 200);
+    for (size_t i = 0; i < 200; i++) {
+        y.score[i] = x.score[item[i]];
+        y.y[i] = x.y[item[i]];
+        y.group[i] = x.group[item[i]];
+    }
+    const struct threshold_options o = {.constraint = THRESHOLD_EQUALIZED_ODDS,
+                                        .objective = THRESHOLD_BALANCED_ACCURACY,
+                                        .tolerance = 0.05};
+    assert_ok(threshold_cross_fit(x.score, x.y, x.group, 200, 3, &o, 0.95, &a));
+    assert_ok(threshold_cross_fit(y.score, y.y, y.group, 200, 3, &o, 0.95, &b));
+    assert_true(a.gap.value >= 0);
+    assert_memory_equal(&a, &b, sizeof a);
+}
+
+static void
+a_group_that_would_lack_a_label_has_no_figures_held_back(void **state)
+{
+    (void)state;
+    static struct rows x;
+    struct rng r;
+    struct threshold_rating held;
+    rng_init(&r, 44, "lack");
+    random_rows(&r, 60, 2, 12, &x);
+    for (size_t i = 2; i < 60; i++) {
+        x.y[i] = x.group[i] == 0 ? 0 : x.y[i]; /* the one positive of group 0 is row 2 or before */
+    }
+    x.y[2] = 1;
+    const struct threshold_options o = {.constraint = THRESHOLD_TPR_PARITY,
+                                        .objective = THRESHOLD_ACCURACY};
+    x.y[0] = 0;
+    assert_ok(threshold_cross_fit(x.score, x.y, x.group, 60, 2, &o, 0.95, &held));
+    assert_true(isnan(held.gap.value) && isnan(held.accuracy.ci.low));
+}
+
 int
 main(void)
 {
@@ -437,6 +614,10 @@ main(void)
         cmocka_unit_test(infinite_and_neighbouring_scores_are_parted),
         cmocka_unit_test(empty_cells_have_no_weight),
         cmocka_unit_test(the_remover_refuses_what_is_not_finite),
+        cmocka_unit_test(a_group_that_would_lack_a_label_has_no_figures_held_back),
+        cmocka_unit_test(figures_of_rows_held_back_cover_what_new_rows_will_show),
+        cmocka_unit_test(figures_of_given_thresholds_cover),
+        cmocka_unit_test(the_order_of_rows_changes_no_figure_of_rows_held_back),
         cmocka_unit_test(thresholds_agree_with_fairlearn),
         cmocka_unit_test(the_remover_agrees_with_fairlearn),
         cmocka_unit_test(weights_agree_with_aif360),

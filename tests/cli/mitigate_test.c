@@ -138,6 +138,11 @@ thresholds_part_the_groups_alike(void **state)
     assert_true(number(d, "randomised.gap") <= 0.01 + 1e-12);
     assert_true(number(d, "deterministic.accuracy") > number(d, "before.accuracy") - 0.05);
     assert_int_equal(json_array_size(json_object_get(d, "front")), 16);
+    assert_true(number(d, "front.3.gap_ci.0") <= number(d, "front.3.gap") &&
+                number(d, "front.3.gap") <= number(d, "front.3.gap_ci.1"));
+    assert_true(number(d, "front.3.objective_ci.0") < number(d, "front.3.objective_ci.1"));
+    assert_true(number(d, "held_back.gap_ci.1") > number(d, "held_back.gap"));
+    assert_true(number(d, "held_back.accuracy") < number(d, "deterministic.accuracy") + 0.01);
     /* The decisions that were written are those that the rates are of. */
     DEFER(buf_done) struct buf csv;
     DEFER(buf_done) struct buf html;
