@@ -23,6 +23,8 @@ enum kind {
     KIND_SIZE,
     KIND_DURATION,
     KIND_LEVEL,
+    KIND_LISTEN,
+    KIND_BLOCKS,
     KIND_EGRESS
 };
 
@@ -68,6 +70,23 @@ static const struct key {
      UINT64_C(3600000000000), "for a request in all; then it is answered 503 or closed"},
     {"limits", "idle", KIND_DURATION, LIMIT_AT(idle_ns), "60s", 10000000, UINT64_C(3600000000000),
      "between requests; then the connection is closed"},
+    {"network", "data_allow", KIND_BLOCKS, AT(allow[SERVER_DATA]), "", 0, 0,
+     "blocks of addresses that may connect to listen.address, such as 10.0.0.0/8 or 2001:db8::/32; "
+     "empty: every address, unless denied"},
+    {"network", "data_deny", KIND_BLOCKS, AT(deny[SERVER_DATA]), "", 0, 0,
+     "blocks that may not; deny beats allow"},
+    {"network", "management_listen", KIND_LISTEN, AT(management_listen), "none", 0, 0,
+     "ADDRESS:PORT of a second listener, to which /metrics then moves; both have health. none: one "
+     "listener serves everything"},
+    {"network", "management_allow", KIND_BLOCKS, AT(allow[SERVER_MANAGEMENT]), "", 0, 0,
+     "as data_allow, of that listener"},
+    {"network", "management_deny", KIND_BLOCKS, AT(deny[SERVER_MANAGEMENT]), "", 0, 0,
+     "as data_deny, of that listener"},
+    {"network", "management_connections", KIND_UNSIGNED, AT(server.http.second.connections), "64",
+     1, 100000, "as limits.connections, of that listener"},
+    {"network", "management_connections_per_address", KIND_UNSIGNED,
+     AT(server.http.second.connections_per_address), "16", 1, 100000,
+     "as limits.connections_per_address, of that listener"},
     {"network", "egress", KIND_EGRESS, AT(egress),
      "black-box * 1-65535\nblack-box localhost 1-65535 http at 127.0.0.0/8,::1\n"
      "black-box 127.0.0.0/8 1-65535 http\nblack-box ::1 1-65535 http\n",
@@ -114,7 +133,7 @@ static const struct {
 static bool
 is_list(const struct key *k)
 {
-    return k->kind == KIND_EGRESS;
+    return k->kind == KIND_EGRESS || k->kind == KIND_BLOCKS;
 }
 
 /* The next item of a list's text; false at its end. */
@@ -133,7 +152,10 @@ next_item(const char **text, struct view *ret_item)
 static struct status
 check_item(const struct key *k, struct view item, struct diag *diag)
 {
-    (void)k;
+    struct cidr block;
+    if (k->kind == KIND_BLOCKS) {
+        return cidr_parse(item, diag, &block);
+    }
     DEFER(egress_freep) struct egress *one = egress_new();
     CHECK(one != NULL, MEMORY);
     return egress_add(one, item, diag);
@@ -178,7 +200,66 @@ config_egress(const struct config *c, struct egress **ret_rules)
     return OK;
 }
 
+static struct status
+add_blocks(const char *text, struct cidr_set *set)
+{
+    struct view item;
+    while (next_item(&text, &item)) {
+        struct cidr block;
+        TRY(cidr_parse(item, NULL, &block));
+        TRY(cidr_set_add(set, &block));
+    }
+    return OK;
+}
+
+struct status
+config_ingress(const struct config *c, unsigned listener, struct ingress *ret_rules)
+{
+    DEFER(ingress_done) struct ingress rules = {0};
+    TRY(add_blocks(c->allow[listener], &rules.allow));
+    TRY(add_blocks(c->deny[listener], &rules.deny));
+    *ret_rules = rules;
+    rules = (struct ingress){0};
+    return OK;
+}
+
 /* ---- one value ---- */
+
+struct status
+config_read_listen(const char *text, char ret_address[static ADDRESS_TEXT_MAX], uint16_t *ret_port)
+{
+    const char *colon = strrchr(text, ':');
+    uint64_t port = 0;
+    struct address parsed;
+    CHECK(colon != NULL && colon != text && status_ok(text_to_u64(view_str(colon + 1), &port)) &&
+              port <= 65535,
+          INPUT);
+    const bool bracket = *text == '[' && colon[-1] == ']';
+    const int n = (int)(colon - text) - (bracket ? 2 : 0);
+    CHECK(n > 0 && n < (int)ADDRESS_TEXT_MAX, INPUT);
+    const struct view address = view_of(text + (bracket ? 1 : 0), (size_t)n);
+    TRY(address_parse(address, 0, &parsed));
+    CHECK(bracket == (parsed.storage.ss_family == AF_INET6), INPUT);
+    memcpy(ret_address, address.ptr, address.len);
+    ret_address[n] = '\0';
+    *ret_port = (uint16_t)port;
+    return OK;
+}
+
+static struct status
+set_listen(const struct key *k, struct view text, struct config *c)
+{
+    char copy[CONFIG_LISTEN_BYTES] = "";
+    CHECK(text.len < sizeof copy && memchr(text.ptr, '\0', text.len) == NULL, INPUT);
+    memcpy(copy, text.ptr, text.len);
+    if (strcmp(copy, "none") == 0) {
+        c->management_address[0] = '\0';
+    } else {
+        TRY(config_read_listen(copy, c->management_address, &c->server.http.second.port));
+    }
+    memcpy((char *)c + k->offset, copy, sizeof copy);
+    return OK;
+}
 
 static const char *const levels[] = {"error", "warn", "info", "debug"};
 
@@ -247,6 +328,9 @@ set_value(const struct key *k, struct view text, struct config *c)
     }
     if (is_list(k)) {
         return set_list(k, text, c);
+    }
+    if (k->kind == KIND_LISTEN) {
+        return set_listen(k, text, c);
     }
     uint64_t value = 0;
     TRY(parse_number(k, text, &value));
@@ -317,7 +401,7 @@ put_value(const struct key *k, const struct config *c, struct buf *b)
             buf_printf(b, "%s\"%.*s\"", first ? "" : ", ", (int)item.len, (const char *)item.ptr);
         }
         buf_put_str(b, "]");
-    } else if (k->kind == KIND_ADDRESS) {
+    } else if (k->kind == KIND_ADDRESS || k->kind == KIND_LISTEN) {
         buf_put_str(b, (const char *)c + k->offset);
     } else if (k->kind == KIND_LEVEL) {
         int level = 0;
@@ -505,6 +589,7 @@ take_value(struct parser *p, size_t line, struct view word)
             [KIND_UNSIGNED] = "a whole number is needed",
             [KIND_SIZE] = "a size is needed, such as 64KiB or 16MiB",
             [KIND_DURATION] = "a duration is needed, such as 500ms, 10s or 5m",
+            [KIND_LISTEN] = "ADDRESS:PORT is needed, such as 127.0.0.1:9443 or [::1]:9443, or none",
             [KIND_LEVEL] = "it must be error, warn, info or debug",
         };
         buf_put_str(&range, forms[k->kind]);

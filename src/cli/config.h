@@ -9,6 +9,7 @@
 #include "serve/server.h"
 
 #define CONFIG_MAX_THREADS 1024u
+#define CONFIG_LISTEN_BYTES (ADDRESS_TEXT_MAX + 16)
 #define CONFIG_LIST_BYTES 32768u /* of a list's items, each ending with a line break */
 
 struct config {
@@ -18,6 +19,10 @@ struct config {
     unsigned threads;     /* for analysis; 0: one per core */
     int64_t audit_publish_ns;
     int log_level;
+    /* network: */
+    char management_listen[CONFIG_LISTEN_BYTES];
+    char management_address[ADDRESS_TEXT_MAX]; /* "": there is no such listener */
+    char allow[HTTP_LISTENERS][CONFIG_LIST_BYTES], deny[HTTP_LISTENERS][CONFIG_LIST_BYTES];
     char egress[CONFIG_LIST_BYTES]; /* net/egress.h */
 };
 
@@ -30,6 +35,11 @@ struct status config_parse(struct view yaml, const char *name, struct diag *diag
                            struct config *config);
 /* The rules of network.egress; egress_free. MEMORY: the lines were read before. */
 struct status config_egress(const struct config *c, struct egress **ret_rules);
+/* Who may connect to a listener; ingress_done. MEMORY. */
+struct status config_ingress(const struct config *c, unsigned listener, struct ingress *ret_rules);
+/* "127.0.0.1:8443", "[::1]:0" */
+struct status config_read_listen(const char *text, char ret_address[static ADDRESS_TEXT_MAX],
+                                 uint16_t *ret_port);
 void config_put_example(struct buf *ret_yaml); /* steward.example.yaml, byte for byte */
 
 #endif

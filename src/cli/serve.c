@@ -1,5 +1,5 @@
 #include "cli/cli.h"
-#include "cli/config.h"
+#include "cli/serve_network.h"
 
 #include "base/file.h"
 #include "base/log.h"
@@ -10,27 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "127.0.0.1:8443", "[::1]:0" */
 static struct status
 read_listen(struct cli *c, const char *text, struct config *config)
 {
-    const char *colon = strrchr(text, ':');
-    uint64_t port = 0;
-    if (colon == NULL || colon == text || !status_ok(text_to_u64(view_str(colon + 1), &port)) ||
-        port > 65535) {
+    if (!status_ok(config_read_listen(text, config->listen_address, &config->listen_port))) {
         diag_set(&c->diag, "--listen %s: write ADDRESS:PORT, such as 127.0.0.1:8443 or [::1]:8443",
                  text);
         FAIL(INPUT);
     }
-    const bool bracket = *text == '[' && colon[-1] == ']';
-    const int n = (int)(colon - text) - (bracket ? 2 : 0);
-    if (n <= 0 || (size_t)n >= sizeof config->listen_address) {
-        diag_set(&c->diag, "--listen %s: no address", text);
-        FAIL(INPUT);
-    }
-    (void)snprintf(config->listen_address, sizeof config->listen_address, "%.*s", n,
-                   text + (bracket ? 1 : 0));
-    config->listen_port = (uint16_t)port;
     return OK;
 }
 
@@ -44,18 +31,21 @@ read_config(struct cli *c, struct config *config)
     }
     config->server.http.address = config->listen_address;
     config->server.http.port = config->listen_port;
+    config->server.http.second.address =
+        *config->management_address == '\0' ? NULL : config->management_address;
     log_set_level((enum log_level)config->log_level);
     return OK;
 }
 
-/* SIGINT and SIGTERM are blocked before any thread starts (the log has its own), so that only
- * sigwait gets them. */
+/* SIGINT, SIGTERM and SIGHUP are blocked before any thread starts (the log has its own), so that
+ * only sigwait gets them. */
 static void
 block_signals(sigset_t *ret_set)
 {
     (void)sigemptyset(ret_set);
     (void)sigaddset(ret_set, SIGINT);
     (void)sigaddset(ret_set, SIGTERM);
+    (void)sigaddset(ret_set, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, ret_set, NULL);
 }
 
@@ -80,13 +70,24 @@ write_port(struct cli *c, uint16_t port)
 }
 
 static struct status
-run_until_signal(struct cli *c, struct workspace *w, const struct config *config,
-                 const sigset_t *signals)
+start(struct cli *c, struct workspace *w, struct config *config, struct server **ret_server)
+{
+    struct ingress rules[HTTP_LISTENERS] = {0};
+    TRY(network_ingress(config, rules));
+    config->server.ingress = rules;
+    const struct status s = server_start(w, &config->server, &c->diag, ret_server);
+    config->server.ingress = NULL;
+    return s;
+}
+
+static struct status
+run_until_signal(struct cli *c, struct workspace *w, struct config *config,
+                 const struct config_reader *reader, const sigset_t *signals)
 {
     int got = 0;
     struct server *server = NULL;
-    TRY(server_start(w, &config->server, &c->diag, &server));
-    const uint16_t port = server_port(server);
+    TRY(start(c, w, config, &server));
+    const uint16_t port = server_port(server, SERVER_DATA);
     struct status s = audit_state(c, w, "server started");
     if (status_ok(s)) {
         s = write_port(c, port);
@@ -94,10 +95,14 @@ run_until_signal(struct cli *c, struct workspace *w, const struct config *config
     if (status_ok(s)) {
         const bool v6 = strchr(config->listen_address, ':') != NULL;
         log_event(LOG_INFO, "serve.started",
-                  "url=https://%s%s%s:%u workspace=%s version=%s libmicrohttpd=%s", v6 ? "[" : "",
-                  config->listen_address, v6 ? "]" : "", port, c->dir, STEWARD_VERSION,
+                  "url=https://%s%s%s:%u management=%s/%u workspace=%s version=%s libmicrohttpd=%s",
+                  v6 ? "[" : "", config->listen_address, v6 ? "]" : "", port,
+                  *config->management_address == '\0' ? "none" : config->management_address,
+                  server_port(server, SERVER_MANAGEMENT), c->dir, STEWARD_VERSION,
                   http_library_version());
-        (void)sigwait(signals, &got);
+        while (sigwait(signals, &got) == 0 && got == SIGHUP) {
+            network_reload(w, server, reader, config);
+        }
         log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
     }
     server_stop(server);
@@ -114,6 +119,10 @@ cli_serve(struct cli *c)
     struct config config;
     TRY(workspace_check(c->dir, &c->diag));
     TRY(read_config(c, &config));
+    DEFER(config_reader_done) struct config_reader reader = {0};
+    DEFER(file_freep) char *own = file_join(c->dir, "steward.yaml");
+    const char *given = cli_value(c, "config");
+    TRY(config_reader_start(given != NULL ? given : own, &c->diag, &reader));
     DEFER(secret_done) struct secret passphrase = {0};
     TRY(cli_passphrase(c, false, &passphrase));
     const struct workspace_open_options o = {.passphrase = &passphrase,
@@ -128,5 +137,5 @@ cli_serve(struct cli *c)
     if (warning != NULL) {
         log_event(LOG_WARN, "vault.weak", "reason=\"%s\"", warning);
     }
-    return run_until_signal(c, w, &config, &signals);
+    return run_until_signal(c, w, &config, &reader, &signals);
 }

@@ -52,11 +52,24 @@ put_resource(struct call *c)
     }
 }
 
+/* Where there is one listener, it serves everything. */
+static bool
+is_served_here(const struct call *c)
+{
+    const unsigned own = c->route->side == SIDE_MANAGEMENT ? SERVER_MANAGEMENT : SERVER_DATA;
+    return c->server->options.http.second.address == NULL || c->route->side == SIDE_BOTH ||
+           own == c->x->listener;
+}
+
 static void
 admit(struct call *c)
 {
     const char *other_method = NULL;
     c->route = route_find(c->x->method, c->x->path, c->name, &c->version, &other_method);
+    if (c->route != NULL && !is_served_here(c)) {
+        c->route = NULL;
+        other_method = NULL;
+    }
     if (c->route != NULL) {
         put_resource(c);
         return;

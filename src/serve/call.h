@@ -12,6 +12,8 @@
 #include "serve/metrics.h"
 #include "serve/server.h"
 
+#include <pthread.h>
+
 struct call;
 
 /* One row of the routes: method, path with {name} and {version}, who may. */
@@ -22,6 +24,7 @@ struct route {
     const char *resource;            /* "models/{name}" */
     void (*inspect)(struct call *c); /* may be NULL */
     void (*act)(struct call *c);
+    enum { SIDE_DATA, SIDE_MANAGEMENT, SIDE_BOTH } side; /* when there is a second listener */
 };
 
 struct server {
@@ -32,6 +35,8 @@ struct server {
     struct meter *refusals;
     _Atomic int64_t warned_ns; /* of refusals that were dropped */
     struct http_server *http;
+    pthread_rwlock_t ingress_lock;
+    struct ingress ingress[HTTP_LISTENERS];
     struct buf cert, key;
     int lock_fd;
     int64_t started_ns;

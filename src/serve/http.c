@@ -15,7 +15,7 @@
 #define LOOPS_MAX 64u
 
 static struct status
-refuse_socket(const struct http_options *o, struct diag *diag)
+refuse_socket(const struct http_listener *o, struct diag *diag)
 {
     const int err = errno;
     if (err == EADDRINUSE) {
@@ -30,27 +30,39 @@ refuse_socket(const struct http_options *o, struct diag *diag)
 }
 
 static struct status
-open_listener(struct http_server *s, struct diag *diag)
+open_listener(const struct http_listener *o, struct diag *diag, struct listener *l)
 {
     struct address address;
     const int on = 1;
-    if (!status_ok(address_parse(view_str(s->options.address), s->options.port, &address))) {
-        diag_set(diag, "listen address \"%s\": write an IPv4 or IPv6 address", s->options.address);
+    l->most = o->connections;
+    l->peers = peers_new(o->connections_per_address);
+    CHECK(l->peers != NULL, MEMORY);
+    if (!status_ok(address_parse(view_str(o->address), o->port, &address))) {
+        diag_set(diag, "listen address \"%s\": write an IPv4 or IPv6 address", o->address);
         FAIL(INPUT);
     }
     struct sockaddr *a = (struct sockaddr *)(void *)&address.storage;
     socklen_t n = address.len;
-    s->listen_fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (s->listen_fd < 0) {
-        return refuse_socket(&s->options, diag);
+    l->fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->fd < 0) {
+        return refuse_socket(o, diag);
     }
-    (void)setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(s->listen_fd, a, n) != 0 || listen(s->listen_fd, BACKLOG) != 0 ||
-        getsockname(s->listen_fd, a, &n) != 0) {
-        return refuse_socket(&s->options, diag);
+    (void)setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(l->fd, a, n) != 0 || listen(l->fd, BACKLOG) != 0 || getsockname(l->fd, a, &n) != 0) {
+        return refuse_socket(o, diag);
     }
-    s->port = address_port(a);
+    l->port = address_port(a);
     return OK;
+}
+
+static struct status
+open_listeners(struct http_server *s, struct diag *diag)
+{
+    const struct http_options *o = &s->options;
+    const struct http_listener first = {o->address, o->port, o->limits.connections,
+                                        o->limits.connections_per_address};
+    TRY(open_listener(&first, diag, &s->listener[0]));
+    return o->second.address == NULL ? OK : open_listener(&o->second, diag, &s->listener[1]);
 }
 
 /* "1.0.10" -> 0x01000a00, as MHD_VERSION writes it for the first three parts. */
@@ -90,10 +102,12 @@ sweep_interval(const struct http_limits *l)
 static void
 server_free(struct http_server *s)
 {
-    if (s->listen_fd >= 0) {
-        (void)close(s->listen_fd);
+    for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
+        if (s->listener[i].fd >= 0) {
+            (void)close(s->listener[i].fd);
+        }
+        peers_free(s->listener[i].peers);
     }
-    peers_free(s->peers);
     free(s->loops);
     free(s);
 }
@@ -116,10 +130,9 @@ end_loops(struct http_server *s, unsigned count)
 static struct status
 start(struct http_server *s, struct diag *diag)
 {
-    TRY(open_listener(s, diag));
-    s->peers = peers_new(s->options.limits.connections_per_address);
+    TRY(open_listeners(s, diag));
     s->loops = calloc(s->loop_count, sizeof *s->loops);
-    CHECK(s->peers != NULL && s->loops != NULL, MEMORY);
+    CHECK(s->loops != NULL, MEMORY);
     atomic_store(&s->busy, s->loop_count);
     for (unsigned i = 0; i < s->loop_count; i++) {
         const struct status started = http_loop_start(s, &s->loops[i], diag);
@@ -140,7 +153,9 @@ http_start(const struct http_options *o, const struct http_handler *h, struct di
     CHECK(s != NULL, MEMORY);
     s->options = *o;
     s->handler = *h;
-    s->listen_fd = -1;
+    for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
+        s->listener[i].fd = -1;
+    }
     s->library = library_number();
     s->sweep_ns = sweep_interval(&o->limits);
     s->loop_count = o->loops == 0 ? threads_cores() : o->loops;
@@ -155,9 +170,18 @@ http_start(const struct http_options *o, const struct http_handler *h, struct di
 }
 
 uint16_t
-http_port(const struct http_server *s)
+http_port(const struct http_server *s, unsigned listener)
 {
-    return s->port;
+    return s->listener[listener].port;
+}
+
+void
+http_recheck(struct http_server *s)
+{
+    (void)atomic_fetch_add(&s->rechecks, 1);
+    for (unsigned i = 0; i < s->loop_count; i++) {
+        http_loop_wake(&s->loops[i]);
+    }
 }
 
 void

@@ -7,6 +7,8 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 
+#include <sys/socket.h>
+
 struct http_limits {
     size_t header_bytes;   /* 431 */
     unsigned header_count; /* 431 */
@@ -18,9 +20,18 @@ struct http_limits {
     unsigned connections_per_address; /* further ones are closed at accept */
 };
 
+/* Where it listens, each with limits of its own; a call knows by which one it came. */
+struct http_listener {
+    const char *address;                           /* "127.0.0.1" or "::1"; NULL: there is none */
+    uint16_t port;                                 /* 0: any; http_port tells */
+    unsigned connections, connections_per_address; /* as of http_limits, which the first one has */
+};
+#define HTTP_LISTENERS 2u
+
 struct http_options {
-    const char *address; /* "127.0.0.1" or "::1" */
+    const char *address; /* the first listener: "127.0.0.1" or "::1" */
     uint16_t port;       /* 0: any; http_port tells */
+    struct http_listener second;
     const char *cert_pem, *key_pem;
     unsigned loops; /* 0: one per core */
     struct http_limits limits;
@@ -34,6 +45,7 @@ struct http_exchange {
     const char *path;   /* without the query; starts with '/' ; percent-decoding not applied */
     const char *query;  /* "" when none */
     struct view body;
+    unsigned listener;  /* 0 or 1: the first or the second */
     char address[64];   /* peer, without port */
     uint64_t peer;      /* the same as a number, an IPv6 /64 as one: peers_key */
     int64_t arrived_ns; /* clock_mono_ns at the first header byte known */
@@ -79,13 +91,21 @@ struct http_handler {
     void (*failed)(void *ctx, struct http_exchange *x);
     /* bytes were handed to the socket, or the connection died */
     void (*done)(void *ctx, struct http_exchange *x);
+    /* Whether that peer may connect to that listener; asked on a loop's thread when it does, and
+     * again by http_recheck. NULL: everybody may. */
+    bool (*admits)(void *ctx, unsigned listener, const struct sockaddr *peer);
+    /* It may not, and was closed without a word. May be NULL. */
+    void (*denied)(void *ctx, unsigned listener, const struct sockaddr *peer);
     void *ctx;
 };
 
 struct http_server;
 struct status http_start(const struct http_options *o, const struct http_handler *h,
                          struct diag *diag, struct http_server **ret_server);
-uint16_t http_port(const struct http_server *s);
+uint16_t http_port(const struct http_server *s, unsigned listener);
+/* Asks `admits` again for every connection that is open, and ends those that may not be; soon, by
+ * the loops. Any thread. */
+void http_recheck(struct http_server *s);
 /* Stops accepting, lets calls in flight finish for at most grace_ns, then closes. */
 void http_stop(struct http_server *s, int64_t grace_ns);
 const char *http_library_version(void);

@@ -25,9 +25,9 @@
 
 #define EVENTS 128
 #define ACCEPTS_AT_ONCE 32
-#define TAG_LISTEN UINT64_MAX
-#define TAG_EVENT (UINT64_MAX - 1)
-#define TAG_MHD (UINT64_MAX - 2)
+#define TAG_EVENT UINT64_MAX
+#define TAG_MHD (UINT64_MAX - 1)
+#define TAG_LISTEN (UINT64_MAX - HTTP_LISTENERS - 1) /* and the listener's number */
 #define TLS_PRIORITIES                                                                             \
     "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+"   \
     "CHACHA20-POLY1305"
@@ -82,6 +82,7 @@ conn_new(struct http_loop *loop, struct MHD_Connection *mhd)
                        .fresh = true,
                        .shaking = true,
                        .counted = true,
+                       .listener = loop->adding,
                        .peer = peers_key(address),
                        .since_ns = clock_mono_ns()};
     address_put_text(address, c->address);
@@ -98,11 +99,17 @@ conn_new(struct http_loop *loop, struct MHD_Connection *mhd)
 }
 
 static void
-forget(struct http_loop *loop, uint64_t peer)
+uncount(struct http_loop *loop, unsigned listener)
 {
-    peers_leave(loop->server->peers, peer);
     (void)atomic_fetch_sub(&loop->load, 1);
-    (void)atomic_fetch_sub(&loop->server->connections, 1);
+    (void)atomic_fetch_sub(&loop->server->listener[listener].connections, 1);
+}
+
+static void
+forget(struct http_loop *loop, unsigned listener, uint64_t peer)
+{
+    peers_leave(loop->server->listener[listener].peers, peer);
+    uncount(loop, listener);
 }
 
 static bool
@@ -126,7 +133,7 @@ conn_opened(struct http_loop *loop, struct MHD_Connection *mhd, void **slot)
     struct conn *c = conn_new(loop, mhd);
     *slot = c;
     if (c == NULL) {
-        forget(loop,
+        forget(loop, loop->adding,
                peers_key(connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS).client_addr));
         (void)shutdown(connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD).connect_fd,
                        SHUT_RDWR); /* the library sees it end */
@@ -156,7 +163,7 @@ conn_closed(struct http_loop *loop, struct conn *c)
         c->next->prev = c->prev;
     }
     http_transport_detach(c);
-    forget(loop, c->peer);
+    forget(loop, c->listener, c->peer);
     free(c);
 }
 
@@ -222,33 +229,40 @@ http_conn_shut(struct conn *c)
 
 /* ---- accepting ---- */
 
-/* Hands an accepted socket to the library; it closes it when it fails. */
+static bool
+is_admitted(struct http_loop *loop, unsigned listener, const struct sockaddr *peer)
+{
+    const struct http_handler *h = &loop->server->handler;
+    if (h->admits == NULL || h->admits(h->ctx, listener, peer)) {
+        return true;
+    }
+    if (h->denied != NULL) {
+        h->denied(h->ctx, listener, peer);
+    }
+    return false;
+}
+
+/* Hands an accepted socket to the library; it closes it when it fails. A peer that is gone already
+ * is counted as nobody's, and given back as such. */
 static void
-add_connection(struct http_loop *loop, int fd)
+add_connection(struct http_loop *loop, struct accepted accepted)
 {
     struct sockaddr_storage address;
     socklen_t n = sizeof address;
-    const int on = 1;
+    const int on = 1, fd = accepted.fd;
     struct sockaddr *a = (struct sockaddr *)(void *)&address;
     memset(&address, 0, sizeof address);
-    if (getpeername(fd, a, &n) != 0) {
-        /* Gone already: counted as nobody's, and given back as such. */
+    if (getpeername(fd, a, &n) != 0 || !is_admitted(loop, accepted.listener, a) ||
+        !peers_enter(loop->server->listener[accepted.listener].peers, peers_key(a))) {
         (void)close(fd);
-        (void)atomic_fetch_sub(&loop->load, 1);
-        (void)atomic_fetch_sub(&loop->server->connections, 1);
-        return;
-    }
-    const uint64_t peer = peers_key(a);
-    if (!peers_enter(loop->server->peers, peer)) {
-        (void)close(fd);
-        (void)atomic_fetch_sub(&loop->load, 1);
-        (void)atomic_fetch_sub(&loop->server->connections, 1);
+        uncount(loop, accepted.listener);
         return;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     const uint32_t before = loop->generation;
+    loop->adding = accepted.listener;
     if (MHD_add_connection(loop->mhd, fd, a, n) != MHD_YES && loop->generation == before) {
-        forget(loop, peer);
+        forget(loop, accepted.listener, peers_key(a));
     }
     loop->run = true;
 }
@@ -268,7 +282,7 @@ least_loaded(struct http_loop *own)
 }
 
 static void
-place_connection(struct http_loop *own, int fd)
+place_connection(struct http_loop *own, struct accepted accepted)
 {
     struct http_loop *to = least_loaded(own);
     bool given = false;
@@ -276,7 +290,7 @@ place_connection(struct http_loop *own, int fd)
         (void)pthread_mutex_lock(&to->inbox_lock);
         given = to->inbox_count < HTTP_INBOX;
         if (given) {
-            to->inbox[to->inbox_count++] = fd;
+            to->inbox[to->inbox_count++] = accepted;
             (void)atomic_fetch_add(&to->load, 1);
         }
         (void)pthread_mutex_unlock(&to->inbox_lock);
@@ -286,7 +300,7 @@ place_connection(struct http_loop *own, int fd)
         return;
     }
     (void)atomic_fetch_add(&own->load, 1);
-    add_connection(own, fd);
+    add_connection(own, accepted);
 }
 
 static void
@@ -302,17 +316,19 @@ warn_rarely(struct http_loop *loop, const char *what)
 static void
 stop_listening(struct http_loop *loop)
 {
-    if (loop->listening) {
-        (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, loop->server->listen_fd, NULL);
-        loop->listening = false;
+    for (unsigned i = 0; i < HTTP_LISTENERS && loop->listening; i++) {
+        if (loop->server->listener[i].fd >= 0) {
+            (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, loop->server->listener[i].fd, NULL);
+        }
     }
+    loop->listening = false;
 }
 
 /* Out of descriptors: the spare one is given up to take a connection and close it. Where another
  * thread has snatched it, the loop would spin on accept: it does not listen until the next sweep.
  */
 static void
-drop_one(struct http_loop *loop)
+drop_one(struct http_loop *loop, const struct listener *l)
 {
     warn_rarely(loop, "out of file descriptors; connections are dropped");
     if (loop->spare_fd < 0) {
@@ -320,7 +336,7 @@ drop_one(struct http_loop *loop)
         return;
     }
     (void)close(loop->spare_fd);
-    const int fd = accept4(loop->server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    const int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0) {
         (void)close(fd);
     }
@@ -328,31 +344,31 @@ drop_one(struct http_loop *loop)
 }
 
 static void
-accept_some(struct http_loop *loop)
+accept_some(struct http_loop *loop, unsigned listener)
 {
-    struct http_server *s = loop->server;
+    struct listener *l = &loop->server->listener[listener];
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-        const int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        const int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE) {
-                drop_one(loop);
+                drop_one(loop, l);
             }
             return;
         }
-        if (atomic_fetch_add(&s->connections, 1) >= s->options.limits.connections) {
-            (void)atomic_fetch_sub(&s->connections, 1);
+        if (atomic_fetch_add(&l->connections, 1) >= l->most) {
+            (void)atomic_fetch_sub(&l->connections, 1);
             (void)close(fd);
             warn_rarely(loop, "the limit of connections is reached; further ones are closed");
             continue;
         }
-        place_connection(loop, fd);
+        place_connection(loop, (struct accepted){fd, listener});
     }
 }
 
 static void
 empty_inbox(struct http_loop *loop)
 {
-    int taken[HTTP_INBOX];
+    struct accepted taken[HTTP_INBOX];
     (void)pthread_mutex_lock(&loop->inbox_lock);
     const unsigned n = loop->inbox_count;
     memcpy(taken, loop->inbox, n * sizeof *taken);
@@ -447,6 +463,18 @@ wait_for_events(struct http_loop *loop, struct epoll_event *events)
     return n;
 }
 
+static bool
+start_listening(struct http_loop *loop)
+{
+    bool all = true;
+    for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
+        const int fd = loop->server->listener[i].fd;
+        all = all && (fd < 0 || watch(loop, fd, EPOLLIN | EPOLLEXCLUSIVE, TAG_LISTEN + i) ||
+                      errno == EEXIST);
+    }
+    return all;
+}
+
 /* What running out of descriptors has taken. */
 static void
 recover(struct http_loop *loop)
@@ -455,8 +483,7 @@ recover(struct http_loop *loop)
         loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
     if (!loop->listening && atomic_load(&loop->server->stopping) == 0) {
-        loop->listening =
-            watch(loop, loop->server->listen_fd, EPOLLIN | EPOLLEXCLUSIVE, TAG_LISTEN);
+        loop->listening = start_listening(loop);
     }
 }
 
@@ -496,6 +523,26 @@ run_library(struct http_loop *loop)
     }
 }
 
+/* The rules have changed: who may be connected is asked anew, and who may not is cut off. */
+static void
+recheck(struct http_loop *loop)
+{
+    const unsigned asked = atomic_load(&loop->server->rechecks);
+    if (asked == loop->rechecked) {
+        return;
+    }
+    loop->rechecked = asked;
+    for (struct conn *c = loop->conns; c != NULL; c = c->next) {
+        struct sockaddr_storage address = {0};
+        socklen_t n = sizeof address;
+        struct sockaddr *a = (struct sockaddr *)(void *)&address;
+        if (c->phase != PHASE_DEAD &&
+            (getpeername(c->fd, a, &n) != 0 || !is_admitted(loop, c->listener, a))) {
+            http_conn_shut(c);
+        }
+    }
+}
+
 static void
 turn(struct http_loop *loop)
 {
@@ -503,8 +550,8 @@ turn(struct http_loop *loop)
     const int n = wait_for_events(loop, events);
     for (int i = 0; i < n; i++) {
         const uint64_t tag = events[i].data.u64;
-        if (tag == TAG_LISTEN) {
-            accept_some(loop);
+        if (tag >= TAG_LISTEN && tag < TAG_LISTEN + HTTP_LISTENERS) {
+            accept_some(loop, (unsigned)(tag - TAG_LISTEN));
         } else if (tag == TAG_EVENT) {
             on_event(loop);
         } else if (tag == TAG_MHD) {
@@ -514,6 +561,7 @@ turn(struct http_loop *loop)
         }
     }
     run_library(loop);
+    recheck(loop);
     for (int i = 0; i < n; i++) {
         struct conn *c = conn_tagged(loop, events[i].data.u64);
         if (c != NULL) {
@@ -595,7 +643,8 @@ start_daemon(struct http_loop *loop)
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, loop},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_on_completed, loop},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_on_target, loop},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)o->limits.connections + 8, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT,
+         (intptr_t)o->limits.connections + (intptr_t)o->second.connections + 8, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, strict, NULL},
         {MHD_OPTION_END, 0, NULL},
@@ -616,8 +665,7 @@ open_descriptors(struct http_loop *loop)
     loop->listening = true;
     if (loop->epoll_fd < 0 || loop->event_fd < 0 || loop->spare_fd < 0 ||
         !watch(loop, loop->event_fd, EPOLLIN, TAG_EVENT) ||
-        !watch(loop, loop->mhd_fd, EPOLLIN, TAG_MHD) ||
-        !watch(loop, loop->server->listen_fd, EPOLLIN | EPOLLEXCLUSIVE, TAG_LISTEN)) {
+        !watch(loop, loop->mhd_fd, EPOLLIN, TAG_MHD) || !start_listening(loop)) {
         FAIL_OS(errno);
     }
     return OK;
@@ -664,7 +712,7 @@ http_loop_done(struct http_loop *loop)
         http_request_free(r);
     }
     for (unsigned i = 0; i < loop->inbox_count; i++) {
-        (void)close(loop->inbox[i]);
+        (void)close(loop->inbox[i].fd);
     }
     if (loop->subscribed && loop->server->handler.unsubscribe != NULL) {
         loop->server->handler.unsubscribe(loop->server->handler.ctx, loop->event_fd);

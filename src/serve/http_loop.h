@@ -47,6 +47,7 @@ struct conn {
     bool counted; /* in peers */
     bool shaking; /* its handshake is not known to be over */
     bool parked;  /* suspended until its handshake can go on */
+    unsigned listener;
     uint64_t peer;
     int64_t since_ns; /* when the phase began */
     bool corked;      /* an answer gathers in the TLS session */
@@ -127,20 +128,29 @@ struct http_loop {
     struct http_ahead ahead;
     int spare_fd; /* closed to accept and drop one when descriptors run out */
     pthread_mutex_t inbox_lock;
-    int inbox[HTTP_INBOX];
+    struct accepted {
+        int fd;
+        unsigned listener;
+    } inbox[HTTP_INBOX];
     unsigned inbox_count;
+    unsigned adding;    /* the listener of the connection that the library is being given */
+    unsigned rechecked; /* of the server's rechecks */
 };
 
 struct http_server {
     struct http_options options;
     struct http_handler handler;
     uint32_t library; /* MHD_get_version as a number */
-    int listen_fd;
-    uint16_t port;
-    struct peers *peers;
-    atomic_uint connections;
-    atomic_int stopping; /* 0; 1: finish calls in flight; 2: now */
-    atomic_uint busy;    /* loops that still have something to finish */
+    struct listener {
+        int fd; /* -1: there is none */
+        uint16_t port;
+        struct peers *peers;
+        unsigned most; /* connections */
+        atomic_uint connections;
+    } listener[HTTP_LISTENERS];
+    atomic_uint rechecks; /* asked for */
+    atomic_int stopping;  /* 0; 1: finish calls in flight; 2: now */
+    atomic_uint busy;     /* loops that still have something to finish */
     unsigned loop_count;
     atomic_uint running; /* loops that are started: the first so many */
     int64_t sweep_ns;

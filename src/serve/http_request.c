@@ -124,6 +124,7 @@ http_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
     r->x.method = r->x.path = r->x.query = "";
     memcpy(r->x.address, c->address, sizeof r->x.address);
     r->x.peer = c->peer;
+    r->x.listener = c->listener;
     return r;
 }
 

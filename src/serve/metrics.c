@@ -66,6 +66,12 @@ metrics_put(const struct metrics *m, const struct metrics_gauges *g, struct buf 
     put_head(ret_text, "steward_infer_rows_total", "counter", "Rows predicted.");
     buf_printf(ret_text, "steward_infer_rows_total %llu\n",
                (unsigned long long)atomic_load(&m->infer_rows));
+    put_head(ret_text, "steward_connections_denied_total", "counter",
+             "Connections of addresses that may not connect to that listener.");
+    for (unsigned i = 0; i < 2; i++) {
+        buf_printf(ret_text, "steward_connections_denied_total{listener=\"%s\"} %llu\n",
+                   i == 0 ? "data" : "management", (unsigned long long)atomic_load(&m->denied[i]));
+    }
     put_head(ret_text, "steward_audit_entries", "gauge", "Durable entries of the audit log.");
     buf_printf(ret_text, "steward_audit_entries %llu\n", (unsigned long long)g->audit_entries);
     put_head(ret_text, "steward_audit_failing", "gauge",

@@ -15,6 +15,7 @@ struct metrics {
     _Atomic uint64_t infer_calls, infer_rows;
     _Atomic uint64_t bucket[METRICS_BUCKETS + 1]; /* of duration; the last: over all bounds */
     _Atomic uint64_t duration_ns;
+    _Atomic uint64_t denied[2]; /* connections, by listener: data, management */
 };
 
 struct metrics_gauges {

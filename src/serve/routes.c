@@ -144,8 +144,8 @@ act_infer(struct call *c)
 static const struct route routes[] = {
     {"POST", "/v2/models/{name}/infer", false, ACCESS_MODEL_INFER, "models/{name}", inspect_infer,
      act_infer},
-    {"GET", "/v2/health/live", true, ACCESS_MODEL_READ, "server", NULL, act_live},
-    {"GET", "/v2/health/ready", true, ACCESS_MODEL_READ, "server", NULL, act_ready},
+    {"GET", "/v2/health/live", true, ACCESS_MODEL_READ, "server", NULL, act_live, SIDE_BOTH},
+    {"GET", "/v2/health/ready", true, ACCESS_MODEL_READ, "server", NULL, act_ready, SIDE_BOTH},
     {"GET", "/v2", false, ACCESS_MODEL_READ, "models", NULL, act_server},
     {"GET", "/v2/models/{name}", false, ACCESS_MODEL_READ, "models/{name}", inspect_model,
      act_model_metadata},
@@ -157,7 +157,7 @@ static const struct route routes[] = {
      inspect_model, act_model_ready},
     {"POST", "/v2/models/{name}/versions/{version}/infer", false, ACCESS_MODEL_INFER,
      "models/{name}", inspect_infer, act_infer},
-    {"GET", "/metrics", false, ACCESS_METRICS_READ, "metrics", NULL, act_metrics},
+    {"GET", "/metrics", false, ACCESS_METRICS_READ, "metrics", NULL, act_metrics, SIDE_MANAGEMENT},
 };
 
 /* ---- matching ---- */

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "net/peers.h"
 #include "serve/call.h"
 
 #include <malloc.h>
@@ -81,6 +82,64 @@ on_done(void *ctx, struct http_exchange *x)
     call_done(ctx, x);
 }
 
+/* ---- who may connect ---- */
+
+static bool
+admits(void *ctx, unsigned listener, const struct sockaddr *peer)
+{
+    struct server *s = ctx;
+    (void)pthread_rwlock_rdlock(&s->ingress_lock);
+    const bool yes = ingress_admits(&s->ingress[listener], peer);
+    (void)pthread_rwlock_unlock(&s->ingress_lock);
+    return yes;
+}
+
+/* Recorded as a refusal of nobody known is: while its address has room for it. */
+static void
+denied(void *ctx, unsigned listener, const struct sockaddr *peer)
+{
+    struct server *s = ctx;
+    char address[ADDRESS_TEXT_MAX];
+    (void)atomic_fetch_add(&s->metrics.denied[listener], 1);
+    if (meter_take(s->refusals, peers_key(peer), clock_mono_ns()) == METER_FULL) {
+        return;
+    }
+    address_put_text(peer, address);
+    const struct audit_event e = {.time_ns = clock_wall_ns(),
+                                  .action = "network.connect",
+                                  .resource = listener == SERVER_DATA ? "listeners/data"
+                                                                      : "listeners/management",
+                                  .reason = "this address may not connect to this listener; closed",
+                                  .address = address};
+    DEFER(buf_done) struct buf entry;
+    uint64_t ticket = 0;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    audit_event_put(&e, &entry);
+    if (!status_ok(buf_status(&entry)) ||
+        !status_ok(audit_submit(s->workspace->audit, buf_view(&entry), &ticket))) {
+        log_event(LOG_ERROR, "network.unrecorded", "address=%s; a refused connection", address);
+    }
+}
+
+static void
+take_ingress(struct server *s, struct ingress rules[HTTP_LISTENERS])
+{
+    (void)pthread_rwlock_wrlock(&s->ingress_lock);
+    for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
+        ingress_done(&s->ingress[i]);
+        s->ingress[i] = rules[i];
+        rules[i] = (struct ingress){0};
+    }
+    (void)pthread_rwlock_unlock(&s->ingress_lock);
+}
+
+void
+server_set_ingress(struct server *s, struct ingress rules[HTTP_LISTENERS])
+{
+    take_ingress(s, rules);
+    http_recheck(s->http);
+}
+
 /* ---- starting ---- */
 
 static struct status
@@ -109,6 +168,8 @@ start_http(struct server *s, struct diag *diag)
                                    .unsubscribe = unsubscribe,
                                    .failed = on_failed,
                                    .done = on_done,
+                                   .admits = admits,
+                                   .denied = denied,
                                    .ctx = s};
     TRY(http_start(&s->options.http, &h, diag, &s->http));
     buf_wipe(&s->key); /* the library has its own copy */
@@ -120,6 +181,10 @@ server_free(struct server *s)
 {
     live_free(s->live);
     meter_free(s->refusals);
+    for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
+        ingress_done(&s->ingress[i]);
+    }
+    (void)pthread_rwlock_destroy(&s->ingress_lock);
     buf_done(&s->cert);
     buf_wipe(&s->key);
     file_closep(&s->lock_fd);
@@ -144,8 +209,12 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     struct server *s = calloc(1, sizeof *s);
     CHECK(s != NULL, MEMORY);
     (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+    (void)pthread_rwlock_init(&s->ingress_lock, NULL);
     s->workspace = w;
     s->options = *o;
+    if (o->ingress != NULL) {
+        take_ingress(s, o->ingress);
+    }
     s->lock_fd = -1;
     s->started_ns = clock_mono_ns();
     buf_init(&s->cert, PEM_MAX);
@@ -169,9 +238,9 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
 }
 
 uint16_t
-server_port(const struct server *s)
+server_port(const struct server *s, unsigned listener)
 {
-    return http_port(s->http);
+    return http_port(s->http, listener);
 }
 
 void

@@ -125,7 +125,7 @@ set_up(void **state)
         .max_rows = 50,
         .grace_ns = 10 * s};
     assert_ok(server_start(it.workspace, &o, &diag, &it.server));
-    it.port = server_port(it.server);
+    it.port = server_port(it.server, SERVER_DATA);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include "base/clock.h"
+#include "net/address.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -28,10 +29,10 @@ client_socket(uint16_t port)
     return fd;
 }
 
-bool
-client_open(uint16_t port, const char *priorities, struct client *ret_client)
+static bool
+shake_hands(int fd, const char *priorities, struct client *ret_client)
 {
-    struct client c = {.fd = client_socket(port)};
+    struct client c = {.fd = fd};
     buf_init(&c.in, 64u << 20);
     assert_int_equal(gnutls_init(&c.tls, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL), 0);
     assert_int_equal(gnutls_certificate_allocate_credentials(&c.trust), 0);
@@ -52,6 +53,27 @@ client_open(uint16_t port, const char *priorities, struct client *ret_client)
     }
     *ret_client = c;
     return open;
+}
+
+bool
+client_open(uint16_t port, const char *priorities, struct client *ret_client)
+{
+    return shake_hands(client_socket(port), priorities, ret_client);
+}
+
+bool
+client_open_between(const char *from, const char *to, uint16_t port, struct client *ret_client)
+{
+    struct address a, b;
+    assert_ok(address_parse(view_str(from), 0, &a));
+    assert_ok(address_parse(view_str(to), port, &b));
+    int fd = socket(a.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(fd, (struct sockaddr *)(void *)&a.storage, a.len) != 0 ||
+        connect(fd, (struct sockaddr *)(void *)&b.storage, b.len) != 0) {
+        (void)close(fd);
+        fd = -1;
+    }
+    return shake_hands(fd, NULL, ret_client);
 }
 
 void

@@ -28,6 +28,9 @@ int client_socket(uint16_t port);
 /* priorities NULL: the library's. False when the handshake did not come about; close it either way.
  */
 bool client_open(uint16_t port, const char *priorities, struct client *ret_client);
+/* The same between numeric addresses, IPv4 or IPv6. */
+bool client_open_between(const char *from, const char *to, uint16_t port,
+                         struct client *ret_client);
 void client_close(struct client *c);
 /* False when the connection is gone. */
 bool client_send(struct client *c, struct view bytes);

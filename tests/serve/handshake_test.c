@@ -68,7 +68,7 @@ start(int64_t handshake_ns)
     };
     struct diag diag = {0};
     assert_ok(http_start(&o, &h, &diag, &it.server));
-    it.port = http_port(it.server);
+    it.port = http_port(it.server, 0);
 }
 
 static void

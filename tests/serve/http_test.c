@@ -175,7 +175,7 @@ start(const struct http_options *o)
     atomic_store(&it.hastened, 0);
     it.event_count = 0;
     assert_ok(http_start(o, &h, &diag, &it.server));
-    it.port = http_port(it.server);
+    it.port = http_port(it.server, 0);
 }
 
 static void

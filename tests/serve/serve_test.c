@@ -131,7 +131,7 @@ set_up(void **state)
     assert_ok(model_load(it.workspace, "loans", 0, &diag, &it.model));
     const struct server_options o = options();
     assert_ok(server_start(it.workspace, &o, &diag, &it.server));
-    it.port = server_port(it.server);
+    it.port = server_port(it.server, SERVER_DATA);
     return 0;
 }
 

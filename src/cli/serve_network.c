@@ -1,0 +1,231 @@
+#include "cli/serve_network.h"
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TEXT_MAX (1u << 20)
+
+/* ---- the reader ---- */
+
+/* A byte asks. The answer is a head, and the text in pieces. */
+struct answer_head {
+    uint32_t good; /* 1: the file's text; 0: a sentence why not */
+    uint32_t len;
+};
+#define PIECE 65536u
+
+static void
+send_pieces(int fd, uint32_t good, struct view text)
+{
+    const struct answer_head head = {good, (uint32_t)text.len};
+    (void)!send(fd, &head, sizeof head, MSG_NOSIGNAL);
+    for (size_t at = 0; at < text.len; at += PIECE) {
+        const size_t n = text.len - at < PIECE ? text.len - at : PIECE;
+        (void)!send(fd, text.ptr + at, n, MSG_NOSIGNAL);
+    }
+}
+
+__attribute__((noreturn)) static void
+read_on_demand(const char *path, int fd)
+{
+    char ask;
+    (void)signal(SIGINT, SIG_IGN); /* it ends when the server does */
+    (void)signal(SIGTERM, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (recv(fd, &ask, 1, 0) == 1) {
+        struct diag diag = {0};
+        DEFER(buf_done) struct buf text;
+        buf_init(&text, TEXT_MAX);
+        if (status_ok(file_read(path, TEXT_MAX, &diag, &text))) {
+            send_pieces(fd, 1, buf_view(&text));
+        } else {
+            send_pieces(fd, 0, view_str(diag.text));
+        }
+    }
+    _exit(0);
+}
+
+struct status
+config_reader_start(const char *path, struct diag *diag, struct config_reader *ret_reader)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        const int err = errno;
+        diag_set(diag, "a process to read the configuration: %s", strerror(err));
+        FAIL_OS(err);
+    }
+    const pid_t pid = fork();
+    if (pid == 0) {
+        (void)close(ends[1]);
+        read_on_demand(path, ends[0]);
+    }
+    (void)close(ends[0]);
+    if (pid < 0) {
+        (void)close(ends[1]);
+        FAIL(MEMORY);
+    }
+    *ret_reader = (struct config_reader){pid, ends[1]};
+    return OK;
+}
+
+void
+config_reader_done(struct config_reader *r)
+{
+    if (r->pid > 0) {
+        (void)close(r->fd);
+        (void)waitpid(r->pid, NULL, 0);
+        r->pid = 0;
+    }
+}
+
+static struct status
+read_text(const struct config_reader *r, struct diag *diag, struct buf *ret_text)
+{
+    struct answer_head head = {0};
+    if (send(r->fd, "?", 1, MSG_NOSIGNAL) != 1 ||
+        recv(r->fd, &head, sizeof head, 0) != sizeof head || head.len > TEXT_MAX) {
+        diag_set(diag, "the process that reads the configuration is gone; restart the server");
+        FAIL(IO);
+    }
+    while (ret_text->len < head.len) {
+        uint8_t *room = buf_reserve(ret_text, PIECE);
+        CHECK(room != NULL, LIMIT);
+        const ssize_t n = recv(r->fd, room, PIECE, 0);
+        CHECK(n > 0, IO);
+        (void)buf_extend(ret_text, (size_t)n);
+    }
+    if (head.good == 0) {
+        diag_set(diag, "%s", buf_str(ret_text));
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+/* ---- rules ---- */
+
+struct status
+network_ingress(const struct config *config, struct ingress ret_rules[HTTP_LISTENERS])
+{
+    for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
+        TRY(config_ingress(config, i, &ret_rules[i]));
+    }
+    return OK;
+}
+
+static size_t
+lines(const char *list)
+{
+    size_t n = 0;
+    for (; *list != '\0'; list++) {
+        n += *list == '\n';
+    }
+    return n;
+}
+
+static struct status
+audit_rules(struct workspace *w, const struct config *config, struct diag *diag)
+{
+    struct digest digest;
+    char reason[256];
+    DEFER(buf_done) struct buf all;
+    DEFER(buf_done) struct buf hex;
+    buf_init(&all, 2 * HTTP_LISTENERS * CONFIG_LIST_BYTES);
+    buf_init(&hex, 128);
+    for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
+        buf_printf(&all, "allow %u\n%sdeny %u\n%s", i, config->allow[i], i, config->deny[i]);
+    }
+    digest_of(buf_view(&all), &digest);
+    digest_put_hex(&hex, &digest);
+    (void)snprintf(
+        reason, sizeof reason,
+        "who may connect: data %zu allow, %zu deny; management %zu allow, %zu deny; lists "
+        "sha256 %.16s",
+        lines(config->allow[SERVER_DATA]), lines(config->deny[SERVER_DATA]),
+        lines(config->allow[SERVER_MANAGEMENT]), lines(config->deny[SERVER_MANAGEMENT]),
+        buf_str(&hex));
+    const struct workspace_act act = {
+        .action = "network.configure", .resource = "listeners", .reason = reason};
+    return workspace_audit(w, &act, diag);
+}
+
+/* Keys outside the lists that would be another after a restart. */
+static void
+tell_of_others(const struct config *before, const struct config *now)
+{
+    DEFER(js_freep) json_t *old = NULL, *new = NULL;
+    if (!status_ok(config_to_json(before, &old)) || !status_ok(config_to_json(now, &new))) {
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(new); i++) {
+        const json_t *a = json_array_get(old, i), *b = json_array_get(new, i);
+        const char *key = json_string_value(json_object_get(b, "key"));
+        const bool list = strstr(key, "network.") == key &&
+                          (strstr(key, "_allow") != NULL || strstr(key, "_deny") != NULL);
+        if (!list && json_equal(a, b) == 0) {
+            log_event(LOG_WARN, "config.restart", "key=%s; has changed, and holds after a restart",
+                      key);
+        }
+    }
+}
+
+static struct status
+take_rules(struct workspace *w, struct server *server, const struct config *now,
+           struct config *config, struct diag *diag)
+{
+    struct ingress rules[HTTP_LISTENERS] = {0};
+    TRY(network_ingress(now, rules));
+    const struct status logged = audit_rules(w, now, diag);
+    if (!status_ok(logged)) {
+        for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
+            ingress_done(&rules[i]);
+        }
+        return logged;
+    }
+    server_set_ingress(server, rules);
+    memcpy(config->allow, now->allow, sizeof now->allow);
+    memcpy(config->deny, now->deny, sizeof now->deny);
+    return OK;
+}
+
+void
+network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
+               struct config *config)
+{
+    struct config now;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 2 * TEXT_MAX);
+    config_defaults(&now);
+    struct status s = read_text(r, &diag, &text);
+    s = status_ok(s) ? config_parse(buf_view(&text), "steward.yaml", &diag, &now) : s;
+    s = status_ok(s) ? take_rules(w, server, &now, config, &diag) : s;
+    if (status_ok(s)) {
+        tell_of_others(config, &now);
+        log_event(LOG_INFO, "network.changed", "who may connect is as the configuration says now");
+        return;
+    }
+    char why[800];
+    diag_describe(&diag, s, why, sizeof why);
+    log_event(LOG_ERROR, "network.unchanged", "reason=\"%s\"", why);
+    const struct workspace_act act = {.action = "network.configure",
+                                      .resource = "listeners",
+                                      .reason = "the configuration is wrong; nothing was changed",
+                                      .refused = true};
+    const struct status told = workspace_audit(w, &act, &diag);
+    if (!status_ok(told)) {
+        log_event(LOG_ERROR, "network.unrecorded", "code=%s", status_word(told.code));
+    }
+}

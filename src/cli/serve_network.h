@@ -1,0 +1,30 @@
+/* serve_network: who may connect to a running server, and how that changes: on SIGHUP the
+ * configuration is read anew, the lists of network: hold at once, and the audit log says so.
+ *
+ * The file is read by a process of its own, begun before the server has opened the workspace: the
+ * process that reads the network need not read files, and the reader knows no secret. */
+#ifndef STEWARD_CLI_SERVE_NETWORK_H
+#define STEWARD_CLI_SERVE_NETWORK_H
+
+#include "cli/cli.h"
+#include "cli/config.h"
+
+struct config_reader {
+    pid_t pid; /* 0: none */
+    int fd;
+};
+
+/* It ends when this process does. Before any thread starts. */
+struct status config_reader_start(const char *path, struct diag *diag,
+                                  struct config_reader *ret_reader);
+void config_reader_done(struct config_reader *r);
+/* The lists of `config`, for every listener. */
+struct status network_ingress(const struct config *config,
+                              struct ingress ret_rules[HTTP_LISTENERS]);
+/* What the file says now, put into force and into *config, audited before. A file that is wrong
+ * changes nothing, and is told and audited too; keys other than the lists are told to need a
+ * restart. */
+void network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
+                    struct config *config);
+
+#endif
