@@ -65,17 +65,17 @@ run(const struct model *model, const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct forest forest = {.outputs = 1, .link = FOREST_LOGISTIC};
+    static struct model_file file = {.outputs = 1, .link = FOREST_LOGISTIC};
     static const struct model plain = {.name = "loans",
                                        .version = 1,
                                        .features = {features, 4},
-                                       .forest = &forest,
+                                       .file = &file,
                                        .positive = yes,
                                        .negative = no};
     static const struct model by_group = {.name = "loans",
                                           .version = 2,
                                           .features = {features, 4},
-                                          .forest = &forest,
+                                          .file = &file,
                                           .threshold = 0.5,
                                           .thresholds = {{&group, 1}, at},
                                           .positive = yes,

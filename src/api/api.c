@@ -275,7 +275,7 @@ predict(const struct sw_model *model, const float *x, size_t rows, struct diag *
     TRY(api_need(model, "model", diag));
     TRY(api_need(x, "x", diag));
     TRY(api_need(ret_probability, "ret_probability", diag));
-    if (model->inner->forest->outputs != 1) {
+    if (model->inner->file->outputs != 1) {
         diag_set(diag, "%s: a model of several outputs", model->inner->name);
         FAIL(UNSUPPORTED);
     }

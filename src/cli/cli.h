@@ -187,6 +187,7 @@ struct status cli_dataset_add(struct cli *c);
 struct status cli_dataset_list(struct cli *c);
 struct status cli_dataset_show(struct cli *c);
 struct status cli_model_train(struct cli *c);
+struct status cli_model_add(struct cli *c);
 struct status cli_model_list(struct cli *c);
 struct status cli_model_show(struct cli *c);
 struct status cli_model_request(struct cli *c);

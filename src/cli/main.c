@@ -88,6 +88,24 @@ static const struct cli_option model_train_options[] = {
     {0},
 };
 
+static const struct cli_option model_add_options[] = {
+    {"file", "FILE",
+     "the model: XGBoost (JSON, UBJSON), LightGBM (text), ONNX tree ensemble, or a linear model "
+     "(docs/spec/linear-model.md)",
+     NULL, CLI_ONCE, "@file"},
+    {"data", "DATASET",
+     "dataset, or dataset@version, whose columns the model is to read: checked, and the types "
+     "taken from it",
+     NULL, CLI_ONCE, NULL},
+    {"label", "COLUMN", "what it predicts (default: the dataset's label)", NULL, CLI_ONCE, NULL},
+    {"positive", "VALUE",
+     "the value that its probability is of (default: the file's, the dataset's, or 1)", NULL,
+     CLI_ONCE, NULL},
+    {"negative", "VALUE", "the other value", NULL, CLI_ONCE, NULL},
+    {"threshold", "P", "positive from this probability on", "0.5", CLI_ONCE, NULL},
+    {0},
+};
+
 static const struct cli_option model_request_options[] = {
     {"data", "DATASET[:PART]",
      "dataset or dataset@version; with :test or :train, that part of the model's split", NULL,
@@ -493,6 +511,11 @@ const struct cli_verb cli_verbs[] = {
     {"model train", "NAME",
      "train gradient-boosted trees; registered as the next version of NAME, sealed and signed",
      NULL, model_train_options, cli_model_train, true},
+    {"model add", "NAME",
+     "register a model file of another library as the next version of NAME, sealed and signed",
+     "The file is untrusted and checked whole before anything of it is used. Its features are "
+     "found by name; then serve and assess take it as one that was trained here.",
+     model_add_options, cli_model_add, true},
     {"model list", "", "the models of the workspace", NULL, none, cli_model_list, true},
     {"model show", "NAME", "a model's manifest: data, parameters, features; NAME@N for version N",
      NULL, none, cli_model_show, true},

@@ -1,7 +1,10 @@
 #include "cli/cli.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "workspace/models.h"
+
+#include <string.h>
 
 #define JSON_MAX (256u << 20)
 
@@ -59,7 +62,7 @@ print_trained(struct cli *c, struct workspace *w, const struct model *m)
     }
     cli_say("trained %s version %llu on %s version %llu: %u trees, %u feature%s; sealed and signed",
             m->name, (unsigned long long)m->version, m->dataset,
-            (unsigned long long)m->dataset_version, m->forest->trees, m->features.count,
+            (unsigned long long)m->dataset_version, m->file->forest->trees, m->features.count,
             m->features.count == 1 ? "" : "s");
     return OK;
 }
@@ -81,6 +84,68 @@ cli_model_train(struct cli *c)
     cli_progress_stop(&progress);
     TRY(s);
     return print_trained(c, w, m);
+}
+
+/* ---- model add ---- */
+
+static struct status
+print_added(struct cli *c, struct workspace *w, const struct model *m)
+{
+    if (c->json) {
+        DEFER(js_freep) json_t *record = NULL;
+        TRY(model_describe(w, m->name, m->version, &c->diag, &record));
+        return cli_print_json(record);
+    }
+    cli_say("added %s version %llu from %s: %s, %s, %u feature%s; sealed and signed", m->name,
+            (unsigned long long)m->version, cli_value(c, "file"), m->file->format,
+            m->file->objective, m->features.count, m->features.count == 1 ? "" : "s");
+    if (model_file_is_binary(m->file)) {
+        cli_say("its probability is taken for that of %s = %s, positive from %.6g on", m->label,
+                m->positive, m->threshold);
+    }
+    return OK;
+}
+
+static struct status
+read_add_options(struct cli *c, char *dataset, struct buf *bytes, struct model_add_options *o)
+{
+    const char *path = cli_value(c, "file"), *data = cli_value(c, "data");
+    if (path == NULL) {
+        diag_set(&c->diag, "model add: --file FILE is needed");
+        FAIL(INPUT);
+    }
+    o->label = cli_value(c, "label");
+    o->positive = cli_value(c, "positive");
+    o->negative = cli_value(c, "negative");
+    TRY(cli_f64(c, "threshold", &o->threshold));
+    if (!(o->threshold >= 0 && o->threshold <= 1)) {
+        diag_set(&c->diag, "--threshold %s: a probability", cli_value(c, "threshold"));
+        FAIL(INPUT);
+    }
+    if (data != NULL) {
+        TRY(cli_name_version(c, data, dataset, &o->dataset_version));
+        o->dataset = dataset;
+    }
+    TRY(file_read(path, FOREST_MAX_BYTES, &c->diag, bytes));
+    const char *slash = strrchr(path, '/');
+    o->file_name = slash == NULL ? path : slash + 1;
+    o->file = buf_view(bytes);
+    return OK;
+}
+
+struct status
+cli_model_add(struct cli *c)
+{
+    char dataset[64];
+    struct model_add_options o = {0};
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    DEFER(model_freep) struct model *m = NULL;
+    DEFER(buf_done) struct buf bytes;
+    buf_init(&bytes, FOREST_MAX_BYTES);
+    TRY(read_add_options(c, dataset, &bytes, &o));
+    TRY(cli_open(c, &w));
+    TRY(model_add(w, c->operand[0], &o, &c->diag, &m));
+    return print_added(c, w, m);
 }
 
 struct status
@@ -117,6 +182,28 @@ print_thresholds(const json_t *manifest)
     }
 }
 
+static void
+print_origin(const json_t *manifest)
+{
+    const json_t *origin = json_object_get(manifest, "origin"),
+                 *data = json_object_get(origin, "checked_against"),
+                 *positive = json_object_get(manifest, "positive");
+    cli_say("added from %s: %s, %s", json_string_value(json_object_get(origin, "file")),
+            json_string_value(json_object_get(origin, "format")),
+            json_string_value(json_object_get(origin, "objective")));
+    if (data != NULL) {
+        cli_say("features found in %s version %lld",
+                json_string_value(json_object_get(data, "name")),
+                (long long)json_integer_value(json_object_get(data, "version")));
+    }
+    if (positive != NULL) {
+        cli_say("predicts %s = %s", json_string_value(json_object_get(manifest, "label")),
+                json_string_value(positive));
+        print_thresholds(manifest);
+    }
+    cli_print_table(json_object_get(manifest, "features"), "name:FEATURE type:TYPE");
+}
+
 struct status
 cli_model_show(struct cli *c)
 {
@@ -135,6 +222,10 @@ cli_model_show(struct cli *c)
     cli_say("%s version %lld, sha256 %s", name,
             (long long)json_integer_value(json_object_get(record, "version")),
             json_string_value(json_object_get(record, "sha256")));
+    if (json_object_get(manifest, "origin") != NULL) {
+        print_origin(manifest);
+        return OK;
+    }
     cli_say("predicts %s = %s; trained on %s version %lld, %lld rows (split %.6g, seed %s)",
             json_string_value(json_object_get(manifest, "label")),
             json_string_value(json_object_get(manifest, "positive")),

@@ -149,23 +149,6 @@ remark_unread(const struct binding *b)
                         names);
 }
 
-/* LightGBM writes a name's spaces as '_'. */
-static const struct column *
-column_with_spaces(const struct table *t, const char *name)
-{
-    for (uint32_t i = 0; i < t->column_count; i++) {
-        const char *p = t->columns[i].name, *q = name;
-        while (*p != '\0' && (*p == *q || (*p == ' ' && *q == '_'))) {
-            p++;
-            q++;
-        }
-        if (*p == '\0' && *q == '\0') {
-            return &t->columns[i];
-        }
-    }
-    return NULL;
-}
-
 static struct status
 refuse_missing(const struct binding *b, const char *first, uint32_t missing)
 {
@@ -187,8 +170,7 @@ bind_by_name(const struct binding *b)
     const char *first = NULL;
     for (uint32_t i = 0; i < b->m->features; i++) {
         const char *name = b->m->feature_names[i];
-        const struct column *c = table_column(b->t, name);
-        c = c == NULL ? column_with_spaces(b->t, name) : c;
+        const struct column *c = table_column_spaced(b->t, name);
         first = c == NULL && first == NULL ? name : first;
         missing += c == NULL;
         b->rows->features[i].column = c;

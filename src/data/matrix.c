@@ -25,6 +25,7 @@ feature_list_done(struct feature_list *l)
             free(f->levels[k]);
         }
         free(f->levels);
+        free(f->code);
         free(f->name);
     }
     free(l->items);
@@ -64,6 +65,15 @@ feature_list_from_table(const struct table *t, struct feature_list *ret_list)
     return OK;
 }
 
+static void
+put_codes(const struct feature *f, struct buf *ret_json)
+{
+    for (uint32_t k = 0; f->code != NULL && k < f->level_count; k++) {
+        buf_printf(ret_json, "%s%u", k > 0 ? "," : ",\"codes\":[", f->code[k]);
+    }
+    buf_put_str(ret_json, f->code != NULL && f->level_count > 0 ? "]" : "");
+}
+
 struct status
 feature_list_to_json(const struct feature_list *l, struct buf *ret_json)
 {
@@ -81,6 +91,7 @@ feature_list_to_json(const struct feature_list *l, struct buf *ret_json)
             }
             buf_put_str(ret_json, "]");
         }
+        put_codes(f, ret_json);
         buf_put_str(ret_json, "}");
     }
     buf_put_str(ret_json, "]");
@@ -124,6 +135,30 @@ levels_from_json(const json_t *o, struct diag *diag, struct feature *f)
     return OK;
 }
 
+/* Each number below the number of levels, once. */
+static struct status
+codes_from_json(const json_t *o, struct diag *diag, struct feature *f)
+{
+    const json_t *codes = json_object_get(o, "codes");
+    if (codes == NULL) {
+        return OK;
+    }
+    DEFER(memory_freep) uint8_t *seen = build_alloc(f->level_count, 1);
+    f->code = build_alloc(f->level_count, sizeof *f->code);
+    CHECK(seen != NULL && f->code != NULL, MEMORY);
+    for (uint32_t k = 0; k < f->level_count; k++) {
+        const json_t *v = json_array_get(codes, k);
+        const json_int_t code = json_is_integer(v) ? json_integer_value(v) : -1;
+        if (f->type != COLUMN_CATEGORY || json_array_size(codes) != f->level_count || code < 0 ||
+            code >= (json_int_t)f->level_count || seen[code]++ != 0) {
+            diag_set(diag, "feature \"%s\": its codes are not those of its levels", f->name);
+            FAIL(INPUT);
+        }
+        f->code[k] = (uint32_t)code;
+    }
+    return OK;
+}
+
 static struct status
 feature_from_json(const json_t *o, struct diag *diag, struct feature *f)
 {
@@ -139,7 +174,10 @@ feature_from_json(const json_t *o, struct diag *diag, struct feature *f)
         FAIL(INPUT);
     }
     f->type = type;
-    return has_levels(type) ? levels_from_json(o, diag, f) : OK;
+    if (has_levels(type)) {
+        TRY(levels_from_json(o, diag, f));
+    }
+    return codes_from_json(o, diag, f);
 }
 
 static struct status
@@ -194,7 +232,8 @@ feature_level(const struct feature *f, const char *level)
         char **found = f->level_count == 0 ? NULL
                                            : bsearch(level, f->levels, f->level_count,
                                                      sizeof *f->levels, compare_level);
-        return found == NULL ? -1 : (int32_t)(found - f->levels);
+        const int32_t place = found == NULL ? -1 : (int32_t)(found - f->levels);
+        return place < 0 || f->code == NULL ? place : (int32_t)f->code[place];
     }
     for (uint32_t k = 0; k < f->level_count; k++) {
         if (strcmp(f->levels[k], level) == 0) {
@@ -202,6 +241,42 @@ feature_level(const struct feature *f, const char *level)
         }
     }
     return -1;
+}
+
+struct spelled {
+    const char *name;
+    uint32_t code;
+};
+
+static int
+compare_spelled(const void *a, const void *b)
+{
+    return strcmp(((const struct spelled *)a)->name, ((const struct spelled *)b)->name);
+}
+
+struct status
+feature_set_levels(struct feature *f, const char *const *names, uint32_t n, struct diag *diag)
+{
+    DEFER(memory_freep) struct spelled *s = build_alloc(n, sizeof *s);
+    f->levels = build_alloc(n, sizeof *f->levels);
+    f->code = build_alloc(n, sizeof *f->code);
+    CHECK(s != NULL && f->levels != NULL && f->code != NULL, MEMORY);
+    for (uint32_t k = 0; k < n; k++) {
+        s[k] = (struct spelled){names[k], k};
+    }
+    qsort(s, n, sizeof *s, compare_spelled);
+    for (uint32_t k = 0; k < n; k++) {
+        if (k > 0 && strcmp(s[k - 1].name, s[k].name) == 0) {
+            diag_set(diag, "feature \"%s\": two of its categories are called \"%.60s\"", f->name,
+                     s[k].name);
+            FAIL(INPUT);
+        }
+        f->levels[k] = build_strdup(view_str(s[k].name));
+        CHECK(f->levels[k] != NULL, MEMORY);
+        f->level_count = k + 1;
+        f->code[k] = s[k].code;
+    }
+    return OK;
 }
 
 static struct status
@@ -240,11 +315,8 @@ fill_numbers(const struct table *t, const struct column *c, size_t stride, float
     }
 }
 
-/* Integer and float stand for each other, and so do category and boolean, whose levels are matched
- * by spelling: which of the two a column became depends on the values that happened to be in the
- * file. A column without any value fits every feature. */
-static bool
-type_fits(const struct table *t, const struct column *c, const struct feature *f)
+bool
+feature_fits(const struct table *t, const struct column *c, const struct feature *f)
 {
     const bool number = f->type == COLUMN_FLOAT || f->type == COLUMN_INTEGER;
     const bool is_number = c->type == COLUMN_FLOAT || c->type == COLUMN_INTEGER;
@@ -262,7 +334,7 @@ fill_feature(const struct table *t, const struct feature *f, size_t stride, stru
         names_absent(diag, "a feature of the model is missing", f->name, t);
         FAIL(INPUT);
     }
-    if (!type_fits(t, c, f)) {
+    if (!feature_fits(t, c, f)) {
         diag_set(diag, "column \"%s\" is %s; the model was trained with %s", c->name,
                  column_type_word(c->type), column_type_word(f->type));
         FAIL(INPUT);

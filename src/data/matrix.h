@@ -8,8 +8,9 @@
 struct feature {
     char *name;
     enum column_type type; /* float, integer, boolean, category, time */
-    char **levels;         /* category and boolean: as at training */
+    char **levels;         /* category (sorted) and boolean: as at training */
     uint32_t level_count;
+    uint32_t *code; /* category: the number that the model reads for each level; NULL: its place */
 };
 
 struct feature_list {
@@ -23,8 +24,17 @@ struct status feature_list_from_table(const struct table *t, struct feature_list
 struct status feature_list_to_json(const struct feature_list *l, struct buf *ret_json);
 struct status feature_list_from_json(struct view json, struct diag *diag,
                                      struct feature_list *ret_list);
-/* Index of a level by its spelling; -1 when the feature has none such. Logarithmic. */
+/* What the model reads for a level, by its spelling; -1 when the feature has none such.
+ * Logarithmic. */
 int32_t feature_level(const struct feature *f, const char *level);
+/* A category's levels in the model's order, distinct: sorted, with their codes. Takes copies. */
+struct status feature_set_levels(struct feature *f, const char *const *names, uint32_t n,
+                                 struct diag *diag);
+/* Whether the table's column can be read as that feature: integer and float stand for each other,
+ * and so do category and boolean, whose levels are matched by spelling: which of the two a column
+ * became depends on the values that happened to be in the file. A column without any value fits
+ * every feature. */
+bool feature_fits(const struct table *t, const struct column *c, const struct feature *f);
 /* ret_x[rows * list->count], row-major; NaN where null; categories as the list's level index (a
  * level the list does not know fails with a sentence). Fails when a feature's column is absent or
  * of another type. */

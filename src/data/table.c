@@ -57,6 +57,23 @@ table_column(const struct table *t, const char *name)
     return NULL;
 }
 
+const struct column *
+table_column_spaced(const struct table *t, const char *name)
+{
+    const struct column *exact = table_column(t, name);
+    for (uint32_t i = 0; exact == NULL && i < t->column_count; i++) {
+        const char *p = t->columns[i].name, *q = name;
+        while (*p != '\0' && (*p == *q || (*p == ' ' && *q == '_'))) {
+            p++;
+            q++;
+        }
+        if (*p == '\0' && *q == '\0') {
+            return &t->columns[i];
+        }
+    }
+    return exact;
+}
+
 struct status
 table_need_column(const struct table *t, const char *place, const char *name, struct diag *diag,
                   const struct column **ret_column)

@@ -64,6 +64,7 @@ struct forest {
     const uint32_t *categories;         /* sorted within a node */
     const char *const *feature_names;   /* features, or NULL when the file has none */
     const char *const *output_names;    /* outputs, or NULL: the classes' labels */
+    const char *const *two_classes;     /* of one output: labels of 0 and 1, or NULL */
     const struct forest_levels *levels; /* features, or NULL: names of the categories 0, 1, ... */
     const struct forest_step *step;     /* nodes: the same, packed for prediction */
 };
@@ -86,6 +87,8 @@ struct forest_step {
 
 /* Format detected from the bytes. Rejects with a sentence that names tree and node. */
 struct status forest_load(struct view bytes, struct diag *diag, struct forest **ret_forest);
+/* What the bytes are read as: "xgboost", "lightgbm" or "onnx". */
+const char *forest_format(struct view bytes);
 void forest_free(struct forest *f);
 DEFINE_FREEP(forest_free, struct forest)
 /* Next node from inner node n for value v. */

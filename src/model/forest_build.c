@@ -149,6 +149,12 @@ is_onnx(struct view bytes)
     return bytes.len >= 2 && bytes.ptr[0] == 0x08 && bytes.ptr[1] < 0x80;
 }
 
+const char *
+forest_format(struct view bytes)
+{
+    return is_lightgbm(bytes) ? "lightgbm" : is_onnx(bytes) ? "onnx" : "xgboost";
+}
+
 static struct status
 load(struct view bytes, struct diag *diag, struct forest **ret_forest)
 {

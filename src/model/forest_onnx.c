@@ -446,6 +446,7 @@ settle_base(struct loader *l)
     l->f->base = base;
     l->f->link = l->link;
     l->f->output_names = l->f->outputs > 1 ? l->label : NULL;
+    l->f->two_classes = l->classifier && l->labels == 2 && l->f->outputs == 1 ? l->label : NULL;
     return OK;
 }
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "model/forest_build.h"
 #include "model/forest_formats.h"
+#include "model/xgboost_categories.h"
 #include "model/xgboost_document.h"
 #include "model/xgboost_tree.h"
 
@@ -346,6 +347,7 @@ read_booster(struct loader *l, const json_t *learner)
         diag_set(l->diag, "a dart booster needs \"weight_drop\"");
         FAIL(INPUT);
     }
+    TRY(xgboost_read_categories(&l->b, model, l->diag));
     return read_trees(l, model, weights);
 }
 

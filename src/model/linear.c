@@ -170,18 +170,13 @@ read_standard(struct loader *l)
 static struct status
 read_link(struct loader *l)
 {
-    static const struct {
-        const char *word;
-        enum forest_link link;
-    } links[] = {{"identity", FOREST_IDENTITY},
-                 {"logistic", FOREST_LOGISTIC},
-                 {"softmax", FOREST_SOFTMAX},
-                 {"exp", FOREST_EXP}};
+    static const enum forest_link links[] = {FOREST_IDENTITY, FOREST_LOGISTIC, FOREST_SOFTMAX,
+                                             FOREST_EXP};
     const char *word = NULL;
     TRY(js_need_string(l->document, "link", l->diag, &word));
     for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
-        if (strcmp(word, links[i].word) == 0) {
-            l->m->link = links[i].link;
+        if (strcmp(word, link_word(links[i])) == 0) {
+            l->m->link = links[i];
             return l->m->link == FOREST_SOFTMAX && l->m->outputs < 2
                        ? refuse(l, "softmax needs a list of coefficients for each class")
                        : OK;
@@ -206,6 +201,7 @@ read_classes(struct loader *l)
     }
     TRY(read_texts(l, list, "classes", n, &names));
     l->m->output_names = binary ? NULL : names;
+    l->m->two_classes = binary ? names : NULL;
     return OK;
 }
 

@@ -17,6 +17,7 @@ struct linear {
     enum forest_link link;
     const char *const *feature_names;
     const char *const *output_names; /* outputs, or NULL */
+    const char *const *two_classes;  /* of a binary model: labels of 0 and 1, or NULL */
     const double *intercept;         /* outputs */
     const double *coefficient;       /* outputs * features, of the standardised feature */
     const double *mean;              /* features */

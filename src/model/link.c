@@ -37,6 +37,18 @@ linked(enum forest_link link, double scale, double m)
     return m;
 }
 
+const char *
+link_word(enum forest_link link)
+{
+    static const char *const words[] = {[FOREST_IDENTITY] = "identity",
+                                        [FOREST_LOGISTIC] = "logistic",
+                                        [FOREST_SOFTMAX] = "softmax",
+                                        [FOREST_EXP] = "exp",
+                                        [FOREST_SIGNED_SQUARE] = "signed square",
+                                        [FOREST_LOG1P_EXP] = "log1p exp"};
+    return words[link];
+}
+
 void
 link_apply(enum forest_link link, double scale, uint32_t outputs, double *margin, size_t rows)
 {

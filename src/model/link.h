@@ -14,6 +14,8 @@ enum forest_link {
     FOREST_LOG1P_EXP      /* log(1 + exp(m)) */
 };
 
+/* "identity", "logistic", ... */
+const char *link_word(enum forest_link link);
 /* In place, margin[rows * outputs]. */
 void link_apply(enum forest_link link, double scale, uint32_t outputs, double *margin, size_t rows);
 

@@ -13,10 +13,14 @@ model_file_free(struct model_file *m)
 }
 
 static struct status
-describe_forest(struct model_file *m, const struct forest *f)
+describe_forest(struct model_file *m, struct view bytes, const struct forest *f)
 {
+    m->format = forest_format(bytes);
+    m->objective = f->objective;
+    m->link = f->link;
     m->features = f->features;
     m->outputs = f->outputs;
+    m->two_classes = f->two_classes;
     m->feature_names = f->feature_names;
     m->output_names = f->output_names;
     m->levels = f->levels;
@@ -32,6 +36,10 @@ static struct status
 load_linear(struct view bytes, struct diag *diag, struct model_file *m)
 {
     TRY(linear_load(bytes, diag, &m->linear));
+    m->format = "linear";
+    m->objective = link_word(m->linear->link);
+    m->link = m->linear->link;
+    m->two_classes = m->linear->two_classes;
     m->features = m->linear->features;
     m->outputs = m->linear->outputs;
     m->feature_names = m->linear->feature_names;
@@ -46,7 +54,7 @@ load_forest(struct view bytes, struct diag *diag, struct model_file *m)
 {
     TRY(forest_load(bytes, diag, &m->forest));
     TRY(predictor_new(m->forest, &m->predictor));
-    return describe_forest(m, m->forest);
+    return describe_forest(m, bytes, m->forest);
 }
 
 struct status
@@ -57,6 +65,12 @@ model_file_load(struct view bytes, struct diag *diag, struct model_file **ret_mo
     TRY(linear_recognise(bytes) ? load_linear(bytes, diag, m) : load_forest(bytes, diag, m));
     *ret_model = MOVE(m);
     return OK;
+}
+
+bool
+model_file_is_binary(const struct model_file *m)
+{
+    return m->outputs == 1 && m->link == FOREST_LOGISTIC;
 }
 
 void

@@ -8,11 +8,15 @@
 #include "model/predictor.h"
 
 struct model_file {
+    const char *format;    /* "xgboost", "lightgbm", "onnx", "linear" */
+    const char *objective; /* as in the file */
+    enum forest_link link;
     uint32_t features;
     uint32_t outputs;                   /* 1, or the number of classes */
     const char *const *feature_names;   /* features, or NULL: the file names none */
     uint8_t *categorical;               /* features: 1 where it is split by category numbers */
     const char *const *output_names;    /* outputs, or NULL: the classes' labels */
+    const char *const *two_classes;     /* of one output: labels of 0 and 1, or NULL */
     const struct forest_levels *levels; /* features, or NULL: names of its categories, if told */
     struct forest *forest;              /* one of these two, the other is NULL */
     struct linear *linear;
@@ -20,6 +24,8 @@ struct model_file {
 };
 
 struct status model_file_load(struct view bytes, struct diag *diag, struct model_file **ret_model);
+/* The answer is one probability. */
+bool model_file_is_binary(const struct model_file *m);
 void model_file_free(struct model_file *m);
 DEFINE_FREEP(model_file_free, struct model_file)
 /* As forest_margin and forest_link_apply. */

@@ -283,9 +283,9 @@ run(const struct assessment_input *in, struct diag *diag, json_t *d)
 struct status
 assessment_run(const struct assessment_input *in, struct diag *diag, json_t **ret_document)
 {
-    if (in->forest->outputs != 1 || in->forest->link != FOREST_LOGISTIC) {
+    if (!model_file_is_binary(in->file)) {
         diag_set(diag, "model %s: objective %s; an assessment needs a binary classifier", in->model,
-                 in->forest->objective);
+                 in->file->objective);
         FAIL(UNSUPPORTED);
     }
     DEFER(js_freep) json_t *d = json_object();

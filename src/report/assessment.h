@@ -5,7 +5,7 @@
 #define STEWARD_REPORT_ASSESSMENT_H
 
 #include "base/json.h"
-#include "model/forest.h"
+#include "model/model_file.h"
 
 struct assessment_feature {
     const char *name;
@@ -52,8 +52,8 @@ struct assessment_input {
     const double *score;        /* rows: probability of positive */
     const uint8_t *decision;    /* rows: 0/1; NULL: score >= threshold */
     const json_t *thresholds;   /* by group, as the document tells them; NULL: one for all */
-    const float *x;             /* rows * forest->features: what the model read */
-    const struct forest *forest;
+    const float *x;             /* rows * file->features: what the model read */
+    const struct model_file *file;
     /* How the model reads: its features' names and levels, in its order; values unused. */
     const struct assessment_feature *read;
     /* Columns in which mistakes are looked for. */

@@ -2,7 +2,7 @@
  * that hold as cohorts, and one decision in record precision. */
 #include "report/assessment_parts.h"
 
-#include "assess/explain.h"
+#include "assess/attribution.h"
 #include "num/quantile.h"
 #include "report/explain_document.h"
 
@@ -11,6 +11,7 @@
 
 #define BLOCK_CELLS ((size_t)1 << 20) /* of attributions in memory at a time */
 #define BINNED_ROWS 100000u           /* that the bins' edges are made from, evenly spaced */
+#define BACKGROUND_ROWS 1000u
 #define COHORTS 3u
 
 struct explaining {
@@ -21,7 +22,9 @@ struct explaining {
     const char *cohort[COHORTS];
     uint8_t *in_cohort; /* cohorts * rows */
     uint32_t cohorts;
-    struct explainer *explainer;
+    struct attribution *attribution;
+    float *background; /* where the model file does not tell enough */
+    size_t background_rows;
     struct explain_summary *summary;
     double *phi; /* of a block */
     double *of_example;
@@ -37,7 +40,8 @@ explaining_done(struct explaining *e)
     free(e->phi);
     free(e->of_example);
     explain_summary_free(e->summary);
-    explainer_free(e->explainer);
+    attribution_free(e->attribution);
+    free(e->background);
     js_freep(&e->remarks);
 }
 
@@ -79,15 +83,16 @@ pick_row(const struct assessment_input *in, size_t *ret_row)
 static struct status
 explain_example(struct explaining *e, size_t row)
 {
-    struct explainer_options o;
-    DEFER(explainer_freep) struct explainer *record = NULL;
-    explainer_defaults(&o);
-    o.precision = EXPLAIN_RECORD;
-    o.expected_rows = 1;
+    DEFER(attribution_freep) struct attribution *record = NULL;
+    const struct attribution_options o = {.precision = EXPLAIN_RECORD,
+                                          .background = e->background,
+                                          .background_rows = e->background_rows,
+                                          .expected_rows = 1,
+                                          .threads = e->in->threads};
     e->of_example = calloc((size_t)e->width + 1, sizeof *e->of_example);
     CHECK(e->of_example != NULL, MEMORY);
-    TRY(explainer_new(e->in->forest, &o, &record));
-    return explainer_rows(record, e->in->x + row * e->width, 1, 1, e->of_example);
+    TRY(attribution_new(e->in->file, &o, &record));
+    return attribution_rows(record, e->in->x + row * e->width, 1, 1, e->of_example);
 }
 
 /* ---- all rows ---- */
@@ -148,13 +153,33 @@ name_features(struct explaining *e)
     return OK;
 }
 
+/* Evenly spaced rows of those that are assessed. */
+static struct status
+take_background(struct explaining *e)
+{
+    const size_t all = e->in->rows, width = e->width;
+    if (attribution_needs_no_background(e->in->file)) {
+        return OK;
+    }
+    e->background_rows = all < BACKGROUND_ROWS ? all : BACKGROUND_ROWS;
+    e->background = calloc(e->background_rows * width + 1, sizeof *e->background);
+    CHECK(e->background != NULL, MEMORY);
+    for (size_t i = 0; i < e->background_rows; i++) {
+        memcpy(e->background + i * width, e->in->x + i * all / e->background_rows * width,
+               width * sizeof *e->background);
+    }
+    return OK;
+}
+
 static struct status
 make_explainer(struct explaining *e)
 {
-    struct explainer_options o;
-    explainer_defaults(&o);
-    o.expected_rows = e->in->rows;
-    TRY(explainer_new(e->in->forest, &o, &e->explainer));
+    TRY(take_background(e));
+    const struct attribution_options o = {.background = e->background,
+                                          .background_rows = e->background_rows,
+                                          .expected_rows = e->in->rows,
+                                          .threads = e->in->threads};
+    TRY(attribution_new(e->in->file, &o, &e->attribution));
     const bool fits = (size_t)e->width * (EXPLAIN_BINS + 1) <= EXPLAIN_SUMMARY_CELLS;
     return explain_summary_new(1, e->width, e->cohorts, fits ? e->bins : NULL, false, &e->summary);
 }
@@ -171,7 +196,7 @@ add_rows(struct explaining *e)
     for (size_t first = 0; first < in->rows; first += block) {
         const size_t rows = in->rows - first < block ? in->rows - first : block;
         const float *x = in->x + first * e->width;
-        TRY(explainer_rows(e->explainer, x, rows, in->threads, e->phi));
+        TRY(attribution_rows(e->attribution, x, rows, in->threads, e->phi));
         for (uint32_t k = 0; k < e->cohorts; k++) {
             cohort[k] = e->in_cohort + k * in->rows + first;
         }
@@ -206,15 +231,18 @@ put_document(struct explaining *e, size_t row, json_t *d)
     const char *output = "margin";
     DEFER(js_freep) json_t *document = NULL;
     double base = 0, margin = 0;
-    explain_expected(in->forest, &base);
-    forest_margin(in->forest, in->x + row * e->width, 1, 1, &margin);
+    attribution_expected(e->attribution, &base);
+    model_file_margin(in->file, in->x + row * e->width, 1, 1, &margin);
     const struct explain_local local = {.row = in->row_number[row],
                                         .x = in->x + row * e->width,
                                         .phi = e->of_example,
                                         .margin = &margin,
                                         .prediction = &in->score[row]};
     const struct explain_input x = {.model = in->model,
-                                    .method = "exact path-dependent TreeSHAP",
+                                    .method = attribution_method(e->attribution),
+                                    .record = in->file->linear != NULL,
+                                    .background = e->background == NULL ? NULL : "rows assessed",
+                                    .background_rows = e->background_rows,
                                     .features = e->feature,
                                     .outputs = &output,
                                     .base = &base,
@@ -235,7 +263,7 @@ put_document(struct explaining *e, size_t row, json_t *d)
 struct status
 assessment_put_explanation(const struct assessment_input *in, struct diag *diag, json_t *d)
 {
-    DEFER(explaining_done) struct explaining e = {.in = in, .width = in->forest->features};
+    DEFER(explaining_done) struct explaining e = {.in = in, .width = in->file->features};
     size_t row = 0;
     TRY(name_features(&e));
     TRY(make_bins(&e));

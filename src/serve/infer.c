@@ -47,7 +47,7 @@ find_datatype(const char *word)
 bool
 infer_decides(const struct model *m)
 {
-    return m->forest->outputs == 1 && m->forest->link == FOREST_LOGISTIC;
+    return model_file_is_binary(m->file);
 }
 
 struct parser {
@@ -489,7 +489,7 @@ static void
 put_probability(const struct model *m, const struct infer_request *q, const double *out,
                 struct buf *b)
 {
-    const uint32_t width = m->forest->outputs;
+    const uint32_t width = m->file->outputs;
     const bool binary = infer_decides(m);
     buf_put_str(b, binary ? "{\"name\":\"probability" : "{\"name\":\"output");
     buf_put_str(b, "\",\"datatype\":\"FP64\",\"shape\":[");
@@ -515,6 +515,10 @@ put_decision(const struct model *m, const struct infer_request *q, const double 
     for (size_t i = 0; i < q->rows; i++) {
         buf_put_str(b, i == 0 ? "" : ",");
         const double from = q->group == NULL ? m->threshold : model_threshold(m, q->group[i]);
+        if (isnan(out[i])) { /* a linear model, a value missing that it has none for */
+            buf_put_str(b, "null");
+            continue;
+        }
         js_put_string(b, view_str(out[i] >= from ? m->positive : m->negative));
     }
     buf_put_str(b, "]}");
@@ -572,8 +576,8 @@ infer_put_metadata(const struct model *m, struct buf *ret_json)
     const bool binary = infer_decides(m);
     buf_put_str(ret_json, "{\"name\":");
     js_put_string(ret_json, view_str(m->name));
-    buf_printf(ret_json, ",\"versions\":[\"%llu\"],\"platform\":\"steward_forest\",\"inputs\":[",
-               (unsigned long long)m->version);
+    buf_printf(ret_json, ",\"versions\":[\"%llu\"],\"platform\":\"steward_%s\",\"inputs\":[",
+               (unsigned long long)m->version, m->file->linear != NULL ? "linear" : "forest");
     for (uint32_t i = 0; i < m->features.count; i++) {
         buf_put_str(ret_json, i == 0 ? "" : ",");
         put_input(&m->features.items[i], ret_json);
@@ -590,7 +594,7 @@ infer_put_metadata(const struct model *m, struct buf *ret_json)
     } else {
         buf_printf(ret_json,
                    "],\"outputs\":[{\"name\":\"output\",\"datatype\":\"FP64\",\"shape\":[-1,%u]}]}",
-                   m->forest->outputs);
+                   m->file->outputs);
     }
 }
 
@@ -614,7 +618,7 @@ static struct status
 put_tensor(const struct feature *f, const struct table *t, struct diag *diag, struct buf *ret_json)
 {
     const struct column *c = table_column(t, f->name);
-    if (c == NULL || c->type != f->type) {
+    if (c == NULL || !feature_fits(t, c, f)) {
         diag_set(diag, "feature \"%s\": the table has no %s column of that name", f->name,
                  column_type_word(f->type));
         FAIL(INPUT);

@@ -129,7 +129,7 @@ static void
 act_infer(struct call *c)
 {
     const size_t rows = c->infer.rows;
-    c->out = arena_alloc(c->x->arena, rows * c->model->forest->outputs, sizeof *c->out);
+    c->out = arena_alloc(c->x->arena, rows * c->model->file->outputs, sizeof *c->out);
     if (c->out == NULL) {
         call_refuse(c, 413, "more rows than a call may have", "no memory for the predictions");
         return;

@@ -137,7 +137,7 @@ run(struct gathered *g, const struct assess_options *o, const char *selection, s
         .decision = g->decision,
         .thresholds = g->thresholds,
         .x = g->x,
-        .forest = g->model->forest,
+        .file = g->model->file,
         .read = g->read,
         .features = g->features,
         .feature_count = g->feature_count,

@@ -20,6 +20,10 @@ gathered_done(struct gathered *g)
     for (uint32_t i = 0; i < g->factor_count; i++) {
         plain_codes_done(&g->codes[i]);
     }
+    for (uint32_t i = 0; g->read_levels != NULL && i < g->model->features.count; i++) {
+        free(g->read_levels[i]);
+    }
+    free(g->read_levels);
     free(g->made);
     free(g->read);
     free(g->features);
@@ -76,6 +80,11 @@ select_cohort(const struct table *t, const char *cohort, struct diag *diag, uint
 static struct status
 label_whole(struct gathered *g, struct diag *diag, uint8_t **ret_y)
 {
+    if (!model_file_is_binary(g->model->file)) {
+        diag_set(diag, "model %s: objective %s; an assessment needs a binary classifier",
+                 g->model->name, g->model->file->objective);
+        FAIL(UNSUPPORTED);
+    }
     const struct column *label = table_column(g->table, g->model->label);
     if (label == NULL || label->role != ROLE_LABEL) {
         diag_set(diag, "dataset %s has no label column \"%s\", which model %s predicts",
@@ -248,6 +257,27 @@ gather_bias(struct gathered *g, const struct gather_options *o)
 
 /* ---- what the model reads ---- */
 
+/* Only of a linear model: a value is missing that it has none to read instead. */
+static struct status
+check_scores(const struct gathered *g, struct diag *diag)
+{
+    uint64_t none = 0, first = 0;
+    for (uint64_t i = 0; i < g->table->rows; i++) {
+        first = none == 0 && isnan(g->score[i]) ? g->row_number[i] : first;
+        none += isnan(g->score[i]) ? 1 : 0;
+    }
+    if (none > 0) {
+        diag_set(diag,
+                 "%llu of %llu rows, the first is row %llu, miss a value for which the model file "
+                 "has none to read instead (\"missing\"): the model has no answer for them; add "
+                 "such values to the file, or assess a cohort without these rows",
+                 (unsigned long long)none, (unsigned long long)g->table->rows,
+                 (unsigned long long)first);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
 static struct status
 score_rows(struct gathered *g, unsigned threads, struct diag *diag)
 {
@@ -260,7 +290,20 @@ score_rows(struct gathered *g, unsigned threads, struct diag *diag)
     CHECK(g->x != NULL && g->score != NULL && g->decision != NULL, MEMORY);
     TRY(matrix_from_table(g->table, &g->model->features, diag, g->x));
     model_predict(g->model, g->x, rows, threads, g->score);
+    TRY(check_scores(g, diag));
     return decisions_make(g->model, g->table, g->score, diag, g->decision, &g->thresholds);
+}
+
+static struct status
+order_levels(const struct feature *f, const char ***ret_levels)
+{
+    const char **levels = calloc((size_t)f->level_count + 1, sizeof *levels);
+    CHECK(levels != NULL, MEMORY);
+    for (uint32_t k = 0; k < f->level_count; k++) {
+        levels[f->code[k]] = f->levels[k];
+    }
+    *ret_levels = levels;
+    return OK;
 }
 
 static struct status
@@ -268,13 +311,18 @@ gather_read(struct gathered *g)
 {
     const struct feature_list *l = &g->model->features;
     g->read = calloc((size_t)l->count + 1, sizeof *g->read);
-    CHECK(g->read != NULL, MEMORY);
+    g->read_levels = calloc((size_t)l->count + 1, sizeof *g->read_levels);
+    CHECK(g->read != NULL && g->read_levels != NULL, MEMORY);
     for (uint32_t i = 0; i < l->count; i++) {
         const struct feature *f = &l->items[i];
-        g->read[i] = (struct assessment_feature){
-            .name = f->name,
-            .levels = f->level_count > 0 ? (const char *const *)f->levels : NULL,
-            .level_count = f->level_count};
+        if (f->code != NULL) {
+            TRY(order_levels(f, &g->read_levels[i]));
+        }
+        const char *const *levels =
+            f->code != NULL ? g->read_levels[i] : (const char *const *)f->levels;
+        g->read[i] = (struct assessment_feature){.name = f->name,
+                                                 .levels = f->level_count > 0 ? levels : NULL,
+                                                 .level_count = f->level_count};
     }
     return OK;
 }

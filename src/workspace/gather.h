@@ -19,6 +19,7 @@ struct gathered {
     uint8_t *decision;
     json_t *thresholds;                  /* by group, or NULL */
     struct assessment_feature *read;     /* as the model reads them, in its order; no values */
+    const char ***read_levels;           /* of each, by code; NULL where levels are in order */
     struct assessment_feature *features; /* in which mistakes are looked for */
     double **made;                       /* of each feature: its values, or NULL when borrowed */
     uint32_t feature_count;

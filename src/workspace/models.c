@@ -7,6 +7,7 @@
 #include "vault/seal.h"
 #include "workspace/bundle.h"
 #include "workspace/mitigation.h"
+#include "workspace/models_parts.h"
 #include "workspace/registry.h"
 
 #include <math.h>
@@ -26,8 +27,7 @@ model_free(struct model *m)
     }
     feature_list_done(&m->features);
     thresholds_done(&m->thresholds);
-    predictor_free(m->predictor);
-    forest_free(m->forest);
+    model_file_free(m->file);
     free(m->label);
     free(m->positive);
     free(m->negative);
@@ -288,25 +288,22 @@ read_thresholds(const json_t *manifest, struct diag *diag, struct model *m)
     return thresholds_from_json(by, &m->features, m->label, diag, &m->thresholds, &m->threshold);
 }
 
+/* Of an added model only what its manifest says. */
 static struct status
-read_manifest(const json_t *manifest, struct diag *diag, struct model *m)
+copy_word(const json_t *manifest, const char *key, bool added, struct diag *diag, char **ret_text)
+{
+    return added && json_object_get(manifest, key) == NULL
+               ? OK
+               : copy_text(manifest, key, diag, ret_text);
+}
+
+static struct status
+read_training(const json_t *manifest, struct diag *diag, struct model *m)
 {
     json_t *part = NULL;
-    const char *created = NULL;
     DEFER(buf_done) struct buf text;
     buf_init(&text, JSON_MAX);
-    TRY(check_identity(manifest, diag, m));
-    TRY(copy_text(manifest, "label", diag, &m->label));
-    TRY(copy_text(manifest, "positive", diag, &m->positive));
-    TRY(copy_text(manifest, "negative", diag, &m->negative));
-    TRY(js_need_string(manifest, "created", diag, &created));
-    TRY(clock_from_rfc3339(view_str(created), &m->created_ns));
     TRY(read_training_set(manifest, diag, m));
-    TRY(js_need_array(manifest, "features", diag, &part));
-    TRY(js_put(&text, part));
-    TRY(feature_list_from_json(buf_view(&text), diag, &m->features));
-    TRY(read_thresholds(manifest, diag, m));
-    buf_reset(&text);
     TRY(js_need_object(manifest, "training", diag, &part));
     TRY(js_put(&text, part));
     m->params_json = strdup(buf_str(&text));
@@ -314,17 +311,43 @@ read_manifest(const json_t *manifest, struct diag *diag, struct model *m)
     return OK;
 }
 
+static struct status
+read_manifest(const json_t *manifest, struct diag *diag, struct model *m)
+{
+    json_t *part = NULL;
+    const char *created = NULL;
+    const bool added = json_object_get(manifest, "origin") != NULL;
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, JSON_MAX);
+    TRY(check_identity(manifest, diag, m));
+    TRY(copy_word(manifest, "label", added, diag, &m->label));
+    TRY(copy_word(manifest, "positive", added, diag, &m->positive));
+    TRY(copy_word(manifest, "negative", added, diag, &m->negative));
+    TRY(js_need_string(manifest, "created", diag, &created));
+    TRY(clock_from_rfc3339(view_str(created), &m->created_ns));
+    TRY(js_need_array(manifest, "features", diag, &part));
+    TRY(js_put(&text, part));
+    TRY(feature_list_from_json(buf_view(&text), diag, &m->features));
+    TRY(read_thresholds(manifest, diag, m));
+    return added ? OK : read_training(manifest, diag, m);
+}
+
 /* ---- bundle to model ---- */
 
 static struct status
 check_fits(const struct model *m, struct diag *diag)
 {
-    if (m->forest->features != m->features.count) {
-        diag_set(diag, "the model file reads %u features, its manifest lists %u",
-                 m->forest->features, m->features.count);
+    if (m->file->features != m->features.count) {
+        diag_set(diag, "the model file reads %u features, its manifest lists %u", m->file->features,
+                 m->features.count);
         FAIL(INTEGRITY);
     }
-    if (model_group(m) != NULL && (m->forest->outputs != 1 || m->forest->link != FOREST_LOGISTIC)) {
+    if (model_file_is_binary(m->file) &&
+        (m->label == NULL || m->positive == NULL || m->negative == NULL)) {
+        diag_set(diag, "its manifest does not say what a binary classifier answers");
+        FAIL(INTEGRITY);
+    }
+    if (model_group(m) != NULL && !model_file_is_binary(m->file)) {
         diag_set(diag, "thresholds by group: the model file is not of a binary classifier");
         FAIL(INTEGRITY);
     }
@@ -346,8 +369,7 @@ model_from_bundle(const struct vault *v, struct view bytes, const char *name, ui
     m->version = version;
     digest_of(bytes, &m->digest);
     TRY(read_manifest(manifest, diag, m));
-    TRY(forest_load(file, diag, &m->forest));
-    TRY(predictor_new(m->forest, &m->predictor));
+    TRY(model_file_load(file, diag, &m->file));
     TRY(check_fits(m, diag));
     *ret_model = MOVE(m);
     return OK;
@@ -395,7 +417,9 @@ record_model(struct workspace *w, const struct model *m, json_t *manifest, const
     DEFER(js_freep) json_t *record = NULL;
     TRY(registry_record_new(m->name, m->version, &m->digest, &record));
     TRY(js_set(record, "manifest", json_incref(manifest)));
-    TRY(js_set(record, "trees", json_integer(m->forest->trees)));
+    if (m->file->forest != NULL) {
+        TRY(js_set(record, "trees", json_integer(m->file->forest->trees)));
+    }
     char resource[80];
     (void)snprintf(resource, sizeof resource, "models/%s", m->name);
     const struct workspace_act act = {.action = "model.write",
@@ -431,6 +455,17 @@ register_bundle(struct workspace *w, const char *name, uint64_t version, json_t 
     TRY(record_model(w, m, manifest, reason, diag));
     *ret_model = MOVE(m);
     return OK;
+}
+
+struct status
+models_register(struct workspace *w, const char *name, json_t *manifest, struct view file,
+                const char *reason, struct diag *diag, struct model **ret_model)
+{
+    DEFER(file_closep) int lock = -1;
+    uint64_t version = 0;
+    TRY(next_version(w, name, diag, &lock, &version));
+    TRY(js_set(manifest, "version", json_integer((json_int_t)version)));
+    return register_bundle(w, name, version, manifest, file, reason, diag, ret_model);
 }
 
 static struct status
@@ -469,6 +504,7 @@ choose_thresholds(struct workspace *w, const struct model *old, const struct thr
 {
     DEFER(training_done) struct training t = {0};
     DEFER(memory_freep) double *score = NULL;
+    TRY(model_need_training(old, diag));
     TRY(dataset_load(w, old->dataset, old->dataset_version, diag, &t.table, &t.info));
     const size_t rows = (size_t)t.table->rows, width = old->features.count;
     size_t cells = 0;
@@ -560,6 +596,7 @@ model_training(const struct model *m, struct diag *diag, struct model_train_opti
     int64_t rounds = 0;
     double depth = 0;
     const char *seed = NULL;
+    TRY(model_need_training(m, diag));
     struct model_train_options o = {.dataset = m->dataset,
                                     .dataset_version = m->dataset_version,
                                     .split = m->split,
@@ -628,11 +665,30 @@ model_each(struct workspace *w,
 
 /* ---- using a model ---- */
 
+bool
+model_is_added(const struct model *m)
+{
+    return m->dataset == NULL;
+}
+
+struct status
+model_need_training(const struct model *m, struct diag *diag)
+{
+    if (model_is_added(m)) {
+        diag_set(diag,
+                 "%s version %llu was added from a file: which rows it was trained on, and how, is "
+                 "not known here",
+                 m->name, (unsigned long long)m->version);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
 void
 model_predict(const struct model *m, const float *x, size_t rows, unsigned threads, double *ret_out)
 {
-    predictor_margin(m->predictor, x, rows, threads, ret_out);
-    forest_link_apply(m->forest, ret_out, rows);
+    model_file_margin(m->file, x, rows, threads, ret_out);
+    model_file_link_apply(m->file, ret_out, rows);
 }
 
 const struct feature *
@@ -676,6 +732,7 @@ model_select(const struct model *m, const struct dataset_info *data, enum model_
         memset(ret_selected, 1, (size_t)data->rows);
         return OK;
     }
+    TRY(model_need_training(m, diag));
     if (!view_equal(view_of(m->dataset_digest.bytes, DIGEST_BYTES),
                     view_of(data->digest.bytes, DIGEST_BYTES))) {
         diag_set(diag,

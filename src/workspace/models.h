@@ -4,23 +4,22 @@
 #define STEWARD_WORKSPACE_MODELS_H
 
 #include "data/matrix.h"
-#include "model/forest.h"
-#include "model/predictor.h"
+#include "model/model_file.h"
 #include "model/train.h"
 #include "workspace/datasets.h"
 #include "workspace/thresholds.h"
 
-/* A model as loaded: seal opened, signature and digest verified, forest checked. Immutable; any
- * thread may read it. */
+/* A model as loaded: seal opened, signature and digest verified, model file checked. Immutable; any
+ * thread may read it. What was added from a file (model_add) has no dataset and parameters that it
+ * was trained with, and if it is no binary classifier perhaps no label. */
 struct model {
     char name[64];
     uint64_t version;
     struct digest digest; /* of the bundle: manifest, signature and model file */
     struct feature_list features;
-    struct forest *forest;
-    struct predictor *predictor; /* of the forest */
-    char *label;                 /* column */
-    char *positive;              /* positive level, as people read it */
+    struct model_file *file;
+    char *label;    /* column */
+    char *positive; /* positive level, as people read it */
     char *negative;
     double threshold; /* decision: probability >= threshold; by group: of rows without one */
     struct thresholds thresholds; /* of the groups, when decisions are by group */
@@ -32,6 +31,11 @@ struct model {
     int64_t created_ns;
     char *params_json; /* training parameters as used */
 };
+
+/* Not trained here. */
+bool model_is_added(const struct model *m);
+/* STATUS_INPUT with a sentence for such a model. */
+struct status model_need_training(const struct model *m, struct diag *diag);
 
 struct mitigation;
 
@@ -47,7 +51,20 @@ struct model_train_options {
 struct status model_train(struct workspace *w, const char *name,
                           const struct model_train_options *o, struct diag *diag,
                           struct model **ret_model);
-/* How that model was trained: the same options give the same model. Borrows its dataset's name. */
+/* A model file of another library as the next version of a name. */
+struct model_add_options {
+    struct view file;
+    const char *file_name;    /* as the manifest tells it */
+    const char *dataset;      /* whose columns the model is to read; NULL: not checked */
+    uint64_t dataset_version; /* 0: newest */
+    /* NULL: the dataset's label, the file's classes, or "1" and "0". */
+    const char *label, *positive, *negative;
+    double threshold;
+};
+struct status model_add(struct workspace *w, const char *name, const struct model_add_options *o,
+                        struct diag *diag, struct model **ret_model);
+/* How that model was trained, not of an added one: the same options give the same model. Borrows
+ * its dataset's name. */
 struct status model_training(const struct model *m, struct diag *diag,
                              struct model_train_options *ret_options);
 /* version 0: newest. */

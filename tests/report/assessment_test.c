@@ -36,10 +36,10 @@ refuses_a_model_that_is_no_binary_classifier(void **state)
     struct diag diag = {0};
     json_t *document = NULL;
     sample_make(&sample_plain, 200, &s);
-    struct forest other = *s.forest;
+    struct model_file other = *s.file;
     other.link = FOREST_IDENTITY;
     other.objective = "reg:squarederror";
-    s.in.forest = &other;
+    s.in.file = &other;
     assert_status(assessment_run(&s.in, &diag, &document), UNSUPPORTED);
     assert_says(&diag, "model mortgage: objective reg:squarederror; an assessment needs a binary "
                        "classifier");
@@ -335,7 +335,7 @@ the_explained_row_was_decided_positive_and_its_parts_add_up(void **state)
     for (size_t i = 0; i < SAMPLE_FEATURES; i++) {
         sum += json_number_value(json_array_get(at(output, "phi"), i));
     }
-    forest_margin(s.forest, s.x + row * SAMPLE_FEATURES, 1, 1, &margin);
+    model_file_margin(s.file, s.x + row * SAMPLE_FEATURES, 1, 1, &margin);
     assert_near(sum, margin, 1e-9);
     assert_near(number(output, "margin"), margin, 1e-9);
     size_t above = 0, below = 0;

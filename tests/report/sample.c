@@ -70,9 +70,9 @@ train(struct sample *s)
     o.threads = 1;
     buf_init(&model, 1u << 24);
     assert_ok(train_xgboost(s->x, rows, SAMPLE_FEATURES, y, NULL, &o, &diag, &model));
-    assert_ok(forest_load(buf_view(&model), &diag, &s->forest));
-    forest_margin(s->forest, s->x, s->rows, 1, s->score);
-    forest_link_apply(s->forest, s->score, s->rows);
+    assert_ok(model_file_load(buf_view(&model), &diag, &s->file));
+    model_file_margin(s->file, s->x, s->rows, 1, s->score);
+    model_file_link_apply(s->file, s->score, s->rows);
 }
 
 static void
@@ -118,7 +118,7 @@ input_of(const struct sample *s)
         .y = s->y,
         .score = s->score,
         .x = s->x,
-        .forest = s->forest,
+        .file = s->file,
         .read = s->features,
         .features = s->features,
         .feature_count = SAMPLE_FEATURES,
@@ -168,7 +168,7 @@ sample_done(struct sample *s)
     free(s->y);
     free(s->score);
     free(s->row_number);
-    forest_free(s->forest);
+    model_file_free(s->file);
     json_decref(s->remarks);
 }
 

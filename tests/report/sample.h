@@ -32,7 +32,7 @@ struct sample {
     uint8_t *y;
     double *score;
     uint64_t *row_number;
-    struct forest *forest;
+    struct model_file *file;
     struct assessment_feature features[SAMPLE_FEATURES];
     struct assessment_factor factors[SAMPLE_FACTORS_MAX];
     json_t *remarks;

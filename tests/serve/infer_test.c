@@ -18,11 +18,11 @@ static struct feature features[] = {
     {(char *)(uintptr_t) "region", COLUMN_CATEGORY, regions, 2},
     {(char *)(uintptr_t) "owner", COLUMN_BOOLEAN, truths, 2},
 };
-static struct forest forest = {.outputs = 1, .link = FOREST_LOGISTIC};
+static struct model_file file = {.outputs = 1, .link = FOREST_LOGISTIC};
 static const struct model model = {.name = "loans",
                                    .version = 3,
                                    .features = {features, 4},
-                                   .forest = &forest,
+                                   .file = &file,
                                    .threshold = 0.5,
                                    .positive = (char *)(uintptr_t) "deny",
                                    .negative = (char *)(uintptr_t) "grant"};
@@ -34,7 +34,7 @@ static double at[] = {0.25, 0.75};
 static const struct model by_group = {.name = "loans",
                                       .version = 4,
                                       .features = {features, 4},
-                                      .forest = &forest,
+                                      .file = &file,
                                       .threshold = 0.5,
                                       .thresholds = {{&sex, 1}, at},
                                       .positive = (char *)(uintptr_t) "deny",
