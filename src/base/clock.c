@@ -23,6 +23,18 @@ clock_mono_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t
+clock_thread_ns(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+int64_t
+clock_process_ns(void)
+{
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 static void
 put_digits(struct buf *b, int value, int width)
 {

@@ -8,6 +8,9 @@
 
 int64_t clock_wall_ns(void); /* since 1970-01-01T00:00:00Z; may go backwards */
 int64_t clock_mono_ns(void); /* never goes backwards */
+/* Processor time of this thread, of the process. A system call each. */
+int64_t clock_thread_ns(void);
+int64_t clock_process_ns(void);
 /* "2026-11-23T10:20:30.123456Z" (microseconds, UTC). */
 void clock_put_rfc3339(struct buf *b, int64_t wall_ns);
 /* That form, with 0 to 9 digits of a second; UTC (Z) only, no leap second; 1678 to 2261. */

@@ -271,6 +271,18 @@ static const struct stage {
     {"give back", give_back, false, true},
 };
 
+#define STAGES (sizeof stages / sizeof *stages)
+_Static_assert(STAGES <= METRICS_STAGES, "one counter a stage");
+
+size_t
+call_stages(const char *ret_names[static METRICS_STAGES])
+{
+    for (size_t i = 0; i < STAGES; i++) {
+        ret_names[i] = stages[i].name;
+    }
+    return STAGES;
+}
+
 static void
 make_id(char ret_id[static 33])
 {
@@ -323,7 +335,7 @@ call_head(struct server *s, struct http_exchange *x)
     if (c == NULL) {
         return false;
     }
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+    for (size_t i = 0; i < STAGES; i++) {
         if (stages[i].head && !c->decided) {
             stages[i].run(c);
         }
@@ -341,10 +353,13 @@ call_head(struct server *s, struct http_exchange *x)
 void
 call_run(struct server *s, struct http_exchange *x)
 {
+    struct metrics_lap lap;
+    metrics_lap_begin(&lap);
     struct call *c = call_of(s, x);
-    for (size_t i = 0; c != NULL && i < sizeof stages / sizeof *stages; i++) {
+    for (size_t i = 0; c != NULL && i < STAGES; i++) {
         if (stages[i].always || !c->decided) {
             stages[i].run(c);
+            metrics_lap(&s->metrics, &lap, i);
         }
     }
 }

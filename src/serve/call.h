@@ -72,6 +72,8 @@ void call_run(struct server *s, struct http_exchange *x);
 void call_refused(struct server *s, struct http_exchange *x, const char *reason);
 /* The answer was handed to the socket, or the client left: counted as what it came to. */
 void call_done(struct server *s, const struct http_exchange *x);
+/* The names of the stages, in their order. */
+size_t call_stages(const char *ret_names[static METRICS_STAGES]);
 /* A verdict: status and the sentence that the client sees; reason is what the log keeps. */
 void call_refuse(struct call *c, unsigned status, const char *client, const char *reason);
 

@@ -175,6 +175,21 @@ http_port(const struct http_server *s, unsigned listener)
     return s->listener[listener].port;
 }
 
+int64_t
+http_cpu_ns(const struct http_server *s)
+{
+    int64_t sum = 0;
+    for (unsigned i = 0; i < s->loop_count; i++) {
+        clockid_t clock;
+        struct timespec t = {0};
+        if (pthread_getcpuclockid(s->loops[i].thread, &clock) == 0 &&
+            clock_gettime(clock, &t) == 0) {
+            sum += (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+        }
+    }
+    return sum;
+}
+
 void
 http_recheck(struct http_server *s)
 {

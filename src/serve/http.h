@@ -103,6 +103,8 @@ struct http_server;
 struct status http_start(const struct http_options *o, const struct http_handler *h,
                          struct diag *diag, struct http_server **ret_server);
 uint16_t http_port(const struct http_server *s, unsigned listener);
+/* Processor time of all loops so far. */
+int64_t http_cpu_ns(const struct http_server *s);
 /* Asks `admits` again for every connection that is open, and ends those that may not be; soon, by
  * the loops. Any thread. */
 void http_recheck(struct http_server *s);

@@ -9,19 +9,33 @@
 
 #define METRICS_BUCKETS 12u
 #define METRICS_STATUSES 600u
+#define METRICS_STAGES 12u
+#define METRICS_EACH 61u /* of a thread's calls, one is measured, and stands for as many */
 
 struct metrics {
     _Atomic uint64_t by_status[METRICS_STATUSES]; /* calls by HTTP status */
     _Atomic uint64_t infer_calls, infer_rows;
     _Atomic uint64_t bucket[METRICS_BUCKETS + 1]; /* of duration; the last: over all bounds */
     _Atomic uint64_t duration_ns;
-    _Atomic uint64_t denied[2]; /* connections, by listener: data, management */
+    _Atomic uint64_t denied[2];                /* connections, by listener: data, management */
+    _Atomic uint64_t stage_ns[METRICS_STAGES]; /* processor time, of the calls measured */
 };
+
+/* The processor time of a call's stages, on the thread that runs them. */
+struct metrics_lap {
+    bool measured;
+    int64_t at_ns;
+};
+void metrics_lap_begin(struct metrics_lap *ret_lap);
+void metrics_lap(struct metrics *m, struct metrics_lap *lap, size_t stage); /* that one has ended */
 
 struct metrics_gauges {
     uint64_t audit_entries, audit_failed;
     unsigned models_ready;
     int64_t uptime_ns;
+    const char *const *stage; /* names */
+    size_t stages;
+    int64_t loops_ns, process_ns; /* processor time of all event loops, of the process */
 };
 
 void metrics_note(struct metrics *m, unsigned status, int64_t duration_ns, bool infer,

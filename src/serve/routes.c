@@ -38,7 +38,12 @@ static void
 act_metrics(struct call *c)
 {
     const struct workspace *w = c->server->workspace;
-    const struct metrics_gauges g = {.audit_entries = audit_size(w->audit),
+    const char *stages[METRICS_STAGES];
+    const struct metrics_gauges g = {.stage = stages,
+                                     .stages = call_stages(stages),
+                                     .loops_ns = http_cpu_ns(c->server->http),
+                                     .process_ns = clock_process_ns(),
+                                     .audit_entries = audit_size(w->audit),
                                      .audit_failed = !status_ok(audit_health(w->audit)),
                                      .models_ready = live_count(c->server->live),
                                      .uptime_ns = clock_mono_ns() - c->server->started_ns};

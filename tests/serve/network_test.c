@@ -346,9 +346,8 @@ a_signal_puts_the_file_s_lists_into_force_and_a_wrong_file_changes_nothing(void 
     NEEDS_SPACE();
     DEFER(testing_dirp) char *root = testing_dir();
     DEFER(file_freep)
-    char *dir = file_join(root, "ws"),
-         *log = file_join(root, "log"), *config = file_join(dir, "steward.yaml"),
-         *port_file = file_join(root, "port");
+    char *dir = file_join(root, "ws"), *log = file_join(root, "log"),
+         *config = file_join(dir, "steward.yaml"), *port_file = file_join(root, "port");
     struct testing_run r;
     testing_steward(&r, "init", dir, NULL);
     assert_int_equal(r.exit_code, 0);

@@ -485,6 +485,10 @@ counts_calls_for_prometheus(void **state)
         "steward_call_duration_seconds_bucket{le=\"+Inf\"} ",
         "\nsteward_infer_calls_total ",
         "\nsteward_infer_rows_total ",
+        "\nsteward_call_cpu_seconds_total{stage=\"authenticate\"} ",
+        "\nsteward_call_cpu_seconds_total{stage=\"record\"} ",
+        "\nsteward_call_cpu_seconds_total{stage=\"transport\"} ",
+        "\nsteward_call_cpu_seconds_total{stage=\"other\"} ",
         "\nsteward_audit_failing 0\n",
         "\nsteward_models_ready 1\n"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
