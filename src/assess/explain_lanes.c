@@ -95,6 +95,7 @@ static struct status
 constants_keep(struct build *b)
 {
     struct lanes *l = b->l;
+    TRY(tape_ones(&b->tape));
     if (l->doubles) {
         l->wide = b->tape.constant.at;
         b->tape.constant.at = NULL;
@@ -141,10 +142,14 @@ lanes_new(const struct forest *f, const struct lanes_options *o, struct lanes **
     b.tape.slot_of_feature = b.slot_of_feature;
     b.tape.split = split_of;
     b.tape.context = &b.ranks;
+    TRY(tape_ones(&b.tape));
     TRY(sections_new(&b));
     TRY(constants_keep(&b));
     l->op = MOVE(b.tape.op.at);
     l->partner = MOVE(b.tape.partner.at);
+    if (!o->pairs) {
+        TRY(lanes_row_order(l, f->trees));
+    }
     l->block_rows = block_rows(l);
     *ret_lanes = MOVE(l);
     return OK;
@@ -164,6 +169,8 @@ lanes_free(struct lanes *l)
     free(l->feature_of_slot);
     free(l->tree);
     free(l->op);
+    free(l->row_op);
+    free(l->gain_slot);
     free(l->partner);
     free(l->wide);
     free(l->narrow);
@@ -192,12 +199,22 @@ struct scratch {
     double *total;  /* the same, doubles; only with floats */
     double *pairs;  /* [slots][slots][lanes], one group */
     void *levels;
+    void *gains; /* of one tree and row */
 };
 
+#define FEW_ROWS 2u /* that are quicker one by one than in a group */
+
 static uint32_t
-lanes_of(const struct lanes *l)
+group_lanes(const struct lanes *l)
 {
     return LANES_VECTOR / (l->doubles ? 8u : 4u);
+}
+
+/* Rows in a group of those at hand. */
+static uint32_t
+lanes_for(const struct lanes *l, size_t rows)
+{
+    return rows <= FEW_ROWS && l->row_op != NULL ? 1 : group_lanes(l);
 }
 
 static size_t
@@ -217,23 +234,26 @@ static size_t
 scratch_place(const struct lanes *l, size_t count, uint8_t *at, struct scratch *ret)
 {
     const size_t rows = padded(count), real = l->doubles ? sizeof(double) : sizeof(float);
+    const size_t group =
+        (size_t)(l->levels + 1) * 2 * LANES_VECTOR * lanes_place_vectors(l->nodes, l->pairs);
+    const size_t row = 4 * real * l->row_places * lanes_place_vectors((l->nodes + 3) / 4, false);
     const size_t sizes[] = {
         aligned(rows * l->columns * sizeof(int16_t)),
         aligned(rows * l->columns * real),
         aligned(rows * l->slots * real),
         l->doubles ? 0 : aligned(rows * l->slots * sizeof(double)),
         l->pairs ? aligned((size_t)l->slots * l->slots * LANES_VECTOR) : 0,
-        aligned((size_t)(l->levels + 1) * 2 * lanes_place_vectors(l->nodes, l->pairs) *
-                LANES_VECTOR),
+        aligned(group > row ? group : row),
+        aligned(l->row_gains * real),
     };
-    uint8_t *part[6];
+    uint8_t *part[7];
     size_t offset = 0;
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 7; i++) {
         part[i] = at == NULL ? NULL : at + offset;
         offset += sizes[i];
     }
-    *ret = (struct scratch){(void *)part[0], part[1],         part[2],
-                            (void *)part[3], (void *)part[4], part[5]};
+    *ret = (struct scratch){(void *)part[0], part[1], part[2], (void *)part[3],
+                            (void *)part[4], part[5], part[6]};
     return offset;
 }
 
@@ -279,15 +299,16 @@ flush(float *phi, double *total, size_t n)
 
 static void
 run_trees(const struct lanes *l, const struct lanes_section *s, uint32_t output, uint32_t groups,
-          size_t cells, const struct scratch *scratch)
+          size_t cells, bool one_by_one, const struct scratch *scratch)
 {
-    lanes_kernel *kernel = lanes_kernel_of(l);
+    lanes_kernel *kernel = one_by_one ? lanes_row_kernel_of(l) : lanes_kernel_of(l);
     const struct lanes_work w = {.lanes = l,
                                  .columns = ranks_columns(s->ranks),
                                  .x = scratch->x,
                                  .phi = scratch->phi,
                                  .pairs = scratch->pairs,
-                                 .levels = scratch->levels};
+                                 .levels = scratch->levels,
+                                 .gains = scratch->gains};
     for (uint32_t t = s->run[output]; t < s->run[output + 1]; t++) {
         kernel(&w, &l->tree[t], groups);
         const bool last = t + 1 == s->run[output + 1];
@@ -326,7 +347,7 @@ static void
 run_output(const struct lanes *l, uint32_t output, const float *x, size_t rows,
            const struct scratch *scratch)
 {
-    const uint32_t lanes = lanes_of(l);
+    const uint32_t lanes = lanes_for(l, rows);
     const size_t groups = (rows + lanes - 1) / lanes, cells = groups * l->slots * lanes;
     memset(scratch->phi, 0, cells * (l->doubles ? sizeof(double) : sizeof(float)));
     if (!l->doubles) {
@@ -336,7 +357,7 @@ run_output(const struct lanes *l, uint32_t output, const float *x, size_t rows,
         if (output == 0 || l->sections > 1) {
             load_rows(l, &l->section[i], x, rows, lanes, scratch);
         }
-        run_trees(l, &l->section[i], output, (uint32_t)groups, cells, scratch);
+        run_trees(l, &l->section[i], output, (uint32_t)groups, cells, lanes == 1, scratch);
     }
 }
 
@@ -349,7 +370,7 @@ lanes_rows(const struct lanes *l, const float *x, size_t rows, void *scratch, do
     scratch_place(l, rows, scratch, &s);
     for (uint32_t o = 0; o < l->forest->outputs; o++) {
         run_output(l, o, x, rows, &s);
-        store_rows(l, o, rows, lanes_of(l), &s, ret_phi, ret_single);
+        store_rows(l, o, rows, lanes_for(l, rows), &s, ret_phi, ret_single);
     }
 }
 
@@ -359,7 +380,7 @@ lanes_rows(const struct lanes *l, const float *x, size_t rows, void *scratch, do
 static void
 store_pairs(const struct lanes *l, size_t row, const struct scratch *scratch, double *ret)
 {
-    const uint32_t lanes = lanes_of(l);
+    const uint32_t lanes = group_lanes(l);
     const size_t features = l->forest->features;
     const double *phi = scratch->phi;
     memset(ret, 0, features * features * sizeof *ret);
@@ -383,7 +404,7 @@ void
 lanes_pairs(const struct lanes *l, const float *x, size_t rows, void *scratch, double *ret_pairs)
 {
     const size_t features = l->forest->features, outputs = l->forest->outputs;
-    ASSERT(rows <= lanes_of(l) && l->pairs);
+    ASSERT(rows <= group_lanes(l) && l->pairs);
     struct scratch s;
     scratch_place(l, rows, scratch, &s);
     for (uint32_t o = 0; o < outputs; o++) {

@@ -15,22 +15,23 @@ enum lanes_kind {
 
 /* A place is level * 2 + side: the children of a node at level l lie at l + 1; the root at 0, 0.
  * Constants of an inner node: zero of the left child, of the right; then of DOWN and UP (1-t) times
- * each for every quadrature node [2 K], of BOTTOM the leaves' values [2]; then, if the feature was
- * split on above, zero above [1] and 1 / F where the row did not follow the splits above, and
- * where it did [2 K]; then, of DOWN with pairs, the same for F_c of the left child
- * and of the right [4 K]. Of LEAF: value times weight [K]. */
+ * each for every quadrature node [2 K], of BOTTOM the leaves' values [2]; then, of DOWN with pairs,
+ * 1 / F_c of the left child and of the right [4 K], each where the row did not follow the splits
+ * above, and where it did. `above`: zero above [1] and 1 / F likewise [2 K]; all of them 1 where
+ * the feature is new. Of LEAF: value times weight [K]. */
 struct lanes_op {
     uint8_t kind;
-    uint8_t level;
-    uint8_t side;
     bool again;         /* its feature was split on above */
-    uint16_t before;    /* the place where that was last */
+    uint16_t place;     /* its own */
+    uint16_t below;     /* its left child's; the right one's is the next */
+    uint16_t before;    /* the place where that was last; else the root's, which all rows reach */
     uint16_t partners;  /* with pairs: other features split on above */
     uint32_t partner;   /* index of the first of them */
     uint32_t slot;      /* the feature's accumulator */
     uint32_t column;    /* of ranks */
     float cut;          /* goes left when the rank is smaller */
     uint32_t constants; /* index of its first */
+    uint32_t above;
 };
 
 struct lanes_partner {
@@ -42,6 +43,9 @@ struct lanes_tree {
     uint32_t op, op_end;
     uint32_t nodes;     /* K */
     uint32_t constants; /* t, 1 - t, weight: [3 K] */
+    uint32_t row;       /* into row_op: runs of so many of */
+    uint32_t downs, leaves, bottoms, bottoms_again;
+    uint32_t gain, gains; /* into gain_slot */
 };
 
 /* Trees whose thresholds fit into one set of ranks. */
@@ -63,6 +67,9 @@ struct lanes {
     struct lanes_section *section;
     struct lanes_tree *tree;
     struct lanes_op *op;
+    struct lanes_op *row_op;        /* the same for single rows (explain_lanes_row.c); NULL: none */
+    uint32_t *gain_slot;            /* slots in the order in which gains are added */
+    uint32_t row_places, row_gains; /* most of a tree */
     struct lanes_partner *partner;
     double *wide;  /* constants, when doubles */
     float *narrow; /* otherwise */
@@ -77,7 +84,15 @@ struct lanes_work {
     void *phi;     /* slots */
     void *pairs;   /* slots * slots */
     void *levels;  /* places, see lanes_place_vectors */
+    void *gains;   /* of a row kernel: row_gains */
 };
+
+/* On a tape, the place of a node's left child. */
+static inline uint32_t
+lanes_below(uint32_t place)
+{
+    return (place | 1u) + 1;
+}
 
 /* Vectors of one place: P and U for every quadrature node, o, and with pairs e. */
 static inline uint32_t
@@ -86,9 +101,13 @@ lanes_place_vectors(uint32_t nodes, bool pairs)
     return 2 * nodes + 1 + (pairs ? nodes : 0);
 }
 
-/* Adds the tree's attributions of so many groups. */
+/* Adds the tree's attributions of so many groups; of a row kernel, rows: its x and phi have one
+ * lane, and it takes no pairs. */
 typedef void lanes_kernel(const struct lanes_work *w, const struct lanes_tree *t, uint32_t groups);
 #define LANES_VECTOR 32u /* bytes */
 lanes_kernel *lanes_kernel_of(const struct lanes *l);
+lanes_kernel *lanes_row_kernel_of(const struct lanes *l);
+/* Makes row_op, unless a tree is too large. MEMORY. */
+struct status lanes_row_order(struct lanes *l, uint32_t trees);
 
 #endif

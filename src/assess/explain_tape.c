@@ -101,11 +101,10 @@ leaf_value(const struct tape *b, uint32_t n)
 }
 
 static struct status
-put_leaf(struct tape *b, uint32_t n, uint32_t level, uint32_t side)
+put_leaf(struct tape *b, uint32_t n, uint32_t place)
 {
     double *c;
-    struct lanes_op op = {
-        .kind = LANES_LEAF, .level = (uint8_t)level, .side = (uint8_t)side, .slot = 0};
+    struct lanes_op op = {.kind = LANES_LEAF, .place = (uint16_t)place};
     TRY(constants_new(b, b->nodes, &op.constants, &c));
     for (uint32_t k = 0; k < b->nodes; k++) {
         c[k] = leaf_value(b, n) * b->weight[k];
@@ -139,9 +138,7 @@ put_constants(struct tape *b, uint32_t n, bool bottom, double above, double left
     const uint32_t k = b->nodes;
     const bool pairs = b->pairs && !bottom;
     double *c;
-    TRY(constants_new(b,
-                      2 + (bottom ? 2 : 2 * k) + (op->again ? 1 + 2 * k : 0) + (pairs ? 4 * k : 0),
-                      &op->constants, &c));
+    TRY(constants_new(b, 2 + (bottom ? 2 : 2 * k) + (pairs ? 4 * k : 0), &op->constants, &c));
     *c++ = left;
     *c++ = right;
     if (bottom) {
@@ -154,25 +151,26 @@ put_constants(struct tape *b, uint32_t n, bool bottom, double above, double left
         }
         c += 2 * k;
     }
-    if (op->again) {
-        *c++ = above;
-        put_inverse(b, above, c, c + k);
-        c += 2 * k;
-    }
     if (pairs) {
         put_inverse(b, left, c, c + k);
         put_inverse(b, right, c + 2 * k, c + 3 * k);
+    }
+    op->above = b->ones;
+    if (op->again) {
+        TRY(constants_new(b, 1 + 2 * k, &op->above, &c));
+        *c = above;
+        put_inverse(b, above, c + 1, c + 1 + k);
     }
     return OK;
 }
 
 /* The subtree of n; `count` distinct features above. Recursion is as deep as the tree. */
 static struct status
-put_node(struct tape *b, uint32_t n, uint32_t level, uint32_t side, uint32_t count)
+put_node(struct tape *b, uint32_t n, uint32_t place, uint32_t count)
 {
     const struct forest *f = b->f;
     if (f->left[n] < 0) {
-        return put_leaf(b, n, level, side);
+        return put_leaf(b, n, place);
     }
     const bool bottom = is_leaf(f, f->left[n]) && is_leaf(f, f->right[n]);
     uint32_t i = 0;
@@ -185,9 +183,9 @@ put_node(struct tape *b, uint32_t n, uint32_t level, uint32_t side, uint32_t cou
     const double share = explain_left_share(f, n);
     const struct ranks_split split = b->split(b->context, n);
     struct lanes_op op = {.kind = bottom ? LANES_BOTTOM : LANES_DOWN,
-                          .level = (uint8_t)level,
-                          .side = (uint8_t)side,
                           .again = i < count,
+                          .place = (uint16_t)place,
+                          .below = (uint16_t)lanes_below(place),
                           .before = (uint16_t)before.place,
                           .slot = before.slot,
                           .column = split.column,
@@ -201,12 +199,12 @@ put_node(struct tape *b, uint32_t n, uint32_t level, uint32_t side, uint32_t cou
     if (bottom) {
         return OK;
     }
-    const uint32_t below = i < count ? count : count + 1, place = (level + 1) * 2;
-    b->path[i] = (struct tape_step){before.feature, before.slot, place, before.zero * share};
-    TRY(put_node(b, (uint32_t)f->left[n], level + 1, 0, below));
+    const uint32_t distinct = i < count ? count : count + 1, below = lanes_below(place);
+    b->path[i] = (struct tape_step){before.feature, before.slot, below, before.zero * share};
+    TRY(put_node(b, (uint32_t)f->left[n], below, distinct));
     b->path[i] =
-        (struct tape_step){before.feature, before.slot, place + 1, before.zero * (1.0 - share)};
-    TRY(put_node(b, (uint32_t)f->right[n], level + 1, 1, below));
+        (struct tape_step){before.feature, before.slot, below + 1, before.zero * (1.0 - share)};
+    TRY(put_node(b, (uint32_t)f->right[n], below + 1, distinct));
     b->path[i] = before;
     to = list_more(&b->op, 1, sizeof *to);
     CHECK(to != NULL, MEMORY);
@@ -214,6 +212,8 @@ put_node(struct tape *b, uint32_t n, uint32_t level, uint32_t side, uint32_t cou
     to->kind = LANES_UP;
     return OK;
 }
+
+#define ONES (1 + 2 * LANES_NODES_MAX + 3) /* a quad reads up to three more */
 
 struct status
 tape_begin(struct tape *b, uint32_t distinct, double scale, double mean,
@@ -241,7 +241,7 @@ tape_tree(struct tape *b, uint32_t tree, struct lanes_tree *ret_tree)
     TRY(tape_begin(b, most_distinct(b->f, root, path, 0), b->f->tree_weight[tree],
                    explain_expected_below(b->f, root), ret_tree));
     if (b->f->left[root] >= 0) { /* a tree of one leaf attributes nothing */
-        TRY(put_node(b, root, 0, 0, 0));
+        TRY(put_node(b, root, 0, 0));
     }
     ret_tree->op_end = (uint32_t)b->op.n;
     return OK;
@@ -252,11 +252,12 @@ static struct status
 put_chain(struct tape *b, const struct tape_link *link, uint32_t links, uint32_t i, uint32_t n)
 {
     if (i == links) {
-        return put_node(b, n, i, 0, i);
+        return put_node(b, n, 2 * i, i);
     }
     double *c;
     struct lanes_op op = {.kind = LANES_DOWN,
-                          .level = (uint8_t)i,
+                          .place = (uint16_t)(2 * i),
+                          .below = (uint16_t)(2 * i + 2),
                           .slot = link[i].slot,
                           .column = link[i].column,
                           .cut = 1.0f};
@@ -266,7 +267,7 @@ put_chain(struct tape *b, const struct tape_link *link, uint32_t links, uint32_t
     *to = op;
     b->path[i] = (struct tape_step){link[i].feature, link[i].slot, (i + 1) * 2, link[i].zero};
     TRY(put_chain(b, link, links, i + 1, n));
-    struct lanes_op nothing = {.kind = LANES_LEAF, .level = (uint8_t)(i + 1), .side = 1};
+    struct lanes_op nothing = {.kind = LANES_LEAF, .place = (uint16_t)(2 * i + 3)};
     TRY(constants_new(b, b->nodes, &nothing.constants, &c));
     memset(c, 0, b->nodes * sizeof *c);
     to = list_more(&b->op, 2, sizeof *to);
@@ -283,6 +284,17 @@ tape_chain(struct tape *b, const struct tape_link *link, uint32_t links, uint32_
 {
     TRY(put_chain(b, link, links, 0, n));
     tree->op_end = (uint32_t)b->op.n;
+    return OK;
+}
+
+struct status
+tape_ones(struct tape *b)
+{
+    double *c;
+    TRY(constants_new(b, ONES, &b->ones, &c));
+    for (uint32_t i = 0; i < ONES; i++) {
+        c[i] = 1.0;
+    }
     return OK;
 }
 

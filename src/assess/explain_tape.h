@@ -24,6 +24,7 @@ struct tape {
     struct ranks_split (*split)(const void *context, uint32_t n); /* column and cut of a node */
     const void *context;
     struct tape_list op, partner, constant;
+    uint32_t ones;  /* index of tape_ones */
     uint32_t nodes; /* K of the tree at hand */
     double scale;   /* its weight */
     double mean;    /* its expected value */
@@ -48,6 +49,9 @@ struct status tape_begin(struct tape *b, uint32_t distinct, double scale, double
                          struct lanes_tree *ret_tree);
 struct status tape_chain(struct tape *b, const struct tape_link *link, uint32_t links, uint32_t n,
                          struct lanes_tree *tree);
+/* What row kernels read besides: before the first tree the constants above a feature that is new,
+ * and after the last tree what the last quad has too many. MEMORY. */
+struct status tape_ones(struct tape *b);
 void tape_reset(struct tape *b); /* empty, with its memory */
 void tape_done(struct tape *b);
 

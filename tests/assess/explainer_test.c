@@ -36,6 +36,21 @@ forest_scale(const struct forest *f)
     return sum / f->outputs;
 }
 
+/* One or two rows, which lanes explain one by one, have the digits that they have among others. */
+static void
+check_few(const struct explainer *e, const struct forest *f, const float *x, size_t of,
+          const double *phi)
+{
+    const size_t width = (size_t)f->outputs * f->features;
+    DEFER(memory_freep) double *few = calloc(2 * width, sizeof *few);
+    assert_non_null(few);
+    for (size_t i = 0; i < 8 && i + 1 < of; i++) {
+        const size_t rows = 1 + i % 2;
+        assert_ok(explainer_rows(e, x + i * f->features, rows, 1, few));
+        assert_memory_equal(few, phi + i * width, rows * width * sizeof *few);
+    }
+}
+
 static void
 explain_with(const struct forest *f, const struct explainer_options *o, const float *x, size_t rows,
              double *ret_phi)
@@ -44,6 +59,7 @@ explain_with(const struct forest *f, const struct explainer_options *o, const fl
     assert_ok(explainer_new(f, o, &e));
     assert_int_equal(explainer_engine(e), o->engine);
     assert_ok(explainer_rows(e, x, rows, 1, ret_phi));
+    check_few(e, f, x, rows, ret_phi);
 }
 
 #define ROWS 37u
@@ -153,6 +169,35 @@ lanes_equal_the_plain_engine_at_any_depth(void **state)
             check_engine(&m->f, EXPLAIN_LANES, x);
         }
     }
+}
+
+/* More nodes than single rows have places for: they go through a group then. */
+static void
+lanes_equal_the_plain_engine_on_a_large_tree(void **state)
+{
+    (void)state;
+    const struct made_recipe r = {.features = 9, .outputs = 1, .trees = 1, .depth = 0};
+    struct rng g;
+    rng_init(&g, 21, "explainer");
+    DEFER(memory_freep) struct made *m = made_new(&r, &g);
+    float x[ROWS * MADE_FEATURES];
+    for (uint32_t n = 0; m->f.nodes + 2 <= MADE_NODES; n++) {
+        const uint32_t left = made_node(m), right = made_node(m);
+        m->feature[n] = (uint32_t)rng_below(&g, r.features);
+        m->threshold[n] = (float)rng_normal(&g);
+        m->left[n] = (int32_t)left;
+        m->right[n] = (int32_t)right;
+        m->value[left] = rng_normal(&g);
+        m->value[right] = rng_normal(&g);
+        m->cover[left] = m->cover[n] * 0.3;
+        m->cover[right] = m->cover[n] * 0.7;
+    }
+    m->tree_start[1] = m->f.nodes;
+    m->f.depth = 11;
+    for (size_t row = 0; row < ROWS; row++) {
+        made_row(&r, &g, x + row * r.features);
+    }
+    check_engine(&m->f, EXPLAIN_LANES, x);
 }
 
 static void
@@ -516,6 +561,7 @@ main(void)
         cmocka_unit_test(the_quadrature_is_exact_for_polynomials),
         cmocka_unit_test(lanes_equal_the_plain_engine_on_random_forests),
         cmocka_unit_test(lanes_equal_the_plain_engine_at_any_depth),
+        cmocka_unit_test(lanes_equal_the_plain_engine_on_a_large_tree),
         cmocka_unit_test(tables_equal_the_plain_engine_on_random_forests),
         cmocka_unit_test(tables_give_the_same_digits_for_any_number_of_threads),
         cmocka_unit_test(lanes_give_the_same_digits_for_any_number_of_threads),
