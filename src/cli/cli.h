@@ -134,6 +134,9 @@ int cli_exit_code(int32_t status_code);
  * terminal. confirm: asked twice (a new workspace). */
 struct status cli_passphrase(struct cli *c, bool confirm, struct secret *ret_passphrase);
 struct status cli_open(struct cli *c, struct workspace **ret_workspace);
+/* For verbs that hand files to libraries of others, once the workspace is open: no network and no
+ * other program from here on. */
+struct status cli_offline(struct cli *c);
 struct config;
 /* path, or the workspace's own when NULL; without that file the defaults hold. */
 struct status cli_config(struct cli *c, const char *path, struct config *ret_config);

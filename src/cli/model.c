@@ -79,6 +79,7 @@ cli_model_train(struct cli *c)
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(model_freep) struct model *m = NULL;
     TRY(cli_open(c, &w));
+    TRY(cli_offline(c));
     cli_progress_start(&progress, "training");
     const struct status s = model_train(w, c->operand[0], &o, &c->diag, &m);
     cli_progress_stop(&progress);

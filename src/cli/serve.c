@@ -1,14 +1,18 @@
 #include "cli/cli.h"
+#include "cli/port_file.h"
 #include "cli/serve_network.h"
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/secret.h"
-#include "base/text.h"
+#include "serve/confine.h"
+#include "vault/keeper.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 static struct status
 read_listen(struct cli *c, const char *text, struct config *config)
@@ -37,15 +41,16 @@ read_config(struct cli *c, struct config *config)
     return OK;
 }
 
-/* SIGINT, SIGTERM and SIGHUP are blocked before any thread starts (the log has its own), so that
- * only sigwait gets them. */
+/* The signals that end or change the server are blocked before any thread starts (the log has its
+ * own), so that only sigwait gets them. */
 static void
 block_signals(sigset_t *ret_set)
 {
+    static const int waited_for[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
     (void)sigemptyset(ret_set);
-    (void)sigaddset(ret_set, SIGINT);
-    (void)sigaddset(ret_set, SIGTERM);
-    (void)sigaddset(ret_set, SIGHUP);
+    for (size_t i = 0; i < sizeof waited_for / sizeof *waited_for; i++) {
+        (void)sigaddset(ret_set, waited_for[i]);
+    }
     (void)sigprocmask(SIG_BLOCK, ret_set, NULL);
 }
 
@@ -57,16 +62,76 @@ audit_state(struct cli *c, struct workspace *w, const char *reason)
     return workspace_audit(w, &act, &c->diag);
 }
 
-static struct status
-write_port(struct cli *c, uint16_t port)
+/* ---- the server's life ---- */
+
+struct house {
+    struct config config;
+    struct config_reader reader;
+    sigset_t signals;
+    struct port_file port_file;
+    pid_t keeper;
+    struct sandbox_told sandbox;
+    char user[WORKSPACE_USER_MAX];
+};
+
+static void
+tell_started(const struct cli *c, const struct house *h, const struct server *server)
 {
-    const char *path = cli_value(c, "port-file");
-    if (path == NULL) {
-        return OK;
+    const char *management = h->config.management_address;
+    const bool v6 = strchr(h->config.listen_address, ':') != NULL;
+    char landlock[64] = "none; this kernel lacks it: files are not confined";
+    if (h->sandbox.landlock > 0) {
+        (void)snprintf(landlock, sizeof landlock, "%d", h->sandbox.landlock);
     }
-    char text[16];
-    const int n = snprintf(text, sizeof text, "%u\n", port);
-    return file_replace(path, view_of(text, (size_t)n), 0644, &c->diag);
+    log_event(LOG_INFO, "serve.started",
+              "url=https://%s%s%s:%u management=%s/%u workspace=%s version=%s libmicrohttpd=%s "
+              "keeper=%d seccomp=on landlock=%s",
+              v6 ? "[" : "", h->config.listen_address, v6 ? "]" : "",
+              server_port(server, SERVER_DATA), *management == '\0' ? "none" : management,
+              server_port(server, SERVER_MANAGEMENT), c->dir, STEWARD_VERSION,
+              http_library_version(), (int)h->keeper, landlock);
+}
+
+static void
+reload(struct cli *c, struct workspace *w, struct server *server)
+{
+    struct diag diag = {0};
+    const struct status s = server_reload(server, &diag);
+    if (status_ok(s)) {
+        log_event(LOG_INFO, "tls.reloaded", "calls under way keep their connections");
+        const struct status told = audit_state(c, w, "TLS certificate and authorities read anew");
+        (void)told; /* a log that cannot be written stops calls by itself */
+    } else {
+        char text[1024];
+        diag_describe(&diag, s, text, sizeof text);
+        log_event(LOG_ERROR, "tls.reload", "what was there stays in use: %s", text);
+    }
+}
+
+/* Until somebody ends it. Without its keeper it can sign no entry into the log and open no model:
+ * it stops. */
+static struct status
+wait_for_end(struct cli *c, struct house *h, struct workspace *w, struct server *server)
+{
+    for (;;) {
+        int got = 0;
+        (void)sigwait(&h->signals, &got);
+        if (got == SIGHUP) {
+            network_reload(w, server, &h->reader, &h->config);
+            reload(c, w, server);
+        } else if (got != SIGCHLD) {
+            log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
+            return OK;
+        } else if (waitpid(h->keeper, NULL, WNOHANG) == h->keeper) {
+            h->keeper = 0;
+            log_event(LOG_ERROR, "keeper.gone",
+                      "the process that holds the keys has ended; the "
+                      "server stops");
+            diag_set(&c->diag, "the keeper, the process that holds the keys, has ended: the server "
+                               "has stopped; start it again");
+            FAIL(IO);
+        }
+    }
 }
 
 static struct status
@@ -81,61 +146,83 @@ start(struct cli *c, struct workspace *w, struct config *config, struct server *
 }
 
 static struct status
-run_until_signal(struct cli *c, struct workspace *w, struct config *config,
-                 const struct config_reader *reader, const sigset_t *signals)
+run(struct cli *c, struct house *h, struct workspace *w)
 {
-    int got = 0;
     struct server *server = NULL;
-    TRY(start(c, w, config, &server));
-    const uint16_t port = server_port(server, SERVER_DATA);
-    struct status s = audit_state(c, w, "server started");
+    TRY(start(c, w, &h->config, &server));
+    struct status s = confine_listening(&c->diag);
     if (status_ok(s)) {
-        s = write_port(c, port);
+        s = audit_state(c, w, "server started");
     }
     if (status_ok(s)) {
-        const bool v6 = strchr(config->listen_address, ':') != NULL;
-        log_event(LOG_INFO, "serve.started",
-                  "url=https://%s%s%s:%u management=%s/%u workspace=%s version=%s libmicrohttpd=%s",
-                  v6 ? "[" : "", config->listen_address, v6 ? "]" : "", port,
-                  *config->management_address == '\0' ? "none" : config->management_address,
-                  server_port(server, SERVER_MANAGEMENT), c->dir, STEWARD_VERSION,
-                  http_library_version());
-        while (sigwait(signals, &got) == 0 && got == SIGHUP) {
-            network_reload(w, server, reader, config);
-        }
-        log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
+        s = port_file_write(&h->port_file, server_port(server, SERVER_DATA), &c->diag);
+    }
+    if (status_ok(s)) {
+        tell_started(c, h, server);
+        s = wait_for_end(c, h, w, server);
     }
     server_stop(server);
-    const struct status stopped = audit_state(c, w, "server stopped");
+    const struct status stopped = h->keeper == 0 ? OK : audit_state(c, w, "server stopped");
     TRY(s);
     TRY(stopped);
     log_event(LOG_INFO, "serve.stopped", "entries=%llu", (unsigned long long)audit_size(w->audit));
     return OK;
 }
 
+/* The keeper first: from here on no key and no passphrase is in this process. */
+static struct status
+start_keeper(struct cli *c, struct house *h, struct keeper_client **ret_client)
+{
+    DEFER(secret_done) struct secret passphrase = {0};
+    TRY(cli_passphrase(c, false, &passphrase));
+    return keeper_start(NULL, c->dir, &passphrase, &c->diag, &h->keeper, ret_client);
+}
+
+static struct status
+open_house(struct cli *c, struct house *h, struct workspace **ret_workspace)
+{
+    struct keeper_client *keeper = NULL;
+    TRY(start_keeper(c, h, &keeper));
+    workspace_user(h->user);
+    struct status s = port_file_open(cli_value(c, "port-file"), &h->port_file);
+    if (status_ok(s)) {
+        s = confine_gateway(c->dir, &h->config.server.tls, &c->diag, &h->sandbox);
+    }
+    if (!status_ok(s)) {
+        keeper_client_free(keeper);
+        return s;
+    }
+    const struct workspace_open_options o = {
+        .keeper = keeper, .audit_publish_ns = h->config.audit_publish_ns, .principal = h->user};
+    return workspace_open(c->dir, &o, &c->diag, ret_workspace);
+}
+
+/* The keeper ends when its socket is closed, which the workspace has done. */
+static void
+house_done(struct house *h)
+{
+    port_file_done(&h->port_file);
+    config_reader_done(&h->reader);
+    if (h->keeper > 0) {
+        (void)waitpid(h->keeper, NULL, 0);
+    }
+}
+
 struct status
 cli_serve(struct cli *c)
 {
-    struct config config;
     TRY(workspace_check(c->dir, &c->diag));
-    TRY(read_config(c, &config));
-    DEFER(config_reader_done) struct config_reader reader = {0};
+    DEFER(house_done) struct house h = {0};
+    TRY(read_config(c, &h.config));
     DEFER(file_freep) char *own = file_join(c->dir, "steward.yaml");
     const char *given = cli_value(c, "config");
-    TRY(config_reader_start(given != NULL ? given : own, &c->diag, &reader));
-    DEFER(secret_done) struct secret passphrase = {0};
-    TRY(cli_passphrase(c, false, &passphrase));
-    const struct workspace_open_options o = {.passphrase = &passphrase,
-                                             .audit_publish_ns = config.audit_publish_ns};
-    sigset_t signals;
-    block_signals(&signals);
+    TRY(config_reader_start(given != NULL ? given : own, &c->diag, &h.reader));
+    block_signals(&h.signals);
     DEFER(workspace_closep) struct workspace *w = NULL;
-    TRY(workspace_open(c->dir, &o, &c->diag, &w));
-    secret_done(&passphrase);
-    passphrase = (struct secret){0};
+    TRY(open_house(c, &h, &w));
     const char *warning = vault_warning(w->vault);
     if (warning != NULL) {
         log_event(LOG_WARN, "vault.weak", "reason=\"%s\"", warning);
     }
-    return run_until_signal(c, w, &config, &reader, &signals);
+    return run(c, &h, w);
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/sandbox.h"
 #include "base/secret.h"
 #include "net/door.h"
 
@@ -147,6 +148,12 @@ cli_open(struct cli *c, struct workspace **ret_workspace)
     TRY(cli_passphrase(c, false, &passphrase));
     const struct workspace_open_options o = {.passphrase = &passphrase};
     return workspace_open(c->dir, &o, &c->diag, ret_workspace);
+}
+
+struct status
+cli_offline(struct cli *c)
+{
+    return sandbox_offline(&c->diag);
 }
 
 struct status

@@ -373,6 +373,7 @@ start_threads(struct audit *a)
 {
     sigset_t all, before;
     (void)sigfillset(&all);
+    (void)sigdelset(&all, SIGSYS); /* a refused system call is told */
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int rc = pthread_create(&a->committer, NULL, run_committer, a);
     if (rc == 0) {

@@ -37,7 +37,6 @@ struct server {
     struct http_server *http;
     pthread_rwlock_t ingress_lock;
     struct ingress ingress[HTTP_LISTENERS];
-    struct buf cert, key;
     int lock_fd;
     int64_t started_ns;
 };

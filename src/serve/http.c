@@ -108,6 +108,8 @@ server_free(struct http_server *s)
         }
         peers_free(s->listener[i].peers);
     }
+    identity_free(s->identity);
+    (void)pthread_mutex_destroy(&s->identity_lock);
     free(s->loops);
     free(s);
 }
@@ -156,6 +158,11 @@ http_start(const struct http_options *o, const struct http_handler *h, struct di
     for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
         s->listener[i].fd = -1;
     }
+    if (pthread_mutex_init(&s->identity_lock, NULL) != 0) {
+        free(s);
+        FAIL(MEMORY);
+    }
+    s->identity = identity_take(o->identity);
     s->library = library_number();
     s->sweep_ns = sweep_interval(&o->limits);
     s->loop_count = o->loops == 0 ? threads_cores() : o->loops;

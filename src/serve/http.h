@@ -9,6 +9,8 @@
 
 #include <sys/socket.h>
 
+struct identity;
+
 struct http_limits {
     size_t header_bytes;   /* 431 */
     unsigned header_count; /* 431 */
@@ -32,8 +34,8 @@ struct http_options {
     const char *address; /* the first listener: "127.0.0.1" or "::1" */
     uint16_t port;       /* 0: any; http_port tells */
     struct http_listener second;
-    const char *cert_pem, *key_pem;
-    unsigned loops; /* 0: one per core */
+    struct identity *identity; /* borrowed by http_start, which counts one more */
+    unsigned loops;            /* 0: one per core */
     struct http_limits limits;
     size_t arena_bytes; /* per request */
 };
@@ -45,9 +47,12 @@ struct http_exchange {
     const char *path;   /* without the query; starts with '/' ; percent-decoding not applied */
     const char *query;  /* "" when none */
     struct view body;
-    unsigned listener;  /* 0 or 1: the first or the second */
-    char address[64];   /* peer, without port */
-    uint64_t peer;      /* the same as a number, an IPv6 /64 as one: peers_key */
+    unsigned listener; /* 0 or 1: the first or the second */
+    char address[64];  /* peer, without port */
+    uint64_t peer;     /* the same as a number, an IPv6 /64 as one: peers_key */
+    /* Of a client's certificate, verified: "spiffe://..." or "subject:" and the name of RFC 4514;
+     * "" when none came. */
+    char client_identity[256];
     int64_t arrived_ns; /* clock_mono_ns at the first header byte known */
     /* set by the handler */
     unsigned status;          /* 0: no answer, the connection is closed */
@@ -102,6 +107,8 @@ struct http_handler {
 struct http_server;
 struct status http_start(const struct http_options *o, const struct http_handler *h,
                          struct diag *diag, struct http_server **ret_server);
+/* Of connections from now on; those that there are keep theirs. Any thread. */
+void http_set_identity(struct http_server *s, struct identity *identity);
 uint16_t http_port(const struct http_server *s, unsigned listener);
 /* Processor time of all loops so far. */
 int64_t http_cpu_ns(const struct http_server *s);

@@ -28,9 +28,14 @@
 #define TAG_EVENT UINT64_MAX
 #define TAG_MHD (UINT64_MAX - 1)
 #define TAG_LISTEN (UINT64_MAX - HTTP_LISTENERS - 1) /* and the listener's number */
+/* docs/serving.md states them. Forward secrecy and authenticated ciphers only; the signatures are
+ * those that the keeper makes, and those that clients' certificates may have. */
 #define TLS_PRIORITIES                                                                             \
-    "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+"   \
-    "CHACHA20-POLY1305"
+    "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305:+AEAD:+"          \
+    "ECDHE-ECDSA:+ECDHE-RSA:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+SIGN-ECDSA-"          \
+    "SECP256R1-SHA256:+SIGN-ECDSA-SECP384R1-SHA384:+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-"   \
+    "EDDSA-ED25519:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384:+SIGN-RSA-PSS-RSAE-"        \
+    "SHA512:+SIGN-RSA-SHA256:+SIGN-RSA-SHA384:+SIGN-RSA-SHA512:+CTYPE-X509"
 
 /* ---- connections ---- */
 
@@ -95,6 +100,7 @@ conn_new(struct http_loop *loop, struct MHD_Connection *mhd)
     }
     loop->conns = c;
     http_transport_attach(c);
+    http_tls_attach(c);
     return c;
 }
 
@@ -163,6 +169,7 @@ conn_closed(struct http_loop *loop, struct conn *c)
         c->next->prev = c->prev;
     }
     http_transport_detach(c);
+    http_tls_detach(c);
     forget(loop, c->listener, c->peer);
     free(c);
 }
@@ -637,8 +644,6 @@ start_daemon(struct http_loop *loop)
     const intptr_t strict = loop->server->library >= HTTP_MHD_STRICT;
     const size_t memory = o->limits.header_bytes + 8192;
     const struct MHD_OptionItem items[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)o->cert_pem},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->key_pem},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, loop},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_on_completed, loop},
@@ -650,7 +655,8 @@ start_daemon(struct http_loop *loop)
         {MHD_OPTION_END, 0, NULL},
     };
     return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, loop, MHD_OPTION_EXTERNAL_LOGGER,
-                            silent, NULL, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+                            silent, NULL, MHD_OPTION_HTTPS_CERT_CALLBACK, http_on_certificate,
+                            MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 static struct status
@@ -680,8 +686,8 @@ http_loop_start(struct http_server *s, struct http_loop *loop, struct diag *diag
     CHECK(pthread_mutex_init(&loop->inbox_lock, NULL) == 0, MEMORY);
     loop->mhd = start_daemon(loop);
     if (loop->mhd == NULL) {
-        diag_set(diag, "the HTTP library did not start: is the TLS certificate or key damaged?");
-        FAIL(INPUT);
+        diag_set(diag, "the HTTP library did not start");
+        FAIL(UNSUPPORTED);
     }
     TRY(open_descriptors(loop));
     if (s->handler.subscribe != NULL) {
@@ -690,6 +696,7 @@ http_loop_start(struct http_server *s, struct http_loop *loop, struct diag *diag
     }
     sigset_t all, before;
     (void)sigfillset(&all);
+    (void)sigdelset(&all, SIGSYS); /* a refused system call is told */
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     const int rc = pthread_create(&loop->thread, NULL, run, loop);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -9,6 +9,7 @@
 #include "net/peers.h"
 #include "serve/gate.h"
 #include "serve/http.h"
+#include "serve/identity.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -38,7 +39,9 @@ struct conn {
     struct conn *prev, *next;
     struct http_loop *loop;
     struct MHD_Connection *mhd;
-    void *tls; /* gnutls_session_t */
+    gnutls_session_t tls;
+    struct identity *identity; /* the one it began with */
+    char client_identity[IDENTITY_NAME_MAX];
     int fd;
     uint32_t generation;
     enum phase phase;
@@ -125,6 +128,8 @@ struct http_loop {
     int64_t swept_ns;
     bool listening;
     int64_t warned_ns;
+    int64_t client_told_ns; /* that a certificate was refused, and so many since */
+    unsigned long long clients_refused;
     struct http_ahead ahead;
     int spare_fd; /* closed to accept and drop one when descriptors run out */
     pthread_mutex_t inbox_lock;
@@ -140,6 +145,8 @@ struct http_loop {
 struct http_server {
     struct http_options options;
     struct http_handler handler;
+    pthread_mutex_t identity_lock;
+    struct identity *identity;
     uint32_t library; /* MHD_get_version as a number */
     struct listener {
         int fd; /* -1: there is none */
@@ -194,6 +201,12 @@ void http_transport_detach(struct conn *c);
  */
 void http_transport_answer(struct conn *c, size_t length, bool stays_open);
 void http_transport_flush(struct conn *c); /* what is held back goes out */
+
+/* http_tls.c: certificates */
+struct identity *http_identity(struct http_server *s); /* counted: give it back */
+void http_tls_attach(struct conn *c);
+void http_tls_detach(struct conn *c);
+gnutls_certificate_retrieve_function2 http_on_certificate;
 
 /* http_deadline.c */
 void http_sweep(struct http_loop *loop, int64_t now_ns);

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/secret.h"
 #include "net/peers.h"
 #include "serve/call.h"
 
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #define PEM_MAX (1u << 20)
+#define WARN_DAYS 14
 #define FRESH_LIBRARY "1.0.3"
 /* What is longer is given back to the system when it is freed. Left alone, glibc raises its own
  * threshold to the largest block ever freed, and a log that gathers megabytes a second, again and
@@ -154,11 +154,77 @@ take_lock(struct server *s, struct diag *diag)
 }
 
 static struct status
+read_clients(const struct server_tls *t, struct diag *diag, struct buf *ret_ca, struct buf *ret_crl)
+{
+    if (t->clients == IDENTITY_CLIENTS_OFF) {
+        return OK;
+    }
+    if (*t->client_ca == '\0') {
+        diag_set(diag, "tls.client_certificates: whose? name a file of certificates in "
+                       "tls.client_ca");
+        FAIL(INPUT);
+    }
+    TRY(file_read(t->client_ca, PEM_MAX, diag, ret_ca));
+    return *t->client_crl == '\0' ? OK : file_read(t->client_crl, PEM_MAX, diag, ret_crl);
+}
+
+/* What the workspace and the authorities' files have now. */
+static struct status
+read_identity(struct server *s, struct diag *diag, struct identity **ret_identity)
+{
+    DEFER(buf_done) struct buf chain;
+    DEFER(buf_done) struct buf ca;
+    DEFER(buf_done) struct buf crl;
+    buf_init(&chain, PEM_MAX);
+    buf_init(&ca, PEM_MAX);
+    buf_init(&crl, PEM_MAX);
+    struct identity_options o = {.chain_name = "tls/cert.pem", .clients = s->options.tls.clients};
+    TRY(workspace_tls(s->workspace, diag, &chain, &o.signer));
+    TRY(read_clients(&s->options.tls, diag, &ca, &crl));
+    o.chain_pem = buf_view(&chain);
+    o.client_ca_pem = buf_view(&ca);
+    o.client_crl_pem = buf_view(&crl);
+    return identity_new(&o, diag, ret_identity);
+}
+
+/* A client whose clock is right refuses such a certificate; so it is told, and served. */
+static void
+warn_of_times(const struct identity *i)
+{
+    const int64_t now = clock_wall_ns() / NS_PER_S;
+    const int64_t left = (identity_ends(i) - now) / 86400;
+    if (now < identity_begins(i)) {
+        log_event(LOG_WARN, "tls.certificate",
+                  "not valid before %lld s from now: is this machine's "
+                  "clock right?",
+                  (long long)(identity_begins(i) - now));
+    } else if (now >= identity_ends(i)) {
+        log_event(LOG_WARN, "tls.certificate",
+                  "expired %lld days ago: \"steward certificate "
+                  "install\" or \"renew\" takes another, or is this machine's clock wrong?",
+                  (long long)-left);
+    } else if (left < WARN_DAYS) {
+        log_event(LOG_WARN, "tls.certificate", "expires in %lld days", (long long)left);
+    }
+}
+
+struct status
+server_reload(struct server *s, struct diag *diag)
+{
+    DEFER(identity_freep) struct identity *fresh = NULL;
+    TRY(read_identity(s, diag, &fresh));
+    warn_of_times(fresh);
+    http_set_identity(s->http, fresh);
+    return OK;
+}
+
+static struct status
 start_http(struct server *s, struct diag *diag)
 {
-    TRY(workspace_tls(s->workspace, diag, &s->cert, &s->key));
-    s->options.http.cert_pem = buf_str(&s->cert);
-    s->options.http.key_pem = buf_str(&s->key);
+    DEFER(identity_freep) struct identity *identity = NULL;
+    TRY(read_identity(s, diag, &identity));
+    warn_of_times(identity);
+    s->options.http.identity = identity;
     const struct http_handler h = {.head = on_head,
                                    .handle = on_call,
                                    .refused = on_refused,
@@ -171,9 +237,7 @@ start_http(struct server *s, struct diag *diag)
                                    .admits = admits,
                                    .denied = denied,
                                    .ctx = s};
-    TRY(http_start(&s->options.http, &h, diag, &s->http));
-    buf_wipe(&s->key); /* the library has its own copy */
-    return OK;
+    return http_start(&s->options.http, &h, diag, &s->http);
 }
 
 static void
@@ -185,8 +249,6 @@ server_free(struct server *s)
         ingress_done(&s->ingress[i]);
     }
     (void)pthread_rwlock_destroy(&s->ingress_lock);
-    buf_done(&s->cert);
-    buf_wipe(&s->key);
     file_closep(&s->lock_fd);
     free(s);
 }
@@ -217,8 +279,6 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     }
     s->lock_fd = -1;
     s->started_ns = clock_mono_ns();
-    buf_init(&s->cert, PEM_MAX);
-    buf_init(&s->key, PEM_MAX);
     s->warned_ns = -60 * NS_PER_S;
     s->refusals = meter_new(o->refusals_per_minute);
     struct status done = s->refusals == NULL ? FAILURE(MEMORY) : take_lock(s, diag);

@@ -4,11 +4,21 @@
 
 #include "net/ingress.h"
 #include "serve/http.h"
+#include "serve/identity.h"
 #include "workspace/workspace.h"
 
+#define SERVER_PATH_MAX 1024
+
+struct server_tls {
+    enum identity_clients clients;
+    char client_ca[SERVER_PATH_MAX];  /* PEM; "" with OFF only */
+    char client_crl[SERVER_PATH_MAX]; /* PEM; "" for none */
+};
+
 struct server_options {
-    struct http_options http; /* cert_pem, key_pem are filled from the workspace */
-    unsigned max_rows;        /* rows per infer call: 413 */
+    struct http_options http; /* identity is filled from the workspace */
+    struct server_tls tls;
+    unsigned max_rows; /* rows per infer call: 413 */
     /* Without a valid key, of one address: recorded and answered; further ones are closed. 0: no
      * limit. */
     unsigned refusals_per_minute;
@@ -29,6 +39,9 @@ uint16_t server_port(const struct server *s, unsigned listener); /* 0: there is 
 /* Who may connect from now on, by listener; taken over. Open connections of
  * addresses that may not any more are ended at once, whatever they wait for. */
 void server_set_ingress(struct server *s, struct ingress rules[HTTP_LISTENERS]);
+/* Takes the workspace's certificate and key, and the clients' authorities, as they are now, for
+ * connections from now on. On failure everything stays as it was. */
+struct status server_reload(struct server *s, struct diag *diag);
 void server_stop(struct server *s); /* graceful; frees */
 
 #endif

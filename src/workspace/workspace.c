@@ -17,9 +17,6 @@
 
 #define TLS_MAX_BYTES (64u << 10)
 
-#define TLS_KEY_PURPOSE "tls"
-#define TLS_KEY_CONTEXT "tls/key.sealed"
-
 /* ---- making one ---- */
 
 static int
@@ -213,14 +210,14 @@ sign(void *ctx, struct view message, uint8_t ret_signature[static 64])
     return vault_sign(ctx, VAULT_SIGN_CHECKPOINT, message, ret_signature);
 }
 
-static void
-name_principal(struct workspace *w)
+void
+workspace_user(char ret_user[static WORKSPACE_USER_MAX])
 {
     const struct passwd *user = getpwuid(geteuid());
     if (user != NULL) {
-        (void)snprintf(w->principal, sizeof w->principal, "local:%s", user->pw_name);
+        (void)snprintf(ret_user, WORKSPACE_USER_MAX, "local:%s", user->pw_name);
     } else {
-        (void)snprintf(w->principal, sizeof w->principal, "local:%u", (unsigned)geteuid());
+        (void)snprintf(ret_user, WORKSPACE_USER_MAX, "local:%u", (unsigned)geteuid());
     }
 }
 
@@ -229,12 +226,7 @@ open_audit(struct workspace *w, int64_t publish_ns, struct diag *diag)
 {
     struct audit_options o = {.publish_ns = publish_ns};
     vault_public_key(w->vault, o.signer.public_key);
-    struct digest name;
-    digest_of(view_of(o.signer.public_key, sizeof o.signer.public_key), &name);
-    DEFER(buf_done) struct buf hex;
-    buf_init(&hex, 128);
-    digest_put_hex(&hex, &name);
-    (void)snprintf(w->origin, sizeof w->origin, "steward/%.16s", buf_str(&hex));
+    vault_name(w->vault, w->origin);
     o.signer.origin = w->origin;
     o.signer.sign = sign;
     o.signer.ctx = w->vault;
@@ -269,24 +261,49 @@ check_store(const char *path, struct diag *diag)
     FAIL(INTEGRITY);
 }
 
+static struct status
+open_vault(struct workspace *w, const struct workspace_open_options *o, struct diag *diag)
+{
+    if (o->keeper != NULL) {
+        w->keeper = o->keeper;
+        return keeper_client_vault(o->keeper, &w->vault);
+    }
+    TRY(workspace_check(w->dir, diag));
+    DEFER(file_freep) char *keys = file_join(w->dir, "keys");
+    const struct vault_provider provider = vault_passphrase_provider(o->passphrase);
+    return vault_open(keys, &provider, diag, &w->vault);
+}
+
+/* A keeper is taken over by the vault first of all. */
+static struct status
+open_all(struct workspace *w, const struct workspace_open_options *o, struct diag *diag)
+{
+    DEFER(file_freep) char *state = file_join(w->dir, "state.db");
+    TRY(open_vault(w, o, diag));
+    TRY(check_store(state, diag));
+    TRY(store_open(state, w->vault, diag, &w->store));
+    TRY(access_open(w->store, w->vault, &w->access));
+    return open_audit(w, o->audit_publish_ns, diag);
+}
+
 struct status
 workspace_open(const char *dir, const struct workspace_open_options *o, struct diag *diag,
                struct workspace **ret_workspace)
 {
-    TRY(workspace_check(dir, diag));
     DEFER(workspace_closep) struct workspace *w = calloc(1, sizeof *w);
-    CHECK(w != NULL, MEMORY);
-    w->dir = strdup(dir);
-    CHECK(w->dir != NULL, MEMORY);
-    name_principal(w);
-    DEFER(file_freep) char *keys = file_join(dir, "keys");
-    DEFER(file_freep) char *state = file_join(dir, "state.db");
-    const struct vault_provider provider = vault_passphrase_provider(o->passphrase);
-    TRY(vault_open(keys, &provider, diag, &w->vault));
-    TRY(check_store(state, diag));
-    TRY(store_open(state, w->vault, diag, &w->store));
-    TRY(access_open(w->store, w->vault, &w->access));
-    TRY(open_audit(w, o->audit_publish_ns, diag));
+    char *kept = strdup(dir);
+    if (w == NULL || kept == NULL) {
+        keeper_client_free(o->keeper);
+        free(kept);
+        FAIL(MEMORY);
+    }
+    w->dir = kept;
+    if (o->principal == NULL) {
+        workspace_user(w->principal);
+    } else {
+        (void)snprintf(w->principal, sizeof w->principal, "%s", o->principal);
+    }
+    TRY(open_all(w, o, diag));
     *ret_workspace = MOVE(w);
     return OK;
 }
@@ -305,6 +322,7 @@ workspace_close(struct workspace *w)
     }
     access_free(w->access);
     store_free(w->store);
+    tls_keys_free(w->tls);
     vault_free(w->vault);
     free(w->dir);
     free(w);
@@ -408,25 +426,27 @@ workspace_seal(const struct workspace *w, const char *kind, const char *name, ui
     return seal_file(w->vault, object, id, bytes, diag);
 }
 
-struct status
-workspace_tls(const struct workspace *w, struct diag *diag, struct buf *ret_cert,
-              struct buf *ret_key)
+static struct status
+load_key(struct workspace *w, struct diag *diag, struct tls_signer *ret_signer)
 {
-    DEFER(file_freep) char *cert_path = file_join(w->dir, "tls/cert.pem");
-    DEFER(file_freep) char *key_path = file_join(w->dir, "tls/key.sealed");
-    DEFER(buf_done) struct buf sealed;
-    buf_init(&sealed, TLS_MAX_BYTES);
-    TRY(file_read(cert_path, TLS_MAX_BYTES, diag, ret_cert));
-    TRY(file_read(key_path, TLS_MAX_BYTES, diag, &sealed));
-    const struct status opened = vault_open_record(
-        w->vault, TLS_KEY_PURPOSE, view_str(TLS_KEY_CONTEXT), buf_view(&sealed), ret_key);
-    if (!status_ok(opened)) {
-        diag_set(diag, "%s: not the key that this workspace sealed", key_path);
-        return opened;
+    struct tls_key_info info;
+    if (w->keeper != NULL) {
+        return keeper_client_tls(w->keeper, diag, ret_signer);
     }
-    const struct status fits = certificate_check(buf_view(ret_cert), buf_view(ret_key), diag);
-    if (!status_ok(fits)) {
-        diag_prefix(diag, "%s", cert_path);
+    if (w->tls == NULL) {
+        w->tls = tls_keys_new();
+        CHECK(w->tls != NULL, MEMORY);
     }
-    return fits;
+    TRY(tls_keys_load(w->tls, w->vault, w->dir, diag, &info));
+    *ret_signer = tls_keys_signer(w->tls, &info);
+    return OK;
+}
+
+struct status
+workspace_tls(struct workspace *w, struct diag *diag, struct buf *ret_chain,
+              struct tls_signer *ret_signer)
+{
+    DEFER(file_freep) char *path = file_join(w->dir, "tls/cert.pem");
+    TRY(file_read(path, TLS_MAX_BYTES, diag, ret_chain));
+    return load_key(w, diag, ret_signer);
 }

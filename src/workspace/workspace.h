@@ -10,16 +10,21 @@
 #include "govern/audit.h"
 #include "protect/access.h"
 #include "store/store.h"
+#include "vault/keeper.h"
 #include "vault/vault.h"
+
+#define WORKSPACE_USER_MAX 64
 
 struct workspace {
     char *dir;
     struct vault *vault;
     struct store *store;
+    struct keeper_client *keeper; /* the vault's; NULL: the keys are in this process */
+    struct tls_keys *tls;         /* NULL until they are used, or with a keeper */
     struct access *access;
     struct audit *audit;
-    char origin[64];    /* the log's name: "steward/<16 hex of the signing key's digest>" */
-    char principal[64]; /* who acts on the command line: "local:<user>" */
+    char origin[VAULT_NAME_MAX];        /* the log's name: vault_name */
+    char principal[WORKSPACE_USER_MAX]; /* who acts on the command line: "local:<user>" */
 };
 
 struct workspace_init_options {
@@ -39,8 +44,12 @@ struct status workspace_init(const char *dir, const struct workspace_init_option
                              struct diag *diag);
 struct workspace_open_options {
     const struct secret *passphrase;
-    int64_t audit_publish_ns; /* 0: audit.h's default */
+    struct keeper_client *keeper; /* in place of the passphrase; taken over, also on failure */
+    int64_t audit_publish_ns;     /* 0: audit.h's default */
+    const char *principal;        /* who acts; NULL: workspace_user */
 };
+/* "local:<user>", who has started this process; reads the system's list of users. */
+void workspace_user(char ret_user[static WORKSPACE_USER_MAX]);
 struct status workspace_open(const char *dir, const struct workspace_open_options *o,
                              struct diag *diag, struct workspace **ret_workspace);
 void workspace_close(struct workspace *w); /* publishes the log */
@@ -73,8 +82,9 @@ struct status workspace_commit(struct workspace *w, const struct workspace_act *
 /* Path of an object file, malloc'd: objects/<kind>/<name>/<version>.sealed */
 char *workspace_object_path(const struct workspace *w, const char *kind, const char *name,
                             uint64_t version);
-/* TLS: certificate PEM and key PEM (wipe it). */
-struct status workspace_tls(const struct workspace *w, struct diag *diag, struct buf *ret_cert,
-                            struct buf *ret_key);
+/* TLS, as it is now: the certificate and those that signed it, in PEM, and who signs with its key;
+ * the signer serves until the workspace is closed. */
+struct status workspace_tls(struct workspace *w, struct diag *diag, struct buf *ret_chain,
+                            struct tls_signer *ret_signer);
 
 #endif

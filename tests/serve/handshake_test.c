@@ -1,9 +1,9 @@
 /* TLS handshakes that stand still, come in pieces, or are under way when the server stops. */
 #include "client.h"
+#include "own_identity.h"
 
 #include "base/clock.h"
 #include "serve/http.h"
-#include "workspace/certificate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 #endif
 
 static struct {
-    struct buf cert, key;
+    struct own_identity own;
     struct http_server *server;
     uint16_t port;
 } it;
@@ -51,8 +51,7 @@ start(int64_t handshake_ns)
     const struct http_handler h = {.handle = handle, .fate = fate};
     const struct http_options o = {
         .address = "127.0.0.1",
-        .cert_pem = buf_str(&it.cert),
-        .key_pem = buf_str(&it.key),
+        .identity = it.own.identity,
         .loops = 1,
         .limits = {.header_bytes = 16384,
                    .header_count = 64,
@@ -315,19 +314,16 @@ static int
 set_up(void **state)
 {
     (void)state;
-    static const char *const hosts[] = {"localhost", "127.0.0.1"};
     (void)signal(SIGPIPE, SIG_IGN);
-    buf_init(&it.cert, 1 << 16);
-    buf_init(&it.key, 1 << 16);
-    return status_ok(certificate_make(hosts, 2, NULL, &it.cert, &it.key)) ? 0 : -1;
+    own_identity_make(&it.own);
+    return 0;
 }
 
 static int
 tear_down(void **state)
 {
     (void)state;
-    buf_done(&it.cert);
-    buf_wipe(&it.key);
+    own_identity_done(&it.own);
     return 0;
 }
 

@@ -1,10 +1,10 @@
 /* The HTTP side alone, with a handler of the test's own: hostile heads, limits, deadlines, waiting
  * for tickets, stopping. Every case goes through TLS on 127.0.0.1. */
 #include "client.h"
+#include "own_identity.h"
 
 #include "base/clock.h"
 #include "serve/http.h"
-#include "workspace/certificate.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -33,7 +33,7 @@
 /* ---- the server under test ---- */
 
 static struct {
-    struct buf cert, key;
+    struct own_identity own;
     struct http_server *server;
     uint16_t port;
     atomic_uint handled, smuggled, refused, done;
@@ -137,8 +137,7 @@ options(void)
 {
     return (struct http_options){
         .address = "127.0.0.1",
-        .cert_pem = buf_str(&it.cert),
-        .key_pem = buf_str(&it.key),
+        .identity = it.own.identity,
         .loops = 2,
         .limits = {.header_bytes = 16384,
                    .header_count = 64,
@@ -224,10 +223,6 @@ refuses_to_start_where_it_cannot(void **state)
     o.address = "localhost";
     assert_status(http_start(&o, &h, &diag, &none), INPUT);
     assert_says(&diag, "listen address \"localhost\": write an IPv4 or IPv6 address");
-    o = options();
-    o.cert_pem = "no certificate";
-    assert_status(http_start(&o, &h, &diag, &none), INPUT);
-    assert_says(&diag, "TLS certificate");
     start_default();
     o = options();
     o.port = it.port;
@@ -1049,19 +1044,16 @@ static int
 set_up(void **state)
 {
     (void)state;
-    static const char *const hosts[] = {"localhost", "127.0.0.1"};
     (void)signal(SIGPIPE, SIG_IGN);
-    buf_init(&it.cert, 1 << 16);
-    buf_init(&it.key, 1 << 16);
-    return status_ok(certificate_make(hosts, 2, NULL, &it.cert, &it.key)) ? 0 : -1;
+    own_identity_make(&it.own);
+    return 0;
 }
 
 static int
 tear_down(void **state)
 {
     (void)state;
-    buf_done(&it.cert);
-    buf_wipe(&it.key);
+    own_identity_done(&it.own);
     return 0;
 }
 

@@ -1,0 +1,410 @@
+#include "base/sandbox.h"
+
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+/* ---- a leak check traces its own process, which a sandbox forbids ---- */
+
+#if defined(__SANITIZE_ADDRESS__)
+static bool sandboxed;
+int __lsan_is_turned_off(void);
+__attribute__((visibility("default"))) int
+__lsan_is_turned_off(void)
+{
+    return sandboxed;
+}
+static void
+note_sandboxed(void)
+{
+    sandboxed = true;
+}
+#else
+static void
+note_sandboxed(void)
+{
+}
+#endif
+
+/* ---- telling of refused calls ---- */
+
+#define CALLS_MAX 1024
+static atomic_bool told[CALLS_MAX];
+
+/* The kernel leaves the call's number where its result belongs. */
+#if defined(__x86_64__)
+static void
+set_result(ucontext_t *u, long value)
+{
+    u->uc_mcontext.gregs[REG_RAX] = value;
+}
+#elif defined(__aarch64__)
+static void
+set_result(ucontext_t *u, long value)
+{
+    u->uc_mcontext.regs[0] = (unsigned long)value;
+}
+#else
+static void
+set_result(ucontext_t *u, long value)
+{
+    (void)u, (void)value;
+    _exit(128 + SIGSYS);
+}
+#endif
+
+/* In a signal's handler: no printf. */
+static size_t
+put_text(char *at, const char *text)
+{
+    const size_t n = strlen(text);
+    memcpy(at, text, n);
+    return n;
+}
+
+static size_t
+put_number(char *at, unsigned number)
+{
+    char digits[12];
+    size_t n = 0, k = 0;
+    do {
+        digits[n++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (n > 0) {
+        at[k++] = digits[--n];
+    }
+    return k;
+}
+
+static void
+on_refused(int signal, siginfo_t *info, void *context)
+{
+    (void)signal;
+    char line[128];
+    const int call = info->si_syscall, before = errno;
+    if (call >= 0 && call < CALLS_MAX && !atomic_exchange(&told[call], true)) {
+        size_t n = put_text(line, "steward: sandbox: system call ");
+        n += put_number(line + n, (unsigned)call);
+        n += put_text(line + n, " refused; it is told once\n");
+        (void)!write(STDERR_FILENO, line, n);
+    }
+    errno = before;
+    set_result(context, -EPERM);
+}
+
+static struct status
+tell_of_refused(void)
+{
+    const struct sigaction act = {.sa_sigaction = on_refused,
+                                  .sa_flags = SA_SIGINFO | SA_NODEFER | SA_RESTART};
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGSYS);
+    if (sigaction(SIGSYS, &act, NULL) != 0 || sigprocmask(SIG_UNBLOCK, &set, NULL) != 0) {
+        FAIL_OS(errno);
+    }
+    return OK;
+}
+
+/* ---- system calls ---- */
+
+/* What every process here needs, the keeper too. */
+static const char *const common_calls[] = {"brk",
+                                           "clock_gettime",
+                                           "clock_nanosleep",
+                                           "close",
+                                           "exit",
+                                           "exit_group",
+                                           "fcntl",
+                                           "fstat",
+                                           "futex",
+                                           "getpid",
+                                           "getrandom",
+                                           "gettid",
+                                           "gettimeofday",
+                                           "lseek",
+                                           "madvise",
+                                           "mlock",
+                                           "mlock2",
+                                           "mremap",
+                                           "munlock",
+                                           "munmap",
+                                           "nanosleep",
+                                           "newfstatat",
+                                           "openat",
+                                           "poll",
+                                           "ppoll",
+                                           "pread64",
+                                           "read",
+                                           "recvfrom",
+                                           "recvmsg",
+                                           "restart_syscall",
+                                           "rt_sigaction",
+                                           "rt_sigreturn",
+                                           "sched_yield",
+                                           "sendmsg",
+                                           "sendto",
+                                           "rt_sigprocmask",
+                                           "write",
+                                           "readv",
+                                           "writev",
+                                           "time",
+                                           "sigaltstack",
+                                           "fstat64",
+                                           "clock_gettime64",
+                                           "mmap2",
+                                           NULL};
+
+static const char *const gateway_calls[] = {"accept",
+                                            "accept4",
+                                            "access",
+                                            "bind",
+                                            "chmod",
+                                            "clock_getres",
+                                            "copy_file_range",
+                                            "dup",
+                                            "epoll_create1",
+                                            "epoll_ctl",
+                                            "epoll_pwait",
+                                            "epoll_pwait2",
+                                            "epoll_wait",
+                                            "eventfd2",
+                                            "faccessat",
+                                            "faccessat2",
+                                            "fallocate",
+                                            "fchmod",
+                                            "fchmodat",
+                                            "fchown",
+                                            "fdatasync",
+                                            "flock",
+                                            "fstatfs",
+                                            "fsync",
+                                            "ftruncate",
+                                            "futex_waitv",
+                                            "getcwd",
+                                            "getdents64",
+                                            "getegid",
+                                            "geteuid",
+                                            "getgid",
+                                            "getpeername",
+                                            "getrusage",
+                                            "getsockname",
+                                            "getsockopt",
+                                            "getuid",
+                                            "listen",
+                                            "lstat",
+                                            "membarrier",
+                                            "mkdir",
+                                            "mkdirat",
+                                            "open",
+                                            "pipe2",
+                                            "pselect6",
+                                            "pwrite64",
+                                            "pwritev",
+                                            "preadv",
+                                            "readlink",
+                                            "readlinkat",
+                                            "recvmmsg",
+                                            "rename",
+                                            "renameat",
+                                            "renameat2",
+                                            "rmdir",
+                                            "rseq",
+                                            "rt_sigtimedwait",
+                                            "sched_getaffinity",
+                                            "select",
+                                            "sendmmsg",
+                                            "set_robust_list",
+                                            "setsockopt",
+                                            "shutdown",
+                                            "stat",
+                                            "statfs",
+                                            "statx",
+                                            "sync_file_range",
+                                            "sysinfo",
+                                            "umask",
+                                            "uname",
+                                            "unlink",
+                                            "unlinkat",
+                                            "utimensat",
+                                            "wait4",
+                                            "waitid",
+                                            "linkat",
+                                            "fadvise64",
+                                            "sendfile",
+                                            "setpriority",
+                                            "seccomp",
+                                            NULL};
+
+/* Nobody here makes these: they kill. */
+static const char *const hostile_calls[] = {"add_key",
+                                            "bpf",
+                                            "chroot",
+                                            "delete_module",
+                                            "execve",
+                                            "execveat",
+                                            "finit_module",
+                                            "fork",
+                                            "init_module",
+                                            "io_uring_enter",
+                                            "io_uring_setup",
+                                            "kexec_load",
+                                            "keyctl",
+                                            "mount",
+                                            "move_mount",
+                                            "open_by_handle_at",
+                                            "perf_event_open",
+                                            "personality",
+                                            "pidfd_getfd",
+                                            "pivot_root",
+                                            "process_vm_readv",
+                                            "process_vm_writev",
+                                            "ptrace",
+                                            "reboot",
+                                            "request_key",
+                                            "setns",
+                                            "swapon",
+                                            "umount2",
+                                            "unshare",
+                                            "userfaultfd",
+                                            "vfork",
+                                            NULL};
+
+static void
+free_filter(scmp_filter_ctx *filter)
+{
+    seccomp_release(*filter);
+}
+
+static struct status
+refuse_filter(struct diag *diag, int rc, const char *what)
+{
+    diag_set(diag, "the sandbox's %s: %s", what, strerror(-rc));
+    FAIL_OS(-rc);
+}
+
+/* A call that this processor does not have is passed over. */
+static int
+add_calls(scmp_filter_ctx filter, uint32_t action, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        const int call = seccomp_syscall_resolve_name(*names);
+        const int rc = call < 0 ? 0 : seccomp_rule_add(filter, action, call, 0);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* One call, when its argument is so. */
+static int
+add_call(scmp_filter_ctx filter, uint32_t action, const char *name, struct scmp_arg_cmp when)
+{
+    const int call = seccomp_syscall_resolve_name(name);
+    return call < 0 ? 0 : seccomp_rule_add(filter, action, call, 1, when);
+}
+
+#define FIRST(ERROR, CALL) ((ERROR) != 0 ? (ERROR) : (CALL))
+
+/* Memory that is no code, unless `code`. */
+static int
+add_memory(scmp_filter_ctx filter, bool code)
+{
+    const struct scmp_arg_cmp plain = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+    static const char *const names[] = {"mmap", "mprotect", NULL};
+    if (code) {
+        return add_calls(filter, SCMP_ACT_ALLOW, names);
+    }
+    const int rc = add_call(filter, SCMP_ACT_ALLOW, "mmap", plain);
+    return FIRST(rc, add_call(filter, SCMP_ACT_ALLOW, "mprotect", plain));
+}
+
+/* Threads, but no processes: clone3's arguments cannot be looked at, and glibc falls back on clone.
+ */
+static int
+add_gateway(scmp_filter_ctx f)
+{
+    int rc = add_calls(f, SCMP_ACT_ALLOW, gateway_calls);
+    rc = FIRST(rc, seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "clone",
+                            SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "socket", SCMP_A0(SCMP_CMP_EQ, AF_INET)));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "socket", SCMP_A0(SCMP_CMP_EQ, AF_INET6)));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0)));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS)));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, TCGETS)));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, FIONREAD)));
+    return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, FIONBIO)));
+}
+
+static int
+load(scmp_filter_ctx filter)
+{
+    const int rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    note_sandboxed();
+    return FIRST(rc, seccomp_load(filter));
+}
+
+struct status
+sandbox_calls(enum sandbox_kind kind, struct diag *diag)
+{
+    const bool gateway = kind == SANDBOX_GATEWAY;
+    TRY(tell_of_refused());
+    DEFER(free_filter) scmp_filter_ctx f = seccomp_init(SCMP_ACT_TRAP);
+    CHECK(f != NULL, MEMORY);
+    int rc = add_calls(f, SCMP_ACT_ALLOW, common_calls);
+    rc = FIRST(rc, add_calls(f, SCMP_ACT_KILL_PROCESS, hostile_calls));
+    rc = FIRST(rc, add_memory(f, gateway));
+    rc = FIRST(rc,
+               add_call(f, SCMP_ACT_ALLOW, "tgkill", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())));
+    if (gateway) {
+        rc = FIRST(rc, add_gateway(f));
+    }
+    rc = FIRST(rc, load(f));
+    return rc == 0 ? OK : refuse_filter(diag, rc, "list of system calls");
+}
+
+struct status
+sandbox_settle(bool outward, struct diag *diag)
+{
+    static const char *const closed[] = {"socket", "bind", "listen", "connect", NULL};
+    static const char *const late[] = {"seccomp", NULL};
+    const struct scmp_arg_cmp code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC);
+    DEFER(free_filter) scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+    CHECK(f != NULL, MEMORY);
+    int rc = outward ? 0 : add_calls(f, SCMP_ACT_TRAP, closed);
+    rc = FIRST(rc, add_calls(f, SCMP_ACT_TRAP, late));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "mmap", code));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "mprotect", code));
+    rc = FIRST(rc, load(f));
+    return rc == 0 ? OK : refuse_filter(diag, rc, "second list of system calls");
+}
+
+struct status
+sandbox_offline(struct diag *diag)
+{
+    TRY(tell_of_refused());
+    DEFER(free_filter) scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+    CHECK(f != NULL, MEMORY);
+    int rc = add_calls(f, SCMP_ACT_KILL_PROCESS, hostile_calls);
+    rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "socket", SCMP_A0(SCMP_CMP_NE, AF_UNIX)));
+    rc = FIRST(rc, load(f));
+    return rc == 0 ? OK : refuse_filter(diag, rc, "list of system calls");
+}

@@ -1,0 +1,46 @@
+/* sandbox: what a process gives up for good before it reads what strangers send: system calls
+ * (seccomp, an allow-list) and files (Landlock, where the kernel has it). A refused call fails with
+ * EPERM and is told on stderr, once each; one that only an intruder makes (exec, ptrace, bpf, ...)
+ * kills the process. Not undone, and inherited. Linux only. */
+#ifndef STEWARD_BASE_SANDBOX_H
+#define STEWARD_BASE_SANDBOX_H
+
+#include "base/status.h"
+
+enum sandbox_kind {
+    SANDBOX_KEEPER,  /* answers on one socket, reads a file now and then */
+    SANDBOX_GATEWAY, /* listens, reads and writes files, has threads */
+};
+
+enum sandbox_access {
+    SANDBOX_LIST, /* the names under the folder, and no file */
+    SANDBOX_READ, /* the file, or all files under the folder, and their names */
+    SANDBOX_KEEP, /* and write, make, remove and rename them */
+};
+
+struct sandbox_path {
+    const char *path;
+    enum sandbox_access access;
+};
+
+/* The Landlock version that is in force afterwards; 0: this kernel has none. */
+struct sandbox_told {
+    int landlock;
+};
+
+/* No files but these (what is open stays so), no TCP connection outward unless `outward`, no signal
+ * to a process outside. A path that is not there is passed over. For the calling thread and those
+ * that it starts: before there are others. */
+struct status sandbox_files(const struct sandbox_path *paths, size_t count, bool outward,
+                            struct diag *diag, struct sandbox_told *ret_told);
+/* Only the system calls of that kind, no new privileges; for every thread. The gateway still opens
+ * its listeners. */
+struct status sandbox_calls(enum sandbox_kind kind, struct diag *diag);
+/* For the gateway once it listens, for every thread: no new socket unless `outward`, no new code in
+ * its memory. */
+struct status sandbox_settle(bool outward, struct diag *diag);
+/* For a program that works on files with libraries of others: everything but the network, other
+ * programs and other processes' memory. */
+struct status sandbox_offline(struct diag *diag);
+
+#endif

@@ -1,0 +1,164 @@
+/* steward-keeper: the process that holds a workspace's keys while it is served. `steward serve`
+ * starts it with one end of a socket as descriptor 3; it ends when the other end is closed. It is
+ * linked with base, net and vault only. */
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "base/secret.h"
+#include "vault/keeper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SOCKET_FD 3
+#define DENIALS_TOLD 100u /* then a line says so, and no more */
+
+/* Who starts us sends SIGTERM and the terminal's signals to all its processes: they end the
+ * gateway, whose last checkpoint still needs a signature; its socket then ends us. */
+static void
+ignore_signals(void)
+{
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
+        (void)signal(ignored[i], SIG_IGN);
+    }
+}
+
+static bool
+send_reply(const struct keeper_reply *r)
+{
+    return send(SOCKET_FD, r, sizeof *r, MSG_NOSIGNAL) == (ssize_t)sizeof *r;
+}
+
+/* ---- the first message ---- */
+
+static struct status
+read_setup(struct secret *room)
+{
+    TRY(secret_new(sizeof(struct keeper_setup), room));
+    struct keeper_setup *setup = (struct keeper_setup *)(void *)room->ptr;
+    CHECK(recv(SOCKET_FD, setup, sizeof *setup, MSG_TRUNC) == (ssize_t)sizeof *setup, INPUT);
+    CHECK(setup->version == KEEPER_VERSION && setup->passphrase_len <= sizeof setup->passphrase &&
+              memchr(setup->dir, 0, sizeof setup->dir) != NULL,
+          INPUT);
+    return OK;
+}
+
+static struct status
+open_vault(const struct keeper_setup *setup, struct diag *diag, struct vault **ret_vault)
+{
+    char keys[KEEPER_DIR_MAX + 8];
+    DEFER(secret_done) struct secret passphrase = {0};
+    (void)snprintf(keys, sizeof keys, "%s/keys", setup->dir);
+    TRY(secret_from(view_of(setup->passphrase, setup->passphrase_len), &passphrase));
+    const struct vault_provider provider = vault_passphrase_provider(&passphrase);
+    return vault_open(keys, &provider, diag, ret_vault);
+}
+
+/* From here on: a file of tls/ or keys/ is read now and then, and nothing else. */
+static struct status
+shut_in(const char *dir, struct diag *diag)
+{
+    char tls[KEEPER_DIR_MAX + 8], keys[KEEPER_DIR_MAX + 8];
+    struct sandbox_told told = {0};
+    (void)snprintf(tls, sizeof tls, "%s/tls", dir);
+    (void)snprintf(keys, sizeof keys, "%s/keys", dir);
+    const struct sandbox_path paths[] = {{tls, SANDBOX_READ}, {keys, SANDBOX_READ}};
+    TRY(sandbox_files(paths, sizeof paths / sizeof *paths, false, diag, &told));
+    return sandbox_calls(SANDBOX_KEEPER, diag);
+}
+
+static struct status
+start(struct diag *diag, struct vault **ret_vault, struct keeper **ret_keeper)
+{
+    DEFER(secret_done) struct secret room = {0};
+    DEFER(vault_freep) struct vault *v = NULL;
+    TRY(read_setup(&room));
+    const struct keeper_setup *setup = (const struct keeper_setup *)(const void *)room.ptr;
+    TRY(open_vault(setup, diag, &v));
+    DEFER(keeper_freep) struct keeper *k = keeper_new(v, setup->dir);
+    CHECK(k != NULL, MEMORY);
+    TRY(shut_in(setup->dir, diag));
+    *ret_keeper = MOVE(k);
+    *ret_vault = MOVE(v);
+    return OK;
+}
+
+static void
+tell_start(struct status s, const struct diag *diag)
+{
+    struct keeper_reply r = {.version = KEEPER_VERSION, .code = (uint16_t)s.code, .os = s.os};
+    char text[KEEPER_REPLY_BYTES] = "";
+    if (!status_ok(s)) {
+        diag_describe(diag, s, text, sizeof text);
+    }
+    r.length = (uint32_t)strlen(text);
+    memcpy(r.bytes, text, r.length);
+    (void)!send_reply(&r);
+}
+
+/* ---- the rest of its life ---- */
+
+static void
+tell_denied(const struct keeper_request *q)
+{
+    static unsigned denials;
+    if (++denials <= DENIALS_TOLD) {
+        log_event(LOG_WARN, "keeper.denied", "operation=%s purpose=%.*s%s",
+                  keeper_operation_name(q->operation), (int)sizeof q->purpose, q->purpose,
+                  denials == DENIALS_TOLD ? "; further ones are not told" : "");
+    }
+}
+
+/* Until the other end closes; a message of another size than ours is from nobody who may talk. */
+static int
+serve(struct keeper *k)
+{
+    struct keeper_request q;
+    struct keeper_reply r;
+    for (;;) {
+        const ssize_t n = recv(SOCKET_FD, &q, sizeof q, MSG_TRUNC);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n != (ssize_t)sizeof q) {
+            return n == 0 ? 0 : 1;
+        }
+        keeper_answer(k, &q, &r);
+        if (r.code == STATUS_DENIED) {
+            tell_denied(&q);
+        }
+        const bool sent = send_reply(&r);
+        secret_wipe(&q, sizeof q);
+        secret_wipe(&r, sizeof r);
+        if (!sent) {
+            return 0;
+        }
+    }
+}
+
+int
+main(void)
+{
+    struct stat st;
+    struct diag diag = {0};
+    if (fstat(SOCKET_FD, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+        (void)fputs("steward-keeper: started by \"steward serve\", not by hand\n", stderr);
+        return 2;
+    }
+    secret_shield_process();
+    ignore_signals();
+    DEFER(vault_freep) struct vault *v = NULL;
+    DEFER(keeper_freep) struct keeper *k = NULL;
+    const struct status started = start(&diag, &v, &k);
+    tell_start(started, &diag);
+    const int code = status_ok(started) ? serve(k) : 1;
+    if (code != 0 && status_ok(started)) {
+        log_event(LOG_ERROR, "keeper.ended", "a message that is none");
+    }
+    return code;
+}

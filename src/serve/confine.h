@@ -1,0 +1,17 @@
+/* confine: what the gateway can reach once it has given up the rest: of the workspace, the models,
+ * the log and the store, not the keys, the datasets or the configuration; outside it, the folder of
+ * the clients' authorities. docs/threat-model.md. */
+#ifndef STEWARD_SERVE_CONFINE_H
+#define STEWARD_SERVE_CONFINE_H
+
+#include "base/sandbox.h"
+#include "serve/server.h"
+
+/* Before the workspace at dir is opened, and before there are threads. Makes the files that
+ * Landlock could not name otherwise (the store's journal, serve.lock). */
+struct status confine_gateway(const char *dir, const struct server_tls *tls, struct diag *diag,
+                              struct sandbox_told *ret_told);
+/* Once it listens. */
+struct status confine_listening(struct diag *diag);
+
+#endif

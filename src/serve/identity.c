@@ -1,0 +1,398 @@
+#include "serve/identity.h"
+
+#include "serve/client_name.h"
+
+#include <gnutls/x509.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct identity {
+    atomic_uint count;
+    struct tls_signer signer;
+    gnutls_pcert_st chain[IDENTITY_CHAIN_MAX];
+    unsigned length;
+    gnutls_privkey_t key;
+    int64_t begins, ends;
+    enum identity_clients clients;
+    gnutls_x509_trust_list_t authorities;
+};
+
+static struct status
+refuse(struct diag *diag, int rc, const char *what)
+{
+    diag_set(diag, "%s: %s", what, gnutls_strerror(rc));
+    CHECK(rc != GNUTLS_E_MEMORY_ERROR, MEMORY);
+    FAIL(INPUT);
+}
+
+/* ---- signatures from elsewhere ---- */
+
+static const struct {
+    gnutls_sign_algorithm_t algorithm;
+    unsigned scheme;
+} algorithms[] = {
+    {GNUTLS_SIGN_ECDSA_SECP256R1_SHA256, TLS_ECDSA_P256_SHA256},
+    {GNUTLS_SIGN_ECDSA_SHA256, TLS_ECDSA_P256_SHA256},
+    {GNUTLS_SIGN_ECDSA_SECP384R1_SHA384, TLS_ECDSA_P384_SHA384},
+    {GNUTLS_SIGN_ECDSA_SHA384, TLS_ECDSA_P384_SHA384},
+    {GNUTLS_SIGN_RSA_PSS_RSAE_SHA256, TLS_RSA_PSS_SHA256},
+    {GNUTLS_SIGN_RSA_PSS_RSAE_SHA384, TLS_RSA_PSS_SHA384},
+    {GNUTLS_SIGN_RSA_PSS_RSAE_SHA512, TLS_RSA_PSS_SHA512},
+    {GNUTLS_SIGN_RSA_SHA256, TLS_RSA_SHA256},
+    {GNUTLS_SIGN_RSA_SHA384, TLS_RSA_SHA384},
+    {GNUTLS_SIGN_RSA_SHA512, TLS_RSA_SHA512},
+};
+
+static unsigned
+scheme_of(gnutls_sign_algorithm_t algorithm)
+{
+    for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
+        if (algorithms[i].algorithm == algorithm) {
+            return algorithms[i].scheme;
+        }
+    }
+    return 0;
+}
+
+/* GnuTLS gives the digest, for RSA with PKCS #1 wrapped in what names the algorithm. */
+static int
+sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, void *ctx, unsigned flags,
+          const gnutls_datum_t *hash, gnutls_datum_t *ret_signature)
+{
+    (void)key, (void)flags;
+    const struct identity *i = ctx;
+    uint8_t signature[TLS_SIGNATURE_MAX];
+    const unsigned scheme = scheme_of(algorithm);
+    const size_t length = tls_kind_digest(i->signer.key.kind, scheme);
+    size_t n = 0;
+    if (length == 0 || hash->size < length) {
+        return GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM;
+    }
+    const struct view digest = view_of(hash->data + hash->size - length, length);
+    if (!status_ok(
+            i->signer.sign(i->signer.ctx, i->signer.key.slot, scheme, digest, signature, &n))) {
+        return GNUTLS_E_PK_SIGN_FAILED;
+    }
+    ret_signature->data = gnutls_malloc(n);
+    if (ret_signature->data == NULL) {
+        return GNUTLS_E_MEMORY_ERROR;
+    }
+    memcpy(ret_signature->data, signature, n);
+    ret_signature->size = (unsigned)n;
+    return 0;
+}
+
+static int
+key_info(gnutls_privkey_t key, unsigned flags, void *ctx)
+{
+    (void)key;
+    const struct identity *i = ctx;
+    const struct tls_key_info *k = &i->signer.key;
+    if ((flags & GNUTLS_PRIVKEY_INFO_PK_ALGO) != 0) {
+        return k->kind == TLS_KEY_RSA ? GNUTLS_PK_RSA : GNUTLS_PK_ECDSA;
+    }
+    if ((flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS) != 0) {
+        return (int)k->bits;
+    }
+    if ((flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO) != 0) {
+        return tls_kind_digest(k->kind, scheme_of(GNUTLS_FLAGS_TO_SIGN_ALGO(flags))) > 0;
+    }
+    return -1;
+}
+
+/* ---- the server's own chain ---- */
+
+static gnutls_datum_t
+datum(struct view v)
+{
+    return (gnutls_datum_t){(unsigned char *)(uintptr_t)v.ptr, (unsigned)v.len};
+}
+
+static struct status
+read_chain(struct identity *i, struct view pem, struct diag *diag)
+{
+    const gnutls_datum_t text = datum(pem);
+    unsigned n = IDENTITY_CHAIN_MAX;
+    const int rc = gnutls_pcert_list_import_x509_raw(i->chain, &n, &text, GNUTLS_X509_FMT_PEM,
+                                                     GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
+    if (rc == GNUTLS_E_SHORT_MEMORY_BUFFER) {
+        diag_set(diag, "more than %u certificates in a chain", IDENTITY_CHAIN_MAX);
+        FAIL(INPUT);
+    }
+    if (rc == GNUTLS_E_CERTIFICATE_LIST_UNSORTED) {
+        diag_set(diag, "the server's certificate comes first, and after each the one that signed "
+                       "it, once");
+        FAIL(INPUT);
+    }
+    if (rc < 0) {
+        return refuse(diag, rc, "not certificates in PEM");
+    }
+    i->length = n;
+    return OK;
+}
+
+static struct status
+check_key(const struct identity *i, struct diag *diag)
+{
+    gnutls_datum_t der = {0};
+    struct digest name;
+    CHECK(gnutls_pubkey_export2(i->chain[0].pubkey, GNUTLS_X509_FMT_DER, &der) == 0, MEMORY);
+    digest_of(view_of(der.data, der.size), &name);
+    gnutls_free(der.data);
+    if (memcmp(&name, &i->signer.key.name, sizeof name) != 0) {
+        diag_set(diag, "not the certificate of the key that this workspace sealed");
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+read_times(struct identity *i, struct diag *diag)
+{
+    gnutls_x509_crt_t own = NULL;
+    const int rc = gnutls_pcert_export_x509(&i->chain[0], &own);
+    if (rc < 0) {
+        return refuse(diag, rc, "the server's certificate");
+    }
+    i->begins = (int64_t)gnutls_x509_crt_get_activation_time(own);
+    i->ends = (int64_t)gnutls_x509_crt_get_expiration_time(own);
+    gnutls_x509_crt_deinit(own);
+    return OK;
+}
+
+static struct status
+read_own(struct identity *i, struct view pem, struct diag *diag)
+{
+    TRY(read_chain(i, pem, diag));
+    TRY(check_key(i, diag));
+    return read_times(i, diag);
+}
+
+static struct status
+make_key(struct identity *i, struct diag *diag)
+{
+    int rc = gnutls_privkey_init(&i->key);
+    if (rc == 0) {
+        rc = gnutls_privkey_import_ext4(i->key, i, NULL, sign_hash, NULL, NULL, key_info, 0);
+    }
+    return rc < 0 ? refuse(diag, rc, "the TLS key") : OK;
+}
+
+/* ---- clients' authorities ---- */
+
+static struct status
+read_authorities(struct identity *i, const struct identity_options *o, struct diag *diag)
+{
+    const gnutls_datum_t ca = datum(o->client_ca_pem), crl = datum(o->client_crl_pem);
+    int rc = gnutls_x509_trust_list_init(&i->authorities, 0);
+    if (rc < 0) {
+        return refuse(diag, rc, "the clients' authorities");
+    }
+    rc = gnutls_x509_trust_list_add_trust_mem(i->authorities, &ca, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
+    if (rc <= 0) {
+        diag_set(diag, "tls.client_ca: no certificate in PEM that could be read");
+        FAIL(INPUT);
+    }
+    if (crl.size == 0) {
+        return OK;
+    }
+    rc = gnutls_x509_trust_list_add_trust_mem(i->authorities, NULL, &crl, GNUTLS_X509_FMT_PEM,
+                                              GNUTLS_TL_VERIFY_CRL, 0);
+    if (rc <= 0) {
+        diag_set(diag, "tls.client_crl: no list of revoked certificates that an authority of "
+                       "tls.client_ca signed");
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+/* ---- one identity ---- */
+
+struct status
+identity_new(const struct identity_options *o, struct diag *diag, struct identity **ret_identity)
+{
+    DEFER(identity_freep) struct identity *i = calloc(1, sizeof *i);
+    CHECK(i != NULL, MEMORY);
+    atomic_init(&i->count, 1);
+    i->signer = o->signer;
+    i->clients = o->clients;
+    const struct status own = read_own(i, o->chain_pem, diag);
+    if (!status_ok(own)) {
+        diag_prefix(diag, "%s", o->chain_name);
+        return own;
+    }
+    TRY(make_key(i, diag));
+    if (o->clients != IDENTITY_CLIENTS_OFF) {
+        TRY(read_authorities(i, o, diag));
+    }
+    *ret_identity = MOVE(i);
+    return OK;
+}
+
+struct identity *
+identity_take(struct identity *i)
+{
+    (void)atomic_fetch_add(&i->count, 1);
+    return i;
+}
+
+void
+identity_free(struct identity *i)
+{
+    if (i == NULL || atomic_fetch_sub(&i->count, 1) > 1) {
+        return;
+    }
+    for (unsigned n = 0; n < i->length; n++) {
+        gnutls_pcert_deinit(&i->chain[n]);
+    }
+    gnutls_privkey_deinit(i->key);
+    gnutls_x509_trust_list_deinit(i->authorities, 1);
+    free(i);
+}
+
+int64_t
+identity_begins(const struct identity *i)
+{
+    return i->begins;
+}
+
+int64_t
+identity_ends(const struct identity *i)
+{
+    return i->ends;
+}
+
+void
+identity_give(const struct identity *i, gnutls_pcert_st **ret_chain, unsigned *ret_length,
+              gnutls_privkey_t *ret_key)
+{
+    *ret_chain = (gnutls_pcert_st *)(uintptr_t)i->chain;
+    *ret_length = i->length;
+    *ret_key = i->key;
+}
+
+/* ---- clients ---- */
+
+void
+identity_ask(const struct identity *i, gnutls_session_t tls)
+{
+    static const gnutls_certificate_request_t wish[] = {
+        [IDENTITY_CLIENTS_OFF] = GNUTLS_CERT_IGNORE,
+        [IDENTITY_CLIENTS_ASKED] = GNUTLS_CERT_REQUEST,
+        [IDENTITY_CLIENTS_REQUIRED] = GNUTLS_CERT_REQUIRE,
+    };
+    gnutls_certificate_server_set_request(tls, wish[i->clients]);
+}
+
+struct certificates {
+    gnutls_x509_crt_t of[IDENTITY_CHAIN_MAX];
+    unsigned count;
+};
+
+static void
+free_certificates(struct certificates *c)
+{
+    for (unsigned n = 0; n < c->count; n++) {
+        gnutls_x509_crt_deinit(c->of[n]);
+    }
+}
+
+static struct status
+import(const gnutls_datum_t *chain, unsigned count, struct diag *diag, struct certificates *certs)
+{
+    if (count > IDENTITY_CHAIN_MAX) {
+        diag_set(diag, "a chain of %u certificates; %u are followed", count, IDENTITY_CHAIN_MAX);
+        FAIL(AUTH);
+    }
+    for (unsigned n = 0; n < count; n++) {
+        CHECK(gnutls_x509_crt_init(&certs->of[n]) == 0, MEMORY);
+        certs->count = n + 1;
+        if (gnutls_x509_crt_import(certs->of[n], &chain[n], GNUTLS_X509_FMT_DER) < 0) {
+            diag_set(diag, "certificate %u of the chain is none", n + 1);
+            FAIL(AUTH);
+        }
+    }
+    return OK;
+}
+
+static void
+put_day(time_t at, char ret_text[static 24])
+{
+    struct tm day = {0};
+    (void)gmtime_r(&at, &day);
+    (void)strftime(ret_text, 24, "%Y-%m-%dT%H:%M:%SZ", &day);
+}
+
+/* What a clock that is wrong looks like: both clocks are told. */
+static void
+say_times(gnutls_x509_crt_t own, struct diag *diag)
+{
+    char from[24], to[24], now[24];
+    put_day(gnutls_x509_crt_get_activation_time(own), from);
+    put_day(gnutls_x509_crt_get_expiration_time(own), to);
+    put_day(time(NULL), now);
+    diag_set(diag,
+             "the certificate is for %s to %s and this machine's clock says %s; if the "
+             "certificate is in use elsewhere, one of the clocks is wrong",
+             from, to, now);
+}
+
+static struct status
+refuse_status(unsigned status, gnutls_x509_crt_t own, struct diag *diag)
+{
+    gnutls_datum_t words = {0};
+    const time_t now = time(NULL);
+    if ((status & (GNUTLS_CERT_NOT_ACTIVATED | GNUTLS_CERT_EXPIRED)) != 0 &&
+        (now < gnutls_x509_crt_get_activation_time(own) ||
+         now > gnutls_x509_crt_get_expiration_time(own))) {
+        say_times(own, diag);
+    } else if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &words, 0) ==
+               0) {
+        diag_set(diag, "%.*s", (int)words.size, (const char *)words.data);
+        gnutls_free(words.data);
+    }
+    FAIL(AUTH);
+}
+
+struct status
+identity_check_chain(const struct identity *i, const gnutls_datum_t *chain, unsigned count,
+                     struct diag *diag, char ret_name[static IDENTITY_NAME_MAX])
+{
+    DEFER(free_certificates) struct certificates certs = {0};
+    unsigned status = 0;
+    gnutls_typed_vdata_st use = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+                                 .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT};
+    TRY(import(chain, count, diag, &certs));
+    CHECK(certs.count > 0, AUTH);
+    const int rc = gnutls_x509_trust_list_verify_crt2(
+        i->authorities, certs.of, certs.count, &use, 1,
+        GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM), &status, NULL);
+    if (rc < 0) {
+        diag_set(diag, "the certificate cannot be checked: %s", gnutls_strerror(rc));
+        FAIL(AUTH);
+    }
+    if (status != 0) {
+        return refuse_status(status, certs.of[0], diag);
+    }
+    return client_name(certs.of[0], diag, ret_name);
+}
+
+struct status
+identity_check_client(const struct identity *i, gnutls_session_t tls, struct diag *diag,
+                      char ret_name[static IDENTITY_NAME_MAX])
+{
+    unsigned count = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(tls, &count);
+    ret_name[0] = '\0';
+    if (i->clients == IDENTITY_CLIENTS_OFF ||
+        (count == 0 && i->clients == IDENTITY_CLIENTS_ASKED)) {
+        return OK;
+    }
+    if (chain == NULL || count == 0) {
+        diag_set(diag, "no certificate came, and tls.client_certificates is \"require\"");
+        FAIL(AUTH);
+    }
+    return identity_check_chain(i, chain, count, diag, ret_name);
+}

@@ -1,0 +1,524 @@
+/* Somebody takes the gateway over: a process with the gateway's socket, in the gateway's sandbox,
+ * that runs whatever it likes. What it can get, and what it cannot. The keeper is the real program.
+ */
+#include "testing/testing.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "serve/confine.h"
+#include "vault/keeper.h"
+#include "vault/seal.h"
+#include "workspace/datasets.h"
+#include "workspace/models.h"
+#include "workspace/workspace.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PASSPHRASE "correct horse battery staple"
+#define ROOT "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+#define STEWARD(...)                                                                               \
+    do {                                                                                           \
+        struct testing_run run_;                                                                   \
+        testing_steward(&run_, __VA_ARGS__, NULL);                                                 \
+        if (run_.exit_code != 0) {                                                                 \
+            print_error("%s", buf_str(&run_.err));                                                 \
+        }                                                                                          \
+        assert_int_equal(run_.exit_code, 0);                                                       \
+        testing_run_done(&run_);                                                                   \
+    } while (0)
+
+/* ---- the house that is broken into ---- */
+
+static struct {
+    char *root, *dir, *keeper;
+    struct secret passphrase;
+} it;
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    it.root = testing_dir();
+    it.dir = file_join(it.root, "ws");
+    it.keeper = malloc(4096);
+    (void)snprintf(it.keeper, 4096, "%s-keeper", testing_binary());
+    DEFER(file_freep) char *csv = file_join(it.root, "loans.csv");
+    DEFER(buf_done) struct buf rows;
+    buf_init(&rows, 1 << 16);
+    buf_put_str(&rows, "income,sex,paid\n");
+    for (int i = 0; i < 200; i++) {
+        buf_printf(&rows, "%d,%s,%s\n", i, i % 3 == 0 ? "f" : "m", i % 2 == 0 ? "yes" : "no");
+    }
+    testing_write(csv, buf_view(&rows));
+    (void)setenv("STEWARD_WORKSPACE", it.dir, 1);
+    (void)setenv("STEWARD_PASSPHRASE", PASSPHRASE, 1);
+    STEWARD("init", it.dir);
+    STEWARD("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes", "--sensitive",
+            "sex");
+    STEWARD("model", "train", "loans", "--data", "loans", "--rounds", "3");
+    return status_ok(secret_from(view_str(PASSPHRASE), &it.passphrase)) ? 0 : -1;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    secret_done(&it.passphrase);
+    free(it.keeper);
+    free(it.dir);
+    testing_dirp(&it.root);
+    return 0;
+}
+
+struct loot {
+    struct keeper_client *keeper;
+    pid_t keeper_pid;
+};
+
+/* Runs `attempt` where the gateway would run, and gives what it returned; 128 + signal when it was
+ * killed for trying. */
+static int
+break_in(int (*attempt)(struct loot *l))
+{
+    int ended = 0;
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct loot l = {0};
+        struct diag diag = {0};
+        struct sandbox_told told = {0};
+        const struct server_tls none = {0};
+        if (!status_ok(
+                keeper_start(it.keeper, it.dir, &it.passphrase, &diag, &l.keeper_pid, &l.keeper)) ||
+            !status_ok(confine_gateway(it.dir, &none, &diag, &told)) ||
+            !status_ok(confine_listening(&diag))) {
+            (void)fprintf(stderr, "%s\n", diag.text);
+            _exit(99);
+        }
+        _exit(attempt(&l));
+    }
+    assert_int_equal(waitpid(pid, &ended, 0), pid);
+    return WIFSIGNALED(ended) ? 128 + WTERMSIG(ended) : WEXITSTATUS(ended);
+}
+
+#define KILLED (128 + SIGSYS)
+
+/* ---- what it can get ---- */
+
+static int
+open_a_model(struct loot *l)
+{
+    struct diag diag = {0};
+    struct workspace *w = NULL;
+    struct model *m = NULL;
+    const struct workspace_open_options o = {.keeper = l->keeper, .principal = "local:intruder"};
+    if (!status_ok(workspace_open(it.dir, &o, &diag, &w)) ||
+        !status_ok(model_load(w, "loans", 0, &diag, &m))) {
+        (void)fprintf(stderr, "%s\n", diag.text);
+        return 1;
+    }
+    return 0;
+}
+
+static int
+shake_a_hand(struct loot *l)
+{
+    struct tls_signer s;
+    uint8_t signature[TLS_SIGNATURE_MAX], digest[32] = {1};
+    size_t n = 0;
+    if (!status_ok(keeper_client_tls(l->keeper, NULL, &s)) ||
+        !status_ok(
+            s.sign(s.ctx, s.key.slot, TLS_ECDSA_P256_SHA256, view_of(digest, 32), signature, &n))) {
+        return 1;
+    }
+    return n > 60 ? 0 : 2;
+}
+
+static bool
+signs(struct loot *l, unsigned kind, const char *text)
+{
+    struct keeper_request q = {
+        .operation = KEEPER_SIGN, .detail = (uint16_t)kind, .length = (uint32_t)strlen(text)};
+    struct keeper_reply r;
+    memcpy(q.bytes, text, strlen(text));
+    return status_ok(keeper_client_ask(l->keeper, &q, NULL, &r));
+}
+
+static int
+sign_checkpoints(struct loot *l)
+{
+    char name[VAULT_NAME_MAX], text[256];
+    struct vault *v = NULL;
+    if (!status_ok(keeper_client_vault(l->keeper, &v))) {
+        return 1;
+    }
+    vault_name(v, name);
+    (void)snprintf(text, sizeof text, "%s\n0\n%s\n", name, ROOT);
+    if (signs(l, VAULT_SIGN_CHECKPOINT, text)) {
+        return 2; /* smaller than what the log has */
+    }
+    (void)snprintf(text, sizeof text, "%s\n1000000\n%s\n", name, ROOT);
+    if (!signs(l, VAULT_SIGN_CHECKPOINT, text)) {
+        return 3;
+    }
+    (void)snprintf(text, sizeof text, "%s\n999999\n%s\n", name, ROOT);
+    return signs(l, VAULT_SIGN_CHECKPOINT, text) ? 4 : 0;
+}
+
+static void
+gets_models_handshakes_and_checkpoints_that_grow(void **state)
+{
+    (void)state;
+    assert_int_equal(break_in(open_a_model), 0);
+    assert_int_equal(break_in(shake_a_hand), 0);
+    assert_int_equal(break_in(sign_checkpoints), 0);
+}
+
+/* ---- what it cannot ---- */
+
+static int
+open_a_dataset(struct loot *l)
+{
+    struct diag diag = {0};
+    struct workspace *w = NULL;
+    struct table *t = NULL;
+    struct dataset_info info;
+    const struct workspace_open_options o = {.keeper = l->keeper, .principal = "local:intruder"};
+    if (!status_ok(workspace_open(it.dir, &o, &diag, &w))) {
+        return 1;
+    }
+    return dataset_load(w, "loans", 0, &diag, &t, &info).code;
+}
+
+/* The bytes on their way past the rights of files: still sealed, and the keeper says no. */
+static int
+unwrap_a_dataset(struct loot *l)
+{
+    static const char *const purposes[] = {
+        "object/dataset", "store/dataset", "object/assessment", "tls", "signing", "mac"};
+    for (size_t i = 0; i < sizeof purposes / sizeof *purposes; i++) {
+        struct keeper_request q = {.operation = KEEPER_UNWRAP, .length = VAULT_WRAPPED_BYTES};
+        struct keeper_reply r;
+        memcpy(q.purpose, purposes[i], strlen(purposes[i]));
+        if (keeper_client_ask(l->keeper, &q, NULL, &r).code != STATUS_DENIED) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int
+sign_other_texts(struct loot *l)
+{
+    static const char *const texts[] = {"", "hello", "steward model manifest v2\n{}",
+                                        "steward/0000000000000000\n1000000\n" ROOT "\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (signs(l, VAULT_SIGN_CHECKPOINT, texts[i]) || signs(l, VAULT_SIGN_MODEL, texts[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* No reply to anything holds a key: of every operation, with every purpose that there is. */
+static int
+ask_for_keys(struct loot *l)
+{
+    for (unsigned operation = 0; operation < 64; operation++) {
+        struct keeper_request q = {.operation = (uint16_t)operation};
+        struct keeper_reply r;
+        const struct status s = keeper_client_ask(l->keeper, &q, NULL, &r);
+        const bool plain = operation == KEEPER_HELLO || operation == KEEPER_TLS_LOAD;
+        if (status_ok(s) && !plain) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void
+gets_no_dataset_no_key_and_no_other_signature(void **state)
+{
+    (void)state;
+    const int code = break_in(open_a_dataset);
+    assert_true(code == STATUS_DENIED || code == STATUS_IO); /* the keeper's no, or Landlock's */
+    assert_int_equal(break_in(unwrap_a_dataset), 0);
+    assert_int_equal(break_in(sign_other_texts), 0);
+    assert_int_equal(break_in(ask_for_keys), 0);
+}
+
+static int
+outside_files(struct loot *l)
+{
+    (void)l;
+    static const char *const paths[] = {"/etc/passwd",        "/etc/shadow", "/proc/self/maps",
+                                        "/proc/self/environ", "/",           "/tmp"};
+    static const char *const inside[] = {"keys/workspace.json", "keys/signing.sealed",
+                                         "steward.yaml", "objects/dataset/loans/1.sealed"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        if (open(paths[i], O_RDONLY) >= 0) {
+            return 1 + (int)i;
+        }
+    }
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+        DEFER(file_freep) char *path = file_join(it.dir, inside[i]);
+        if (open(path, O_RDONLY) >= 0 || unlink(path) == 0 || open(path, O_WRONLY) >= 0) {
+            return 11 + (int)i;
+        }
+    }
+    DEFER(file_freep) char *fresh = file_join(it.dir, "keys/fresh");
+    DEFER(file_freep) char *model = file_join(it.dir, "objects/model/loans/1.sealed");
+    if (open(fresh, O_WRONLY | O_CREAT, 0600) >= 0) {
+        return 21;
+    }
+    return open(model, O_RDONLY) < 0 ? 22 : open(model, O_WRONLY) >= 0 ? 23 : 0;
+}
+
+static int
+new_socket(struct loot *l)
+{
+    (void)l;
+    static const int families[] = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK, AF_PACKET};
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        const int fd = socket(families[i], SOCK_STREAM, 0);
+        if (fd >= 0 || errno != EPERM) {
+            return 1 + (int)i;
+        }
+    }
+    return 0;
+}
+
+static int
+new_code(struct loot *l)
+{
+    (void)l;
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED || mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0) {
+        return 1;
+    }
+    return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+               ? 0
+               : 2;
+}
+
+static int
+new_process(struct loot *l)
+{
+    (void)l;
+    return fork() < 0 ? 0 : 1;
+}
+
+static int
+run_a_program(struct loot *l)
+{
+    (void)l;
+    char *const argv[] = {(char *)(uintptr_t) "/bin/true", NULL};
+    (void)execv("/bin/true", argv);
+    return 1;
+}
+
+static int
+trace_the_keeper(struct loot *l)
+{
+    (void)ptrace(PTRACE_ATTACH, l->keeper_pid, NULL, NULL);
+    return 1;
+}
+
+static int
+read_the_keeper(struct loot *l)
+{
+    uint8_t byte = 0;
+    const struct iovec to = {&byte, 1}, from = {(void *)(uintptr_t)&it, 1};
+    (void)process_vm_readv(l->keeper_pid, &to, 1, &from, 1, 0);
+    return 1;
+}
+
+static int
+open_the_keeper(struct loot *l)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%d/mem", (int)l->keeper_pid);
+    return open(path, O_RDONLY) < 0 && kill(l->keeper_pid, SIGKILL) != 0 ? 0 : 1;
+}
+
+static int
+gain_privileges(struct loot *l)
+{
+    (void)l;
+    return setuid(0) != 0 && unshare(0) != 0 ? 0 : 1;
+}
+
+static void
+opens_no_file_socket_or_process_outside(void **state)
+{
+    (void)state;
+    const int files = break_in(outside_files);
+    if (files == 0) {
+        assert_int_equal(break_in(open_the_keeper), 0);
+    } else if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) <= 0) {
+        print_message("this kernel has no Landlock: files are not confined here\n");
+    } else {
+        fail_msg("file %d could be opened", files);
+    }
+    assert_int_equal(break_in(new_socket), 0);
+    assert_int_equal(break_in(new_code), 0);
+    assert_int_equal(break_in(new_process), 0);
+    assert_int_equal(break_in(run_a_program), KILLED);
+    assert_int_equal(break_in(trace_the_keeper), KILLED);
+    assert_int_equal(break_in(read_the_keeper), KILLED);
+    assert_int_equal(break_in(gain_privileges), KILLED);
+}
+
+/* ---- the keeper, from outside ---- */
+
+static void
+the_keeper_ends_with_the_gateway(void **state)
+{
+    (void)state;
+    struct diag diag = {0};
+    struct keeper_client *c = NULL;
+    pid_t pid = 0;
+    int ended = 0;
+    assert_ok(keeper_start(it.keeper, it.dir, &it.passphrase, &diag, &pid, &c));
+    keeper_client_free(c); /* as when the gateway has ended */
+    assert_int_equal(waitpid(pid, &ended, 0), pid);
+    assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
+}
+
+/* The program with a socket of the test's own, which says what it likes. */
+static pid_t
+raw_keeper(int *ret_fd)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        char *const argv[] = {it.keeper, NULL};
+        if (dup2(ends[1], 3) == 3 && fcntl(3, F_SETFD, 0) == 0) {
+            (void)execv(it.keeper, argv);
+        }
+        _exit(127);
+    }
+    (void)close(ends[1]);
+    *ret_fd = ends[0];
+    return pid;
+}
+
+static int
+code_of(pid_t pid)
+{
+    int ended = 0;
+    assert_int_equal(waitpid(pid, &ended, 0), pid);
+    return WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
+}
+
+/* The first message, then one of `size` bytes: its end. */
+static int
+end_after(size_t size)
+{
+    static struct keeper_setup setup;
+    static uint8_t message[sizeof setup + 1];
+    struct keeper_reply r;
+    int fd = -1;
+    const pid_t pid = raw_keeper(&fd);
+    setup = (struct keeper_setup){.version = KEEPER_VERSION,
+                                  .passphrase_len = (uint32_t)strlen(PASSPHRASE)};
+    (void)snprintf(setup.dir, sizeof setup.dir, "%s", it.dir);
+    memcpy(setup.passphrase, PASSPHRASE, strlen(PASSPHRASE));
+    assert_int_equal(send(fd, &setup, sizeof setup, 0), sizeof setup);
+    assert_int_equal(recv(fd, &r, sizeof r, 0), sizeof r);
+    assert_int_equal(r.code, STATUS_OK);
+    assert_int_equal(send(fd, message, size, 0), (ssize_t)size);
+    assert_int_equal(recv(fd, &r, sizeof r, 0),
+                     size == sizeof(struct keeper_request) ? sizeof r : 0);
+    (void)close(fd);
+    return code_of(pid);
+}
+
+static void
+a_message_of_another_size_ends_the_keeper(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1, sizeof(struct keeper_request) - 1,
+                                   sizeof(struct keeper_request) + 1, sizeof(struct keeper_setup)};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        assert_int_equal(end_after(sizes[i]), 1);
+    }
+    assert_int_equal(end_after(sizeof(struct keeper_request)), 0); /* zeros: refused, not fatal */
+    int fd = -1;
+    struct keeper_reply r;
+    const pid_t pid = raw_keeper(&fd);
+    assert_int_equal(send(fd, "hello", 5, 0), 5);
+    assert_int_equal(recv(fd, &r, sizeof r, 0), sizeof r);
+    assert_int_equal(r.code, STATUS_INPUT);
+    (void)close(fd);
+    assert_int_equal(code_of(pid), 1);
+}
+
+static void
+a_wrong_passphrase_is_told_as_by_every_verb(void **state)
+{
+    (void)state;
+    struct diag diag = {0};
+    struct keeper_client *c = NULL;
+    pid_t pid = 0;
+    DEFER(secret_done) struct secret wrong = {0};
+    assert_ok(secret_from(view_str("wrong horse battery"), &wrong));
+    assert_status(keeper_start(it.keeper, it.dir, &wrong, &diag, &pid, &c), AUTH);
+    assert_says(&diag, "wrong passphrase");
+    assert_status(keeper_start(it.keeper, it.root, &it.passphrase, &diag, &pid, &c), NOT_FOUND);
+}
+
+/* Linked with base, net and vault: none of the server's, the engines' or the HTTP library's. */
+static void
+the_keeper_is_linked_with_little(void **state)
+{
+    (void)state;
+    struct testing_run r;
+    char *const argv[] = {(char *)(uintptr_t) "ldd", it.keeper, NULL};
+    testing_run(argv, &r);
+    if (r.exit_code != 0) {
+        testing_run_done(&r);
+        skip();
+    }
+    static const char *const absent[] = {"microhttpd", "duckdb", "xgboost", "sqlite", "yaml"};
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
+        assert_null(strstr(buf_str(&r.out), absent[i]));
+    }
+    assert_text_has(buf_str(&r.out), "libcrypto");
+    testing_run_done(&r);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wrong_passphrase_is_told_as_by_every_verb),
+        cmocka_unit_test(the_keeper_is_linked_with_little),
+        cmocka_unit_test(the_keeper_ends_with_the_gateway),
+        cmocka_unit_test(a_message_of_another_size_ends_the_keeper),
+        cmocka_unit_test(gets_models_handshakes_and_checkpoints_that_grow),
+        cmocka_unit_test(gets_no_dataset_no_key_and_no_other_signature),
+        cmocka_unit_test(opens_no_file_socket_or_process_outside),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

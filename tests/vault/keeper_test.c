@@ -1,0 +1,439 @@
+/* The keeper's answers, one message at a time, in this process; tests/serve/takeover_test.c has the
+ * process itself. */
+#include "testing/testing.h"
+
+#include "base/file.h"
+#include "base/random.h"
+#include "testing/vault.h"
+#include "vault/keeper.h"
+#include "workspace/certificate.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ROOT_A "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define ROOT_B "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
+
+/* ---- what the tests share ---- */
+
+struct house {
+    char *dir;
+    struct vault *vault;
+    struct keeper *keeper;
+    struct keeper_reply reply;
+    char name[VAULT_NAME_MAX];
+};
+
+static void
+put_in(const char *dir, const char *name, struct view bytes)
+{
+    DEFER(file_freep) char *path = file_join(dir, name);
+    testing_write(path, bytes);
+}
+
+/* A new TLS key, sealed where the workspace keeps it; its certificate. */
+static void
+seal_key(struct house *h, struct buf *ret_cert)
+{
+    static const char *const hosts[] = {"localhost"};
+    DEFER(buf_wipe) struct buf key;
+    DEFER(buf_done) struct buf sealed;
+    struct diag diag = {0};
+    buf_init(&key, 1 << 16);
+    buf_init(&sealed, 1 << 16);
+    buf_init(ret_cert, 1 << 16);
+    assert_ok(certificate_make(hosts, 1, &diag, ret_cert, &key));
+    assert_ok(vault_seal_record(h->vault, TLS_KEY_PURPOSE, view_str(TLS_KEY_CONTEXT),
+                                buf_view(&key), &sealed));
+    put_in(h->dir, TLS_KEY_CONTEXT, buf_view(&sealed));
+}
+
+static void
+build(struct house *h)
+{
+    struct diag diag = {0};
+    *h = (struct house){.dir = testing_dir()};
+    DEFER(file_freep)
+    char *keys = file_join(h->dir, "keys"), *tls = file_join(h->dir, "tls"),
+         *audit = file_join(h->dir, "audit");
+    assert_ok(file_mkdirs(keys, 0700, &diag));
+    assert_ok(file_mkdirs(tls, 0700, &diag));
+    assert_ok(file_mkdirs(audit, 0700, &diag));
+    h->vault = testing_vault(keys);
+    h->keeper = keeper_new(h->vault, h->dir);
+    assert_non_null(h->keeper);
+    vault_name(h->vault, h->name);
+}
+
+static void
+pull_down(struct house *h)
+{
+    keeper_free(h->keeper);
+    vault_free(h->vault);
+    testing_dirp(&h->dir);
+}
+
+static struct keeper_request
+request(unsigned operation, const char *purpose, struct view bytes)
+{
+    struct keeper_request q = {.version = KEEPER_VERSION,
+                               .serial = 7,
+                               .operation = (uint16_t)operation,
+                               .length = (uint32_t)bytes.len};
+    memcpy(q.purpose, purpose, strlen(purpose));
+    memcpy(q.bytes, bytes.ptr, bytes.len);
+    return q;
+}
+
+static int
+answer(struct house *h, const struct keeper_request *q)
+{
+    keeper_answer(h->keeper, q, &h->reply);
+    assert_int_equal(h->reply.version, KEEPER_VERSION);
+    assert_int_equal(h->reply.serial, q->serial);
+    assert_true(h->reply.length <= sizeof h->reply.bytes);
+    return h->reply.code;
+}
+
+static int
+ask(struct house *h, unsigned operation, const char *purpose, struct view bytes)
+{
+    const struct keeper_request q = request(operation, purpose, bytes);
+    return answer(h, &q);
+}
+
+static int
+ask_to_sign(struct house *h, unsigned long long size, const char *root)
+{
+    char text[256];
+    (void)snprintf(text, sizeof text, "%s\n%llu\n%s\n", h->name, size, root);
+    return ask(h, KEEPER_SIGN, "", view_str(text));
+}
+
+/* ---- form ---- */
+
+static void
+refuses_what_is_no_request(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h;
+    build(&h);
+    const struct keeper_request good = request(KEEPER_MAC, "api-key", view_str("sw_key"));
+    assert_int_equal(answer(&h, &good), STATUS_OK);
+    struct keeper_request q = good;
+    q.version++;
+    assert_int_equal(answer(&h, &q), STATUS_INPUT);
+    q = good;
+    q.operation = KEEPER_OPERATIONS;
+    assert_int_equal(answer(&h, &q), STATUS_INPUT);
+    q.operation = 0;
+    assert_int_equal(answer(&h, &q), STATUS_INPUT);
+    q.operation = UINT16_MAX;
+    assert_int_equal(answer(&h, &q), STATUS_INPUT);
+    q = good;
+    q.length = KEEPER_REQUEST_BYTES + 1;
+    assert_int_equal(answer(&h, &q), STATUS_INPUT);
+    q.length = UINT32_MAX;
+    assert_int_equal(answer(&h, &q), STATUS_INPUT);
+    q = good;
+    q.bytes[KEEPER_REQUEST_BYTES - 1] = 1; /* after its length */
+    assert_int_equal(answer(&h, &q), STATUS_INPUT);
+    q = good;
+    q.purpose[sizeof q.purpose - 1] = 'x'; /* after its end */
+    assert_int_equal(answer(&h, &q), STATUS_INPUT);
+    memset(q.purpose, 'x', sizeof q.purpose); /* without an end */
+    assert_int_equal(answer(&h, &q), STATUS_INPUT);
+    assert_int_equal(ask(&h, KEEPER_UNWRAP, "store/key", view_str("short")), STATUS_INPUT);
+    assert_int_equal(ask(&h, KEEPER_HELLO, "", view_str("x")), STATUS_INPUT);
+}
+
+/* ---- rights ---- */
+
+static void
+unwraps_what_is_served_and_nothing_else(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *purpose;
+        int code;
+    } cases[] = {
+        {"object/model", STATUS_OK},
+        {"store/model", STATUS_OK},
+        {"store/principal", STATUS_OK},
+        {"store/key", STATUS_OK},
+        {"object/dataset", STATUS_DENIED},
+        {"object/assessment", STATUS_DENIED},
+        {"store/dataset", STATUS_DENIED},
+        {"store/assessment", STATUS_DENIED},
+        {"tls", STATUS_DENIED},
+        {"signing", STATUS_DENIED},
+        {"mac", STATUS_DENIED},
+        {"", STATUS_DENIED},
+        {"object/model/x", STATUS_DENIED},
+        {"object/mode", STATUS_DENIED},
+        {"store/", STATUS_DENIED},
+        {"store", STATUS_DENIED},
+        {"OBJECT/MODEL", STATUS_DENIED},
+        {"object/model ", STATUS_DENIED},
+    };
+    DEFER(pull_down) struct house h;
+    build(&h);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t key[VAULT_KEY_BYTES], wrapped[VAULT_WRAPPED_BYTES];
+        struct keeper_request q;
+        random_bytes(key, sizeof key);
+        q = request(KEEPER_UNWRAP, cases[i].purpose, view_of(wrapped, sizeof wrapped));
+        random_bytes(q.bound, sizeof q.bound);
+        assert_ok(vault_wrap(h.vault, cases[i].purpose, q.bound, key, q.bytes));
+        assert_int_equal(answer(&h, &q), cases[i].code);
+        if (cases[i].code == STATUS_OK) {
+            assert_int_equal(h.reply.length, sizeof key);
+            assert_memory_equal(h.reply.bytes, key, sizeof key);
+        } else {
+            assert_null(memmem(&h.reply, sizeof h.reply, key, sizeof key));
+            assert_non_null(memmem(h.reply.bytes, h.reply.length, "may not have that done", 22));
+        }
+    }
+}
+
+/* Under a purpose that is granted, a key of another purpose does not open. */
+static void
+another_purpose_s_key_does_not_open_under_a_granted_one(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h;
+    build(&h);
+    uint8_t key[VAULT_KEY_BYTES], room[VAULT_WRAPPED_BYTES] = {0};
+    struct keeper_request q = request(KEEPER_UNWRAP, "object/model", view_of(room, sizeof room));
+    random_bytes(key, sizeof key);
+    assert_ok(vault_wrap(h.vault, "object/dataset", q.bound, key, q.bytes));
+    assert_int_equal(answer(&h, &q), STATUS_INTEGRITY);
+    assert_ok(vault_wrap(h.vault, "object/model", q.bound, key, q.bytes));
+    q.bound[3] ^= 1;
+    assert_int_equal(answer(&h, &q), STATUS_INTEGRITY);
+    assert_null(memmem(&h.reply, sizeof h.reply, key, sizeof key));
+}
+
+static void
+wraps_nothing_and_hashes_keys_of_callers_only(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h;
+    build(&h);
+    uint8_t key[VAULT_KEY_BYTES] = {1}, mac[32];
+    static const char *const all[] = {"object/model", "store/key", "tls", "signing", ""};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        assert_int_equal(ask(&h, KEEPER_WRAP, all[i], view_of(key, sizeof key)), STATUS_DENIED);
+    }
+    assert_int_equal(ask(&h, KEEPER_MAC, "other", view_str("text")), STATUS_DENIED);
+    assert_int_equal(ask(&h, KEEPER_MAC, "api-key", view_str("text")), STATUS_OK);
+    assert_ok(vault_mac(h.vault, "api-key", view_str("text"), mac));
+    assert_int_equal(h.reply.length, sizeof mac);
+    assert_memory_equal(h.reply.bytes, mac, sizeof mac);
+    uint8_t longer[VAULT_MAC_MESSAGE_MAX + 1] = {0};
+    assert_int_equal(ask(&h, KEEPER_MAC, "api-key", view_of(longer, sizeof longer)), STATUS_LIMIT);
+}
+
+/* ---- the log's signature ---- */
+
+static void
+signs_checkpoints_that_grow_and_no_other_text(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h;
+    build(&h);
+    uint8_t public_key[VAULT_PUBLIC_BYTES];
+    char text[256];
+    vault_public_key(h.vault, public_key);
+    assert_int_equal(ask_to_sign(&h, 5, ROOT_A), STATUS_OK);
+    (void)snprintf(text, sizeof text, "%s\n5\n%s\n", h.name, ROOT_A);
+    assert_int_equal(h.reply.length, VAULT_SIGNATURE_BYTES);
+    assert_ok(vault_verify(public_key, view_str(text), h.reply.bytes));
+    assert_int_equal(ask_to_sign(&h, 5, ROOT_A), STATUS_OK); /* the same again */
+    assert_int_equal(ask_to_sign(&h, 5, ROOT_B), STATUS_DENIED);
+    assert_int_equal(ask_to_sign(&h, 4, ROOT_A), STATUS_DENIED);
+    assert_non_null(memmem(h.reply.bytes, h.reply.length, "rolled back", 11));
+    assert_int_equal(ask_to_sign(&h, 0, ROOT_A), STATUS_DENIED);
+    assert_int_equal(ask_to_sign(&h, 6, ROOT_B), STATUS_OK);
+    assert_int_equal(ask_to_sign(&h, 5, ROOT_A), STATUS_DENIED);
+    static const char *const others[] = {
+        "",
+        "\n",
+        "hello",
+        "steward/0123456789abcdef\n9\n" ROOT_A "\n",
+        "NAME\n9\n" ROOT_A,
+        "NAME\n9\n" ROOT_A "\nmore\n",
+        "NAME\n09\n" ROOT_A "\n",
+        "NAME\n-9\n" ROOT_A "\n",
+        "NAME\n99999999999999999999\n" ROOT_A "\n",
+        "NAME\n9\nAAAA\n",
+        "NAME\n9\n" ROOT_A "\n\n",
+        "NAME \n9\n" ROOT_A "\n",
+        "NAME\r\n9\r\n" ROOT_A "\r\n",
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const bool named = strncmp(others[i], "NAME", 4) == 0;
+        (void)snprintf(text, sizeof text, "%s%s", named ? h.name : "", others[i] + (named ? 4 : 0));
+        assert_int_equal(ask(&h, KEEPER_SIGN, "", view_str(text)), STATUS_DENIED);
+    }
+    (void)snprintf(text, sizeof text, "%s\n9\n%s\n", h.name, ROOT_A);
+    struct keeper_request q = request(KEEPER_SIGN, "", view_str(text));
+    q.detail = VAULT_SIGN_MODEL;
+    assert_int_equal(answer(&h, &q), STATUS_DENIED);
+    q.detail = VAULT_SIGN_CHECKPOINT;
+    assert_int_equal(answer(&h, &q), STATUS_OK);
+}
+
+static void
+begins_with_the_checkpoint_that_the_log_has(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h;
+    build(&h);
+    char text[256];
+    uint8_t signature[4 + VAULT_SIGNATURE_BYTES] = {1, 2, 3, 4};
+    DEFER(buf_done) struct buf note;
+    buf_init(&note, 4096);
+    (void)snprintf(text, sizeof text, "%s\n1000\n%s\n", h.name, ROOT_A);
+    assert_ok(vault_sign(h.vault, VAULT_SIGN_CHECKPOINT, view_str(text), signature + 4));
+    for (int forged = 1; forged >= 0; forged--) {
+        char line[256];
+        signature[10] ^= (uint8_t)forged;
+        (void)EVP_EncodeBlock((unsigned char *)line, signature, sizeof signature);
+        signature[10] ^= (uint8_t)forged;
+        buf_reset(&note);
+        buf_printf(&note, "%s\n\u2014 %s %s\n", text, h.name, line);
+        put_in(h.dir, "audit/checkpoint", buf_view(&note));
+        keeper_free(h.keeper);
+        h.keeper = keeper_new(h.vault, h.dir);
+        assert_int_equal(ask_to_sign(&h, 999, ROOT_B), forged ? STATUS_OK : STATUS_DENIED);
+    }
+    assert_int_equal(ask_to_sign(&h, 1000, ROOT_B), STATUS_DENIED);
+    assert_int_equal(ask_to_sign(&h, 1001, ROOT_B), STATUS_OK);
+}
+
+/* ---- TLS ---- */
+
+static int
+ask_to_shake(struct house *h, uint32_t slot, unsigned scheme, struct view digest)
+{
+    struct keeper_request q = request(KEEPER_TLS_SIGN, "", digest);
+    q.slot = slot;
+    q.detail = (uint16_t)scheme;
+    return answer(h, &q);
+}
+
+static void
+assert_signed_by(const struct buf *cert, struct view digest, struct view signature)
+{
+    BIO *bio = BIO_new_mem_buf(cert->ptr, (int)cert->len);
+    X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(X509_get0_pubkey(x), NULL);
+    assert_int_equal(EVP_PKEY_verify_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_verify(ctx, signature.ptr, signature.len, digest.ptr, digest.len), 1);
+    EVP_PKEY_CTX_free(ctx);
+    X509_free(x);
+    (void)BIO_free(bio);
+}
+
+static void
+signs_handshakes_with_the_two_newest_keys(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h;
+    DEFER(buf_done) struct buf first;
+    DEFER(buf_done) struct buf second;
+    DEFER(buf_done) struct buf third;
+    struct keeper_tls told;
+    uint8_t digest[48] = {9};
+    const struct view d = view_of(digest, 32);
+    build(&h);
+    assert_int_equal(ask_to_shake(&h, 0, TLS_ECDSA_P256_SHA256, d), STATUS_NOT_FOUND);
+    assert_int_equal(ask(&h, KEEPER_TLS_LOAD, "", view_of("", 0)), STATUS_NOT_FOUND);
+    seal_key(&h, &first);
+    for (int again = 0; again < 3; again++) { /* the same key keeps its slot */
+        assert_int_equal(ask(&h, KEEPER_TLS_LOAD, "", view_of("", 0)), STATUS_OK);
+        assert_int_equal(h.reply.length, sizeof told);
+        memcpy(&told, h.reply.bytes, sizeof told);
+        assert_int_equal(told.slot, 1);
+        assert_int_equal(told.kind, TLS_KEY_P256);
+        assert_int_equal(told.bits, 256);
+    }
+    assert_int_equal(ask_to_shake(&h, 1, TLS_ECDSA_P256_SHA256, d), STATUS_OK);
+    assert_signed_by(&first, d, view_of(h.reply.bytes, h.reply.length));
+    assert_int_equal(ask_to_shake(&h, 1, TLS_RSA_PSS_SHA256, d), STATUS_UNSUPPORTED);
+    assert_int_equal(ask_to_shake(&h, 1, 0, d), STATUS_UNSUPPORTED);
+    assert_int_equal(ask_to_shake(&h, 1, TLS_ECDSA_P256_SHA256, view_of(digest, 48)), STATUS_INPUT);
+    assert_int_equal(ask_to_shake(&h, 1, TLS_ECDSA_P256_SHA256, view_of("", 0)), STATUS_INPUT);
+    assert_int_equal(ask_to_shake(&h, 2, TLS_ECDSA_P256_SHA256, d), STATUS_NOT_FOUND);
+    assert_int_equal(ask_to_shake(&h, UINT32_MAX, TLS_ECDSA_P256_SHA256, d), STATUS_NOT_FOUND);
+    seal_key(&h, &second);
+    assert_int_equal(ask(&h, KEEPER_TLS_LOAD, "", view_of("", 0)), STATUS_OK);
+    assert_int_equal(ask_to_shake(&h, 1, TLS_ECDSA_P256_SHA256, d), STATUS_OK);
+    assert_signed_by(&first, d, view_of(h.reply.bytes, h.reply.length));
+    assert_int_equal(ask_to_shake(&h, 2, TLS_ECDSA_P256_SHA256, d), STATUS_OK);
+    assert_signed_by(&second, d, view_of(h.reply.bytes, h.reply.length));
+    seal_key(&h, &third);
+    assert_int_equal(ask(&h, KEEPER_TLS_LOAD, "", view_of("", 0)), STATUS_OK);
+    assert_int_equal(ask_to_shake(&h, 1, TLS_ECDSA_P256_SHA256, d), STATUS_NOT_FOUND);
+    assert_int_equal(ask_to_shake(&h, 3, TLS_ECDSA_P256_SHA256, d), STATUS_OK);
+    put_in(h.dir, TLS_KEY_CONTEXT, view_str("damaged"));
+    assert_int_equal(ask(&h, KEEPER_TLS_LOAD, "", view_of("", 0)), STATUS_INTEGRITY);
+    assert_int_equal(ask_to_shake(&h, 3, TLS_ECDSA_P256_SHA256, d), STATUS_OK);
+}
+
+/* ---- the client ---- */
+
+static void
+a_client_is_told_that_its_keeper_is_gone(void **state)
+{
+    (void)state;
+    struct diag diag = {0};
+    struct keeper_client *c = NULL;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    assert_int_equal(close(ends[1]), 0);
+    assert_status(keeper_client_new(ends[0], &diag, &c), IO);
+    assert_says(&diag, "the keeper, which holds the keys, has ended");
+    assert_null(c);
+}
+
+static void
+a_program_that_is_no_keeper_is_told_by_name(void **state)
+{
+    (void)state;
+    static const char *const programs[] = {"/bin/true", "/no/such/program"};
+    DEFER(testing_dirp) char *dir = testing_dir();
+    DEFER(secret_done) struct secret p = {0};
+    assert_ok(secret_from(view_str(TESTING_PASSPHRASE), &p));
+    for (size_t i = 0; i < 2; i++) {
+        struct diag diag = {0};
+        struct keeper_client *c = NULL;
+        pid_t pid = 0;
+        assert_status(keeper_start(programs[i], dir, &p, &diag, &pid, &c), IO);
+        assert_says(&diag, programs[i]);
+        assert_says(&diag, "is it installed with this steward?");
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_what_is_no_request),
+        cmocka_unit_test(unwraps_what_is_served_and_nothing_else),
+        cmocka_unit_test(another_purpose_s_key_does_not_open_under_a_granted_one),
+        cmocka_unit_test(wraps_nothing_and_hashes_keys_of_callers_only),
+        cmocka_unit_test(signs_checkpoints_that_grow_and_no_other_text),
+        cmocka_unit_test(begins_with_the_checkpoint_that_the_log_has),
+        cmocka_unit_test(signs_handshakes_with_the_two_newest_keys),
+        cmocka_unit_test(a_client_is_told_that_its_keeper_is_gone),
+        cmocka_unit_test(a_program_that_is_no_keeper_is_told_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
