@@ -1,7 +1,7 @@
 #include "net/fake.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "net/address.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 struct fake {
     int fd;
-    uint16_t port;
+    struct address address;
     pthread_t thread;
     void (*answer)(void *ctx, const struct fake_request *q, struct buf *out);
     void *ctx;
@@ -87,37 +87,41 @@ run(void *arg)
 }
 
 struct fake *
-fake_start(void (*answer)(void *ctx, const struct fake_request *q, struct buf *out), void *ctx)
+fake_start_at(const char *address, uint16_t port,
+              void (*answer)(void *ctx, const struct fake_request *q, struct buf *out), void *ctx)
 {
     struct fake *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    struct sockaddr_in a = {.sin_family = AF_INET};
-    socklen_t n = sizeof a;
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_ok(address_parse(view_str(address), port, &f->address));
+    struct sockaddr *a = (struct sockaddr *)(void *)&f->address.storage;
     f->answer = answer;
     f->ctx = ctx;
-    f->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(f->fd >= 0 && bind(f->fd, (struct sockaddr *)&a, sizeof a) == 0 &&
-                listen(f->fd, 64) == 0 && getsockname(f->fd, (struct sockaddr *)&a, &n) == 0);
-    f->port = ntohs(a.sin_port);
+    f->fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(f->fd >= 0 && bind(f->fd, a, f->address.len) == 0 && listen(f->fd, 64) == 0 &&
+                getsockname(f->fd, a, &f->address.len) == 0);
     assert_int_equal(pthread_create(&f->thread, NULL, run, f), 0);
     return f;
+}
+
+struct fake *
+fake_start(void (*answer)(void *ctx, const struct fake_request *q, struct buf *out), void *ctx)
+{
+    return fake_start_at("127.0.0.1", 0, answer, ctx);
 }
 
 uint16_t
 fake_port(const struct fake *f)
 {
-    return f->port;
+    return address_port((const struct sockaddr *)(const void *)&f->address.storage);
 }
 
 void
 fake_stop(struct fake *f)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(f->port)};
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const struct sockaddr *a = (const struct sockaddr *)(const void *)&f->address.storage;
     f->stopping = true;
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* wakes accept */
-    (void)connect(fd, (struct sockaddr *)&a, sizeof a);
+    const int fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0); /* wakes accept */
+    (void)connect(fd, a, f->address.len);
     (void)pthread_join(f->thread, NULL);
     (void)close(fd);
     (void)close(f->fd);

@@ -18,6 +18,10 @@ struct fake_request {
  * silence until the client goes. */
 struct fake *fake_start(void (*answer)(void *ctx, const struct fake_request *q, struct buf *out),
                         void *ctx);
+/* The same at another address of this machine; port 0: any. */
+struct fake *fake_start_at(const char *address, uint16_t port,
+                           void (*answer)(void *ctx, const struct fake_request *q, struct buf *out),
+                           void *ctx);
 uint16_t fake_port(const struct fake *f);
 void fake_stop(struct fake *f);
 /* An answer of that status with that body. */
