@@ -274,7 +274,8 @@ queue_answer(struct request *r)
     }
     r->progress = REQUEST_QUEUED;
     conn_enter(r->conn, PHASE_SEND);
-    http_transport_answer(r->conn, x->answer.len, r->persistent && !closes);
+    const size_t length = strcmp(x->method, "HEAD") == 0 ? 0 : x->answer.len;
+    http_transport_answer(r->conn, length, r->persistent && !closes);
     const enum MHD_Result result =
         ok ? MHD_queue_response(r->conn->mhd, x->status, response) : MHD_NO;
     MHD_destroy_response(response);

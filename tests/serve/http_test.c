@@ -26,7 +26,8 @@
 #else
 #define FLAT_BYTES (16u << 20)
 #endif
-#define LONG_BYTES 500000u /* a few of them fill a socket */
+#define LONG_BYTES 500000u  /* a few of them fill a socket */
+#define RECORD_BYTES 10000u /* too long to leave with its head in one record */
 #define GET "GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 #define HELD "GET /held HTTP/1.1\r\nhost: a\r\n\r\n"
 
@@ -59,6 +60,9 @@ handle(void *ctx, struct http_exchange *x)
     http_set_header(x, "steward-test", "yes");
     for (size_t i = 0; strcmp(x->path, "/long") == 0 && i < LONG_BYTES; i++) {
         buf_put_u8(&x->answer, ' ');
+    }
+    if (strcmp(x->path, "/record") == 0) {
+        memset(buf_extend(&x->answer, RECORD_BYTES), ' ', RECORD_BYTES);
     }
     buf_printf(&x->answer, "{\"path\":\"%s\",\"query\":\"%s\",\"body\":%zu,\"address\":\"%s\"}",
                x->path, x->query, x->body.len, x->address);
@@ -834,6 +838,65 @@ answers_heads_at_once(void **state)
     stop(0);
 }
 
+/* The server's socket of this client: it runs in this process. */
+static int
+other_end(const struct client *c)
+{
+    struct sockaddr_in own = {0}, peer;
+    socklen_t n = sizeof own;
+    assert_int_equal(getsockname(c->fd, (struct sockaddr *)&own, &n), 0);
+    for (int fd = 3; fd < 1024; fd++) {
+        n = sizeof peer;
+        if (getpeername(fd, (struct sockaddr *)&peer, &n) == 0 && peer.sin_port == own.sin_port) {
+            return fd;
+        }
+    }
+    fail_msg("the server has no socket for port %u", ntohs(own.sin_port));
+    return -1;
+}
+
+static unsigned
+count_in(const struct buf *b, const char *text)
+{
+    unsigned n = 0;
+    for (const char *at = buf_str(b); (at = strstr(at, text)) != NULL; at += strlen(text)) {
+        n++;
+    }
+    return n;
+}
+
+/* The head of a long body waits for it, except when there will be none: then nothing would see to
+ * it that a full socket takes it later. */
+static void
+answers_all_heads_of_a_client_that_reads_late(void **state)
+{
+    (void)state;
+    enum { ASKED = 1000 };
+    const int little = 4096;
+    struct client c;
+    DEFER(buf_done) struct buf asked;
+    buf_init(&asked, 1 << 20);
+    start_default();
+    assert_true(client_open(it.port, NULL, &c));
+    assert_int_equal(setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little), 0);
+    assert_int_equal(setsockopt(other_end(&c), SOL_SOCKET, SO_SNDBUF, &little, sizeof little), 0);
+    for (int i = 0; i < ASKED; i++) {
+        buf_put_str(&asked, "HEAD /record HTTP/1.1\r\nhost: a\r\n\r\n");
+    }
+    assert_true(client_send(&c, buf_view(&asked)));
+    await(&it.handled, 10);
+    const struct timespec pause = {.tv_nsec = 100 * MS};
+    (void)nanosleep(&pause, NULL);
+    assert_true(atomic_load(&it.handled) < ASKED); /* else the socket was never full */
+    const int64_t until = clock_mono_ns() + 20 * NS_PER_S;
+    while (count_in(&c.in, "\r\n\r\n") < ASKED && clock_mono_ns() < until) {
+        assert_false(client_ended(&c, 5));
+    }
+    assert_int_equal(count_in(&c.in, "HTTP/1.1 200 OK\r\n"), ASKED);
+    client_close(&c);
+    stop(0);
+}
+
 static void
 keeps_memory_flat_over_many_requests(void **state)
 {
@@ -1079,6 +1142,7 @@ main(void)
         cmocka_unit_test(answers_all_to_a_client_that_asks_much_before_it_reads),
         cmocka_unit_test(answers_what_comes_with_a_key_update),
         cmocka_unit_test(answers_heads_at_once),
+        cmocka_unit_test(answers_all_heads_of_a_client_that_reads_late),
         cmocka_unit_test(keeps_memory_flat_over_many_requests),
         cmocka_unit_test(holds_an_answer_until_its_ticket_is_settled),
         cmocka_unit_test(asks_for_what_gathers_before_it_sleeps),
