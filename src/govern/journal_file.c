@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define PENDING_MAX (256u << 20) /* journal bytes that may wait for integration */
+#define RESERVED_AT_ONCE (256 << 10)
 
 void
 journal_file_init(struct journal_file *j, const char *dir)
@@ -69,6 +70,7 @@ attach(struct journal_file *j, struct diag *diag, off_t *ret_length)
     TRY(check_length(st.st_size, diag));
     j->device = st.st_dev;
     j->inode = st.st_ino;
+    j->reserved = 0;
     *ret_length = st.st_size;
     return OK;
 }
@@ -190,9 +192,24 @@ encode(struct journal_file *j, struct view entries, uint64_t count, struct diges
     return buf_status(&j->batch);
 }
 
-static struct status
-write_batch(const struct journal_file *j, struct diag *diag)
+/* Room behind the end, so that not every sync has blocks to find and to record. Where there is none
+ * to be had, writing finds out. A first entry, which is mostly the only one of its process, does
+ * without. */
+static void
+reserve(struct journal_file *j)
 {
+    const off_t end = known_length(j) + (off_t)j->batch.len;
+    if (j->count > 0 && end > j->reserved) {
+        (void)fallocate(j->fd, FALLOC_FL_KEEP_SIZE, known_length(j),
+                        (off_t)j->batch.len + RESERVED_AT_ONCE);
+        j->reserved = end + RESERVED_AT_ONCE;
+    }
+}
+
+static struct status
+write_batch(struct journal_file *j, struct diag *diag)
+{
+    reserve(j);
     if (lseek(j->fd, known_length(j), SEEK_SET) < 0) {
         return os_failure(j, errno, diag);
     }

@@ -16,6 +16,7 @@ struct journal_file {
     struct digest chain; /* hash of the last one, or of the header */
     struct buf records;  /* the bytes after the header */
     struct buf batch;    /* scratch of append */
+    off_t reserved;      /* room for bytes up to here was asked for */
 };
 
 void journal_file_init(struct journal_file *j, const char *dir);
