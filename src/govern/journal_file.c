@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define PENDING_MAX (256u << 20) /* journal bytes that may wait for integration */
-#define RESERVED_AT_ONCE (256 << 10)
+#define RESERVED_AT_ONCE (64 << 10)
 
 void
 journal_file_init(struct journal_file *j, const char *dir)

@@ -61,6 +61,8 @@ struct conn {
     struct request *request;
     char address[ADDRESS_TEXT_MAX];
     uint64_t drained; /* the turn whose last read emptied the socket */
+    uint8_t *rest;    /* what was read ahead, when others needed the buffer; malloc */
+    size_t rest_at, rest_len;
     size_t held_len;
     uint8_t held[HTTP_HELD_BYTES];
 };

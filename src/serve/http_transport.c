@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -142,6 +143,34 @@ take_ahead(struct http_ahead *a, uint8_t *to, size_t size)
     return (ssize_t)n;
 }
 
+static ssize_t
+take_rest(struct conn *c, uint8_t *to, size_t size)
+{
+    const size_t left = c->rest_len - c->rest_at, n = size < left ? size : left;
+    memcpy(to, c->rest + c->rest_at, n);
+    c->rest_at += n;
+    if (c->rest_at == c->rest_len) {
+        free(MOVE(c->rest));
+    }
+    return (ssize_t)n;
+}
+
+/* One that asks more while its first request waits would keep the buffer from all others. Without
+ * memory it does. */
+static void
+give_up_ahead(struct http_ahead *a)
+{
+    struct conn *c = a->owner;
+    uint8_t *rest = malloc(a->len - a->at);
+    if (rest != NULL) {
+        memcpy(rest, a->bytes + a->at, a->len - a->at);
+        c->rest = rest;
+        c->rest_at = 0;
+        c->rest_len = a->len - a->at;
+        a->owner = NULL;
+    }
+}
+
 /* A read that gave less than was asked for has emptied the socket: in the same turn of the library
  * the next one need not try. What comes later is a new edge for its epoll, which it looks at when
  * the next turn begins; the end of the stream that came with the last bytes is not, but told by our
@@ -155,9 +184,15 @@ pull(gnutls_transport_ptr_t ptr, void *to, size_t size)
     if (a->owner == c) {
         return take_ahead(a, to, size);
     }
+    if (c->rest != NULL) {
+        return take_rest(c, to, size);
+    }
     if (c->drained == c->loop->turns && !c->hangup) {
         errno = EAGAIN;
         return -1;
+    }
+    if (a->owner != NULL) {
+        give_up_ahead(a);
     }
     const bool ahead = a->owner == NULL && size < sizeof a->bytes;
     const size_t room = ahead ? sizeof a->bytes : size;
@@ -177,7 +212,7 @@ pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
 {
     const struct conn *c = ptr;
     struct pollfd p = {.fd = c->fd, .events = POLLIN};
-    return c->loop->ahead.owner == c ? 1 : poll(&p, 1, (int)ms);
+    return c->loop->ahead.owner == c || c->rest != NULL ? 1 : poll(&p, 1, (int)ms);
 }
 
 static int
@@ -209,4 +244,5 @@ http_transport_detach(struct conn *c)
     if (c->loop->ahead.owner == c) {
         c->loop->ahead.owner = NULL;
     }
+    free(MOVE(c->rest));
 }

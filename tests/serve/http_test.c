@@ -791,6 +791,52 @@ answers_all_to_a_client_that_asks_much_before_it_reads(void **state)
     stop(0);
 }
 
+static void
+cork(const struct client *c, int on)
+{
+    assert_int_equal(setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on), 0);
+}
+
+/* What one has sent beyond its first request, which waits, is read with it, into a buffer that the
+ * others need as well. */
+static void
+keeps_what_was_read_ahead_while_others_ask(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 4 };
+    struct client c[CLIENTS];
+    struct reply r;
+    struct http_options o = options();
+    o.loops = 1;
+    start(&o);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        assert_true(client_open(it.port, NULL, &c[i]));
+        cork(&c[i], 1);
+        assert_true(client_send_text(&c[i], HELD));
+        assert_true(client_send_text(&c[i], "POST /a HTTP/1.1\r\nhost: a\r\n"));
+        assert_true(client_send_text(&c[i], "content-length: 3\r\n\r\nabc" GET));
+        cork(&c[i], 0);
+        await(&it.handled, i + 1);
+    }
+    assert_alive();
+    settle(&it.durable);
+    for (unsigned i = 0; i < CLIENTS - 1; i++) { /* the last is closed with it unread */
+        static const char *const paths[] = {"/held", "/a", "/"};
+        for (int k = 0; k < 3; k++) {
+            char path[32];
+            client_take(&c[i], &r);
+            assert_int_equal(r.status, 200);
+            (void)snprintf(path, sizeof path, "{\"path\":\"%s\"", paths[k]);
+            assert_non_null(strstr(buf_str(&r.body), path));
+            reply_done(&r);
+        }
+        client_close(&c[i]);
+    }
+    client_close(&c[CLIENTS - 1]);
+    assert_alive();
+    stop(0);
+}
+
 /* In one packet: GnuTLS says after the update that there is nothing more to read. */
 static void
 answers_what_comes_with_a_key_update(void **state)
@@ -801,9 +847,9 @@ answers_what_comes_with_a_key_update(void **state)
     start_default();
     assert_true(client_open(it.port, "NORMAL:-VERS-ALL:+VERS-TLS1.3", &c));
     for (int i = 0; i < 6; i++) {
-        for (int cork = 1; cork >= 0; cork--) {
-            assert_int_equal(setsockopt(c.fd, IPPROTO_TCP, TCP_CORK, &cork, sizeof cork), 0);
-            if (cork != 0) {
+        for (int on = 1; on >= 0; on--) {
+            cork(&c, on);
+            if (on != 0) {
                 assert_int_equal(gnutls_session_key_update(c.tls, i % 2 == 0 ? GNUTLS_KU_PEER : 0),
                                  0);
                 assert_true(client_send_text(&c, GET));
@@ -1140,6 +1186,7 @@ main(void)
         cmocka_unit_test(speaks_tls_1_2_and_1_3_only),
         cmocka_unit_test(answers_in_order_on_one_connection),
         cmocka_unit_test(answers_all_to_a_client_that_asks_much_before_it_reads),
+        cmocka_unit_test(keeps_what_was_read_ahead_while_others_ask),
         cmocka_unit_test(answers_what_comes_with_a_key_update),
         cmocka_unit_test(answers_heads_at_once),
         cmocka_unit_test(answers_all_heads_of_a_client_that_reads_late),
