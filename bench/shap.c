@@ -45,6 +45,7 @@ make_explainer(const struct shap_work *w, struct explainer **ret_explainer)
     explainer_defaults(&o);
     o.expected_rows = w->rows;
     o.precision = w->precision;
+    o.threads = 1;
     return explainer_new(w->model.forest, &o, ret_explainer);
 }
 

@@ -178,6 +178,7 @@ explain_by_paths(struct explaining *e, const float *x, size_t rows, double *ret_
     explainer_defaults(&options);
     options.precision = precision_of(e->options);
     options.expected_rows = rows;
+    options.threads = e->options->threads;
     TRY(explainer_new(e->forest, &options, &e->paths));
     return explain_columns_of(e, x, rows, ret_phi);
 }

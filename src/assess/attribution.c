@@ -36,6 +36,7 @@ make_paths(struct attribution *a, const struct attribution_options *given)
     o.precision = given->precision;
     o.expected_rows = given->expected_rows;
     o.pairs = given->pairs;
+    o.threads = given->threads;
     return explainer_new(a->m->forest, &o, &a->paths);
 }
 

@@ -72,12 +72,12 @@ take_plain(struct explainer *e)
 }
 
 static struct status
-take_tables(struct explainer *e, struct tables *t)
+take_tables(struct explainer *e, struct tables *t, unsigned threads)
 {
     e->tables = t;
     e->engine = EXPLAIN_TABLES;
     e->block_rows = tables_block_rows(t);
-    return tables_fill(t);
+    return tables_fill(t, threads);
 }
 
 /* Inner nodes times quadrature nodes, at most. */
@@ -112,7 +112,7 @@ choose(struct explainer *e, const struct explainer_options *o)
         if (cut.code != STATUS_UNSUPPORTED && cut.code != STATUS_LIMIT) {
             TRY(cut);
             if (tables_pay(e->forest, t, o->expected_rows)) {
-                return take_tables(e, MOVE(t));
+                return take_tables(e, MOVE(t), o->threads);
             }
         }
     }
@@ -130,7 +130,7 @@ force_tables(struct explainer *e, const struct explainer_options *o)
     DEFER(tables_freep) struct tables *t = NULL;
     CHECK(o->precision == EXPLAIN_FAST, UNSUPPORTED);
     TRY(tables_new(e->forest, o->table_bytes_max, o->portable, &t));
-    return take_tables(e, MOVE(t));
+    return take_tables(e, MOVE(t), o->threads);
 }
 
 struct status

@@ -29,6 +29,7 @@ struct explainer_options {
     enum explain_engine engine; /* CHOOSE: by the cost of building and of the expected rows */
     bool pairs;                 /* for explainer_pairs instead of rows; always of records */
     bool portable;              /* without AVX2 even where the processor has it */
+    unsigned threads;           /* that fill tables; 0: one per core */
 };
 
 struct explainer;

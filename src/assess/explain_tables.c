@@ -3,6 +3,7 @@
 
 #include "assess/explain.h"
 #include "assess/explain_tape.h"
+#include "base/threads.h"
 
 #define NO_BIT UINT8_MAX
 
@@ -209,7 +210,9 @@ section_new(struct cutting *c, uint32_t first, uint32_t end, size_t bytes_max,
         s->rest_run[o] = t->rests;
         for (uint32_t tree = first; tree < end; tree++) {
             if (f->tree_output[tree] == o) {
+                t->tree[tree].first = t->units;
                 TRY(cut_below(c, f->tree_start[tree]));
+                t->tree[tree].units = t->units - t->tree[tree].first;
                 CHECK(t->floats <= bytes_max / sizeof(float), LIMIT);
             }
         }
@@ -285,7 +288,10 @@ new_tables(const struct forest *f, size_t bytes_max, bool portable, bool partial
     DEFER(memory_freep) uint32_t *inner = calloc((size_t)f->nodes + 1, sizeof *inner);
     t->feature_of_slot = calloc((size_t)f->features + 1, sizeof *t->feature_of_slot);
     t->slot_of_feature = calloc((size_t)f->features + 1, sizeof *t->slot_of_feature);
-    CHECK(inner != NULL && t->feature_of_slot != NULL && t->slot_of_feature != NULL, MEMORY);
+    t->tree = calloc((size_t)f->trees + 1, sizeof *t->tree);
+    CHECK(t->tree != NULL && inner != NULL && t->feature_of_slot != NULL &&
+              t->slot_of_feature != NULL,
+          MEMORY);
     struct cutting c = {.t = t, .inner_below = inner};
     count_below(&c);
     TRY(sections_new(&c, bytes_max));
@@ -322,6 +328,7 @@ tables_free(struct tables *t)
     free(t->feature_of_slot);
     free(t->slot_of_feature);
     free(t->unit);
+    free(t->tree);
     free(t->rest);
     free(t->compare);
     free(t->value);
@@ -503,37 +510,60 @@ fill_below(struct walk *w, uint32_t n, uint32_t steps)
 }
 
 static struct status
-fill_trees(struct filling *f)
+fill_tree(struct filling *f, uint32_t tree)
 {
     const struct tables *t = f->t;
-    const struct forest *forest = t->forest;
-    struct walk w = {.f = f, .next = t->unit, .end = t->unit + t->units};
-    uint32_t first = 0;
-    for (uint32_t s = 0; s < t->sections; s++) {
-        uint32_t end = first;
-        TRY(ranks_trees_that_fit(forest, first, RANKS_MOST8, &end));
-        for (uint32_t o = 0; o < forest->outputs; o++) {
-            for (uint32_t tree = first; tree < end; tree++) {
-                if (forest->tree_output[tree] == o) {
-                    const uint32_t root = forest->tree_start[tree];
-                    w.scale = forest->tree_weight[tree];
-                    w.mean = explain_expected_below(forest, root);
-                    TRY(fill_below(&w, root, 0));
-                }
-            }
-        }
-        first = end;
-    }
+    const uint32_t root = t->forest->tree_start[tree];
+    struct walk w = {.f = f,
+                     .next = t->unit + t->tree[tree].first,
+                     .scale = t->forest->tree_weight[tree],
+                     .mean = explain_expected_below(t->forest, root)};
+    w.end = w.next + t->tree[tree].units;
+    TRY(fill_below(&w, root, 0));
     ASSERT(w.next == w.end);
     return OK;
 }
 
-struct status
-tables_fill(struct tables *t)
+/* Workers take the next tree until none is left. */
+struct fill_job {
+    const struct tables *t;
+    _Atomic uint32_t next;
+    struct status *of_worker;
+};
+
+static struct status
+fill_trees(struct fill_job *job)
 {
     DEFER(filling_done) struct filling f = {0};
+    TRY(filling_new(job->t, &f));
+    for (;;) {
+        const uint32_t tree = atomic_fetch_add(&job->next, 1);
+        if (tree >= job->t->forest->trees) {
+            return OK;
+        }
+        TRY(fill_tree(&f, tree));
+    }
+}
+
+static void
+fill_worker(void *ctx, size_t worker)
+{
+    struct fill_job *job = ctx;
+    job->of_worker[worker] = fill_trees(job);
+}
+
+struct status
+tables_fill(struct tables *t, unsigned threads)
+{
+    const unsigned want = threads == 0 ? threads_cores() : threads;
+    const unsigned workers = t->forest->trees < want ? t->forest->trees : want;
+    DEFER(memory_freep) struct status *status = calloc((size_t)workers + 1, sizeof *status);
     t->value = aligned_alloc(64, (t->floats + 16) / 16 * 16 * sizeof *t->value);
-    CHECK(t->value != NULL, MEMORY);
-    TRY(filling_new(t, &f));
-    return fill_trees(&f);
+    CHECK(t->value != NULL && status != NULL, MEMORY);
+    struct fill_job job = {.t = t, .of_worker = status};
+    threads_for(workers, workers, fill_worker, &job);
+    for (unsigned i = 0; i < workers; i++) {
+        TRY(status[i]);
+    }
+    return OK;
 }

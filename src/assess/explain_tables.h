@@ -32,8 +32,9 @@ DEFINE_FREEP(tables_free, struct tables)
 size_t tables_units(const struct tables *t);
 /* Work of filling: patterns times splits and path conditions times quadrature nodes. */
 double tables_fill_work(const struct tables *t);
-/* Before the first rows. MEMORY. */
-struct status tables_fill(struct tables *t);
+/* Before the first rows. A tree is filled by one thread: the same digits for any number of them (0:
+ * one per core). MEMORY. */
+struct status tables_fill(struct tables *t, unsigned threads);
 uint32_t tables_block_rows(const struct tables *t);
 /* Scratch that so many rows need, in bytes, to be aligned to 64. */
 size_t tables_scratch_bytes(const struct tables *t, size_t rows);

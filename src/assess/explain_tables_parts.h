@@ -29,6 +29,10 @@ struct tables_section {
     size_t *rest_run; /* outputs + 1: into rest[] */
 };
 
+struct tables_tree { /* its units */
+    size_t first, units;
+};
+
 struct tables {
     const struct forest *forest;
     bool avx2;
@@ -39,6 +43,7 @@ struct tables {
     uint32_t sections;
     struct tables_section *section;
     struct tables_unit *unit;
+    struct tables_tree *tree;
     struct tables_compare *compare;
     size_t units, unit_room, compares, compare_room;
     bool partial; /* subtrees below too many distinct features are listed instead of refused */

@@ -489,11 +489,14 @@ check_threads(enum explain_engine engine)
     struct explainer_options o;
     explainer_defaults(&o);
     o.engine = engine;
+    o.threads = 1;
     DEFER(explainer_freep) struct explainer *e = NULL;
     assert_ok(explainer_new(&m->f, &o, &e));
     assert_ok(explainer_rows(e, x, MANY, 1, one));
-    for (unsigned threads = 2; threads <= 4; threads++) {
-        assert_ok(explainer_rows(e, x, MANY, threads, more));
+    for (o.threads = 2; o.threads <= 4; o.threads++) {
+        DEFER(explainer_freep) struct explainer *made_by_more = NULL;
+        assert_ok(explainer_new(&m->f, &o, &made_by_more));
+        assert_ok(explainer_rows(made_by_more, x, MANY, o.threads, more));
         assert_memory_equal(one, more, n * sizeof *one);
     }
     assert_ok(explainer_rows_float(e, x, MANY, 0, single));
