@@ -30,16 +30,25 @@ print_issued(struct cli *c, const char *principal, const char *key, int64_t expi
     return OK;
 }
 
-struct status
-cli_api_key_issue(struct cli *c)
+/* How long a key holds. */
+static struct status
+read_expires(struct cli *c, int64_t *ret_ns)
 {
-    const char *principal = c->operand[0], *duration = cli_value(c, "expires");
-    int64_t holds_ns = 0;
-    if (!status_ok(text_to_duration_ns(view_str(duration), &holds_ns)) || holds_ns <= 0 ||
-        holds_ns > KEY_MAX_NS) {
+    const char *duration = cli_value(c, "expires");
+    if (!status_ok(text_to_duration_ns(view_str(duration), ret_ns)) || *ret_ns <= 0 ||
+        *ret_ns > KEY_MAX_NS) {
         diag_set(&c->diag, "--expires %s: a duration such as 12h or 30d, at most 3650d", duration);
         FAIL(INPUT);
     }
+    return OK;
+}
+
+struct status
+cli_api_key_issue(struct cli *c)
+{
+    const char *principal = c->operand[0];
+    int64_t holds_ns = 0;
+    TRY(read_expires(c, &holds_ns));
     DEFER(workspace_closep) struct workspace *w = NULL;
     char key[ACCESS_KEY_TEXT_MAX], resource[96];
     TRY(cli_open(c, &w));
@@ -58,6 +67,65 @@ cli_api_key_issue(struct cli *c)
 }
 
 struct status
+cli_api_key_rotate(struct cli *c)
+{
+    const char *overlap = cli_value(c, "overlap");
+    char key[ACCESS_KEY_TEXT_MAX], resource[96], whose[96];
+    int64_t holds_ns = 0, overlap_ns = 0;
+    TRY(read_expires(c, &holds_ns));
+    if (!status_ok(text_to_duration_ns(view_str(overlap), &overlap_ns)) || overlap_ns < 0 ||
+        overlap_ns > KEY_MAX_NS) {
+        diag_set(&c->diag, "--overlap %s: a duration such as 0s or 24h", overlap);
+        FAIL(INPUT);
+    }
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    TRY(cli_open(c, &w));
+    const int64_t now = clock_wall_ns();
+    const struct access_rotation r = {now, now + overlap_ns, now + holds_ns};
+    (void)snprintf(resource, sizeof resource, "keys/%.60s", c->operand[0]);
+    (void)snprintf(whose, sizeof whose, "the principal of %.60s", c->operand[0]);
+    const struct workspace_act act = {
+        .action = "key.issue", .resource = resource, .reason = "API key rotated"};
+    TRY(store_begin(w->store, &c->diag));
+    struct status s =
+        cli_settle(c, w, access_key_rotate(w->access, c->operand[0], &r, key, &c->diag), &act);
+    if (status_ok(s)) {
+        s = print_issued(c, whose, key, now + holds_ns);
+    }
+    secret_wipe(key, sizeof key);
+    return s;
+}
+
+struct status
+cli_api_key_expire(struct cli *c)
+{
+    const char *in = cli_value(c, "in");
+    char resource[96], reason[96];
+    int64_t in_ns = 0;
+    if (!status_ok(text_to_duration_ns(view_str(in), &in_ns)) || in_ns < 0) {
+        diag_set(&c->diag, "--in %s: a duration such as 0s or 24h", in);
+        FAIL(INPUT);
+    }
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    TRY(cli_open(c, &w));
+    (void)snprintf(resource, sizeof resource, "keys/%.60s", c->operand[0]);
+    (void)snprintf(reason, sizeof reason, "API key ends in %.40s", in);
+    const struct workspace_act act = {
+        .action = "key.revoke", .resource = resource, .reason = reason};
+    TRY(store_begin(w->store, &c->diag));
+    TRY(cli_settle(c, w,
+                   access_key_expire(w->access, c->operand[0], clock_wall_ns() + in_ns, &c->diag),
+                   &act));
+    if (c->json) {
+        DEFER(js_freep) json_t *o = json_pack("{s:s, s:s}", "key", c->operand[0], "ends_in", in);
+        CHECK(o != NULL, MEMORY);
+        return cli_print_json(o);
+    }
+    cli_say("key %s ends in %s", c->operand[0], in);
+    return OK;
+}
+
+struct status
 cli_api_key_list(struct cli *c)
 {
     DEFER(workspace_closep) struct workspace *w = NULL;
@@ -67,7 +135,8 @@ cli_api_key_list(struct cli *c)
     TRY(access_put_keys(w->access, &text));
     return cli_print_list(
         c, buf_view(&text),
-        "id:KEY-ID principal:PRINCIPAL issued:ISSUED expires:EXPIRES revoked:REVOKED");
+        "id:KEY-ID principal:PRINCIPAL issued:ISSUED expires:EXPIRES last_used:USED "
+        "revoked:REVOKED");
 }
 
 struct status

@@ -15,7 +15,7 @@
 #define CLI_MAX_OPERANDS 4
 #define CLI_MAX_OPTIONS 48
 #define CLI_MAX_REPEATS 64
-#define CLI_MAX_VERBS 64
+#define CLI_MAX_VERBS 96
 
 enum cli_repeats {
     CLI_ONCE,
@@ -217,6 +217,14 @@ struct status cli_group_remove(struct cli *c);
 struct status cli_access_explain(struct cli *c);
 struct status cli_access_break_glass(struct cli *c);
 struct status cli_api_key_issue(struct cli *c);
+struct status cli_api_key_rotate(struct cli *c);
+struct status cli_api_key_expire(struct cli *c);
+struct status cli_issuer_add(struct cli *c);
+struct status cli_issuer_list(struct cli *c);
+struct status cli_issuer_remove(struct cli *c);
+struct status cli_principal_link(struct cli *c);
+struct status cli_principal_unlink(struct cli *c);
+struct status cli_principal_links(struct cli *c);
 struct status cli_api_key_list(struct cli *c);
 struct status cli_api_key_revoke(struct cli *c);
 struct status cli_serve(struct cli *c);

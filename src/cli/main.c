@@ -458,6 +458,45 @@ static const struct cli_option api_key_issue_options[] = {
     {0},
 };
 
+static const struct cli_option api_key_rotate_options[] = {
+    {"expires", "DURATION", "how long the new key holds: 12h, 30d", "90d", CLI_ONCE, NULL},
+    {"overlap", "DURATION", "how long the old key still holds beside it", "24h", CLI_ONCE, NULL},
+    {0},
+};
+
+static const struct cli_option api_key_expire_options[] = {
+    {"in", "DURATION", "when it ends; 0s: now", "0s", CLI_ONCE, NULL},
+    {0},
+};
+
+static const struct cli_option issuer_add_options[] = {
+    {"url", "URL", "the issuer as its tokens name it (iss), https", NULL, CLI_ONCE, NULL},
+    {"audience", "TEXT", "what its tokens for this server name (aud)", NULL, CLI_ONCE, NULL},
+    {"algorithm", "NAMES", "that it signs with: RS256, PS256, ES256, EdDSA, and those of 384, 512",
+     NULL, CLI_COMMAS, NULL},
+    {"jwks", "FILE", "its public keys (a JSON Web Key Set)", NULL, CLI_ONCE, "@file"},
+    {"discover", NULL, "find its keys at URL/.well-known/openid-configuration", NULL, CLI_ONCE,
+     NULL},
+    {"ca", "FILE", "authorities that its certificate is checked with (default: the system's)", NULL,
+     CLI_ONCE, "@file"},
+    {"typ", "at+jwt", "take only tokens that say so (RFC 9068)", NULL, CLI_ONCE, "at+jwt"},
+    {"skew", "DURATION", "that its clock may be off, at most 60s", "30s", CLI_ONCE, NULL},
+    {"groups-claim", "CLAIM", "where its tokens name groups, e.g. realm_access.roles", "groups",
+     CLI_ONCE, NULL},
+    {"group", "VALUE=GROUP", "a group of its tokens is this one here; may be repeated", NULL,
+     CLI_REPEATED, NULL},
+    {0},
+};
+
+static const struct cli_option link_options[] = {
+    {"certificate", "IDENTITY",
+     "of a client certificate: spiffe://..., or subject: and its name (RFC 4514)", NULL, CLI_ONCE,
+     NULL},
+    {"token", "ISSUER:SUBJECT", "of a token: the issuer's name here, and the token's sub", NULL,
+     CLI_ONCE, NULL},
+    {0},
+};
+
 static const struct cli_option serve_options[] = {
     {"config", "FILE", "configuration (default: steward.yaml of the workspace)", NULL, CLI_ONCE,
      "@file"},
@@ -588,6 +627,19 @@ const struct cli_verb cli_verbs[] = {
      principal_grant_options, cli_principal_grant, true},
     {"principal remove", "NAME", "remove a principal; its keys stop working", NULL, none,
      cli_principal_remove, true},
+    {"principal link", "NAME", "a client certificate or a token's subject is this principal", NULL,
+     link_options, cli_principal_link, true},
+    {"principal unlink", "", "it is no more", NULL, link_options, cli_principal_unlink, true},
+    {"principal links", "", "certificates and tokens that are linked to principals", NULL, none,
+     cli_principal_links, true},
+    {"issuer add", "NAME", "take tokens (OpenID Connect, JWT) of an issuer",
+     "A token's subject is a principal NAME:SUBJECT, with the rights of the groups that it names "
+     "and --group maps; \"principal link\" makes a subject a principal of its own. With --discover "
+     "serve fetches the keys through network.egress (purpose jwks).",
+     issuer_add_options, cli_issuer_add, true},
+    {"issuer list", "", "issuers whose tokens are taken", NULL, none, cli_issuer_list, true},
+    {"issuer remove", "NAME", "take no more tokens of that issuer", NULL, none, cli_issuer_remove,
+     true},
     {"role import", "FILE", "take roles, groups and grants from a YAML file, whole or not at all",
      "A role or group that is there becomes what the file says; whoever stands under \"grants\" "
      "has "
@@ -613,7 +665,13 @@ const struct cli_verb cli_verbs[] = {
     {"api-key issue", "PRINCIPAL", "issue an API key; it is shown this once",
      "The workspace keeps only a keyed hash of it.", api_key_issue_options, cli_api_key_issue,
      true},
-    {"api-key list", "", "API keys: whose, since when, until when; never the key", NULL, none,
+    {"api-key rotate", "KEY-ID", "issue a new key for the same principal; the old one soon ends",
+     "Both hold for the overlap, so that a client can change over without a gap.",
+     api_key_rotate_options, cli_api_key_rotate, true},
+    {"api-key expire", "KEY-ID", "let a key end earlier than it would have", NULL,
+     api_key_expire_options, cli_api_key_expire, true},
+    {"api-key list", "",
+     "API keys: whose, since and until when, last used (to the hour); never the key", NULL, none,
      cli_api_key_list, true},
     {"api-key revoke", "KEY-ID", "stop a key at once", NULL, none, cli_api_key_revoke, true},
     {"serve", "", "answer calls over TLS until SIGINT or SIGTERM; calls in flight are finished",

@@ -71,6 +71,7 @@ struct house {
     struct port_file port_file;
     pid_t keeper;
     struct sandbox_told sandbox;
+    struct fetcher *fetcher;
     char user[WORKSPACE_USER_MAX];
 };
 
@@ -122,6 +123,8 @@ wait_for_end(struct cli *c, struct house *h, struct workspace *w, struct server 
         } else if (got != SIGCHLD) {
             log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
             return OK;
+        } else if (h->fetcher != NULL && waitpid(fetcher_pid(h->fetcher), NULL, WNOHANG) > 0) {
+            log_event(LOG_ERROR, "fetcher.gone", "no keys of issuers are fetched until a restart");
         } else if (waitpid(h->keeper, NULL, WNOHANG) == h->keeper) {
             h->keeper = 0;
             log_event(LOG_ERROR, "keeper.gone",
@@ -178,10 +181,25 @@ start_keeper(struct cli *c, struct house *h, struct keeper_client **ret_client)
     return keeper_start(NULL, c->dir, &passphrase, &c->diag, &h->keeper, ret_client);
 }
 
+/* Before any key is here. Only where the rules let keys be fetched at all. */
+static struct status
+start_fetcher(struct cli *c, struct house *h)
+{
+    struct egress *rules = NULL;
+    if (strstr(h->config.egress, "jwks") == NULL) {
+        return OK;
+    }
+    TRY(config_egress(&h->config, &rules));
+    TRY(fetcher_start(rules, &c->diag, &h->fetcher));
+    h->config.server.fetcher = h->fetcher;
+    return OK;
+}
+
 static struct status
 open_house(struct cli *c, struct house *h, struct workspace **ret_workspace)
 {
     struct keeper_client *keeper = NULL;
+    TRY(start_fetcher(c, h));
     TRY(start_keeper(c, h, &keeper));
     workspace_user(h->user);
     struct status s = port_file_open(cli_value(c, "port-file"), &h->port_file);
@@ -201,6 +219,7 @@ open_house(struct cli *c, struct house *h, struct workspace **ret_workspace)
 static void
 house_done(struct house *h)
 {
+    fetcher_stop(h->fetcher);
     port_file_done(&h->port_file);
     config_reader_done(&h->reader);
     if (h->keeper > 0) {

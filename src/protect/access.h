@@ -74,6 +74,21 @@ struct status access_principal_remove(struct access *a, const char *name, struct
 struct status access_key_issue(struct access *a, const char *principal, int64_t now_ns,
                                int64_t expires_ns, char ret_key[static ACCESS_KEY_TEXT_MAX],
                                struct diag *diag);
+/* A new key for the same principal; the old one holds until the overlap is over, so that both may
+ * be used meanwhile. Times are absolute. STATUS_INPUT when the old one holds no more. */
+struct access_rotation {
+    int64_t now_ns, overlap_ns, expires_ns;
+};
+struct status access_key_rotate(struct access *a, const char *key_id,
+                                const struct access_rotation *r,
+                                char ret_key[static ACCESS_KEY_TEXT_MAX], struct diag *diag);
+/* Earlier than it would have ended. */
+struct status access_key_expire(struct access *a, const char *key_id, int64_t at_ns,
+                                struct diag *diag);
+/* Writes down when keys were last used, where that is an hour newer than what is written: one
+ * transaction, called every minute or so, never on the way of a call. */
+#define ACCESS_USE_NS (INT64_C(3600) * 1000000000)
+struct status access_keys_note_uses(struct access *a, struct diag *diag);
 struct status access_key_revoke(struct access *a, const char *key_id, struct diag *diag);
 /* JSON arrays for the CLI: principals with roles; keys with id, principal, issued, expires, revoked
  * (never the key); roles, built-in ones first; groups. */
@@ -100,10 +115,23 @@ struct access_caller {
     size_t group_count; /* that a token adds to those of the store */
 };
 
-/* ret_principal: name, at most 64 bytes. STATUS_AUTH: malformed, unknown, expired or revoked, all
- * alike to the caller; ret_reason says which, for the log ("key expired"). */
-struct status access_authenticate(struct access *a, struct view key, int64_t now_ns,
-                                  char ret_principal[static 64], const char **ret_reason);
+/* What is presented. */
+struct access_credential {
+    const char *bearer;      /* an API key or a token; NULL: none */
+    const char *certificate; /* identity of a verified client certificate; "" or NULL: none */
+    uint64_t peer;           /* the address as a number: for those who fail */
+    int64_t now_ns;          /* clock_wall_ns */
+};
+struct access_sign_in {
+    struct access_caller caller; /* principal "" unless OK */
+    const char *reason;          /* when it failed, for the log: "key expired" */
+    unsigned retry_after_s;      /* with LIMIT and BUSY */
+};
+/* A bearer alone counts where there is one; else the certificate. STATUS_AUTH: malformed, unknown,
+ * expired or revoked, all alike to the caller. STATUS_LIMIT: too many failures, wait
+ * (access_slow.h). STATUS_BUSY: the keys that a token is verified with are being fetched. */
+struct status access_authenticate(struct access *a, const struct access_credential *c,
+                                  struct access_sign_in *ret_sign_in);
 
 struct access_request {
     const struct access_caller *caller;

@@ -250,7 +250,8 @@ remove_all(struct access *a, const char *name, struct diag *diag)
 {
     DEFER(js_freep) json_t *o = NULL;
     TRY(access_need_principal(a, name, diag, &o, NULL));
-    TRY(access_keys_remove(a, name, diag));
+    TRY(access_owned_remove(a, ACCESS_KEYS, name, diag));
+    TRY(access_owned_remove(a, ACCESS_LINKS, name, diag));
     TRY(leave_groups(a, name, diag));
     return store_delete(a->store, ACCESS_PRINCIPALS, name, diag);
 }

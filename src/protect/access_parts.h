@@ -7,8 +7,10 @@
 #define STEWARD_PROTECT_ACCESS_PARTS_H
 
 #include "base/digest.h"
+#include "protect/access_issuer.h"
 #include "protect/access_key.h"
 #include "protect/access_roles.h"
+#include "protect/access_slow.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,6 +20,9 @@
 #define ACCESS_GROUPS "group"
 #define ACCESS_ROLES "role"
 #define ACCESS_KEYS "key"
+#define ACCESS_KEY_USES "key-use" /* id = the key's: {last_used}, exact to the hour */
+#define ACCESS_ISSUERS "issuer"
+#define ACCESS_LINKS "link"
 #define ACCESS_KEY_PURPOSE "api-key"
 #define ACCESS_RECORD_MAX (4u << 20)
 #define ACCESS_SEGMENTS 64u /* of a resource: 127 letters have no more */
@@ -59,6 +64,13 @@ struct access_key_row {
     uint8_t mac[32];
     int64_t expires_ns;
     bool revoked;
+    _Atomic int64_t used_ns; /* last, in this process; 0: not */
+    int64_t noted_ns;        /* last use that the store has */
+};
+
+struct access_link {
+    const char *identity;
+    char principal[ACCESS_NAME_MAX];
 };
 
 struct access_snapshot {
@@ -71,14 +83,39 @@ struct access_snapshot {
     size_t rule_mask, rule_count;
     struct access_key_row *keys; /* by id */
     size_t key_count;
+    struct access_link *links; /* by identity */
+    size_t link_count;
+    struct access_issuer issuers[ACCESS_ISSUERS_MAX];
+    size_t issuer_count;
 };
 
-/* A key that was found right: its text's digest under a salt of this process, and its MAC. */
-#define ACCESS_MEMO_PLACES 4096u
-struct access_memo {
+/* What was found right: a credential's digest under a salt of this process, and what came of it.
+ * Places are few: what comes later takes the place. */
+#define ACCESS_KEY_MEMOS 4096u
+#define ACCESS_TOKEN_MEMOS 1024u
+struct access_key_memo {
     struct digest text;
     uint8_t mac[32];
     bool used;
+};
+struct access_token_memo {
+    struct digest text;
+    struct access_caller caller;
+    uint64_t change, keys; /* of the snapshot, and of the issuer's keys */
+    int64_t from_ns, expires_ns;
+    bool used;
+};
+
+/* Keys of an issuer that were fetched. */
+struct access_key_set {
+    _Atomic unsigned references;
+    struct jwks *keys;
+};
+struct access_fetched {
+    char url[256];              /* of the issuer; "": free */
+    struct access_key_set *set; /* NULL: none yet */
+    int64_t fetched_ns, tried_ns;
+    bool tried, wanted;
 };
 
 struct access {
@@ -89,8 +126,14 @@ struct access {
     int64_t checked_ns;
     _Atomic bool stale; /* a change of our own: look at once */
     pthread_mutex_t memo_lock;
-    struct access_memo *memo; /* ACCESS_MEMO_PLACES */
+    struct access_key_memo *key_memo;     /* ACCESS_KEY_MEMOS */
+    struct access_token_memo *token_memo; /* ACCESS_TOKEN_MEMOS */
     struct hmac_key memo_key;
+    struct slow *slow;
+    pthread_mutex_t fetched_lock;
+    struct access_fetched fetched[ACCESS_ISSUERS_MAX];
+    _Atomic uint64_t generation; /* of all fetched keys: another with each change */
+    bool fetching;               /* there is a thread that fetches */
 };
 
 /* ---- snapshot ---- */
@@ -106,6 +149,22 @@ void access_snapshot_forget(struct access *a);
 /* NULL: nobody of that name. */
 const struct access_holder *access_holder_find(const struct access_snapshot *s, const char *name,
                                                bool group);
+
+/* The principal that an identity is linked to; NULL: none. */
+const char *access_link_find(const struct access_snapshot *s, const char *identity);
+
+/* ---- keys that are fetched (access_fetch.c) ---- */
+
+/* The keys that the issuer signs with now, with a reference of the caller's (the snapshot's own: no
+ * reference, *ret_set NULL); NULL: none are here. */
+const struct jwks *access_keys_take(struct access *a, const struct access_issuer *i,
+                                    struct access_key_set **ret_set, uint64_t *ret_generation);
+void access_key_set_release(struct access_key_set *s);
+DEFINE_FREEP(access_key_set_release, struct access_key_set)
+uint64_t access_keys_generation(const struct access *a);
+/* A token names a key that is not there. True: they are fetched anew soon. */
+bool access_keys_want(struct access *a, const struct access_issuer *i);
+void access_fetched_done(struct access *a);
 
 /* ---- rules ---- */
 
@@ -140,8 +199,9 @@ struct status access_settle(struct access *a, struct status done, struct diag *d
 /* STATUS_NOT_FOUND with a sentence. */
 struct status access_need_principal(struct access *a, const char *name, struct diag *diag,
                                     json_t **ret_object, uint64_t *ret_revision);
-/* Deletes the keys of a principal. */
-struct status access_keys_remove(struct access *a, const char *principal, struct diag *diag);
+/* Deletes the keys, or links, of a principal. */
+struct status access_owned_remove(struct access *a, const char *collection, const char *principal,
+                                  struct diag *diag);
 /* A grant as a record has it, checked: the role exists, the pattern and the conditions are right.
  * when may be NULL. */
 struct status access_make_grant(struct access *a, const char *role, const char *resource,

@@ -38,7 +38,7 @@ struct loading {
     size_t holder_count;
     struct membership *memberships;
     struct access_rule *rules; /* chained by next */
-    size_t key_room;
+    size_t key_room, link_room, use_at;
     bool group; /* what load_holder reads */
 };
 
@@ -332,7 +332,7 @@ load_key(void *ctx, const char *id, struct view value)
     CHECK(keys != NULL, LIMIT);
     l->s->keys = keys;
     struct access_key_row *row = &keys[l->s->key_count];
-    *row = (struct access_key_row){0};
+    memset(row, 0, sizeof *row);
     TRY(js_parse(value, id, NULL, &o));
     TRY(js_need_string(o, "expires", NULL, &expires));
     TRY(js_need_string(o, "principal", NULL, &principal));
@@ -344,6 +344,78 @@ load_key(void *ctx, const char *id, struct view value)
     row->revoked = !json_is_false(json_object_get(o, "revoked"));
     l->s->key_count++;
     return OK;
+}
+
+/* Uses come in order of the keys' ids, as the keys did. */
+static struct status
+load_use(void *ctx, const char *id, struct view value)
+{
+    struct loading *l = ctx;
+    DEFER(js_freep) json_t *o = NULL;
+    const char *last = NULL;
+    while (l->use_at < l->s->key_count && strcmp(l->s->keys[l->use_at].id, id) < 0) {
+        l->use_at++;
+    }
+    if (l->use_at == l->s->key_count || strcmp(l->s->keys[l->use_at].id, id) != 0) {
+        return OK;
+    }
+    TRY(js_parse(value, id, NULL, &o));
+    TRY(js_need_string(o, "last_used", NULL, &last));
+    return clock_from_rfc3339(view_str(last), &l->s->keys[l->use_at].noted_ns);
+}
+
+static struct status
+load_link(void *ctx, const char *id, struct view value)
+{
+    struct loading *l = ctx;
+    DEFER(js_freep) json_t *o = NULL;
+    const char *identity = NULL, *principal = NULL;
+    struct access_link *links =
+        one_more(l->s->arena, l->s->links, l->s->link_count, &l->link_room, sizeof *links);
+    CHECK(links != NULL, LIMIT);
+    l->s->links = links;
+    TRY(js_parse(value, id, NULL, &o));
+    TRY(js_need_string(o, "identity", NULL, &identity));
+    TRY(js_need_string(o, "principal", NULL, &principal));
+    struct access_link *row = &links[l->s->link_count];
+    row->identity = arena_strdup(l->s->arena, view_str(identity));
+    CHECK(row->identity != NULL, LIMIT);
+    text_copy(row->principal, sizeof row->principal, principal);
+    l->s->link_count++;
+    return OK;
+}
+
+/* An issuer that cannot be read issues nothing. */
+static struct status
+load_issuer(void *ctx, const char *id, struct view value)
+{
+    struct loading *l = ctx;
+    DEFER(js_freep) json_t *o = NULL;
+    struct access_snapshot *s = l->s;
+    TRY(js_parse(value, id, NULL, &o));
+    if (s->issuer_count == ACCESS_ISSUERS_MAX) {
+        return OK;
+    }
+    const struct status read = access_issuer_read(o, s->arena, NULL, &s->issuers[s->issuer_count]);
+    s->issuer_count += status_ok(read);
+    return OK;
+}
+
+static int
+compare_links(const void *a, const void *b)
+{
+    return strcmp(((const struct access_link *)a)->identity,
+                  ((const struct access_link *)b)->identity);
+}
+
+const char *
+access_link_find(const struct access_snapshot *s, const char *identity)
+{
+    const struct access_link wanted = {.identity = identity};
+    const struct access_link *found = s->link_count == 0 ? NULL
+                                                         : bsearch(&wanted, s->links, s->link_count,
+                                                                   sizeof *s->links, compare_links);
+    return found == NULL ? NULL : found->principal;
 }
 
 /* ---- the tables ---- */
@@ -438,6 +510,12 @@ load_all(struct store *store, struct loading *l)
     l->group = true;
     TRY(store_each(store, ACCESS_GROUPS, load_holder, l, NULL));
     TRY(store_each(store, ACCESS_KEYS, load_key, l, NULL));
+    TRY(store_each(store, ACCESS_KEY_USES, load_use, l, NULL));
+    TRY(store_each(store, ACCESS_LINKS, load_link, l, NULL));
+    TRY(store_each(store, ACCESS_ISSUERS, load_issuer, l, NULL));
+    if (l->s->link_count > 0) {
+        qsort(l->s->links, l->s->link_count, sizeof *l->s->links, compare_links);
+    }
     TRY(index_names(l));
     TRY(index_rules(l));
     return join_groups(l);
@@ -462,12 +540,30 @@ void
 access_snapshot_release(struct access_snapshot *s)
 {
     if (s != NULL && atomic_fetch_sub(&s->references, 1) == 1) {
+        for (size_t i = 0; i < s->issuer_count; i++) {
+            jwks_free(s->issuers[i].keys);
+        }
         arena_free(s->arena);
         free(s);
     }
 }
 
 /* ---- the current one ---- */
+
+/* What is not written yet goes over to the newer snapshot. Both are in order of ids. */
+static void
+keep_uses(const struct access_snapshot *old, struct access_snapshot *fresh)
+{
+    size_t k = 0;
+    for (size_t i = 0; i < old->key_count; i++) {
+        while (k < fresh->key_count && strcmp(fresh->keys[k].id, old->keys[i].id) < 0) {
+            k++;
+        }
+        if (k < fresh->key_count && strcmp(fresh->keys[k].id, old->keys[i].id) == 0) {
+            atomic_store(&fresh->keys[k].used_ns, atomic_load(&old->keys[i].used_ns));
+        }
+    }
+}
 
 static void
 refresh_locked(struct access *a, int64_t now)
@@ -480,6 +576,9 @@ refresh_locked(struct access *a, int64_t now)
     const struct status s = access_snapshot_load(a->store, &fresh);
     /* Records that do not open (tampered) or a failing disk: nobody is known, everything is denied.
      */
+    if (status_ok(s) && a->current != NULL) {
+        keep_uses(a->current, fresh);
+    }
     access_snapshot_release(a->current);
     a->current = status_ok(s) ? fresh : NULL;
 }

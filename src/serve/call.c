@@ -86,25 +86,53 @@ admit(struct call *c)
 /* ---- authenticate: who calls? ---- */
 
 static void
+refuse_stranger(struct call *c, struct status s, const struct access_sign_in *in)
+{
+    char wait[16];
+    if (s.code == STATUS_LIMIT || s.code == STATUS_BUSY) {
+        (void)snprintf(wait, sizeof wait, "%u", in->retry_after_s);
+        http_set_header(c->x, "retry-after", wait);
+    }
+    if (s.code == STATUS_LIMIT) {
+        call_refuse(c, 429, "too many failed sign-ins; wait as retry-after says", in->reason);
+    } else if (s.code == STATUS_BUSY) {
+        call_refuse(c, 503, "the token cannot be verified yet; try again", in->reason);
+    } else {
+        http_set_header(c->x, "www-authenticate", "Bearer realm=\"steward\"");
+        call_refuse(c, 401, "a valid key is needed: Authorization: Bearer KEY", in->reason);
+    }
+}
+
+static void
 authenticate(struct call *c)
 {
     if (c->route->open) {
         return;
     }
-    const char *header = http_header(c->x, "authorization"), *why = "no key";
+    static const char *const no_bearer = "the authorization header is not \"Bearer KEY\"";
+    const char *header = http_header(c->x, "authorization");
+    const bool bearer = header != NULL && strncasecmp(header, "bearer ", 7) == 0;
+    struct access_sign_in in;
     struct status s = FAILURE(AUTH);
-    if (header != NULL && strncasecmp(header, "bearer ", 7) == 0) {
-        const struct view key = view_str(header + 7 + strspn(header + 7, " "));
-        s = access_authenticate(c->server->workspace->access, key, clock_wall_ns(),
-                                c->caller.principal, &why);
-    } else if (header != NULL) {
-        why = "the authorization header is not \"Bearer KEY\"";
+    if (header != NULL && !bearer) {
+        in.reason = no_bearer;
+        in.retry_after_s = 0;
+    } else {
+        s = access_authenticate(c->server->workspace->access,
+                                &(struct access_credential){
+                                    .bearer = bearer ? header + 7 + strspn(header + 7, " ") : NULL,
+                                    .peer = c->x->peer,
+                                    .now_ns = clock_wall_ns()},
+                                &in);
     }
-    if (!status_ok(s)) {
-        c->caller.principal[0] = '\0';
-        http_set_header(c->x, "www-authenticate", "Bearer realm=\"steward\"");
-        call_refuse(c, 401, "a valid key is needed: Authorization: Bearer KEY", why);
+    if (status_ok(s)) {
+        c->caller.group_count = in.caller.group_count;
+        memcpy(c->caller.principal, in.caller.principal, sizeof in.caller.principal);
+        memcpy(c->caller.groups, in.caller.groups, in.caller.group_count * ACCESS_NAME_MAX);
+        return;
     }
+    c->caller.principal[0] = '\0';
+    refuse_stranger(c, s, &in);
 }
 
 /* ---- authorise: may they? ---- */

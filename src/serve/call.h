@@ -11,6 +11,7 @@
 #include "serve/meter.h"
 #include "serve/metrics.h"
 #include "serve/server.h"
+#include "serve/tend.h"
 
 #include <pthread.h>
 
@@ -37,6 +38,7 @@ struct server {
     struct http_server *http;
     pthread_rwlock_t ingress_lock;
     struct ingress ingress[HTTP_LISTENERS];
+    struct tend *tend;
     int lock_fd;
     int64_t started_ns;
 };

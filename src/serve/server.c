@@ -243,6 +243,7 @@ start_http(struct server *s, struct diag *diag)
 static void
 server_free(struct server *s)
 {
+    tend_stop(s->tend);
     live_free(s->live);
     meter_free(s->refusals);
     for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
@@ -284,6 +285,9 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     struct status done = s->refusals == NULL ? FAILURE(MEMORY) : take_lock(s, diag);
     if (status_ok(done)) {
         done = live_open(w, &s->live);
+    }
+    if (status_ok(done)) {
+        done = tend_start(w->access, o->fetcher, &s->tend);
     }
     if (status_ok(done)) {
         done = start_http(s, diag);

@@ -3,6 +3,7 @@
 #define STEWARD_SERVE_SERVER_H
 
 #include "net/ingress.h"
+#include "serve/fetcher.h"
 #include "serve/http.h"
 #include "serve/identity.h"
 #include "workspace/workspace.h"
@@ -24,6 +25,7 @@ struct server_options {
     unsigned refusals_per_minute;
     int64_t grace_ns;
     struct ingress *ingress; /* who may connect, by listener; taken over; NULL: everybody */
+    struct fetcher *fetcher; /* of issuers' keys; borrowed; NULL: none are fetched */
 };
 
 /* The listeners: for calls, and, when it is configured, for metrics and management. */

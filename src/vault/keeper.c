@@ -36,6 +36,10 @@ static const struct right {
     {KEEPER_UNWRAP, "store/group", 0},
     {KEEPER_UNWRAP, "store/role", 0},
     {KEEPER_UNWRAP, "store/key", 0},
+    {KEEPER_UNWRAP, "store/issuer", 0},
+    {KEEPER_UNWRAP, "store/link", 0},
+    {KEEPER_UNWRAP, "store/key-use", 0},
+    {KEEPER_WRAP, "store/key-use", 0}, /* when keys were last used: the one thing it writes */
     {KEEPER_UNWRAP, "store/model", 0},
     {KEEPER_UNWRAP, "object/model", 0},
     {KEEPER_MAC, "api-key", 0},
