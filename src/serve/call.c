@@ -151,6 +151,7 @@ authorise(struct call *c)
                                            .resource = c->resource,
                                            .now_ns = clock_wall_ns(),
                                            .address = c->x->address,
+                                           .certificate = *c->x->client_identity != '\0',
                                            .purpose = http_header(c->x, "steward-purpose")},
                   d);
     c->allow = d->allow;
