@@ -121,6 +121,7 @@ authenticate(struct call *c)
         s = access_authenticate(c->server->workspace->access,
                                 &(struct access_credential){
                                     .bearer = bearer ? header + 7 + strspn(header + 7, " ") : NULL,
+                                    .certificate = c->x->client_identity,
                                     .peer = c->x->peer,
                                     .now_ns = clock_wall_ns()},
                                 &in);
