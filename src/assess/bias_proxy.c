@@ -1,6 +1,7 @@
 #include "assess/bias_proxy.h"
 
 #include "num/normal.h"
+#include "num/order.h"
 #include "num/tail.h"
 
 #include <math.h>
@@ -11,11 +12,7 @@
 uint32_t
 proxy_fold(uint64_t row)
 {
-    /* SplitMix64's finaliser (Steele, Lea and Flood 2014). */
-    uint64_t z = row + UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (uint32_t)((z ^ (z >> 31)) % PROXY_FOLDS);
+    return (uint32_t)(order_hash(0, row) % PROXY_FOLDS);
 }
 
 /* A cell while its fold is ranked. */

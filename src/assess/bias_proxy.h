@@ -27,7 +27,8 @@ struct proxy {
     uint32_t pooled; /* values taken together for the test */
 };
 
-/* The fold of a row, from its number: evenly spread, the same everywhere. */
+/* The fold of a row, from its place in an order that is a function of the rows' contents: evenly
+ * spread, the same everywhere. */
 uint32_t proxy_fold(uint64_t row);
 /* Doubles of workspace. */
 size_t proxy_workspace(uint32_t cells, uint32_t groups);

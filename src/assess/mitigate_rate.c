@@ -6,15 +6,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* SplitMix64's finaliser (Steele, Lea and Flood 2014), of the row's place in the order of group,
- * outcome and score. */
+/* Of the row's place in the order of group, outcome and score. */
 static uint32_t
 fold_of(uint64_t place)
 {
-    uint64_t z = (place + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (uint32_t)((z ^ (z >> 31)) % THRESHOLD_FOLDS);
+    return (uint32_t)(order_hash(0, place) % THRESHOLD_FOLDS);
 }
 
 static struct group_tally

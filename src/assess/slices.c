@@ -1,27 +1,19 @@
 #include "assess/slices_parts.h"
 
-#include "base/threads.h"
+#include "num/fdr.h"
 #include "num/hypergeometric.h"
 #include "num/normal.h"
-#include "num/rng.h"
 #include "num/sum.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define ROUND 16u       /* permutations between two looks at who is settled */
 #define LEVELS_MAX 1e12 /* a level of confidence is a double below one */
 
 /* ---- the losses ---- */
 
-struct losses {
-    uint32_t *row; /* of the i-th largest loss above zero */
-    double *value; /* NULL when all are 1 */
-    size_t count;
-};
-
 static void
-losses_done(struct losses *l)
+losses_done(struct slices_losses *l)
 {
     free(l->row);
     free(l->value);
@@ -43,7 +35,7 @@ compare_entries(const void *a, const void *b)
 }
 
 static struct status
-sort_losses(struct losses *l, const double *loss)
+sort_losses(struct slices_losses *l, const double *loss)
 {
     DEFER(memory_freep) struct entry *entry = calloc(l->count + 1, sizeof *entry);
     l->value = calloc(l->count + 1, sizeof *l->value);
@@ -60,9 +52,9 @@ sort_losses(struct losses *l, const double *loss)
 }
 
 static struct status
-losses_of(const double *loss, size_t rows, struct losses *ret_losses)
+losses_of(const double *loss, size_t rows, struct slices_losses *ret_losses)
 {
-    DEFER(losses_done) struct losses l = {0};
+    DEFER(losses_done) struct slices_losses l = {0};
     bool binary = true;
     l.row = calloc(rows + 1, sizeof *l.row);
     CHECK(l.row != NULL, MEMORY);
@@ -76,7 +68,7 @@ losses_of(const double *loss, size_t rows, struct losses *ret_losses)
         TRY(sort_losses(&l, loss));
     }
     *ret_losses = l;
-    l = (struct losses){0};
+    l = (struct slices_losses){0};
     return OK;
 }
 
@@ -100,12 +92,12 @@ count_candidates(const struct slices_table *t, uint32_t level)
 }
 
 struct whole {
-    const struct losses *losses;
+    const struct slices_losses *losses;
     double rows, error, variance; /* of the loss over all rows, divisor n - 1 */
 };
 
 static struct whole
-whole_of(const struct losses *l, size_t rows)
+whole_of(const struct slices_losses *l, size_t rows)
 {
     struct sum sum = {0}, squares = {0};
     for (size_t i = 0; i < l->count; i++) {
@@ -129,7 +121,7 @@ struct inside {
 };
 
 static struct inside
-look_inside(const struct slices_table *t, const struct losses *l, const struct slices_hit *h)
+look_inside(const struct slices_table *t, const struct slices_losses *l, const struct slices_hit *h)
 {
     struct inside in = {0};
     struct sum squares = {0};
@@ -197,110 +189,30 @@ slice_of(const struct slices_table *t, const struct whole *w, const struct slice
     s.ci_all = interval_of(&s, w, &in, 1 - (1 - confidence) / fmin(candidates, LEVELS_MAX));
     s.p = p_of(&s, w);
     s.p_bonferroni = fmin(1, s.p * candidates);
+    s.q = NAN;
     return s;
 }
 
-/* ---- permutations ---- */
-
-struct permutations {
-    const struct slices_run *run;
-    const struct losses *losses;
-    uint64_t seed;
-    uint32_t first; /* of the round */
-    double best[ROUND];
-    bool failed[ROUND];
-};
-
-/* The losses on random rows, their order kept. row[rows]: workspace. */
-static void
-draw_rows(struct rng *g, uint32_t *row, size_t rows, size_t count)
-{
-    for (size_t i = 0; i < rows; i++) {
-        row[i] = (uint32_t)i;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const size_t k = i + rng_below(g, rows - i);
-        const uint32_t swap = row[i];
-        row[i] = row[k];
-        row[k] = swap;
-    }
-}
-
-static struct status
-permute(const struct permutations *p, size_t index, double *ret_best)
-{
-    const struct slices_table *t = p->run->table;
-    struct rng g;
-    struct slices_hit hit;
-    struct slices_top top = {.limit = 1, .same_rows = true, .hit = &hit};
-    uint64_t counted[SLICES_MAX_LEVEL] = {0};
-    DEFER(memory_freep) uint32_t *row = calloc(t->rows + 1, sizeof *row);
-    DEFER(slices_mistakes_done) struct slices_mistakes m = {0};
-    CHECK(row != NULL, MEMORY);
-    rng_init_at(&g, p->seed, "slices.permutation", p->first + index);
-    draw_rows(&g, row, t->rows, p->losses->count);
-    TRY(slices_mistakes_init(t, row, p->losses->value, p->losses->count, &m));
-    struct slices_run run = *p->run;
-    run.mistakes = &m;
-    run.same_rows = true;
-    run.threads = 1;
-    TRY(slices_search(&run, &top, counted));
-    *ret_best = top.count > 0 ? hit.score : -INFINITY;
-    return OK;
-}
-
-static void
-run_permutation(void *ctx, size_t index)
-{
-    struct permutations *p = ctx;
-    p->failed[index] = !status_ok(permute(p, index, &p->best[index]));
-}
-
-/* Slices are in the order of their scores: what beats one beats those after it, so that the last
- * ones settle first and the rest are `open`. */
-struct settling {
-    uint32_t open, done;
-    uint32_t beaten[SLICES_MAX_FOUND];
-};
-
-static void
-settle(struct settling *k, double best, struct slices_result *r)
-{
-    k->done++;
-    for (uint32_t i = 0; i < k->open; i++) {
-        k->beaten[i] += best >= r->slice[i].score;
-        r->slice[i].p_permutation = (double)(k->beaten[i] + 1) / (double)(k->done + 1);
-    }
-    while (k->open > 0 && k->beaten[k->open - 1] == SLICES_SETTLED) {
-        k->open--;
-        r->slice[k->open].p_permutation = (double)SLICES_SETTLED / (double)k->done;
-    }
-}
-
-static struct status
-put_permutations(const struct slices_run *run, const struct losses *l,
-                 const struct slices_options *o, struct slices_result *r)
-{
-    DEFER(memory_freep) struct settling *k = calloc(1, sizeof *k);
-    CHECK(k != NULL, MEMORY);
-    struct slices_run low = *run;
-    struct permutations p = {.run = &low, .losses = l, .seed = o->seed};
-    k->open = r->found;
-    while (k->open > 0 && k->done < o->permutations) {
-        const uint32_t left = o->permutations - k->done, n = left < ROUND ? left : ROUND;
-        low.floor = r->slice[k->open - 1].score;
-        p.first = k->done;
-        threads_for(n, o->threads, run_permutation, &p);
-        for (uint32_t i = 0; i < n; i++) {
-            CHECK(!p.failed[i], MEMORY);
-            settle(k, p.best[i], r);
-        }
-    }
-    r->permutations = k->done;
-    return OK;
-}
-
 /* ---- the whole ---- */
+
+/* Without permutations: Benjamini and Yekutieli's over all candidates, as if those that were not
+ * found had p = 1. */
+static struct status
+put_q_of_all(struct slices_result *r)
+{
+    DEFER(memory_freep) size_t *order = calloc((size_t)r->found + 1, sizeof *order);
+    DEFER(memory_freep) double *p = calloc((size_t)r->found + 1, sizeof *p);
+    CHECK(order != NULL && p != NULL, MEMORY);
+    for (uint32_t i = 0; i < r->found; i++) {
+        p[i] = r->slice[i].p;
+    }
+    fdr_adjust(FDR_BENJAMINI_HOCHBERG, p, r->found, order, p);
+    const double all = r->candidates, harmonic = log(all) + 0.5772156649015329 + 0.5 / all;
+    for (uint32_t i = 0; i < r->found; i++) {
+        r->slice[i].q = fmin(1, p[i] / r->found * all * harmonic);
+    }
+    return OK;
+}
 
 static void
 top_done(struct slices_top *top)
@@ -309,7 +221,7 @@ top_done(struct slices_top *top)
 }
 
 static struct status
-search_and_judge(const struct slices_table *t, const struct losses *l,
+search_and_judge(const struct slices_table *t, const struct slices_losses *l,
                  const struct slices_options *o, struct slices_result *r)
 {
     DEFER(slices_mistakes_done) struct slices_mistakes m = {0};
@@ -332,7 +244,7 @@ search_and_judge(const struct slices_table *t, const struct losses *l,
     r->found = top.count;
     r->error = w.error;
     r->mean = w.error / w.rows;
-    return o->permutations > 0 ? put_permutations(&run, l, o, r) : OK;
+    return o->permutations > 0 ? slices_permute(&run, l, o, r) : put_q_of_all(r);
 }
 
 struct status
@@ -344,7 +256,7 @@ slices_find(const struct slices_table *t, const double *loss, const struct slice
     CHECK(o->found >= 1 && o->found <= SLICES_MAX_FOUND, LIMIT);
     CHECK(o->alpha > 0 && o->alpha <= 1 && o->confidence > 0 && o->confidence < 1, INPUT);
     CHECK(t->rows > 0, INPUT);
-    DEFER(losses_done) struct losses l = {0};
+    DEFER(losses_done) struct slices_losses l = {0};
     TRY(losses_of(loss, t->rows, &l));
     memset(ret_result, 0, sizeof *ret_result);
     ret_result->is_binary = l.value == NULL;

@@ -11,7 +11,19 @@
  * answer for any number of threads.
  *
  * Many slices are looked at, and the worst of many looks bad by luck alone: each found one carries
- * an interval and p-values that hold for all candidates at once (below). */
+ * an interval and p-values that hold for all candidates at once (below), and a q for control of the
+ * false-discovery rate.
+ *
+ * q. With the j-th best slice's score s_j, and V_b(s) slices that score s or more in the b-th of B
+ * random orders of the losses, the share of false ones among the first j is estimated as the mean
+ * over the orders and the data themselves of min(V_b(s_j), j) / j: no more than j of j are false,
+ * all slices are taken for innocent, and how slices overlap is in the orders. q of the k-th is the
+ * least of these over j >= k (step-up). Since a least of many is small by luck, it is held against
+ * the same least of every random order: q is at least the share of orders, the data among them,
+ * whose own is as small. So where nothing is wrong some q is at most a with probability at most a,
+ * exactly; where something is, the tests simulate the share of false ones. Random orders of which
+ * ten times as many would be false settle a slice (as Besag and Clifford's), and it keeps that q.
+ * Without permutations: Benjamini and Yekutieli's over all candidates. */
 #ifndef STEWARD_ASSESS_SLICES_H
 #define STEWARD_ASSESS_SLICES_H
 
@@ -70,6 +82,8 @@ struct slice {
     double p_permutation; /* share of random orders of the losses whose best slice scores as high
                            * (max-T of Westfall and Young 1993, sequential as in Besag and Clifford
                            * 1991); NaN without permutations */
+    double
+        q; /* the share of false ones to be expected among this slice and those before it: below */
 };
 
 struct slices_result {

@@ -25,6 +25,12 @@ struct slices_table {
     uint16_t *code;   /* row * features + feature: basic - first[feature], or SLICES_NO_CODE */
 };
 
+struct slices_losses {
+    uint32_t *row; /* of the i-th largest loss above zero */
+    double *value; /* NULL when all are 1 */
+    size_t count;
+};
+
 /* The rows with a loss above zero, largest loss first: all that errors depend on. */
 struct slices_mistakes {
     size_t count, words;
@@ -69,5 +75,9 @@ struct slices_run {
 /* Fills top (initialised, empty) with the best slices; counted: as in slices_result. */
 struct status slices_search(const struct slices_run *run, struct slices_top *top,
                             uint64_t counted[static SLICES_MAX_LEVEL]);
+
+/* Sets p_permutation, q and the number of permutations. */
+struct status slices_permute(const struct slices_run *run, const struct slices_losses *l,
+                             const struct slices_options *o, struct slices_result *r);
 
 #endif

@@ -222,12 +222,11 @@ static void
 print_slice(const json_t *d, const json_t *s, double top)
 {
     const bool holds = json_is_true(json_object_get(s, "holds"));
-    const double p = document_number(s, "p_permutation");
     (void)fputs("  ", stdout);
     put_rate(d, s, top);
-    (void)printf("  %8.0f rows  %4.1f %% of all  p ", document_number(s, "rows"),
+    (void)printf("  %8.0f rows  %4.1f %% of all  q ", document_number(s, "rows"),
                  100 * document_number(s, "coverage"));
-    put_p(isnan(p) ? document_number(s, "p_bonferroni") : p);
+    put_p(document_number(s, "q"));
     (void)printf("%s\n      ", holds ? "" : "  could be chance");
     cli_put_wrapped(stdout, document_text(s, "words"), 6, 6);
     (void)fputs("      ", stdout);
@@ -252,7 +251,8 @@ print_slices(const json_t *d)
                 document_number(o, "min_rows"));
     }
     cli_say("These are the worst of %.0f candidates, with at most %.0f conditions and at least "
-            "%.0f rows; p allows for all of them (%.0f random orders of the mistakes).",
+            "%.0f rows. q is the share of false ones to be expected down to that line, and "
+            "allows for all of them (%.0f random orders of the mistakes).",
             document_number(o, "candidates"), document_number(o, "level"),
             document_number(o, "min_rows"), document_number(o, "permutations"));
 }

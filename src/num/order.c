@@ -48,15 +48,11 @@ sort_by_digit(const struct keyed *from, size_t n, unsigned shift, struct keyed *
     return true;
 }
 
-struct status
-order_by(const double *key, size_t n, uint32_t *order)
+/* room[2 * n], the first half filled. */
+static void
+sort_room(struct keyed *room, size_t n, uint32_t *order)
 {
-    DEFER(memory_freep) struct keyed *room = calloc(2 * n + 1, sizeof *room);
-    CHECK(room != NULL && n <= UINT32_MAX, MEMORY);
     struct keyed *from = room, *to = room + n;
-    for (size_t i = 0; i < n; i++) {
-        from[i] = (struct keyed){key_of(key[order[i]]), order[i]};
-    }
     for (unsigned shift = 0; shift < 64 && n > 0; shift += DIGIT_BITS) {
         if (sort_by_digit(from, n, shift, to)) {
             struct keyed *t = from;
@@ -67,5 +63,37 @@ order_by(const double *key, size_t n, uint32_t *order)
     for (size_t i = 0; i < n; i++) {
         order[i] = from[i].item;
     }
+}
+
+struct status
+order_by(const double *key, size_t n, uint32_t *order)
+{
+    DEFER(memory_freep) struct keyed *room = calloc(2 * n + 1, sizeof *room);
+    CHECK(room != NULL && n <= UINT32_MAX, MEMORY);
+    for (size_t i = 0; i < n; i++) {
+        room[i] = (struct keyed){key_of(key[order[i]]), order[i]};
+    }
+    sort_room(room, n, order);
     return OK;
+}
+
+struct status
+order_by_hash(const uint64_t *hash, size_t n, uint32_t *order)
+{
+    DEFER(memory_freep) struct keyed *room = calloc(2 * n + 1, sizeof *room);
+    CHECK(room != NULL && n <= UINT32_MAX, MEMORY);
+    for (size_t i = 0; i < n; i++) {
+        room[i] = (struct keyed){hash[order[i]], order[i]};
+    }
+    sort_room(room, n, order);
+    return OK;
+}
+
+uint64_t
+order_hash(uint64_t hash, uint64_t value)
+{
+    uint64_t z = hash + value * UINT64_C(0xd1342543de82ef95) + UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
 }

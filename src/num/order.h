@@ -11,5 +11,11 @@
  * with the last key first it sorts by several. Time in proportion to n; 32 bytes an item of
  * workspace. STATUS_MEMORY. */
 struct status order_by(const double *key, size_t n, uint32_t *order);
+/* The same by unsigned numbers: of hashes of the items' contents it brings equal items together, in
+ * an order that is a function of the items as a set. */
+struct status order_by_hash(const uint64_t *hash, size_t n, uint32_t *order);
+/* Hash of what was hashed before and one more value: SplitMix64's finaliser (Steele, Lea and Flood
+ * 2014). Start from 0. */
+uint64_t order_hash(uint64_t hash, uint64_t value);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "assess/bias_proxy.h"
 #include "num/cross.h"
+#include "num/order.h"
 #include "report/document.h"
 
 #include <math.h>
@@ -48,6 +49,27 @@ search_done(struct search *s)
     free(s->group);
 }
 
+/* Rows by their values in all columns and their group: rows that are equal in these may change
+ * places, so that the folds are a function of the rows as a set. */
+static struct status
+order_rows(const struct search *s, const int32_t *index, uint32_t *ret_order)
+{
+    const struct bias_input *in = s->f->in;
+    DEFER(memory_freep) uint64_t *hash = calloc(in->rows + 1, sizeof *hash);
+    CHECK(hash != NULL, MEMORY);
+    for (size_t i = 0; i < in->rows; i++) {
+        ret_order[i] = (uint32_t)i;
+        hash[i] = order_hash(0, (uint64_t)(index[s->f->column->codes[i] + 1] + 1));
+    }
+    for (size_t k = 0; k < in->column_count; k++) {
+        const struct bias_column *c = &in->columns[k];
+        for (size_t i = 0; i < in->rows && c->levels > 0 && c->levels < BIAS_MAX_LEVELS; i++) {
+            hash[i] = order_hash(hash[i], (uint64_t)(c->codes[i] + 1));
+        }
+    }
+    return order_by_hash(hash, in->rows, ret_order);
+}
+
 static struct status
 mark_groups(struct search *s)
 {
@@ -59,9 +81,12 @@ mark_groups(struct search *s)
     for (uint32_t g = 0; g < f->column->levels; g++) {
         index[g + 1] = bias_judged(f, g) ? (int32_t)s->groups++ : -1;
     }
-    for (size_t i = 0; i < f->in->rows; i++) {
-        const int32_t g = index[f->column->codes[i] + 1];
-        s->group[i] = g < 0 ? -1 : (int32_t)(proxy_fold(i) * s->groups) + g;
+    DEFER(memory_freep) uint32_t *order = calloc(f->in->rows + 1, sizeof *order);
+    CHECK(order != NULL, MEMORY);
+    TRY(order_rows(s, index, order));
+    for (size_t k = 0; k < f->in->rows; k++) {
+        const int32_t g = index[f->column->codes[order[k]] + 1];
+        s->group[order[k]] = g < 0 ? -1 : (int32_t)(proxy_fold(k) * s->groups) + g;
         s->rows += g >= 0;
     }
     return OK;

@@ -8,7 +8,7 @@
 
 #define TEXT_MAX (1u << 20)
 #define PAIR_BYTES ((size_t)64 << 20)
-#define HOLDS 0.05 /* p for all candidates at once, up to which a slice is said to hold */
+#define HOLDS 0.05 /* q up to which a slice is said to hold */
 
 /* A feature's bins, as the slices see them. Categories have all their levels. */
 struct sliced {
@@ -105,16 +105,15 @@ put_slice(const struct errors_work *w, const struct sliced *s, const struct slic
           uint32_t k, json_t *list)
 {
     const struct slice *x = &r->slice[k];
-    const bool permuted = !isnan(x->p_permutation);
     json_t *o = json_pack(
-        "{s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "name",
+        "{s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "name",
         json_sprintf("slice-%u", k + 1), "conditions", (int)x->conditions, "rows",
         (json_int_t)x->rows, "mistakes", (json_int_t)x->mistakes, "errors", errors_number(x->error),
         "score", js_real(x->score), "error_rate", js_real(x->mean), "rest_error_rate",
         js_real(x->rest_mean), "coverage", js_real(x->coverage), "ci", assessment_interval(x->ci),
         "ci_all", assessment_interval(x->ci_all), "p", js_real(x->p), "p_bonferroni",
-        js_real(x->p_bonferroni), "p_permutation", js_real(x->p_permutation), "holds",
-        (permuted ? x->p_permutation : x->p_bonferroni) <= HOLDS);
+        js_real(x->p_bonferroni), "p_permutation", js_real(x->p_permutation), "q", js_real(x->q),
+        "holds", x->q <= HOLDS);
     CHECK(o != NULL && json_array_append_new(list, o) == 0, MEMORY);
     TRY(put_conditions(w, s, x, o));
     return put_slice_metrics(w, s, x, o);

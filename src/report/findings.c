@@ -387,10 +387,9 @@ find_slice(const json_t *d, json_t *list, struct finding *f)
     if (s == NULL) {
         return OK;
     }
-    const double p = document_number(s, "p_permutation");
     f->kind = "errors";
     f->size = fmax(0, document_end(s, "ci_all", 0) - document_number(s, "rest_error_rate"));
-    f->p_adjusted = isfinite(p) ? p : document_number(s, "p_bonferroni");
+    f->p_adjusted = document_number(s, "q");
     buf_printf(&f->headline, "Wrong for %.0f %% of one slice", percent_at(s, "error_rate"));
     buf_printf(
         &f->text,

@@ -230,7 +230,6 @@ put_features(const json_t *d, struct buf *b)
 static void
 put_slice(const json_t *d, const json_t *s, struct buf *b)
 {
-    const double p = document_number(s, "p_permutation");
     const bool holds = json_is_true(json_object_get(s, "holds"));
     buf_printf(b, "<tr%s><th>", holds ? "" : " class=\"few\"");
     buf_printf(b, "<b>%s</b> ", document_text(s, "name"));
@@ -245,7 +244,7 @@ put_slice(const json_t *d, const json_t *s, struct buf *b)
     buf_put_str(b, "</td><td>");
     html_put_percent(b, document_number(s, "coverage"), 1);
     buf_printf(b, "</td><td>%.3f</td><td>", document_number(s, "score"));
-    put_p(b, isnan(p) ? document_number(s, "p_bonferroni") : p);
+    put_p(b, document_number(s, "q"));
     buf_put_str(b, "</td></tr>");
 }
 
@@ -257,15 +256,15 @@ put_slices(const json_t *d, struct buf *b)
     if (o == NULL) {
         return;
     }
-    buf_printf(
-        b,
-        "<h3>The worst slices</h3><p class=\"soft\">Of %.0f candidates with at most %.0f "
-        "conditions and at least %.0f rows; exact. Small figures hold for all candidates at "
-        "once.</p><div class=\"card\"><table class=\"cohorts\"><thead><tr><th>slice, and how "
-        "<code>--cohort</code> takes it</th><th>rows</th><th>%s</th><th>elsewhere</th>"
-        "<th>of all mistakes</th><th>score</th><th>p</th></tr></thead><tbody>",
-        document_number(o, "candidates"), document_number(o, "level"),
-        document_number(o, "min_rows"), is_numeric(d) ? "mean error" : "error rate");
+    buf_printf(b,
+               "<h3>The worst slices</h3><p class=\"soft\">Of %.0f candidates with at most %.0f "
+               "conditions and at least %.0f rows; exact. Small figures hold for all candidates at "
+               "once; q is the share of false ones to be expected down to that line.</p><div "
+               "class=\"card\"><table class=\"cohorts\"><thead><tr><th>slice, and how "
+               "<code>--cohort</code> takes it</th><th>rows</th><th>%s</th><th>elsewhere</th>"
+               "<th>of all mistakes</th><th>score</th><th>q</th></tr></thead><tbody>",
+               document_number(o, "candidates"), document_number(o, "level"),
+               document_number(o, "min_rows"), is_numeric(d) ? "mean error" : "error rate");
     for (size_t i = 0; i < n && i < LISTED; i++) {
         put_slice(d, json_array_get(list, i), b);
     }

@@ -567,6 +567,123 @@ the_worst_of_many_by_luck_is_rarely_called_real(void **state)
     assert_true(by_p > 60); /* without allowing for the search it would be */
 }
 
+/* Features of three even levels; where the first is 0 the loss is `bad` as likely, else `base`. */
+static void
+make_mixture(uint64_t seed, double base, double bad, struct data *d)
+{
+    struct rng g;
+    rng_init(&g, seed, "slices.mixture");
+    *d = (struct data){.rows = 240, .features = 6};
+    for (uint32_t f = 0; f < d->features; f++) {
+        d->levels[f] = 3;
+    }
+    for (size_t i = 0; i < d->rows; i++) {
+        for (uint32_t f = 0; f < d->features; f++) {
+            d->code[f][i] = (uint32_t)rng_below(&g, 3);
+        }
+        d->loss[i] = rng_unit(&g) < (d->code[0][i] == 0 ? bad : base);
+    }
+}
+
+static bool
+is_false(const struct slice *s)
+{
+    bool real = false;
+    for (uint32_t c = 0; c < s->conditions; c++) {
+        real = real || (s->condition[c].feature == 0 && s->condition[c].level == 0);
+    }
+    return !real;
+}
+
+struct rates {
+    double any, share, found; /* of tables with a false one; mean share of false ones; slices */
+};
+
+static struct rates
+false_among_found(double base, double bad, uint32_t permutations, double q)
+{
+    enum { TABLES = 250 };
+    static struct data d;
+    struct slices_options o = plain;
+    struct rates r = {0};
+    o.permutations = permutations;
+    o.level = 2;
+    o.found = 20;
+    for (uint64_t seed = 0; seed < TABLES; seed++) {
+        make_mixture(seed, base, bad, &d);
+        o.seed = seed;
+        DEFER(memory_freep) struct slices_result *x = find(&d, 12, &o);
+        double found = 0, wrong = 0;
+        for (uint32_t i = 0; i < x->found; i++) {
+            assert_true(i == 0 || x->slice[i].q >= x->slice[i - 1].q || permutations == 0);
+            found += x->slice[i].q <= q;
+            wrong += x->slice[i].q <= q && is_false(&x->slice[i]);
+        }
+        r.any += (wrong > 0) / (double)TABLES;
+        r.share += found > 0 ? wrong / found / TABLES : 0;
+        r.found += found / TABLES;
+    }
+    return r;
+}
+
+/* Nothing is wrong: whatever is found is false, and seldom found. Something is wrong: the share of
+ * false ones is held, and more than the family's best is found. 250 tables, four standard errors.
+ */
+static void
+the_share_of_false_slices_is_held(void **state)
+{
+    (void)state;
+    const double q = 0.1, error = 4 * sqrt(q * (1 - q) / 250);
+    const struct rates none = false_among_found(0.2, 0.2, 99, q);
+    assert_true(none.any <= q + error && none.share <= q + error);
+    const struct rates some = false_among_found(0.15, 0.45, 99, q);
+    assert_true(some.share <= q + error);
+    assert_true(some.found > 3);
+    const struct rates plain_none = false_among_found(0.2, 0.2, 0, q),
+                       plain_some = false_among_found(0.15, 0.45, 0, q);
+    assert_true(plain_none.any <= q + error && plain_some.share <= q + error);
+    assert_true(plain_some.found > 0.5);
+}
+
+static void
+the_order_of_rows_changes_no_digit(void **state)
+{
+    (void)state;
+    static struct data d, e;
+    struct slices_options o = plain;
+    struct rng g;
+    static size_t item[ROWS_MAX];
+    o.permutations = 49;
+    o.found = 10;
+    for (int k = 0; k < 2; k++) {
+        make_data(11, 600, k == 0, true, &d);
+        rng_init(&g, 3, "shuffle");
+        for (size_t i = 0; i < d.rows; i++) {
+            item[i] = i;
+            d.loss[i] = k == 0 ? d.loss[i] : floor(d.loss[i] * 64) / 64; /* sums are exact */
+        }
+        rng_shuffle(&g, item, d.rows);
+        e = d;
+        for (size_t i = 0; i < d.rows; i++) {
+            for (uint32_t f = 0; f < d.features; f++) {
+                e.code[f][i] = d.code[f][item[i]];
+            }
+            e.loss[i] = d.loss[item[i]];
+        }
+        DEFER(memory_freep) struct slices_result *a = find(&d, 20, &o);
+        DEFER(memory_freep) struct slices_result *b = find(&e, 20, &o);
+        assert_true(a->found > 1 && a->found == b->found);
+        assert_int_equal(a->permutations, b->permutations);
+        for (uint32_t i = 0; i < a->found; i++) {
+            assert_memory_equal(a->slice[i].condition, b->slice[i].condition,
+                                sizeof a->slice[i].condition);
+            assert_near(a->slice[i].q, b->slice[i].q, 0);
+            assert_near(a->slice[i].p_permutation, b->slice[i].p_permutation, 0);
+            assert_near(a->slice[i].ci.low, b->slice[i].ci.low, 1e-12);
+        }
+    }
+}
+
 static void
 losses_of_zero_and_one_and_their_multiples_agree(void **state)
 {
@@ -661,6 +778,8 @@ main(void)
         cmocka_unit_test(finds_what_sliceline_finds),
         cmocka_unit_test(a_planted_slice_holds_and_noise_does_not),
         cmocka_unit_test(the_worst_of_many_by_luck_is_rarely_called_real),
+        cmocka_unit_test(the_share_of_false_slices_is_held),
+        cmocka_unit_test(the_order_of_rows_changes_no_digit),
         cmocka_unit_test(losses_of_zero_and_one_and_their_multiples_agree),
         cmocka_unit_test(counts_bits_as_the_reference_does),
         cmocka_unit_test(upper_tails_are_those_of_scipy),

@@ -371,6 +371,29 @@ the_report_is_one_bounded_file_without_script(void **state)
     assert_true(html.len < 60000);
 }
 
+/* Every digit, those of the proxies' folds too. */
+static void
+the_order_of_rows_changes_no_digit(void **state)
+{
+    struct room *m = *state;
+    DEFER(buf_done) struct buf text;
+    testing_read(m->csv, &text);
+    testing_write(in(m, "d.csv"), buf_view(&text));
+    BIAS(m, "--label", "deny", "--positive", "yes", "--sensitive", "afam,single", "--strata",
+         "phist", "--json");
+    DEFER(js_freep) json_t *a = out_json(m);
+    write_reordered(m, "d.csv", "e.csv");
+    DEFER(buf_done) struct buf again;
+    testing_read(in(m, "e.csv"), &again);
+    testing_write(in(m, "d.csv"), buf_view(&again));
+    BIAS(m, "--label", "deny", "--positive", "yes", "--sensitive", "afam,single", "--strata",
+         "phist", "--json");
+    DEFER(js_freep) json_t *b = out_json(m);
+    const json_t *factor = json_array_get(json_object_get(a, "factors"), 0);
+    assert_true(json_array_size(json_object_get(factor, "proxies")) > 5);
+    assert_alike(a, b, true, NULL);
+}
+
 int
 main(void)
 {
@@ -383,6 +406,7 @@ main(void)
         BARE(the_lending_data_shows_what_the_literature_says),
         BARE(a_proxy_and_a_gap_to_the_reference_are_found_and_noise_is_not),
         BARE(clarifys_file_has_clarifys_shape),
+        BARE(the_order_of_rows_changes_no_digit),
         BARE(the_page_names_every_field),
         BARE(the_report_is_one_bounded_file_without_script),
     };

@@ -469,6 +469,31 @@ the_page_is_whole_and_its_size_does_not_follow_the_rows(void **state)
     assert_true(page.len < 200000);
 }
 
+/* Decisions: every digit. Numbers: but for the last digits of sums. The worst predictions tell rows
+ * by their number. */
+static void
+the_order_of_rows_changes_nothing(void **state)
+{
+    struct room *m = *state;
+    static const char *const kinds[] = {"binary", "classes", "numeric"};
+    for (int k = 0; k < 3; k++) {
+        char name[32], again[32];
+        (void)snprintf(name, sizeof name, "%s.csv", kinds[k]);
+        (void)snprintf(again, sizeof again, "%s-2.csv", kinds[k]);
+        write_reordered(m, name, again);
+        DEFER(memory_freep) char *one = FILE_OF(m, name);
+        DEFER(memory_freep) char *two = FILE_OF(m, again);
+        RUN(m, 0, "errors", "--data", one, ASK, "--cohort", "age < 30", "--slices", "5", "--json",
+            k == 0 ? "--score" : NULL, "p");
+        DEFER(js_freep) json_t *a = out_json(m);
+        RUN(m, 0, "errors", "--data", two, ASK, "--cohort", "age < 30", "--slices", "5", "--json",
+            k == 0 ? "--score" : NULL, "p");
+        DEFER(js_freep) json_t *b = out_json(m);
+        assert_true(json_array_size(json_object_get(json_object_get(a, "slices"), "found")) > 1);
+        assert_alike(a, b, k != 2, "worst_predictions");
+    }
+}
+
 int
 main(void)
 {
@@ -482,6 +507,7 @@ main(void)
         cmocka_unit_test(a_score_decides_where_there_is_no_prediction),
         cmocka_unit_test(has_exactly_the_fields_of_its_page),
         cmocka_unit_test(tables_fit_in_eighty_columns),
+        cmocka_unit_test(the_order_of_rows_changes_nothing),
         cmocka_unit_test(the_page_is_whole_and_its_size_does_not_follow_the_rows),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,62 @@ room_bare(void **state)
     (void)unsetenv("STEWARD_PASSPHRASE_FILE");
     *state = m;
     return 0;
+}
+
+/* The same file with its rows in another order: the last first, then every third. */
+__attribute__((unused)) static void
+write_reordered(struct room *m, const char *from, const char *to)
+{
+    DEFER(buf_done) struct buf text;
+    DEFER(buf_done) struct buf out;
+    const char *line[8192];
+    size_t n = 0;
+    testing_read(in(m, from), &text);
+    buf_init(&out, text.len + 1);
+    const char *at = buf_str(&text), *end = NULL;
+    for (; (end = strchr(at, '\n')) != NULL && n < 8192; at = end + 1) {
+        line[n++] = at;
+    }
+    assert_true(*at == '\0' && n > 3);
+    buf_put(&out, view_of(line[0], (size_t)(line[1] - line[0])));
+    for (size_t start = 3; start > 0; start--) {
+        for (size_t i = n - start; i > 0; i -= i < 3 ? i : 3) {
+            const char *next = i + 1 < n ? line[i + 1] : at;
+            buf_put(&out, view_of(line[i], (size_t)(next - line[i])));
+        }
+    }
+    assert_int_equal(out.len, text.len);
+    testing_write(in(m, to), buf_view(&out));
+}
+
+/* Alike in all but numbers' last digits (1e-9 of them; exact: none), and but for what is under
+ * `except`. */
+__attribute__((unused)) static void
+assert_alike(const json_t *a, const json_t *b, bool exact, const char *except)
+{
+    size_t i = 0;
+    const char *key = NULL;
+    json_t *item = NULL;
+    assert_int_equal(json_typeof(a), json_typeof(b));
+    assert_int_equal(json_object_size(a), json_object_size(b));
+    assert_int_equal(json_array_size(a), json_array_size(b));
+    if (json_is_real(a)) {
+        const double x = json_number_value(a), y = json_number_value(b);
+        assert_near(x, y, exact ? 0 : 1e-9 * fmax(1, fabs(x)));
+    } else if (!json_is_object(a) && !json_is_array(a)) {
+        assert_true(json_equal(a, b));
+    }
+    json_array_foreach((json_t *)(uintptr_t)a, i, item)
+    {
+        assert_alike(item, json_array_get(b, i), exact, except);
+    }
+    json_object_foreach((json_t *)(uintptr_t)a, key, item)
+    {
+        if (except == NULL || strcmp(key, except) != 0) {
+            assert_non_null(json_object_get(b, key));
+            assert_alike(item, json_object_get(b, key), exact, except);
+        }
+    }
 }
 
 static inline int
