@@ -48,10 +48,25 @@ struct bias_facet {
 const char *bias_metric_word(enum bias_metric m); /* "CI", "DPL", ... */
 const char *
 bias_metric_title(enum bias_metric m); /* "Class Imbalance (CI)": Clarify's description */
-/* count[strata * groups * 2]: rows by stratum, group and outcome (0 negative, 1 positive). One
- * stratum gives CDDL over the whole. cells[strata * 4] and values[3 * replicates]: workspace. */
-void bias_facet_finish(const uint64_t *count, uint32_t strata, uint32_t groups, uint32_t d,
-                       const struct bias_options *o, uint64_t *cells, double *values,
+/* What all facets of a factor share. count[strata * groups * 2]: rows by stratum, group and outcome
+ * (0 negative, 1 positive), the caller's. One stratum gives CDDL over the whole. */
+struct bias_facets {
+    const uint64_t *count;
+    uint32_t strata, groups;
+    struct bias_options o;
+    uint64_t *total; /* strata * 2: over the groups */
+    double *values;  /* groups * 3 * replicates: KL, JS and CDDL of each replicate */
+};
+/* Draws the replicates of all groups at once: one count for each cell that has rows. Time goes with
+ * replicates times such cells. STATUS_MEMORY. */
+struct status bias_facets_init(const uint64_t *count, uint32_t strata, uint32_t groups,
+                               const struct bias_options *o, struct bias_facets *ret_facets);
+void bias_facets_done(struct bias_facets *f);
+/* Cells that have rows: what a replicate draws. */
+size_t bias_facets_drawn(const uint64_t *count, uint32_t strata, uint32_t groups);
+/* The group d, once: its replicates are sorted. ret_cells[strata * 4]: a negative, a positive, d
+ * negative, d positive of each stratum. */
+void bias_facet_finish(const struct bias_facets *facets, uint32_t d, uint64_t *ret_cells,
                        struct bias_facet *ret_facet);
 /* The five divergences of two distributions over any number of classes; n[classes] counts. Indexed
  * by enum bias_metric, the others NaN. */
@@ -71,8 +86,7 @@ struct bias_adjusted {
     bool reversed; /* crude and adjusted have opposite signs (Simpson's paradox) */
 };
 
-/* cells[strata * 4]: as bias_facet_finish leaves them: a negative, a positive, d negative, d
- * positive of each stratum. */
+/* cells[strata * 4]: of bias_facet_finish. */
 void bias_adjust(const uint64_t *cells, uint32_t strata, double level,
                  struct bias_adjusted *ret_adjusted);
 

@@ -6,6 +6,7 @@
 #include "num/tail.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const struct {
     const char *word, *title;
@@ -77,16 +78,15 @@ bias_divergences(const uint64_t *a, const uint64_t *d, uint32_t classes,
 enum { A0, A1, D0, D1 };
 
 static void
-collapse(const uint64_t *count, uint32_t strata, uint32_t groups, uint32_t d, uint64_t *cells)
+collapse(const struct bias_facets *f, uint32_t d, uint64_t *cells)
 {
-    for (uint32_t s = 0; s < strata; s++) {
+    for (uint32_t s = 0; s < f->strata; s++) {
+        const uint64_t *n = f->count + ((size_t)s * f->groups + d) * 2, *all = f->total + 2 * s;
         uint64_t *cell = cells + (size_t)s * 4;
-        cell[A0] = cell[A1] = cell[D0] = cell[D1] = 0;
-        for (uint32_t g = 0; g < groups; g++) {
-            const uint64_t *n = count + ((size_t)s * groups + g) * 2;
-            cell[g == d ? D0 : A0] += n[0];
-            cell[g == d ? D1 : A1] += n[1];
-        }
+        cell[A0] = all[0] - n[0];
+        cell[A1] = all[1] - n[1];
+        cell[D0] = n[0];
+        cell[D1] = n[1];
     }
 }
 
@@ -127,37 +127,120 @@ cddl_of(const uint64_t *cells, uint32_t strata)
 
 /* ---- intervals ---- */
 
-/* KL, JS and CDDL in each replicate; values has room for three rows of them. */
+/* A replicate's sums over strata: of all groups, and of each. */
+struct replica {
+    uint64_t all[2];
+    double rows;
+    struct {
+        uint64_t n[2];
+        double sum; /* of rows times share of the negatives less share of the positives */
+    } group[];
+};
+
+/* One stratum's cells, drawn into n[groups * 2]. A share of no rows is 0, as everywhere. */
 static void
-bootstrap(const uint64_t *cells, uint32_t strata, const struct bias_options *o, double *values,
-          struct bias_facet *f)
+draw_stratum(const struct bias_facets *f, uint32_t replicate, uint32_t s, uint64_t *n,
+             struct replica *r)
+{
+    uint64_t all[2] = {0};
+    const size_t first = (size_t)s * f->groups * 2;
+    for (size_t k = 0; k < (size_t)f->groups * 2; k++) {
+        const uint64_t rows = f->count[first + k];
+        n[k] = rows == 0 ? 0 : poisson_bootstrap_count(f->o.seed, replicate, first + k, rows);
+        all[k % 2] += n[k];
+    }
+    const double here = (double)all[0] + (double)all[1];
+    const double each[2] = {all[0] > 0 ? here / (double)all[0] : 0,
+                            all[1] > 0 ? here / (double)all[1] : 0};
+    for (size_t g = 0; g < f->groups; g++) {
+        r->group[g].n[0] += n[2 * g];
+        r->group[g].n[1] += n[2 * g + 1];
+        r->group[g].sum += (double)n[2 * g] * each[0] - (double)n[2 * g + 1] * each[1];
+    }
+    r->all[0] += all[0];
+    r->all[1] += all[1];
+    r->rows += here;
+}
+
+static void
+put_replica(const struct bias_facets *f, uint32_t replicate, const struct replica *r)
+{
+    const uint32_t n = f->o.replicates;
+    const bool both = r->all[0] > 0 && r->all[1] > 0;
+    for (size_t g = 0; g < f->groups; g++) {
+        double value[BIAS_METRICS], *to = f->values + g * 3 * n + replicate;
+        const uint64_t *d = r->group[g].n, a[2] = {r->all[0] - d[0], r->all[1] - d[1]};
+        bias_divergences(a, d, 2, value);
+        to[0] = value[BIAS_KL];
+        to[n] = value[BIAS_JS];
+        to[2 * (size_t)n] = both ? r->group[g].sum / r->rows : (double)NAN;
+    }
+}
+
+static struct status
+draw_replicates(const struct bias_facets *f)
+{
+    const size_t size =
+        sizeof(struct replica) + f->groups * sizeof(((struct replica *)0)->group[0]);
+    DEFER(memory_freep) struct replica *r = malloc(size);
+    DEFER(memory_freep) uint64_t *n = calloc((size_t)f->groups * 2 + 1, sizeof *n);
+    CHECK(r != NULL && n != NULL, MEMORY);
+    for (uint32_t k = 0; k < f->o.replicates; k++) {
+        memset(r, 0, size);
+        for (uint32_t s = 0; s < f->strata; s++) {
+            draw_stratum(f, k, s, n, r);
+        }
+        put_replica(f, k, r);
+    }
+    return OK;
+}
+
+size_t
+bias_facets_drawn(const uint64_t *count, uint32_t strata, uint32_t groups)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < (size_t)strata * groups * 2; k++) {
+        n += count[k] > 0;
+    }
+    return n;
+}
+
+void
+bias_facets_done(struct bias_facets *f)
+{
+    free(f->total);
+    free(f->values);
+}
+
+struct status
+bias_facets_init(const uint64_t *count, uint32_t strata, uint32_t groups,
+                 const struct bias_options *o, struct bias_facets *ret_facets)
+{
+    DEFER(bias_facets_done)
+    struct bias_facets f = {.count = count, .strata = strata, .groups = groups, .o = *o};
+    f.total = calloc((size_t)strata * 2 + 1, sizeof *f.total);
+    f.values = calloc((size_t)groups * 3 * o->replicates + 1, sizeof *f.values);
+    CHECK(f.total != NULL && f.values != NULL, MEMORY);
+    for (size_t s = 0; s < strata; s++) {
+        for (size_t k = 0; k < (size_t)groups * 2; k++) {
+            f.total[2 * s + k % 2] += count[s * groups * 2 + k];
+        }
+    }
+    TRY(draw_replicates(&f));
+    *ret_facets = f;
+    f = (struct bias_facets){0};
+    return OK;
+}
+
+static void
+bootstrap(const struct bias_facets *facets, uint32_t d, struct bias_facet *f)
 {
     static const enum bias_metric drawn[] = {BIAS_KL, BIAS_JS, BIAS_CDDL};
-    const uint32_t n = o->replicates;
-    for (uint32_t r = 0; r < n; r++) {
-        double sum = 0, rows = 0, value[BIAS_METRICS];
-        uint64_t all[4] = {0};
-        for (uint32_t s = 0; s < strata; s++) {
-            uint64_t c[4];
-            for (unsigned k = 0; k < 4; k++) {
-                const size_t at = (size_t)s * 4 + k;
-                c[k] = cells[at] == 0 ? 0 : poisson_bootstrap_count(o->seed, r, at, cells[at]);
-                all[k] += c[k];
-            }
-            const double here = (double)c[A0] + (double)c[A1] + (double)c[D0] + (double)c[D1];
-            sum += here * (share(c[D0], c[A0]) - share(c[D1], c[A1]));
-            rows += here;
-        }
-        bias_divergences(all, all + 2, 2, value);
-        const bool both = all[A0] + all[D0] > 0 && all[A1] + all[D1] > 0;
-        values[r] = value[BIAS_KL];
-        values[n + r] = value[BIAS_JS];
-        values[2 * (size_t)n + r] = both ? sum / rows : NAN;
-    }
-    for (unsigned k = 0; k < 3; k++) {
+    const uint32_t n = facets->o.replicates;
+    for (size_t k = 0; k < 3; k++) {
         size_t kept = 0;
-        f->metric[drawn[k]].ci =
-            poisson_bootstrap_interval(values + k * (size_t)n, n, o->level, &kept);
+        f->metric[drawn[k]].ci = poisson_bootstrap_interval(
+            facets->values + ((size_t)d * 3 + k) * n, n, facets->o.level, &kept);
     }
 }
 
@@ -185,15 +268,14 @@ analytic(struct bias_facet *f, double level)
 }
 
 void
-bias_facet_finish(const uint64_t *count, uint32_t strata, uint32_t groups, uint32_t d,
-                  const struct bias_options *o, uint64_t *cells, double *values,
+bias_facet_finish(const struct bias_facets *facets, uint32_t d, uint64_t *ret_cells,
                   struct bias_facet *ret_facet)
 {
     struct bias_facet f = {0};
     uint64_t all[4];
     double value[BIAS_METRICS], df = 0;
-    collapse(count, strata, groups, d, cells);
-    total_of(cells, strata, all);
+    collapse(facets, d, ret_cells);
+    total_of(ret_cells, facets->strata, all);
     f.n_a = all[A0] + all[A1];
     f.n_d = all[D0] + all[D1];
     f.positive_a = all[A1];
@@ -202,13 +284,13 @@ bias_facet_finish(const uint64_t *count, uint32_t strata, uint32_t groups, uint3
     const bool both = f.n_a > 0 && f.n_d > 0;
     value[BIAS_CI] = both ? ((double)f.n_a - (double)f.n_d) / ((double)f.n_a + (double)f.n_d) : NAN;
     value[BIAS_DPL] = both ? share(all[A1], all[A0]) - share(all[D1], all[D0]) : NAN;
-    value[BIAS_CDDL] = both ? cddl_of(cells, strata) : NAN;
+    value[BIAS_CDDL] = both ? cddl_of(ret_cells, facets->strata) : NAN;
     for (unsigned m = 0; m < BIAS_METRICS; m++) {
         f.metric[m] = (struct bias_value){value[m], none};
     }
     if (both) {
-        analytic(&f, o->level);
-        bootstrap(cells, strata, o, values, &f);
+        analytic(&f, facets->o.level);
+        bootstrap(facets, d, &f);
     }
     const double statistic = cross_chi_square(all, 2, 2, &df, &f.least_expected);
     f.p_value = tail_chi_square(statistic, df);

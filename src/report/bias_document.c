@@ -224,9 +224,8 @@ put_adjusted(const struct bias_factor *f, const uint64_t *cells, json_t *o)
 
 /* Workspace of a factor's facets, and the replicates that its size allows. */
 struct facet_room {
-    struct bias_options o;
+    struct bias_facets facets;
     uint64_t *cells, *pooled; /* strata * 4; groups * 2 */
-    double *values;
 };
 
 static void
@@ -234,19 +233,20 @@ facet_room_done(struct facet_room *r)
 {
     free(r->cells);
     free(r->pooled);
-    free(r->values);
+    bias_facets_done(&r->facets);
 }
 
 static struct status
 facet_room_init(const struct bias_factor *f, struct facet_room *r)
 {
-    const double each = 4.0 * f->strata * f->column->levels, want = f->in->replicates;
+    const double each = fmax(1, (double)bias_facets_drawn(f->count, f->strata, f->column->levels));
+    const double want = f->in->replicates;
     const double most = fmin(want, fmax(DRAWS_MAX / each, REPLICATES_LEAST));
-    r->o = (struct bias_options){f->in->level, (uint32_t)most, f->in->seed};
+    const struct bias_options o = {f->in->level, (uint32_t)most, f->in->seed};
     r->cells = calloc((size_t)f->strata * 4, sizeof *r->cells);
     r->pooled = calloc((size_t)f->column->levels * 2, sizeof *r->pooled);
-    r->values = calloc(3 * (size_t)r->o.replicates + 1, sizeof *r->values);
-    CHECK(r->cells != NULL && r->pooled != NULL && r->values != NULL, MEMORY);
+    CHECK(r->cells != NULL && r->pooled != NULL, MEMORY);
+    TRY(bias_facets_init(f->count, f->strata, f->column->levels, &o, &r->facets));
     for (size_t s = 0; s < f->strata; s++) {
         for (size_t k = 0; k < (size_t)f->column->levels * 2; k++) {
             r->pooled[k] += f->count[s * f->column->levels * 2 + k];
@@ -261,8 +261,7 @@ put_group(const struct bias_factor *f, struct facet_room *r, uint32_t g, json_t 
     const uint64_t n = f->rows_of[g], all = (uint64_t)f->in->rows - f->without_group;
     struct bias_facet facet;
     struct bias_balance balance;
-    bias_facet_finish(f->count, f->strata, f->column->levels, g, &r->o, r->cells, r->values,
-                      &facet);
+    bias_facet_finish(&r->facets, g, r->cells, &facet);
     bias_balance_of(r->pooled, f->column->levels, g, f->in->level, &balance);
     json_t *o =
         json_pack("{s:s, s:I, s:b, s:o, s:o}", "group", f->column->names[g], "n", (json_int_t)n,
@@ -377,7 +376,7 @@ put_factor(const struct bias_input *in, const struct bias_column *column, struct
     json_t *o =
         json_pack("{s:s, s:I, s:I, s:I, s:o}", "factor", column->name, "rows_without_group",
                   (json_int_t)f.without_group, "rows_without_label", (json_int_t)f.without_label,
-                  "replicates", (json_int_t)room.o.replicates, "groups", groups);
+                  "replicates", (json_int_t)room.facets.o.replicates, "groups", groups);
     CHECK(o != NULL && json_array_append_new(factors, o) == 0, MEMORY);
     for (uint32_t g = 0; g < column->levels; g++) {
         TRY(put_group(&f, &room, g, groups));

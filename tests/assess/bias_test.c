@@ -17,9 +17,10 @@ static struct bias_facet
 facet_of(const uint64_t *count, uint32_t strata, uint32_t groups, uint32_t d,
          const struct bias_options *o, uint64_t cells[static CELLS_MAX])
 {
-    static double values[3 * REPLICATES];
+    DEFER(bias_facets_done) struct bias_facets facets = {0};
     struct bias_facet f;
-    bias_facet_finish(count, strata, groups, d, o, cells, values, &f);
+    assert_ok(bias_facets_init(count, strata, groups, o, &facets));
+    bias_facet_finish(&facets, d, cells, &f);
     return f;
 }
 
