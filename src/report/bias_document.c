@@ -7,7 +7,7 @@
 #include <math.h>
 
 #define CELLS_MAX ((size_t)1 << 24)
-#define DRAWS_MAX 4e7 /* of the bootstrap of one factor's facets, over all cells */
+#define DRAWS_MAX 4e7 /* of the bootstrap of one factor's facets, over cells that have rows */
 #define REPLICATES_LEAST 100u
 
 json_t *
@@ -54,19 +54,6 @@ bias_adjust_p(json_t *const *objects, size_t n)
         TRY(js_set(objects[i], "p_adjusted", js_real(p[i])));
     }
     return OK;
-}
-
-/* The same of an array's items. */
-static struct status
-adjust_array(const json_t *array)
-{
-    const size_t n = json_array_size(array);
-    DEFER(memory_freep) json_t **items = calloc(n + 1, sizeof(json_t *));
-    CHECK(items != NULL, MEMORY);
-    for (size_t i = 0; i < n; i++) {
-        items[i] = json_array_get(array, i);
-    }
-    return bias_adjust_p(items, n);
 }
 
 bool
@@ -284,51 +271,95 @@ gap_of(const json_t *groups, size_t a, size_t b, const char *key)
     return document_number(x, key) - document_number(y, key);
 }
 
+/* All pairs of judged groups, by numbers alone: with many groups there are too many for JSON. */
+struct pairs {
+    size_t n;
+    struct pair {
+        uint32_t a, b;
+        struct bias_pair of;
+    } * pair;
+    double *p_adjusted;
+    size_t *order; /* the widest difference first */
+};
+
+static void
+pairs_done(struct pairs *p)
+{
+    free(p->pair);
+    free(p->p_adjusted);
+    free(p->order);
+}
+
+static int
+widest_first(const void *a, const void *b, void *ctx)
+{
+    const struct pairs *p = ctx;
+    const size_t i = *(const size_t *)a, k = *(const size_t *)b;
+    const double u = p->pair[i].of.statistical_parity, v = p->pair[k].of.statistical_parity;
+    const double x = isnan(u) ? -1 : fabs(u), y = isnan(v) ? -1 : fabs(v);
+    return x < y ? 1 : x > y ? -1 : (i > k) - (i < k);
+}
+
 static struct status
-put_pair(const struct bias_factor *f, const uint64_t *pooled, const json_t *groups, uint32_t a,
-         uint32_t b, json_t *pairs)
+compare_pairs(const struct bias_factor *f, const uint64_t *pooled, struct pairs *p)
+{
+    const size_t groups = f->column->levels, most = groups * (groups - 1) / 2;
+    p->pair = calloc(most + 1, sizeof *p->pair);
+    p->p_adjusted = calloc(most + 1, sizeof *p->p_adjusted);
+    p->order = calloc(most + 1, sizeof *p->order);
+    CHECK(p->pair != NULL && p->p_adjusted != NULL && p->order != NULL, MEMORY);
+    for (uint32_t a = 0; a < groups; a++) {
+        for (uint32_t b = a + 1; b < groups; b++) {
+            if (bias_judged(f, a) && bias_judged(f, b)) {
+                const uint64_t *x = pooled + (size_t)a * 2, *y = pooled + (size_t)b * 2;
+                struct pair *to = &p->pair[p->n];
+                to->a = a;
+                to->b = b;
+                bias_pair_of(x[0] + x[1], x[1], y[0] + y[1], y[1], f->in->level, &to->of);
+                p->p_adjusted[p->n++] = to->of.p_value;
+            }
+        }
+    }
+    fdr_adjust(FDR_BENJAMINI_HOCHBERG, p->p_adjusted, p->n, p->order, p->p_adjusted);
+    for (size_t i = 0; i < p->n; i++) {
+        p->order[i] = i;
+    }
+    qsort_r(p->order, p->n, sizeof *p->order, widest_first, p);
+    return OK;
+}
+
+static struct status
+put_pair(const struct bias_factor *f, const json_t *groups, const struct pair *p, double p_adjusted,
+         json_t *pairs)
 {
     static const char *const gaps[] = {"pointwise_mutual_information", "sorensen_dice_coefficient",
                                        "jaccard_index", "kendall_rank_correlation",
                                        "log_likelihood_ratio"};
-    const uint64_t *x = pooled + (size_t)a * 2, *y = pooled + (size_t)b * 2;
-    struct bias_pair p;
-    bias_pair_of(x[0] + x[1], x[1], y[0] + y[1], y[1], f->in->level, &p);
-    json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "a", f->column->names[a], "b",
-                          f->column->names[b], "statistical_parity", js_real(p.statistical_parity),
-                          "ci", bias_interval(p.ci), "t_test", js_real(p.t), "df", js_real(p.df),
-                          "p_value", js_real(p.p_value));
+    json_t *o =
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "a", f->column->names[p->a], "b",
+                  f->column->names[p->b], "statistical_parity", js_real(p->of.statistical_parity),
+                  "ci", bias_interval(p->of.ci), "t_test", js_real(p->of.t), "df",
+                  js_real(p->of.df), "p_value", js_real(p->of.p_value));
     CHECK(o != NULL && json_array_append_new(pairs, o) == 0, MEMORY);
     for (size_t k = 0; k < sizeof gaps / sizeof *gaps; k++) {
-        TRY(js_set(o, gaps[k], js_real(gap_of(groups, a, b, gaps[k]))));
+        TRY(js_set(o, gaps[k], js_real(gap_of(groups, p->a, p->b, gaps[k]))));
     }
-    return OK;
+    return js_set(o, "p_adjusted", js_real(p_adjusted));
 }
 
 /* Keeps the widest differences; the p-values are adjusted over all pairs before. */
 static struct status
 put_pairs(const struct bias_factor *f, const uint64_t *pooled, const json_t *groups, json_t *o)
 {
-    DEFER(js_freep) json_t *all = json_array();
-    DEFER(memory_freep) struct document_ranked *ranked = NULL;
+    DEFER(pairs_done) struct pairs p = {0};
     json_t *kept = json_array();
-    CHECK(all != NULL, MEMORY);
     TRY(js_set(o, "pairs", kept));
-    for (uint32_t a = 0; a < f->column->levels; a++) {
-        for (uint32_t b = a + 1; b < f->column->levels; b++) {
-            if (bias_judged(f, a) && bias_judged(f, b)) {
-                TRY(put_pair(f, pooled, groups, a, b, all));
-            }
-        }
+    TRY(compare_pairs(f, pooled, &p));
+    for (size_t i = 0; i < p.n && i < BIAS_PAIRS_SHOWN; i++) {
+        const size_t k = p.order[i];
+        TRY(put_pair(f, groups, &p.pair[k], p.p_adjusted[k], kept));
     }
-    TRY(adjust_array(all));
-    TRY(document_rank(all, "statistical_parity", DOCUMENT_FARTHEST_FROM_ZERO, &ranked));
-    const size_t n = json_array_size(all);
-    for (size_t i = 0; i < n && i < BIAS_PAIRS_SHOWN; i++) {
-        json_t *pair = (json_t *)(uintptr_t)ranked[i].item;
-        CHECK(json_array_append(kept, pair) == 0, MEMORY);
-    }
-    return js_set(o, "pairs_compared", json_integer((json_int_t)n));
+    return js_set(o, "pairs_compared", json_integer((json_int_t)p.n));
 }
 
 /* p-values of groups that are judged; the others' are not asked. */
