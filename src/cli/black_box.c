@@ -1,5 +1,7 @@
 #include "cli/black_box.h"
 
+#include "cli/workspace_files.h"
+
 #include "base/file.h"
 #include "base/text.h"
 #include "num/rng.h"
@@ -143,7 +145,7 @@ name_levels(struct cli_black_box *b, size_t f)
 static struct status
 open_file(struct cli_black_box *b, const char *path, const char *data)
 {
-    TRY(plain_model(path, &b->c->diag, &b->model));
+    TRY(cli_read_model(b->c, path, &b->model));
     TRY(plain_rows_new(b->table, b->model, data, b->remarks, &b->c->diag, &b->plain));
     const size_t features = b->model->features;
     b->margin = cli_flag(b->c, "margin");
@@ -353,7 +355,7 @@ cli_black_box_open(struct cli *c, struct cli_import *import, uint64_t rows, uint
                  "explain: --data FILE is needed, and either --model FILE or --endpoint URL");
         FAIL(INPUT);
     }
-    TRY(cli_read_table(c, data, &import->options, &b->table));
+    TRY(cli_read_rows(c, data, &import->options, &b->table));
     TRY(need_rows(b, b->table, data));
     TRY(draw_rows(b->table->rows, rows, seed, "explained rows", &b->row, &b->rows));
     TRY(url != NULL ? open_endpoint(b, url, data) : open_file(b, model, data));
@@ -434,7 +436,7 @@ cli_black_box_background(struct cli_black_box *b, struct cli_import *import, uin
     DEFER(memory_freep) uint64_t *row = NULL;
     const struct table *t = b->table;
     if (path != NULL) {
-        TRY(cli_read_table(b->c, path, &import->options, &b->background_table));
+        TRY(cli_read_rows(b->c, path, &import->options, &b->background_table));
         TRY(need_rows(b, b->background_table, path));
         t = b->background_table;
     }

@@ -3,6 +3,7 @@
 #include "assess/flip.h"
 #include "base/text.h"
 #include "cli/plain_files.h"
+#include "cli/workspace_files.h"
 #include "data/import.h"
 #include "num/interval.h"
 #include "report/document.h"
@@ -211,9 +212,9 @@ cli_certify(struct cli *c)
     TRY(need(c, "model", &model_path));
     TRY(need(c, "data", &data_path));
     TRY(cli_import_options(c, &import));
-    TRY(plain_model(model_path, &c->diag, &m));
+    TRY(cli_read_model(c, model_path, &m));
     TRY(read_options(c, m, &options));
-    TRY(cli_read_table(c, data_path, &import.options, &t));
+    TRY(cli_read_rows(c, data_path, &import.options, &t));
     TRY(plain_rows_new(t, m, data_path, remarks, &c->diag, &rows));
     TRY(find_feature(c, m, rows, &s));
     TRY(plain_rows_all(rows, &x));

@@ -56,7 +56,8 @@ struct cli {
     size_t givens;
     bool json;
     struct diag diag;
-    const char *dir; /* of the workspace */
+    const char *dir;        /* of the workspace */
+    struct workspace *kept; /* open until the verb has run; NULL: none */
     int exit_code; /* set by a verb whose answer is a no (audit verify): used when it returns OK */
 };
 
@@ -95,7 +96,10 @@ struct status cli_f64(struct cli *c, const char *name, double *ret_value);
 struct status cli_name_version(struct cli *c, const char *text, char ret_name[static 64],
                                uint64_t *ret_version);
 
-/* The --data option: "lending", "lending@2", "lending:test" -> name, version, part (all). */
+/* "lending", "lending@2", "lending:test" -> name, version, part (all). */
+struct status cli_data_of(struct cli *c, const char *text, char ret_name[static 64],
+                          uint64_t *ret_version, enum model_part *ret_part);
+/* The same of the --data option. */
 struct status cli_data(struct cli *c, char ret_name[static 64], uint64_t *ret_version,
                        enum model_part *ret_part);
 
@@ -137,6 +141,8 @@ struct status cli_open(struct cli *c, struct workspace **ret_workspace);
 /* For verbs that hand files to libraries of others, once the workspace is open: no network and no
  * other program from here on. */
 struct status cli_offline(struct cli *c);
+/* The same, opened once and closed when the verb has run. */
+struct status cli_keep_open(struct cli *c, struct workspace **ret_workspace);
 struct config;
 /* path, or the workspace's own when NULL; without that file the defaults hold. */
 struct status cli_config(struct cli *c, const char *path, struct config *ret_config);

@@ -1,5 +1,7 @@
 #include "cli/explain_background.h"
 
+#include "cli/workspace_files.h"
+
 #include <string.h>
 
 void
@@ -51,7 +53,7 @@ explain_background_load(struct cli *c, const struct model_file *m, json_t *remar
     DEFER(table_freep) struct table *table = NULL;
     DEFER(plain_rows_freep) struct plain_rows *rows = NULL;
     TRY(cli_import_options(c, &import));
-    TRY(cli_read_table(c, b->path, &import.options, &table));
+    TRY(cli_read_rows(c, b->path, &import.options, &table));
     if (table->rows == 0) {
         diag_set(&c->diag, "%.300s: a background needs a row at least", b->path);
         FAIL(INPUT);

@@ -8,6 +8,7 @@
 #include "cli/explain_background.h"
 #include "cli/explain_groups.h"
 #include "cli/plain_files.h"
+#include "cli/workspace_files.h"
 #include "data/cohort.h"
 #include "num/quantile.h"
 #include "report/document.h"
@@ -21,6 +22,7 @@
 #define BLOCK_CELLS ((size_t)1 << 21) /* of attributions in memory at a time */
 #define BINNED_ROWS 100000u           /* that the bins' edges are made from, evenly spaced */
 #define COHORTS_MAX 16u
+#define PREDICATE_BYTES ((size_t)1 << 20)
 #define LOCAL_MAX 32u
 #define COLUMNS_MAX 100000u /* of a file of contributions */
 #define DIGITS_FAST 9
@@ -50,7 +52,8 @@ struct exact {
     /* what is asked for */
     const char *cohort[COHORTS_MAX];
     char *cohort_memory;
-    uint8_t *in_cohort; /* cohorts * rows */
+    struct buf predicate; /* of the cohort that is looked at */
+    uint8_t *in_cohort;   /* cohorts * rows */
     size_t cohorts;
     struct explain_local local[LOCAL_MAX];
     size_t locals;
@@ -83,6 +86,7 @@ exact_done(struct exact *e)
     free(e->local_phi);
     free(e->chosen);
     free(e->cohort_memory);
+    buf_done(&e->predicate);
     free(e->in_cohort);
     free(e->column);
     free(e->output_name);
@@ -137,9 +141,9 @@ open_files(struct exact *e)
     TRY(explain_background_asked(c, &e->background));
     TRY(cli_threads(c, &e->threads));
     TRY(cli_import_options(c, &import));
-    TRY(plain_model(e->model_path, &c->diag, &e->model));
+    TRY(cli_read_model(c, e->model_path, &e->model));
     TRY(check_model(e));
-    TRY(cli_read_table(c, e->data_path, &import.options, &e->table));
+    TRY(cli_read_rows(c, e->data_path, &import.options, &e->table));
     return plain_rows_new(e->table, e->model, e->data_path, e->remarks, &c->diag, &e->rows);
 }
 
@@ -247,7 +251,10 @@ take_cohorts(struct exact *e)
     e->in_cohort = calloc(e->cohorts * e->table->rows + 1, 1);
     CHECK(e->in_cohort != NULL, MEMORY);
     for (size_t i = 0; i < e->cohorts; i++) {
-        TRY(cohort_select(e->table, e->cohort[i], &e->c->diag, e->in_cohort + i * e->table->rows));
+        buf_reset(&e->predicate);
+        TRY(cli_resolve_cohort(e->c, e->model_path, e->cohort[i], &e->predicate));
+        TRY(cohort_select(e->table, buf_str(&e->predicate), &e->c->diag,
+                          e->in_cohort + i * e->table->rows));
     }
     return OK;
 }
@@ -737,6 +744,7 @@ cli_explain_exact(struct cli *c)
     DEFER(exact_done) struct exact e = {.c = c};
     e.record = cli_flag(c, "record");
     e.pairs = cli_flag(c, "interactions");
+    buf_init(&e.predicate, PREDICATE_BYTES);
     e.remarks = json_array();
     CHECK(e.remarks != NULL, MEMORY);
     TRY(open_files(&e));

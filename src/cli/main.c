@@ -20,6 +20,10 @@ const struct cli_option cli_common[] = {
 
 static const struct cli_option none[] = {{0}};
 
+#define CLI_OF_WORKSPACE                                                                           \
+    "workspace:DATASET[@VERSION][:PART], with :test or :train that part of the split of the "      \
+    "workspace's model"
+
 /* How a data file is read: for every verb that reads one. */
 #define CLI_DATA_FILE_OPTIONS                                                                       \
     {"role",                                                                                        \
@@ -140,10 +144,11 @@ static const struct cli_option assess_options[] = {
 static const struct cli_option predict_options[] = {
     {"model", "FILE",
      "the model: XGBoost (JSON, UBJSON), LightGBM (text), ONNX tree ensemble, "
-     "or a linear model (docs/spec/linear-model.md)",
+     "or a linear model (docs/spec/linear-model.md); or workspace:NAME[@VERSION]",
      NULL, CLI_ONCE, "@file"},
-    {"data", "FILE", "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson", NULL, CLI_ONCE,
-     "@file"},
+    {"data", "FILE",
+     "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson; or " CLI_OF_WORKSPACE, NULL,
+     CLI_ONCE, "@file"},
     {"output", "FILE", "write the predictions to FILE (CSV); -: to standard output", "-", CLI_ONCE,
      "@file"},
     CLI_DATA_FILE_OPTIONS,
@@ -267,18 +272,22 @@ static const struct cli_option errors_options[] = {
 };
 
 static const struct cli_option explain_options[] = {
-    {"model", "FILE", "the model: any file that predict reads", NULL, CLI_ONCE, "@file"},
+    {"model", "FILE", "the model: any file that predict reads, or workspace:NAME[@VERSION]", NULL,
+     CLI_ONCE, "@file"},
     {"endpoint", "URL", "the model behind the Open Inference Protocol: https://host/v2/models/NAME",
      NULL, CLI_ONCE, NULL},
-    {"data", "FILE", "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson", NULL, CLI_ONCE,
-     "@file"},
+    {"data", "FILE",
+     "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson; or " CLI_OF_WORKSPACE, NULL,
+     CLI_ONCE, "@file"},
     {"record", NULL,
      "of trees: in double precision, 17 digits: what is kept when a decision about a person is "
      "explained",
      NULL, CLI_ONCE, NULL},
     {"interactions", NULL, "of trees: also what each pair of features has together", NULL, CLI_ONCE,
      NULL},
-    {"cohort", "PREDICATE", "not of a black box: compare these rows with the rest; may be repeated",
+    {"cohort", "PREDICATE",
+     "not of a black box: compare these rows with the rest: a predicate, or with a model of the "
+     "workspace slice-1 or node-3 of its newest assessment; may be repeated",
      NULL, CLI_REPEATED, NULL},
     {"row", "N", "not of a black box: show row N of the data, the first is 1; may be repeated",
      NULL, CLI_REPEATED, NULL},
@@ -553,7 +562,8 @@ const struct cli_verb cli_verbs[] = {
     {"model add", "NAME",
      "register a model file of another library as the next version of NAME, sealed and signed",
      "The file is untrusted and checked whole before anything of it is used. Its features are "
-     "found by name; then serve and assess take it as one that was trained here.",
+     "found by name; then serve and assess take it as one that was trained here, and predict and "
+     "explain as workspace:NAME.",
      model_add_options, cli_model_add, true},
     {"model list", "", "the models of the workspace", NULL, none, cli_model_list, true},
     {"model show", "NAME", "a model's manifest: data, parameters, features; NAME@N for version N",
@@ -752,6 +762,7 @@ main(int argc, char **argv)
     struct status s = cli_parse(argc, argv, &c);
     if (status_ok(s) && c.verb != NULL) {
         s = c.verb->run(&c);
+        workspace_close(c.kept);
     }
     if (status_ok(s) && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
         diag_set(&c.diag, "standard output: cannot be written");

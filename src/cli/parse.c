@@ -390,13 +390,9 @@ cli_name_version(struct cli *c, const char *text, char ret_name[static 64], uint
 }
 
 struct status
-cli_data(struct cli *c, char ret_name[static 64], uint64_t *ret_version, enum model_part *ret_part)
+cli_data_of(struct cli *c, const char *data, char ret_name[static 64], uint64_t *ret_version,
+            enum model_part *ret_part)
 {
-    const char *data = cli_value(c, "data");
-    if (data == NULL) {
-        diag_set(&c->diag, "%s: --data DATASET is needed", c->verb->name);
-        FAIL(INPUT);
-    }
     const char *colon = strchr(data, ':');
     const size_t n = colon == NULL ? strlen(data) : (size_t)(colon - data);
     char name[128];
@@ -409,4 +405,15 @@ cli_data(struct cli *c, char ret_name[static 64], uint64_t *ret_version, enum mo
     TRY(cli_name_version(c, name, ret_name, ret_version));
     *ret_part = part;
     return OK;
+}
+
+struct status
+cli_data(struct cli *c, char ret_name[static 64], uint64_t *ret_version, enum model_part *ret_part)
+{
+    const char *data = cli_value(c, "data");
+    if (data == NULL) {
+        diag_set(&c->diag, "%s: --data DATASET is needed", c->verb->name);
+        FAIL(INPUT);
+    }
+    return cli_data_of(c, data, ret_name, ret_version, ret_part);
 }

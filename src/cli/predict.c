@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "cli/plain_files.h"
+#include "cli/workspace_files.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -125,8 +126,8 @@ cli_predict(struct cli *c)
     TRY(need(c, "data", &data_path));
     TRY(cli_threads(c, &threads));
     TRY(cli_import_options(c, &import));
-    TRY(plain_model(model_path, &c->diag, &m));
-    TRY(cli_read_table(c, data_path, &import.options, &t));
+    TRY(cli_read_model(c, model_path, &m));
+    TRY(cli_read_rows(c, data_path, &import.options, &t));
     TRY(plain_rows_new(t, m, data_path, remarks, &c->diag, &rows));
     TRY(predict(c, m, t, rows, threads, remarks));
     plain_print_remarks(remarks);

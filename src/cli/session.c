@@ -157,6 +157,16 @@ cli_offline(struct cli *c)
 }
 
 struct status
+cli_keep_open(struct cli *c, struct workspace **ret_workspace)
+{
+    if (c->kept == NULL) {
+        TRY(cli_open(c, &c->kept));
+    }
+    *ret_workspace = c->kept;
+    return OK;
+}
+
+struct status
 cli_settle(struct cli *c, struct workspace *w, struct status done, const struct workspace_act *act)
 {
     if (!status_ok(done)) {

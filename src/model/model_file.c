@@ -8,6 +8,7 @@ model_file_free(struct model_file *m)
         forest_free(m->forest);
         linear_free(m->linear);
         free(m->categorical);
+        arena_free(m->told);
         free(m);
     }
 }
@@ -64,6 +65,39 @@ model_file_load(struct view bytes, struct diag *diag, struct model_file **ret_mo
     CHECK(m != NULL, MEMORY);
     TRY(linear_recognise(bytes) ? load_linear(bytes, diag, m) : load_forest(bytes, diag, m));
     *ret_model = MOVE(m);
+    return OK;
+}
+
+static struct status
+copy_texts(struct arena *a, const char *const *from, uint32_t n, const char *const **ret_texts)
+{
+    const char **texts = arena_alloc(a, (size_t)n + 1, sizeof *texts);
+    CHECK(texts != NULL, MEMORY);
+    for (uint32_t i = 0; i < n; i++) {
+        texts[i] = arena_strdup(a, view_str(from[i]));
+        CHECK(texts[i] != NULL, MEMORY);
+    }
+    *ret_texts = texts;
+    return OK;
+}
+
+struct status
+model_file_tell(struct model_file *m, const char *const *names, const struct forest_levels *levels)
+{
+    DEFER(arena_freep) struct arena *a = arena_new(SIZE_MAX / 2);
+    CHECK(a != NULL, MEMORY);
+    struct forest_levels *own = arena_alloc(a, (size_t)m->features + 1, sizeof *own);
+    const char *const *own_names = NULL;
+    CHECK(own != NULL, MEMORY);
+    TRY(copy_texts(a, names, m->features, &own_names));
+    for (uint32_t i = 0; i < m->features; i++) {
+        own[i].count = levels[i].count;
+        TRY(copy_texts(a, levels[i].names, levels[i].count, &own[i].names));
+    }
+    arena_free(m->told);
+    m->told = MOVE(a);
+    m->feature_names = own_names;
+    m->levels = own;
     return OK;
 }
 

@@ -3,6 +3,7 @@
 #ifndef STEWARD_MODEL_MODEL_FILE_H
 #define STEWARD_MODEL_MODEL_FILE_H
 
+#include "base/arena.h"
 #include "model/forest.h"
 #include "model/linear.h"
 #include "model/predictor.h"
@@ -21,6 +22,7 @@ struct model_file {
     struct forest *forest;              /* one of these two, the other is NULL */
     struct linear *linear;
     struct predictor *predictor; /* of the forest */
+    struct arena *told;          /* NULL, or names that are not the file's */
 };
 
 struct status model_file_load(struct view bytes, struct diag *diag, struct model_file **ret_model);
@@ -28,6 +30,10 @@ struct status model_file_load(struct view bytes, struct diag *diag, struct model
 bool model_file_is_binary(const struct model_file *m);
 void model_file_free(struct model_file *m);
 DEFINE_FREEP(model_file_free, struct model_file)
+/* Names of the features, and of categories where count > 0, instead of the file's; copied. MEMORY.
+ */
+struct status model_file_tell(struct model_file *m, const char *const *names,
+                              const struct forest_levels *levels);
 /* As forest_margin and forest_link_apply. */
 void model_file_margin(const struct model_file *m, const float *x, size_t rows, unsigned threads,
                        double *ret_margin);

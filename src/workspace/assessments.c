@@ -61,23 +61,21 @@ cohort_named(const json_t *document, const char *name, size_t bytes)
     return NULL;
 }
 
-/* ret_predicate: what the name stands for, or the text itself, which is a predicate then. */
-static struct status
-resolve_cohort(struct workspace *w, const struct assess_options *o, struct diag *diag,
-               struct buf *ret_predicate)
+struct status
+assessment_cohort(struct workspace *w, const char *model, const char *text, struct diag *diag,
+                  struct buf *ret_predicate)
 {
     DEFER(js_freep) json_t *document = NULL;
     size_t bytes = 0;
     uint64_t version = 0;
-    if (!is_cohort_name(o->cohort, &bytes, &version)) {
-        buf_put_str(ret_predicate, o->cohort);
+    if (!is_cohort_name(text, &bytes, &version)) {
+        buf_put_str(ret_predicate, text);
         return buf_status(ret_predicate);
     }
-    TRY(assessment_load(w, o->model, version, diag, &document));
-    const char *cohort = cohort_named(document, o->cohort, bytes);
+    TRY(assessment_load(w, model, version, diag, &document));
+    const char *cohort = cohort_named(document, text, bytes);
     if (cohort == NULL) {
-        diag_set(diag, "cohort: the assessment of %.64s has no \"%.*s\"", o->model, (int)bytes,
-                 o->cohort);
+        diag_set(diag, "cohort: the assessment of %.64s has no \"%.*s\"", model, (int)bytes, text);
         FAIL(INPUT);
     }
     buf_put_str(ret_predicate, cohort);
@@ -210,7 +208,7 @@ assessment_make(struct workspace *w, const struct assess_options *o, struct diag
     buf_init(&predicate, COHORT_MAX_BYTES + 1);
     buf_init(&selection, 2 * COHORT_MAX_BYTES + 64);
     if (o->cohort != NULL) {
-        TRY(resolve_cohort(w, o, diag, &predicate));
+        TRY(assessment_cohort(w, o->model, o->cohort, diag, &predicate));
     }
     TRY(put_selection(o, buf_str(&predicate), &selection));
     const struct gather_options rows = {.model = o->model,

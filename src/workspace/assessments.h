@@ -28,6 +28,10 @@ void assess_defaults(struct assess_options *ret_options);
  * json_decref. */
 struct status assessment_make(struct workspace *w, const struct assess_options *o,
                               struct diag *diag, json_t **ret_document);
+/* ret_predicate: what such a name of a cohort stands for, or the text itself, which is a predicate
+ * then. */
+struct status assessment_cohort(struct workspace *w, const char *model, const char *cohort,
+                                struct diag *diag, struct buf *ret_predicate);
 /* version 0: the newest of that model. As it was kept: documents of earlier formats, too. */
 struct status assessment_load(struct workspace *w, const char *model, uint64_t version,
                               struct diag *diag, json_t **ret_document);

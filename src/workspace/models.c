@@ -775,7 +775,11 @@ model_export(struct workspace *w, const struct model *m, const char *dataset, ui
     TRY(dataset_load(w, dataset, version, diag, &whole, &info));
     selected = calloc((size_t)whole->rows + 1, 1);
     CHECK(selected != NULL, MEMORY);
-    TRY(model_select(m, &info, part, diag, selected));
+    if (m == NULL) {
+        memset(selected, 1, (size_t)whole->rows);
+    } else {
+        TRY(model_select(m, &info, part, diag, selected));
+    }
     TRY(take_selected(whole, selected, &chosen));
     char resource[80], reason[96];
     (void)snprintf(resource, sizeof resource, "datasets/%s", info.name);

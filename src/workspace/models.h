@@ -102,7 +102,7 @@ struct status model_part_from_word(const char *word, enum model_part *ret_part);
 struct status model_select(const struct model *m, const struct dataset_info *data,
                            enum model_part part, struct diag *diag, uint8_t *ret_selected);
 /* That part of a dataset as a table of its own; the read is audited, since it leaves the workspace.
- */
+ * m may be NULL for PART_ALL. */
 struct status model_export(struct workspace *w, const struct model *m, const char *dataset,
                            uint64_t version, enum model_part part, struct diag *diag,
                            struct table **ret_table);
