@@ -225,9 +225,10 @@ name_outputs(struct exact *e)
     CHECK(e->output_name != NULL && e->output != NULL && e->base != NULL, MEMORY);
     for (uint32_t k = 0; k < m->outputs; k++) {
         (void)snprintf(e->output_name[k], sizeof *e->output_name, "%u", k);
-        e->output[k] = m->outputs > 1              ? e->output_name[k]
-                       : e->background.probability ? "probability"
-                                                   : "margin";
+        e->output[k] = m->outputs > 1 && m->output_names != NULL ? m->output_names[k]
+                       : m->outputs > 1                          ? e->output_name[k]
+                       : e->background.probability               ? "probability"
+                                                                 : "margin";
     }
     return OK;
 }

@@ -11,6 +11,7 @@
 #define LOCAL_LINES 40u
 #define LOCAL_ROWS 8u
 #define WATERFALLS 2u
+#define GROUP_NAMES 12u
 #define ROW 24
 
 static const struct {
@@ -388,6 +389,25 @@ put_local(const json_t *d, struct buf *b)
 /* ---- the whole ---- */
 
 static void
+put_groups(const json_t *groups, struct buf *b)
+{
+    for (size_t i = 0; i < json_array_size(groups); i++) {
+        const json_t *g = json_array_get(groups, i), *of = json_object_get(g, "features");
+        buf_put_str(b, "<p class=\"soft small\"><b>");
+        html_put(b, document_text(g, "column"));
+        buf_put_str(b, "</b> is the sum of its columns: ");
+        for (size_t k = 0; k < json_array_size(of) && k < GROUP_NAMES; k++) {
+            buf_put_str(b, k == 0 ? "" : ", ");
+            html_put(b, json_string_value(json_array_get(of, k)));
+        }
+        if (json_array_size(of) > GROUP_NAMES) {
+            buf_printf(b, " and %zu more", json_array_size(of) - GROUP_NAMES);
+        }
+        buf_put_str(b, "</p>");
+    }
+}
+
+static void
 put_pairs(const json_t *d, struct buf *b)
 {
     const json_t *pairs =
@@ -427,6 +447,7 @@ html_explain(const json_t *d, struct buf *b)
     buf_put_str(b, "; expected ");
     put_number(b, document_number(first_output(d), "base"));
     buf_put_str(b, "</p>");
+    put_groups(json_object_get(d, "groups"), b);
     TRY(put_global(d, b));
     TRY(put_all_cohorts(json_object_get(d, "cohorts"), b));
     put_all_dependence(json_object_get(d, "dependence"), b);

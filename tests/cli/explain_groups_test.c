@@ -209,7 +209,8 @@ views_show_the_column_by_its_levels(void **state)
     OUT_HAS(m, "attribution by value of race: margin");
     OUT_HAS(m, "  none of these                2 ");
     assert_text_has(buf_str(&page), "none of these");
-    assert_text_has(buf_str(&page), "race_white");
+    assert_text_has(buf_str(&page), "<b>race</b> is the sum of its columns: race_black, "
+                                    "race_white");
 }
 
 /* Two numbers make a column, which has attributions but no value to show them against. */

@@ -89,13 +89,14 @@ what_is_wrong_is_told(void **state)
 
 /* Line for line shap's values and the expected one, class after class. */
 static void
-equals_shap(struct room *m, const char *name, size_t outputs)
+equals_shap(struct room *m, const char *name, size_t outputs, const char *header)
 {
     DEFER(js_freep) json_t *one = files(m, name);
     DEFER(buf_done) struct buf text;
     const json_t *values = json_object_get(one, "values");
     EXPLAIN(m, 0, "--background", background, "--output", out, "--record");
     testing_read(out, &text);
+    assert_int_equal(strncmp(buf_str(&text), header, strlen(header)), 0);
     const char *at = strchr(buf_str(&text), '\n') + 1;
     for (size_t i = 0; i < json_array_size(json_array_get(values, 0)); i++) {
         for (size_t k = 0; k < outputs * (FEATURES + 1); k++) {
@@ -116,9 +117,9 @@ static void
 contributions_equal_shap(void **state)
 {
     struct room *m = *state;
-    equals_shap(m, "regression", 1);
-    equals_shap(m, "binary", 1);
-    equals_shap(m, "classes", 3);
+    equals_shap(m, "regression", 1, "age,income,debt,years,base\n");
+    equals_shap(m, "binary", 1, "age,income,");
+    equals_shap(m, "classes", 3, "low:age,low:income,low:debt,low:years,low:base,mid:age,");
 }
 
 static void
