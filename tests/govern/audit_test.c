@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/sandbox.h"
 #include "govern/journal.h"
 #include "govern/ledger.h"
 
@@ -616,6 +617,30 @@ an_entry_leaves_out_what_is_absent_and_marks_what_it_cuts(void **state)
     assert_int_equal(json_integer_value(json_object_get(e, "duration_ns")), 17);
 }
 
+/* Thousands in one publication: many files, synced together. */
+static void
+publishes_within_the_gateways_sandbox(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *dir = testing_dir();
+    int status = 0;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        uint64_t ticket = 0;
+        bool well = status_ok(sandbox_calls(SANDBOX_GATEWAY, NULL));
+        struct audit *a = fixture_open(dir, 0);
+        for (int i = 0; i < 5000; i++) {
+            well = status_ok(audit_queue(a, view_str("{}"), &ticket)) && well;
+        }
+        well = status_ok(audit_close(a, NULL)) && well;
+        _exit(well ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    fixture_verify(dir, 5000, 0);
+}
+
 static void
 the_longest_entry_fits(void **state)
 {
@@ -691,6 +716,7 @@ main(void)
         cmocka_unit_test(a_clock_set_back_is_recorded_and_reported),
         cmocka_unit_test(an_entry_leaves_out_what_is_absent_and_marks_what_it_cuts),
         cmocka_unit_test(publishes_in_parts_what_is_much),
+        cmocka_unit_test(publishes_within_the_gateways_sandbox),
         cmocka_unit_test(the_longest_entry_fits),
     };
     fixture_in_memory();
