@@ -1,6 +1,7 @@
 #include "assess/permutation_importance.h"
 
 #include "num/moments.h"
+#include "num/order.h"
 #include "num/rng.h"
 #include "num/student.h"
 
@@ -9,7 +10,8 @@
 struct shuffles {
     const struct black_box *box;
     const struct permutation_input *in;
-    double *metric; /* features * repeats */
+    const uint32_t *place; /* rows, a function of the rows as a set: what is shuffled */
+    double *metric;        /* features * repeats */
 };
 
 /* Scores of all rows with the feature's values in that order; `batch` rows at a time. */
@@ -38,15 +40,19 @@ shuffle_block(void *ctx, size_t block, struct diag *diag)
 {
     const struct shuffles *s = ctx;
     const size_t rows = s->in->rows, feature = block / s->in->repeats;
+    DEFER(memory_freep) size_t *drawn = calloc(rows, sizeof *drawn);
     DEFER(memory_freep) size_t *order = calloc(rows, sizeof *order);
     DEFER(memory_freep) double *score = calloc(rows * s->box->outputs, sizeof *score);
-    CHECK(order != NULL && score != NULL, MEMORY);
+    CHECK(drawn != NULL && order != NULL && score != NULL, MEMORY);
     struct rng r;
     rng_init_at(&r, s->in->seed, "permutation importance", block);
     for (size_t i = 0; i < rows; i++) {
-        order[i] = i;
+        drawn[i] = i;
     }
-    rng_shuffle(&r, order, rows);
+    rng_shuffle(&r, drawn, rows);
+    for (size_t i = 0; i < rows; i++) {
+        order[s->place[i]] = s->place[drawn[i]];
+    }
     TRY(predict_shuffled(s, feature, order, diag, score));
     TRY(metric_check(s->in->metric, s->in->y, score, rows, s->box->outputs, diag));
     s->metric[block] = s->in->metric->of(s->in->y, score, rows, s->box->outputs);
@@ -75,8 +81,10 @@ permutation_importance(const struct black_box *box, const struct permutation_inp
     const size_t blocks = box->features * in->repeats;
     DEFER(memory_freep) double *score = calloc(in->rows * box->outputs + 1, sizeof *score);
     DEFER(memory_freep) double *metric = calloc(blocks, sizeof *metric);
-    CHECK(score != NULL && metric != NULL, MEMORY);
-    struct shuffles s = {box, in, metric};
+    DEFER(memory_freep) uint32_t *place = calloc(in->rows + 1, sizeof *place);
+    CHECK(score != NULL && metric != NULL && place != NULL, MEMORY);
+    TRY(order_rows(in->x, in->rows, box->features, in->y, place));
+    struct shuffles s = {box, in, place, metric};
     TRY(black_box_predict_all(box, in->x, in->rows, in->threads, diag, score));
     TRY(metric_check(in->metric, in->y, score, in->rows, box->outputs, diag));
     const double baseline = in->metric->of(in->y, score, in->rows, box->outputs);

@@ -1,7 +1,7 @@
 /* permutation_importance: how much worse a metric gets when one feature's values are shuffled among
  * the rows (Breiman 2001, "Random forests", 10; for any model: Fisher, Rudin and Dominici 2019,
  * JMLR 20). Positive: the feature is used. Features that stand in for each other hide each other.
- */
+ * The shuffles follow from the rows as a set: their order changes the last digits of sums only. */
 #ifndef STEWARD_ASSESS_PERMUTATION_IMPORTANCE_H
 #define STEWARD_ASSESS_PERMUTATION_IMPORTANCE_H
 

@@ -40,7 +40,7 @@ permutations_done(struct permutations *p)
 /* Rows by the conditions that they meet and their loss; rows that are equal in these may change
  * places. */
 static struct status
-order_rows(const struct slices_table *t, const struct slices_losses *l, uint32_t *ret_order)
+place_rows(const struct slices_table *t, const struct slices_losses *l, uint32_t *ret_order)
 {
     DEFER(memory_freep) uint64_t *hash = calloc(t->rows + 1, sizeof *hash);
     CHECK(hash != NULL, MEMORY);
@@ -255,7 +255,7 @@ slices_permute(const struct slices_run *run, const struct slices_losses *l,
     DEFER(permutations_done)
     struct permutations p = {.run = &low, .losses = l, .order = order, .seed = o->seed};
     CHECK(k != NULL && order != NULL, MEMORY);
-    TRY(order_rows(run->table, l, order));
+    TRY(place_rows(run->table, l, order));
     TRY(permutations_init(&p, o->permutations, r->found));
     k->open = k->family_open = r->found;
     while (k->open > 0 && k->done < o->permutations) {

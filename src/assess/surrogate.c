@@ -2,6 +2,7 @@
 
 #include "assess/surrogate_bins.h"
 #include "num/moments.h"
+#include "num/order.h"
 #include "num/rng.h"
 #include "num/sum.h"
 
@@ -373,12 +374,14 @@ surrogate_grow(const struct black_box *box, const struct surrogate_input *in, st
     DEFER(surrogate_done) struct surrogate s = {0};
     DEFER(memory_freep) double *answer = calloc(in->rows, sizeof *answer);
     DEFER(memory_freep) size_t *row = calloc(in->rows, sizeof *row);
-    CHECK(answer != NULL && row != NULL, MEMORY);
+    DEFER(memory_freep) uint32_t *place = calloc(in->rows, sizeof *place);
+    CHECK(answer != NULL && row != NULL && place != NULL, MEMORY);
     TRY(ask(box, in, diag, answer));
+    TRY(order_rows(in->x, in->rows, box->features, NULL, place));
     struct rng r;
     rng_init(&r, in->seed, "surrogate");
     for (size_t i = 0; i < in->rows; i++) {
-        row[i] = i;
+        row[i] = place[i]; /* so that who is held out follows from the rows as a set */
     }
     rng_shuffle(&r, row, in->rows);
     const size_t held = (size_t)((double)in->rows * in->held_out);

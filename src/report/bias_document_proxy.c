@@ -52,7 +52,7 @@ search_done(struct search *s)
 /* Rows by their values in all columns and their group: rows that are equal in these may change
  * places, so that the folds are a function of the rows as a set. */
 static struct status
-order_rows(const struct search *s, const int32_t *index, uint32_t *ret_order)
+place_rows(const struct search *s, const int32_t *index, uint32_t *ret_order)
 {
     const struct bias_input *in = s->f->in;
     DEFER(memory_freep) uint64_t *hash = calloc(in->rows + 1, sizeof *hash);
@@ -83,7 +83,7 @@ mark_groups(struct search *s)
     }
     DEFER(memory_freep) uint32_t *order = calloc(f->in->rows + 1, sizeof *order);
     CHECK(order != NULL, MEMORY);
-    TRY(order_rows(s, index, order));
+    TRY(place_rows(s, index, order));
     for (size_t k = 0; k < f->in->rows; k++) {
         const int32_t g = index[f->column->codes[order[k]] + 1];
         s->group[order[k]] = g < 0 ? -1 : (int32_t)(proxy_fold(k) * s->groups) + g;

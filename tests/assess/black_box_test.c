@@ -357,6 +357,61 @@ importance_is_the_same_for_any_threads_and_nothing_for_the_unread(void **state)
     assert_memory_not_equal(one, other, sizeof one);
 }
 
+/* The rows in another order: importances but for the last digits of sums, and the very tree. */
+static void
+the_order_of_rows_changes_no_importance_and_no_surrogate(void **state)
+{
+    (void)state;
+    const json_t *v = json_object_get(vectors, "importance");
+    DEFER(memory_freep) double *label = numbers_of(v, "label", ROWS);
+    static double rows[5 * ROWS], labels[ROWS];
+    static size_t item[ROWS];
+    static const uint32_t levels[5];
+    struct black_box box = box_of(&logistic_box, 1000);
+    struct permutation_importance one[5], other[5];
+    double baseline = 0, again = 0;
+    struct rng r;
+    rng_init(&r, 8, "order");
+    for (size_t i = 0; i < ROWS; i++) {
+        item[i] = i;
+    }
+    rng_shuffle(&r, item, ROWS);
+    for (size_t i = 0; i < ROWS; i++) {
+        memcpy(rows + 5 * i, x + 5 * item[i], 5 * sizeof *rows);
+        labels[i] = label[item[i]];
+    }
+    struct permutation_input in = {x, label, ROWS, metric_find("log_loss"), 5, 0.9, 3, 1};
+    assert_ok(permutation_importance(&box, &in, NULL, &baseline, one));
+    in.x = rows;
+    in.y = labels;
+    assert_ok(permutation_importance(&box, &in, NULL, &again, other));
+    assert_near(baseline, again, 1e-12);
+    for (int f = 0; f < 5; f++) {
+        assert_near(one[f].mean, other[f].mean, 1e-12);
+        assert_near(one[f].sd, other[f].sd, 1e-12);
+    }
+    struct surrogate_input tree = {.x = x,
+                                   .rows = ROWS,
+                                   .level_count = levels,
+                                   .leaves = 6,
+                                   .depth = 3,
+                                   .least = 5,
+                                   .held_out = 0.3,
+                                   .threshold = 0.5,
+                                   .seed = 5,
+                                   .threads = 1};
+    DEFER(surrogate_done) struct surrogate s = {0}, t = {0};
+    assert_ok(surrogate_grow(&box, &tree, NULL, &s));
+    tree.x = rows;
+    assert_ok(surrogate_grow(&box, &tree, NULL, &t));
+    assert_int_equal(s.nodes, t.nodes);
+    assert_near(s.fidelity, t.fidelity, 1e-12);
+    for (size_t i = 0; i < s.nodes; i++) {
+        assert_int_equal(s.node[i].rows, t.node[i].rows);
+        assert_near(s.node[i].value, t.node[i].value, 1e-12);
+    }
+}
+
 /* ---- surrogates ---- */
 
 static const uint32_t numeric[5];
@@ -500,6 +555,7 @@ main(void)
         cmocka_unit_test(metrics_of_classes_are_by_hand),
         cmocka_unit_test(importances_are_scikit_learns_within_their_error),
         cmocka_unit_test(importance_is_the_same_for_any_threads_and_nothing_for_the_unread),
+        cmocka_unit_test(the_order_of_rows_changes_no_importance_and_no_surrogate),
         cmocka_unit_test(surrogates_are_scikit_learns_trees),
         cmocka_unit_test(a_tree_that_does_not_imitate_is_refused),
         cmocka_unit_test(a_constant_model_is_one_leaf_without_fidelity),
