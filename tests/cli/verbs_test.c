@@ -406,7 +406,13 @@ config_verbs_print_and_check(void **state)
     ERR_HAS(m, "did you mean \"rows\"?");
     testing_write(in(m, "mine.yaml"), view_str("limits:\n  rows: 5\n"));
     RUN(m, 0, "config", "check", in(m, "mine.yaml"));
-    OUT_HAS(m, "limits.rows                     5          10000\n");
+    /* Columns are as wide as the widest value. */
+    unsigned now = 0, initial = 0;
+    const char *line = strstr(buf_str(&m->r.out), "limits.rows ");
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, "limits.rows %u %u", &now, &initial), 2);
+    assert_int_equal(now, 5);
+    assert_int_equal(initial, 10000);
 }
 
 int
