@@ -469,6 +469,43 @@ the_page_is_whole_and_its_size_does_not_follow_the_rows(void **state)
     assert_true(page.len < 200000);
 }
 
+/* Microsoft's scorecard sorts more than ten features and then shows the least important ones. */
+static void
+of_many_columns_the_most_telling_come_first(void **state)
+{
+    struct room *m = *state;
+    DEFER(memory_freep) char *file = FILE_OF(m, "many.csv");
+    DEFER(buf_done) struct buf b;
+    struct rng g;
+    rng_init(&g, 9, "cli.errors");
+    buf_init(&b, 1u << 20);
+    buf_put_str(&b, "a,b,c,d,e,f,g,h,i,j,k,l,m,y,yhat\n");
+    for (unsigned i = 0; i < 600; i++) {
+        unsigned v[13];
+        for (unsigned k = 0; k < 13; k++) {
+            v[k] = (unsigned)rng_below(&g, 3);
+            buf_printf(&b, "%u,", v[k]);
+        }
+        const unsigned y = (unsigned)rng_below(&g, 2);
+        const bool wrong = rng_unit(&g) < (v[11] == 0 ? 0.7 : v[4] == 0 ? 0.3 : 0.1);
+        buf_printf(&b, "%u,%u\n", y, wrong ? 1 - y : y);
+    }
+    testing_write(file, buf_view(&b));
+    RUN(m, 0, "errors", "--data", file, "--label", "y", "--prediction", "yhat", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    const json_t *features = json_object_get(d, "features");
+    assert_int_equal(json_array_size(features), 13);
+    double last = INFINITY;
+    for (size_t i = 0; i < 13; i++) {
+        const json_t *f = json_array_get(features, i);
+        const double told = json_number_value(json_object_get(f, "corrected"));
+        assert_true(told <= last);
+        last = told;
+    }
+    assert_string_equal(json_string_value(json_object_get(json_array_get(features, 0), "feature")),
+                        "l");
+}
+
 /* Decisions: every digit. Numbers: but for the last digits of sums. The worst predictions tell rows
  * by their number. */
 static void
@@ -507,6 +544,7 @@ main(void)
         cmocka_unit_test(a_score_decides_where_there_is_no_prediction),
         cmocka_unit_test(has_exactly_the_fields_of_its_page),
         cmocka_unit_test(tables_fit_in_eighty_columns),
+        cmocka_unit_test(of_many_columns_the_most_telling_come_first),
         cmocka_unit_test(the_order_of_rows_changes_nothing),
         cmocka_unit_test(the_page_is_whole_and_its_size_does_not_follow_the_rows),
     };

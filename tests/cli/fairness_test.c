@@ -179,6 +179,40 @@ one_group_is_compared_with_nobody(void **state)
     }
 }
 
+/* Where Microsoft's tools fail: more than 20 groups overflow a list of labels, a sensitive column
+ * of numbers is dropped with a line in a log, levels that have commas are torn apart, and false
+ * positives and false negatives change places in the scorecard's confusion matrix. */
+static void
+many_groups_numbers_commas_and_the_confusion_matrix_are_right(void **state)
+{
+    struct room *m = *state;
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 1u << 20);
+    buf_put_str(&text, "y,d,g,age,h\n");
+    for (unsigned i = 0; i < 1200; i++) { /* of four rows: tp, fp, fn, tn; false ones 3 to 1 */
+        static const char outcomes[8][4] = {"1,1", "0,1", "0,1", "0,1", "1,0", "0,0", "0,0", "0,0"};
+        buf_printf(&text, "%s,g%02u,%u,\"%s\"\n", outcomes[i % 8], i % 24, 18 + i % 60,
+                   i % 3 == 0 ? "left, and more" : "left");
+    }
+    testing_write(in(m, "s.csv"), buf_view(&text));
+    RUN(m, 0, "fairness", "--data", in(m, "s.csv"), BASIC, "g,age,h", "--min-group", "1", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    assert_int_equal(json_array_size(json_object_get(grouping_at(d, 0), "groups")), 24);
+    assert_true(json_array_size(json_object_get(grouping_at(d, 1), "groups")) > 1);
+    const json_t *h = json_object_get(grouping_at(d, 2), "groups");
+    assert_int_equal(json_array_size(h), 2);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(h, 1), "group")),
+                        "left, and more");
+    const json_t *counts = json_object_get(json_object_get(d, "overall"), "counts");
+    const struct {
+        const char *key;
+        double rows;
+    } cells[] = {{"tp", 150}, {"fp", 450}, {"fn", 150}, {"tn", 450}};
+    for (size_t k = 0; k < 4; k++) {
+        assert_near(json_number_value(json_object_get(counts, cells[k].key)), cells[k].rows, 0);
+    }
+}
+
 /* ---- numbers ---- */
 
 static double
@@ -427,6 +461,7 @@ main(void)
         BARE(refuses_more_groups_than_can_be_compared),
         BARE(counts_what_it_leaves_out_and_says_what_does_not_exist),
         BARE(one_group_is_compared_with_nobody),
+        BARE(many_groups_numbers_commas_and_the_confusion_matrix_are_right),
         BARE(finds_the_boston_studys_disparity),
         BARE(the_order_of_rows_and_the_threads_change_no_digit),
         BARE(scores_numbers_classes_and_weights_have_their_metrics),
