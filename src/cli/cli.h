@@ -233,6 +233,8 @@ struct status cli_principal_unlink(struct cli *c);
 struct status cli_principal_links(struct cli *c);
 struct status cli_api_key_list(struct cli *c);
 struct status cli_api_key_revoke(struct cli *c);
+struct status cli_certificate_install(struct cli *c);
+struct status cli_certificate_renew(struct cli *c);
 struct status cli_serve(struct cli *c);
 struct status cli_config_example(struct cli *c);
 struct status cli_config_check(struct cli *c);

@@ -23,6 +23,8 @@ enum kind {
     KIND_SIZE,
     KIND_DURATION,
     KIND_LEVEL,
+    KIND_CLIENTS,
+    KIND_PATH,
     KIND_LISTEN,
     KIND_BLOCKS,
     KIND_EGRESS
@@ -95,6 +97,12 @@ static const struct key {
      "Purposes: "
      "black-box (steward explain --endpoint), jwks, transit. A name's addresses are public, or "
      "those it is said to be at"},
+    {"tls", "client_certificates", KIND_CLIENTS, AT(server.tls.clients), "off", 0, 0,
+     "off, ask (one that comes is checked, and callers may do without) or require"},
+    {"tls", "client_ca", KIND_PATH, AT(server.tls.client_ca), "none", 0, 0,
+     "PEM file of the authorities whose certificates clients may have; read anew with SIGHUP"},
+    {"tls", "client_crl", KIND_PATH, AT(server.tls.client_crl), "none", 0, 0,
+     "PEM file of the authorities' lists of revoked certificates; read anew with SIGHUP"},
     {"server", "loops", KIND_UNSIGNED, AT(server.http.loops), "0", 0, 64,
      "event loops; 0: one per core"},
     {"server", "grace", KIND_DURATION, AT(server.grace_ns), "10s", 0, UINT64_C(3600000000000),
@@ -120,6 +128,7 @@ static const struct {
     {"limits", "What a client may make the server do. Sizes: bytes, KiB, MiB, GiB. Durations: ms, "
                "s, m, h, d."},
     {"network", "Who may connect, and what Steward may connect to (docs/spec/network.md)."},
+    {"tls", "Certificates of clients. The server's own: steward certificate."},
     {"server", NULL},
     {"audit", NULL},
     {"analysis", NULL},
@@ -261,7 +270,18 @@ set_listen(const struct key *k, struct view text, struct config *c)
     return OK;
 }
 
-static const char *const levels[] = {"error", "warn", "info", "debug"};
+/* What one of a few words stands for is its number. */
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const clients[] = {[IDENTITY_CLIENTS_OFF] = "off",
+                                      [IDENTITY_CLIENTS_ASKED] = "ask",
+                                      [IDENTITY_CLIENTS_REQUIRED] = "require",
+                                      NULL};
+
+static const char *const *
+words_of(const struct key *k)
+{
+    return k->kind == KIND_LEVEL ? levels : k->kind == KIND_CLIENTS ? clients : NULL;
+}
 
 static struct status
 parse_number(const struct key *k, struct view text, uint64_t *ret_value)
@@ -295,15 +315,27 @@ store_number(const struct key *k, uint64_t value, struct config *c)
 }
 
 static struct status
-set_level(const struct key *k, struct view text, struct config *c)
+set_word(const struct key *k, struct view text, struct config *c)
 {
-    for (int i = 0; i < 4; i++) {
-        if (view_equal_str(text, levels[i])) {
+    const char *const *words = words_of(k);
+    for (int i = 0; words[i] != NULL; i++) {
+        if (view_equal_str(text, words[i])) {
             memcpy((char *)c + k->offset, &i, sizeof i);
             return OK;
         }
     }
     FAIL(INPUT);
+}
+
+static struct status
+set_path(const struct key *k, struct view text, struct config *c)
+{
+    const size_t n = view_equal_str(text, "none") ? 0 : text.len;
+    char *kept = (char *)c + k->offset;
+    CHECK(text.len > 0 && text.len < k->room && memchr(text.ptr, '\0', text.len) == NULL, INPUT);
+    memcpy(kept, text.ptr, n);
+    kept[n] = '\0';
+    return OK;
 }
 
 static struct status
@@ -323,8 +355,11 @@ set_value(const struct key *k, struct view text, struct config *c)
     if (k->kind == KIND_ADDRESS) {
         return set_address(k, text, c);
     }
-    if (k->kind == KIND_LEVEL) {
-        return set_level(k, text, c);
+    if (words_of(k) != NULL) {
+        return set_word(k, text, c);
+    }
+    if (k->kind == KIND_PATH) {
+        return set_path(k, text, c);
     }
     if (is_list(k)) {
         return set_list(k, text, c);
@@ -403,10 +438,13 @@ put_value(const struct key *k, const struct config *c, struct buf *b)
         buf_put_str(b, "]");
     } else if (k->kind == KIND_ADDRESS || k->kind == KIND_LISTEN) {
         buf_put_str(b, (const char *)c + k->offset);
-    } else if (k->kind == KIND_LEVEL) {
-        int level = 0;
-        memcpy(&level, (const char *)c + k->offset, sizeof level);
-        buf_put_str(b, levels[level]);
+    } else if (k->kind == KIND_PATH) {
+        const char *path = (const char *)c + k->offset;
+        buf_put_str(b, *path == '\0' ? "none" : path);
+    } else if (words_of(k) != NULL) {
+        int word = 0;
+        memcpy(&word, (const char *)c + k->offset, sizeof word);
+        buf_put_str(b, words_of(k)[word]);
     } else {
         put_number(k, load_number(k, c), b);
     }
@@ -591,6 +629,8 @@ take_value(struct parser *p, size_t line, struct view word)
             [KIND_DURATION] = "a duration is needed, such as 500ms, 10s or 5m",
             [KIND_LISTEN] = "ADDRESS:PORT is needed, such as 127.0.0.1:9443 or [::1]:9443, or none",
             [KIND_LEVEL] = "it must be error, warn, info or debug",
+            [KIND_CLIENTS] = "it must be off, ask or require",
+            [KIND_PATH] = "the path of a file is needed, of at most 1023 bytes, or none",
         };
         buf_put_str(&range, forms[k->kind]);
     }

@@ -60,6 +60,11 @@ static const struct cli_option init_options[] = {
     {0},
 };
 
+static const struct cli_option certificate_renew_options[] = {
+    {"host", "NAME", "as for init", NULL, CLI_REPEATED, NULL},
+    {0},
+};
+
 static const struct cli_option dataset_add_options[] = {
     {"label", "COLUMN", "the outcome to predict", NULL, CLI_ONCE, NULL},
     {"positive", "VALUE", "the label's positive value (inferred for yes/no, true/false, 0/1)", NULL,
@@ -684,6 +689,15 @@ const struct cli_verb cli_verbs[] = {
      "API keys: whose, since and until when, last used (to the hour); never the key", NULL, none,
      cli_api_key_list, true},
     {"api-key revoke", "KEY-ID", "stop a key at once", NULL, none, cli_api_key_revoke, true},
+    {"certificate install", "CHAIN-FILE KEY-FILE", "take a TLS certificate of another authority",
+     "CHAIN-FILE: the server's certificate, then those that signed it, in PEM; KEY-FILE: its "
+     "private "
+     "key, in PEM without a passphrase, on P-256 or P-384 or RSA with 2048 to 4096 bits. The key "
+     "is "
+     "sealed in the workspace; keep or destroy the file.",
+     none, cli_certificate_install, false},
+    {"certificate renew", "", "make a new self-signed TLS certificate and key", NULL,
+     certificate_renew_options, cli_certificate_renew, false},
     {"serve", "", "answer calls over TLS until SIGINT or SIGTERM; calls in flight are finished",
      NULL, serve_options, cli_serve, false},
     {"audit verify", "[DIR]",

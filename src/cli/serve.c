@@ -109,6 +109,16 @@ reload(struct cli *c, struct workspace *w, struct server *server)
     }
 }
 
+/* Which of the children it was: one signal may stand for several. */
+static bool
+keeper_has_ended(struct house *h)
+{
+    if (h->fetcher != NULL && waitpid(fetcher_pid(h->fetcher), NULL, WNOHANG) > 0) {
+        log_event(LOG_ERROR, "fetcher.gone", "no keys of issuers are fetched until a restart");
+    }
+    return waitpid(h->keeper, NULL, WNOHANG) == h->keeper;
+}
+
 /* Until somebody ends it. Without its keeper it can sign no entry into the log and open no model:
  * it stops. */
 static struct status
@@ -123,9 +133,7 @@ wait_for_end(struct cli *c, struct house *h, struct workspace *w, struct server 
         } else if (got != SIGCHLD) {
             log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
             return OK;
-        } else if (h->fetcher != NULL && waitpid(fetcher_pid(h->fetcher), NULL, WNOHANG) > 0) {
-            log_event(LOG_ERROR, "fetcher.gone", "no keys of issuers are fetched until a restart");
-        } else if (waitpid(h->keeper, NULL, WNOHANG) == h->keeper) {
+        } else if (keeper_has_ended(h)) {
             h->keeper = 0;
             log_event(LOG_ERROR, "keeper.gone",
                       "the process that holds the keys has ended; the "

@@ -134,25 +134,32 @@ appear(const char *made, const char *place, struct diag *diag)
 }
 
 static struct status
+write_tls(const char *dir, const struct vault *v, struct view chain, struct view key,
+          struct diag *diag)
+{
+    DEFER(buf_done) struct buf sealed;
+    buf_init(&sealed, TLS_MAX_BYTES);
+    TRY(vault_seal_record(v, TLS_KEY_PURPOSE, view_str(TLS_KEY_CONTEXT), key, &sealed));
+    DEFER(file_freep) char *tls = file_join(dir, "tls");
+    DEFER(file_freep) char *cert_path = file_join(tls, "cert.pem");
+    DEFER(file_freep) char *key_path = file_join(tls, "key.sealed");
+    TRY(file_mkdirs(tls, 0700, diag));
+    TRY(file_replace(key_path, buf_view(&sealed), 0600, diag));
+    return file_replace(cert_path, chain, 0644, diag);
+}
+
+static struct status
 make_tls(const char *dir, const struct vault *v, const struct workspace_init_options *o,
          struct diag *diag)
 {
     static const char *const local[] = {"localhost", "127.0.0.1", "::1"};
     DEFER(buf_done) struct buf cert;
     DEFER(buf_wipe) struct buf key;
-    DEFER(buf_done) struct buf sealed;
     buf_init(&cert, TLS_MAX_BYTES);
     buf_init(&key, TLS_MAX_BYTES);
-    buf_init(&sealed, TLS_MAX_BYTES);
     TRY(o->hosts == NULL ? certificate_make(local, 3, diag, &cert, &key)
                          : certificate_make(o->hosts, o->host_count, diag, &cert, &key));
-    TRY(vault_seal_record(v, TLS_KEY_PURPOSE, view_str(TLS_KEY_CONTEXT), buf_view(&key), &sealed));
-    DEFER(file_freep) char *tls = file_join(dir, "tls");
-    DEFER(file_freep) char *cert_path = file_join(tls, "cert.pem");
-    DEFER(file_freep) char *key_path = file_join(tls, "key.sealed");
-    TRY(file_mkdirs(tls, 0700, diag));
-    TRY(file_replace(cert_path, buf_view(&cert), 0644, diag));
-    return file_replace(key_path, buf_view(&sealed), 0600, diag);
+    return write_tls(dir, v, buf_view(&cert), buf_view(&key), diag);
 }
 
 static struct status
@@ -424,6 +431,18 @@ workspace_seal(const struct workspace *w, const char *kind, const char *name, ui
     const struct seal_id id = {kind, name, version};
     remove_leftovers(w, kind, name);
     return seal_file(w->vault, object, id, bytes, diag);
+}
+
+struct status
+workspace_set_tls(struct workspace *w, struct view chain, struct view key, const char *reason,
+                  struct diag *diag)
+{
+    DEFER(file_closep) int lock = -1;
+    const struct workspace_act act = {
+        .action = "tls.configure", .resource = "tls", .reason = reason};
+    TRY(workspace_lock(w, diag, &lock));
+    TRY(workspace_audit(w, &act, diag));
+    return write_tls(w->dir, w->vault, chain, key, diag);
 }
 
 static struct status

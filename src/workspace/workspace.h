@@ -82,6 +82,10 @@ struct status workspace_commit(struct workspace *w, const struct workspace_act *
 /* Path of an object file, malloc'd: objects/<kind>/<name>/<version>.sealed */
 char *workspace_object_path(const struct workspace *w, const char *kind, const char *name,
                             uint64_t version);
+/* Another certificate (and those that signed it) and its key, in PEM: sealed, recorded, and in
+ * place for whoever asks next. Does not check that they belong together. */
+struct status workspace_set_tls(struct workspace *w, struct view chain, struct view key,
+                                const char *reason, struct diag *diag);
 /* TLS, as it is now: the certificate and those that signed it, in PEM, and who signs with its key;
  * the signer serves until the workspace is closed. */
 struct status workspace_tls(struct workspace *w, struct diag *diag, struct buf *ret_chain,

@@ -30,12 +30,21 @@ client_socket(uint16_t port)
 }
 
 static bool
-shake_hands(int fd, const char *priorities, struct client *ret_client)
+shake_hands(int fd, const char *priorities, struct view certificate, struct view key,
+            struct client *ret_client)
 {
+    const gnutls_datum_t cert_text = {(unsigned char *)(uintptr_t)certificate.ptr,
+                                      (unsigned)certificate.len};
+    const gnutls_datum_t key_text = {(unsigned char *)(uintptr_t)key.ptr, (unsigned)key.len};
     struct client c = {.fd = fd};
     buf_init(&c.in, 64u << 20);
     assert_int_equal(gnutls_init(&c.tls, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL), 0);
     assert_int_equal(gnutls_certificate_allocate_credentials(&c.trust), 0);
+    if (certificate.len > 0) {
+        assert_int_equal(gnutls_certificate_set_x509_key_mem(c.trust, &cert_text, &key_text,
+                                                             GNUTLS_X509_FMT_PEM),
+                         0);
+    }
     assert_int_equal(priorities == NULL ? gnutls_set_default_priority(c.tls)
                                         : gnutls_priority_set_direct(c.tls, priorities, NULL),
                      0);
@@ -58,7 +67,13 @@ shake_hands(int fd, const char *priorities, struct client *ret_client)
 bool
 client_open(uint16_t port, const char *priorities, struct client *ret_client)
 {
-    return shake_hands(client_socket(port), priorities, ret_client);
+    return shake_hands(client_socket(port), priorities, view_str(""), view_str(""), ret_client);
+}
+
+bool
+client_open_as(uint16_t port, struct view certificate, struct view key, struct client *ret_client)
+{
+    return shake_hands(client_socket(port), NULL, certificate, key, ret_client);
 }
 
 bool
@@ -73,7 +88,7 @@ client_open_between(const char *from, const char *to, uint16_t port, struct clie
         (void)close(fd);
         fd = -1;
     }
-    return shake_hands(fd, NULL, ret_client);
+    return shake_hands(fd, NULL, view_str(""), view_str(""), ret_client);
 }
 
 void

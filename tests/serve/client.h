@@ -31,6 +31,9 @@ bool client_open(uint16_t port, const char *priorities, struct client *ret_clien
 /* The same between numeric addresses, IPv4 or IPv6. */
 bool client_open_between(const char *from, const char *to, uint16_t port,
                          struct client *ret_client);
+/* With a certificate and its key, in PEM. */
+bool client_open_as(uint16_t port, struct view certificate, struct view key,
+                    struct client *ret_client);
 void client_close(struct client *c);
 /* False when the connection is gone. */
 bool client_send(struct client *c, struct view bytes);

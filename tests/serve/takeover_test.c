@@ -29,6 +29,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PASSPHRASE "correct horse battery staple"
@@ -508,6 +509,56 @@ the_keeper_is_linked_with_little(void **state)
     testing_run_done(&r);
 }
 
+/* ---- the two together ---- */
+
+/* Until the log has that text: where it stands. */
+static const char *
+await_log(const char *log, const char *part, struct buf *ret_text)
+{
+    const int64_t until = clock_mono_ns() + 60 * NS_PER_S;
+    const char *found = NULL;
+    while (found == NULL && clock_mono_ns() < until) {
+        const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+        (void)nanosleep(&pause, NULL);
+        buf_done(ret_text);
+        testing_read(log, ret_text);
+        found = strstr(buf_str(ret_text), part);
+    }
+    assert_non_null(found);
+    return found;
+}
+
+static void
+a_server_takes_a_new_certificate_and_stops_when_its_keeper_ends(void **state)
+{
+    (void)state;
+    DEFER(file_freep) char *log = file_join(it.root, "serve.log");
+    DEFER(file_freep) char *port_file = file_join(it.root, "port");
+    DEFER(buf_done) struct buf text;
+    char *const argv[] = {(char *)(uintptr_t)testing_binary(),
+                          (char *)(uintptr_t) "serve",
+                          (char *)(uintptr_t) "--listen",
+                          (char *)(uintptr_t) "127.0.0.1:0",
+                          (char *)(uintptr_t) "--port-file",
+                          port_file,
+                          NULL};
+    int ended = 0;
+    buf_init(&text, 1 << 20);
+    const pid_t server = testing_start(argv, log);
+    const char *at = await_log(log, " keeper=", &text);
+    const pid_t keeper = (pid_t)strtol(at + strlen(" keeper="), NULL, 10);
+    assert_true(keeper > 1);
+    STEWARD("certificate", "renew", "--host", "localhost");
+    assert_int_equal(kill(server, SIGHUP), 0);
+    (void)await_log(log, "tls.reloaded", &text);
+    assert_null(strstr(buf_str(&text), "sandbox: system call"));
+    assert_int_equal(kill(keeper, SIGKILL), 0);
+    assert_int_equal(waitpid(server, &ended, 0), server);
+    assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 1);
+    (void)await_log(log, "keeper.gone", &text);
+    assert_text_has(buf_str(&text), "has ended: the server has stopped");
+}
+
 int
 main(void)
 {
@@ -519,6 +570,7 @@ main(void)
         cmocka_unit_test(gets_models_handshakes_and_checkpoints_that_grow),
         cmocka_unit_test(gets_no_dataset_no_key_and_no_other_signature),
         cmocka_unit_test(opens_no_file_socket_or_process_outside),
+        cmocka_unit_test(a_server_takes_a_new_certificate_and_stops_when_its_keeper_ends),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,0 +1,499 @@
+/* Certificates of clients, and changing the server's own while it serves. The authorities and
+ * certificates are made here, with OpenSSL; GnuTLS judges them. */
+#include "client.h"
+#include "own_identity.h"
+
+#include "base/clock.h"
+#include "serve/client_name.h"
+#include "serve/http.h"
+#include "workspace/certificate.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY 86400L
+#define GET "GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+/* ---- certificates ---- */
+
+struct party {
+    EVP_PKEY *key;
+    X509 *cert;
+};
+
+struct wish {
+    const char *name;  /* common name; NULL: an empty subject */
+    const char *san;   /* as OpenSSL's configuration has it; NULL: none */
+    const char *use;   /* extended key usage; NULL: clientAuth */
+    const char *usage; /* key usage; NULL: digitalSignature */
+    bool authority;
+    long from, to; /* days from now; both 0: -1 to 30 */
+};
+
+static void
+extend(X509 *cert, int nid, const char *value)
+{
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+    assert_non_null(e);
+    assert_int_equal(X509_add_ext(cert, e, -1), 1);
+    X509_EXTENSION_free(e);
+}
+
+/* Signed by issuer, or by itself. key NULL: a new one. */
+static struct party
+make(const struct wish *w, const struct party *issuer, EVP_PKEY *key)
+{
+    static long serial;
+    struct party p = {key == NULL ? EVP_EC_gen("P-256") : key, X509_new()};
+    const bool plain = w->from == 0 && w->to == 0;
+    assert_int_equal(X509_set_version(p.cert, 2), 1);
+    (void)ASN1_INTEGER_set(X509_get_serialNumber(p.cert), ++serial);
+    (void)X509_gmtime_adj(X509_getm_notBefore(p.cert), (plain ? -1 : w->from) * DAY);
+    (void)X509_gmtime_adj(X509_getm_notAfter(p.cert), (plain ? 30 : w->to) * DAY);
+    (void)X509_set_pubkey(p.cert, p.key);
+    if (w->name != NULL) {
+        (void)X509_NAME_add_entry_by_txt(X509_get_subject_name(p.cert), "CN", MBSTRING_UTF8,
+                                         (const unsigned char *)w->name, -1, -1, 0);
+    }
+    (void)X509_set_issuer_name(p.cert,
+                               X509_get_subject_name(issuer == NULL ? p.cert : issuer->cert));
+    extend(p.cert, NID_basic_constraints, w->authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
+    extend(p.cert, NID_key_usage,
+           w->usage != NULL ? w->usage
+           : w->authority   ? "keyCertSign,cRLSign"
+                            : "digitalSignature");
+    if (!w->authority) {
+        extend(p.cert, NID_ext_key_usage, w->use == NULL ? "clientAuth" : w->use);
+    }
+    if (w->san != NULL) {
+        extend(p.cert, NID_subject_alt_name, w->san);
+    }
+    assert_true(X509_sign(p.cert, issuer == NULL ? p.key : issuer->key, EVP_sha256()) > 0);
+    return p;
+}
+
+static void
+party_done(struct party *p)
+{
+    X509_free(p->cert);
+    EVP_PKEY_free(p->key);
+}
+
+static void
+put_pem(const struct party *p, struct buf *b)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    assert_int_equal(PEM_write_bio_X509(bio, p->cert), 1);
+    const long n = BIO_get_mem_data(bio, &text);
+    buf_put(b, view_of(text, (size_t)n));
+    (void)BIO_free(bio);
+}
+
+static void
+put_key(const struct party *p, struct buf *b)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    assert_int_equal(PEM_write_bio_PrivateKey(bio, p->key, NULL, NULL, 0, NULL, NULL), 1);
+    const long n = BIO_get_mem_data(bio, &text);
+    buf_put(b, view_of(text, (size_t)n));
+    (void)BIO_free(bio);
+}
+
+/* ---- the server's side ---- */
+
+static struct {
+    struct party root;
+    struct own_identity own;
+    struct http_server *server;
+    uint16_t port;
+    char seen[256]; /* client_identity of the newest call */
+} it;
+
+static struct identity *
+identity_with(enum identity_clients clients, struct tls_key *key, struct view chain)
+{
+    struct diag diag = {0};
+    struct identity *i = NULL;
+    DEFER(buf_done) struct buf ca;
+    buf_init(&ca, 1 << 16);
+    put_pem(&it.root, &ca);
+    const struct identity_options o = {.chain_pem = chain,
+                                       .chain_name = "chain",
+                                       .signer = own_identity_signer(key),
+                                       .clients = clients,
+                                       .client_ca_pem = buf_view(&ca)};
+    assert_ok(identity_new(&o, &diag, &i));
+    return i;
+}
+
+/* A new certificate of the server's own. */
+static struct identity *
+fresh(enum identity_clients clients, struct tls_key **ret_key)
+{
+    static const char *const hosts[] = {"localhost", "127.0.0.1"};
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf cert;
+    DEFER(buf_wipe) struct buf key;
+    buf_init(&cert, 1 << 16);
+    buf_init(&key, 1 << 16);
+    assert_ok(certificate_make(hosts, 2, &diag, &cert, &key));
+    assert_ok(tls_key_new(buf_view(&key), &diag, ret_key));
+    return identity_with(clients, *ret_key, buf_view(&cert));
+}
+
+/* ---- the names ---- */
+
+/* What the certificate of that wish, signed by the root, is called: "" and the reason when it is
+ * refused. */
+static const char *
+name_of(const struct wish *w, struct diag *diag)
+{
+    static char name[IDENTITY_NAME_MAX];
+    DEFER(party_done) struct party p = make(w, &it.root, NULL);
+    unsigned char *der = NULL;
+    const int n = i2d_X509(p.cert, &der);
+    struct tls_key *key = NULL;
+    struct identity *i = fresh(IDENTITY_CLIENTS_REQUIRED, &key);
+    const gnutls_datum_t chain = {der, (unsigned)n};
+    *diag = (struct diag){0};
+    name[0] = '\0';
+    const struct status s = identity_check_chain(i, &chain, 1, diag, name);
+    assert_true(status_ok(s) || s.code == STATUS_AUTH);
+    identity_free(i);
+    tls_key_free(key);
+    OPENSSL_free(der);
+    return status_ok(s) ? name : "";
+}
+
+static void
+refuses_certificates_that_break_a_rule(void **state)
+{
+    (void)state;
+    static const struct {
+        struct wish wish;
+        const char *says;
+    } cases[] = {
+        {{.name = "a", .san = "URI:spiffe://x.org/a,URI:spiffe://x.org/b"}, "exactly one URI"},
+        {{.name = "a", .san = "URI:spiffe://x.org/a,URI:https://x.org/"}, "exactly one URI"},
+        {{.name = "a", .san = "URI:https://x.org/,URI:spiffe://x.org/a"}, "exactly one URI"},
+        {{.name = "a", .san = "URI:SPIFFE://x.org/a"}, "no SPIFFE ID"},
+        {{.name = "a", .san = "URI:spiffe://X.org/a"}, "no SPIFFE ID"},
+        {{.name = "a", .san = "URI:spiffe://x.org/a/"}, "no SPIFFE ID"},
+        {{.name = "a", .san = "URI:spiffe://x.org:1/a"}, "no SPIFFE ID"},
+        {{.name = "a", .san = "URI:spiffe://x.org/a?b"}, "no SPIFFE ID"},
+        {{.name = "a", .san = "URI:spiffe://x.org/../a"}, "no SPIFFE ID"},
+        {{.name = "a", .san = "URI:spiffe://x.org/a", .usage = "keyEncipherment"}, "may sign"},
+        {{.name = NULL}, "names nobody"},
+        {{.name = "a", .use = "serverAuth"}, "purpose"},
+        {{.name = "a", .from = -10, .to = -1}, "one of the clocks is wrong"},
+        {{.name = "a", .from = 1, .to = 10}, "one of the clocks is wrong"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct diag diag;
+        assert_string_equal(name_of(&cases[i].wish, &diag), "");
+        assert_says(&diag, cases[i].says);
+    }
+}
+
+static void
+names_a_client_by_its_spiffe_id_or_its_subject(void **state)
+{
+    (void)state;
+    static const struct {
+        struct wish wish;
+        const char *name;
+    } cases[] = {
+        {{.name = "loan-desk"}, "subject:CN=loan-desk"},
+        {{.name = "a,b+c=\"d\""}, "subject:CN=a\\,b\\+c\\=\\\"d\\\""},
+        {{.name = "a", .san = "DNS:host.x.org,URI:https://x.org/"}, "subject:CN=a"},
+        {{.name = "a", .san = "URI:spiffe://x.org/loans/desk"}, "spiffe://x.org/loans/desk"},
+        {{.name = NULL, .san = "critical,URI:spiffe://x.org"}, "spiffe://x.org"},
+        {{.name = "a", .san = "DNS:b,URI:spiffe://x.org/a_B.9-"}, "spiffe://x.org/a_B.9-"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct diag diag;
+        const char *name = name_of(&cases[i].wish, &diag);
+        if (strchr(cases[i].name, '\\') == NULL) {
+            assert_string_equal(name, cases[i].name);
+        } else { /* RFC 4514 escapes, in one of its two forms */
+            assert_int_equal(strncmp(name, "subject:CN=a\\,b", 15), 0);
+        }
+    }
+    assert_true(client_name_is_spiffe("spiffe://a/b"));
+    assert_false(client_name_is_spiffe("spiffe:///b"));
+    assert_false(client_name_is_spiffe("spiffe://"));
+    assert_false(client_name_is_spiffe("spiffe://a//b"));
+    assert_false(client_name_is_spiffe("spiffe://a/."));
+    assert_false(client_name_is_spiffe("spiffe://a/b%41"));
+}
+
+static struct status
+check_chain(const struct party *parties, unsigned count, struct diag *diag)
+{
+    gnutls_datum_t chain[32] = {0};
+    char name[IDENTITY_NAME_MAX];
+    struct tls_key *key = NULL;
+    struct identity *i = fresh(IDENTITY_CLIENTS_REQUIRED, &key);
+    for (unsigned n = 0; n < count; n++) {
+        const int size = i2d_X509(parties[n].cert, &chain[n].data);
+        assert_true(size > 0);
+        chain[n].size = (unsigned)size;
+    }
+    *diag = (struct diag){0};
+    const struct status s = identity_check_chain(i, chain, count, diag, name);
+    for (unsigned n = 0; n < count; n++) {
+        OPENSSL_free(chain[n].data);
+    }
+    identity_free(i);
+    tls_key_free(key);
+    return s;
+}
+
+/* Authorities that have signed each other, and a chain without end. */
+static void
+refuses_chains_that_loop_or_are_long(void **state)
+{
+    (void)state;
+    struct diag diag;
+    const struct wish a_wish = {.name = "A", .authority = true}, leaf = {.name = "leaf"};
+    const struct wish b_wish = {.name = "B", .authority = true};
+    DEFER(party_done) struct party b = make(&b_wish, NULL, NULL);
+    DEFER(party_done) struct party a = make(&a_wish, &b, NULL);
+    (void)EVP_PKEY_up_ref(b.key);
+    DEFER(party_done) struct party b_by_a = make(&b_wish, &a, b.key);
+    DEFER(party_done) struct party end = make(&leaf, &a, NULL);
+    const struct party loop[] = {end, a, b_by_a, a, b_by_a, a, b_by_a};
+    assert_status(check_chain(loop, 7, &diag), AUTH);
+    const struct party longer[] = {end, a, b_by_a, a, b_by_a, a, b_by_a, a, b_by_a};
+    assert_status(check_chain(longer, 9, &diag), AUTH);
+    assert_says(&diag, "a chain of 9 certificates; 8 are followed");
+    assert_status(check_chain(&end, 1, &diag), AUTH);
+    assert_says(&diag, "issuer is unknown");
+    assert_status(check_chain(loop, 0, &diag), AUTH);
+}
+
+/* ---- handshakes ---- */
+
+static void
+handle(void *ctx, struct http_exchange *x)
+{
+    (void)ctx;
+    x->status = 200;
+    (void)snprintf(it.seen, sizeof it.seen, "%s", x->client_identity);
+    buf_put_str(&x->answer, "{}");
+}
+
+static enum http_fate
+fate(void *ctx, uint64_t ticket)
+{
+    (void)ctx, (void)ticket;
+    return HTTP_DURABLE;
+}
+
+static void
+start(struct identity *identity)
+{
+    const struct http_handler h = {.handle = handle, .fate = fate};
+    const struct http_options o = {.address = "127.0.0.1",
+                                   .identity = identity,
+                                   .loops = 1,
+                                   .limits = {.header_bytes = 16384,
+                                              .header_count = 64,
+                                              .body_bytes = 100000,
+                                              .handshake_ns = 30 * NS_PER_S,
+                                              .header_ns = 30 * NS_PER_S,
+                                              .body_ns = 30 * NS_PER_S,
+                                              .request_ns = 30 * NS_PER_S,
+                                              .idle_ns = 30 * NS_PER_S,
+                                              .connections = 128,
+                                              .connections_per_address = 128},
+                                   .arena_bytes = 1 << 20};
+    struct diag diag = {0};
+    assert_ok(http_start(&o, &h, &diag, &it.server));
+    it.port = http_port(it.server, 0);
+}
+
+/* One call with that certificate (NULL: none): its status, 0 when the server ended the handshake.
+ */
+static unsigned
+call_as(const struct party *p)
+{
+    struct client c;
+    struct reply r = {0};
+    DEFER(buf_done) struct buf cert;
+    DEFER(buf_done) struct buf key;
+    buf_init(&cert, 1 << 16);
+    buf_init(&key, 1 << 16);
+    if (p != NULL) {
+        put_pem(p, &cert);
+        put_key(p, &key);
+    }
+    it.seen[0] = '\0';
+    if (client_open_as(it.port, buf_view(&cert), buf_view(&key), &c) && client_send_text(&c, GET)) {
+        client_take(&c, &r);
+    }
+    const unsigned status = r.status;
+    reply_done(&r);
+    client_close(&c);
+    return status;
+}
+
+static void
+asks_for_certificates_as_it_is_told(void **state)
+{
+    (void)state;
+    const struct wish other_wish = {.name = "other", .authority = true},
+                      wish = {.name = "loan-desk"}, svid = {.san = "URI:spiffe://x.org/desk"};
+    DEFER(party_done) struct party other = make(&other_wish, NULL, NULL);
+    DEFER(party_done) struct party good = make(&wish, &it.root, NULL);
+    DEFER(party_done) struct party workload = make(&svid, &it.root, NULL);
+    DEFER(party_done) struct party stranger = make(&wish, &other, NULL);
+    for (int clients = IDENTITY_CLIENTS_OFF; clients <= IDENTITY_CLIENTS_REQUIRED; clients++) {
+        const bool off = clients == IDENTITY_CLIENTS_OFF;
+        struct tls_key *key = NULL;
+        struct identity *i = fresh((enum identity_clients)clients, &key);
+        start(i);
+        assert_int_equal(call_as(NULL), clients == IDENTITY_CLIENTS_REQUIRED ? 0 : 200);
+        assert_string_equal(it.seen, "");
+        assert_int_equal(call_as(&good), 200);
+        assert_string_equal(it.seen, off ? "" : "subject:CN=loan-desk");
+        assert_int_equal(call_as(&workload), 200);
+        assert_string_equal(it.seen, off ? "" : "spiffe://x.org/desk");
+        assert_int_equal(call_as(&stranger), off ? 200 : 0);
+        http_stop(it.server, 0);
+        identity_free(i);
+        tls_key_free(key);
+    }
+}
+
+/* ---- another certificate while it serves ---- */
+
+static void
+take_peer(struct client *c, struct buf *ret_der)
+{
+    unsigned n = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(c->tls, &n);
+    assert_int_equal(n, 1);
+    buf_init(ret_der, 1 << 16);
+    buf_put(ret_der, view_of(chain->data, chain->size));
+}
+
+static void
+takes_another_certificate_without_ending_calls(void **state)
+{
+    (void)state;
+    struct client before, after;
+    struct reply r;
+    DEFER(buf_done) struct buf old;
+    DEFER(buf_done) struct buf new;
+    struct tls_key *key = NULL;
+    start(it.own.identity);
+    assert_true(client_open(it.port, NULL, &before));
+    assert_true(client_send_text(&before, GET));
+    client_take(&before, &r);
+    assert_int_equal(r.status, 200);
+    reply_done(&r);
+    struct identity *i = fresh(IDENTITY_CLIENTS_OFF, &key);
+    http_set_identity(it.server, i);
+    identity_free(i); /* the server has counted it */
+    assert_true(client_send_text(&before, GET));
+    client_take(&before, &r);
+    assert_int_equal(r.status, 200);
+    reply_done(&r);
+    assert_true(client_open(it.port, NULL, &after));
+    take_peer(&before, &old);
+    take_peer(&after, &new);
+    assert_false(view_equal(buf_view(&old), buf_view(&new)));
+    assert_true(client_send_text(&after, GET));
+    client_take(&after, &r);
+    assert_int_equal(r.status, 200);
+    reply_done(&r);
+    client_close(&before);
+    client_close(&after);
+    http_stop(it.server, 0);
+    tls_key_free(key);
+}
+
+static void
+refuses_a_chain_of_its_own_that_is_wrong(void **state)
+{
+    (void)state;
+    struct diag diag = {0};
+    struct identity *none = NULL;
+    const struct wish a_wish = {.name = "A", .authority = true};
+    DEFER(party_done) struct party a = make(&a_wish, NULL, NULL);
+    DEFER(buf_done) struct buf twice;
+    DEFER(buf_done) struct buf many;
+    buf_init(&twice, 1 << 16);
+    buf_init(&many, 1 << 16);
+    put_pem(&a, &twice);
+    put_pem(&a, &twice);
+    for (unsigned i = 0; i < IDENTITY_CHAIN_MAX + 1; i++) {
+        put_pem(&a, &many);
+    }
+    const struct {
+        struct view pem;
+        int code;
+        const char *says;
+    } cases[] = {
+        {view_str("no certificate"), STATUS_INPUT, "chain: not certificates in PEM"},
+        {view_str(""), STATUS_INPUT, "chain: not certificates in PEM"},
+        {buf_view(&twice), STATUS_INPUT, "are the same"},
+        {buf_view(&many), STATUS_INPUT, "more than 8 certificates"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct identity_options o = {.chain_pem = cases[i].pem,
+                                           .chain_name = "chain",
+                                           .signer = own_identity_signer(it.own.key)};
+        const struct status s = identity_new(&o, &diag, &none);
+        assert_int_equal(s.code, cases[i].code);
+        assert_says(&diag, cases[i].says);
+    }
+    buf_reset(&twice);
+    put_pem(&a, &twice);
+    const struct identity_options o = {.chain_pem = buf_view(&twice),
+                                       .chain_name = "chain",
+                                       .signer = own_identity_signer(it.own.key)};
+    assert_status(identity_new(&o, &diag, &none), INTEGRITY);
+    assert_says(&diag, "chain: not the certificate of the key");
+    assert_null(none);
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    const struct wish root = {.name = "root", .authority = true};
+    it.root = make(&root, NULL, NULL);
+    own_identity_make(&it.own);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    own_identity_done(&it.own);
+    party_done(&it.root);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_a_chain_of_its_own_that_is_wrong),
+        cmocka_unit_test(refuses_certificates_that_break_a_rule),
+        cmocka_unit_test(refuses_chains_that_loop_or_are_long),
+        cmocka_unit_test(names_a_client_by_its_spiffe_id_or_its_subject),
+        cmocka_unit_test(asks_for_certificates_as_it_is_told),
+        cmocka_unit_test(takes_another_certificate_without_ending_calls),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
