@@ -7,6 +7,7 @@
 
 struct status bench_predict(const struct bench_context *c);        /* predict.c */
 struct status bench_infer(const struct bench_context *c);          /* infer.c */
+struct status bench_call_tls(const struct bench_context *c);       /* infer.c */
 struct status bench_seal(const struct bench_context *c);           /* seal.c */
 struct status bench_log(const struct bench_context *c);            /* log.c */
 struct status bench_slices(const struct bench_context *c);         /* slices.c */

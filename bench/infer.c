@@ -1,11 +1,15 @@
-/* infer: one-row calls to the real `steward serve` (TLS, key, roles, prediction, an entry on disk
- * before each answer) against nginx answering a constant of the same length over TLS. The same
- * client (wrk) loads both, in turn: server on one processor, client on the other.
+/* infer, call_tls: one-row calls to the real `steward serve` (TLS, key, roles, prediction, an entry
+ * on disk before each answer) against nginx answering a constant of the same length over TLS. The
+ * same client (wrk) loads both, in turn: server on one processor, client on the other.
  *
  * Floor: a call costs what nginx's does (one read, one record opened, one sealed, one write), and
  * besides parsing 800 bytes of JSON, four SHA-256 of about a kilobyte in all (key, request, answer,
  * entry), 100 x 4 node visits, and a share of an fdatasync: with 64 calls in flight, as many
- * entries as came during the last one. */
+ * entries as came during the last one.
+ *
+ * call_tls is the same with everything on that a call may meet: network rules besides. It reads the
+ * processor time of each stage from /metrics, and goes on to a million calls to see what memory
+ * becomes. */
 #include "comparisons.h"
 #include "process.h"
 
@@ -27,6 +31,18 @@
 #define START_MS 20000
 #define TEXT_MAX (1u << 20)
 #define SIDES 2
+#define STAGES 16u
+#define MILLION UINT64_C(1000000)
+#define RUNS_MAX 100u
+#define GATEWAY_MOST (64.0 * (1 << 20)) /* resident bytes, as promised */
+
+/* Processor seconds by stage since the server started. */
+struct shares {
+    char name[STAGES][32];
+    double seconds[STAGES];
+    size_t n;
+    double calls;
+};
 
 enum side { OURS, PEER };
 
@@ -36,7 +52,8 @@ struct load {
 
 struct work {
     const struct bench_context *c;
-    char *workspace, *passphrase, *key, *body, *port_file;
+    bool all; /* call_tls */
+    char *workspace, *passphrase, *key, *watch_key, *body, *port_file;
     char *log[SIDES];
     char url[SIDES][64];
     pid_t pid[SIDES];
@@ -54,6 +71,7 @@ work_done(struct work *w)
     free(w->workspace);
     free(w->passphrase);
     free(w->key);
+    free(w->watch_key);
     free(w->body);
     free(w->port_file);
     free(w->log[OURS]);
@@ -101,13 +119,37 @@ make_workspace(const struct work *w)
         {ARG("principal"), ARG("add"), ARG("loan-desk"), ARG("--role"), ARG("caller")},
         {ARG("api-key"), ARG("issue"), ARG("loan-desk")},
     };
+    char *const watcher[][8] = {
+        {ARG("principal"), ARG("add"), ARG("watcher"), ARG("--role"), ARG("operator")},
+        {ARG("api-key"), ARG("issue"), ARG("watcher")},
+    };
     buf_init(&said, TEXT_MAX);
     TRY(write_text(w, w->passphrase, "bench passphrase\n"));
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         buf_reset(&said);
         TRY(steward(w, words[i], &said));
     }
-    return write_text(w, w->key, buf_str(&said)); /* the last one prints the key, nothing else */
+    TRY(write_text(w, w->key, buf_str(&said))); /* the last one prints the key, nothing else */
+    for (size_t i = 0; i < sizeof watcher / sizeof *watcher; i++) {
+        buf_reset(&said);
+        TRY(steward(w, watcher[i], &said));
+    }
+    return write_text(w, w->watch_key, buf_str(&said));
+}
+
+/* With rules: a thousand blocks that are not this machine's, and the one that is. */
+static void
+put_config(const struct work *w, struct buf *b)
+{
+    buf_put_str(b, "server:\n  loops: 1\n");
+    if (!w->all) {
+        return;
+    }
+    buf_put_str(b, "network:\n  data_allow:\n    - 127.0.0.0/8\n");
+    for (unsigned i = 0; i < 1000; i++) {
+        buf_printf(b, "    - 10.%u.%u.0/24\n", i / 250, i % 250);
+    }
+    buf_put_str(b, "  data_deny:\n    - 10.1.0.0/16\n    - 2001:db8::/32\n");
 }
 
 static struct status
@@ -142,6 +184,7 @@ start_ours(struct work *w)
 {
     DEFER(file_freep) char *config = file_join(w->c->work, "steward.yaml");
     DEFER(buf_done) struct buf port;
+    DEFER(buf_done) struct buf text;
     char *argv[] = {ARG(w->c->steward),
                     ARG("serve"),
                     ARG("--listen"),
@@ -154,7 +197,10 @@ start_ours(struct work *w)
                     w->passphrase,
                     NULL};
     buf_init(&port, 64);
-    TRY(write_text(w, config, "server:\n  loops: 1\n"));
+    buf_init(&text, TEXT_MAX);
+    put_config(w, &text);
+    TRY(buf_status(&text));
+    TRY(write_text(w, config, buf_str(&text)));
     TRY(process_start(argv, process_cpu(0), w->log[OURS], w->c->diag, &w->pid[OURS]));
     TRY(wait_until(w, OURS, port_is_written));
     TRY(file_read(w->port_file, 64, w->c->diag, &port));
@@ -182,22 +228,37 @@ free_port(void)
     return port;
 }
 
-/* Our answer to the request, which becomes nginx's constant. */
+/* One request to our server with that key; body: a file, or NULL. */
 static struct status
-our_answer(const struct work *w, struct buf *ret_text)
+ask_ours(const struct work *w, const char *key_file, const char *path, const char *body,
+         struct buf *ret_text)
 {
     DEFER(buf_done) struct buf key;
     char header[256], url[128], data[512];
     buf_init(&key, 256);
-    TRY(file_read(w->key, 256, w->c->diag, &key));
+    TRY(file_read(key_file, 256, w->c->diag, &key));
     (void)snprintf(header, sizeof header, "Authorization: Bearer %.*s",
                    (int)strcspn(buf_str(&key), "\n"), buf_str(&key));
-    (void)snprintf(url, sizeof url, "%s/v2/models/mortgage/infer", w->url[OURS]);
-    (void)snprintf(data, sizeof data, "@%s", w->body);
-    char *argv[] = {ARG("curl"), ARG("-sSfk"), ARG("--noproxy"),     ARG("*"),
-                    ARG("-H"),   header,       ARG("--data-binary"), data,
-                    url,         NULL};
-    TRY(process_run(argv, PROCESS_ANY_CPU, w->c->diag, ret_text));
+    (void)snprintf(url, sizeof url, "%s%s", w->url[OURS], path);
+    (void)snprintf(data, sizeof data, "@%s", body == NULL ? "" : body);
+    char *argv[] = {ARG("curl"),
+                    ARG("-sSfk"),
+                    ARG("--noproxy"),
+                    ARG("*"),
+                    ARG("-H"),
+                    header,
+                    url,
+                    body == NULL ? NULL : ARG("--data-binary"),
+                    data,
+                    NULL};
+    return process_run(argv, PROCESS_ANY_CPU, w->c->diag, ret_text);
+}
+
+/* Our answer to the request, which becomes nginx's constant. */
+static struct status
+our_answer(const struct work *w, struct buf *ret_text)
+{
+    TRY(ask_ours(w, w->key, "/v2/models/mortgage/infer", w->body, ret_text));
     if (memchr(ret_text->ptr, '\'', ret_text->len) != NULL ||
         memchr(ret_text->ptr, '$', ret_text->len) != NULL) {
         diag_set(w->c->diag, "the answer cannot stand in nginx's configuration: %s",
@@ -350,6 +411,50 @@ run_rounds(struct work *w)
     return OK;
 }
 
+/* ---- stages and memory ---- */
+
+static struct status
+read_shares(const struct work *w, struct shares *ret_shares)
+{
+    static const char mark[] = "\nsteward_call_cpu_seconds_total{stage=\"";
+    static const char calls[] = "\nsteward_infer_calls_total ";
+    DEFER(buf_done) struct buf text;
+    struct shares s = {0};
+    buf_init(&text, TEXT_MAX);
+    TRY(ask_ours(w, w->watch_key, "/metrics", NULL, &text));
+    for (const char *at = strstr(buf_str(&text), mark); at != NULL && s.n < STAGES;
+         at = strstr(at + 1, mark)) {
+        const char *name = at + sizeof mark - 1;
+        const int n = (int)strcspn(name, "\"");
+        (void)snprintf(s.name[s.n], sizeof s.name[s.n], "%.*s", n, name);
+        s.seconds[s.n++] = strtod(name + n + 3, NULL);
+    }
+    const char *count = strstr(buf_str(&text), calls);
+    s.calls = count == NULL ? 0 : strtod(count + sizeof calls - 1, NULL);
+    if (s.n == 0 || s.calls < 1) {
+        diag_set(w->c->diag, "/metrics has no processor time of stages, or no calls");
+        FAIL(IO);
+    }
+    *ret_shares = s;
+    return OK;
+}
+
+/* What a call took between the two, by stage. */
+static void
+put_shares(const struct shares *from, const struct shares *to, struct buf *b)
+{
+    const double calls = to->calls - from->calls;
+    double all = 0;
+    for (size_t i = 0; i < to->n; i++) {
+        all += to->seconds[i] - from->seconds[i];
+    }
+    buf_printf(b, "a call takes %.1f us of processor time:", all / calls * 1e6);
+    for (size_t i = 0; i < to->n; i++) {
+        buf_printf(b, "%s %s %.1f %%", i == 0 ? "" : ",", to->name[i],
+                   100 * (to->seconds[i] - from->seconds[i]) / all);
+    }
+}
+
 /* Every call that was answered is in the log, and the log is whole. */
 static struct status
 check_log(const struct work *w)
@@ -409,6 +514,20 @@ add_memory(const struct work *w)
 }
 
 static struct status
+add_bound(const struct work *w, const char *name, double ours, double peer, const char *peer_name,
+          const char *where)
+{
+    struct bench_result x = {.name = name,
+                             .unit = "MiB",
+                             .peer_name = peer_name,
+                             .where = where,
+                             .less_is_better = true};
+    bench_sample(&x.ours, ours / (1 << 20));
+    bench_sample(&x.peer, peer / (1 << 20));
+    return bench_add(w->c->report, &x);
+}
+
+static struct status
 name_peer(struct work *w)
 {
     DEFER(buf_done) struct buf said;
@@ -423,33 +542,83 @@ name_peer(struct work *w)
 static struct status
 compare(struct work *w)
 {
-    TRY(name_peer(w));
-    TRY(make_workspace(w));
-    TRY(start_ours(w));
-    TRY(start_peer(w));
     TRY(run_rounds(w));
     TRY(add(w, "infer_requests", "requests/s", w->rate, LOADED));
     TRY(add(w, "infer_p50", "ms", w->p50, LOADED));
     TRY(add(w, "infer_p99", "ms", w->p99, LOADED));
-    TRY(add_memory(w));
+    return add_memory(w);
+}
+
+/* What the gateway holds after a million calls, beside what it held after the first rounds. */
+static struct status
+compare_all(struct work *w)
+{
+    struct shares from, to;
+    DEFER(buf_done) struct buf where;
+    buf_init(&where, 1024);
+    TRY(run_load(w, OURS, false));
+    TRY(read_shares(w, &from));
+    TRY(run_rounds(w));
+    TRY(read_shares(w, &to));
+    put_shares(&from, &to, &where);
+    buf_put_str(&where, "; " LOADED "; a thousand allowed blocks");
+    TRY(add(w, "call_tls", "requests/s", w->rate, buf_str(&where)));
+    const double before = process_resident(w->pid[OURS]);
+    const uint64_t early = w->calls;
+    for (unsigned i = 0; w->calls < early + MILLION && i < RUNS_MAX; i++) {
+        TRY(run_load(w, OURS, false));
+    }
+    const double after = process_resident(w->pid[OURS]);
+    buf_reset(&where);
+    buf_printf(&where,
+               "VmRSS of the process that reads the network, the demo's model, after %llu "
+               "calls",
+               (unsigned long long)w->calls);
+    TRY(add_bound(w, "call_tls_resident", after, GATEWAY_MOST, "64 MiB", buf_str(&where)));
+    buf_printf(&where, ", beside what it was after the first %llu", (unsigned long long)early);
+    return add_bound(w, "call_tls_growth", after, before, "itself, before", buf_str(&where));
+}
+
+static struct status
+run(struct work *w)
+{
+    if (setenv("STEWARD_WORKSPACE", w->workspace, 1) != 0 || setenv("BENCH_KEY", w->key, 1) != 0 ||
+        setenv("BENCH_BODY", w->body, 1) != 0) {
+        FAIL(MEMORY);
+    }
+    TRY(name_peer(w));
+    TRY(make_workspace(w));
+    TRY(start_ours(w));
+    TRY(start_peer(w));
+    TRY(w->all ? compare_all(w) : compare(w));
     process_stop(&w->pid[OURS]);
     return check_log(w);
+}
+
+static struct status
+bench(const struct bench_context *c, bool all)
+{
+    DEFER(work_done)
+    struct work w = {.c = c,
+                     .all = all,
+                     .workspace = file_join(c->work, all ? "workspace-all" : "workspace"),
+                     .passphrase = file_join(c->work, "passphrase"),
+                     .key = file_join(c->work, "key"),
+                     .watch_key = file_join(c->work, "watch-key"),
+                     .body = file_join(c->source, "bench/infer.json"),
+                     .port_file = file_join(c->work, all ? "port-all" : "port"),
+                     .log = {file_join(c->work, "steward.log"), file_join(c->work, "nginx.log")}};
+    return run(&w);
 }
 
 struct status
 bench_infer(const struct bench_context *c)
 {
-    DEFER(work_done)
-    struct work w = {.c = c,
-                     .workspace = file_join(c->work, "workspace"),
-                     .passphrase = file_join(c->work, "passphrase"),
-                     .key = file_join(c->work, "key"),
-                     .body = file_join(c->source, "bench/infer.json"),
-                     .port_file = file_join(c->work, "port"),
-                     .log = {file_join(c->work, "steward.log"), file_join(c->work, "nginx.log")}};
-    if (setenv("STEWARD_WORKSPACE", w.workspace, 1) != 0 || setenv("BENCH_KEY", w.key, 1) != 0 ||
-        setenv("BENCH_BODY", w.body, 1) != 0) {
-        FAIL(MEMORY);
-    }
-    return compare(&w);
+    return bench(c, false);
+}
+
+struct status
+bench_call_tls(const struct bench_context *c)
+{
+    return bench(c, true);
 }

@@ -209,15 +209,27 @@ read_proc(pid_t pid, const char *name, struct buf *b)
 }
 
 static double
-peak_of_one(pid_t pid)
+status_bytes(pid_t pid, const char *field)
 {
     DEFER(buf_done) struct buf b;
     buf_init(&b, PROC_MAX);
     if (!status_ok(read_proc(pid, "status", &b))) {
         return 0;
     }
-    const char *line = strstr(buf_str(&b), "VmHWM:");
-    return line == NULL ? 0 : strtod(line + strlen("VmHWM:"), NULL) * 1024;
+    const char *line = strstr(buf_str(&b), field);
+    return line == NULL ? 0 : strtod(line + strlen(field), NULL) * 1024;
+}
+
+static double
+peak_of_one(pid_t pid)
+{
+    return status_bytes(pid, "VmHWM:");
+}
+
+double
+process_resident(pid_t pid)
+{
+    return status_bytes(pid, "VmRSS:");
 }
 
 /* Calls visit for a process and those that it started. */

@@ -28,6 +28,7 @@ bool process_alive(pid_t pid);
 void process_stop(pid_t *pid); /* for DEFER: SIGTERM, waits, SIGKILL after 20 s; 0 is nothing */
 /* Peak resident bytes (VmHWM) of a process and its children; 0 when it is gone. */
 double process_peak(pid_t pid);
+double process_resident(pid_t pid); /* bytes (VmRSS) of that process alone; 0 when it is gone */
 void process_peak_reset(pid_t pid); /* the peak begins again at what is resident now */
 
 #endif

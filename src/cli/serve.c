@@ -128,7 +128,7 @@ wait_for_end(struct cli *c, struct house *h, struct workspace *w, struct server 
         int got = 0;
         (void)sigwait(&h->signals, &got);
         if (got == SIGHUP) {
-            network_reload(w, server, &h->reader, &h->config);
+            network_reload(w, server, &h->reader, h->fetcher, &h->config);
             reload(c, w, server);
         } else if (got != SIGCHLD) {
             log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
@@ -189,16 +189,26 @@ start_keeper(struct cli *c, struct house *h, struct keeper_client **ret_client)
     return keeper_start(NULL, c->dir, &passphrase, &c->diag, &h->keeper, ret_client);
 }
 
+/* In the fetcher: what the file says then. */
+static struct egress *
+read_egress(void *ctx)
+{
+    struct cli *c = ctx;
+    struct config now;
+    struct egress *rules = NULL;
+    const struct status s = cli_config(c, cli_value(c, "config"), &now);
+    return status_ok(s) && status_ok(config_egress(&now, &rules)) ? rules : NULL;
+}
+
 /* Before any key is here. Only where the rules let keys be fetched at all. */
 static struct status
 start_fetcher(struct cli *c, struct house *h)
 {
-    struct egress *rules = NULL;
+    const struct fetcher_rules rules = {read_egress, c};
     if (strstr(h->config.egress, "jwks") == NULL) {
         return OK;
     }
-    TRY(config_egress(&h->config, &rules));
-    TRY(fetcher_start(rules, &c->diag, &h->fetcher));
+    TRY(fetcher_start(&rules, &c->diag, &h->fetcher));
     h->config.server.fetcher = h->fetcher;
     return OK;
 }

@@ -142,22 +142,22 @@ audit_rules(struct workspace *w, const struct config *config, struct diag *diag)
     char reason[256];
     DEFER(buf_done) struct buf all;
     DEFER(buf_done) struct buf hex;
-    buf_init(&all, 2 * HTTP_LISTENERS * CONFIG_LIST_BYTES);
+    buf_init(&all, (2 * HTTP_LISTENERS + 2) * CONFIG_LIST_BYTES);
     buf_init(&hex, 128);
     for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
         buf_printf(&all, "allow %u\n%sdeny %u\n%s", i, config->allow[i], i, config->deny[i]);
     }
+    buf_printf(&all, "egress\n%s", config->egress);
     digest_of(buf_view(&all), &digest);
     digest_put_hex(&hex, &digest);
     (void)snprintf(
         reason, sizeof reason,
-        "who may connect: data %zu allow, %zu deny; management %zu allow, %zu deny; lists "
-        "sha256 %.16s",
+        "data %zu allow, %zu deny; management %zu allow, %zu deny; egress %zu; lists sha256 %.16s",
         lines(config->allow[SERVER_DATA]), lines(config->deny[SERVER_DATA]),
         lines(config->allow[SERVER_MANAGEMENT]), lines(config->deny[SERVER_MANAGEMENT]),
-        buf_str(&hex));
+        lines(config->egress), buf_str(&hex));
     const struct workspace_act act = {
-        .action = "network.configure", .resource = "listeners", .reason = reason};
+        .action = "network.configure", .resource = "network", .reason = reason};
     return workspace_audit(w, &act, diag);
 }
 
@@ -182,8 +182,8 @@ tell_of_others(const struct config *before, const struct config *now)
 }
 
 static struct status
-take_rules(struct workspace *w, struct server *server, const struct config *now,
-           struct config *config, struct diag *diag)
+take_rules(struct workspace *w, struct server *server, struct fetcher *fetcher,
+           const struct config *now, struct config *config, struct diag *diag)
 {
     struct ingress rules[HTTP_LISTENERS] = {0};
     TRY(network_ingress(now, rules));
@@ -195,6 +195,9 @@ take_rules(struct workspace *w, struct server *server, const struct config *now,
         return logged;
     }
     server_set_ingress(server, rules);
+    if (fetcher != NULL && fetcher_reread(fetcher)) {
+        memcpy(config->egress, now->egress, sizeof now->egress);
+    }
     memcpy(config->allow, now->allow, sizeof now->allow);
     memcpy(config->deny, now->deny, sizeof now->deny);
     return OK;
@@ -202,7 +205,7 @@ take_rules(struct workspace *w, struct server *server, const struct config *now,
 
 void
 network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
-               struct config *config)
+               struct fetcher *fetcher, struct config *config)
 {
     struct config now;
     struct diag diag = {0};
@@ -211,7 +214,7 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
     config_defaults(&now);
     struct status s = read_text(r, &diag, &text);
     s = status_ok(s) ? config_parse(buf_view(&text), "steward.yaml", &diag, &now) : s;
-    s = status_ok(s) ? take_rules(w, server, &now, config, &diag) : s;
+    s = status_ok(s) ? take_rules(w, server, fetcher, &now, config, &diag) : s;
     if (status_ok(s)) {
         tell_of_others(config, &now);
         log_event(LOG_INFO, "network.changed", "who may connect is as the configuration says now");
@@ -221,7 +224,7 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
     diag_describe(&diag, s, why, sizeof why);
     log_event(LOG_ERROR, "network.unchanged", "reason=\"%s\"", why);
     const struct workspace_act act = {.action = "network.configure",
-                                      .resource = "listeners",
+                                      .resource = "network",
                                       .reason = "the configuration is wrong; nothing was changed",
                                       .refused = true};
     const struct status told = workspace_audit(w, &act, &diag);

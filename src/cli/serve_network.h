@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/config.h"
+#include "serve/fetcher.h"
 
 struct config_reader {
     pid_t pid; /* 0: none */
@@ -21,10 +22,10 @@ void config_reader_done(struct config_reader *r);
 /* The lists of `config`, for every listener. */
 struct status network_ingress(const struct config *config,
                               struct ingress ret_rules[HTTP_LISTENERS]);
-/* What the file says now, put into force and into *config, audited before. A file that is wrong
- * changes nothing, and is told and audited too; keys other than the lists are told to need a
- * restart. */
+/* What the file says now, put into force and into *config, audited before: who may connect, and
+ * what the fetcher (NULL: there is none) may connect to. A file that is wrong changes nothing, and
+ * is told and audited too; keys other than the lists are told to need a restart. */
 void network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
-                    struct config *config);
+                    struct fetcher *fetcher, struct config *config);
 
 #endif

@@ -16,7 +16,7 @@
 #define MOST_IDLE 64u
 #define MOST_PINS 64u
 #define PIN_NS (60 * NS_PER_S)
-#define MOST_CONNECT_MS 10000
+#define MOST_CONNECT_MS 30000
 #define MOST_HEADER_BYTES 65536u /* of an answer's head */
 
 /* A name's checked addresses. */

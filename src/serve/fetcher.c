@@ -4,6 +4,7 @@
 #include "net/door.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -15,6 +16,7 @@
 #define BODY_MAX (1u << 20)
 #define FETCH_NS (10 * NS_PER_S)
 
+/* An empty url: the rules are to be read anew. */
 struct question {
     char url[TEXT_MAX], ca_file[TEXT_MAX]; /* terminated; ca_file "": the system's */
     uint64_t max;
@@ -27,6 +29,7 @@ struct answer {
 };
 
 struct fetcher {
+    pthread_mutex_t lock; /* one question at a time */
     pid_t pid;
     int fd;
 };
@@ -77,8 +80,20 @@ get(struct door *door, const struct question *q, struct diag *diag, struct buf *
     return buf_status(ret_body);
 }
 
+static struct status
+reread(struct door *door, const struct fetcher_rules *rules, struct diag *diag)
+{
+    struct egress *now = rules->read(rules->ctx);
+    if (now == NULL) {
+        diag_set(diag, "the rules are wrong; what was, stays");
+        FAIL(INPUT);
+    }
+    door_set_rules(door, now);
+    return OK;
+}
+
 static void
-answer_for_ever(int fd, struct door *door)
+answer_for_ever(int fd, struct door *door, const struct fetcher_rules *rules)
 {
     struct question q;
     while (read_all(fd, &q, sizeof q)) {
@@ -88,7 +103,8 @@ answer_for_ever(int fd, struct door *door)
         buf_init(&body, BODY_MAX);
         q.url[TEXT_MAX - 1] = q.ca_file[TEXT_MAX - 1] = '\0';
         q.max = q.max > BODY_MAX ? BODY_MAX : q.max;
-        const struct status s = get(door, &q, &diag, &body);
+        const struct status s =
+            *q.url == '\0' ? reread(door, rules, &diag) : get(door, &q, &diag, &body);
         diag_describe(&diag, s, text, sizeof text);
         const struct answer a = {s.code, (uint32_t)(status_ok(s) ? body.len : strlen(text))};
         if (!write_all(fd, &a, sizeof a) ||
@@ -100,14 +116,15 @@ answer_for_ever(int fd, struct door *door)
 
 /* The rest of what the parent has open is not this one's. */
 _Noreturn static void
-live(int fd, struct egress *rules)
+live(int fd, const struct fetcher_rules *rules)
 {
     struct door *door = NULL;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(fd, STDIN_FILENO);
     (void)close_range(STDERR_FILENO + 1, ~0u, 0);
-    if (status_ok(door_new(rules, NULL, &door))) {
-        answer_for_ever(STDIN_FILENO, door);
+    struct egress *first = rules->read(rules->ctx);
+    if (status_ok(door_new(first, NULL, &door))) {
+        answer_for_ever(STDIN_FILENO, door, rules);
         door_free(door);
     }
     _exit(0);
@@ -116,14 +133,13 @@ live(int fd, struct egress *rules)
 /* ---- the gateway's side ---- */
 
 struct status
-fetcher_start(struct egress *rules, struct diag *diag, struct fetcher **ret_fetcher)
+fetcher_start(const struct fetcher_rules *rules, struct diag *diag, struct fetcher **ret_fetcher)
 {
     int pair[2];
     struct fetcher *f = calloc(1, sizeof *f);
     if (f == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         const int err = errno;
         free(f);
-        egress_free(rules);
         diag_set(diag, "the process that fetches keys: %s", strerror(err));
         FAIL_OS(err);
     }
@@ -131,8 +147,8 @@ fetcher_start(struct egress *rules, struct diag *diag, struct fetcher **ret_fetc
     if (f->pid == 0) {
         live(pair[1], rules);
     }
-    egress_free(rules);
     (void)close(pair[1]);
+    (void)pthread_mutex_init(&f->lock, NULL);
     f->fd = pair[0];
     if (f->pid < 0) {
         const int err = errno;
@@ -151,6 +167,7 @@ fetcher_stop(struct fetcher *f)
     if (f != NULL) {
         (void)close(f->fd); /* it ends when it reads that */
         (void)waitpid(f->pid, NULL, 0);
+        (void)pthread_mutex_destroy(&f->lock);
         free(f);
     }
 }
@@ -161,27 +178,51 @@ fetcher_pid(const struct fetcher *f)
     return f == NULL ? 0 : f->pid;
 }
 
+/* OK when an answer came, whatever its code: its text in ret_text. */
+static struct status
+ask(struct fetcher *f, const struct question *q, int32_t *ret_code, struct buf *ret_text)
+{
+    struct answer a;
+    (void)pthread_mutex_lock(&f->lock);
+    const bool asked = write_all(f->fd, q, sizeof *q) && read_all(f->fd, &a, sizeof a);
+    uint8_t *at = asked && a.length <= BODY_MAX ? buf_extend(ret_text, a.length) : NULL;
+    const bool whole = at != NULL && read_all(f->fd, at, a.length);
+    (void)pthread_mutex_unlock(&f->lock);
+    CHECK(whole, IO);
+    *ret_code = a.code;
+    return OK;
+}
+
+bool
+fetcher_reread(struct fetcher *f)
+{
+    const struct question q = {0};
+    int32_t code = STATUS_IO;
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, BODY_MAX);
+    return status_ok(ask(f, &q, &code, &text)) && code == STATUS_OK;
+}
+
 struct status
 fetcher_get(struct fetcher *f, const char *url, const char *ca_file, size_t max, struct diag *diag,
             struct buf *ret_body)
 {
     struct question q = {.max = max};
-    struct answer a;
+    int32_t code = STATUS_OK;
     DEFER(buf_done) struct buf body;
     buf_init(&body, BODY_MAX);
-    if (strlen(url) >= TEXT_MAX || (ca_file != NULL && strlen(ca_file) >= TEXT_MAX)) {
-        diag_set(diag, "%.100s...: too long", url);
+    if (*url == '\0' || strlen(url) >= TEXT_MAX ||
+        (ca_file != NULL && strlen(ca_file) >= TEXT_MAX)) {
+        diag_set(diag, "%.100s...: no URL, or too long", url);
         FAIL(INPUT);
     }
     (void)strcpy(q.url, url);
     (void)strcpy(q.ca_file, ca_file == NULL ? "" : ca_file);
-    const bool asked = write_all(f->fd, &q, sizeof q) && read_all(f->fd, &a, sizeof a);
-    uint8_t *at = asked && a.length <= BODY_MAX ? buf_extend(&body, a.length) : NULL;
-    if (at == NULL || !read_all(f->fd, at, a.length)) {
+    if (!status_ok(ask(f, &q, &code, &body))) {
         diag_set(diag, "the process that fetches keys is gone; start the server again");
         FAIL(IO);
     }
-    if (a.code != STATUS_OK) {
+    if (code != STATUS_OK) {
         diag_set(diag, "%s", buf_str(&body));
         FAIL(IO);
     }

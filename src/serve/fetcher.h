@@ -11,13 +11,25 @@
 
 struct fetcher;
 
-/* Forks: before there are threads. rules are taken over, also on failure. */
-struct status fetcher_start(struct egress *rules, struct diag *diag, struct fetcher **ret_fetcher);
+/* Where the process gets its rules, at first and when it is told that they have changed: its own
+ * reading, since who asks it to connect must not say where to. Asked in that process; NULL: what
+ * was, stays. */
+struct fetcher_rules {
+    struct egress *(*read)(void *ctx);
+    void *ctx;
+};
+
+/* Forks: before there are threads. */
+struct status fetcher_start(const struct fetcher_rules *rules, struct diag *diag,
+                            struct fetcher **ret_fetcher);
 /* Ends the process. NULL is nothing. */
 void fetcher_stop(struct fetcher *f);
 DEFINE_FREEP(fetcher_stop, struct fetcher)
 pid_t fetcher_pid(const struct fetcher *f);
-/* ca_file may be NULL. One at a time. STATUS_IO when the process is gone. */
+/* The rules are read anew, and hold for every question from now on: waits for one under way. False
+ * when they are wrong, or the process is gone. Any thread, as fetcher_get. */
+bool fetcher_reread(struct fetcher *f);
+/* ca_file may be NULL. STATUS_IO when the process is gone. */
 struct status fetcher_get(struct fetcher *f, const char *url, const char *ca_file, size_t max,
                           struct diag *diag, struct buf *ret_body);
 

@@ -86,7 +86,7 @@ serve(int fd)
     gnutls_certificate_server_set_request(tls,
                                           it.ask_client ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
     gnutls_transport_set_int(tls, fd);
-    gnutls_handshake_set_timeout(tls, 10000);
+    gnutls_handshake_set_timeout(tls, 60000);
     int rc = GNUTLS_E_AGAIN;
     while (rc < 0 && gnutls_error_is_fatal(rc) == 0) {
         rc = gnutls_handshake(tls);
@@ -188,7 +188,7 @@ fetch(const char *host, const char *ca, const char *cert, const char *key, struc
                                    .client_cert = cert,
                                    .client_key = key,
                                    .redirects = 1,
-                                   .timeout_ns = (int64_t)10 * 1000000000,
+                                   .timeout_ns = (int64_t)60 * 1000000000,
                                    .max_bytes = 1000};
     *diag = (struct diag){0};
     const struct status s = door_fetch(d, &q, diag, &a);

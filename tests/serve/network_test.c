@@ -353,6 +353,7 @@ a_signal_puts_the_file_s_lists_into_force_and_a_wrong_file_changes_nothing(void 
     assert_int_equal(r.exit_code, 0);
     testing_run_done(&r);
     testing_write(config, view_str("network:\n  data_allow: [10.9.0.0/16]\n"
+                                   "  egress: [jwks a.example 443]\n"
                                    "  management_listen: 127.0.0.1:0\n"));
     char *argv[] = {(char *)(uintptr_t)testing_binary(),
                     (char *)(uintptr_t) "serve",
@@ -372,6 +373,7 @@ a_signal_puts_the_file_s_lists_into_force_and_a_wrong_file_changes_nothing(void 
     assert_true(program_admits(port, NEAR4));
     assert_false(program_admits(port, FAR4));
     testing_write(config, view_str("network:\n  data_allow: [10.8.0.0/16]\n"
+                                   "  egress: [jwks b.example 443, jwks c.example 443]\n"
                                    "limits:\n  rows: 7\n"));
     assert_int_equal(kill(pid, SIGHUP), 0);
     wait_for_text(log, "network.changed");
@@ -385,6 +387,7 @@ a_signal_puts_the_file_s_lists_into_force_and_a_wrong_file_changes_nothing(void 
     testing_read(log, &text);
     assert_text_has(buf_str(&text), "key=limits.rows");
     assert_text_has(buf_str(&text), "key=network.management_listen");
+    assert_null(strstr(buf_str(&text), "key=network.egress")); /* the fetcher has taken them */
     buf_done(&text);
     const struct seen changes = entries(dir, "network.configure", NULL);
     assert_int_equal(changes.count, 2);
