@@ -437,8 +437,18 @@ audit_close(struct audit *a, struct diag *diag)
 
 /* ---- entries ---- */
 
-struct status
-audit_queue(struct audit *a, struct view entry, uint64_t *ret_ticket)
+/* Under the lock. */
+static void
+ask(struct audit *a)
+{
+    if (a->queued > 0 && !a->hasty) {
+        a->hasty = true;
+        (void)pthread_cond_signal(&a->work);
+    }
+}
+
+static struct status
+enqueue(struct audit *a, struct view entry, bool hasty, uint64_t *ret_ticket)
 {
     CHECK(entry.len > 0 && entry.len <= AUDIT_MAX_ENTRY, LIMIT);
     (void)pthread_mutex_lock(&a->lock);
@@ -457,27 +467,31 @@ audit_queue(struct audit *a, struct view entry, uint64_t *ret_ticket)
         a->queue.failed = 0;
         s = FAILURE(BUSY);
     }
+    if (hasty) {
+        ask(a);
+    }
     (void)pthread_mutex_unlock(&a->lock);
     return s;
+}
+
+struct status
+audit_queue(struct audit *a, struct view entry, uint64_t *ret_ticket)
+{
+    return enqueue(a, entry, false, ret_ticket);
+}
+
+struct status
+audit_submit(struct audit *a, struct view entry, uint64_t *ret_ticket)
+{
+    return enqueue(a, entry, true, ret_ticket);
 }
 
 void
 audit_hasten(struct audit *a)
 {
     (void)pthread_mutex_lock(&a->lock);
-    if (a->queued > 0 && !a->hasty) {
-        a->hasty = true;
-        (void)pthread_cond_signal(&a->work);
-    }
+    ask(a);
     (void)pthread_mutex_unlock(&a->lock);
-}
-
-struct status
-audit_submit(struct audit *a, struct view entry, uint64_t *ret_ticket)
-{
-    const struct status s = audit_queue(a, entry, ret_ticket);
-    audit_hasten(a);
-    return s;
 }
 
 /* Under the lock. What is forgotten counts as failed: no response leaves on a guess. */
