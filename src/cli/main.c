@@ -11,8 +11,8 @@
 const struct cli_option cli_common[] = {
     {"workspace", "DIR", "the workspace (default: $STEWARD_WORKSPACE, else ./steward)", NULL,
      CLI_ONCE, "@dir"},
-    {"passphrase-file", "FILE", "read the passphrase from FILE's first line", NULL, CLI_ONCE,
-     "@file"},
+    {"passphrase-file", "FILE", "read the passphrase (or PIN, or token) from FILE's first line",
+     NULL, CLI_ONCE, "@file"},
     {"json", NULL, "print results as JSON", NULL, CLI_ONCE, NULL},
     {"help", NULL, "show this help", NULL, CLI_ONCE, NULL},
     {0},
@@ -691,13 +691,22 @@ const struct cli_verb cli_verbs[] = {
     {"api-key revoke", "KEY-ID", "stop a key at once", NULL, none, cli_api_key_revoke, true},
     {"certificate install", "CHAIN-FILE KEY-FILE", "take a TLS certificate of another authority",
      "CHAIN-FILE: the server's certificate, then those that signed it, in PEM; KEY-FILE: its "
-     "private "
-     "key, in PEM without a passphrase, on P-256 or P-384 or RSA with 2048 to 4096 bits. The key "
-     "is "
-     "sealed in the workspace; keep or destroy the file.",
+     "private key, in PEM without a passphrase, on P-256 or P-384 or RSA with 2048 to 4096 bits. "
+     "The key is sealed in the workspace; keep or destroy the file.",
      none, cli_certificate_install, false},
     {"certificate renew", "", "make a new self-signed TLS certificate and key", NULL,
      certificate_renew_options, cli_certificate_renew, false},
+    {"key list", "", "the workspace's key and its holder", NULL, none, cli_key_list, true},
+    {"key rotate", "", "a new workspace key; data keys are re-wrapped, data is not touched", NULL,
+     none, cli_key_rotate, true},
+    {"key rewrap", "", "finish a rotation; wrap the workspace key anew, as for a new passphrase",
+     NULL, cli_key_rewrap_options, cli_key_rewrap, true},
+    {"key revoke", "", "let nothing of the workspace open until steward key restore",
+     "A server that runs keeps the models that it has loaded: stop it, too.",
+     cli_key_revoke_options, cli_key_revoke, false},
+    {"key restore", "", "let a revoked key be used again", NULL, none, cli_key_restore, false},
+    {"key export-public", "", "the public keys that signatures are checked with", NULL, none,
+     cli_key_export_public, true},
     {"serve", "", "answer calls over TLS until SIGINT or SIGTERM; calls in flight are finished",
      NULL, serve_options, cli_serve, false},
     {"audit verify", "[DIR]",

@@ -8,6 +8,7 @@
 #include "base/sandbox.h"
 #include "base/secret.h"
 #include "net/door.h"
+#include "vault/provider.h"
 
 #include <errno.h>
 #include <math.h>
@@ -42,8 +43,8 @@ take_passphrase(struct cli *c, struct view text, const char *from, struct secret
     return secret_from(text, ret_passphrase);
 }
 
-static struct status
-passphrase_from_file(struct cli *c, const char *path, struct secret *ret_passphrase)
+struct status
+cli_secret_file(struct cli *c, const char *path, struct secret *ret_passphrase)
 {
     struct stat st;
     if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0027) != 0) {
@@ -120,24 +121,77 @@ passphrase_from_terminal(struct cli *c, bool confirm, struct secret *ret_passphr
     return s;
 }
 
+/* From the file that path or the variable names, or from the other variable; false: from neither.
+ */
+static bool
+from_surroundings(struct cli *c, const char *path, const char *file_variable, const char *variable,
+                  struct secret *ret_secret, struct status *ret_status)
+{
+    path = path == NULL ? getenv(file_variable) : path;
+    if (path != NULL && *path != '\0') {
+        *ret_status = cli_secret_file(c, path, ret_secret);
+        return true;
+    }
+    char *text = getenv(variable);
+    if (text == NULL) {
+        return false;
+    }
+    *ret_status = take_passphrase(c, view_str(text), variable, ret_secret);
+    secret_wipe(text, strlen(text)); /* it is in /proc/PID/environ, too */
+    return true;
+}
+
 struct status
 cli_passphrase(struct cli *c, bool confirm, struct secret *ret_passphrase)
 {
-    const char *path = cli_value(c, "passphrase-file");
-    if (path == NULL) {
-        path = getenv("STEWARD_PASSPHRASE_FILE");
+    struct status s = OK;
+    return from_surroundings(c, cli_value(c, "passphrase-file"), "STEWARD_PASSPHRASE_FILE",
+                             "STEWARD_PASSPHRASE", ret_passphrase, &s)
+               ? s
+               : passphrase_from_terminal(c, confirm, ret_passphrase);
+}
+
+/* Of a token or a transit service: asked for by nobody, since whoever runs it has it in a file. */
+static struct status
+other_credential(struct cli *c, const char *path, bool token, struct secret *ret_credential)
+{
+    struct status s = OK;
+    if (from_surroundings(c, path, token ? "STEWARD_TOKEN_FILE" : "STEWARD_PIN_FILE",
+                          token ? "STEWARD_TOKEN" : "STEWARD_PIN", ret_credential, &s)) {
+        return s;
     }
-    if (path != NULL && *path != '\0') {
-        return passphrase_from_file(c, path, ret_passphrase);
+    diag_set(&c->diag, token ? "no token for the transit service: set STEWARD_TOKEN_FILE, or give "
+                               "--passphrase-file FILE"
+                             : "no PIN for the token: set STEWARD_PIN_FILE, or give "
+                               "--passphrase-file FILE");
+    FAIL(AUTH);
+}
+
+struct status
+cli_credential(struct cli *c, struct secret *ret_credential)
+{
+    char name[16];
+    DEFER(file_freep) char *keys = file_join(c->dir, "keys");
+    /* A damaged file is for the opening to tell. */
+    if (!status_ok(provider_name(keys, NULL, name)) || strcmp(name, "passphrase") == 0) {
+        return cli_passphrase(c, false, ret_credential);
     }
-    char *text = getenv("STEWARD_PASSPHRASE");
-    if (text != NULL) {
-        const struct status taken =
-            take_passphrase(c, view_str(text), "STEWARD_PASSPHRASE", ret_passphrase);
-        secret_wipe(text, strlen(text)); /* it is in /proc/PID/environ, too */
-        return taken;
+    return other_credential(c, cli_value(c, "passphrase-file"), strcmp(name, "transit") == 0,
+                            ret_credential);
+}
+
+struct status
+cli_new_credential(struct cli *c, const char *target, const char *path,
+                   struct secret *ret_credential)
+{
+    if (strcmp(target, "passphrase") != 0) {
+        return other_credential(c, path, strncmp(target, "https:", 6) == 0, ret_credential);
     }
-    return passphrase_from_terminal(c, confirm, ret_passphrase);
+    struct status s = OK;
+    return from_surroundings(c, path, "STEWARD_NEW_PASSPHRASE_FILE", "STEWARD_NEW_PASSPHRASE",
+                             ret_credential, &s)
+               ? s
+               : passphrase_from_terminal(c, true, ret_credential);
 }
 
 struct status
@@ -145,7 +199,7 @@ cli_open(struct cli *c, struct workspace **ret_workspace)
 {
     TRY(workspace_check(c->dir, &c->diag));
     DEFER(secret_done) struct secret passphrase = {0};
-    TRY(cli_passphrase(c, false, &passphrase));
+    TRY(cli_credential(c, &passphrase));
     const struct workspace_open_options o = {.passphrase = &passphrase};
     return workspace_open(c->dir, &o, &c->diag, ret_workspace);
 }

@@ -5,6 +5,8 @@
 #include "base/sandbox.h"
 #include "base/secret.h"
 #include "vault/keeper.h"
+#include "vault/provider.h"
+#include "vault/rotation.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -48,15 +50,19 @@ read_setup(struct secret *room)
     return OK;
 }
 
+/* The provider serves the vault, which follows what is done to the workspace's key. */
 static struct status
-open_vault(const struct keeper_setup *setup, struct diag *diag, struct vault **ret_vault)
+open_vault(const struct keeper_setup *setup, struct diag *diag, struct provider **ret_provider,
+           struct vault **ret_vault)
 {
     char keys[KEEPER_DIR_MAX + 8];
     DEFER(secret_done) struct secret passphrase = {0};
     (void)snprintf(keys, sizeof keys, "%s/keys", setup->dir);
     TRY(secret_from(view_of(setup->passphrase, setup->passphrase_len), &passphrase));
-    const struct vault_provider provider = vault_passphrase_provider(&passphrase);
-    return vault_open(keys, &provider, diag, ret_vault);
+    TRY(provider_open(keys, &passphrase, diag, ret_provider));
+    TRY(vault_open(keys, provider_table(*ret_provider), diag, ret_vault));
+    vault_hold(*ret_vault, provider_table(*ret_provider));
+    return OK;
 }
 
 /* From here on: a file of tls/ or keys/ is read now and then, and nothing else. */
@@ -73,13 +79,14 @@ shut_in(const char *dir, struct diag *diag)
 }
 
 static struct status
-start(struct diag *diag, struct vault **ret_vault, struct keeper **ret_keeper)
+start(struct diag *diag, struct provider **ret_provider, struct vault **ret_vault,
+      struct keeper **ret_keeper)
 {
     DEFER(secret_done) struct secret room = {0};
     DEFER(vault_freep) struct vault *v = NULL;
     TRY(read_setup(&room));
     const struct keeper_setup *setup = (const struct keeper_setup *)(const void *)room.ptr;
-    TRY(open_vault(setup, diag, &v));
+    TRY(open_vault(setup, diag, ret_provider, &v));
     DEFER(keeper_freep) struct keeper *k = keeper_new(v, setup->dir);
     CHECK(k != NULL, MEMORY);
     TRY(shut_in(setup->dir, diag));
@@ -152,9 +159,10 @@ main(void)
     }
     secret_shield_process();
     ignore_signals();
+    DEFER(provider_freep) struct provider *p = NULL;
     DEFER(vault_freep) struct vault *v = NULL;
     DEFER(keeper_freep) struct keeper *k = NULL;
-    const struct status started = start(&diag, &v, &k);
+    const struct status started = start(&diag, &p, &v, &k);
     tell_start(started, &diag);
     const int code = status_ok(started) ? serve(k) : 1;
     if (code != 0 && status_ok(started)) {

@@ -6,6 +6,7 @@
 #include "store/store.h"
 
 #include "base/text.h"
+#include "vault/rotation.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,6 +18,7 @@
 #define VALUE_MAX (16u << 20)
 #define NAME_MAX_BYTES 255u
 #define BUSY_MS 5000
+#define REWRAP_ROWS 256
 #define APPLICATION_ID 0x53745764 /* "StWd" */
 #define SCHEMA_VERSION 1
 
@@ -290,7 +292,7 @@ static struct purpose
 purpose_of(const char *collection)
 {
     struct purpose p;
-    (void)snprintf(p.text, sizeof p.text, "store/%s", collection);
+    (void)snprintf(p.text, sizeof p.text, "store/%.57s", collection);
     return p;
 }
 
@@ -569,4 +571,93 @@ store_delete(struct store *s, const char *collection, const char *id, struct dia
         TRY(store_begin(s, diag));
     }
     return end(s, own, delete_locked(s, collection, id, diag), diag);
+}
+
+/* ---- another generation of the workspace's key ---- */
+
+/* One record as it stands in the table. */
+struct row {
+    char collection[NAME_MAX_BYTES + 1], id[NAME_MAX_BYTES + 1];
+    uint64_t revision;
+    struct buf sealed;
+};
+
+static void
+row_done(struct row *r)
+{
+    buf_done(&r->sealed);
+}
+
+/* The row after that of r, in order of collection and id; false at the end. */
+static struct status
+next_row(struct store *s, struct diag *diag, struct row *r, bool *ret_found)
+{
+    DEFER(finalize) sqlite3_stmt *q = NULL;
+    TRY(prepare(s,
+                "SELECT collection, id, revision, value FROM record WHERE (collection, id) > (?1, "
+                "?2) ORDER BY collection, id LIMIT 1",
+                r->collection, r->id, diag, &q));
+    const int rc = sqlite3_step(q);
+    *ret_found = rc == SQLITE_ROW;
+    if (rc != SQLITE_ROW) {
+        return rc == SQLITE_DONE ? OK : refuse(s, rc, diag);
+    }
+    (void)snprintf(r->collection, sizeof r->collection, "%s",
+                   (const char *)sqlite3_column_text(q, 0));
+    (void)snprintf(r->id, sizeof r->id, "%s", (const char *)sqlite3_column_text(q, 1));
+    r->revision = (uint64_t)sqlite3_column_int64(q, 2);
+    buf_reset(&r->sealed);
+    buf_put(&r->sealed, column_bytes(q, 3));
+    return buf_status(&r->sealed);
+}
+
+static struct status
+rewrap_row(struct store *s, struct row *r, struct diag *diag, uint64_t *ret_changed)
+{
+    DEFER(buf_done) struct buf context;
+    bool changed = false;
+    buf_init(&context, 4096);
+    TRY(put_context(r->collection, r->id, r->revision, &context));
+    const struct status done =
+        vault_rewrap_record(s->vault, purpose_of(r->collection).text, buf_view(&context),
+                            r->sealed.ptr, r->sealed.len, &changed);
+    if (!status_ok(done)) {
+        diag_set(diag, "%s: %s \"%s\": not what this workspace wrote: changed or moved", s->path,
+                 r->collection, r->id);
+        return done;
+    }
+    if (changed) {
+        TRY(write_record(s, r->collection, r->id, r->revision, buf_view(&r->sealed), diag));
+        ++*ret_changed;
+    }
+    return OK;
+}
+
+static struct status
+rewrap_some(struct store *s, struct row *r, struct diag *diag, uint64_t *ret_changed,
+            bool *ret_more)
+{
+    *ret_more = true;
+    for (int i = 0; i < REWRAP_ROWS && *ret_more; i++) {
+        TRY(next_row(s, diag, r, ret_more));
+        if (*ret_more) {
+            TRY(rewrap_row(s, r, diag, ret_changed));
+        }
+    }
+    return OK;
+}
+
+struct status
+store_rewrap(struct store *s, struct diag *diag, uint64_t *ret_changed)
+{
+    DEFER(row_done) struct row r = {0};
+    buf_init(&r.sealed, VALUE_MAX + 256);
+    uint64_t changed = 0;
+    for (bool more = true; more;) {
+        LOCKED(s);
+        TRY(store_begin(s, diag));
+        TRY(end(s, true, rewrap_some(s, &r, diag, &changed, &more), diag));
+    }
+    *ret_changed += changed;
+    return OK;
 }

@@ -36,6 +36,16 @@ struct status store_each(struct store *s, const char *collection,
 /* Changes when any process has committed since: cheap, for caches. Another number each time when
  * the file cannot be read. */
 uint64_t store_change(struct store *s);
+/* Wraps every record's data key under the workspace key's newest generation (vault/rotation.h),
+ * some hundred at a time, so that others get their turn; values and revisions stay. It can be cut
+ * off and gone on with. Appends to *ret_changed how many were. */
+struct status store_rewrap(struct store *s, struct diag *diag, uint64_t *ret_changed);
+/* A whole, consistent copy at path, which must not be there, while others read and write. */
+struct status store_copy(struct store *s, const char *path, struct diag *diag);
+/* Wraps every record's data key under the workspace key's newest generation (vault/rotation.h),
+ * some hundred at a time, so that others get their turn; values and revisions stay. It can be cut
+ * off and gone on with. Adds to *ret_changed how many were. */
+struct status store_rewrap(struct store *s, struct diag *diag, uint64_t *ret_changed);
 /* Several puts and deletes as one, by one thread; others wait. A begin inside a begin joins it; a
  * rollback inside makes the outer commit fail. A failed commit has rolled back. STATUS_BUSY after
  * 5 s when another process holds the store. A put or delete that fails inside has done nothing; the

@@ -21,6 +21,8 @@ struct vault_backend {
                          uint8_t ret_mac[static 32]);
     struct status (*sign)(void *ctx, enum vault_signing kind, struct view message,
                           uint8_t ret_signature[static VAULT_SIGNATURE_BYTES]);
+    /* As vault_usable; NULL: always. */
+    struct status (*usable)(void *ctx, struct diag *diag);
     void (*free)(void *ctx);
 };
 
@@ -29,5 +31,7 @@ struct vault_backend {
 struct status vault_over(const struct vault_backend *b, void *ctx,
                          const uint8_t public_key[static VAULT_PUBLIC_BYTES], const char *warning,
                          struct vault **ret_vault);
+/* The ctx of a vault over that backend, NULL of another's. */
+void *vault_ctx(const struct vault *v, const struct vault_backend *b);
 
 #endif

@@ -4,8 +4,9 @@
  * generation's 4 bytes, then the 32 of what the data key belongs to.
  *
  * File: {"format", "generation", "made", "provider", "state", "older": [{"generation", "made",
- * "wrapped"}], "check"}; check: HMAC-SHA256, in base64, of the object without it as compact JSON
- * with sorted keys, under HKDF(newest key, info "steward keys v2"). */
+ * "wrapped"}], "revoked"?, "check"}; revoked: why nobody may use it; check: HMAC-SHA256, in base64,
+ * of the object without it as compact JSON with sorted keys, under HKDF(newest key, info "steward
+ * keys v2"). */
 #include "vault/keyring.h"
 
 #include "base/clock.h"
@@ -58,6 +59,28 @@ keyring_make(struct keyring *ret_ring)
     *ret_ring = ring;
     ring = (struct keyring){0};
     return OK;
+}
+
+struct status
+keyring_advance(struct keyring *ring)
+{
+    struct generation next = {.number = ring->held[0].number + 1, .made_ns = clock_wall_ns()};
+    CHECK(ring->count == 1, EXISTS);
+    CHECK(next.number != 0, LIMIT);
+    TRY(secret_new(VAULT_KEY_BYTES, &next.key));
+    random_bytes(next.key.ptr, VAULT_KEY_BYTES);
+    ring->held[1] = ring->held[0];
+    ring->held[0] = next;
+    ring->count = 2;
+    return OK;
+}
+
+void
+keyring_forget_older(struct keyring *ring)
+{
+    for (; ring->count > 1; ring->count--) {
+        secret_done(&ring->held[ring->count - 1].key);
+    }
 }
 
 /* ---- derived keys ---- */
@@ -168,6 +191,18 @@ find(const struct keyring *ring, const uint8_t *number)
     return NULL;
 }
 
+bool
+keyring_holds(const struct keyring *ring, const uint8_t *wrapped)
+{
+    return find(ring, wrapped) != NULL;
+}
+
+bool
+keyring_is_newest(const struct keyring *ring, const uint8_t *wrapped)
+{
+    return find(ring, wrapped) == &ring->held[0];
+}
+
 struct status
 keyring_unwrap(const struct keyring *ring, const char *purpose, const uint8_t *bound,
                const uint8_t *wrapped, uint8_t ret_key[static VAULT_KEY_BYTES])
@@ -236,8 +271,20 @@ provider_state(const struct keyring *ring, const struct vault_provider *p, struc
 {
     DEFER(buf_done) struct buf state;
     buf_init(&state, STATE_MAX);
+    DEFER(secret_done) struct secret again = {0};
+    DEFER(js_freep) json_t *parsed = NULL;
     TRY(p->wrap(p->ctx, &ring->held[0].key, &state, diag));
-    return js_parse(buf_view(&state), NULL, diag, ret_state);
+    TRY(js_parse(buf_view(&state), NULL, diag, &parsed));
+    TRY(p->unwrap(p->ctx, buf_view(&state), &again, diag));
+    if (!view_equal_secret(secret_view(&again), secret_view(&ring->held[0].key))) {
+        diag_set(diag,
+                 "the key provider (%s) gave back another key than it was given; nothing was "
+                 "changed",
+                 p->name);
+        FAIL(INTEGRITY);
+    }
+    *ret_state = MOVE(parsed);
+    return OK;
 }
 
 /* The object without its check. */
@@ -268,6 +315,9 @@ put_object(const struct keyring *ring, const struct vault_provider *p, struct di
     TRY(js_set(o, "made", time_of(newest->made_ns)));
     TRY(js_set(o, "provider", json_string(p->name)));
     TRY(js_set(o, "older", older));
+    if (*ring->revoked != '\0') {
+        TRY(js_set(o, "revoked", js_sentence(ring->revoked)));
+    }
     TRY(put_older(ring, older));
     TRY(provider_state(ring, p, diag, &state));
     TRY(js_set(o, "state", state));
@@ -388,11 +438,13 @@ open_newest(const json_t *o, const struct vault_provider *p, struct diag *diag,
 }
 
 static struct status
-check_format(const json_t *o, const struct vault_provider *p, struct diag *diag)
+check_format(const json_t *o, const struct vault_provider *p, struct diag *diag,
+             struct keyring *ring)
 {
     const char *format = NULL, *provider = NULL;
     TRY(js_need_string(o, "format", diag, &format));
     TRY(js_need_string(o, "provider", diag, &provider));
+    (void)snprintf(ring->provider, sizeof ring->provider, "%s", provider);
     if (strcmp(format, FORMAT) != 0 || strcmp(provider, p->name) != 0) {
         diag_set(diag,
                  "format \"%.40s\" with provider \"%.40s\"; this steward opens \"%s\" with \"%s\"",
@@ -409,11 +461,13 @@ read_text(struct view text, const struct vault_provider *p, struct diag *diag,
     DEFER(js_freep) json_t *o = NULL;
     DEFER(keyring_done) struct keyring ring = {0};
     TRY(js_parse(text, NULL, diag, &o));
-    TRY(check_format(o, p, diag));
     TRY(begin(&ring));
+    TRY(check_format(o, p, diag, &ring));
     TRY(open_newest(o, p, diag, &ring, ret_warning));
     TRY(verify(o, diag, &ring));
     TRY(read_older(o, diag, &ring));
+    const char *revoked = json_string_value(json_object_get(o, "revoked"));
+    (void)snprintf(ring.revoked, sizeof ring.revoked, "%s", revoked == NULL ? "" : revoked);
     *ret_ring = ring;
     ring = (struct keyring){0};
     return OK;
@@ -424,6 +478,29 @@ static struct status
 as_damage(struct status s)
 {
     return s.code == STATUS_INPUT || s.code == STATUS_LIMIT ? FAILURE(INTEGRITY) : s;
+}
+
+struct status
+keyring_look(const char *path, struct diag *diag, json_t **ret_file, const char **ret_provider,
+             json_t **ret_state)
+{
+    DEFER(buf_done) struct buf text;
+    DEFER(js_freep) json_t *o = NULL;
+    buf_init(&text, FILE_MAX);
+    TRY(as_damage(file_read(path, FILE_MAX, diag, &text)));
+    struct status s = js_parse(buf_view(&text), NULL, diag, &o);
+    if (status_ok(s)) {
+        s = js_need_string(o, "provider", diag, ret_provider);
+    }
+    if (status_ok(s)) {
+        s = js_need_object(o, "state", diag, ret_state);
+    }
+    if (!status_ok(s)) {
+        diag_prefix(diag, "%s", path);
+        return as_damage(s);
+    }
+    *ret_file = MOVE(o);
+    return OK;
 }
 
 struct status

@@ -216,5 +216,6 @@ vault_passphrase_provider(const struct secret *passphrase)
                                    .wrap = passphrase_wrap,
                                    .unwrap = passphrase_unwrap,
                                    .warning = passphrase_warning,
+                                   .alone = true,
                                    .ctx = passphrase};
 }

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "vault/aead.h"
+#include "vault/rotation.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,8 @@
 #define MAGIC_BYTES 8u
 #define PLACES 2u
 #define FIXED_HEAD_BYTES (MAGIC_BYTES + 4u)
-#define HEAD_BYTES (FIXED_HEAD_BYTES + PLACES * VAULT_WRAPPED_BYTES)
+#define PLACES_BYTES (PLACES * VAULT_WRAPPED_BYTES)
+#define HEAD_BYTES (FIXED_HEAD_BYTES + PLACES_BYTES)
 #define SEALED_CHUNK (SEAL_CHUNK_BYTES + AEAD_TAG_BYTES)
 
 /* A '/' inside a part would let two objects share one context. */
@@ -126,7 +128,7 @@ DEFINE_FREEP(seal_writer_abandon, struct seal_writer)
 static struct status
 write_header(struct seal_writer *w, const struct vault *v, struct seal_id id, struct diag *diag)
 {
-    uint8_t key[AEAD_KEY_BYTES], wrapped[PLACES * VAULT_WRAPPED_BYTES] = {0};
+    uint8_t key[AEAD_KEY_BYTES], wrapped[PLACES_BYTES] = {0};
     DEFER(buf_done) struct buf context;
     DEFER(buf_done) struct buf header;
     buf_init(&context, 512);
@@ -326,18 +328,31 @@ unwrap_key(const struct seal_reader *r, const struct vault *v, const char *kind,
 }
 
 static struct status
+bind_id(struct seal_reader *r, struct seal_id id, struct diag *diag, struct buf *ret_context)
+{
+    buf_init(ret_context, 512);
+    TRY(put_context(id, diag, ret_context));
+    return bind(buf_view(ret_context), &r->bound);
+}
+
+static struct status
+refuse_key(const struct seal_reader *r, const struct buf *context, struct diag *diag)
+{
+    diag_set(diag, "%s: not sealed by this workspace as %s, or its header was changed", r->path,
+             buf_str(context));
+    FAIL(INTEGRITY);
+}
+
+static struct status
 take_key(struct seal_reader *r, const struct vault *v, struct seal_id id, const uint8_t *places,
          struct diag *diag)
 {
-    DEFER(buf_done) struct buf context;
+    DEFER(buf_done) struct buf context = {0};
     DEFER(secret_done) struct secret key = {0};
-    buf_init(&context, 512);
-    TRY(put_context(id, diag, &context));
-    TRY(bind(buf_view(&context), &r->bound));
+    TRY(bind_id(r, id, diag, &context));
     const struct status s = unwrap_key(r, v, id.kind, places, &key);
     if (s.code == STATUS_INTEGRITY) {
-        diag_set(diag, "%s: not sealed by this workspace as %s, or its header was changed", r->path,
-                 buf_str(&context));
+        return refuse_key(r, &context, diag);
     }
     TRY(s);
     r->aead = aead_new(key.ptr, false);
@@ -346,7 +361,7 @@ take_key(struct seal_reader *r, const struct vault *v, struct seal_id id, const 
 }
 
 static struct status
-read_header(struct seal_reader *r, const struct vault *v, struct seal_id id, struct diag *diag)
+read_places(struct seal_reader *r, struct diag *diag, uint8_t ret_places[static PLACES_BYTES])
 {
     uint8_t head[HEAD_BYTES];
     TRY(read_exactly(r, head, FIXED_HEAD_BYTES, diag));
@@ -357,12 +372,12 @@ read_header(struct seal_reader *r, const struct vault *v, struct seal_id id, str
     }
     TRY(read_exactly(r, head, HEAD_BYTES, diag));
     r->offset = HEAD_BYTES;
-    return take_key(r, v, id, head + FIXED_HEAD_BYTES, diag);
+    memcpy(ret_places, head + FIXED_HEAD_BYTES, PLACES_BYTES);
+    return OK;
 }
 
-struct status
-seal_reader_open(const struct vault *v, const char *path, struct seal_id id, struct diag *diag,
-                 struct seal_reader **ret_reader)
+static struct status
+open_file(const char *path, int flags, struct diag *diag, struct seal_reader **ret_reader)
 {
     DEFER(seal_reader_freep) struct seal_reader *r = calloc(1, sizeof *r);
     CHECK(r != NULL, MEMORY);
@@ -370,7 +385,7 @@ seal_reader_open(const struct vault *v, const char *path, struct seal_id id, str
     r->path = strdup(path);
     CHECK(r->path != NULL, MEMORY);
     /* Not blocking: a pipe put in the object's place must not hold us. */
-    r->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    r->fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat st;
     if (r->fd < 0 || fstat(r->fd, &st) != 0) {
         const int err = errno;
@@ -382,7 +397,19 @@ seal_reader_open(const struct vault *v, const char *path, struct seal_id id, str
         return refuse(r, "not a file", diag);
     }
     r->size = (uint64_t)st.st_size;
-    TRY(read_header(r, v, id, diag));
+    *ret_reader = MOVE(r);
+    return OK;
+}
+
+struct status
+seal_reader_open(const struct vault *v, const char *path, struct seal_id id, struct diag *diag,
+                 struct seal_reader **ret_reader)
+{
+    DEFER(seal_reader_freep) struct seal_reader *r = NULL;
+    uint8_t places[PLACES_BYTES];
+    TRY(open_file(path, O_RDONLY, diag, &r));
+    TRY(read_places(r, diag, places));
+    TRY(take_key(r, v, id, places, diag));
     *ret_reader = MOVE(r);
     return OK;
 }
@@ -423,6 +450,61 @@ seal_reader_next(struct seal_reader *r, struct diag *diag, struct view *ret_plai
         TRY(open_chunk(r, diag, r->plain, &n));
     }
     *ret_plain = view_of(r->plain, n);
+    return OK;
+}
+
+/* ---- another generation ---- */
+
+static struct status
+write_place(const struct seal_reader *r, unsigned place, const uint8_t *wrapped, struct diag *diag)
+{
+    const off_t at = (off_t)(FIXED_HEAD_BYTES + place * VAULT_WRAPPED_BYTES);
+    const ssize_t n = pwrite(r->fd, wrapped, VAULT_WRAPPED_BYTES, at);
+    if (n != VAULT_WRAPPED_BYTES || fdatasync(r->fd) != 0) {
+        const int err = n < 0 || n == VAULT_WRAPPED_BYTES ? errno : ENOSPC;
+        diag_set(diag, "%s: %s", r->path, strerror(err));
+        FAIL_OS(err);
+    }
+    return OK;
+}
+
+/* The first place that opens, PLACES when none does, and its key wrapped anew, unless it is under
+ * the newest generation. */
+static struct status
+rewrap_place(const struct seal_reader *r, const struct vault *v, const char *kind,
+             const uint8_t *places, uint8_t *ret_wrapped, bool *ret_older, unsigned *ret_place)
+{
+    for (*ret_place = 0; *ret_place < PLACES; ++*ret_place) {
+        memcpy(ret_wrapped, places + *ret_place * VAULT_WRAPPED_BYTES, VAULT_WRAPPED_BYTES);
+        const struct status s =
+            vault_rewrap(v, purpose_of(kind).text, r->bound.bytes, ret_wrapped, ret_older);
+        if (s.code != STATUS_INTEGRITY) {
+            return s;
+        }
+    }
+    return OK;
+}
+
+struct status
+seal_rewrap(const struct vault *v, const char *path, struct seal_id id, struct diag *diag,
+            bool *ret_changed)
+{
+    DEFER(seal_reader_freep) struct seal_reader *r = NULL;
+    DEFER(buf_done) struct buf context = {0};
+    uint8_t places[PLACES_BYTES], wrapped[VAULT_WRAPPED_BYTES];
+    bool older = false;
+    unsigned place = 0;
+    TRY(open_file(path, O_RDWR, diag, &r));
+    TRY(read_places(r, diag, places));
+    TRY(bind_id(r, id, diag, &context));
+    TRY(rewrap_place(r, v, id.kind, places, wrapped, &older, &place));
+    if (place == PLACES) {
+        return refuse_key(r, &context, diag);
+    }
+    if (older) {
+        TRY(write_place(r, 1 - place, wrapped, diag));
+    }
+    *ret_changed = older;
     return OK;
 }
 

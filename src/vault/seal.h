@@ -36,6 +36,12 @@ struct status seal_reader_open(const struct vault *v, const char *path, struct s
  * the last chunk. */
 struct status seal_reader_next(struct seal_reader *r, struct diag *diag, struct view *ret_plain);
 void seal_reader_free(struct seal_reader *r);
+/* Wraps the object's data key under the workspace key's newest generation, into the place of the
+ * header that is not in use, and syncs; the chunks are not touched, and whoever reads at the same
+ * time sees one place or the other. Nothing changes when it is already. A key that is cut off
+ * half-way leaves the older place valid. */
+struct status seal_rewrap(const struct vault *v, const char *path, struct seal_id id,
+                          struct diag *diag, bool *ret_changed);
 /* Whole objects. Opening gives all or nothing; more than max bytes of plaintext is STATUS_LIMIT. */
 struct status seal_file(const struct vault *v, const char *path, struct seal_id id,
                         struct view plain, struct diag *diag);

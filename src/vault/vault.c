@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "vault/aead.h"
 #include "vault/backend.h"
+#include "vault/rotation.h"
 
 #include <limits.h>
 #include <openssl/evp.h>
@@ -39,6 +40,18 @@ vault_over(const struct vault_backend *b, void *ctx,
     memcpy(v->public_key, public_key, VAULT_PUBLIC_BYTES);
     *ret_vault = v;
     return OK;
+}
+
+void *
+vault_ctx(const struct vault *v, const struct vault_backend *b)
+{
+    return v->backend == b ? v->ctx : NULL;
+}
+
+struct status
+vault_usable(const struct vault *v, struct diag *diag)
+{
+    return v->backend->usable == NULL ? OK : v->backend->usable(v->ctx, diag);
 }
 
 void
@@ -190,6 +203,34 @@ vault_open_record(const struct vault *v, const char *purpose, struct view contex
     TRY(aead_open(a, no_nonce, view_of(k.bound.bytes, DIGEST_BYTES), body, at));
     (void)buf_extend(ret_plain, body.len - AEAD_TAG_BYTES);
     return OK;
+}
+
+/* ---- another generation ---- */
+
+struct status
+vault_rewrap(const struct vault *v, const char *purpose,
+             const uint8_t bound[static VAULT_BOUND_BYTES],
+             uint8_t wrapped[static VAULT_WRAPPED_BYTES], bool *ret_changed)
+{
+    DEFER(secret_done) struct secret key = {0};
+    TRY(vault_unwrap(v, purpose, bound, wrapped, &key));
+    if (!vault_is_older(v, wrapped)) {
+        *ret_changed = false;
+        return OK;
+    }
+    TRY(wrap(v, purpose, bound, key.ptr, wrapped));
+    *ret_changed = true;
+    return OK;
+}
+
+struct status
+vault_rewrap_record(const struct vault *v, const char *purpose, struct view context,
+                    uint8_t *sealed, size_t len, bool *ret_changed)
+{
+    struct digest bound;
+    CHECK(len >= RECORD_HEAD_BYTES + AEAD_TAG_BYTES && sealed[0] == RECORD_VERSION, INTEGRITY);
+    TRY(bind(context, &bound));
+    return vault_rewrap(v, purpose, bound.bytes, sealed + 1, ret_changed);
 }
 
 /* ---- keyed hashes and signatures ---- */

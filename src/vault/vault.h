@@ -31,6 +31,8 @@ struct vault_provider {
                             struct diag *diag);
     /* A sentence when that state protects less than it should, else NULL; may be NULL. */
     const char *(*warning)(struct view state);
+    /* Nobody outside can withdraw the key: what has not changed on disk still opens. */
+    bool alone;
     const void *ctx;
 };
 
@@ -45,8 +47,13 @@ struct vault_provider vault_passphrase_provider(const struct secret *passphrase)
  * STATUS_EXISTS when there is a workspace.json. */
 struct status vault_create(const char *dir, const struct vault_provider *p, struct diag *diag,
                            struct vault **ret_vault);
+/* STATUS_DENIED and the reason when `steward key revoke` has withdrawn the key. */
 struct status vault_open(const char *dir, const struct vault_provider *p, struct diag *diag,
                          struct vault **ret_vault);
+/* STATUS_DENIED and the reason once the key has been withdrawn (vault/rotation.h) from under an
+ * open vault: wrap and unwrap give the same from then on, until it is back; keyed hashes and
+ * signatures go on, for the audit log. Cheap. */
+struct status vault_usable(const struct vault *v, struct diag *diag);
 /* What the person who runs it should know about how its key is kept, or NULL. */
 const char *vault_warning(const struct vault *v);
 void vault_free(struct vault *v);

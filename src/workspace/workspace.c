@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "vault/provider.h"
+#include "vault/rotation.h"
 #include "vault/seal.h"
 #include "workspace/certificate.h"
 
@@ -177,10 +179,12 @@ make_in(const char *dir, const struct workspace_init_options *o, struct diag *di
 {
     DEFER(file_freep) char *keys = file_join(dir, "keys");
     DEFER(file_freep) char *config = file_join(dir, "steward.yaml");
-    const struct vault_provider provider = vault_passphrase_provider(o->passphrase);
+    DEFER(provider_freep) struct provider *provider = NULL;
     DEFER(vault_freep) struct vault *vault = NULL;
+    TRY(provider_new(o->key_target == NULL ? "passphrase" : o->key_target, o->passphrase, diag,
+                     &provider));
     TRY(file_mkdirs(keys, 0700, diag));
-    TRY(vault_create(keys, &provider, diag, &vault));
+    TRY(vault_create(keys, provider_table(provider), diag, &vault));
     TRY(make_tls(dir, vault, o, diag));
     TRY(make_store(dir, vault, diag));
     TRY(file_replace(config, o->config, 0644, diag));
@@ -277,8 +281,11 @@ open_vault(struct workspace *w, const struct workspace_open_options *o, struct d
     }
     TRY(workspace_check(w->dir, diag));
     DEFER(file_freep) char *keys = file_join(w->dir, "keys");
-    const struct vault_provider provider = vault_passphrase_provider(o->passphrase);
-    return vault_open(keys, &provider, diag, &w->vault);
+    TRY(provider_open(keys, o->passphrase, diag, &w->provider));
+    TRY((o->even_revoked ? vault_open_revoked : vault_open)(keys, provider_table(w->provider), diag,
+                                                            &w->vault));
+    vault_hold(w->vault, provider_table(w->provider));
+    return OK;
 }
 
 /* A keeper is taken over by the vault first of all. */
@@ -331,6 +338,7 @@ workspace_close(struct workspace *w)
     store_free(w->store);
     tls_keys_free(w->tls);
     vault_free(w->vault);
+    provider_free(w->provider);
     free(w->dir);
     free(w);
 }
@@ -443,6 +451,13 @@ workspace_set_tls(struct workspace *w, struct view chain, struct view key, const
     TRY(workspace_lock(w, diag, &lock));
     TRY(workspace_audit(w, &act, diag));
     return write_tls(w->dir, w->vault, chain, key, diag);
+}
+
+struct status
+workspace_rewrap_tls(const struct workspace *w, struct diag *diag)
+{
+    DEFER(file_freep) char *path = file_join(w->dir, TLS_KEY_CONTEXT);
+    return vault_rewrap_file(w->vault, path, TLS_KEY_PURPOSE, TLS_KEY_CONTEXT, diag);
 }
 
 static struct status

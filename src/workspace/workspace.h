@@ -15,8 +15,11 @@
 
 #define WORKSPACE_USER_MAX 64
 
+struct provider;
+
 struct workspace {
     char *dir;
+    struct provider *provider; /* of the workspace key */
     struct vault *vault;
     struct store *store;
     struct keeper_client *keeper; /* the vault's; NULL: the keys are in this process */
@@ -28,7 +31,8 @@ struct workspace {
 };
 
 struct workspace_init_options {
-    const struct secret *passphrase;
+    const struct secret *passphrase; /* or PIN, or token: the provider's credential */
+    const char *key_target;          /* who holds the key (vault/provider.h); NULL: "passphrase" */
     /* Names and addresses for the TLS certificate; NULL: localhost, 127.0.0.1, ::1. */
     const char *const *hosts;
     size_t host_count;
@@ -43,10 +47,11 @@ struct workspace_init_options {
 struct status workspace_init(const char *dir, const struct workspace_init_options *o,
                              struct diag *diag);
 struct workspace_open_options {
-    const struct secret *passphrase;
-    struct keeper_client *keeper; /* in place of the passphrase; taken over, also on failure */
-    int64_t audit_publish_ns;     /* 0: audit.h's default */
-    const char *principal;        /* who acts; NULL: workspace_user */
+    const struct secret *passphrase; /* or PIN, or token: the provider's credential */
+    struct keeper_client *keeper;    /* in place of the passphrase; taken over, also on failure */
+    int64_t audit_publish_ns;        /* 0: audit.h's default */
+    const char *principal;           /* who acts; NULL: workspace_user */
+    bool even_revoked;               /* for what is done about a revoked key */
 };
 /* "local:<user>", who has started this process; reads the system's list of users. */
 void workspace_user(char ret_user[static WORKSPACE_USER_MAX]);
@@ -86,6 +91,8 @@ char *workspace_object_path(const struct workspace *w, const char *kind, const c
  * place for whoever asks next. Does not check that they belong together. */
 struct status workspace_set_tls(struct workspace *w, struct view chain, struct view key,
                                 const char *reason, struct diag *diag);
+/* The TLS key's data key under the newest generation (vault/rotation.h). */
+struct status workspace_rewrap_tls(const struct workspace *w, struct diag *diag);
 /* TLS, as it is now: the certificate and those that signed it, in PEM, and who signs with its key;
  * the signer serves until the workspace is closed. */
 struct status workspace_tls(struct workspace *w, struct diag *diag, struct buf *ret_chain,
