@@ -16,6 +16,7 @@
 struct keyed {
     uint64_t key; /* orders as the value does */
     uint32_t row;
+    uint16_t node; /* beside the key: rows come in the order of their values, not of memory */
 };
 
 struct count {
@@ -72,6 +73,15 @@ key_of(double value)
     uint64_t bits = 0;
     memcpy(&bits, &plain, sizeof bits);
     return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+}
+
+static double
+value_of(uint64_t key)
+{
+    const uint64_t bits = key >> 63 ? key & ~(UINT64_C(1) << 63) : ~key;
+    double value = 0;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
 /* Stable counting passes over 8 bits each; a pass in which all digits agree is left out. The
@@ -178,7 +188,7 @@ gather(struct grower *g, const double *value)
         struct count *present = &g->scan[g->node_of[i]].present;
         present->rows++;
         present->errors += g->loss[i] * g->scale;
-        g->sorted[n++] = (struct keyed){key_of(value[i]), (uint32_t)i};
+        g->sorted[n++] = (struct keyed){key_of(value[i]), (uint32_t)i, g->node_of[i]};
     }
     return n;
 }
@@ -186,20 +196,20 @@ gather(struct grower *g, const double *value)
 static void
 pass_numeric(struct grower *g, const struct errors_tree *t, uint32_t feature)
 {
-    const double *value = g->features[feature].value;
-    const size_t n = gather(g, value);
+    const size_t n = gather(g, g->features[feature].value);
     sort_keys(g, n);
     for (size_t i = 0; i < n; i++) {
-        const uint32_t row = g->sorted[i].row, node = g->node_of[row];
+        const uint32_t node = g->sorted[i].node;
+        const double value = value_of(g->sorted[i].key);
         struct scan *s = &g->scan[node];
-        if (s->run.rows > 0 && value[row] > s->last) {
-            consider(g, node, &t->node[node], s->run,
-                     (struct split){
-                         .feature = feature, .low = s->last, .high = value[row], .category = -1});
+        if (s->run.rows > 0 && value > s->last) {
+            consider(
+                g, node, &t->node[node], s->run,
+                (struct split){.feature = feature, .low = s->last, .high = value, .category = -1});
         }
         s->run.rows++;
-        s->run.errors += g->loss[row] * g->scale;
-        s->last = value[row];
+        s->run.errors += g->loss[g->sorted[i].row] * g->scale;
+        s->last = value;
     }
 }
 
@@ -224,7 +234,7 @@ pass_category(struct grower *g, const struct errors_tree *t, uint32_t feature)
     sort_keys(g, n);
     for (size_t i = 0; i < n; i++) {
         const uint32_t row = g->sorted[i].row;
-        struct scan *s = &g->scan[g->node_of[row]];
+        struct scan *s = &g->scan[g->sorted[i].node];
         s->run.rows++;
         s->run.errors += g->loss[row] * g->scale;
         if (i + 1 == n || g->sorted[i + 1].key != g->sorted[i].key) {

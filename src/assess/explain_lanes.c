@@ -130,9 +130,7 @@ lanes_new(const struct forest *f, const struct lanes_options *o, struct lanes **
     DEFER(build_done) struct build b = {.l = l};
     *l = (struct lanes){.forest = f, .doubles = o->doubles, .pairs = o->pairs, .nodes = 1};
     l->levels = f->depth + 1;
-#ifdef __x86_64__
-    l->avx2 = !o->portable && __builtin_cpu_supports("avx2");
-#endif
+    l->avx2 = !o->portable && lanes_avx2();
     l->tree = calloc((size_t)f->trees + 1, sizeof *l->tree);
     CHECK(l->tree != NULL, MEMORY);
     TRY(slots_new(&b));

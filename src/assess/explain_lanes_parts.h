@@ -101,6 +101,20 @@ lanes_place_vectors(uint32_t nodes, bool pairs)
     return 2 * nodes + 1 + (pairs ? nodes : 0);
 }
 
+#ifdef __x86_64__
+static inline bool
+lanes_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") != 0;
+}
+#else
+static inline bool
+lanes_avx2(void)
+{
+    return false;
+}
+#endif
+
 /* Adds the tree's attributions of so many groups; of a row kernel, rows: its x and phi have one
  * lane, and it takes no pairs. */
 typedef void lanes_kernel(const struct lanes_work *w, const struct lanes_tree *t, uint32_t groups);

@@ -282,9 +282,7 @@ new_tables(const struct forest *f, size_t bytes_max, bool portable, bool partial
     CHECK(t != NULL, MEMORY);
     t->forest = f;
     t->partial = partial;
-#ifdef __x86_64__
-    t->avx2 = !portable && __builtin_cpu_supports("avx2");
-#endif
+    t->avx2 = !portable && lanes_avx2();
     DEFER(memory_freep) uint32_t *inner = calloc((size_t)f->nodes + 1, sizeof *inner);
     t->feature_of_slot = calloc((size_t)f->features + 1, sizeof *t->feature_of_slot);
     t->slot_of_feature = calloc((size_t)f->features + 1, sizeof *t->slot_of_feature);
