@@ -78,7 +78,7 @@ uint32_t errors_axis_bin(const struct errors_axis *a, double value); /* a->bins 
 struct errors_cell {
     uint64_t rows;
     double errors;
-    struct interval ci; /* Wilson 95 %; NaN for losses other than 0 and 1 */
+    struct interval ci; /* 95 %: Wilson; of losses other than 0 and 1 Student's, of their mean */
 };
 
 struct errors_map {

@@ -149,13 +149,38 @@ errors_axis_bin(const struct errors_axis *a, double value)
     return b;
 }
 
-static void
-finish(bool binary, struct errors_map *m)
+static struct errors_cell *
+cell_of(struct errors_map *m, const struct errors_feature *fx, const struct errors_feature *fy,
+        size_t row)
 {
+    const uint32_t x = errors_axis_bin(&m->x, fx->value[row]);
+    const uint32_t y = fy == NULL ? 0 : errors_axis_bin(&m->y, fy->value[row]);
+    return &m->cell[y * (ERRORS_MAX_BINS + 1) + x];
+}
+
+/* Of other losses than 0 and 1: of their mean. Here the interval's low end gathers the squares. */
+static void
+put_means(const struct errors_feature *fx, const struct errors_feature *fy, const double *loss,
+          size_t rows, struct errors_map *m)
+{
+    for (size_t i = 0; i < rows; i++) {
+        struct errors_cell *c = cell_of(m, fx, fy, i);
+        const double d = loss[i] - c->errors / (double)c->rows;
+        c->ci.low += d * d;
+    }
     for (size_t k = 0; k < sizeof m->cell / sizeof *m->cell; k++) {
         struct errors_cell *c = &m->cell[k];
-        c->ci = binary ? interval_wilson(c->errors, (double)c->rows, 0.95)
-                       : (struct interval){NAN, NAN};
+        const double n = (double)c->rows, mean = c->errors / n;
+        c->ci = interval_mean(mean, c->ci.low, n, 0.95);
+        c->ci.low = isnan(c->ci.low) ? c->ci.low : fmax(0, c->ci.low);
+    }
+}
+
+static void
+put_rates(struct errors_map *m)
+{
+    for (size_t k = 0; k < sizeof m->cell / sizeof *m->cell; k++) {
+        m->cell[k].ci = interval_wilson(m->cell[k].errors, (double)m->cell[k].rows, 0.95);
     }
 }
 
@@ -172,13 +197,11 @@ errors_map_fill(const struct errors_feature *fx, const struct errors_feature *fy
         TRY(errors_axis_cut(fy, rows, bins, cut, &ret_map->y));
     }
     for (size_t i = 0; i < rows; i++) {
-        const uint32_t x = errors_axis_bin(&ret_map->x, fx->value[i]);
-        const uint32_t y = fy == NULL ? 0 : errors_axis_bin(&ret_map->y, fy->value[i]);
-        struct errors_cell *c = &ret_map->cell[y * (ERRORS_MAX_BINS + 1) + x];
+        struct errors_cell *c = cell_of(ret_map, fx, fy, i);
         c->rows++;
         c->errors += loss[i];
         binary = binary && (loss[i] <= 0 || (loss[i] >= 1 && loss[i] <= 1));
     }
-    finish(binary, ret_map);
+    binary ? put_rates(ret_map) : put_means(fx, fy, loss, rows, ret_map);
     return OK;
 }

@@ -4,7 +4,6 @@
 #include "assess/group_metric.h"
 #include "num/normal.h"
 #include "num/quantile.h"
-#include "num/student.h"
 #include "num/sum.h"
 
 #include <math.h>
@@ -217,9 +216,8 @@ mean_of(const double *x, size_t n, double level)
     for (size_t i = 0; i < n; i++) {
         sum_add(&squares, (x[i] - mean) * (x[i] - mean));
     }
-    const double se = n > 1 ? sqrt(sum_value(&squares) / (rows - 1) / rows) : NAN;
-    const double half = student_critical(1 - level, rows - 1) * se;
-    return (struct errors_value){mean, NAN, rows, {mean - half, mean + half}};
+    return (struct errors_value){mean, NAN, rows,
+                                 interval_mean(mean, sum_value(&squares), rows, level)};
 }
 
 /* Its interval is that of fairness (assess/group_metric.h). */

@@ -1,6 +1,7 @@
 #include "num/interval.h"
 
 #include "num/normal.h"
+#include "num/student.h"
 
 #include <math.h>
 
@@ -51,4 +52,12 @@ interval_ratio(double x1, double n1, double x2, double n2, double level)
     const double ratio = log(x1 / n1) - log(x2 / n2);
     const double half = critical(level) * sqrt(1 / x1 - 1 / n1 + 1 / x2 - 1 / n2);
     return (struct interval){exp(ratio - half), exp(ratio + half)};
+}
+
+struct interval
+interval_mean(double mean, double squares, double n, double level)
+{
+    const double half =
+        n >= 2 ? student_critical(1 - level, n - 1) * sqrt(squares / (n - 1) / n) : (double)NAN;
+    return (struct interval){mean - half, mean + half};
 }

@@ -17,5 +17,8 @@ struct interval interval_newcombe(double x1, double n1, double x2, double n2, do
 /* Ratio p1 / p2 by Katz's log method, with 0.5 added to each cell when a count is 0; statsmodels
  * compare="ratio", method="log". Undefined (n = 0): [0, inf]. */
 struct interval interval_ratio(double x1, double n1, double x2, double n2, double level);
+/* Student's t of a mean of n independent values, `squares` the sum of their squared distances from
+ * it. Fewer than two: NaN. */
+struct interval interval_mean(double mean, double squares, double n, double level);
 
 #endif

@@ -510,7 +510,7 @@ bins_of_equal_width_are_as_wide_and_hold_the_ends(void **state)
 }
 
 static void
-losses_that_are_not_zero_and_one_have_no_interval_of_a_rate(void **state)
+losses_that_are_not_zero_and_one_have_the_interval_of_a_mean(void **state)
 {
     (void)state;
     static struct data d;
@@ -518,7 +518,11 @@ losses_that_are_not_zero_and_one_have_no_interval_of_a_rate(void **state)
     make_data(64, true, &d);
     d.error[3] = 0.5;
     assert_ok(errors_map_fill(&d.feature[0], NULL, d.error, ROWS, 8, ERRORS_EQUAL_COUNT, &m));
-    assert_true(isnan(m.cell[0].ci.low));
+    const struct errors_cell *c = &m.cell[0];
+    const double mean = c->errors / (double)c->rows;
+    const struct interval rate = interval_wilson(c->errors, (double)c->rows, 0.95);
+    assert_near((c->ci.low + c->ci.high) / 2, mean, 1e-12); /* Wilson's is not even */
+    assert_true(fabs(c->ci.high - rate.high) > 1e-6);
 }
 
 /* ---- cuts ---- */
@@ -570,12 +574,29 @@ a_cut_parts_any_two_values(void **state)
     }
 }
 
+/* Of the losses 1, 2 and 4.5 the mean is 2.5; t with two degrees of freedom is 4.30265. */
+static void
+a_cell_of_numbers_has_students_interval_and_one_row_none(void **state)
+{
+    (void)state;
+    static struct errors_map m;
+    const double value[4] = {0, 0, 0, 1}, loss[4] = {1, 2, 4.5, 3};
+    const struct errors_feature f = {value, 2};
+    assert_ok(errors_map_fill(&f, NULL, loss, 4, 8, ERRORS_EQUAL_COUNT, &m));
+    const double half = 4.302652729911 * sqrt((1.5 * 1.5 + 0.25 + 4) / 2 / 3);
+    assert_near(m.cell[0].ci.high, 2.5 + half, 1e-5);
+    assert_near(m.cell[0].ci.low, 0, 0); /* errors are not negative */
+    assert_int_equal(m.cell[1].rows, 1);
+    assert_true(isnan(m.cell[1].ci.low) && isnan(m.cell[1].ci.high));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(refuses_a_tree_that_is_too_deep_and_bins_that_are_too_many),
         cmocka_unit_test(no_rows_no_features_or_no_errors_make_one_node),
+        cmocka_unit_test(a_cell_of_numbers_has_students_interval_and_one_row_none),
         cmocka_unit_test(no_leaf_is_smaller_than_asked_for),
         cmocka_unit_test(the_leaves_part_the_rows_and_the_counts_add_up),
         cmocka_unit_test(finds_the_cohort_that_was_planted),
@@ -590,7 +611,7 @@ main(void)
         cmocka_unit_test(bins_have_about_as_many_rows_each_and_few_values_a_bin_each),
         cmocka_unit_test(more_categories_than_bins_end_in_others),
         cmocka_unit_test(bins_of_equal_width_are_as_wide_and_hold_the_ends),
-        cmocka_unit_test(losses_that_are_not_zero_and_one_have_no_interval_of_a_rate),
+        cmocka_unit_test(losses_that_are_not_zero_and_one_have_the_interval_of_a_mean),
         cmocka_unit_test(a_cut_is_the_shortest_decimal_between_two_values),
         cmocka_unit_test(a_cut_parts_any_two_values),
     };

@@ -602,7 +602,7 @@ struct rates {
 static struct rates
 false_among_found(double base, double bad, uint32_t permutations, double q)
 {
-    enum { TABLES = 250 };
+    enum { TABLES = 160 };
     static struct data d;
     struct slices_options o = plain;
     struct rates r = {0};
@@ -627,16 +627,16 @@ false_among_found(double base, double bad, uint32_t permutations, double q)
 }
 
 /* Nothing is wrong: whatever is found is false, and seldom found. Something is wrong: the share of
- * false ones is held, and more than the family's best is found. 250 tables, four standard errors.
+ * false ones is held, and more than the family's best is found. 160 tables, four standard errors.
  */
 static void
 the_share_of_false_slices_is_held(void **state)
 {
     (void)state;
-    const double q = 0.1, error = 4 * sqrt(q * (1 - q) / 250);
-    const struct rates none = false_among_found(0.2, 0.2, 99, q);
+    const double q = 0.1, error = 4 * sqrt(q * (1 - q) / 160);
+    const struct rates none = false_among_found(0.2, 0.2, 59, q);
     assert_true(none.any <= q + error && none.share <= q + error);
-    const struct rates some = false_among_found(0.15, 0.45, 99, q);
+    const struct rates some = false_among_found(0.15, 0.45, 59, q);
     assert_true(some.share <= q + error);
     assert_true(some.found > 3);
     const struct rates plain_none = false_among_found(0.2, 0.2, 0, q),
