@@ -6,6 +6,7 @@
 #include "bench.h"
 
 struct status bench_predict(const struct bench_context *c);        /* predict.c */
+struct status bench_access(const struct bench_context *c);         /* access.c */
 struct status bench_infer(const struct bench_context *c);          /* infer.c */
 struct status bench_call_tls(const struct bench_context *c);       /* infer.c */
 struct status bench_seal(const struct bench_context *c);           /* seal.c */

@@ -18,6 +18,7 @@ static const struct {
     {"shap", bench_shap},         {"interventional", bench_interventional},
     {"fairness", bench_fairness}, {"bootstrap", bench_bootstrap},
     {"assess", bench_assess},
+    {"access", bench_access},
 };
 
 static const struct {

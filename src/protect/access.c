@@ -3,12 +3,15 @@
 
 #include "base/text.h"
 
+#include <stdlib.h>
+
 /* ---- may they? ---- */
+
+typedef void rule_visitor(void *ctx, const struct access_holder *h, const struct access_rule *r);
 
 static void
 each_of_holder(const struct access_snapshot *s, const struct access_holder *h,
-               const struct access_path *path, enum access_action action,
-               void (*each)(void *ctx, const struct access_holder *h, const struct access_rule *r),
+               const struct access_path *path, enum access_action action, rule_visitor *each,
                void *ctx)
 {
     for (size_t i = 0; i < h->shape_count; i++) {
@@ -27,28 +30,113 @@ each_of_holder(const struct access_snapshot *s, const struct access_holder *h,
     }
 }
 
-void
-access_rules_each(const struct access_snapshot *s, const struct access_request *q,
-                  void (*each)(void *ctx, const struct access_holder *h,
-                               const struct access_rule *r),
-                  void *ctx)
+/* Own rules, and those of the groups that the store puts the principal in. */
+static void
+each_of_principal(const struct access_snapshot *s, const struct access_holder *own,
+                  const struct access_request *q, rule_visitor *each, void *ctx)
 {
     struct access_path path;
     access_path_of(q->resource, &path);
-    const struct access_holder *own = access_holder_find(s, q->caller->principal, false);
-    if (own != NULL) {
-        each_of_holder(s, own, &path, q->action, each, ctx);
-    }
-    for (size_t i = 0; own != NULL && i < own->group_count; i++) {
+    each_of_holder(s, own, &path, q->action, each, ctx);
+    for (size_t i = 0; i < own->group_count; i++) {
         each_of_holder(s, own->groups[i], &path, q->action, each, ctx);
+    }
+}
+
+/* ---- slices ---- */
+
+struct slicing {
+    struct access_slice_rule rules[ACCESS_SLICE_RULES];
+    size_t count;
+};
+
+static void
+note_rule(void *ctx, const struct access_holder *h, const struct access_rule *r)
+{
+    struct slicing *c = ctx;
+    if (c->count < ACCESS_SLICE_RULES) {
+        c->rules[c->count] = (struct access_slice_rule){h, r};
+    }
+    c->count++;
+}
+
+static struct access_slice *_Atomic *
+slice_place(struct access_snapshot *s, const struct access_holder *own,
+            const struct access_request *q, size_t *ret_length)
+{
+    uint64_t h = ((uint64_t)own->id << 8 | (unsigned)q->action) * UINT64_C(0x9fb21c651e98df25);
+    size_t n = 0;
+    for (; q->resource[n] != '\0'; n++) {
+        h = (h ^ (uint8_t)q->resource[n]) * UINT64_C(0x100000001b3);
+    }
+    *ret_length = n;
+    return &s->slices[(h ^ h >> 32) % ACCESS_SLICES];
+}
+
+/* NULL: its place is another's, or it is too long to keep. */
+static const struct access_slice *
+make_slice(struct access_snapshot *s, const struct access_holder *own,
+           const struct access_request *q, size_t length, struct access_slice *_Atomic *place)
+{
+    struct slicing c = {.count = 0};
+    struct access_slice *none = NULL;
+    if (atomic_load(place) != NULL || length >= sizeof none->resource) {
+        return NULL;
+    }
+    each_of_principal(s, own, q, note_rule, &c);
+    struct access_slice *made =
+        c.count > ACCESS_SLICE_RULES ? NULL : malloc(sizeof *made + c.count * sizeof *c.rules);
+    if (made == NULL) {
+        return NULL;
+    }
+    made->of = own;
+    made->action = q->action;
+    memcpy(made->resource, q->resource, length + 1);
+    made->count = c.count;
+    memcpy(made->rules, c.rules, c.count * sizeof *c.rules);
+    if (!atomic_compare_exchange_strong(place, &none, made)) {
+        free(made);
+        return NULL;
+    }
+    return made;
+}
+
+static const struct access_slice *
+slice_of(struct access_snapshot *s, const struct access_holder *own, const struct access_request *q)
+{
+    size_t length = 0;
+    struct access_slice *_Atomic *place = slice_place(s, own, q, &length);
+    const struct access_slice *slice = atomic_load_explicit(place, memory_order_acquire);
+    return slice == NULL ? make_slice(s, own, q, length, place)
+           : slice->of == own && slice->action == q->action &&
+                   strcmp(slice->resource, q->resource) == 0
+               ? slice
+               : NULL;
+}
+
+void
+access_rules_each(struct access_snapshot *s, const struct access_request *q, rule_visitor *each,
+                  void *ctx)
+{
+    const struct access_holder *own = access_holder_find(s, q->caller->principal, false);
+    const struct access_slice *slice = own == NULL ? NULL : slice_of(s, own, q);
+    for (size_t i = 0; slice != NULL && i < slice->count; i++) {
+        each(ctx, slice->rules[i].holder, slice->rules[i].rule);
+    }
+    if (own != NULL && slice == NULL) {
+        each_of_principal(s, own, q, each, ctx);
     }
     for (size_t i = 0; i < q->caller->group_count; i++) {
         const struct access_holder *group = access_holder_find(s, q->caller->groups[i], true);
+        struct access_path path;
+        access_path_of(q->resource, &path);
         if (group != NULL) {
             each_of_holder(s, group, &path, q->action, each, ctx);
         }
     }
 }
+
+/* ---- the decision ---- */
 
 struct deciding {
     const struct access_request *q;

@@ -73,6 +73,22 @@ struct access_link {
     char principal[ACCESS_NAME_MAX];
 };
 
+/* The rules that match a principal's action on a resource (conditions not looked at), found once:
+ * the same few are asked again and again. Made when first asked, never changed, freed with the
+ * snapshot; a place that another has is not taken from it. */
+#define ACCESS_SLICES 1024u
+#define ACCESS_SLICE_RULES 64u
+struct access_slice {
+    const struct access_holder *of;
+    enum access_action action;
+    char resource[96];
+    size_t count;
+    struct access_slice_rule {
+        const struct access_holder *holder;
+        const struct access_rule *rule;
+    } rules[];
+};
+
 struct access_snapshot {
     _Atomic unsigned references;
     uint64_t change;
@@ -87,6 +103,7 @@ struct access_snapshot {
     size_t link_count;
     struct access_issuer issuers[ACCESS_ISSUERS_MAX];
     size_t issuer_count;
+    struct access_slice *_Atomic slices[ACCESS_SLICES];
 };
 
 /* What was found right: a credential's digest under a salt of this process, and what came of it.
@@ -181,7 +198,7 @@ uint64_t access_rule_key(uint32_t holder, const struct access_path *p,
 const struct access_rule *access_rules_at(const struct access_snapshot *s, uint64_t key);
 /* Calls each(ctx, holder, rule) with every rule of the caller's holders whose pattern and action
  * match; conditions are not looked at. */
-void access_rules_each(const struct access_snapshot *s, const struct access_request *q,
+void access_rules_each(struct access_snapshot *s, const struct access_request *q,
                        void (*each)(void *ctx, const struct access_holder *h,
                                     const struct access_rule *r),
                        void *ctx);

@@ -290,13 +290,14 @@ guarded(struct attempt *t, struct status (*check)(struct attempt *t, void *of), 
 {
     const int64_t now = clock_mono_ns();
     const struct view id = view_str(t->id);
-    t->out->retry_after_s = slow_wait_s(t->a->slow, t->c->peer, id, now);
+    bool failed_before = false;
+    t->out->retry_after_s = slow_wait_s(t->a->slow, t->c->peer, id, now, &failed_before);
     if (t->out->retry_after_s > 0) {
         t->out->reason = "too many failed sign-ins";
         FAIL(LIMIT);
     }
     const struct status s = check(t, of);
-    if (status_ok(s)) {
+    if (status_ok(s) && failed_before) {
         slow_succeeded(t->a->slow, t->c->peer, id, now);
     } else if (s.code == STATUS_AUTH) {
         t->out->retry_after_s = slow_failed(t->a->slow, t->c->peer, id, now);

@@ -19,8 +19,10 @@ struct slow;
 
 struct slow *slow_new(void); /* NULL: no memory */
 void slow_free(struct slow *s);
-/* Seconds that this pair still waits; 0: none. now_ns: clock_mono_ns. */
-unsigned slow_wait_s(struct slow *s, uint64_t peer, struct view id, int64_t now_ns);
+/* Seconds that this pair still waits; 0: none. *ret_known: it has failed before. now_ns:
+ * clock_mono_ns. */
+unsigned slow_wait_s(struct slow *s, uint64_t peer, struct view id, int64_t now_ns,
+                     bool *ret_known);
 /* Counts a failure. Seconds that its address is asked to wait; 0: none. */
 unsigned slow_failed(struct slow *s, uint64_t peer, struct view id, int64_t now_ns);
 void slow_succeeded(struct slow *s, uint64_t peer, struct view id, int64_t now_ns);

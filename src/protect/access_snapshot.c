@@ -543,6 +543,9 @@ access_snapshot_release(struct access_snapshot *s)
         for (size_t i = 0; i < s->issuer_count; i++) {
             jwks_free(s->issuers[i].keys);
         }
+        for (size_t i = 0; i < ACCESS_SLICES; i++) {
+            free(atomic_load(&s->slices[i]));
+        }
         arena_free(s->arena);
         free(s);
     }

@@ -594,6 +594,15 @@ notes_when_a_key_was_used(void **state)
 
 #define S NS_PER_S
 
+static unsigned
+wait_of(struct slow *s, uint64_t from, struct view id, int64_t t)
+{
+    bool known = false;
+    const unsigned wait = slow_wait_s(s, from, id, t, &known);
+    assert_true(known || wait == 0);
+    return wait;
+}
+
 static void
 slows_down_a_pair_and_nobody_else(void **state)
 {
@@ -603,25 +612,25 @@ slows_down_a_pair_and_nobody_else(void **state)
     const struct view id = view_str("id"), other = view_str("other");
     assert_non_null(s);
     for (unsigned i = 0; i < SLOW_FREE; i++) {
-        assert_int_equal(slow_wait_s(s, 1, id, t), 0);
+        assert_int_equal(wait_of(s, 1, id, t), 0);
         assert_int_equal(slow_failed(s, 1, id, t), 0);
     }
     static const unsigned waits[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         assert_int_equal(slow_failed(s, 1, id, t), waits[i]);
-        assert_int_equal(slow_wait_s(s, 1, id, t), waits[i]);
-        assert_int_equal(slow_wait_s(s, 1, id, t + waits[i] * S - 1), 1);
-        assert_int_equal(slow_wait_s(s, 1, other, t), 0); /* another key from there */
-        assert_int_equal(slow_wait_s(s, 2, id, t), 0);    /* that key from elsewhere */
+        assert_int_equal(wait_of(s, 1, id, t), waits[i]);
+        assert_int_equal(wait_of(s, 1, id, t + waits[i] * S - 1), 1);
+        assert_int_equal(wait_of(s, 1, other, t), 0); /* another key from there */
+        assert_int_equal(wait_of(s, 2, id, t), 0);    /* that key from elsewhere */
         t += waits[i] * S;
-        assert_int_equal(slow_wait_s(s, 1, id, t), 0);
+        assert_int_equal(wait_of(s, 1, id, t), 0);
     }
     slow_succeeded(s, 1, id, t);
     assert_int_equal(slow_failed(s, 1, id, t), 0);
     for (unsigned i = 0; i < SLOW_FREE; i++) {
         (void)slow_failed(s, 1, id, t);
     }
-    assert_true(slow_wait_s(s, 1, id, t) > 0);
+    assert_true(wait_of(s, 1, id, t) > 0);
     t += (SLOW_FORGET_S + 1) * S;
     assert_int_equal(slow_failed(s, 1, id, t), 0); /* forgotten */
     slow_free(s);
@@ -642,7 +651,7 @@ slows_down_an_address_that_guesses(void **state)
         waited = slow_failed(s, 1, view_str(id), t);
         assert_int_equal(waited > 0, i >= SLOW_FREE_ADDRESS);
     }
-    assert_int_equal(slow_wait_s(s, 1, view_str("good"), t), 0);
+    assert_int_equal(wait_of(s, 1, view_str("good"), t), 0);
     /* A flood of names does not grow it. */
     for (unsigned i = 0; i < 100000; i++) {
         (void)snprintf(id, sizeof id, "%u", i);

@@ -7,10 +7,12 @@
 #include "serve/server.h"
 
 #include <math.h>
+#include <openssl/evp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PASSPHRASE "correct horse battery staple"
 #define INFER "/v2/models/loans/infer"
@@ -255,6 +257,107 @@ asks_for_the_purpose_that_the_grant_needs(void **state)
     reply_done(&r);
 }
 
+/* The fifth failure for one id is told to wait; another key from here is not kept waiting. */
+static void
+makes_who_guesses_wait_with_429(void **state)
+{
+    (void)state;
+    static const char unknown[] = "sw_0123456789_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA17NU03";
+    struct reply r;
+    char value[256];
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(ask(unknown, "", NULL, &r), 401);
+        reply_done(&r);
+    }
+    assert_int_equal(ask(unknown, "", NULL, &r), 429);
+    reply_header(&r, "retry-after", value);
+    assert_true(atoi(value) >= 1);
+    reply_done(&r);
+    assert_int_equal(ask(it.desk, "", NULL, &r), 200);
+    reply_done(&r);
+}
+
+/* ---- a token ---- */
+
+static void
+put_base64url(struct buf *b, const void *bytes, size_t n)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const uint8_t *at = bytes;
+    for (size_t i = 0; i < n; i += 3) {
+        const uint32_t v = (uint32_t)at[i] << 16 | (i + 1 < n ? (uint32_t)at[i + 1] << 8 : 0) |
+                           (i + 2 < n ? at[i + 2] : 0);
+        for (size_t k = 0; k < 4 && i + k <= n; k++) {
+            buf_put_u8(b, (uint8_t)letters[v >> (18 - 6 * k) & 63]);
+        }
+    }
+}
+
+/* Signed with OpenSSL: what PyJWT signs is in protect/jwt. */
+static void
+sign_token(EVP_PKEY *key, const char *purpose, int64_t expires_s, struct buf *ret_token)
+{
+    char claims[400];
+    uint8_t signature[64];
+    size_t n = sizeof signature;
+    (void)snprintf(claims, sizeof claims,
+                   "{\"iss\":\"https://id.example\",\"aud\":\"steward\",\"sub\":\"carl\","
+                   "\"exp\":%lld,\"groups\":[\"%s\"]}",
+                   (long long)expires_s, purpose);
+    put_base64url(ret_token, "{\"alg\":\"EdDSA\",\"kid\":\"k\"}", 25);
+    buf_put_str(ret_token, ".");
+    put_base64url(ret_token, claims, strlen(claims));
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    assert_int_equal(EVP_DigestSignInit(c, NULL, NULL, NULL, key), 1);
+    assert_int_equal(EVP_DigestSign(c, signature, &n, ret_token->ptr, ret_token->len), 1);
+    EVP_MD_CTX_free(c);
+    buf_put_str(ret_token, ".");
+    put_base64url(ret_token, signature, n);
+}
+
+static void
+takes_a_token_with_the_rights_of_its_groups(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf set;
+    DEFER(buf_done) struct buf token;
+    DEFER(buf_done) struct buf expired;
+    DEFER(file_freep) char *path = file_join(it.root, "jwks.json");
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    uint8_t raw[32];
+    size_t n = sizeof raw;
+    struct reply r;
+    buf_init(&set, 4096);
+    buf_init(&token, 8192);
+    buf_init(&expired, 8192);
+    assert_int_equal(EVP_PKEY_get_raw_public_key(key, raw, &n), 1);
+    buf_put_str(&set, "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"k\",\"x\":\"");
+    put_base64url(&set, raw, n);
+    buf_put_str(&set, "\"}]}");
+    testing_write(path, buf_view(&set));
+    const int64_t now = clock_wall_ns() / NS_PER_S;
+    sign_token(key, "Counters", now + 600, &token);
+    sign_token(key, "Counters", now - 600, &expired);
+    EVP_PKEY_free(key);
+    assert_int_equal(ask(buf_str(&token), "", NULL, &r), 401);
+    reply_done(&r);
+    STEWARD("issuer", "add", "corp", "--url", "https://id.example", "--audience", "steward",
+            "--algorithm", "EdDSA", "--jwks", path, "--group", "Counters=counters");
+    unsigned status = 0;
+    const int64_t since = clock_mono_ns();
+    while (status != 200 && clock_mono_ns() - since < 20 * NS_PER_S) { /* seen within 250 ms */
+        status = ask(buf_str(&token), "", NULL, &r);
+        reply_done(&r);
+        (void)usleep(1000);
+    }
+    assert_int_equal(status, 200);
+    assert_int_equal(ask(buf_str(&expired), "", NULL, &r), 401);
+    reply_done(&r);
+    STEWARD("principal", "link", "day", "--token", "corp:carl");
+    STEWARD("issuer", "remove", "corp");
+}
+
 int
 main(void)
 {
@@ -262,6 +365,8 @@ main(void)
         cmocka_unit_test(tells_of_a_prediction_what_the_role_may_see),
         cmocka_unit_test(rounds_numbers_and_not_decisions),
         cmocka_unit_test(asks_for_the_purpose_that_the_grant_needs),
+        cmocka_unit_test(makes_who_guesses_wait_with_429),
+        cmocka_unit_test(takes_a_token_with_the_rights_of_its_groups),
     };
     return cmocka_run_group_tests(cases, set_up, tear_down);
 }
