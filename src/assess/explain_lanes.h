@@ -1,5 +1,5 @@
-/* explain_lanes: path-dependent TreeSHAP by quadrature, one row a vector lane; any depth. One or two
- * rows alone have quadrature nodes in the lanes instead, and the same digits.
+/* explain_lanes: path-dependent TreeSHAP by quadrature, one row a vector lane; any depth. One or
+ * two rows alone have quadrature nodes in the lanes instead, and the same digits.
  *
  * A leaf with value v, reached over splits on d distinct features, is a product game: with z_i the
  * share of the training rows that follow feature i's splits and o_i whether the row follows them,

@@ -137,16 +137,9 @@ int cli_exit_code(int32_t status_code);
 /* Passphrase: --passphrase-file, STEWARD_PASSPHRASE_FILE, STEWARD_PASSPHRASE, or asked on the
  * terminal. confirm: asked twice (a new workspace). */
 struct status cli_passphrase(struct cli *c, bool confirm, struct secret *ret_passphrase);
-/* The first line of a file that others cannot read. */
-struct status cli_secret_file(struct cli *c, const char *path, struct secret *ret_secret);
-/* What the workspace's key provider asks for: that passphrase; or a token's PIN, from
- * --passphrase-file, STEWARD_PIN_FILE or STEWARD_PIN; or a transit service's token, from
- * --passphrase-file, STEWARD_TOKEN_FILE or STEWARD_TOKEN. */
-struct status cli_credential(struct cli *c, struct secret *ret_credential);
-/* The same for another provider (vault/provider.h). path may be NULL. A new passphrase comes from
- * path, STEWARD_NEW_PASSPHRASE_FILE, STEWARD_NEW_PASSPHRASE, or is asked for twice. */
-struct status cli_new_credential(struct cli *c, const char *target, const char *path,
-                                 struct secret *ret_credential);
+/* Another one for the workspace, from path, STEWARD_NEW_PASSPHRASE_FILE, STEWARD_NEW_PASSPHRASE, or
+ * asked twice. path may be NULL. */
+struct status cli_new_passphrase(struct cli *c, const char *path, struct secret *ret_passphrase);
 struct status cli_open(struct cli *c, struct workspace **ret_workspace);
 /* For verbs that hand files to libraries of others, once the workspace is open: no network and no
  * other program from here on. */

@@ -27,7 +27,7 @@ open_even_revoked(struct cli *c, struct workspace **ret_workspace)
 {
     TRY(workspace_check(c->dir, &c->diag));
     DEFER(secret_done) struct secret credential = {0};
-    TRY(cli_credential(c, &credential));
+    TRY(cli_passphrase(c, false, &credential));
     const struct workspace_open_options o = {.passphrase = &credential, .even_revoked = true};
     return workspace_open(c->dir, &o, &c->diag, ret_workspace);
 }
@@ -102,7 +102,7 @@ new_provider(struct cli *c, struct provider **ret_provider)
     }
     DEFER(secret_done) struct secret credential = {0};
     target = target == NULL ? "passphrase" : target;
-    TRY(cli_new_credential(c, target, file, &credential));
+    TRY(cli_new_passphrase(c, file, &credential));
     return provider_new(target, &credential, &c->diag, ret_provider);
 }
 

@@ -11,8 +11,8 @@
 const struct cli_option cli_common[] = {
     {"workspace", "DIR", "the workspace (default: $STEWARD_WORKSPACE, else ./steward)", NULL,
      CLI_ONCE, "@dir"},
-    {"passphrase-file", "FILE", "read the passphrase (or PIN, or token) from FILE's first line",
-     NULL, CLI_ONCE, "@file"},
+    {"passphrase-file", "FILE", "read the passphrase from FILE's first line", NULL, CLI_ONCE,
+     "@file"},
     {"json", NULL, "print results as JSON", NULL, CLI_ONCE, NULL},
     {"help", NULL, "show this help", NULL, CLI_ONCE, NULL},
     {0},

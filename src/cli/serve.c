@@ -185,7 +185,7 @@ static struct status
 start_keeper(struct cli *c, struct house *h, struct keeper_client **ret_client)
 {
     DEFER(secret_done) struct secret passphrase = {0};
-    TRY(cli_credential(c, &passphrase));
+    TRY(cli_passphrase(c, false, &passphrase));
     return keeper_start(NULL, c->dir, &passphrase, &c->diag, &h->keeper, ret_client);
 }
 

@@ -8,7 +8,6 @@
 #include "base/sandbox.h"
 #include "base/secret.h"
 #include "net/door.h"
-#include "vault/provider.h"
 
 #include <errno.h>
 #include <math.h>
@@ -43,8 +42,8 @@ take_passphrase(struct cli *c, struct view text, const char *from, struct secret
     return secret_from(text, ret_passphrase);
 }
 
-struct status
-cli_secret_file(struct cli *c, const char *path, struct secret *ret_passphrase)
+static struct status
+passphrase_from_file(struct cli *c, const char *path, struct secret *ret_passphrase)
 {
     struct stat st;
     if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0027) != 0) {
@@ -129,7 +128,7 @@ from_surroundings(struct cli *c, const char *path, const char *file_variable, co
 {
     path = path == NULL ? getenv(file_variable) : path;
     if (path != NULL && *path != '\0') {
-        *ret_status = cli_secret_file(c, path, ret_secret);
+        *ret_status = passphrase_from_file(c, path, ret_secret);
         return true;
     }
     char *text = getenv(variable);
@@ -151,47 +150,14 @@ cli_passphrase(struct cli *c, bool confirm, struct secret *ret_passphrase)
                : passphrase_from_terminal(c, confirm, ret_passphrase);
 }
 
-/* Of a token or a transit service: asked for by nobody, since whoever runs it has it in a file. */
-static struct status
-other_credential(struct cli *c, const char *path, bool token, struct secret *ret_credential)
-{
-    struct status s = OK;
-    if (from_surroundings(c, path, token ? "STEWARD_TOKEN_FILE" : "STEWARD_PIN_FILE",
-                          token ? "STEWARD_TOKEN" : "STEWARD_PIN", ret_credential, &s)) {
-        return s;
-    }
-    diag_set(&c->diag, token ? "no token for the transit service: set STEWARD_TOKEN_FILE, or give "
-                               "--passphrase-file FILE"
-                             : "no PIN for the token: set STEWARD_PIN_FILE, or give "
-                               "--passphrase-file FILE");
-    FAIL(AUTH);
-}
-
 struct status
-cli_credential(struct cli *c, struct secret *ret_credential)
+cli_new_passphrase(struct cli *c, const char *path, struct secret *ret_passphrase)
 {
-    char name[16];
-    DEFER(file_freep) char *keys = file_join(c->dir, "keys");
-    /* A damaged file is for the opening to tell. */
-    if (!status_ok(provider_name(keys, NULL, name)) || strcmp(name, "passphrase") == 0) {
-        return cli_passphrase(c, false, ret_credential);
-    }
-    return other_credential(c, cli_value(c, "passphrase-file"), strcmp(name, "transit") == 0,
-                            ret_credential);
-}
-
-struct status
-cli_new_credential(struct cli *c, const char *target, const char *path,
-                   struct secret *ret_credential)
-{
-    if (strcmp(target, "passphrase") != 0) {
-        return other_credential(c, path, strncmp(target, "https:", 6) == 0, ret_credential);
-    }
     struct status s = OK;
     return from_surroundings(c, path, "STEWARD_NEW_PASSPHRASE_FILE", "STEWARD_NEW_PASSPHRASE",
-                             ret_credential, &s)
+                             ret_passphrase, &s)
                ? s
-               : passphrase_from_terminal(c, true, ret_credential);
+               : passphrase_from_terminal(c, true, ret_passphrase);
 }
 
 struct status
@@ -199,7 +165,7 @@ cli_open(struct cli *c, struct workspace **ret_workspace)
 {
     TRY(workspace_check(c->dir, &c->diag));
     DEFER(secret_done) struct secret passphrase = {0};
-    TRY(cli_credential(c, &passphrase));
+    TRY(cli_passphrase(c, false, &passphrase));
     const struct workspace_open_options o = {.passphrase = &passphrase};
     return workspace_open(c->dir, &o, &c->diag, ret_workspace);
 }

@@ -61,17 +61,6 @@ look(const char *dir, struct diag *diag, json_t **ret_file, const char **ret_nam
 }
 
 struct status
-provider_name(const char *dir, struct diag *diag, char ret_name[static 16])
-{
-    DEFER(js_freep) json_t *file = NULL;
-    json_t *state = NULL;
-    const char *name = NULL;
-    TRY(look(dir, diag, &file, &name, &state));
-    (void)snprintf(ret_name, 16, "%s", name);
-    return OK;
-}
-
-struct status
 provider_open(const char *dir, const struct secret *credential, struct diag *diag,
               struct provider **ret_provider)
 {

@@ -1,9 +1,8 @@
 /* provider: the key providers by name, and which of them a workspace has. One owns what its table
  * (struct vault_provider) borrows.
  *
- * A target says where a key is: "passphrase"; a URI of RFC 7512 (vault/pkcs11.h); or the https URL
- * of a key of a transit service (vault/transit.h). The credential is the passphrase, the token's
- * PIN, or the service's token. */
+ * A target says where a key is: "passphrase" is the one that there is. The credential is what opens
+ * it: the passphrase. */
 #ifndef STEWARD_VAULT_PROVIDER_H
 #define STEWARD_VAULT_PROVIDER_H
 
@@ -26,7 +25,5 @@ DEFINE_FREEP(provider_free, struct provider)
 const struct vault_provider *provider_table(const struct provider *p);
 /* The target, in words for people: never the credential. */
 const char *provider_target(const struct provider *p);
-/* The name that stands in dir/workspace.json: "passphrase", "pkcs11", "transit". */
-struct status provider_name(const char *dir, struct diag *diag, char ret_name[static 16]);
 
 #endif

@@ -181,8 +181,7 @@ make_in(const char *dir, const struct workspace_init_options *o, struct diag *di
     DEFER(file_freep) char *config = file_join(dir, "steward.yaml");
     DEFER(provider_freep) struct provider *provider = NULL;
     DEFER(vault_freep) struct vault *vault = NULL;
-    TRY(provider_new(o->key_target == NULL ? "passphrase" : o->key_target, o->passphrase, diag,
-                     &provider));
+    TRY(provider_new("passphrase", o->passphrase, diag, &provider));
     TRY(file_mkdirs(keys, 0700, diag));
     TRY(vault_create(keys, provider_table(provider), diag, &vault));
     TRY(make_tls(dir, vault, o, diag));
