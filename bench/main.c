@@ -17,8 +17,7 @@ static const struct {
     {"log", bench_log},           {"slices", bench_slices},
     {"shap", bench_shap},         {"interventional", bench_interventional},
     {"fairness", bench_fairness}, {"bootstrap", bench_bootstrap},
-    {"assess", bench_assess},
-    {"access", bench_access},
+    {"assess", bench_assess},     {"access", bench_access},
 };
 
 static const struct {

@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "workspace/keys.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct cli_option cli_key_rewrap_options[] = {
@@ -97,7 +98,8 @@ static struct status
 new_provider(struct cli *c, struct provider **ret_provider)
 {
     const char *target = cli_value(c, "to"), *file = cli_value(c, "new-passphrase-file");
-    if (target == NULL && file == NULL) {
+    if (target == NULL && file == NULL && getenv("STEWARD_NEW_PASSPHRASE_FILE") == NULL &&
+        getenv("STEWARD_NEW_PASSPHRASE") == NULL) {
         return OK;
     }
     DEFER(secret_done) struct secret credential = {0};
