@@ -174,7 +174,6 @@ static const char *const gateway_calls[] = {"accept",
                                             "accept4",
                                             "access",
                                             "bind",
-                                            "chmod",
                                             "clock_getres",
                                             "copy_file_range",
                                             "dup",
@@ -188,7 +187,6 @@ static const char *const gateway_calls[] = {"accept",
                                             "faccessat2",
                                             "fallocate",
                                             "fchmod",
-                                            "fchmodat",
                                             "fchown",
                                             "fdatasync",
                                             "flock",
@@ -242,7 +240,6 @@ static const char *const gateway_calls[] = {"accept",
                                             "uname",
                                             "unlink",
                                             "unlinkat",
-                                            "utimensat",
                                             "wait4",
                                             "waitid",
                                             "linkat",
@@ -387,10 +384,16 @@ sandbox_settle(bool outward, struct diag *diag)
 {
     static const char *const closed[] = {"socket", "bind", "listen", "connect", NULL};
     static const char *const late[] = {"seccomp", NULL};
+    /* TCP Fast Open connects, and a listener that is shut down can be its socket. */
+    const struct scmp_arg_cmp to = SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN);
+    const struct scmp_arg_cmp message = SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN);
     const struct scmp_arg_cmp code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC);
     DEFER(free_filter) scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
     CHECK(f != NULL, MEMORY);
     int rc = outward ? 0 : add_calls(f, SCMP_ACT_TRAP, closed);
+    rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "sendto", to));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "sendmmsg", to));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "sendmsg", message));
     rc = FIRST(rc, add_calls(f, SCMP_ACT_TRAP, late));
     rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "mmap", code));
     rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "mprotect", code));

@@ -141,8 +141,9 @@ access_rules_each(struct access_snapshot *s, const struct access_request *q, rul
 struct deciding {
     const struct access_request *q;
     const struct access_rule *deny, *allow,
-        *emergency; /* the first of each in its holder's order */
-    struct access_rights rights;
+        *emergency;              /* the first of each in its holder's order */
+    struct access_rights rights; /* without those of emergencies */
+    struct access_rights broken; /* of emergencies */
 };
 
 static const char *
@@ -170,8 +171,21 @@ weigh(void *ctx, const struct access_holder *h, const struct access_rule *r)
     }
     keep_first(r->deny ? &d->deny : r->break_glass ? &d->emergency : &d->allow, r);
     if (!r->deny) {
-        access_rights_add(&d->rights, r->rights);
+        access_rights_add(r->break_glass ? &d->broken : &d->rights, r->rights);
     }
+}
+
+/* What decides. What is seen of a prediction rests on an emergency as soon as one adds to it. */
+static const struct access_rule *
+settle(struct deciding *d)
+{
+    const struct access_rights own = d->rights;
+    access_rights_add(&d->rights, &d->broken);
+    const bool finer = d->rights.output == ACCESS_OUTPUT_ROUNDED && d->rights.digits != own.digits;
+    const bool more =
+        d->q->action == ACCESS_MODEL_INFER &&
+        (d->rights.output != own.output || finer || d->rights.explanations != own.explanations);
+    return d->deny != NULL ? d->deny : d->allow != NULL && !more ? d->allow : d->emergency;
 }
 
 void
@@ -190,9 +204,7 @@ access_decide(struct access *a, const struct access_request *q,
         return;
     }
     access_rules_each(s, q, weigh, &d);
-    const struct access_rule *by = d.deny != NULL    ? d.deny
-                                   : d.allow != NULL ? d.allow
-                                                     : d.emergency;
+    const struct access_rule *by = settle(&d);
     text_copy(ret_decision->rule, sizeof ret_decision->rule,
               by == NULL ? "default deny" : by->text);
     if (by != NULL && !by->deny) {

@@ -126,6 +126,7 @@ struct access_sign_in {
     struct access_caller caller; /* principal "" unless OK */
     const char *reason;          /* when it failed, for the log: "key expired" */
     unsigned retry_after_s;      /* with LIMIT and BUSY */
+    bool certificate;            /* one came that is not linked to somebody else */
 };
 /* A bearer alone counts where there is one; else the certificate. STATUS_AUTH: malformed, unknown,
  * expired or revoked, all alike to the caller. STATUS_LIMIT: too many failures, wait
@@ -139,7 +140,7 @@ struct access_request {
     const char *resource;
     int64_t now_ns;      /* clock_wall_ns */
     const char *address; /* numeric, of the peer; "" or NULL: this machine's command line */
-    bool certificate;    /* a verified client certificate came with it */
+    bool certificate;    /* access_sign_in's */
     const char *purpose; /* as stated; "" or NULL: none */
 };
 struct access_decision {
@@ -149,7 +150,7 @@ struct access_decision {
     enum access_output output;
     uint8_t digits;
     bool explanations;
-    bool break_glass; /* allowed by an emergency's grant alone */
+    bool break_glass; /* allowed, or more is shown, by an emergency's grant alone */
 };
 void access_decide(struct access *a, const struct access_request *q,
                    struct access_decision *ret_decision);

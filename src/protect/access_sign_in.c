@@ -374,12 +374,33 @@ sign_in_bearer(struct attempt *t)
     return guarded(t, guarded_nothing, not_a_key);
 }
 
-static struct status
-sign_in_certificate(struct attempt *t)
+static bool
+has_certificate(const struct access_credential *c)
+{
+    return c->certificate != NULL && *c->certificate != '\0';
+}
+
+/* NULL: nobody's. */
+static const char *
+owner_of_certificate(const struct attempt *t)
 {
     char identity[400];
     (void)snprintf(identity, sizeof identity, "certificate:%s", t->c->certificate);
-    const char *principal = access_link_find(t->s, identity);
+    return access_link_find(t->s, identity);
+}
+
+/* A stolen key beside one's own certificate does not make both its owner's. */
+static bool
+is_own_certificate(const struct attempt *t)
+{
+    const char *owner = has_certificate(t->c) ? owner_of_certificate(t) : NULL;
+    return has_certificate(t->c) && (owner == NULL || strcmp(owner, t->out->caller.principal) == 0);
+}
+
+static struct status
+sign_in_certificate(struct attempt *t)
+{
+    const char *principal = owner_of_certificate(t);
     if (principal == NULL) {
         return refuse(t, "the certificate is not linked to a principal");
     }
@@ -398,16 +419,19 @@ access_authenticate(struct access *a, const struct access_credential *c,
     ret_sign_in->caller.group_count = 0;
     ret_sign_in->reason = NULL;
     ret_sign_in->retry_after_s = 0;
+    ret_sign_in->certificate = false;
     if (s == NULL) {
         return refuse(&t, "the list of keys cannot be read");
     }
-    if (c->bearer == NULL && (c->certificate == NULL || *c->certificate == '\0')) {
+    if (c->bearer == NULL && !has_certificate(c)) {
         return refuse(&t, "no key");
     }
     const struct status done = c->bearer != NULL ? sign_in_bearer(&t) : sign_in_certificate(&t);
     if (!status_ok(done)) {
         ret_sign_in->caller.principal[0] = '\0';
         ret_sign_in->caller.group_count = 0;
+        return done;
     }
-    return done;
+    ret_sign_in->certificate = is_own_certificate(&t);
+    return OK;
 }

@@ -128,6 +128,7 @@ authenticate(struct call *c)
     }
     if (status_ok(s)) {
         c->caller.group_count = in.caller.group_count;
+        c->certificate = in.certificate;
         memcpy(c->caller.principal, in.caller.principal, sizeof in.caller.principal);
         memcpy(c->caller.groups, in.caller.groups, in.caller.group_count * ACCESS_NAME_MAX);
         return;
@@ -152,7 +153,7 @@ authorise(struct call *c)
                                            .resource = c->resource,
                                            .now_ns = clock_wall_ns(),
                                            .address = c->x->address,
-                                           .certificate = *c->x->client_identity != '\0',
+                                           .certificate = c->certificate,
                                            .purpose = http_header(c->x, "steward-purpose")},
                   d);
     c->allow = d->allow;

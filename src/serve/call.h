@@ -51,6 +51,7 @@ struct call {
     uint64_t version;
     char id[33];
     struct access_caller caller; /* principal "" until authenticated */
+    bool certificate;            /* one of its own came with it */
     struct access_decision decision;
     char resource[96];
     char reason[160];

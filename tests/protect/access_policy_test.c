@@ -532,6 +532,30 @@ breaks_the_glass_loudly_and_for_a_time(void **state)
     assert_false(allows(&q));
 }
 
+/* What is seen beyond one's own role rests on the emergency, even where the call itself does not.
+ */
+static void
+seeing_more_by_broken_glass_is_loud(void **state)
+{
+    (void)state;
+    struct access_decision d;
+    take("roles: [{name: desk, rules: [{actions: [model.infer], output: class}]}]\n"
+         "grants: [{to: ann, role: desk}]");
+    struct access_request q = ask("ann", ACCESS_MODEL_INFER, "models/claims");
+    assert_ok(access_emergency_grant(access_, "ann", "caller", "**", "the desk is on fire",
+                                     NOW + HOUR, NULL));
+    access_decide(access_, &q, &d);
+    assert_true(d.allow && d.output == ACCESS_OUTPUT_FULL);
+    assert_true(d.break_glass);
+    assert_string_equal(d.rule, "BREAK-GLASS role caller on **: the desk is on fire");
+    take("grants: [{to: ann, role: caller}]"); /* her own role shows as much */
+    access_decide(access_, &q, &d);
+    assert_true(d.allow && d.output == ACCESS_OUTPUT_FULL && !d.break_glass);
+    q.now_ns = NOW + HOUR;
+    access_decide(access_, &q, &d);
+    assert_true(d.allow && !d.break_glass);
+}
+
 /* ---- the explanation ---- */
 
 static void
@@ -610,6 +634,7 @@ main(void)
         TEST(adds_up_what_is_told_of_a_prediction),
         TEST(shows_the_columns_of_every_rule_that_holds),
         TEST(breaks_the_glass_loudly_and_for_a_time),
+        TEST(seeing_more_by_broken_glass_is_loud),
         TEST(explains_as_it_decides),
         TEST(fails_closed_when_a_role_is_gone),
     };

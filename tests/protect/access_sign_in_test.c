@@ -468,6 +468,19 @@ maps_certificates_to_principals(void **state)
     assert_ok(access_key_issue(access_, "bob", now, now + DAY, key, NULL));
     assert_ok(sign_in(key, "spiffe://corp/desk"));
     assert_string_equal(in.caller.principal, "bob");
+    /* One's own, or nobody's, counts beside a key; somebody else's does not. */
+    assert_false(in.certificate);
+    assert_ok(sign_in(key, "spiffe://corp/unlinked"));
+    assert_true(in.certificate);
+    assert_ok(access_link_add(access_, "certificate:spiffe://corp/bob", "bob", NULL));
+    assert_ok(sign_in(key, "spiffe://corp/bob"));
+    assert_true(in.certificate);
+    assert_ok(sign_in(NULL, "spiffe://corp/desk"));
+    assert_true(in.certificate);
+    assert_ok(sign_in(key, ""));
+    assert_false(in.certificate);
+    assert_status(sign_in("sw_nonsense", "spiffe://corp/desk"), AUTH);
+    assert_false(in.certificate);
 }
 
 /* ---- keys that are rotated ---- */

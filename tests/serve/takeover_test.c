@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -307,6 +309,83 @@ new_socket(struct loot *l)
     return 0;
 }
 
+/* Sockets that were open before: the gateway's listener, and somebody else's. */
+static struct {
+    int own, outside;
+    struct sockaddr_in there;
+} sockets;
+
+static int
+listener(struct sockaddr_in *ret_address)
+{
+    socklen_t n = sizeof *ret_address;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *ret_address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(fd, (const struct sockaddr *)ret_address, n), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)ret_address, &n), 0);
+    return fd;
+}
+
+/* A listener that was shut down connects anywhere without connect(2): TCP Fast Open. */
+static int
+connect_a_listener(struct loot *l)
+{
+    (void)l;
+    struct iovec word = {(void *)(uintptr_t) "x", 1};
+    struct mmsghdr m = {.msg_hdr = {.msg_name = &sockets.there,
+                                    .msg_namelen = sizeof sockets.there,
+                                    .msg_iov = &word,
+                                    .msg_iovlen = 1}};
+    if (shutdown(sockets.own, SHUT_RDWR) != 0) {
+        return 1;
+    }
+    if (sendto(sockets.own, "x", 1, MSG_FASTOPEN, (const struct sockaddr *)&sockets.there,
+               sizeof sockets.there) >= 0 ||
+        errno != EPERM) {
+        return 2;
+    }
+    if (sendmsg(sockets.own, &m.msg_hdr, MSG_FASTOPEN) >= 0 || errno != EPERM) {
+        return 3;
+    }
+    return sendmmsg(sockets.own, &m, 1, MSG_FASTOPEN) >= 0 || errno != EPERM ? 4 : 0;
+}
+
+static void
+makes_no_connection_of_a_socket_that_it_has(void **state)
+{
+    (void)state;
+    struct sockaddr_in here;
+    sockets.own = listener(&here);
+    sockets.outside = listener(&sockets.there);
+    const int code = break_in(connect_a_listener);
+    struct pollfd p = {sockets.outside, POLLIN, 0};
+    assert_int_equal(poll(&p, 1, 0), 0);
+    assert_int_equal(code, 0);
+    (void)close(sockets.own);
+    (void)close(sockets.outside);
+}
+
+/* Landlock knows no right for modes: a key that everybody may read needs no intruder. */
+static int
+open_the_doors(struct loot *l)
+{
+    (void)l;
+    DEFER(file_freep) char *path = file_join(it.dir, "keys/workspace.json");
+    if (chmod(path, 0644) == 0 || fchmodat(AT_FDCWD, path, 0644, 0) == 0) {
+        return 1;
+    }
+    return utimensat(AT_FDCWD, path, NULL, 0) == 0 ? 2 : 0;
+}
+
+static void
+changes_no_mode_of_a_file_outside(void **state)
+{
+    (void)state;
+    assert_int_equal(break_in(open_the_doors), 0);
+}
+
 static int
 new_code(struct loot *l)
 {
@@ -570,6 +649,8 @@ main(void)
         cmocka_unit_test(gets_models_handshakes_and_checkpoints_that_grow),
         cmocka_unit_test(gets_no_dataset_no_key_and_no_other_signature),
         cmocka_unit_test(opens_no_file_socket_or_process_outside),
+        cmocka_unit_test(makes_no_connection_of_a_socket_that_it_has),
+        cmocka_unit_test(changes_no_mode_of_a_file_outside),
         cmocka_unit_test(a_server_takes_a_new_certificate_and_stops_when_its_keeper_ends),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
