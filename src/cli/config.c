@@ -111,6 +111,11 @@ static const struct key {
      UINT64_C(3600000000000),
      "at most so long until an entry is under a signed checkpoint (it is durable before its answer "
      "leaves)"},
+    {"keys", "check", KIND_DURATION, AT(server.key_check_ns), "60s", 1000000000,
+     UINT64_C(3600000000000),
+     "at most so long after steward key revoke, or after its holder stops giving the key, are "
+     "calls "
+     "to models still answered"},
     {"analysis", "threads", KIND_UNSIGNED, AT(threads), "0", 0, CONFIG_MAX_THREADS,
      "of training and assessments; 0: one per core"},
     {"log", "level", KIND_LEVEL, AT(log_level), "info", 0, 0,
@@ -131,6 +136,7 @@ static const struct {
     {"tls", "Certificates of clients. The server's own: steward certificate."},
     {"server", NULL},
     {"audit", NULL},
+    {"keys", NULL},
     {"analysis", NULL},
     {"log", NULL},
 };
@@ -233,27 +239,6 @@ config_ingress(const struct config *c, unsigned listener, struct ingress *ret_ru
 }
 
 /* ---- one value ---- */
-
-struct status
-config_read_listen(const char *text, char ret_address[static ADDRESS_TEXT_MAX], uint16_t *ret_port)
-{
-    const char *colon = strrchr(text, ':');
-    uint64_t port = 0;
-    struct address parsed;
-    CHECK(colon != NULL && colon != text && status_ok(text_to_u64(view_str(colon + 1), &port)) &&
-              port <= 65535,
-          INPUT);
-    const bool bracket = *text == '[' && colon[-1] == ']';
-    const int n = (int)(colon - text) - (bracket ? 2 : 0);
-    CHECK(n > 0 && n < (int)ADDRESS_TEXT_MAX, INPUT);
-    const struct view address = view_of(text + (bracket ? 1 : 0), (size_t)n);
-    TRY(address_parse(address, 0, &parsed));
-    CHECK(bracket == (parsed.storage.ss_family == AF_INET6), INPUT);
-    memcpy(ret_address, address.ptr, address.len);
-    ret_address[n] = '\0';
-    *ret_port = (uint16_t)port;
-    return OK;
-}
 
 static struct status
 set_listen(const struct key *k, struct view text, struct config *c)

@@ -135,7 +135,7 @@ cli_key_revoke(struct cli *c)
     TRY(cli_open(c, &w));
     TRY(keys_revoke(w, reason == NULL ? "steward key revoke" : reason, &c->diag));
     cli_say("the workspace key is revoked: nothing opens until \"steward key restore\"; a server "
-            "that runs keeps what it has loaded: stop it, too");
+            "that runs answers 503 within keys.check (60s)");
     return OK;
 }
 

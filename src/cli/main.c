@@ -702,7 +702,7 @@ const struct cli_verb cli_verbs[] = {
     {"key rewrap", "", "finish a rotation; wrap the workspace key anew, as for a new passphrase",
      NULL, cli_key_rewrap_options, cli_key_rewrap, true},
     {"key revoke", "", "let nothing of the workspace open until steward key restore",
-     "A server that runs keeps the models that it has loaded: stop it, too.",
+     "A server that runs answers calls to models 503, with the reason, within keys.check (60s).",
      cli_key_revoke_options, cli_key_revoke, false},
     {"key restore", "", "let a revoked key be used again", NULL, none, cli_key_restore, false},
     {"key export-public", "", "the public keys that signatures are checked with", NULL, none,

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "serve/confine.h"
+#include "serve/key_watch.h"
 #include "vault/keeper.h"
 
 #include <signal.h>
@@ -186,7 +187,8 @@ start_keeper(struct cli *c, struct house *h, struct keeper_client **ret_client)
 {
     DEFER(secret_done) struct secret passphrase = {0};
     TRY(cli_passphrase(c, false, &passphrase));
-    return keeper_start(NULL, c->dir, &passphrase, &c->diag, &h->keeper, ret_client);
+    return keeper_start(NULL, c->dir, &passphrase, key_watch_every(h->config.server.key_check_ns),
+                        &c->diag, &h->keeper, ret_client);
 }
 
 /* In the fetcher: what the file says then. */

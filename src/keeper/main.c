@@ -1,6 +1,7 @@
 /* steward-keeper: the process that holds a workspace's keys while it is served. `steward serve`
  * starts it with one end of a socket as descriptor 3; it ends when the other end is closed. It is
  * linked with base, net and vault only. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "base/secret.h"
@@ -9,6 +10,7 @@
 #include "vault/rotation.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #define SOCKET_FD 3
+#define WAIT_MS 60000
 #define DENIALS_TOLD 100u /* then a line says so, and no more */
 
 /* Who starts us sends SIGTERM and the terminal's signals to all its processes: they end the
@@ -45,7 +48,7 @@ read_setup(struct secret *room)
     struct keeper_setup *setup = (struct keeper_setup *)(void *)room->ptr;
     CHECK(recv(SOCKET_FD, setup, sizeof *setup, MSG_TRUNC) == (ssize_t)sizeof *setup, INPUT);
     CHECK(setup->version == KEEPER_VERSION && setup->passphrase_len <= sizeof setup->passphrase &&
-              memchr(setup->dir, 0, sizeof setup->dir) != NULL,
+              setup->check_ns >= 0 && memchr(setup->dir, 0, sizeof setup->dir) != NULL,
           INPUT);
     return OK;
 }
@@ -80,7 +83,7 @@ shut_in(const char *dir, struct diag *diag)
 
 static struct status
 start(struct diag *diag, struct provider **ret_provider, struct vault **ret_vault,
-      struct keeper **ret_keeper)
+      struct keeper **ret_keeper, int64_t *ret_check_ns)
 {
     DEFER(secret_done) struct secret room = {0};
     DEFER(vault_freep) struct vault *v = NULL;
@@ -90,6 +93,7 @@ start(struct diag *diag, struct provider **ret_provider, struct vault **ret_vaul
     DEFER(keeper_freep) struct keeper *k = keeper_new(v, setup->dir);
     CHECK(k != NULL, MEMORY);
     TRY(shut_in(setup->dir, diag));
+    *ret_check_ns = setup->check_ns;
     *ret_keeper = MOVE(k);
     *ret_vault = MOVE(v);
     return OK;
@@ -121,13 +125,44 @@ tell_denied(const struct keeper_request *q)
     }
 }
 
+/* What the gateway cannot tell, since it is served all the same: that nobody could be asked. */
+static void
+tell_check(struct status s, const struct diag *diag)
+{
+    static enum status_code told = STATUS_OK;
+    if ((enum status_code)s.code != told) {
+        told = (enum status_code)s.code;
+        log_event(status_ok(s) ? LOG_INFO : LOG_WARN, "keeper.key", "usable=%s reason=\"%s\"",
+                  status_ok(s) ? "yes" : status_word(s.code), diag->text);
+    }
+}
+
+/* Looks whether the key may still be used, when that is due, until there is a message. */
+static void
+await(struct keeper *k, int64_t check_ns)
+{
+    struct pollfd p = {.fd = SOCKET_FD, .events = POLLIN};
+    do {
+        struct diag diag = {0};
+        struct status s = OK;
+        int64_t left = 0;
+        if (keeper_check(k, check_ns, clock_mono_ns(), &diag, &s, &left)) {
+            tell_check(s, &diag);
+        }
+        const int64_t ms = left / 1000000 + 1;
+        p.revents = 0;
+        (void)poll(&p, 1, ms > WAIT_MS ? WAIT_MS : (int)ms);
+    } while (p.revents == 0);
+}
+
 /* Until the other end closes; a message of another size than ours is from nobody who may talk. */
 static int
-serve(struct keeper *k)
+serve(struct keeper *k, int64_t check_ns)
 {
     struct keeper_request q;
     struct keeper_reply r;
     for (;;) {
+        await(k, check_ns);
         const ssize_t n = recv(SOCKET_FD, &q, sizeof q, MSG_TRUNC);
         if (n < 0 && errno == EINTR) {
             continue;
@@ -162,9 +197,10 @@ main(void)
     DEFER(provider_freep) struct provider *p = NULL;
     DEFER(vault_freep) struct vault *v = NULL;
     DEFER(keeper_freep) struct keeper *k = NULL;
-    const struct status started = start(&diag, &p, &v, &k);
+    int64_t check_ns = 0;
+    const struct status started = start(&diag, &p, &v, &k, &check_ns);
     tell_start(started, &diag);
-    const int code = status_ok(started) ? serve(k) : 1;
+    const int code = status_ok(started) ? serve(k, check_ns) : 1;
     if (code != 0 && status_ok(started)) {
         log_event(LOG_ERROR, "keeper.ended", "a message that is none");
     }

@@ -139,6 +139,16 @@ authenticate(struct call *c)
 
 /* ---- authorise: may they? ---- */
 
+/* The key that the models are sealed under may have been withdrawn. */
+static void
+refuse_without_key(struct call *c)
+{
+    char why[KEY_WATCH_REASON_MAX], wait[16];
+    (void)snprintf(wait, sizeof wait, "%u", key_watch_reason(c->server->key_watch, why));
+    http_set_header(c->x, "retry-after", wait);
+    call_refuse(c, 503, why, why);
+}
+
 static void
 authorise(struct call *c)
 {
@@ -167,6 +177,8 @@ authorise(struct call *c)
         (void)snprintf(client, sizeof client, "not allowed: %s on %.80s",
                        access_action_word(c->route->action), c->resource);
         call_refuse(c, 403, client, d->rule);
+    } else if (*c->name != '\0' && !key_watch_usable(c->server->key_watch)) {
+        refuse_without_key(c);
     }
 }
 

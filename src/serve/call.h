@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "serve/http.h"
 #include "serve/infer.h"
+#include "serve/key_watch.h"
 #include "serve/live.h"
 #include "serve/meter.h"
 #include "serve/metrics.h"
@@ -39,6 +40,7 @@ struct server {
     pthread_rwlock_t ingress_lock;
     struct ingress ingress[HTTP_LISTENERS];
     struct tend *tend;
+    struct key_watch *key_watch; /* NULL: nobody watches */
     int lock_fd;
     int64_t started_ns;
 };

@@ -17,6 +17,7 @@ struct slot {
     uint64_t version;
     unsigned references;
     bool newest;
+    bool dropped; /* freed when it is given back */
 };
 
 struct live {
@@ -25,6 +26,8 @@ struct live {
     struct slot *slots;
     uint64_t change;
     int64_t checked_ns;
+    bool suspended;
+    bool dropped; /* some slot is */
 };
 
 static void
@@ -38,7 +41,8 @@ static struct slot *
 find(const struct live *l, const char *name, uint64_t version)
 {
     for (struct slot *s = l->slots; s != NULL; s = s->next) {
-        if (strcmp(s->name, name) == 0 && (version == 0 ? s->newest : s->version == version)) {
+        if (!s->dropped && strcmp(s->name, name) == 0 &&
+            (version == 0 ? s->newest : s->version == version)) {
             return s;
         }
     }
@@ -113,7 +117,7 @@ static void
 refresh(struct live *l)
 {
     const int64_t now = clock_mono_ns();
-    if (now - l->checked_ns < REFRESH_NS) {
+    if (l->suspended || now - l->checked_ns < REFRESH_NS) {
         return;
     }
     l->checked_ns = now;
@@ -165,6 +169,7 @@ live_free(struct live *l)
 static struct status
 take_locked(struct live *l, const char *name, uint64_t version, const struct model **ret_model)
 {
+    CHECK(!l->suspended, DENIED);
     refresh(l);
     struct slot *s = find(l, name, version);
     /* Versions are looked for only of models that there are: strangers' names cost no disk. */
@@ -189,6 +194,25 @@ live_take(struct live *l, const char *name, uint64_t version, const struct model
     return s;
 }
 
+static void
+free_dropped(struct live *l)
+{
+    if (!l->dropped) {
+        return;
+    }
+    l->dropped = false;
+    for (struct slot **at = &l->slots; *at != NULL;) {
+        struct slot *s = *at;
+        if (s->dropped && s->references == 0) {
+            *at = s->next;
+            slot_free(s);
+        } else {
+            l->dropped = l->dropped || s->dropped;
+            at = &s->next;
+        }
+    }
+}
+
 void
 live_give_back(struct live *l, const struct model *m)
 {
@@ -198,15 +222,41 @@ live_give_back(struct live *l, const struct model *m)
             s->references--;
         }
     }
+    free_dropped(l);
+    (void)pthread_mutex_unlock(&l->lock);
+}
+
+void
+live_suspend(struct live *l)
+{
+    (void)pthread_mutex_lock(&l->lock);
+    l->suspended = true;
+    for (struct slot *s = l->slots; s != NULL; s = s->next) {
+        s->newest = false;
+        s->dropped = true;
+    }
+    l->dropped = true;
+    free_dropped(l);
+    (void)pthread_mutex_unlock(&l->lock);
+}
+
+void
+live_resume(struct live *l)
+{
+    (void)pthread_mutex_lock(&l->lock);
+    l->suspended = false;
+    l->change = UINT64_MAX;
+    l->checked_ns = clock_mono_ns() - REFRESH_NS;
+    refresh(l);
     (void)pthread_mutex_unlock(&l->lock);
 }
 
 bool
 live_ready(struct live *l)
 {
-    bool ready = true;
     (void)pthread_mutex_lock(&l->lock);
     refresh(l);
+    bool ready = !l->suspended;
     for (const struct slot *s = l->slots; s != NULL; s = s->next) {
         ready = ready && (!s->newest || s->model != NULL);
     }

@@ -17,6 +17,10 @@ void live_free(struct live *l);
 struct status live_take(struct live *l, const char *name, uint64_t version,
                         const struct model **ret_model);
 void live_give_back(struct live *l, const struct model *m);
+/* Frees every model, those in use when they are given back, and loads none until live_resume, which
+ * loads them anew: live_take is STATUS_DENIED. */
+void live_suspend(struct live *l);
+void live_resume(struct live *l);
 /* Every newest model is loaded. */
 bool live_ready(struct live *l);
 unsigned live_count(struct live *l);

@@ -19,6 +19,10 @@ act_live(struct call *c)
 static void
 act_ready(struct call *c)
 {
+    if (!key_watch_usable(c->server->key_watch)) {
+        call_refuse(c, 503, "not ready: the workspace's key may not be used now", "not ready");
+        return;
+    }
     if (!live_ready(c->server->live) || !status_ok(audit_health(c->server->workspace->audit))) {
         call_refuse(c, 503, "not ready: a model did not verify, or the audit log cannot be written",
                     "not ready");
@@ -61,6 +65,9 @@ inspect_model(struct call *c)
     if (s.code == STATUS_INTEGRITY) {
         call_refuse(c, 503, "this model is not served: it did not verify",
                     "the model did not verify");
+    } else if (s.code == STATUS_DENIED) {
+        call_refuse(c, 503, "no model is served: the workspace's key may not be used now",
+                    "the workspace's key may not be used now");
     } else if (!status_ok(s)) {
         call_refuse(c, 404, "there is no such model or version", "no such model or version");
     } else {

@@ -243,6 +243,7 @@ start_http(struct server *s, struct diag *diag)
 static void
 server_free(struct server *s)
 {
+    key_watch_stop(s->key_watch);
     tend_stop(s->tend);
     live_free(s->live);
     meter_free(s->refusals);
@@ -288,6 +289,9 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     }
     if (status_ok(done)) {
         done = tend_start(w->access, o->fetcher, &s->tend);
+    }
+    if (status_ok(done) && o->key_check_ns > 0) {
+        done = key_watch_start(w, s->live, o->key_check_ns, &s->key_watch);
     }
     if (status_ok(done)) {
         done = start_http(s, diag);

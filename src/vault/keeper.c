@@ -2,6 +2,7 @@
 
 #include "base/secret.h"
 #include "vault/keeper_tree.h"
+#include "vault/rotation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +17,12 @@ _Static_assert(TLS_SIGNATURE_MAX <= KEEPER_REPLY_BYTES, "every signature fits");
 _Static_assert(VAULT_SIGN_MESSAGE_MAX <= KEEPER_REQUEST_BYTES, "every text to sign fits");
 
 struct keeper {
-    const struct vault *vault;
+    struct vault *vault;
     char *dir;
     struct tls_keys *tls;
     struct keeper_tree tree;
+    int64_t checked_ns;
+    bool checked;
 };
 
 /* ---- what the gateway may have done ---- */
@@ -149,6 +152,18 @@ tls_sign(struct keeper *k, const struct keeper_request *q, struct diag *diag,
     return OK;
 }
 
+/* What the last check found: no message makes the keeper look. */
+static struct status
+usable(struct keeper *k, const struct keeper_request *q, struct diag *diag, struct keeper_reply *r)
+{
+    (void)q, (void)diag;
+    struct diag why = {0};
+    if (!status_ok(vault_usable(k->vault, &why))) {
+        put(r, why.text, strnlen(why.text, KEEPER_REPLY_BYTES));
+    }
+    return OK;
+}
+
 #define ANY_LENGTH UINT32_MAX
 
 static const struct {
@@ -165,6 +180,7 @@ static const struct {
     [KEEPER_SIGN] = {"sign", sign, ANY_LENGTH, true},
     [KEEPER_TLS_LOAD] = {"tls-load", tls_load, 0, false},
     [KEEPER_TLS_SIGN] = {"tls-sign", tls_sign, ANY_LENGTH, false},
+    [KEEPER_USABLE] = {"usable", usable, 0, false},
 };
 
 const char *
@@ -233,10 +249,27 @@ keeper_answer(struct keeper *k, const struct keeper_request *q, struct keeper_re
     }
 }
 
+/* ---- is the key still there? ---- */
+
+bool
+keeper_check(struct keeper *k, int64_t every_ns, int64_t now_ns, struct diag *diag,
+             struct status *ret_checked, int64_t *ret_left_ns)
+{
+    const int64_t gone = now_ns - k->checked_ns;
+    const bool due = every_ns > 0 && (!k->checked || gone >= every_ns);
+    if (due) {
+        k->checked = true;
+        k->checked_ns = now_ns;
+        *ret_checked = vault_check(k->vault, diag);
+    }
+    *ret_left_ns = every_ns == 0 ? INT64_MAX : due ? every_ns : every_ns - gone;
+    return due;
+}
+
 /* ---- one keeper ---- */
 
 struct keeper *
-keeper_new(const struct vault *v, const char *dir)
+keeper_new(struct vault *v, const char *dir)
 {
     struct keeper *k = calloc(1, sizeof *k);
     if (k == NULL) {

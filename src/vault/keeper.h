@@ -24,6 +24,7 @@ enum keeper_operation {
     KEEPER_SIGN,      /* detail: enum vault_signing; a message -> its signature */
     KEEPER_TLS_LOAD,  /* reads tls/key.sealed anew -> struct keeper_tls */
     KEEPER_TLS_SIGN,  /* detail: enum tls_scheme; slot; a digest -> its signature */
+    KEEPER_USABLE,    /* -> why the workspace's key may not be used now; nothing: it may */
     KEEPER_OPERATIONS
 };
 
@@ -52,6 +53,7 @@ struct keeper_tls {
 /* The first message, once, before anything else: from whoever starts the keeper. */
 struct keeper_setup {
     uint32_t version, passphrase_len;
+    int64_t check_ns;         /* keeper_check's; 0: never */
     char dir[KEEPER_DIR_MAX]; /* the workspace */
     uint8_t passphrase[KEEPER_PASSPHRASE_MAX];
 };
@@ -61,7 +63,7 @@ struct keeper_setup {
 struct keeper;
 /* v, with its keys in this process, and dir, the workspace's folder, are borrowed. Reads
  * dir/audit/checkpoint: a tree that is smaller is not signed. */
-struct keeper *keeper_new(const struct vault *v, const char *dir); /* NULL when memory is out */
+struct keeper *keeper_new(struct vault *v, const char *dir); /* NULL when memory is out */
 void keeper_free(struct keeper *k);
 DEFINE_FREEP(keeper_free, struct keeper)
 /* Any bytes are a request; a wrong one is refused in the reply (STATUS_INPUT), as is what the table
@@ -69,6 +71,11 @@ DEFINE_FREEP(keeper_free, struct keeper)
 void keeper_answer(struct keeper *k, const struct keeper_request *q,
                    struct keeper_reply *ret_reply);
 const char *keeper_operation_name(unsigned operation); /* "?" for none */
+/* vault_check when it is due: every_ns after the last time, by clock_mono_ns; the keeper's own
+ * time, so that no gateway can put it off. False when it was not due. *ret_left_ns: until the next
+ * one; INT64_MAX when every_ns is 0: never. */
+bool keeper_check(struct keeper *k, int64_t every_ns, int64_t now_ns, struct diag *diag,
+                  struct status *ret_checked, int64_t *ret_left_ns);
 
 /* ---- the gateway's side ---- */
 
@@ -91,8 +98,9 @@ struct status keeper_client_ask(struct keeper_client *c, struct keeper_request *
 
 /* Starts the program (NULL: steward-keeper beside this one, or ../libexec/steward/) with one end of
  * a new socket, and has it open dir. What it says about the passphrase comes out as vault_open's.
- */
+ * check_ns: how often it looks whether the key may still be used; 0: never. */
 struct status keeper_start(const char *program, const char *dir, const struct secret *passphrase,
-                           struct diag *diag, pid_t *ret_pid, struct keeper_client **ret_client);
+                           int64_t check_ns, struct diag *diag, pid_t *ret_pid,
+                           struct keeper_client **ret_client);
 
 #endif

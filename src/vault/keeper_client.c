@@ -174,6 +174,20 @@ client_sign(void *ctx, enum vault_signing kind, struct view message,
     return ask_bytes(ctx, &q, ret_signature, VAULT_SIGNATURE_BYTES);
 }
 
+static struct status
+client_usable(void *ctx, struct diag *diag)
+{
+    struct keeper_request q;
+    struct keeper_reply r;
+    fill(&q, KEEPER_USABLE, "", view_of("", 0));
+    TRY(keeper_client_ask(ctx, &q, diag, &r));
+    if (r.length > 0) {
+        diag_set(diag, "%.*s", (int)r.length, (const char *)r.bytes);
+        FAIL(DENIED);
+    }
+    return OK;
+}
+
 static void
 client_free(void *ctx)
 {
@@ -184,6 +198,7 @@ static const struct vault_backend backend = {.wrap = client_wrap,
                                              .unwrap = client_unwrap,
                                              .mac = client_mac,
                                              .sign = client_sign,
+                                             .usable = client_usable,
                                              .free = client_free};
 
 struct status

@@ -82,7 +82,8 @@ launch(const char *program, struct diag *diag, pid_t *ret_pid, int *ret_fd)
 /* ---- what it is told first ---- */
 
 static struct status
-set_up(int fd, const char *dir, const struct secret *passphrase, struct diag *diag)
+set_up(int fd, const char *dir, const struct secret *passphrase, int64_t check_ns,
+       struct diag *diag)
 {
     DEFER(secret_done) struct secret room = {0};
     TRY(secret_new(sizeof(struct keeper_setup), &room));
@@ -96,6 +97,7 @@ set_up(int fd, const char *dir, const struct secret *passphrase, struct diag *di
     }
     setup->version = KEEPER_VERSION;
     setup->passphrase_len = (uint32_t)passphrase->len;
+    setup->check_ns = check_ns;
     memcpy(setup->dir, whole, strlen(whole));
     memcpy(setup->passphrase, passphrase->ptr, passphrase->len);
     free(whole);
@@ -123,14 +125,14 @@ await(int fd, const char *program, struct diag *diag)
 
 struct status
 keeper_start(const char *program, const char *dir, const struct secret *passphrase,
-             struct diag *diag, pid_t *ret_pid, struct keeper_client **ret_client)
+             int64_t check_ns, struct diag *diag, pid_t *ret_pid, struct keeper_client **ret_client)
 {
     DEFER(file_freep) char *found = program == NULL ? find_program() : strdup(program);
     pid_t pid = 0;
     int fd = -1;
     CHECK(found != NULL, MEMORY);
     TRY(launch(found, diag, &pid, &fd));
-    struct status s = set_up(fd, dir, passphrase, diag);
+    struct status s = set_up(fd, dir, passphrase, check_ns, diag);
     if (status_ok(s)) {
         s = await(fd, found, diag);
     }

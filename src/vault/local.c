@@ -628,11 +628,16 @@ is_final(struct status s)
            s.code == STATUS_INTEGRITY || s.code == STATUS_UNSUPPORTED;
 }
 
+/* What is told to callers names no path of this machine. */
 static void
-set_withdrawn(struct local *l, const char *reason)
+set_withdrawn(struct local *l, const char *reason, const struct stamp *stamp)
 {
+    const size_t n = strlen(l->path);
+    const bool named = strncmp(reason, l->path, n) == 0 && strncmp(reason + n, ": ", 2) == 0;
     WRITING(l);
-    (void)snprintf(l->withdrawn, sizeof l->withdrawn, "%.*s", (int)sizeof l->withdrawn - 1, reason);
+    l->stamp = *stamp;
+    (void)snprintf(l->withdrawn, sizeof l->withdrawn, "the key is not to be had: %.*s",
+                   (int)KEYRING_REASON_MAX, named ? reason + n + 2 : reason);
 }
 
 struct status
@@ -641,12 +646,13 @@ vault_check(struct vault *v, struct diag *diag)
     struct local *l = local_of(v);
     CHECK(l != NULL, UNSUPPORTED);
     struct diag why = {0};
-    const bool ask = !l->provider.alone || has_changed(l) || !status_ok(local_usable(l, NULL));
+    const bool ask = !l->provider.alone || has_changed(l);
+    const struct stamp stamp = stamp_of(l->path);
     const struct status s = ask ? read_again(l, &why) : OK;
     if (!status_ok(s)) {
         diag_set(diag, "%s", why.text);
         if (is_final(s)) {
-            set_withdrawn(l, why.text);
+            set_withdrawn(l, why.text, &stamp);
         }
         return s;
     }

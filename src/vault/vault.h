@@ -52,7 +52,8 @@ struct status vault_open(const char *dir, const struct vault_provider *p, struct
                          struct vault **ret_vault);
 /* STATUS_DENIED and the reason once the key has been withdrawn (vault/rotation.h) from under an
  * open vault: wrap and unwrap give the same from then on, until it is back; keyed hashes and
- * signatures go on, for the audit log. Cheap. */
+ * signatures go on, for the audit log. Cheap, with a keeper one message; STATUS_IO when it has
+ * ended. */
 struct status vault_usable(const struct vault *v, struct diag *diag);
 /* What the person who runs it should know about how its key is kept, or NULL. */
 const char *vault_warning(const struct vault *v);

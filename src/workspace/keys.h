@@ -28,7 +28,7 @@ struct status keys_rotate(struct workspace *w, const struct keys_progress *p, st
  * it has (under its key's newest version), or by `to`, whose provider w keeps on success. */
 struct status keys_rewrap(struct workspace *w, struct provider **to, const struct keys_progress *p,
                           struct diag *diag, struct keys_result *ret_result);
-/* Until keys_restore nothing of the workspace opens; a server that runs keeps what it has loaded.
+/* Until keys_restore nothing of the workspace opens; a server that runs learns of it when it looks.
  * reason: 1 to 200 bytes of UTF-8 without control characters. */
 struct status keys_revoke(struct workspace *w, const char *reason, struct diag *diag);
 struct status keys_restore(struct workspace *w, struct diag *diag);

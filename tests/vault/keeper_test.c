@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "testing/vault.h"
 #include "vault/keeper.h"
+#include "vault/rotation.h"
 #include "workspace/certificate.h"
 
 #include <openssl/evp.h>
@@ -415,10 +416,98 @@ a_program_that_is_no_keeper_is_told_by_name(void **state)
         struct diag diag = {0};
         struct keeper_client *c = NULL;
         pid_t pid = 0;
-        assert_status(keeper_start(programs[i], dir, &p, &diag, &pid, &c), IO);
+        assert_status(keeper_start(programs[i], dir, &p, 0, &diag, &pid, &c), IO);
         assert_says(&diag, programs[i]);
         assert_says(&diag, "is it installed with this steward?");
     }
+}
+
+/* ---- a key that its holder gives and takes ---- */
+
+struct holder {
+    uint8_t key[VAULT_KEY_BYTES];
+    struct status says;
+    unsigned asked;
+};
+
+static struct status
+holder_wrap(const void *ctx, const struct secret *key, struct buf *ret_state, struct diag *diag)
+{
+    struct holder *h = *(struct holder *const *)ctx;
+    (void)diag;
+    memcpy(h->key, key->ptr, sizeof h->key);
+    buf_put_str(ret_state, "{}");
+    return buf_status(ret_state);
+}
+
+static struct status
+holder_unwrap(const void *ctx, struct view state, struct secret *ret_key, struct diag *diag)
+{
+    struct holder *h = *(struct holder *const *)ctx;
+    (void)state;
+    h->asked++;
+    if (!status_ok(h->says)) {
+        diag_set(diag, "the holder says no");
+        return h->says;
+    }
+    return secret_from(view_of(h->key, sizeof h->key), ret_key);
+}
+
+static void
+says_that_the_key_may_not_be_used_while_its_holder_keeps_it(void **state)
+{
+    (void)state;
+    static const struct {
+        struct status says;
+        bool usable;
+    } steps[] = {
+        {{.code = STATUS_OK}, true},         {{.code = STATUS_DENIED}, false},
+        {{.code = STATUS_IO}, false}, /* who cannot be asked changes nothing */
+        {{.code = STATUS_OK}, true},         {{.code = STATUS_BUSY}, true},
+        {{.code = STATUS_IO}, true},         {{.code = STATUS_AUTH}, false},
+        {{.code = STATUS_NOT_FOUND}, false}, {{.code = STATUS_OK}, true},
+    };
+    struct holder holder = {0}, *const at = &holder;
+    const struct vault_provider p = {
+        .name = "test", .wrap = holder_wrap, .unwrap = holder_unwrap, .ctx = &at};
+    DEFER(testing_dirp) char *dir = testing_dir();
+    struct house h = {0};
+    int64_t now = 1000, left = 0;
+    assert_ok(vault_create(dir, &p, NULL, &h.vault));
+    vault_hold(h.vault, &p);
+    h.keeper = keeper_new(h.vault, dir);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct status found = OK;
+        struct diag diag = {0};
+        holder.says = steps[i].says;
+        const unsigned asked = holder.asked;
+        assert_true(keeper_check(h.keeper, 50, now, &diag, &found, &left));
+        assert_int_equal(left, 50);
+        assert_int_equal(found.code, steps[i].says.code);
+        assert_int_equal(holder.asked, asked + 1);
+        /* Asking does not make it look, and it does not look before its time. */
+        assert_int_equal(ask(&h, KEEPER_USABLE, "", view_str("")), STATUS_OK);
+        assert_int_equal(h.reply.length == 0, steps[i].usable);
+        assert_false(keeper_check(h.keeper, 50, now + 49, &diag, &found, &left));
+        assert_int_equal(left, 1);
+        assert_int_equal(holder.asked, asked + 1);
+        now += 50;
+    }
+    assert_int_equal(ask(&h, KEEPER_USABLE, "", view_str("x")), STATUS_INPUT);
+    keeper_free(h.keeper);
+    vault_free(h.vault);
+}
+
+static void
+never_looks_when_it_is_told_no_time(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h;
+    struct status found = OK;
+    int64_t left = 0;
+    build(&h);
+    assert_false(keeper_check(h.keeper, 0, INT64_MAX, NULL, &found, &left));
+    assert_true(left == INT64_MAX);
 }
 
 int
@@ -432,6 +521,8 @@ main(void)
         cmocka_unit_test(signs_checkpoints_that_grow_and_no_other_text),
         cmocka_unit_test(begins_with_the_checkpoint_that_the_log_has),
         cmocka_unit_test(signs_handshakes_with_the_two_newest_keys),
+        cmocka_unit_test(says_that_the_key_may_not_be_used_while_its_holder_keeps_it),
+        cmocka_unit_test(never_looks_when_it_is_told_no_time),
         cmocka_unit_test(a_client_is_told_that_its_keeper_is_gone),
         cmocka_unit_test(a_program_that_is_no_keeper_is_told_by_name),
     };
