@@ -9,23 +9,26 @@
 #ifndef STEWARD_ASSESS_MITIGATE_GRADIENT_H
 #define STEWARD_ASSESS_MITIGATE_GRADIENT_H
 
+#include "assess/mitigate_moment.h"
 #include "model/train.h"
 
 #define GRADIENT_MAX_ITERATIONS 200u
-#define GRADIENT_MAX_GROUPS 64u
+#define GRADIENT_MAX_GROUPS MOMENT_MAX_GROUPS
 
 struct gradient_options {
-    bool equalized_odds;        /* else demographic parity */
-    double eps;                 /* that a group's rate may differ from that of all; over 0 */
-    uint32_t iterations;        /* at most; Fairlearn: 50 */
-    double eta;                 /* step, times eps; Fairlearn: 2 */
+    enum moment_constraint constraint;
+    double eps; /* over 0: that a group's rate may differ from that of all; prices add to 1 / eps */
+    double ratio_bound, ratio_bound_slack, loss_bound; /* struct moment_bounds; 0: none */
+    uint32_t iterations;                               /* at most; Fairlearn: 50 */
+    double eta;                 /* step, times eps but for bounded group loss; Fairlearn: 2 */
     struct train_options train; /* binary:logistic */
 };
 
 struct gradient_answer { /* of the booster, on the training rows */
     double error;        /* share of rows decided wrongly */
-    double violation;    /* greatest difference of a group's rate from that of all */
-    double gap;          /* greatest difference between two groups */
+    double violation;    /* greatest gamma (mitigate_moment.h), at least 0: met up to the bound */
+    double gap;          /* greatest difference of the rate between two groups */
+    double ratio;        /* least over greatest rate of a group; 1 where all are 0 */
     bool constant;       /* the best answer to these prices was the same for all: no trees */
 };
 
@@ -35,15 +38,16 @@ struct gradient_result {
     struct gradient_answer mixture; /* all of them, equally often */
     /* The mixture's Lagrangian under the worst prices minus the best lower bound of the game's
      * value that an answer gave. As far as the booster's answers are best, the mixture's error is
-     * within twice that of the best one's, its violation at most eps + (1 + 2 game_gap) eps
-     * (theorem 1 with B = 1 / eps). */
+     * within twice that of the best one's, its violation at most the bound + (1 + 2 game_gap) eps
+     * (theorem 1 with B = 1 / eps), if any answer keeps to the bound. */
     double game_gap;
-    uint32_t chosen; /* the answer kept: least error among those within eps, else least violation */
+    uint32_t chosen; /* the answer kept: least error among those within the bound, else least
+                        violation */
 };
 
 /* x, y, features as train_xgboost's; group[rows]: 0..groups-1. Appends the chosen answer's model
- * file. INPUT with a sentence: options out of range, a group without rows (or, for equalized odds,
- * without both labels), no answer with trees. threads as train's. */
+ * file. INPUT with a sentence: options out of range, a group without rows of the label that the
+ * constraint is about, no answer with trees. threads as train's. */
 struct status gradient_mitigate(const float *x, size_t rows, size_t features, const float *y,
                                 const int32_t *group, uint32_t groups,
                                 const struct gradient_options *o, struct diag *diag,

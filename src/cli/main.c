@@ -1,5 +1,5 @@
 /* main: the table of verbs. Adding one is adding a row and a file. */
-#include "cli/cli.h"
+#include "cli/mitigate.h"
 
 #include "base/log.h"
 #include "base/secret.h"
@@ -370,14 +370,13 @@ static const struct cli_option mitigate_options[] = {
     {"sensitive", "COLUMNS", "whom to be fair to; of a model several, separated by commas", NULL,
      CLI_COMMAS, NULL},
     {"constraint", "RATE",
-     "what the groups are to have alike: demographic_parity, equalized_odds, or, by thresholds, "
-     "{true,false}_{positive,negative}_rate_parity",
+     "demographic_parity, equalized_odds, {true,false}_positive_rate_parity; by thresholds also "
+     "{true,false}_negative_rate_parity; by exponentiated gradient also error_rate_parity, "
+     "bounded_group_loss",
      "demographic_parity", CLI_ONCE,
      "demographic_parity equalized_odds true_positive_rate_parity false_positive_rate_parity "
-     "true_negative_rate_parity false_negative_rate_parity"},
-    {"eps", "X", "exponentiated gradient: a group's rate may differ by X from that of all", "0.01",
-     CLI_ONCE, NULL},
-    {"iterations", "N", "exponentiated gradient: at most N trainings", "50", CLI_ONCE, NULL},
+     "true_negative_rate_parity false_negative_rate_parity error_rate_parity bounded_group_loss"},
+    MITIGATE_GRADIENT_OPTIONS,
     {"data", "FILE", "instead of a model: a file, scored for thresholds", NULL, CLI_ONCE, "@file"},
     {"label", "COLUMN", "on a file: the truth", NULL, CLI_ONCE, NULL},
     {"positive", "VALUE", "on a file: the label's positive value", NULL, CLI_ONCE, NULL},

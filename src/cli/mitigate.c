@@ -111,7 +111,8 @@ mitigate_threshold_options(struct cli *c, struct threshold_options *ret_options)
 {
     const char *constraint = cli_value(c, "constraint"), *goal = cli_value(c, "goal");
     if (!status_ok(threshold_constraint_from_word(constraint, &ret_options->constraint))) {
-        diag_set(&c->diag, "--constraint %s: not one of those that --help names", constraint);
+        diag_set(&c->diag, "--constraint %s: not one of those that --help names for thresholds",
+                 constraint);
         FAIL(INPUT);
     }
     if (!status_ok(threshold_objective_from_word(goal, &ret_options->objective))) {

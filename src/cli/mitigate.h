@@ -8,6 +8,28 @@
 /* --option WHAT, or a sentence. */
 struct status mitigate_need(struct cli *c, const char *option, const char *what,
                             const char **ret_value);
+/* Rows of the verb's table, read by mitigate_model. */
+#define MITIGATE_GRADIENT_OPTIONS                                                                  \
+    {"eps",  "X",      "exponentiated gradient: a group's rate may differ by X from that of all",  \
+     "0.01", CLI_ONCE, NULL},                                                                      \
+        {"ratio-bound",                                                                            \
+         "R",                                                                                      \
+         "exponentiated gradient: instead, a group's rate is at least R times that of all, and "   \
+         "the other way round",                                                                    \
+         NULL,                                                                                     \
+         CLI_ONCE,                                                                                 \
+         NULL},                                                                                    \
+        {"ratio-bound-slack", "X", "by which the ratio bound may be missed", "0", CLI_ONCE, NULL}, \
+        {"loss-bound",                                                                             \
+         "X",                                                                                      \
+         "bounded_group_loss: no group's share of wrong decisions is over X",                      \
+         NULL,                                                                                     \
+         CLI_ONCE,                                                                                 \
+         NULL},                                                                                    \
+    {                                                                                              \
+        "iterations", "N", "exponentiated gradient: at most N trainings", "50", CLI_ONCE, NULL     \
+    }
+
 /* --constraint, --goal, --tolerance and --flip. */
 struct status mitigate_threshold_options(struct cli *c, struct threshold_options *ret_options);
 struct status mitigate_model(struct cli *c); /* steward mitigate MODEL ... */

@@ -26,11 +26,47 @@ wish_done(struct wish *w)
     free(w->memory);
 }
 
+/* An option that may be left out is 0 then; given, it is over 0. */
+static struct status
+read_bound(struct cli *c, const char *option, double *ret_bound)
+{
+    if (cli_value(c, option) == NULL) {
+        return OK;
+    }
+    TRY(cli_f64(c, option, ret_bound));
+    if (!(*ret_bound > 0 && *ret_bound <= 1)) {
+        diag_set(&c->diag, "--%s %s: over 0, at most 1", option, cli_value(c, option));
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+read_gradient(struct cli *c, struct gradient_options *o)
+{
+    const char *constraint = cli_value(c, "constraint");
+    uint64_t iterations = 0;
+    if (!status_ok(moment_constraint_from_word(constraint, &o->constraint))) {
+        diag_set(&c->diag,
+                 "--constraint %s: of a model trained again, demographic_parity, equalized_odds, "
+                 "{true,false}_positive_rate_parity, error_rate_parity or bounded_group_loss",
+                 constraint);
+        FAIL(INPUT);
+    }
+    TRY(cli_f64(c, "eps", &o->eps));
+    TRY(read_bound(c, "ratio-bound", &o->ratio_bound));
+    TRY(cli_f64(c, "ratio-bound-slack", &o->ratio_bound_slack));
+    TRY(read_bound(c, "loss-bound", &o->loss_bound));
+    TRY(cli_u64(c, "iterations", &iterations));
+    o->iterations = iterations > UINT32_MAX ? UINT32_MAX : (uint32_t)iterations;
+    return OK;
+}
+
 static struct status
 read_training_wish(struct cli *c, struct wish *w)
 {
-    const char *method = cli_value(c, "method"), *constraint = cli_value(c, "constraint");
-    uint64_t iterations = 0;
+    const char *method = cli_value(c, "method");
+    w->m.sensitive = w->names;
     if (!status_ok(mitigation_method_from_word(method, &w->m.method))) {
         diag_set(&c->diag,
                  "--method %s: of a model, reweighing, exponentiated-gradient or threshold; the "
@@ -39,17 +75,7 @@ read_training_wish(struct cli *c, struct wish *w)
                  method);
         FAIL(INPUT);
     }
-    w->m.equalized_odds = strcmp(constraint, "equalized_odds") == 0;
-    if (!w->m.equalized_odds && strcmp(constraint, "demographic_parity") != 0) {
-        diag_set(&c->diag, "--constraint %s: of a model, demographic_parity or equalized_odds",
-                 constraint);
-        FAIL(INPUT);
-    }
-    TRY(cli_f64(c, "eps", &w->m.eps));
-    TRY(cli_u64(c, "iterations", &iterations));
-    w->m.iterations = iterations > UINT32_MAX ? UINT32_MAX : (uint32_t)iterations;
-    w->m.sensitive = w->names;
-    return OK;
+    return read_gradient(c, &w->m.gradient);
 }
 
 static struct status

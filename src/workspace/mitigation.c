@@ -154,10 +154,26 @@ train_reweighed(const int32_t *group, uint32_t groups, const float *x, size_t ro
 }
 
 static json_t *
-answer_json(const struct gradient_answer *a)
+answer_json(const struct gradient_options *g, const struct gradient_answer *a)
 {
-    return json_pack("{s:o, s:o, s:o}", "error", js_real(a->error), "violation",
-                     js_real(a->violation), "gap", js_real(a->gap));
+    return json_pack("{s:o, s:o, s:o, s:o}", "error", js_real(a->error),
+                     g->constraint == MOMENT_BOUNDED_GROUP_LOSS ? "greatest_loss" : "violation",
+                     js_real(a->violation), "gap", js_real(a->gap), "ratio", js_real(a->ratio));
+}
+
+static struct status
+note_bounds(const struct gradient_options *g, json_t *note)
+{
+    TRY(js_set(note, "constraint", json_string(moment_constraint_word(g->constraint))));
+    TRY(js_set(note, "eps", js_real(g->eps)));
+    if (g->constraint == MOMENT_BOUNDED_GROUP_LOSS) {
+        return js_set(note, "loss_bound", js_real(g->loss_bound));
+    }
+    if (g->ratio_bound > 0) {
+        TRY(js_set(note, "ratio_bound", js_real(g->ratio_bound)));
+        return js_set(note, "ratio_bound_slack", js_real(g->ratio_bound_slack));
+    }
+    return OK;
 }
 
 static struct status
@@ -165,21 +181,17 @@ train_gradient(const struct mitigation *m, const int32_t *group, uint32_t groups
                size_t rows, size_t features, const float *y, const struct train_options *o,
                struct diag *diag, struct buf *ret_model, json_t *note)
 {
-    const struct gradient_options g = {.equalized_odds = m->equalized_odds,
-                                       .eps = m->eps,
-                                       .iterations = m->iterations,
-                                       .eta = ETA,
-                                       .train = *o};
+    struct gradient_options g = m->gradient;
+    g.eta = ETA;
+    g.train = *o;
     DEFER(memory_freep) struct gradient_result *r = calloc(1, sizeof *r);
     CHECK(r != NULL, MEMORY);
     TRY(gradient_mitigate(x, rows, features, y, group, groups, &g, diag, ret_model, r));
-    TRY(js_set(note, "constraint",
-               json_string(m->equalized_odds ? "equalized_odds" : "demographic_parity")));
-    TRY(js_set(note, "eps", js_real(m->eps)));
+    TRY(note_bounds(&g, note));
     TRY(js_set(note, "iterations", json_integer(r->iterations)));
     TRY(js_set(note, "game_gap", js_real(r->game_gap)));
-    TRY(js_set(note, "kept", answer_json(&r->answer[r->chosen])));
-    return js_set(note, "mixture", answer_json(&r->mixture));
+    TRY(js_set(note, "kept", answer_json(&g, &r->answer[r->chosen])));
+    return js_set(note, "mixture", answer_json(&g, &r->mixture));
 }
 
 struct status

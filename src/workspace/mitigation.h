@@ -5,6 +5,7 @@
 #ifndef STEWARD_WORKSPACE_MITIGATION_H
 #define STEWARD_WORKSPACE_MITIGATION_H
 
+#include "assess/mitigate_gradient.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "data/table.h"
@@ -18,9 +19,8 @@ struct mitigation {
     enum mitigation_method method;
     const char *const *sensitive; /* columns; their combinations are the groups */
     size_t sensitive_count;
-    bool equalized_odds; /* the next three: of the exponentiated gradient */
-    double eps;
-    uint32_t iterations;
+    struct gradient_options
+        gradient;      /* of the exponentiated gradient; step and train are not read */
     uint64_t based_on; /* version of the same name that it is to replace; 0: none */
 };
 

@@ -112,8 +112,20 @@ a_model_is_mitigated_by_three_methods_only(void **state)
         "--eps", "0");
     ERR_HAS(m, "out of range");
     RUN(m, 2, "mitigate", "mortgage", "--method", "exponentiated-gradient", "--sensitive", "afam",
-        "--constraint", "true_positive_rate_parity");
-    ERR_HAS(m, "of a model, demographic_parity or equalized_odds");
+        "--constraint", "true_negative_rate_parity");
+    ERR_HAS(m, "of a model trained again, demographic_parity, equalized_odds");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "exponentiated-gradient", "--sensitive", "afam",
+        "--constraint", "bounded_group_loss");
+    ERR_HAS(m, "bounded_group_loss needs a loss bound");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "exponentiated-gradient", "--sensitive", "afam",
+        "--constraint", "bounded_group_loss", "--loss-bound", "0.2", "--ratio-bound", "0.8");
+    ERR_HAS(m, "a ratio bound does not go with bounded_group_loss");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "exponentiated-gradient", "--sensitive", "afam",
+        "--ratio-bound", "0");
+    ERR_HAS(m, "--ratio-bound 0: over 0, at most 1");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "afam",
+        "--constraint", "error_rate_parity");
+    ERR_HAS(m, "--constraint error_rate_parity: not one of those that --help names for thresholds");
     RUN(m, 4, "mitigate", "nobody", "--method", "reweighing", "--sensitive", "afam");
     RUN(m, 0, "model", "list", "--json");
     DEFER(js_freep) json_t *list = out_json(m);
@@ -235,10 +247,61 @@ a_fairer_version_is_registered_and_both_are_assessed(void **state)
     DEFER(js_freep) json_t *shown = out_json(m);
     has_keys(json_object_get(json_object_get(shown, "manifest"), "mitigation"),
              "method sensitive groups based_on constraint eps iterations game_gap kept mixture");
+    has_keys(
+        json_object_get(json_object_get(json_object_get(shown, "manifest"), "mitigation"), "kept"),
+        "error violation gap ratio");
     assert_near(number(shown, "manifest.mitigation.groups"), 4, 0);
     /* The old one is as it was, and training it again gives it again. */
     RUN(m, 0, "assess", "mortgage@1", "--data", "lending:test");
     RUN(m, 0, "audit", "verify");
+}
+
+struct kind {
+    const char *constraint, *bound, *at, *slack; /* at, slack: with the option bound */
+    const char *metric, *keys;
+    double reached; /* by the answer kept, on the training rows, at most */
+};
+
+static void
+assert_nearer(const struct kind *k, const json_t *d)
+{
+    const json_t *note =
+        json_object_get(json_object_get(json_object_get(d, "model"), "manifest"), "mitigation");
+    const json_t *kept = json_object_get(note, "kept");
+    const bool loss = strcmp(k->constraint, "bounded_group_loss") == 0;
+    char path[128];
+    has_keys(note, k->keys);
+    has_keys(kept, loss ? "error greatest_loss gap ratio" : "error violation gap ratio");
+    assert_string_equal(json_string_value(json_object_get(note, "constraint")), k->constraint);
+    assert_true(number(kept, loss ? "greatest_loss" : "violation") <= k->reached);
+    (void)snprintf(path, sizeof path, "fairness.groupings.0.gaps.%s.difference.value", k->metric);
+    assert_true(number(json_object_get(d, "after"), path) <
+                number(json_object_get(d, "before"), path));
+}
+
+/* Of the test part, whose rows trained nothing. */
+static void
+each_constraint_brings_its_own_rate_nearer(void **state)
+{
+#define KEYS "method sensitive groups based_on constraint eps iterations game_gap kept mixture"
+    static const struct kind kinds[] = {
+        {"true_positive_rate_parity", NULL, NULL, "0", "true_positive_rate", KEYS, 0.1},
+        {"false_positive_rate_parity", NULL, NULL, "0", "false_positive_rate", KEYS, 0.02},
+        {"error_rate_parity", NULL, NULL, "0", "zero_one_loss", KEYS, 0.06},
+        {"demographic_parity", "--ratio-bound", "0.8", "0.01", "selection_rate",
+         KEYS " ratio_bound ratio_bound_slack", 0.01},
+        {"bounded_group_loss", "--loss-bound", "0.12", "0", "zero_one_loss", KEYS " loss_bound",
+         0.12},
+    };
+    struct room *m = *state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        RUN(m, 0, "mitigate", "mortgage@1", "--method", "exponentiated-gradient", "--sensitive",
+            "afam", "--iterations", "8", "--eps", "0.02", "--json", "--constraint",
+            kinds[i].constraint, "--ratio-bound-slack", kinds[i].slack, kinds[i].bound,
+            kinds[i].at);
+        DEFER(js_freep) json_t *d = out_json(m);
+        assert_nearer(&kinds[i], d);
+    }
 }
 
 static void
@@ -350,6 +413,7 @@ main(void)
         BARE(weights_make_group_and_outcome_independent),
         BARE(features_lose_their_correlation),
         MODEL(a_fairer_version_is_registered_and_both_are_assessed),
+        MODEL(each_constraint_brings_its_own_rate_nearer),
         MODEL(thresholds_by_group_are_a_version_that_needs_the_group),
         BARE(the_share_of_flipped_decisions_is_certified),
     };
