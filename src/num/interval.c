@@ -38,23 +38,6 @@ interval_newcombe(double x1, double n1, double x2, double n2, double level)
 }
 
 struct interval
-interval_ratio(double x1, double n1, double x2, double n2, double level)
-{
-    if (!(n1 > 0 && n2 > 0)) {
-        return (struct interval){0, (double)INFINITY};
-    }
-    if (x1 <= 0 || x2 <= 0 || x1 >= n1 || x2 >= n2) {
-        x1 += 0.5;
-        x2 += 0.5;
-        n1 += 1;
-        n2 += 1;
-    }
-    const double ratio = log(x1 / n1) - log(x2 / n2);
-    const double half = critical(level) * sqrt(1 / x1 - 1 / n1 + 1 / x2 - 1 / n2);
-    return (struct interval){exp(ratio - half), exp(ratio + half)};
-}
-
-struct interval
 interval_mean(double mean, double squares, double n, double level)
 {
     const double half =

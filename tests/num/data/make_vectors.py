@@ -17,8 +17,6 @@ pairs = [(96, 339, 189, 2041), (56, 70, 48, 80), (9, 10, 3, 10), (6, 7, 2, 7), (
          (0, 10, 0, 10), (10, 10, 0, 20), (10, 10, 0, 10), (1, 1, 1, 1)]
 newcombe = [[*p, c, *confint_proportions_2indep(*p, method="newcomb", compare="diff", alpha=1 - c)]
             for p in pairs for c in levels]
-ratio = [[*p, c, *confint_proportions_2indep(*p, method="log", compare="ratio", alpha=1 - c)]
-         for p in pairs if 0 < p[0] < p[1] and 0 < p[2] < p[3] for c in levels]
 ps = [5e-324, 1e-310, 1e-300, 1e-100, 1e-20, 1e-10, 0.001, 0.02424, 0.02425, 0.02426, 0.1, 0.25, 0.4, 0.499999, 0.5,
       0.500001, 0.6, 0.9, 0.975, 0.99, 0.999999, 1 - 2.0 ** -53]
 quantile = [[p, float(scipy.stats.norm.ppf(p))] for p in ps]
@@ -28,5 +26,5 @@ quantiles = [{"values": r, "p": p, "q": float(numpy.quantile(numpy.array(r, dtyp
              for r in rows for p in [0, 0.1, 0.25, 1 / 3, 0.5, 0.75, 0.95, 1]]
 print(json.dumps({"made_by": {"scipy": scipy.__version__, "statsmodels": statsmodels.__version__,
                               "numpy": numpy.__version__},
-                  "wilson": wilson, "newcombe": newcombe, "ratio": ratio, "normal_quantile": quantile,
+                  "wilson": wilson, "newcombe": newcombe, "normal_quantile": quantile,
                   "normal_cdf": cdf, "quantiles": quantiles}, indent=None, separators=(",", ":")).replace("],[", "],\n["))
