@@ -1,6 +1,7 @@
 #include "base/sandbox.h"
 
 #include "base/bytes.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -411,4 +413,16 @@ sandbox_offline(struct diag *diag)
     rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "socket", SCMP_A0(SCMP_CMP_NE, AF_UNIX)));
     rc = FIRST(rc, load(f));
     return rc == 0 ? OK : refuse_filter(diag, rc, "list of system calls");
+}
+
+void
+sandbox_wipe_environment(void)
+{
+    static const char *const names[] = {"STEWARD_PASSPHRASE", "STEWARD_NEW_PASSPHRASE"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *text = getenv(names[i]);
+        if (text != NULL) {
+            secret_wipe(text, strlen(text));
+        }
+    }
 }

@@ -43,4 +43,8 @@ struct status sandbox_settle(bool outward, struct diag *diag);
  * programs and other processes' memory. */
 struct status sandbox_offline(struct diag *diag);
 
+/* For a process that is forked before the passphrase is taken: it is not in its environment any
+ * more, neither for getenv nor in /proc/PID/environ. */
+void sandbox_wipe_environment(void);
+
 #endif

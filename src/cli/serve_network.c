@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/sandbox.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -41,6 +42,7 @@ __attribute__((noreturn)) static void
 read_on_demand(const char *path, int fd)
 {
     char ask;
+    sandbox_wipe_environment();
     (void)signal(SIGINT, SIG_IGN); /* it ends when the server does */
     (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);

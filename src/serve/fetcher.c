@@ -1,6 +1,7 @@
 #include "serve/fetcher.h"
 
 #include "base/clock.h"
+#include "base/sandbox.h"
 #include "net/door.h"
 
 #include <errno.h>
@@ -119,6 +120,7 @@ _Noreturn static void
 live(int fd, const struct fetcher_rules *rules)
 {
     struct door *door = NULL;
+    sandbox_wipe_environment();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(fd, STDIN_FILENO);
     (void)close_range(STDERR_FILENO + 1, ~0u, 0);

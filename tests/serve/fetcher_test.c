@@ -9,14 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Runs in the fetcher: one rule, from a file; no file: wrong. */
+/* Runs in the fetcher: one rule, from a file; no file: wrong, and a passphrase too. */
 static struct egress *
 read_rule(void *path)
 {
     DEFER(buf_done) struct buf line;
     DEFER(egress_freep) struct egress *e = egress_new();
     buf_init(&line, 4096);
-    if (!status_ok(file_read(path, 4096, NULL, &line)) ||
+    const char *passphrase = getenv("STEWARD_PASSPHRASE");
+    if (passphrase == NULL || *passphrase != '\0' ||
+        !status_ok(file_read(path, 4096, NULL, &line)) ||
         (line.len > 0 && !status_ok(egress_add(e, buf_view(&line), NULL)))) {
         return NULL;
     }
@@ -52,6 +54,7 @@ it_connects_where_its_own_rules_say_and_takes_changed_ones(void **state)
     DEFER(fetcher_stopp) struct fetcher *f = NULL;
     testing_write(path, view_str("jwks 127.0.0.1 1-65535 http"));
     const struct fetcher_rules rules = {read_rule, path};
+    assert_int_equal(setenv("STEWARD_PASSPHRASE", "correct horse", 1), 0);
     assert_ok(fetcher_start(&rules, &diag, &f));
     struct fake *server = fake_start(answer, NULL);
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/keys", fake_port(server));
