@@ -249,7 +249,8 @@ ask_for_keys(struct loot *l)
         struct keeper_request q = {.operation = (uint16_t)operation};
         struct keeper_reply r;
         const struct status s = keeper_client_ask(l->keeper, &q, NULL, &r);
-        const bool plain = operation == KEEPER_HELLO || operation == KEEPER_TLS_LOAD;
+        const bool plain = operation == KEEPER_HELLO || operation == KEEPER_TLS_LOAD ||
+                           (operation == KEEPER_USABLE && r.length == 0);
         if (status_ok(s) && !plain) {
             return 1;
         }
