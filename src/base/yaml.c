@@ -1,14 +1,13 @@
 #include "base/yaml.h"
 
 #include "base/text.h"
+/* libyaml's names begin with YAML_ and yaml_, too; ours are kept apart by their last word. */
+#include "base/yaml_events.h"
 
 #include <stdio.h>
-/* libyaml's names begin with YAML_ and yaml_, too; ours are kept apart by their last word. */
-#include <yaml.h>
 
 struct reading {
     const char *file;
-    struct view text;
     struct arena *arena;
     struct diag *diag;
     struct yaml *open[YAML_MAX_DEPTH];
@@ -22,8 +21,7 @@ struct reading {
 static struct status
 refuse_line(const struct reading *r, size_t line, const char *what)
 {
-    diag_set(r->diag, "%s line %zu: %s", r->file, line + 1, what);
-    FAIL(INPUT);
+    return yaml_refuse_line(r->file, line, what, r->diag);
 }
 
 /* What stands at `line` becomes a member of the container that is open, or the root. */
@@ -105,8 +103,9 @@ take_start(struct reading *r, enum yaml_kind kind, size_t line, bool marked)
 }
 
 static struct status
-take_event(struct reading *r, const yaml_event_t *e)
+take_event(void *ctx, const yaml_event_t *e)
 {
+    struct reading *r = ctx;
     switch (e->type) {
     case YAML_SCALAR_EVENT:
         return take_scalar(r, e);
@@ -135,57 +134,12 @@ take_event(struct reading *r, const yaml_event_t *e)
     }
 }
 
-static void
-delete_event(yaml_event_t *e)
-{
-    yaml_event_delete(e);
-}
-
-static void
-delete_parser(yaml_parser_t *y)
-{
-    yaml_parser_delete(y);
-}
-
-/* A byte that is no text is told by its offset only. */
-static size_t
-lines_before(struct view text, size_t offset)
-{
-    size_t lines = 0;
-    for (size_t i = 0; i < offset && i < text.len; i++) {
-        lines += text.ptr[i] == '\n';
-    }
-    return lines;
-}
-
-static struct status
-read_event(struct reading *r, yaml_parser_t *y, bool *ret_end)
-{
-    DEFER(delete_event) yaml_event_t e = {0};
-    if (yaml_parser_parse(y, &e) == 0) {
-        CHECK(y->error != YAML_MEMORY_ERROR, MEMORY);
-        return refuse_line(r,
-                           y->error == YAML_READER_ERROR ? lines_before(r->text, y->problem_offset)
-                                                         : y->problem_mark.line,
-                           y->problem == NULL ? "not YAML" : y->problem);
-    }
-    *ret_end = e.type == YAML_STREAM_END_EVENT;
-    return take_event(r, &e);
-}
-
 struct status
 yaml_read(struct view text, const char *name, struct arena *arena, struct diag *diag,
           const struct yaml **ret_root)
 {
-    struct reading r = {.file = name, .text = text, .arena = arena, .diag = diag};
-    DEFER(delete_parser) yaml_parser_t y = {0};
-    bool end = false;
-    CHECK(yaml_parser_initialize(&y) != 0, MEMORY);
-    yaml_parser_set_encoding(&y, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&y, text.len == 0 ? (const uint8_t *)"" : text.ptr, text.len);
-    while (!end) {
-        TRY(read_event(&r, &y, &end));
-    }
+    struct reading r = {.file = name, .arena = arena, .diag = diag};
+    TRY(yaml_each_event(text, name, take_event, &r, diag));
     if (r.root == NULL || r.root->empty) {
         struct yaml *nothing = NULL;
         TRY(add_node(&r, YAML_MAPPING, 0, &nothing));

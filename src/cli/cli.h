@@ -85,6 +85,8 @@ struct status cli_refuse_verb(struct diag *diag, const char *first, const char *
 /* All values of a repeating option: ret_values[max], strings owned by *ret_memory (free it). */
 struct status cli_list(struct cli *c, const char *name, const char **ret_values, size_t max,
                        size_t *ret_count, char **ret_memory);
+/* The same as a JSON array of texts, the caller's; empty when none is given. */
+struct status cli_values(struct cli *c, const char *name, json_t **ret_list);
 struct status cli_u64(struct cli *c, const char *name, uint64_t *ret_value);
 /* The same between low and high, both included. */
 struct status cli_whole(struct cli *c, const char *name, uint64_t low, uint64_t high,

@@ -7,12 +7,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/yaml_events.h"
 #include "net/address.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <yaml.h>
 
 #define CONFIG_MAX_BYTES (1u << 20)
 
@@ -462,7 +462,6 @@ config_to_json(const struct config *c, json_t **ret_rows)
 
 struct parser {
     const char *name;
-    struct view yaml;
     struct diag *diag;
     struct config *config;
     int documents;   /* begun */
@@ -489,8 +488,7 @@ show(struct view v, char ret_text[static 64])
 static struct status
 refuse(const struct parser *p, size_t line, const char *what)
 {
-    diag_set(p->diag, "%s line %zu: %s", p->name, line + 1, what);
-    FAIL(INPUT);
+    return yaml_refuse_line(p->name, line, what, p->diag);
 }
 
 static struct status
@@ -651,8 +649,9 @@ take_scalar(struct parser *p, const yaml_event_t *e)
 }
 
 static struct status
-take_event(struct parser *p, const yaml_event_t *e)
+take_event(void *ctx, const yaml_event_t *e)
 {
+    struct parser *p = ctx;
     switch (e->type) {
     case YAML_SCALAR_EVENT:
         return take_scalar(p, e);
@@ -688,56 +687,12 @@ take_event(struct parser *p, const yaml_event_t *e)
     }
 }
 
-static void
-delete_event(yaml_event_t *e)
-{
-    yaml_event_delete(e);
-}
-
-static void
-delete_parser(yaml_parser_t *y)
-{
-    yaml_parser_delete(y);
-}
-
-/* A byte that is no text is told by its offset only. */
-static size_t
-lines_before(struct view yaml, size_t offset)
-{
-    size_t lines = 0;
-    for (size_t i = 0; i < offset && i < yaml.len; i++) {
-        lines += yaml.ptr[i] == '\n';
-    }
-    return lines;
-}
-
-static struct status
-read_event(struct parser *p, yaml_parser_t *y, bool *ret_end)
-{
-    DEFER(delete_event) yaml_event_t e = {0};
-    if (yaml_parser_parse(y, &e) == 0) {
-        CHECK(y->error != YAML_MEMORY_ERROR, MEMORY);
-        const size_t line = y->error == YAML_READER_ERROR ? lines_before(p->yaml, y->problem_offset)
-                                                          : y->problem_mark.line;
-        return refuse(p, line, y->problem == NULL ? "not YAML" : y->problem);
-    }
-    *ret_end = e.type == YAML_STREAM_END_EVENT;
-    return take_event(p, &e);
-}
-
 struct status
 config_parse(struct view yaml, const char *name, struct diag *diag, struct config *config)
 {
     struct config made = *config;
-    struct parser p = {.name = name, .yaml = yaml, .diag = diag, .config = &made};
-    DEFER(delete_parser) yaml_parser_t y = {0};
-    bool end = false;
-    CHECK(yaml_parser_initialize(&y) != 0, MEMORY);
-    yaml_parser_set_encoding(&y, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&y, yaml.len == 0 ? (const uint8_t *)"" : yaml.ptr, yaml.len);
-    while (!end) {
-        TRY(read_event(&p, &y, &end));
-    }
+    struct parser p = {.name = name, .diag = diag, .config = &made};
+    TRY(yaml_each_event(yaml, name, take_event, &p, diag));
     *config = made;
     return OK;
 }

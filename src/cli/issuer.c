@@ -14,20 +14,6 @@
 
 /* ---- issuers ---- */
 
-static struct status
-put_words(struct cli *c, const char *option, const char *member, json_t *o)
-{
-    const char *values[CLI_MAX_REPEATS];
-    DEFER(file_freep) char *memory = NULL;
-    size_t n = 0;
-    TRY(cli_list(c, option, values, CLI_MAX_REPEATS, &n, &memory));
-    json_t *list = json_array();
-    for (size_t i = 0; i < n; i++) {
-        (void)json_array_append_new(list, json_string(values[i]));
-    }
-    return js_set(o, member, list);
-}
-
 /* VALUE=GROUP; the value may have '=' in it, a group's name has none. */
 static struct status
 put_groups(struct cli *c, json_t *o)
@@ -77,6 +63,7 @@ read_issuer(struct cli *c, json_t **ret_record)
                  {"groups-claim", "groups_claim"},
                  {"ca", "ca"}};
     int64_t skew_ns = 0;
+    json_t *algorithms = NULL;
     DEFER(js_freep) json_t *o = json_pack("{s:s}", "name", c->operand[0]);
     CHECK(o != NULL, MEMORY);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -90,7 +77,8 @@ read_issuer(struct cli *c, json_t **ret_record)
         FAIL(INPUT);
     }
     TRY(js_set(o, "skew_s", json_integer(skew_ns / INT64_C(1000000000))));
-    TRY(put_words(c, "algorithm", "algorithms", o));
+    TRY(cli_values(c, "algorithm", &algorithms));
+    TRY(js_set(o, "algorithms", algorithms));
     TRY(put_groups(c, o));
     if (cli_flag(c, "discover")) {
         TRY(js_set(o, "discover", json_true()));

@@ -1,5 +1,7 @@
 #include "cli/cli.h"
 
+#include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -327,6 +329,22 @@ cli_list(struct cli *c, const char *name, const char **ret_values, size_t max, s
         }
     }
     *ret_count = n;
+    return OK;
+}
+
+struct status
+cli_values(struct cli *c, const char *name, json_t **ret_list)
+{
+    const char *values[CLI_MAX_REPEATS];
+    DEFER(file_freep) char *memory = NULL;
+    size_t n = 0;
+    TRY(cli_list(c, name, values, CLI_MAX_REPEATS, &n, &memory));
+    DEFER(js_freep) json_t *list = json_array();
+    CHECK(list != NULL, MEMORY);
+    for (size_t i = 0; i < n; i++) {
+        CHECK(json_array_append_new(list, json_string(values[i])) == 0, MEMORY);
+    }
+    *ret_list = MOVE(list);
     return OK;
 }
 

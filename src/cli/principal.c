@@ -64,18 +64,13 @@ cli_principal_add(struct cli *c)
     return print_change(c, name, "added with role", role, resource);
 }
 
+/* None given: no condition. */
 static struct status
 put_list(struct cli *c, const char *option, const char *name, json_t *when)
 {
-    const char *values[CLI_MAX_REPEATS];
-    DEFER(file_freep) char *memory = NULL;
-    size_t n = 0;
-    TRY(cli_list(c, option, values, CLI_MAX_REPEATS, &n, &memory));
-    json_t *list = json_array();
-    for (size_t i = 0; i < n; i++) {
-        (void)json_array_append_new(list, json_string(values[i]));
-    }
-    if (n == 0) {
+    json_t *list = NULL;
+    TRY(cli_values(c, option, &list));
+    if (json_array_size(list) == 0) {
         json_decref(list);
         return OK;
     }

@@ -329,21 +329,28 @@ access_role_remove(struct access *a, const char *name, struct diag *diag)
 }
 
 struct status
-access_group_remove(struct access *a, const char *name, struct diag *diag)
+access_named_remove(struct access *a, const char *collection, const char *name, struct diag *diag)
 {
-    TRY(access_check_name(name, "group", diag));
-    const struct status s = store_delete(a->store, ACCESS_GROUPS, name, diag);
+    TRY(access_check_name(name, collection, diag));
+    const struct status s = store_delete(a->store, collection, name, diag);
     if (s.code == STATUS_NOT_FOUND) {
-        diag_set(diag, "no group \"%.64s\"; \"steward group list\" shows them", name);
+        diag_set(diag, "no %s \"%.64s\"; \"steward %s list\" shows them", collection, name,
+                 collection);
     }
     access_snapshot_forget(a);
     return s;
 }
 
+struct status
+access_group_remove(struct access *a, const char *name, struct diag *diag)
+{
+    return access_named_remove(a, ACCESS_GROUPS, name, diag);
+}
+
 /* ---- lists ---- */
 
-static struct status
-append_record(void *ctx, const char *id, struct view value)
+struct status
+access_append_record(void *ctx, const char *id, struct view value)
 {
     json_t *o = NULL;
     TRY(js_parse(value, id, NULL, &o));
@@ -365,13 +372,13 @@ access_put_list(struct access *a, const char *collection,
 struct status
 access_put_principals(struct access *a, struct buf *ret_json)
 {
-    return access_put_list(a, ACCESS_PRINCIPALS, append_record, ret_json);
+    return access_put_list(a, ACCESS_PRINCIPALS, access_append_record, ret_json);
 }
 
 struct status
 access_put_groups(struct access *a, struct buf *ret_json)
 {
-    return access_put_list(a, ACCESS_GROUPS, append_record, ret_json);
+    return access_put_list(a, ACCESS_GROUPS, access_append_record, ret_json);
 }
 
 static json_t *
@@ -408,7 +415,7 @@ access_put_roles(struct access *a, struct buf *ret_json)
     for (size_t i = 0; i < n; i++) {
         CHECK(json_array_append_new(list, built_in_json(&roles[i])) == 0, MEMORY);
     }
-    TRY(store_each(a->store, ACCESS_ROLES, append_record, list, NULL));
+    TRY(store_each(a->store, ACCESS_ROLES, access_append_record, list, NULL));
     return js_put_pretty(ret_json, list);
 }
 

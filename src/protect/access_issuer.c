@@ -229,13 +229,7 @@ access_issuer_add(struct access *a, const char *name, const json_t *record, stru
 struct status
 access_issuer_remove(struct access *a, const char *name, struct diag *diag)
 {
-    TRY(access_check_name(name, "issuer", diag));
-    const struct status s = store_delete(a->store, ACCESS_ISSUERS, name, diag);
-    if (s.code == STATUS_NOT_FOUND) {
-        diag_set(diag, "no issuer \"%.64s\"; \"steward issuer list\" shows them", name);
-    }
-    access_snapshot_forget(a);
-    return s;
+    return access_named_remove(a, ACCESS_ISSUERS, name, diag);
 }
 
 static struct status
@@ -324,17 +318,8 @@ access_link_remove(struct access *a, const char *identity, struct diag *diag)
     return s;
 }
 
-static struct status
-append_link(void *ctx, const char *id, struct view value)
-{
-    json_t *o = NULL;
-    TRY(js_parse(value, id, NULL, &o));
-    CHECK(json_array_append_new(ctx, o) == 0, MEMORY);
-    return OK;
-}
-
 struct status
 access_put_links(struct access *a, struct buf *ret_json)
 {
-    return access_put_list(a, ACCESS_LINKS, append_link, ret_json);
+    return access_put_list(a, ACCESS_LINKS, access_append_record, ret_json);
 }

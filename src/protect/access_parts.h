@@ -225,6 +225,11 @@ struct status access_make_grant(struct access *a, const char *role, const char *
                                 bool allow, const json_t *when, struct diag *diag,
                                 json_t **ret_grant);
 json_t *access_time_text(int64_t ns);
+/* Of a collection whose ids are names and whose word is the kind's: "group", "issuer". */
+struct status access_named_remove(struct access *a, const char *collection, const char *name,
+                                  struct diag *diag);
+/* For access_put_list: the record as it is, put behind a list. */
+struct status access_append_record(void *ctx, const char *id, struct view value);
 struct status access_put_list(struct access *a, const char *collection,
                               struct status (*append)(void *ctx, const char *id, struct view value),
                               struct buf *ret_json);

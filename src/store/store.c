@@ -282,18 +282,12 @@ put_context(const char *collection, const char *id, uint64_t revision, struct bu
     return buf_status(b);
 }
 
-struct purpose {
-    char text[VAULT_PURPOSE_MAX];
-};
-
 /* Who holds the keys may give one collection's and not another's. A long name is cut: the context
  * has it whole. */
-static struct purpose
+static struct vault_purpose
 purpose_of(const char *collection)
 {
-    struct purpose p;
-    (void)snprintf(p.text, sizeof p.text, "store/%.57s", collection);
-    return p;
+    return vault_purpose("store/", collection);
 }
 
 static struct status

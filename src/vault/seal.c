@@ -65,16 +65,10 @@ bind(struct view context, struct digest *ret_bound)
     return OK;
 }
 
-struct purpose {
-    char text[VAULT_PURPOSE_MAX];
-};
-
-static struct purpose
+static struct vault_purpose
 purpose_of(const char *kind)
 {
-    struct purpose p;
-    (void)snprintf(p.text, sizeof p.text, "object/%s", kind);
-    return p;
+    return vault_purpose("object/", kind);
 }
 
 static void

@@ -88,15 +88,11 @@ vault_name(const struct vault *v, char ret_name[static VAULT_NAME_MAX])
 
 /* ---- data keys ---- */
 
-struct purpose {
-    char text[VAULT_PURPOSE_MAX];
-};
-
-static struct purpose
-purpose_of(const char *text)
+struct vault_purpose
+vault_purpose(const char *prefix, const char *text)
 {
-    struct purpose p;
-    (void)snprintf(p.text, sizeof p.text, "%s", text);
+    struct vault_purpose p = {0};
+    (void)snprintf(p.text, sizeof p.text, "%s%s", prefix, text);
     return p;
 }
 
@@ -104,7 +100,7 @@ static struct status
 wrap(const struct vault *v, const char *purpose, const uint8_t *bound, const uint8_t *key,
      uint8_t *ret_wrapped)
 {
-    const struct purpose p = purpose_of(purpose);
+    const struct vault_purpose p = vault_purpose("", purpose);
     return v->backend->wrap(v->ctx, p.text, bound, key, ret_wrapped);
 }
 
@@ -112,7 +108,7 @@ static struct status
 unwrap(const struct vault *v, const char *purpose, const uint8_t *bound, const uint8_t *wrapped,
        uint8_t *ret_key)
 {
-    const struct purpose p = purpose_of(purpose);
+    const struct vault_purpose p = vault_purpose("", purpose);
     return v->backend->unwrap(v->ctx, p.text, bound, wrapped, ret_key);
 }
 
@@ -239,7 +235,7 @@ struct status
 vault_mac(const struct vault *v, const char *purpose, struct view message,
           uint8_t ret_mac[static 32])
 {
-    const struct purpose p = purpose_of(purpose);
+    const struct vault_purpose p = vault_purpose("", purpose);
     CHECK(message.len <= VAULT_MAC_MESSAGE_MAX, LIMIT);
     return v->backend->mac(v->ctx, p.text, message, ret_mac);
 }

@@ -62,6 +62,13 @@ DEFINE_FREEP(vault_free, struct vault)
 
 /* ---- data keys ---- */
 
+/* What kind of thing a data key belongs to: prefix and text, cut at VAULT_PURPOSE_MAX, then zeros.
+ * Who holds the keys may give one purpose and not another. */
+struct vault_purpose {
+    char text[VAULT_PURPOSE_MAX];
+};
+struct vault_purpose vault_purpose(const char *prefix, const char *text);
+
 /* Wraps a data key under the workspace key's newest generation. It opens under the same purpose and
  * bound only; purpose says what kind of thing it belongs to ("store/grant", "object/model"), bound
  * which one. */
