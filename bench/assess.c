@@ -87,18 +87,9 @@ put_rows(const char *path, size_t rows, struct diag *diag)
 static struct status
 steward(const struct work *w, char *const words[])
 {
-    char *argv[32] = {ARG(w->c->steward)};
-    size_t n = 1;
     DEFER(buf_done) struct buf said;
     buf_init(&said, TEXT_MAX);
-    for (; *words != NULL; words++) {
-        argv[n++] = *words;
-    }
-    argv[n++] = ARG("--passphrase-file");
-    argv[n++] = w->passphrase;
-    argv[n] = NULL;
-    ASSERT(n < sizeof argv / sizeof *argv);
-    return process_run(argv, PROCESS_ANY_CPU, w->c->diag, &said);
+    return process_steward(w->c, w->passphrase, words, &said);
 }
 
 static struct status

@@ -86,16 +86,7 @@ work_done(struct work *w)
 static struct status
 steward(const struct work *w, char *const words[], struct buf *ret_out)
 {
-    char *argv[24] = {ARG(w->c->steward)};
-    size_t n = 1;
-    for (; *words != NULL; words++) {
-        argv[n++] = *words;
-    }
-    argv[n++] = ARG("--passphrase-file");
-    argv[n++] = w->passphrase;
-    argv[n] = NULL;
-    ASSERT(n < sizeof argv / sizeof *argv);
-    return process_run(argv, PROCESS_ANY_CPU, w->c->diag, ret_out);
+    return process_steward(w->c, w->passphrase, words, ret_out);
 }
 
 static struct status

@@ -144,6 +144,22 @@ make_peers(const struct bench_context *c, const char *requirements, struct buf *
 }
 
 struct status
+process_steward(const struct bench_context *c, const char *passphrase_file, char *const words[],
+                struct buf *ret_out)
+{
+    char *argv[32] = {(char *)(uintptr_t)c->steward}; /* argv wants char *, and changes none */
+    size_t n = 1;
+    for (; *words != NULL; words++) {
+        ASSERT(n < 29);
+        argv[n++] = *words;
+    }
+    argv[n++] = (char *)(uintptr_t) "--passphrase-file";
+    argv[n++] = (char *)(uintptr_t)passphrase_file;
+    argv[n] = NULL;
+    return process_run(argv, PROCESS_ANY_CPU, c->diag, ret_out);
+}
+
+struct status
 process_run_peer(const struct bench_context *c, const char *requirements, char *const argv[],
                  int cpu, struct buf *ret_out)
 {

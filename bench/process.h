@@ -21,6 +21,10 @@ struct status process_run(char *const argv[], int cpu, struct diag *diag, struct
  */
 struct status process_run_peer(const struct bench_context *c, const char *requirements,
                                char *const argv[], int cpu, struct buf *ret_out);
+/* The steward that is measured, with these words (end with NULL, at most 28) and that passphrase
+ * file. */
+struct status process_steward(const struct bench_context *c, const char *passphrase_file,
+                              char *const words[], struct buf *ret_out);
 /* Starts and does not wait; stdout and stderr go to the file `log`. */
 struct status process_start(char *const argv[], int cpu, const char *log, struct diag *diag,
                             pid_t *ret_pid);

@@ -27,28 +27,6 @@ static struct {
 
 /* ---- the workspace ---- */
 
-#define STEWARD(...)                                                                               \
-    do {                                                                                           \
-        struct testing_run run_;                                                                   \
-        testing_steward(&run_, __VA_ARGS__, NULL);                                                 \
-        if (run_.exit_code != 0) {                                                                 \
-            fail_msg("line %d: exit %d: %s", __LINE__, run_.exit_code, buf_str(&run_.err));        \
-        }                                                                                          \
-        testing_run_done(&run_);                                                                   \
-    } while (0)
-
-static void
-issue_key(char *name, char ret_key[static 128])
-{
-    struct testing_run r;
-    testing_steward(&r, "api-key", "issue", name, NULL);
-    assert_int_equal(r.exit_code, 0);
-    const char *key = strstr(buf_str(&r.out), "sw_");
-    assert_non_null(key);
-    (void)snprintf(ret_key, 128, "%.*s", (int)strcspn(key, " \n"), key);
-    testing_run_done(&r);
-}
-
 static void
 write_table(const char *path)
 {
@@ -108,16 +86,16 @@ set_up(void **state)
     testing_write(yaml, view_str(roles));
     (void)setenv("STEWARD_WORKSPACE", it.dir, 1);
     (void)setenv("STEWARD_PASSPHRASE", PASSPHRASE, 1);
-    STEWARD("init", it.dir);
-    STEWARD("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes");
-    STEWARD("model", "train", "loans", "--data", "loans", "--rounds", "20");
+    assert_steward("init", it.dir);
+    assert_steward("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes");
+    assert_steward("model", "train", "loans", "--data", "loans", "--rounds", "20");
     char names[][16] = {"desk", "classes", "rounds", "blind", "day"};
     char *keys[] = {it.desk, it.classes, it.rounds, it.blind, it.day};
     for (size_t i = 0; i < 5; i++) {
-        STEWARD("principal", "add", names[i], "--role", i == 0 ? "caller" : "auditor");
-        issue_key(names[i], keys[i]);
+        assert_steward("principal", "add", names[i], "--role", i == 0 ? "caller" : "auditor");
+        testing_issue_key(names[i], keys[i]);
     }
-    STEWARD("role", "import", yaml);
+    assert_steward("role", "import", yaml);
     open_workspace();
     const struct server_options o = {
         .http = {.address = "127.0.0.1",
@@ -342,8 +320,8 @@ takes_a_token_with_the_rights_of_its_groups(void **state)
     EVP_PKEY_free(key);
     assert_int_equal(ask(buf_str(&token), "", NULL, &r), 401);
     reply_done(&r);
-    STEWARD("issuer", "add", "corp", "--url", "https://id.example", "--audience", "steward",
-            "--algorithm", "EdDSA", "--jwks", path, "--group", "Counters=counters");
+    assert_steward("issuer", "add", "corp", "--url", "https://id.example", "--audience", "steward",
+                   "--algorithm", "EdDSA", "--jwks", path, "--group", "Counters=counters");
     unsigned status = 0;
     const int64_t since = clock_mono_ns();
     while (status != 200 && clock_mono_ns() - since < 20 * NS_PER_S) { /* seen within 250 ms */
@@ -354,8 +332,8 @@ takes_a_token_with_the_rights_of_its_groups(void **state)
     assert_int_equal(status, 200);
     assert_int_equal(ask(buf_str(&expired), "", NULL, &r), 401);
     reply_done(&r);
-    STEWARD("principal", "link", "day", "--token", "corp:carl");
-    STEWARD("issuer", "remove", "corp");
+    assert_steward("principal", "link", "day", "--token", "corp:carl");
+    assert_steward("issuer", "remove", "corp");
 }
 
 int

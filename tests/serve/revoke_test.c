@@ -29,33 +29,10 @@ static struct {
 } it;
 
 static void
-steward_or_fail(const struct testing_run *r, int line)
-{
-    if (r->exit_code != 0) {
-        print_error("line %d: steward: exit %d: %s\n", line, r->exit_code, buf_str(&r->err));
-        fail();
-    }
-}
-
-#define STEWARD(...)                                                                               \
-    do {                                                                                           \
-        struct testing_run run_;                                                                   \
-        testing_steward(&run_, __VA_ARGS__, NULL);                                                 \
-        steward_or_fail(&run_, __LINE__);                                                          \
-        testing_run_done(&run_);                                                                   \
-    } while (0)
-
-static void
 issue_key(char *name, char *role, char ret_key[static 128])
 {
-    struct testing_run r;
-    STEWARD("principal", "add", name, "--role", role);
-    testing_steward(&r, "api-key", "issue", name, NULL);
-    steward_or_fail(&r, __LINE__);
-    const char *key = strstr(buf_str(&r.out), "sw_");
-    assert_non_null(key);
-    (void)snprintf(ret_key, 128, "%.*s", (int)strcspn(key, " \n"), key);
-    testing_run_done(&r);
+    assert_steward("principal", "add", name, "--role", role);
+    testing_issue_key(name, ret_key);
 }
 
 static void
@@ -106,9 +83,9 @@ set_up(void **state)
     (void)signal(SIGPIPE, SIG_IGN);
     (void)setenv("STEWARD_WORKSPACE", it.dir, 1);
     (void)setenv("STEWARD_PASSPHRASE", PASSPHRASE, 1);
-    STEWARD("init", it.dir);
-    STEWARD("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes");
-    STEWARD("model", "train", "loans", "--data", "loans", "--rounds", "3");
+    assert_steward("init", it.dir);
+    assert_steward("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes");
+    assert_steward("model", "train", "loans", "--data", "loans", "--rounds", "3");
     issue_key("desk", "caller", it.caller);
     issue_key("watcher", "operator", it.watcher);
     testing_write(config, view_str("keys:\n  check: 1s\n"));
@@ -220,7 +197,7 @@ a_revoked_key_stops_calls_to_models_and_a_restored_one_lets_them_in(void **state
     char value[256], id[256];
     answers("POST", INFER, it.caller, 200, "\"outputs\"");
     answers("GET", "/v2/health/ready", NULL, 200, "true");
-    STEWARD("key", "revoke", "--reason", "the laptop was stolen");
+    assert_steward("key", "revoke", "--reason", "the laptop was stolen");
     await_status(200, 503, &r);
     assert_text_has(buf_str(&r.body), "{\"error\":\"not served since 20");
     assert_text_has(buf_str(&r.body), "Z: the key was revoked: the laptop was stolen\"}");
@@ -239,14 +216,14 @@ a_revoked_key_stops_calls_to_models_and_a_restored_one_lets_them_in(void **state
     assert_int_equal(s.suspended, 1);
     assert_int_equal(s.resumed, 0);
     assert_int_equal(s.refused, 1);
-    STEWARD("key", "restore");
+    assert_steward("key", "restore");
     await_status(503, 200, &r);
     reply_done(&r);
     answers("GET", "/v2/health/ready", NULL, 200, "true");
     s = entries(id);
     assert_int_equal(s.suspended, 1);
     assert_int_equal(s.resumed, 1);
-    STEWARD("audit", "verify"); /* what was refused meanwhile was signed for */
+    assert_steward("audit", "verify"); /* what was refused meanwhile was signed for */
 }
 
 static void
@@ -280,12 +257,12 @@ another_passphrase_takes_the_key_from_a_server_that_has_the_one_before(void **st
     struct reply r;
     testing_write(file, view_str("another passphrase\n"));
     testing_write(before, view_str(PASSPHRASE "\n"));
-    STEWARD("key", "rewrap", "--new-passphrase-file", file);
+    assert_steward("key", "rewrap", "--new-passphrase-file", file);
     await_status(200, 503, &r);
     assert_text_has(buf_str(&r.body), "wrong passphrase");
     reply_done(&r);
     (void)setenv("STEWARD_PASSPHRASE", "another passphrase", 1);
-    STEWARD("key", "rewrap", "--new-passphrase-file", before);
+    assert_steward("key", "rewrap", "--new-passphrase-file", before);
     (void)setenv("STEWARD_PASSPHRASE", PASSPHRASE, 1);
     await_status(503, 200, &r);
     reply_done(&r);

@@ -40,33 +40,10 @@ static struct {
 /* ---- the workspace ---- */
 
 static void
-steward_or_fail(struct testing_run *r, int line)
-{
-    if (r->exit_code != 0) {
-        print_error("line %d: steward: exit %d: %s\n", line, r->exit_code, buf_str(&r->err));
-        fail();
-    }
-}
-
-#define STEWARD(...)                                                                               \
-    do {                                                                                           \
-        struct testing_run run_;                                                                   \
-        testing_steward(&run_, __VA_ARGS__, NULL);                                                 \
-        steward_or_fail(&run_, __LINE__);                                                          \
-        testing_run_done(&run_);                                                                   \
-    } while (0)
-
-static void
 issue_key(char *name, char *role, char ret_key[static 128])
 {
-    struct testing_run r;
-    STEWARD("principal", "add", name, "--role", role);
-    testing_steward(&r, "api-key", "issue", name, NULL);
-    steward_or_fail(&r, __LINE__);
-    const char *key = strstr(buf_str(&r.out), "sw_");
-    assert_non_null(key);
-    (void)snprintf(ret_key, 128, "%.*s", (int)strcspn(key, " \n"), key);
-    testing_run_done(&r);
+    assert_steward("principal", "add", name, "--role", role);
+    testing_issue_key(name, ret_key);
 }
 
 static void
@@ -120,10 +97,10 @@ set_up(void **state)
     write_table(csv);
     (void)setenv("STEWARD_WORKSPACE", it.dir, 1);
     (void)setenv("STEWARD_PASSPHRASE", PASSPHRASE, 1);
-    STEWARD("init", it.dir);
-    STEWARD("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes", "--sensitive",
-            "sex");
-    STEWARD("model", "train", "loans", "--data", "loans");
+    assert_steward("init", it.dir);
+    assert_steward("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes",
+                   "--sensitive", "sex");
+    assert_steward("model", "train", "loans", "--data", "loans");
     issue_key("desk", "caller", it.caller);
     issue_key("inspector", "auditor", it.inspector);
     issue_key("watcher", "operator", it.watcher);
@@ -613,7 +590,7 @@ takes_a_new_version_in_and_keeps_the_old_one(void **state)
     (void)state;
     struct reply r;
     const int64_t until = clock_mono_ns() + 30 * NS_PER_S;
-    STEWARD("model", "train", "loans", "--data", "loans", "--rounds", "3");
+    assert_steward("model", "train", "loans", "--data", "loans", "--rounds", "3");
     bool fresh = false;
     while (!fresh && clock_mono_ns() < until) {
         assert_int_equal(ask_at(it.port, "POST", INFER, it.caller, BODY, &r), 200);
@@ -664,7 +641,7 @@ a_version_with_thresholds_by_group_needs_the_group_and_decides_by_it(void **stat
     char body[512];
     const char *decisions = NULL;
     DEFER(model_freep) struct model *m = NULL;
-    STEWARD("mitigate", "loans@1", "--method", "threshold", "--sensitive", "sex");
+    assert_steward("mitigate", "loans@1", "--method", "threshold", "--sensitive", "sex");
     assert_ok(model_load(it.workspace, "loans", 0, &diag, &m));
     assert_int_equal(m->version, 3);
     assert_true(decided_apart(m, body, sizeof body, &decisions));
@@ -697,7 +674,7 @@ refuses_a_second_server_and_a_port_in_use(void **state)
     testing_run_done(&r);
     DEFER(testing_dirp) char *root = testing_dir();
     DEFER(file_freep) char *other = file_join(root, "other");
-    STEWARD("init", other);
+    assert_steward("init", other);
     (void)snprintf(listen, sizeof listen, "127.0.0.1:%u", it.port);
     testing_steward(&r, "serve", "--workspace", other, "--listen", listen, NULL);
     assert_int_equal(r.exit_code, 5);
@@ -817,7 +794,7 @@ ends_in_order_after_a_few_requests(void **state)
     assert_text_has(buf_str(&text), "serve.stopped");
     assert_text_has(buf_str(&text), "libmicrohttpd");
     buf_done(&text);
-    STEWARD("audit", "verify", "--workspace", dir);
+    assert_steward("audit", "verify", "--workspace", dir);
 }
 
 /* ---- strangers ---- */
@@ -930,7 +907,7 @@ fails_closed_while_the_log_cannot_be_written(void **state)
     }
     assert_int_equal(status, 200);
     assert_int_equal(testing_stop(pid), 0);
-    STEWARD("audit", "verify", "--workspace", dir);
+    assert_steward("audit", "verify", "--workspace", dir);
     testing_small_disk_done(disk);
 }
 
@@ -940,7 +917,7 @@ leaves_a_log_that_verifies(void **state)
     (void)state;
     const struct timespec published = {.tv_sec = 1, .tv_nsec = 200 * 1000 * 1000};
     (void)nanosleep(&published, NULL);
-    STEWARD("audit", "verify");
+    assert_steward("audit", "verify");
 }
 
 int

@@ -37,17 +37,6 @@
 #define PASSPHRASE "correct horse battery staple"
 #define ROOT "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
-#define STEWARD(...)                                                                               \
-    do {                                                                                           \
-        struct testing_run run_;                                                                   \
-        testing_steward(&run_, __VA_ARGS__, NULL);                                                 \
-        if (run_.exit_code != 0) {                                                                 \
-            print_error("%s", buf_str(&run_.err));                                                 \
-        }                                                                                          \
-        assert_int_equal(run_.exit_code, 0);                                                       \
-        testing_run_done(&run_);                                                                   \
-    } while (0)
-
 /* ---- the house that is broken into ---- */
 
 static struct {
@@ -73,10 +62,10 @@ set_up(void **state)
     testing_write(csv, buf_view(&rows));
     (void)setenv("STEWARD_WORKSPACE", it.dir, 1);
     (void)setenv("STEWARD_PASSPHRASE", PASSPHRASE, 1);
-    STEWARD("init", it.dir);
-    STEWARD("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes", "--sensitive",
-            "sex");
-    STEWARD("model", "train", "loans", "--data", "loans", "--rounds", "3");
+    assert_steward("init", it.dir);
+    assert_steward("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes",
+                   "--sensitive", "sex");
+    assert_steward("model", "train", "loans", "--data", "loans", "--rounds", "3");
     return status_ok(secret_from(view_str(PASSPHRASE), &it.passphrase)) ? 0 : -1;
 }
 
@@ -628,7 +617,7 @@ a_server_takes_a_new_certificate_and_stops_when_its_keeper_ends(void **state)
     const char *at = await_log(log, " keeper=", &text);
     const pid_t keeper = (pid_t)strtol(at + strlen(" keeper="), NULL, 10);
     assert_true(keeper > 1);
-    STEWARD("certificate", "renew", "--host", "localhost");
+    assert_steward("certificate", "renew", "--host", "localhost");
     assert_int_equal(kill(server, SIGHUP), 0);
     (void)await_log(log, "tls.reloaded", &text);
     assert_null(strstr(buf_str(&text), "sandbox: system call"));

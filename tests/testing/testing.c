@@ -241,6 +241,27 @@ testing_steward(struct testing_run *ret_run, ...)
     testing_run(argv, ret_run);
 }
 
+void
+testing_ran(const struct testing_run *r, const char *file, int line)
+{
+    if (r->exit_code != 0) {
+        print_error("%s:%d: steward: exit %d: %s\n", file, line, r->exit_code, buf_str(&r->err));
+        fail();
+    }
+}
+
+void
+testing_issue_key(char *principal, char ret_key[static 128])
+{
+    struct testing_run r;
+    testing_steward(&r, "api-key", "issue", principal, NULL);
+    testing_ran(&r, __FILE__, __LINE__);
+    const char *key = strstr(buf_str(&r.out), "sw_");
+    assert_non_null(key);
+    (void)snprintf(ret_key, 128, "%.*s", (int)strcspn(key, " \n"), key);
+    testing_run_done(&r);
+}
+
 pid_t
 testing_start(char *const argv[], const char *log)
 {

@@ -55,6 +55,17 @@ void testing_run(char *const argv[], struct testing_run *ret_run);
 void testing_run_done(struct testing_run *r);
 /* The steward of this build with these arguments (ends with NULL). */
 void testing_steward(struct testing_run *ret_run, ...) __attribute__((sentinel));
+/* assert_steward("init", dir): runs it; the test fails, with what it said, unless it exits 0. */
+#define assert_steward(...)                                                                        \
+    do {                                                                                           \
+        struct testing_run run_;                                                                   \
+        testing_steward(&run_, __VA_ARGS__, NULL);                                                 \
+        testing_ran(&run_, __FILE__, __LINE__);                                                    \
+        testing_run_done(&run_);                                                                   \
+    } while (0)
+void testing_ran(const struct testing_run *r, const char *file, int line);
+/* A key that this workspace's steward issues to a principal. */
+void testing_issue_key(char *principal, char ret_key[static 128]);
 /* Starts and does not wait: process id. stdout and stderr go to `log` (a path). */
 pid_t testing_start(char *const argv[], const char *log);
 /* SIGTERM to that process, and its exit code. */
