@@ -3,7 +3,10 @@
 #include "assess/bins.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/cohort_rows.h"
+#include "cli/data_options.h"
 #include "cli/plain_files.h"
+#include "cli/workspace_files.h"
 #include "data/import.h"
 #include "num/interval.h"
 #include "report/bias_document.h"
@@ -19,6 +22,42 @@
 #define REPLICATES 1000u
 #define REFERENCE_MAX ((size_t)1 << 20)
 #define FILE_MODE 0644
+
+const struct cli_option cli_bias_options[] = {
+    {"data", "FILE",
+     "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson; or " CLI_OF_WORKSPACE
+     ", whose roles tell label and sensitive columns",
+     NULL, CLI_ONCE, "@file"},
+    {"label", "COLUMN", "the outcome", NULL, CLI_ONCE, NULL},
+    {"model", "MODEL",
+     "workspace:NAME[@VERSION], by whose split and cohorts --data's part and --cohort are named",
+     NULL, CLI_ONCE, NULL},
+    CLI_COHORT_OPTION,
+    {"positive", "VALUE",
+     "the label's positive value, or \">NUMBER\" (inferred for yes/no, true/false, 0/1)", NULL,
+     CLI_ONCE, NULL},
+    {"sensitive", "COLUMNS", "sensitive columns, separated by commas", NULL, CLI_COMMAS, NULL},
+    {"strata", "COLUMN", "compare labels also among rows with the same value of COLUMN", NULL,
+     CLI_ONCE, NULL},
+    {"reference", "FILE",
+     "shares to compare the groups with: JSON {\"sex\": {\"f\": 0.51, \"m\": 0.49}}, or CSV with "
+     "the "
+     "columns column, group, share",
+     NULL, CLI_ONCE, "@file"},
+    {"clarify", "FILE", "write the label metrics as SageMaker Clarify's analysis.json", NULL,
+     CLI_ONCE, "@file"},
+    {"report", "FILE", "write the report (HTML) to FILE", NULL, CLI_ONCE, "@file"},
+    {"bins", "N", "groups that a sensitive number of many values is cut into", "4", CLI_ONCE, NULL},
+    {"min-group", "N", "smaller groups are shown, not judged", "30", CLI_ONCE, NULL},
+    {"level", "SHARE", "confidence level of the intervals", "0.95", CLI_ONCE, NULL},
+    {"fdr", "SHARE", "false-discovery rate: what an adjusted p must be under", "0.05", CLI_ONCE,
+     NULL},
+    {"seed", "N", "of the bootstrap", "1", CLI_ONCE, NULL},
+    CLI_DATA_FILE_OPTIONS,
+    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
+     CLI_ONCE, NULL},
+    {0},
+};
 
 /* One run: the table, its columns as codes, and what is asked of them. */
 struct run {
@@ -380,7 +419,7 @@ write_results(struct cli *c, const json_t *document)
     if (c->json) {
         return cli_print_json(document);
     }
-    print_document(document);
+    cohort_rows_print(document, print_document);
     return OK;
 }
 
@@ -446,19 +485,25 @@ examine(struct run *r, json_t **ret_document)
     return s;
 }
 
+static struct status
+make_document(void *ctx, const struct table *t, json_t **ret_document)
+{
+    DEFER(run_done) struct run r = {.c = ctx, .t = t};
+    TRY(take_options(&r));
+    return examine(&r, ret_document);
+}
+
 struct status
 cli_bias(struct cli *c)
 {
     const char *path = NULL;
-    DEFER(cli_import_done) struct cli_import import = {0};
-    DEFER(table_freep) struct table *t = NULL;
-    DEFER(run_done) struct run r = {.c = c};
+    struct run options = {.c = c};
+    DEFER(cohort_rows_done) struct cohort_rows rows = {0};
     DEFER(js_freep) json_t *document = NULL;
     TRY(need(c, "data", "FILE", &path));
-    TRY(take_options(&r));
-    TRY(cli_import_options(c, &import));
-    TRY(cli_read_table(c, path, &import.options, &t));
-    r.t = t;
-    TRY(examine(&r, &document));
+    TRY(take_options(&options));
+    TRY(cohort_rows_read(c, false, &rows));
+    TRY(cohort_rows_part(c, &rows));
+    TRY(cohort_rows_document(c, &rows, make_document, c, &document));
     return write_results(c, document);
 }

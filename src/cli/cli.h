@@ -52,6 +52,7 @@ struct cli {
     struct cli_given {
         const struct cli_option *option;
         const char *value; /* "" for a flag */
+        bool whole;        /* commas do not part it */
     } given[CLI_MAX_REPEATS];
     size_t givens;
     bool json;
@@ -78,6 +79,10 @@ struct status cli_parse(int argc, char **argv, struct cli *c);
  */
 const char *cli_value(const struct cli *c, const char *name);
 bool cli_flag(const struct cli *c, const char *name);
+/* Whether the option stands in the command, other than by its default. */
+bool cli_is_given(const struct cli *c, const char *name);
+/* As if the option stood there with that value, whole: commas do not part it. Borrows value. */
+struct status cli_suppose(struct cli *c, const char *name, const char *value);
 /* False for --json of a verb that prints no results. */
 bool cli_has_option(const struct cli_verb *verb, const struct cli_option *o);
 /* STATUS_INPUT with the nearest verb, or the verbs of that family. second may be NULL. */
@@ -106,8 +111,8 @@ struct status cli_data(struct cli *c, char ret_name[static 64], uint64_t *ret_ve
                        enum model_part *ret_part);
 
 /* How a data file is read: the options --role, --type, --missing, --missing-only and --delimiter,
- * which the verb has (CLI_DATA_FILE_OPTIONS in main.c). Label and sensitive columns are the verb's
- * to add. ret_import is zeroed before and must not move afterwards. */
+ * which the verb has (CLI_DATA_FILE_OPTIONS in cli/data_options.h). Label and sensitive columns are
+ * the verb's to add. ret_import is zeroed before and must not move afterwards. */
 #define CLI_IMPORT_LISTS 3
 struct cli_import {
     struct import_options options;
@@ -240,6 +245,7 @@ struct status cli_api_key_list(struct cli *c);
 struct status cli_api_key_revoke(struct cli *c);
 struct status cli_certificate_install(struct cli *c);
 struct status cli_certificate_renew(struct cli *c);
+extern const struct cli_option cli_bias_options[], cli_errors_options[], cli_fairness_options[];
 extern const struct cli_option cli_key_rewrap_options[], cli_key_revoke_options[];
 struct status cli_key_list(struct cli *c);
 struct status cli_key_rotate(struct cli *c);

@@ -3,9 +3,13 @@
 #include "assess/slices.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "cli/cohort_rows.h"
+#include "cli/data_options.h"
 #include "cli/errors_input.h"
 #include "cli/errors_print.h"
 #include "cli/plain_files.h"
+#include "cli/workspace_files.h"
+#include "data/cohort.h"
 #include "report/html.h"
 
 #include <stdio.h>
@@ -15,6 +19,54 @@
 #define PERSONAL_MODE 0600 /* the worst predictions are persons' rows */
 #define LEAST_SUPPORT 32u
 #define SUPPORT_SHARE 100u
+
+const struct cli_option cli_errors_options[] = {
+    {"data", "FILE",
+     "scored rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson; or " CLI_OF_WORKSPACE
+     ", whose roles tell the label",
+     NULL, CLI_ONCE, "@file"},
+    {"label", "COLUMN", "the truth", NULL, CLI_ONCE, NULL},
+    CLI_DECIDING_MODEL,
+    {"prediction", "COLUMN", "what the model decided, or predicted as a number", NULL, CLI_ONCE,
+     NULL},
+    {"score", "COLUMN", "probability of the positive class", NULL, CLI_ONCE, NULL},
+    {"threshold", "X", "without --prediction: positive where the score is X or more", "0.5",
+     CLI_ONCE, NULL},
+    {"positive", "VALUE", "the positive class (inferred for yes/no, true/false, 0/1)", NULL,
+     CLI_ONCE, NULL},
+    {"task", "KIND", "binary, classes or numeric (default: told from the columns)", NULL, CLI_ONCE,
+     "binary classes numeric"},
+    {"features", "COLUMNS", "look at these columns only, separated by commas", NULL, CLI_COMMAS,
+     NULL},
+    {"within", "PREDICATE", "look at these rows only; as --cohort", NULL, CLI_ONCE, NULL},
+    {"cohort", "PREDICATE",
+     "compare these rows with the rest: a predicate, or slice-1 or node-3 of the newest assessment "
+     "of --model (slice-1@2: of its second); may be repeated",
+     NULL, CLI_REPEATED, NULL},
+    {"metric", "METRIC", "shown in the error tree, e.g. recall_score", NULL, CLI_ONCE, NULL},
+    {"map", "COLUMNS", "one or two columns of the heat map (default: those that tell most)", NULL,
+     CLI_COMMAS, NULL},
+    {"bins", "N", "of a column of numbers, 2 to 16", "8", CLI_ONCE, NULL},
+    {"cut", "HOW", "bins of equal-count or equal-width", "equal-count", CLI_ONCE,
+     "equal-count equal-width"},
+    {"depth", "N", "of the error tree, 1 to 8", "3", CLI_ONCE, NULL},
+    {"leaves", "N", "of the error tree, at most", "31", CLI_ONCE, NULL},
+    {"min-size", "N", "least rows of a leaf", "20", CLI_ONCE, NULL},
+    {"slices", "N", "worst slices to find; 0: none", "10", CLI_ONCE, NULL},
+    {"level", "N", "conditions of a slice at most, 1 to 4", "2", CLI_ONCE, NULL},
+    {"support", "N", "least rows of a slice (default: a hundredth, at least 32)", NULL, CLI_ONCE,
+     NULL},
+    {"alpha", "X", "weight of a slice's error against its size (the paper: 0.95)", "0.99", CLI_ONCE,
+     NULL},
+    {"permutations", "N", "random orders that a slice is held against", "99", CLI_ONCE, NULL},
+    {"seed", "N", "of those", "1", CLI_ONCE, NULL},
+    {"worst", "N", "worst predictions to list", "10", CLI_ONCE, NULL},
+    {"report", "FILE", "write the page (HTML) to FILE", NULL, CLI_ONCE, "@file"},
+    CLI_DATA_FILE_OPTIONS,
+    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
+     CLI_ONCE, NULL},
+    {0},
+};
 
 /* ---- options ---- */
 
@@ -176,33 +228,88 @@ examine(struct cli *c, const struct table *t, const struct errors_request *q,
     return s;
 }
 
+/* Conditions by the names that the model's assessments gave them. */
+struct conditions {
+    const char *given[COLUMNS_MAX + 1]; /* of --cohort, then that of --within */
+    struct buf text[COLUMNS_MAX + 1];
+    const char *predicate[COLUMNS_MAX + 1], *name[COLUMNS_MAX + 1];
+    char *memory;
+};
+
+static void
+conditions_done(struct conditions *k)
+{
+    for (size_t i = 0; i <= COLUMNS_MAX; i++) {
+        buf_done(&k->text[i]);
+    }
+    free(k->memory);
+}
+
+static struct status
+resolve(struct cli *c, struct conditions *k, size_t i)
+{
+    buf_init(&k->text[i], COHORT_MAX_BYTES + 1);
+    TRY(cli_resolve_cohort(c, cli_value(c, "model"), k->given[i], &k->text[i]));
+    k->predicate[i] = buf_str(&k->text[i]);
+    k->name[i] = strcmp(k->predicate[i], k->given[i]) == 0 ? NULL : k->given[i];
+    return OK;
+}
+
+static struct status
+take_conditions(struct cli *c, struct conditions *k, struct errors_request *q)
+{
+    const size_t within = COLUMNS_MAX;
+    TRY(cli_list(c, "cohort", k->given, COLUMNS_MAX, &q->cohort_count, &k->memory));
+    for (size_t i = 0; i < q->cohort_count; i++) {
+        TRY(resolve(c, k, i));
+    }
+    q->cohorts = k->predicate;
+    q->cohort_names = k->name;
+    k->given[within] = cli_value(c, "within");
+    if (k->given[within] != NULL) {
+        TRY(resolve(c, k, within));
+        q->within = k->predicate[within];
+        q->within_name = k->name[within];
+    }
+    return OK;
+}
+
+static struct status
+take_columns(struct cli *c, struct errors_request *q)
+{
+    TRY(need(c, "label", "COLUMN", &q->label));
+    q->prediction = cli_value(c, "prediction");
+    q->score = cli_value(c, "score");
+    q->positive = cli_value(c, "positive");
+    q->kind = cli_value(c, "task");
+    return cli_f64(c, "threshold", &q->threshold);
+}
+
 struct status
 cli_errors(struct cli *c)
 {
-    const char *features[COLUMNS_MAX], *cohorts[COLUMNS_MAX];
-    struct errors_request q = {.features = features, .cohorts = cohorts};
+    const char *features[COLUMNS_MAX];
+    struct errors_request q = {.features = features};
     struct errors_input in = {0};
-    DEFER(cli_import_done) struct cli_import import = {0};
     DEFER(memory_freep) char *feature_memory = NULL;
-    DEFER(memory_freep) char *cohort_memory = NULL;
-    DEFER(table_freep) struct table *t = NULL;
+    DEFER(conditions_done) struct conditions conditions = {0};
+    DEFER(cohort_rows_done) struct cohort_rows rows = {0};
     DEFER(js_freep) json_t *remarks = json_array();
     DEFER(js_freep) json_t *document = NULL;
     CHECK(remarks != NULL, MEMORY);
     in.remarks = remarks;
     TRY(need(c, "data", "FILE", &q.path));
-    TRY(need(c, "label", "COLUMN", &q.label));
-    q.prediction = cli_value(c, "prediction");
-    q.score = cli_value(c, "score");
-    q.positive = cli_value(c, "positive");
-    q.kind = cli_value(c, "task");
-    q.within = cli_value(c, "within");
-    TRY(cli_f64(c, "threshold", &q.threshold));
+    if (!cli_is_of_workspace(q.path) && cli_value(c, "model") == NULL) {
+        TRY(take_columns(c, &q));
+    }
     TRY(cli_list(c, "features", features, COLUMNS_MAX, &q.feature_count, &feature_memory));
-    TRY(cli_list(c, "cohort", cohorts, COLUMNS_MAX, &q.cohort_count, &cohort_memory));
     TRY(take_numbers(c, &in));
-    TRY(cli_import_options(c, &import));
-    TRY(cli_read_table(c, q.path, &import.options, &t));
-    TRY(examine(c, t, &q, &in, &document));
+    TRY(cohort_rows_read(c, true, &rows));
+    TRY(take_columns(c, &q));
+    TRY(take_conditions(c, &conditions, &q));
+    if (rows.remarks != NULL) {
+        CHECK(json_array_extend(remarks, rows.remarks) == 0, MEMORY);
+    }
+    TRY(examine(c, rows.table, &q, &in, &document));
     return show(c, document);
 }

@@ -428,9 +428,12 @@ choose_rows(struct taking *k)
         outside += !in;
         without += in && !usable;
     }
-    if (outside > 0) {
-        TRY(plain_remark(k->in->remarks, "left out, as they are outside --within: %llu rows",
-                         (unsigned long long)outside));
+    if (k->inside != NULL) {
+        const char *name = k->q->within_name;
+        TRY(plain_remark(k->in->remarks,
+                         "left out, as they are outside --within: %llu rows; within is %s%s%.600s",
+                         (unsigned long long)outside, name == NULL ? "" : name,
+                         name == NULL ? "" : ", ", k->q->within));
     }
     if (without > 0) {
         TRY(plain_remark(k->in->remarks,
@@ -554,16 +557,18 @@ take_features(struct taking *k)
 /* ---- cohorts ---- */
 
 static struct status
-take_cohort(struct taking *k, const char *cohort, uint8_t *all)
+take_cohort(struct taking *k, size_t which, uint8_t *all)
 {
     struct errors_data *d = k->d;
-    TRY(cohort_select(k->t, cohort, k->diag, all));
+    const char *cohort = k->q->cohorts[which];
+    TRY(cohort_select(k->t, cohort, k->diag, all, NULL));
     uint8_t *in = calloc(d->rows + 1, 1);
     CHECK(in != NULL, MEMORY);
     for (size_t i = 0; i < d->rows; i++) {
         in[i] = all[d->keep[i]];
     }
-    d->cohorts[d->cohort_count++] = (struct errors_cohort){.cohort = cohort, .in = in};
+    d->cohorts[d->cohort_count++] =
+        (struct errors_cohort){.name = k->q->cohort_names[which], .cohort = cohort, .in = in};
     return OK;
 }
 
@@ -574,7 +579,7 @@ take_cohorts(struct taking *k)
     CHECK(all != NULL, MEMORY);
     CHECK(k->q->cohort_count <= ERRORS_MAX_COHORTS, LIMIT);
     for (size_t i = 0; i < k->q->cohort_count; i++) {
-        TRY(take_cohort(k, k->q->cohorts[i], all));
+        TRY(take_cohort(k, i, all));
     }
     k->in->cohorts = k->d->cohorts;
     k->in->cohort_count = k->d->cohort_count;
@@ -610,7 +615,7 @@ take(struct taking *k, uint8_t *inside)
     k->in->rows_read = k->t->rows;
     TRY(find_columns(k));
     if (k->q->within != NULL) {
-        TRY(cohort_select(k->t, k->q->within, k->diag, inside));
+        TRY(cohort_select(k->t, k->q->within, k->diag, inside, NULL));
         k->inside = inside;
     }
     TRY(choose_kind(k, &kind));

@@ -14,10 +14,11 @@ struct errors_request {
     const char *label, *prediction, *score; /* columns; prediction or score, or both */
     const char *positive, *kind;            /* NULL: found out */
     double threshold;                       /* of the score, where there is no prediction */
-    const char *within;                     /* a condition, or NULL */
+    const char *within, *within_name;       /* a condition, or NULL; its name, or NULL */
     const char *const *features;            /* names; none: all other columns */
     size_t feature_count;
-    const char *const *cohorts; /* conditions */
+    const char *const *cohorts;      /* conditions */
+    const char *const *cohort_names; /* of each, or NULL */
     size_t cohort_count;
 };
 

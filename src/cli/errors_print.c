@@ -360,6 +360,10 @@ print_cohorts(const json_t *d)
                      scale * document_end(c, "difference_ci", 1), document_number(c, "rows"));
         put_p(document_number(c, "p_adjusted"));
         (void)fputs("\n      ", stdout);
+        if (json_is_string(json_object_get(c, "name"))) {
+            cli_put_clean(stdout, document_text(c, "name"));
+            (void)fputs(":\n      ", stdout);
+        }
         cli_put_wrapped(stdout, document_text(c, "cohort"), 6, 6);
     }
 }

@@ -10,17 +10,6 @@ explain_background_done(struct explain_background *b)
     free(b->x);
 }
 
-static bool
-is_given(const struct cli *c, const char *name)
-{
-    for (size_t i = 0; i < c->givens; i++) {
-        if (strcmp(c->given[i].option->name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 struct status
 explain_background_asked(struct cli *c, struct explain_background *ret_background)
 {
@@ -35,7 +24,7 @@ explain_background_asked(struct cli *c, struct explain_background *ret_backgroun
         diag_set(&c->diag, "--interactions: of a model of trees without --background");
         FAIL(INPUT);
     }
-    if (path != NULL && is_given(c, "background-rows")) {
+    if (path != NULL && cli_is_given(c, "background-rows")) {
         diag_set(&c->diag, "--background-rows: of a black box; a model that explains itself takes "
                            "every row of --background");
         FAIL(INPUT);

@@ -255,7 +255,7 @@ take_cohorts(struct exact *e)
         buf_reset(&e->predicate);
         TRY(cli_resolve_cohort(e->c, e->model_path, e->cohort[i], &e->predicate));
         TRY(cohort_select(e->table, buf_str(&e->predicate), &e->c->diag,
-                          e->in_cohort + i * e->table->rows));
+                          e->in_cohort + i * e->table->rows, NULL));
     }
     return OK;
 }

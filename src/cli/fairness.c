@@ -2,8 +2,11 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "cli/cohort_rows.h"
+#include "cli/data_options.h"
 #include "cli/fairness_input.h"
 #include "cli/plain_files.h"
+#include "cli/workspace_files.h"
 #include "report/document.h"
 #include "report/html.h"
 #include "report/html_fairness.h"
@@ -14,6 +17,51 @@
 #define FILE_MODE 0644
 #define GROUPS_PRINTED 20u
 #define BAR 10
+
+const struct cli_option cli_fairness_options[] = {
+    {"data", "FILE",
+     "rows with label and prediction: .csv .tsv .csv.gz .parquet .json .jsonl; or " CLI_OF_WORKSPACE
+     ", whose roles tell label and sensitive columns",
+     NULL, CLI_ONCE, "@file"},
+    {"label", "COLUMN", "what is true", NULL, CLI_ONCE, NULL},
+    CLI_DECIDING_MODEL,
+    CLI_COHORT_OPTION,
+    {"prediction", "COLUMN", "what was decided or predicted, spelled as the label is", NULL,
+     CLI_ONCE, NULL},
+    {"score", "COLUMN", "probability of the positive value", NULL, CLI_ONCE, NULL},
+    {"threshold", "P", "without --prediction: positive where the score is P or more", "0.5",
+     CLI_ONCE, NULL},
+    {"sensitive", "COLUMNS", "whose values make the groups, separated by commas", NULL, CLI_COMMAS,
+     NULL},
+    {"control", "COLUMNS", "compared within each of their values, too", NULL, CLI_COMMAS, NULL},
+    {"positive", "VALUE", "the label's positive value (inferred for yes/no, true/false, 0/1)", NULL,
+     CLI_ONCE, NULL},
+    {"adverse", NULL, "the positive value is bad for the person: denied, flagged", NULL, CLI_ONCE,
+     NULL},
+    {"task", "KIND", "binary, classes or numeric (default: found out)", NULL, CLI_ONCE,
+     "binary classes numeric"},
+    {"features", "COLUMNS",
+     "numeric columns for Clarify's flip test (FT): would the group's rows be decided otherwise "
+     "among the others?",
+     NULL, CLI_COMMAS, NULL},
+    {"weight", "COLUMN", "of each row: inverse of the probability that it was sampled", NULL,
+     CLI_ONCE, NULL},
+    {"bins", "N", "a numeric column is cut into N intervals of about as many rows", "4", CLI_ONCE,
+     NULL},
+    {"intervals", "COLUMN=A,B", "cut a numeric column at these numbers instead; may be repeated",
+     NULL, CLI_REPEATED, NULL},
+    {"min-group", "N", "groups with fewer rows are shown, not judged", "30", CLI_ONCE, NULL},
+    {"level", "P", "confidence of the intervals", "0.95", CLI_ONCE, NULL},
+    {"fdr", "SHARE", "false-discovery rate: what an adjusted p must be under", "0.05", CLI_ONCE,
+     NULL},
+    {"bootstrap", "N", "replicates; 0: none", "1000", CLI_ONCE, NULL},
+    {"seed", "N", "of the bootstrap", "1", CLI_ONCE, NULL},
+    {"report", "FILE", "write a page (HTML) to FILE", NULL, CLI_ONCE, "@file"},
+    CLI_DATA_FILE_OPTIONS,
+    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
+     CLI_ONCE, NULL},
+    {0},
+};
 
 /* ---- what is printed ---- */
 
@@ -257,19 +305,26 @@ read_settings(struct cli *c, struct fairness_input *in)
     return cli_threads(c, &in->threads);
 }
 
+struct making {
+    struct cli *c;
+    const json_t *remarks; /* about the rows; NULL: none */
+};
+
 static struct status
-make_document(struct cli *c, json_t **ret_document)
+make_document(void *ctx, const struct table *t, json_t **ret_document)
 {
-    DEFER(cli_import_done) struct cli_import import = {0};
-    DEFER(table_freep) struct table *t = NULL;
+    const struct making *k = ctx;
+    struct cli *c = k->c;
     DEFER(fairness_arrays_done) struct fairness_arrays a = {0};
     DEFER(js_freep) json_t *d = NULL;
     TRY(read_settings(c, &a.in));
-    TRY(cli_import_options(c, &import));
-    TRY(cli_read_table(c, cli_value(c, "data"), &import.options, &t));
     TRY(fairness_arrays_read(c, t, &a));
     TRY(fairness_document(&a.in, &c->diag, &d));
-    CHECK(json_array_extend(json_object_get(d, "remarks"), a.notes) == 0, MEMORY);
+    json_t *remarks = json_object_get(d, "remarks");
+    CHECK(json_array_extend(remarks, a.notes) == 0, MEMORY);
+    if (k->remarks != NULL) {
+        CHECK(json_array_extend(remarks, (json_t *)(uintptr_t)k->remarks) == 0, MEMORY);
+    }
     *ret_document = MOVE(d);
     return OK;
 }
@@ -287,22 +342,40 @@ write_files(struct cli *c, const json_t *d)
     return file_replace(page, buf_view(&html), FILE_MODE, &c->diag);
 }
 
-struct status
-cli_fairness(struct cli *c)
+/* Options that the dataset's roles or the model may tell, too. */
+static struct status
+need_columns(struct cli *c)
 {
-    DEFER(js_freep) json_t *d = NULL;
-    TRY(need(c, "data"));
     TRY(need(c, "label"));
     TRY(need(c, "sensitive"));
     if (cli_value(c, "prediction") == NULL && cli_value(c, "score") == NULL) {
-        diag_set(&c->diag, "fairness: --prediction or --score is needed");
+        diag_set(&c->diag, "fairness: --prediction or --score is needed, or --model " CLI_WORKSPACE
+                           "NAME, which decides");
         FAIL(INPUT);
     }
-    TRY(make_document(c, &d));
+    return OK;
+}
+
+struct status
+cli_fairness(struct cli *c)
+{
+    struct fairness_input settings;
+    DEFER(cohort_rows_done) struct cohort_rows rows = {0};
+    DEFER(js_freep) json_t *d = NULL;
+    TRY(need(c, "data"));
+    if (!cli_is_of_workspace(cli_value(c, "data")) && cli_value(c, "model") == NULL) {
+        TRY(need_columns(c));
+    }
+    TRY(read_settings(c, &settings));
+    TRY(cohort_rows_read(c, true, &rows));
+    TRY(need_columns(c));
+    TRY(cohort_rows_part(c, &rows));
+    struct making k = {c, rows.remarks};
+    TRY(cohort_rows_document(c, &rows, make_document, &k, &d));
     TRY(write_files(c, d));
     if (c->json) {
         return cli_print_json(d);
     }
-    print_document(d);
+    cohort_rows_print(d, print_document);
     return OK;
 }

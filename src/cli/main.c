@@ -1,4 +1,6 @@
 /* main: the table of verbs. Adding one is adding a row and a file. */
+#include "cli/cli.h"
+#include "cli/data_options.h"
 #include "cli/mitigate.h"
 
 #include "base/log.h"
@@ -19,38 +21,6 @@ const struct cli_option cli_common[] = {
 };
 
 static const struct cli_option none[] = {{0}};
-
-#define CLI_OF_WORKSPACE                                                                           \
-    "workspace:DATASET[@VERSION][:PART], with :test or :train that part of the split of the "      \
-    "workspace's model"
-
-/* How a data file is read: for every verb that reads one. */
-#define CLI_DATA_FILE_OPTIONS                                                                       \
-    {"role",                                                                                        \
-     "COLUMN=ROLE",                                                                                 \
-     "feature, label, sensitive, identifier, ignored or time; may be repeated",                     \
-     NULL,                                                                                          \
-     CLI_REPEATED,                                                                                  \
-     NULL},                                                                                         \
-        {"type", "COLUMN=TYPE", "float, integer, category, boolean, time or text; may be repeated", \
-         NULL,   CLI_REPEATED,  NULL},                                                              \
-        {"missing",                                                                                 \
-         "TEXT",                                                                                    \
-         "a spelling of a missing value, beside the empty one and NA, N/A, NULL, null, NaN, nan, "  \
-         "?; "                                                                                      \
-         "may be repeated",                                                                         \
-         NULL,                                                                                      \
-         CLI_REPEATED,                                                                              \
-         NULL},                                                                                     \
-        {"missing-only",                                                                            \
-         NULL,                                                                                      \
-         "no spelling but the empty one and those of --missing: NA and the like are values",        \
-         NULL,                                                                                      \
-         CLI_ONCE,                                                                                  \
-         NULL},                                                                                     \
-    {                                                                                               \
-        "delimiter", "CHAR", "of a CSV file (default: found out)", NULL, CLI_ONCE, NULL             \
-    }
 
 static const struct cli_option init_options[] = {
     {"host", "NAME",
@@ -156,120 +126,6 @@ static const struct cli_option predict_options[] = {
      CLI_ONCE, "@file"},
     {"output", "FILE", "write the predictions to FILE (CSV); -: to standard output", "-", CLI_ONCE,
      "@file"},
-    CLI_DATA_FILE_OPTIONS,
-    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
-     CLI_ONCE, NULL},
-    {0},
-};
-
-static const struct cli_option bias_options[] = {
-    {"data", "FILE", "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson", NULL, CLI_ONCE,
-     "@file"},
-    {"label", "COLUMN", "the outcome", NULL, CLI_ONCE, NULL},
-    {"positive", "VALUE",
-     "the label's positive value, or \">NUMBER\" (inferred for yes/no, true/false, 0/1)", NULL,
-     CLI_ONCE, NULL},
-    {"sensitive", "COLUMNS", "sensitive columns, separated by commas", NULL, CLI_COMMAS, NULL},
-    {"strata", "COLUMN", "compare labels also among rows with the same value of COLUMN", NULL,
-     CLI_ONCE, NULL},
-    {"reference", "FILE",
-     "shares to compare the groups with: JSON {\"sex\": {\"f\": 0.51, \"m\": 0.49}}, or CSV with "
-     "the "
-     "columns column, group, share",
-     NULL, CLI_ONCE, "@file"},
-    {"clarify", "FILE", "write the label metrics as SageMaker Clarify's analysis.json", NULL,
-     CLI_ONCE, "@file"},
-    {"report", "FILE", "write the report (HTML) to FILE", NULL, CLI_ONCE, "@file"},
-    {"bins", "N", "groups that a sensitive number of many values is cut into", "4", CLI_ONCE, NULL},
-    {"min-group", "N", "smaller groups are shown, not judged", "30", CLI_ONCE, NULL},
-    {"level", "SHARE", "confidence level of the intervals", "0.95", CLI_ONCE, NULL},
-    {"fdr", "SHARE", "false-discovery rate: what an adjusted p must be under", "0.05", CLI_ONCE,
-     NULL},
-    {"seed", "N", "of the bootstrap", "1", CLI_ONCE, NULL},
-    CLI_DATA_FILE_OPTIONS,
-    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
-     CLI_ONCE, NULL},
-    {0},
-};
-
-static const struct cli_option fairness_options[] = {
-    {"data", "FILE", "rows with label and prediction: .csv .tsv .csv.gz .parquet .json .jsonl",
-     NULL, CLI_ONCE, "@file"},
-    {"label", "COLUMN", "what is true", NULL, CLI_ONCE, NULL},
-    {"prediction", "COLUMN", "what was decided or predicted, spelled as the label is", NULL,
-     CLI_ONCE, NULL},
-    {"score", "COLUMN", "probability of the positive value", NULL, CLI_ONCE, NULL},
-    {"threshold", "P", "without --prediction: positive where the score is P or more", "0.5",
-     CLI_ONCE, NULL},
-    {"sensitive", "COLUMNS", "whose values make the groups, separated by commas", NULL, CLI_COMMAS,
-     NULL},
-    {"control", "COLUMNS", "compared within each of their values, too", NULL, CLI_COMMAS, NULL},
-    {"positive", "VALUE", "the label's positive value (inferred for yes/no, true/false, 0/1)", NULL,
-     CLI_ONCE, NULL},
-    {"adverse", NULL, "the positive value is bad for the person: denied, flagged", NULL, CLI_ONCE,
-     NULL},
-    {"task", "KIND", "binary, classes or numeric (default: found out)", NULL, CLI_ONCE,
-     "binary classes numeric"},
-    {"features", "COLUMNS",
-     "numeric columns for Clarify's flip test (FT): would the group's rows be decided otherwise "
-     "among the others?",
-     NULL, CLI_COMMAS, NULL},
-    {"weight", "COLUMN", "of each row: inverse of the probability that it was sampled", NULL,
-     CLI_ONCE, NULL},
-    {"bins", "N", "a numeric column is cut into N intervals of about as many rows", "4", CLI_ONCE,
-     NULL},
-    {"intervals", "COLUMN=A,B", "cut a numeric column at these numbers instead; may be repeated",
-     NULL, CLI_REPEATED, NULL},
-    {"min-group", "N", "groups with fewer rows are shown, not judged", "30", CLI_ONCE, NULL},
-    {"level", "P", "confidence of the intervals", "0.95", CLI_ONCE, NULL},
-    {"fdr", "SHARE", "false-discovery rate: what an adjusted p must be under", "0.05", CLI_ONCE,
-     NULL},
-    {"bootstrap", "N", "replicates; 0: none", "1000", CLI_ONCE, NULL},
-    {"seed", "N", "of the bootstrap", "1", CLI_ONCE, NULL},
-    {"report", "FILE", "write a page (HTML) to FILE", NULL, CLI_ONCE, "@file"},
-    CLI_DATA_FILE_OPTIONS,
-    {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
-     CLI_ONCE, NULL},
-    {0},
-};
-
-static const struct cli_option errors_options[] = {
-    {"data", "FILE", "scored rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson", NULL, CLI_ONCE,
-     "@file"},
-    {"label", "COLUMN", "the truth", NULL, CLI_ONCE, NULL},
-    {"prediction", "COLUMN", "what the model decided, or predicted as a number", NULL, CLI_ONCE,
-     NULL},
-    {"score", "COLUMN", "probability of the positive class", NULL, CLI_ONCE, NULL},
-    {"threshold", "X", "without --prediction: positive where the score is X or more", "0.5",
-     CLI_ONCE, NULL},
-    {"positive", "VALUE", "the positive class (inferred for yes/no, true/false, 0/1)", NULL,
-     CLI_ONCE, NULL},
-    {"task", "KIND", "binary, classes or numeric (default: told from the columns)", NULL, CLI_ONCE,
-     "binary classes numeric"},
-    {"features", "COLUMNS", "look at these columns only, separated by commas", NULL, CLI_COMMAS,
-     NULL},
-    {"within", "PREDICATE", "look at these rows only", NULL, CLI_ONCE, NULL},
-    {"cohort", "PREDICATE", "compare these rows with the rest; may be repeated", NULL, CLI_REPEATED,
-     NULL},
-    {"metric", "METRIC", "shown in the error tree, e.g. recall_score", NULL, CLI_ONCE, NULL},
-    {"map", "COLUMNS", "one or two columns of the heat map (default: those that tell most)", NULL,
-     CLI_COMMAS, NULL},
-    {"bins", "N", "of a column of numbers, 2 to 16", "8", CLI_ONCE, NULL},
-    {"cut", "HOW", "bins of equal-count or equal-width", "equal-count", CLI_ONCE,
-     "equal-count equal-width"},
-    {"depth", "N", "of the error tree, 1 to 8", "3", CLI_ONCE, NULL},
-    {"leaves", "N", "of the error tree, at most", "31", CLI_ONCE, NULL},
-    {"min-size", "N", "least rows of a leaf", "20", CLI_ONCE, NULL},
-    {"slices", "N", "worst slices to find; 0: none", "10", CLI_ONCE, NULL},
-    {"level", "N", "conditions of a slice at most, 1 to 4", "2", CLI_ONCE, NULL},
-    {"support", "N", "least rows of a slice (default: a hundredth, at least 32)", NULL, CLI_ONCE,
-     NULL},
-    {"alpha", "X", "weight of a slice's error against its size (the paper: 0.95)", "0.99", CLI_ONCE,
-     NULL},
-    {"permutations", "N", "random orders that a slice is held against", "99", CLI_ONCE, NULL},
-    {"seed", "N", "of those", "1", CLI_ONCE, NULL},
-    {"worst", "N", "worst predictions to list", "10", CLI_ONCE, NULL},
-    {"report", "FILE", "write the page (HTML) to FILE", NULL, CLI_ONCE, "@file"},
     CLI_DATA_FILE_OPTIONS,
     {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
      CLI_ONCE, NULL},
@@ -606,12 +462,12 @@ const struct cli_verb cli_verbs[] = {
      "who is missing against a reference, columns that tell the group, and missing values by "
      "group; "
      "every number with its interval or a p-value that is adjusted for their number.",
-     bias_options, cli_bias, true},
+     cli_bias_options, cli_bias, true},
     {"fairness", "", "whom predictions in a data file treat differently, and how certainly",
      "Needs no workspace. Fairlearn's and Clarify's metrics by group, by intersection of sensitive "
      "columns and within control columns, each with its interval; differences and ratios with "
      "p-values that are adjusted for their number; a sentence for each.",
-     fairness_options, cli_fairness, true},
+     cli_fairness_options, cli_fairness, true},
     {"errors", "",
      "where a model fails: error tree, worst slices, calibration, of a file of scored rows",
      "Needs no workspace, and uses every row. Slices are found exactly (SliceLine's score), and "
@@ -619,7 +475,7 @@ const struct cli_verb cli_verbs[] = {
      "is told with what chance would find among as many candidates. Slices, tree nodes and bins "
      "come "
      "with the condition that --cohort and --within take, here and in assess.",
-     errors_options, cli_errors, true},
+     cli_errors_options, cli_errors, true},
     {"mitigate", "[MODEL]", "make a model, its decisions or its training data fairer",
      "With MODEL, one of the workspace: it is trained again on the same rows, which its sensitive "
      "columns weigh, or decides by a threshold for each group of one sensitive column, which each "

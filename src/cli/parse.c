@@ -145,7 +145,7 @@ keep_option(struct cli *c, const struct cli_option *o, const char *value)
             FAIL(INPUT);
         }
     }
-    c->given[c->givens++] = (struct cli_given){o, value};
+    c->given[c->givens++] = (struct cli_given){.option = o, .value = value};
     return OK;
 }
 
@@ -299,6 +299,30 @@ cli_flag(const struct cli *c, const char *name)
     return cli_value(c, name) != NULL;
 }
 
+bool
+cli_is_given(const struct cli *c, const char *name)
+{
+    for (size_t i = 0; i < c->givens; i++) {
+        if (strcmp(c->given[i].option->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct status
+cli_suppose(struct cli *c, const char *name, const char *value)
+{
+    const struct cli_option *o = find_option(c->verb, name, strlen(name));
+    ASSERT(o != NULL);
+    if (c->givens == CLI_MAX_REPEATS) {
+        diag_set(&c->diag, "%s: more than %d options", c->verb->name, CLI_MAX_REPEATS);
+        FAIL(INPUT);
+    }
+    c->given[c->givens++] = (struct cli_given){.option = o, .value = value, .whole = true};
+    return OK;
+}
+
 struct status
 cli_list(struct cli *c, const char *name, const char **ret_values, size_t max, size_t *ret_count,
          char **ret_memory)
@@ -318,7 +342,7 @@ cli_list(struct cli *c, const char *name, const char **ret_values, size_t max, s
         }
         char *rest = strcpy(memory, c->given[i].value);
         memory += strlen(memory) + 1;
-        const char *ends = o->repeats == CLI_COMMAS ? "," : "";
+        const char *ends = o->repeats == CLI_COMMAS && !c->given[i].whole ? "," : "";
         for (char *part = strsep(&rest, ends); part != NULL; part = strsep(&rest, ends)) {
             if (*part == '\0' || n == max) {
                 diag_set(&c->diag, n == max ? "--%s: too many values" : "--%s: an empty value",

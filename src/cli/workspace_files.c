@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PREFIX "workspace:"
+#define PREFIX CLI_WORKSPACE
 
 bool
 cli_is_of_workspace(const char *path)
@@ -14,8 +14,8 @@ cli_is_of_workspace(const char *path)
     return strncmp(path, PREFIX, strlen(PREFIX)) == 0;
 }
 
-static struct status
-load_model(struct cli *c, const char *path, struct model **ret_model)
+struct status
+cli_load_model(struct cli *c, const char *path, struct model **ret_model)
 {
     char name[64];
     uint64_t version = 0;
@@ -79,7 +79,7 @@ cli_read_model(struct cli *c, const char *path, struct model_file **ret_model)
     if (!cli_is_of_workspace(path)) {
         return plain_model(path, &c->diag, ret_model);
     }
-    TRY(load_model(c, path, &m));
+    TRY(cli_load_model(c, path, &m));
     TRY(tell(&m->features, m->file));
     *ret_model = MOVE(m->file);
     return OK;
@@ -102,7 +102,7 @@ load_split(struct cli *c, enum model_part part, struct model **ret_model)
                  model_part_word(part));
         FAIL(INPUT);
     }
-    return load_model(c, model, ret_model);
+    return cli_load_model(c, model, ret_model);
 }
 
 struct status
@@ -133,7 +133,14 @@ cli_resolve_cohort(struct cli *c, const char *model, const char *cohort, struct 
     char name[64];
     uint64_t version = 0;
     struct workspace *w = NULL;
-    if (!cli_is_of_workspace(model)) {
+    if (model == NULL || !cli_is_of_workspace(model)) {
+        if (assessment_names_cohort(cohort)) {
+            diag_set(&c->diag,
+                     "cohort %.60s: that of a model's assessment: name the workspace's model, "
+                     "--model " PREFIX "NAME",
+                     cohort);
+            FAIL(INPUT);
+        }
         buf_put_str(ret_predicate, cohort);
         return buf_status(ret_predicate);
     }

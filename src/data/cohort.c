@@ -317,16 +317,25 @@ put_row_name(const struct table *t, struct buf *name)
     return OK;
 }
 
-/* "SELECT <row> FROM t WHERE (\n<predicate>\n)": the line breaks keep a comment from swallowing the
- * bracket. */
+/* The line breaks keep a comment from swallowing the bracket. */
 static struct status
-put_statement(const char *row_name, const char *predicate, struct buf *sql)
+put_checked(const char *predicate, struct buf *sql)
+{
+    buf_put_str(sql, "SELECT 1 FROM t WHERE (\n");
+    buf_put_str(sql, predicate);
+    buf_put_str(sql, "\n)");
+    return buf_status(sql);
+}
+
+/* What was checked is one expression: so it is here, too. */
+static struct status
+put_asked(const char *row_name, const char *predicate, struct buf *sql)
 {
     buf_put_str(sql, "SELECT ");
     duck_put_name(sql, row_name);
-    buf_put_str(sql, " FROM t WHERE (\n");
+    buf_put_str(sql, ", (\n");
     buf_put_str(sql, predicate);
-    buf_put_str(sql, "\n)");
+    buf_put_str(sql, "\n) FROM t");
     return buf_status(sql);
 }
 
@@ -446,42 +455,68 @@ fill_table(struct duck *d, const struct checker *k)
     return OK;
 }
 
-static struct status
-take_rows(duckdb_result *r, uint64_t rows, uint8_t *in)
+/* Row number and answer: 1, 0 or null. */
+static uint64_t
+take_chunk(duckdb_data_chunk chunk, uint64_t rows, uint8_t *in)
 {
+    const int64_t *row = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
+    duckdb_vector answers = duckdb_data_chunk_get_vector(chunk, 1);
+    const bool *answer = duckdb_vector_get_data(answers);
+    uint64_t *known = duckdb_vector_get_validity(answers), unknown = 0;
+    for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++) {
+        ASSERT(row[i] >= 0 && (uint64_t)row[i] < rows);
+        const bool null = known != NULL && !duckdb_validity_row_is_valid(known, i);
+        in[row[i]] = !null && answer[i];
+        unknown += null;
+    }
+    return unknown;
+}
+
+static struct status
+take_rows(const struct checker *k, duckdb_result *r, uint8_t *in, uint64_t *ret_unknown)
+{
+    uint64_t unknown = 0;
     CHECK(duckdb_column_type(r, 0) == DUCKDB_TYPE_BIGINT, INTEGRITY);
+    if (duckdb_column_type(r, 1) != DUCKDB_TYPE_BOOLEAN) {
+        diag_set(k->diag, "cohort: this is a value, not a condition such as age > 40");
+        FAIL(INPUT);
+    }
     for (duckdb_data_chunk c = duckdb_fetch_chunk(*r); c != NULL; c = duckdb_fetch_chunk(*r)) {
-        const int64_t *ids = duckdb_vector_get_data(duckdb_data_chunk_get_vector(c, 0));
-        const idx_t n = duckdb_data_chunk_get_size(c);
-        for (idx_t i = 0; i < n; i++) {
-            ASSERT(ids[i] >= 0 && (uint64_t)ids[i] < rows);
-            in[ids[i]] = 1;
-        }
+        unknown += take_chunk(c, k->table->rows, in);
         duckdb_destroy_data_chunk(&c);
+    }
+    if (ret_unknown != NULL) {
+        *ret_unknown = unknown;
     }
     return OK;
 }
 
 static struct status
-evaluate(struct duck *d, const struct checker *k, const char *row_name, const char *statement,
-         uint8_t *ret_in)
+evaluate(struct duck *d, const struct checker *k, const char *predicate, uint8_t *ret_in,
+         uint64_t *ret_unknown)
 {
     DEFER(buf_done) struct buf words;
+    DEFER(buf_done) struct buf row_name;
+    DEFER(buf_done) struct buf statement;
     DEFER(duck_result_done) duckdb_result r = {0};
     buf_init(&words, 4096);
-    TRY(create_table(d, k, row_name));
+    buf_init(&row_name, IMPORT_MAX_COLUMNS + 1);
+    buf_init(&statement, SQL_MAX);
+    TRY(put_row_name(k->table, &row_name));
+    TRY(put_asked(buf_str(&row_name), predicate, &statement));
+    TRY(create_table(d, k, buf_str(&row_name)));
     TRY(fill_table(d, k));
-    const struct status s = duck_run_within(d, statement, COHORT_MAX_SECONDS, &words, &r);
+    const struct status s = duck_run_within(d, buf_str(&statement), COHORT_MAX_SECONDS, &words, &r);
     if (!status_ok(s)) {
         diag_set(k->diag, "cohort: %s", buf_str(&words));
         return s;
     }
-    memset(ret_in, 0, (size_t)k->table->rows);
-    return take_rows(&r, k->table->rows, ret_in);
+    return take_rows(k, &r, ret_in, ret_unknown);
 }
 
 struct status
-cohort_select(const struct table *t, const char *predicate, struct diag *diag, uint8_t *ret_in)
+cohort_select(const struct table *t, const char *predicate, struct diag *diag, uint8_t *ret_in,
+              uint64_t *ret_unknown)
 {
     if (*predicate == '\0' || strlen(predicate) > COHORT_MAX_BYTES ||
         !text_is_utf8(view_str(predicate))) {
@@ -493,16 +528,13 @@ cohort_select(const struct table *t, const char *predicate, struct diag *diag, u
     DEFER(memory_freep) const struct column **used = build_alloc(t->column_count, sizeof *used);
     struct checker k = {.table = t, .diag = diag, .used = used};
     DEFER(duck_close) struct duck d = {0};
-    DEFER(buf_done) struct buf row_name;
     DEFER(buf_done) struct buf statement;
     DEFER(js_freep) json_t *tree = NULL;
-    buf_init(&row_name, IMPORT_MAX_COLUMNS + 1);
     buf_init(&statement, SQL_MAX);
     CHECK(used != NULL, MEMORY);
     TRY(duck_open(NULL, COHORT_MEMORY_MIB, 0, &d));
-    TRY(put_row_name(t, &row_name));
-    TRY(put_statement(buf_str(&row_name), predicate, &statement));
+    TRY(put_checked(predicate, &statement));
     TRY(parse_tree(&d, buf_str(&statement), diag, &tree));
     TRY(check_statement(&k, tree));
-    return evaluate(&d, &k, buf_str(&row_name), buf_str(&statement), ret_in);
+    return evaluate(&d, &k, predicate, ret_in, ret_unknown);
 }

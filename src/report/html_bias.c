@@ -401,6 +401,7 @@ html_bias_page(const json_t *document, struct buf *ret_html)
                "<header><div class=\"kind\">Bias in data</div><h1>%.0f rows</h1></header>",
                document_number(document, "rows"));
     html_main(ret_html);
+    html_cohort(document, ret_html);
     TRY(html_bias(document, ret_html));
     html_close(ret_html);
     return buf_status(ret_html);

@@ -390,7 +390,9 @@ put_cohort(const json_t *d, const json_t *c, struct buf *b)
     const json_t *in = json_object_get(json_object_get(c, "metrics"), word);
     const json_t *out =
         json_object_get(json_object_get(json_object_get(c, "rest"), "metrics"), word);
-    buf_put_str(b, "<tr><th><code>");
+    buf_put_str(b, "<tr><th>");
+    html_put(b, document_text(c, "name"));
+    buf_put_str(b, " <code>");
     html_put(b, document_text(c, "cohort"));
     buf_printf(b, "</code></th><td>%.0f</td><td>", document_number(c, "rows"));
     put_rate(b, d, document_number(in, "value"));

@@ -476,6 +476,7 @@ html_fairness_page(const json_t *document, struct buf *ret_html)
     html_put(ret_html, document_text(document, "label"));
     buf_put_str(ret_html, "</span></h1></header>");
     html_main(ret_html);
+    html_cohort(document, ret_html);
     TRY(html_fairness(document, ret_html));
     html_close(ret_html);
     return buf_status(ret_html);

@@ -16,6 +16,9 @@ void html_main(struct buf *b);
 void html_close(struct buf *b);
 /* A section's begin and title, which are ours: not escaped. */
 void html_section(const char *id, const char *title, struct buf *b);
+/* A section of the cohort that a page of fairness or bias is of, and the rest; without one,
+ * nothing. */
+void html_cohort(const json_t *document, struct buf *b);
 /* "What the numbers mean", one click away: n pairs of a term and what it means, not escaped. */
 void html_definitions(const char *const (*definitions)[2], size_t n, struct buf *b);
 /* Escaped; control characters and the ones that turn the direction of writing become U+FFFD, since

@@ -41,6 +41,14 @@ is_cohort_name(const char *text, size_t *ret_name_bytes, uint64_t *ret_version)
            (*rest == '@' && status_ok(text_to_u64(view_str(rest + 1), ret_version)));
 }
 
+bool
+assessment_names_cohort(const char *text)
+{
+    size_t bytes = 0;
+    uint64_t version = 0;
+    return is_cohort_name(text, &bytes, &version);
+}
+
 static const char *
 cohort_named(const json_t *document, const char *name, size_t bytes)
 {
@@ -101,7 +109,7 @@ static struct status
 select_rows(void *ctx, const char *cohort, struct diag *diag, uint8_t *ret_in)
 {
     const struct gathered *g = ctx;
-    return cohort_select(g->table, cohort, diag, ret_in);
+    return cohort_select(g->table, cohort, diag, ret_in, NULL);
 }
 
 static struct status

@@ -32,6 +32,8 @@ struct status assessment_make(struct workspace *w, const struct assess_options *
  * then. */
 struct status assessment_cohort(struct workspace *w, const char *model, const char *cohort,
                                 struct diag *diag, struct buf *ret_predicate);
+/* Whether the text is such a name, as no predicate is. */
+bool assessment_names_cohort(const char *text);
 /* version 0: the newest of that model. As it was kept: documents of earlier formats, too. */
 struct status assessment_load(struct workspace *w, const char *model, uint64_t version,
                               struct diag *diag, json_t **ret_document);

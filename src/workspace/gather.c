@@ -68,9 +68,20 @@ select_cohort(const struct table *t, const char *cohort, struct diag *diag, uint
     }
     DEFER(memory_freep) uint8_t *in = calloc((size_t)t->rows + 1, 1);
     CHECK(in != NULL, MEMORY);
-    TRY(cohort_select(t, cohort, diag, in));
+    TRY(cohort_select(t, cohort, diag, in, NULL));
     for (size_t i = 0; i < (size_t)t->rows; i++) {
         selected[i] &= in[i];
+    }
+    return OK;
+}
+
+static struct status
+need_binary(const struct model *m, struct diag *diag)
+{
+    if (!model_file_is_binary(m->file)) {
+        diag_set(diag, "model %s: objective %s; an assessment needs a binary classifier", m->name,
+                 m->file->objective);
+        FAIL(UNSUPPORTED);
     }
     return OK;
 }
@@ -80,11 +91,7 @@ select_cohort(const struct table *t, const char *cohort, struct diag *diag, uint
 static struct status
 label_whole(struct gathered *g, struct diag *diag, uint8_t **ret_y)
 {
-    if (!model_file_is_binary(g->model->file)) {
-        diag_set(diag, "model %s: objective %s; an assessment needs a binary classifier",
-                 g->model->name, g->model->file->objective);
-        FAIL(UNSUPPORTED);
-    }
+    TRY(need_binary(g->model, diag));
     const struct column *label = table_column(g->table, g->model->label);
     if (label == NULL || label->role != ROLE_LABEL) {
         diag_set(diag, "dataset %s has no label column \"%s\", which model %s predicts",
@@ -406,4 +413,20 @@ gather(struct workspace *w, const struct gather_options *o, struct diag *diag, s
     TRY(score_rows(g, o->threads, diag));
     TRY(gather_read(g));
     return gather_features(g);
+}
+
+struct status
+gather_decisions(struct model *m, struct table *t, unsigned threads, struct diag *diag,
+                 struct gathered *g)
+{
+    g->model = m;
+    g->table = t;
+    g->remarks = json_array();
+    g->row_number = calloc((size_t)t->rows + 1, sizeof *g->row_number);
+    CHECK(g->remarks != NULL && g->row_number != NULL, MEMORY);
+    for (uint64_t i = 0; i < t->rows; i++) {
+        g->row_number[i] = i + 1;
+    }
+    TRY(need_binary(m, diag));
+    return score_rows(g, threads, diag);
 }

@@ -38,7 +38,7 @@ not_cohort(const struct table *t, const char *predicate, const char *part, const
 {
     uint8_t in[ROWS] = {7, 7, 7, 7, 7, 7};
     struct diag diag = {0};
-    const struct status s = cohort_select(t, predicate, &diag, in);
+    const struct status s = cohort_select(t, predicate, &diag, in, NULL);
     if (s.code != STATUS_INPUT) {
         print_error("cohort: %s\n", predicate);
     }
@@ -59,7 +59,7 @@ is_cohort(const struct table *t, const char *predicate, const char *rows, const 
     uint8_t in[ROWS] = {7, 7, 7, 7, 7, 7};
     char got[ROWS + 1] = {0};
     struct diag diag = {0};
-    const struct status s = cohort_select(t, predicate, &diag, in);
+    const struct status s = cohort_select(t, predicate, &diag, in, NULL);
     if (!status_ok(s)) {
         print_error("%s: %s\n", predicate, diag.text);
     }
@@ -153,6 +153,9 @@ refuses_what_is_not_a_value_of_one_row(void **state)
     assert_not_cohort(t, "agee > 40", "cohort: no column \"agee\"; did you mean \"age\"?");
     assert_not_cohort(t, "age > 'x'", "cohort: a value cannot be converted or is out of range");
     assert_not_cohort(t, "sex + 1 > 2", "cohort: ");
+    assert_not_cohort(t, "age", "this is a value, not a condition");
+    assert_not_cohort(t, "sex", "this is a value, not a condition");
+    assert_not_cohort(t, "null", "this is a value, not a condition");
 }
 
 /* A person who may filter by a column may not be allowed to see it. */
@@ -163,7 +166,7 @@ tells_no_value_of_the_table(void **state)
     DEFER(table_freep) struct table *t = sample();
     uint8_t in[ROWS];
     struct diag diag = {0};
-    assert_status(cohort_select(t, "CAST(note AS INTEGER) = 1", &diag, in), INPUT);
+    assert_status(cohort_select(t, "CAST(note AS INTEGER) = 1", &diag, in, NULL), INPUT);
     assert_null(strstr(diag.text, "alpha"));
     assert_says(&diag, "a value cannot be converted or is out of range");
 }
@@ -345,6 +348,23 @@ columns_are_found_whatever_they_are_called(void **state)
     assert_cohort(t, "t = 5", "100000");
 }
 
+/* 18 and the row without a sex: is it 'F'? The row without an age: is it over 40? */
+static void
+rows_without_an_answer_are_counted(void **state)
+{
+    (void)state;
+    DEFER(table_freep) struct table *t = sample();
+    uint8_t in[ROWS];
+    uint64_t unknown = 7;
+    struct diag diag = {0};
+    assert_ok(cohort_select(t, "age > 40", &diag, in, &unknown));
+    assert_int_equal(unknown, 1);
+    assert_ok(cohort_select(t, "age > 40 and sex = 'F'", &diag, in, &unknown));
+    assert_int_equal(unknown, 1); /* the other's age says no */
+    assert_ok(cohort_select(t, "age is null", &diag, in, &unknown));
+    assert_int_equal(unknown, 0);
+}
+
 int
 main(void)
 {
@@ -359,6 +379,7 @@ main(void)
         cmocka_unit_test(an_endless_query_is_stopped),
         cmocka_unit_test(selects_the_rows_where_the_condition_holds),
         cmocka_unit_test(columns_are_found_whatever_they_are_called),
+        cmocka_unit_test(rows_without_an_answer_are_counted),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
