@@ -287,6 +287,7 @@ static const struct cli_option principal_grant_options[] = {
     {"from", "NETWORK", "only from there, e.g. 10.0.0.0/8; may be repeated", NULL, CLI_REPEATED,
      NULL},
     {"purpose", "WORD", "only for that stated purpose; may be repeated", NULL, CLI_REPEATED, NULL},
+    {"purpose-not", "WORD", "only for another purpose; may be repeated", NULL, CLI_REPEATED, NULL},
     {"days", "DAYS", "only on these days, e.g. mon-fri", NULL, CLI_ONCE, NULL},
     {"hours", "WINDOW", "only then, e.g. 08:00-18:00, in UTC or --zone", NULL, CLI_ONCE, NULL},
     {"zone", "DISTANCE", "of --days and --hours from UTC, e.g. +01:00", NULL, CLI_ONCE, NULL},

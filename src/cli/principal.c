@@ -86,6 +86,7 @@ read_when(struct cli *c, json_t **ret_when)
     CHECK(when != NULL, MEMORY);
     TRY(put_list(c, "from", "address", when));
     TRY(put_list(c, "purpose", "purpose", when));
+    TRY(put_list(c, "purpose-not", "purpose_not", when));
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (cli_value(c, words[i]) != NULL) {
             TRY(js_set(when, words[i], json_string(cli_value(c, words[i]))));

@@ -73,6 +73,7 @@ struct audit_event {
     bool allow;
     int http_status;     /* 0 for administrative acts */
     const char *reason;  /* rule or why it was refused */
+    const char *purpose; /* that the caller stated */
     const char *address; /* peer */
     const struct digest *request, *response;
     int64_t duration_ns;

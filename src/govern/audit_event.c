@@ -90,6 +90,7 @@ audit_event_put(const struct audit_event *e, struct buf *ret_entry)
     put_text(ret_entry, "resource", e->resource);
     put_text(ret_entry, "decision", e->allow ? "allow" : "deny");
     put_text(ret_entry, "reason", e->reason);
+    put_text(ret_entry, "purpose", e->purpose);
     put_number(ret_entry, "http_status", (uint64_t)e->http_status);
     put_text(ret_entry, "address", e->address);
     put_number(ret_entry, "model_version", e->model_version);

@@ -149,8 +149,8 @@ struct deciding {
 static const char *
 fails(const struct access_rule *r, const struct access_request *q)
 {
-    const char *why = access_when_fails(r->when[0], q);
-    return why != NULL ? why : access_when_fails(r->when[1], q);
+    const char *why = access_when_fails(r->when[0], q, r->deny);
+    return why != NULL ? why : access_when_fails(r->when[1], q, r->deny);
 }
 
 static void

@@ -143,6 +143,8 @@ struct access_request {
     bool certificate;    /* access_sign_in's */
     const char *purpose; /* as stated; "" or NULL: none */
 };
+/* One that may be stated: 1 to 128 printable ASCII characters, no blank at either end. */
+bool access_purpose_ok(const char *text);
 struct access_decision {
     bool allow;
     char rule[160]; /* "role caller on models/mortgage", "default deny" */

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <strings.h>
 
 #define DAY_S 86400
 #define MINUTES_A_DAY 1440u
@@ -290,12 +291,42 @@ read_times(const json_t *o, struct arena *arena, struct diag *diag, struct acces
     return OK;
 }
 
+bool
+access_purpose_ok(const char *text)
+{
+    const size_t n = strlen(text);
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] < 0x20 || text[i] > 0x7e) {
+            return false;
+        }
+    }
+    return n >= 1 && n <= TEXT_MAX && text[0] != ' ' && text[n - 1] != ' ';
+}
+
+/* One that no call can state would make a grant that never holds, or a denial that never does. */
+static struct status
+read_purposes(const json_t *o, const char *key, struct arena *arena, struct diag *diag,
+              const char *const **ret_texts, size_t *ret_count)
+{
+    TRY(read_texts(o, key, arena, diag, ret_texts, ret_count));
+    for (size_t i = 0; i < *ret_count; i++) {
+        if (!access_purpose_ok((*ret_texts)[i])) {
+            diag_set(diag,
+                     "\"%s\": a purpose is 1 to %u printable ASCII characters, as a header of a "
+                     "call can have it",
+                     key, TEXT_MAX);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
 struct status
 access_when_read(const json_t *o, struct arena *arena, struct diag *diag,
                  const struct access_when **ret_when)
 {
-    static const char *const known[] = {"address", "days",  "hours",       "zone",
-                                        "after",   "until", "certificate", "purpose"};
+    static const char *const known[] = {"address", "days",        "hours",   "zone",       "after",
+                                        "until",   "certificate", "purpose", "purpose_not"};
     *ret_when = NULL;
     if (o == NULL || (json_is_object(o) && json_object_size(o) == 0)) {
         return OK;
@@ -311,7 +342,8 @@ access_when_read(const json_t *o, struct arena *arena, struct diag *diag,
     TRY(read_nets(o, arena, diag, w));
     TRY(read_times(o, arena, diag, w));
     TRY(read_truth(o, "certificate", diag, &w->certificate));
-    TRY(read_texts(o, "purpose", arena, diag, &w->purposes, &w->purpose_count));
+    TRY(read_purposes(o, "purpose", arena, diag, &w->purposes, &w->purpose_count));
+    TRY(read_purposes(o, "purpose_not", arena, diag, &w->purposes_not, &w->purpose_not_count));
     *ret_when = w;
     return OK;
 }
@@ -351,18 +383,31 @@ in_hours(const struct access_when *w, int64_t now_ns)
 }
 
 static bool
-for_that(const struct access_when *w, const char *purpose)
+is_among(const char *purpose, const char *const *list, size_t n, bool loosely)
 {
-    for (size_t i = 0; purpose != NULL && i < w->purpose_count; i++) {
-        if (strcmp(w->purposes[i], purpose) == 0) {
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list[i], purpose) == 0 || (loosely && strcasecmp(list[i], purpose) == 0)) {
             return true;
         }
     }
     return false;
 }
 
+static bool
+for_that(const struct access_when *w, const char *purpose, bool deny)
+{
+    if (w->purpose_count + w->purpose_not_count == 0) {
+        return true;
+    }
+    if (purpose == NULL || *purpose == '\0') {
+        return deny;
+    }
+    return (w->purpose_count == 0 || is_among(purpose, w->purposes, w->purpose_count, deny)) &&
+           !is_among(purpose, w->purposes_not, w->purpose_not_count, !deny);
+}
+
 const char *
-access_when_fails(const struct access_when *w, const struct access_request *q)
+access_when_fails(const struct access_when *w, const struct access_request *q, bool deny)
 {
     if (w == NULL) {
         return NULL;
@@ -379,7 +424,7 @@ access_when_fails(const struct access_when *w, const struct access_request *q)
     if (w->certificate && !q->certificate) {
         return "without a client certificate";
     }
-    if (w->purpose_count > 0 && !for_that(w, q->purpose)) {
+    if (!for_that(w, q->purpose, deny)) {
         return "not for its purpose";
     }
     if (w->net_count > 0 && !from_there(w, q->address)) {

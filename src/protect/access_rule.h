@@ -26,8 +26,8 @@ struct access_when {
     int32_t zone_s;
     int64_t after_ns, until_ns; /* INT64_MIN, INT64_MAX: open; until is not included */
     bool certificate;           /* a verified client certificate must be there */
-    const char *const *purposes;
-    size_t purpose_count; /* 0: any, or none stated */
+    const char *const *purposes, *const *purposes_not;
+    size_t purpose_count, purpose_not_count; /* 0: any, or none stated */
 };
 
 /* Of one rule. */
@@ -51,8 +51,11 @@ struct access_role_rule {
 /* o NULL or an empty object: *ret_when is NULL. A sentence without a place. */
 struct status access_when_read(const json_t *o, struct arena *arena, struct diag *diag,
                                const struct access_when **ret_when);
-/* NULL when it holds; otherwise which condition does not. */
-const char *access_when_fails(const struct access_when *w, const struct access_request *q);
+/* NULL when it holds; otherwise which condition does not. What a purpose says is in doubt decided
+ * against the caller: none stated, or one in other letters, is not the one that a grant asks for,
+ * and is the one that a denial (deny) is about. */
+const char *access_when_fails(const struct access_when *w, const struct access_request *q,
+                              bool deny);
 /* One rule of a role: actions, resources, output, digits, explanations, unmasked, when. */
 struct status access_role_rule_read(const json_t *o, struct arena *arena, struct diag *diag,
                                     struct access_role_rule *ret_rule);

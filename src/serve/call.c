@@ -149,6 +149,24 @@ refuse_without_key(struct call *c)
     call_refuse(c, 503, why, why);
 }
 
+/* False: refused. The library leaves blanks behind a field's value. */
+static bool
+read_purpose(struct call *c)
+{
+    const char *text = http_header(c->x, "steward-purpose");
+    size_t n = text == NULL ? 0 : strlen(text);
+    while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t')) {
+        n--;
+    }
+    c->purpose = n == 0 ? NULL : arena_strdup(c->x->arena, view_of(text, n));
+    if (n > 0 && (c->purpose == NULL || !access_purpose_ok(c->purpose))) {
+        c->purpose = NULL;
+        call_refuse(c, 400, "steward-purpose: a purpose is 1 to 128 printable ASCII characters",
+                    "the purpose is not readable");
+    }
+    return !c->decided;
+}
+
 static void
 authorise(struct call *c)
 {
@@ -157,6 +175,9 @@ authorise(struct call *c)
         return;
     }
     struct access_decision *d = &c->decision;
+    if (!read_purpose(c)) {
+        return;
+    }
     access_decide(c->server->workspace->access,
                   &(struct access_request){.caller = &c->caller,
                                            .action = c->route->action,
@@ -164,7 +185,7 @@ authorise(struct call *c)
                                            .now_ns = clock_wall_ns(),
                                            .address = c->x->address,
                                            .certificate = c->certificate,
-                                           .purpose = http_header(c->x, "steward-purpose")},
+                                           .purpose = c->purpose},
                   d);
     c->allow = d->allow;
     if (d->break_glass) {
@@ -279,6 +300,7 @@ record(struct call *c)
         .allow = c->allow,
         .http_status = (int)c->x->status,
         .reason = c->reason,
+        .purpose = c->purpose,
         .address = c->x->address,
         .request = c->x->body.len > 0 ? &request : NULL,
         .response = &response,

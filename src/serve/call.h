@@ -55,6 +55,7 @@ struct call {
     struct access_caller caller; /* principal "" until authenticated */
     bool certificate;            /* one of its own came with it */
     struct access_decision decision;
+    const char *purpose; /* that is stated; NULL: none, or none that is read yet */
     char resource[96];
     char reason[160];
     bool decided; /* an answer stands; the stages that answer are passed over */

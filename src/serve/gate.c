@@ -177,9 +177,9 @@ check_sizes(const struct gate_head *head, const struct gate_limits *limits)
     return (struct gate_verdict){0};
 }
 
-/* What decides where a request ends, gathered in one pass. */
+/* What decides where a request ends, and who asks and why, gathered in one pass. */
 struct framing {
-    unsigned hosts, lengths, codings;
+    unsigned hosts, lengths, codings, credentials, purposes;
     uint64_t length;
     bool length_ok, coding_ok, host_ok, version_1_1;
 };
@@ -197,6 +197,10 @@ note_field(const struct gate_field *field, struct framing *f)
     } else if (is_named(field->name, "transfer-encoding")) {
         f->codings++;
         f->coding_ok = is_named(value, "chunked");
+    } else if (is_named(field->name, "authorization")) {
+        f->credentials++;
+    } else if (is_named(field->name, "steward-purpose")) {
+        f->purposes++;
     }
 }
 
@@ -217,6 +221,9 @@ check_framing(const struct framing *f, const struct gate_limits *limits)
     }
     if (f->codings == 1 && !limits->chunked) {
         REFUSE(411, "a Content-Length is required");
+    }
+    if (f->credentials > 1 || f->purposes > 1) {
+        REFUSE(400, "there must be at most one Authorization and one Steward-Purpose");
     }
     if (f->length > limits->body_bytes) {
         REFUSE(413, "the request body is too large");

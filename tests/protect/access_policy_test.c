@@ -421,6 +421,62 @@ asks_for_certificate_and_purpose(void **state)
     assert_false(allows(&q));
 }
 
+/* What a purpose says is in doubt decided against the caller. */
+static void
+a_denial_is_not_dodged_by_what_is_said_or_not_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *when, *stated;
+        bool allow, deny;
+    } of[] = {
+        {"purpose: claims", NULL, false, true},
+        {"purpose: claims", "", false, true},
+        {"purpose: claims", "claims", true, true},
+        {"purpose: claims", "CLAIMS", false, true},
+        {"purpose: claims", "fun", false, false},
+        {"purpose_not: claims", NULL, false, true},
+        {"purpose_not: claims", "", false, true},
+        {"purpose_not: claims", "claims", false, false},
+        {"purpose_not: claims", "CLAIMS", false, true},
+        {"purpose_not: claims", "fun", true, true},
+        {"purpose: [claims, fun], purpose_not: [fun]", "fun", false, false},
+        {"purpose: [claims, fun], purpose_not: [fun]", "claims", true, true},
+        {"purpose: [claims, fun], purpose_not: [fun]", NULL, false, true},
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        char yaml[400];
+        (void)snprintf(yaml, sizeof yaml,
+                       "grants:\n- {to: ann, role: caller, when: {%s}}\n"
+                       "- {to: bob, role: caller}\n"
+                       "- {to: bob, role: caller, deny: true, when: {%s}}\n",
+                       of[i].when, of[i].when);
+        take(yaml);
+        struct access_request q = ask("ann", ACCESS_MODEL_INFER, "models/claims");
+        q.purpose = of[i].stated;
+        const bool allowed = allows(&q);
+        q = ask("bob", ACCESS_MODEL_INFER, "models/claims");
+        q.purpose = of[i].stated;
+        if (allowed != of[i].allow || allows(&q) == of[i].deny) {
+            fail_msg("%s, stated %s", of[i].when, of[i].stated == NULL ? "none" : of[i].stated);
+        }
+    }
+}
+
+/* Of a role that is denied, its own conditions are read as a denial's, too. */
+static void
+a_denied_role_keeps_its_doubts(void **state)
+{
+    (void)state;
+    take("roles: [{name: fun, rules: [{actions: [model.infer], output: full, when: {purpose: "
+         "fun}}]}]\n"
+         "grants:\n- {to: ann, role: caller}\n- {to: ann, role: fun, deny: true}\n");
+    struct access_request q = ask("ann", ACCESS_MODEL_INFER, "models/claims");
+    assert_false(allows(&q));
+    q.purpose = "claims";
+    assert_true(allows(&q));
+}
+
 /* A denial under conditions denies only then. */
 static void
 denies_under_conditions(void **state)
@@ -570,6 +626,7 @@ explains_as_it_decides(void **state)
          "{purpose: fun}}\n"
          "- {to: ann, role: auditor}");
     struct access_request q = ask("ann", ACCESS_MODEL_INFER, "models/claims");
+    q.purpose = "work";
     assert_ok(access_explain(access_, &q, &o));
     assert_true(json_is_false(json_object_get(o, "allow")));
     assert_string_equal(json_string_value(json_object_get(o, "rule")), "default deny");
@@ -630,6 +687,8 @@ main(void)
         TEST(matches_prefixes_as_bit_by_bit),
         TEST(holds_times_to_their_windows),
         TEST(asks_for_certificate_and_purpose),
+        TEST(a_denial_is_not_dodged_by_what_is_said_or_not_said),
+        TEST(a_denied_role_keeps_its_doubts),
         TEST(denies_under_conditions),
         TEST(adds_up_what_is_told_of_a_prediction),
         TEST(shows_the_columns_of_every_rule_that_holds),

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "serve/server.h"
 
 #include <math.h>
@@ -235,6 +236,48 @@ asks_for_the_purpose_that_the_grant_needs(void **state)
     reply_done(&r);
 }
 
+/* The purpose that was stated, in the entry of the answer; "" when there is none. */
+static void
+purpose_of(const char *key, const char *header, unsigned status, char ret_purpose[static 160])
+{
+    struct reply r;
+    assert_int_equal(ask(key, header, NULL, &r), status);
+    DEFER(js_freep) json_t *entry = entry_of(&r, it.dir);
+    const char *purpose = json_string_value(json_object_get(entry, "purpose"));
+    text_copy(ret_purpose, 160, purpose == NULL ? "" : purpose);
+    reply_done(&r);
+}
+
+static void
+the_log_has_the_purpose_that_was_stated(void **state)
+{
+    (void)state;
+    char purpose[160], header[200], longest[129];
+    memset(longest, 'p', 128);
+    longest[128] = '\0';
+    purpose_of(it.day, "steward-purpose: claims\r\n", 200, purpose);
+    assert_string_equal(purpose, "claims");
+    purpose_of(it.day, "Steward-Purpose:  fraud \"review\" \r\n", 403, purpose);
+    assert_string_equal(purpose, "fraud \"review\"");
+    (void)snprintf(header, sizeof header, "steward-purpose: %s\r\n", longest);
+    purpose_of(it.desk, header, 200, purpose);
+    assert_string_equal(purpose, longest);
+    purpose_of(it.desk, "", 200, purpose);
+    assert_string_equal(purpose, "");
+    purpose_of(it.desk, "steward-purpose: \r\n", 200, purpose);
+    assert_string_equal(purpose, "");
+    purpose_of("none", "steward-purpose: claims\r\n", 401, purpose);
+    assert_string_equal(purpose, "");
+    /* One that nobody could compare is refused, and is not in the log. */
+    (void)snprintf(header, sizeof header, "steward-purpose: %sx\r\n", longest);
+    purpose_of(it.desk, header, 400, purpose);
+    assert_string_equal(purpose, "");
+    purpose_of(it.desk, "steward-purpose: cl\xc3\xa4ims\r\n", 400, purpose);
+    assert_string_equal(purpose, "");
+    purpose_of(it.day, "steward-purpose: fun\r\nsteward-purpose: claims\r\n", 400, purpose);
+    assert_string_equal(purpose, "");
+}
+
 /* The fifth failure for one id is told to wait; another key from here is not kept waiting. */
 static void
 makes_who_guesses_wait_with_429(void **state)
@@ -343,6 +386,7 @@ main(void)
         cmocka_unit_test(tells_of_a_prediction_what_the_role_may_see),
         cmocka_unit_test(rounds_numbers_and_not_decisions),
         cmocka_unit_test(asks_for_the_purpose_that_the_grant_needs),
+        cmocka_unit_test(the_log_has_the_purpose_that_was_stated),
         cmocka_unit_test(makes_who_guesses_wait_with_429),
         cmocka_unit_test(takes_a_token_with_the_rights_of_its_groups),
     };

@@ -1,6 +1,8 @@
 #include "client.h"
 
 #include "base/clock.h"
+#include "base/file.h"
+#include "govern/audit.h"
 #include "net/address.h"
 
 #include <arpa/inet.h>
@@ -234,4 +236,43 @@ client_ask(uint16_t port, const char *text, struct reply *ret_reply)
     client_take(&c, ret_reply);
     client_close(&c);
     return ret_reply->status;
+}
+
+/* ---- the log ---- */
+
+struct search {
+    const char *id;
+    json_t *found;
+};
+
+static struct status
+look_at(void *ctx, uint64_t index, struct view entry)
+{
+    (void)index;
+    struct search *s = ctx;
+    json_t *o = NULL;
+    TRY(js_parse(entry, "entry", NULL, &o));
+    const char *id = json_string_value(json_object_get(o, "id"));
+    if (id != NULL && strcmp(id, s->id) == 0) {
+        assert_null(s->found); /* once */
+        s->found = o;
+    } else {
+        json_decref(o);
+    }
+    return OK;
+}
+
+json_t *
+entry_of(const struct reply *r, const char *dir)
+{
+    char id[256];
+    struct diag diag = {0};
+    DEFER(file_freep) char *audit = file_join(dir, "audit");
+    reply_header(r, "steward-call-id", id);
+    assert_int_equal(strlen(id), 32);
+    struct search s = {.id = id};
+    assert_ok(audit_each(audit, 0, UINT64_MAX, look_at, &s, &diag));
+    assert_non_null(s.found);
+    assert_int_equal(json_integer_value(json_object_get(s.found, "http_status")), r->status);
+    return s.found;
 }

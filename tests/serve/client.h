@@ -47,5 +47,8 @@ bool client_ended(struct client *c, int ms);
 void reply_header(const struct reply *r, const char *name, char ret_value[static 256]);
 /* One request on a connection of its own: text as sent, the answer's status. */
 unsigned client_ask(uint16_t port, const char *text, struct reply *ret_reply);
+/* The entry of an answer in the log of the workspace at dir, read at once, from disk, as anybody
+ * would. json_decref. */
+json_t *entry_of(const struct reply *r, const char *dir);
 
 #endif

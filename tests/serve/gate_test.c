@@ -82,6 +82,23 @@ refuses_lengths_that_two_parsers_read_in_two_ways(void **state)
     assert_refused(check_fields(FIELDS("content-length", "1001"), "HTTP/1.1", &limits), 413);
 }
 
+/* Who asks, and why, is said once. */
+static void
+refuses_two_credentials_and_two_purposes(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"Authorization", "Steward-Purpose"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(check_fields(FIELDS(names[i], "a"), "HTTP/1.1", &limits).status, 0);
+        assert_refused(check_fields(FIELDS(names[i], "a", names[i], "a"), "HTTP/1.1", &limits),
+                       400);
+        assert_refused(
+            check_fields(FIELDS(i == 0 ? "authorization" : "steward-purpose", "a", names[i], "b"),
+                         "HTTP/1.1", &limits),
+            400);
+    }
+}
+
 static void
 refuses_codings_other_than_chunked(void **state)
 {
@@ -225,6 +242,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_lengths_that_two_parsers_read_in_two_ways),
+        cmocka_unit_test(refuses_two_credentials_and_two_purposes),
         cmocka_unit_test(refuses_codings_other_than_chunked),
         cmocka_unit_test(refuses_fields_that_are_not_fields),
         cmocka_unit_test(refuses_all_but_one_host),
