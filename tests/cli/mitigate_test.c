@@ -259,7 +259,7 @@ a_fairer_version_is_registered_and_both_are_assessed(void **state)
 struct kind {
     const char *constraint, *bound, *at, *slack; /* at, slack: with the option bound */
     const char *metric, *keys;
-    double reached; /* by the answer kept, on the training rows, at most */
+    double reached; /* by the answer kept, on the training rows, at most: also with XGBoost 3 */
 };
 
 static void
@@ -289,7 +289,7 @@ each_constraint_brings_its_own_rate_nearer(void **state)
         {"false_positive_rate_parity", NULL, NULL, "0", "false_positive_rate", KEYS, 0.02},
         {"error_rate_parity", NULL, NULL, "0", "zero_one_loss", KEYS, 0.06},
         {"demographic_parity", "--ratio-bound", "0.8", "0.01", "selection_rate",
-         KEYS " ratio_bound ratio_bound_slack", 0.01},
+         KEYS " ratio_bound ratio_bound_slack", 0.02},
         {"bounded_group_loss", "--loss-bound", "0.12", "0", "zero_one_loss", KEYS " loss_bound",
          0.12},
     };

@@ -450,7 +450,9 @@ opens_no_file_socket_or_process_outside(void **state)
     }
     assert_int_equal(break_in(new_socket), 0);
     assert_int_equal(break_in(new_code), 0);
-    assert_int_equal(break_in(new_process), 0);
+    /* Refused, or killed: glibc 2.41 blocks all signals around its clone, also the sandbox's. */
+    const int forked = break_in(new_process);
+    assert_true(forked == 0 || forked == KILLED);
     assert_int_equal(break_in(run_a_program), KILLED);
     assert_int_equal(break_in(trace_the_keeper), KILLED);
     assert_int_equal(break_in(read_the_keeper), KILLED);
