@@ -80,6 +80,9 @@ struct sw_train_options {
     uint32_t depth;       /* 0: 4 */
     double learning_rate; /* 0: 0.1 */
     uint32_t threads;     /* 0: one per core; the model does not depend on it */
+    /* "binary:logistic", "multi:softprob", "reg:squarederror", "count:poisson"; NULL: by the label
+     */
+    const char *objective;
 };
 
 /* Trained, sealed, signed, registered as the next version of name. */

@@ -193,6 +193,7 @@ train(struct sw_workspace *w, const char *name, const struct sw_train_options *o
                                     .split = options->split != 0 ? options->split : 0.7,
                                     .seed = options->seed};
     train_defaults(&o.train);
+    o.train.objective = options->objective;
     if (!(o.split > 0 && o.split <= 1)) {
         diag_set(diag, "split %g: a share over 0, at most 1", o.split);
         FAIL(INPUT);

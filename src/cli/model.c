@@ -49,21 +49,49 @@ read_options(struct cli *c, char *dataset, struct model_train_options *o)
     TRY(cli_threads(c, &o->train.threads));
     TRY(cli_f64(c, "learning-rate", &o->train.learning_rate));
     o->train.seed = o->seed;
+    o->train.objective = cli_value(c, "objective");
     return OK;
+}
+
+/* "train 70 rows: rmse 1.2, mae 0.9, r2 0.8" */
+static void
+print_metrics(const json_t *manifest)
+{
+    const char *part = NULL, *name = NULL;
+    json_t *of = NULL, *v = NULL;
+    json_object_foreach(json_object_get(manifest, "metrics"), part, of)
+    {
+        DEFER(buf_done) struct buf line;
+        buf_init(&line, 1024);
+        buf_printf(&line, "%s %lld rows", part,
+                   (long long)json_integer_value(json_object_get(of, "rows")));
+        json_object_foreach(of, name, v)
+        {
+            if (json_is_real(v)) {
+                buf_printf(&line, "%s %s %.4g", strchr(buf_str(&line), ':') == NULL ? ":" : ",",
+                           name, json_real_value(v));
+            }
+        }
+        cli_say("%s", buf_str(&line));
+    }
 }
 
 static struct status
 print_trained(struct cli *c, struct workspace *w, const struct model *m)
 {
+    DEFER(js_freep) json_t *record = NULL;
+    TRY(model_describe(w, m->name, m->version, &c->diag, &record));
     if (c->json) {
-        DEFER(js_freep) json_t *record = NULL;
-        TRY(model_describe(w, m->name, m->version, &c->diag, &record));
         return cli_print_json(record);
     }
     cli_say("trained %s version %llu on %s version %llu: %u trees, %u feature%s; sealed and signed",
             m->name, (unsigned long long)m->version, m->dataset,
             (unsigned long long)m->dataset_version, m->file->forest->trees, m->features.count,
             m->features.count == 1 ? "" : "s");
+    if (!model_file_is_binary(m->file)) {
+        cli_say("it predicts %s: %s", m->label, m->file->objective);
+    }
+    print_metrics(json_object_get(record, "manifest"));
     return OK;
 }
 
@@ -108,7 +136,8 @@ print_added(struct cli *c, struct workspace *w, const struct model *m)
 }
 
 static struct status
-read_add_options(struct cli *c, char *dataset, struct buf *bytes, struct model_add_options *o)
+read_add_options(struct cli *c, char *dataset, struct buf *bytes, const char **classes,
+                 char **memory, struct model_add_options *o)
 {
     const char *path = cli_value(c, "file"), *data = cli_value(c, "data");
     if (path == NULL) {
@@ -118,6 +147,8 @@ read_add_options(struct cli *c, char *dataset, struct buf *bytes, struct model_a
     o->label = cli_value(c, "label");
     o->positive = cli_value(c, "positive");
     o->negative = cli_value(c, "negative");
+    o->classes = classes;
+    TRY(cli_list(c, "classes", classes, CLI_MAX_REPEATS, &o->class_count, memory));
     TRY(cli_f64(c, "threshold", &o->threshold));
     if (!(o->threshold >= 0 && o->threshold <= 1)) {
         diag_set(&c->diag, "--threshold %s: a probability", cli_value(c, "threshold"));
@@ -138,12 +169,14 @@ struct status
 cli_model_add(struct cli *c)
 {
     char dataset[64];
+    const char *classes[CLI_MAX_REPEATS];
+    DEFER(memory_freep) char *memory = NULL;
     struct model_add_options o = {0};
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(model_freep) struct model *m = NULL;
     DEFER(buf_done) struct buf bytes;
     buf_init(&bytes, FOREST_MAX_BYTES);
-    TRY(read_add_options(c, dataset, &bytes, &o));
+    TRY(read_add_options(c, dataset, &bytes, classes, &memory, &o));
     TRY(cli_open(c, &w));
     TRY(model_add(w, c->operand[0], &o, &c->diag, &m));
     return print_added(c, w, m);
@@ -183,12 +216,32 @@ print_thresholds(const json_t *manifest)
     }
 }
 
+/* "deny = yes", "species: setosa, versicolor, virginica" or "price" */
+static void
+print_answers(const json_t *manifest)
+{
+    const json_t *label = json_object_get(manifest, "label"),
+                 *positive = json_object_get(manifest, "positive"),
+                 *classes = json_object_get(manifest, "classes");
+    DEFER(buf_done) struct buf list;
+    buf_init(&list, 1u << 16);
+    for (size_t i = 0; i < json_array_size(classes); i++) {
+        buf_printf(&list, "%s%s", i == 0 ? ": " : ", ",
+                   json_string_value(json_array_get(classes, i)));
+    }
+    if (positive != NULL) {
+        cli_say("predicts %s = %s", json_string_value(label), json_string_value(positive));
+        print_thresholds(manifest);
+    } else if (label != NULL) {
+        cli_say("predicts %s%s", json_string_value(label), buf_str(&list));
+    }
+}
+
 static void
 print_origin(const json_t *manifest)
 {
     const json_t *origin = json_object_get(manifest, "origin"),
-                 *data = json_object_get(origin, "checked_against"),
-                 *positive = json_object_get(manifest, "positive");
+                 *data = json_object_get(origin, "checked_against");
     cli_say("added from %s: %s, %s", json_string_value(json_object_get(origin, "file")),
             json_string_value(json_object_get(origin, "format")),
             json_string_value(json_object_get(origin, "objective")));
@@ -197,11 +250,7 @@ print_origin(const json_t *manifest)
                 json_string_value(json_object_get(data, "name")),
                 (long long)json_integer_value(json_object_get(data, "version")));
     }
-    if (positive != NULL) {
-        cli_say("predicts %s = %s", json_string_value(json_object_get(manifest, "label")),
-                json_string_value(positive));
-        print_thresholds(manifest);
-    }
+    print_answers(manifest);
     cli_print_table(json_object_get(manifest, "features"), "name:FEATURE type:TYPE");
 }
 
@@ -227,15 +276,14 @@ cli_model_show(struct cli *c)
         print_origin(manifest);
         return OK;
     }
-    cli_say("predicts %s = %s; trained on %s version %lld, %lld rows (split %.6g, seed %s)",
-            json_string_value(json_object_get(manifest, "label")),
-            json_string_value(json_object_get(manifest, "positive")),
+    print_answers(manifest);
+    cli_say("trained on %s version %lld, %lld rows (split %.6g, seed %s)",
             json_string_value(json_object_get(data, "name")),
             (long long)json_integer_value(json_object_get(data, "version")),
             (long long)json_integer_value(json_object_get(data, "rows_trained")),
             json_number_value(json_object_get(data, "split")),
             json_string_value(json_object_get(data, "seed")));
-    print_thresholds(manifest);
+    print_metrics(manifest);
     cli_print_table(json_object_get(manifest, "features"), "name:FEATURE type:TYPE");
     return OK;
 }

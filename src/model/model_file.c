@@ -9,6 +9,7 @@ model_file_free(struct model_file *m)
         linear_free(m->linear);
         free(m->categorical);
         arena_free(m->told);
+        arena_free(m->told_outputs);
         free(m);
     }
 }
@@ -101,10 +102,35 @@ model_file_tell(struct model_file *m, const char *const *names, const struct for
     return OK;
 }
 
+struct status
+model_file_tell_outputs(struct model_file *m, const char *const *names)
+{
+    DEFER(arena_freep) struct arena *a = arena_new(SIZE_MAX / 2);
+    const char *const *own = NULL;
+    CHECK(a != NULL, MEMORY);
+    TRY(copy_texts(a, names, m->outputs, &own));
+    arena_free(m->told_outputs);
+    m->told_outputs = MOVE(a);
+    m->output_names = own;
+    return OK;
+}
+
+/* Names of a forest's outputs are of classes; a linear model's may be of targets. */
+enum model_task
+model_file_task(const struct model_file *m)
+{
+    if (m->outputs == 1) {
+        return m->link == FOREST_LOGISTIC ? MODEL_BINARY : MODEL_NUMBER;
+    }
+    const bool classes = m->link == FOREST_SOFTMAX || m->link == FOREST_LOGISTIC ||
+                         (m->forest != NULL && m->output_names != NULL);
+    return classes ? MODEL_CLASSES : MODEL_NUMBERS;
+}
+
 bool
 model_file_is_binary(const struct model_file *m)
 {
-    return m->outputs == 1 && m->link == FOREST_LOGISTIC;
+    return model_file_task(m) == MODEL_BINARY;
 }
 
 void

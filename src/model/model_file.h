@@ -23,10 +23,13 @@ struct model_file {
     struct linear *linear;
     struct predictor *predictor; /* of the forest */
     struct arena *told;          /* NULL, or names that are not the file's */
+    struct arena *told_outputs;  /* likewise */
 };
 
 struct status model_file_load(struct view bytes, struct diag *diag, struct model_file **ret_model);
-/* The answer is one probability. */
+/* What it answers: one probability, one score a class, one number, or several numbers. */
+enum model_task { MODEL_BINARY, MODEL_CLASSES, MODEL_NUMBER, MODEL_NUMBERS };
+enum model_task model_file_task(const struct model_file *m);
 bool model_file_is_binary(const struct model_file *m);
 void model_file_free(struct model_file *m);
 DEFINE_FREEP(model_file_free, struct model_file)
@@ -34,6 +37,8 @@ DEFINE_FREEP(model_file_free, struct model_file)
  */
 struct status model_file_tell(struct model_file *m, const char *const *names,
                               const struct forest_levels *levels);
+/* Names of the outputs, likewise. */
+struct status model_file_tell_outputs(struct model_file *m, const char *const *names);
 /* As forest_margin and forest_link_apply. */
 void model_file_margin(const struct model_file *m, const float *x, size_t rows, unsigned threads,
                        double *ret_margin);

@@ -14,6 +14,7 @@ train_defaults(struct train_options *ret_options)
 {
     *ret_options = (struct train_options){
         .objective = "binary:logistic",
+        .base_score = 0.5,
         .rounds = 100,
         .max_depth = 4,
         .learning_rate = 0.1,
@@ -48,6 +49,9 @@ list_parameters(const struct train_options *o, struct parameter p[static PARAMET
     ADD("objective", "%s", o->objective);
     if (o->classes > 0) {
         ADD("num_class", "%u", o->classes);
+    }
+    if (o->base_score < 0.5 || o->base_score > 0.5) { /* the library's own */
+        ADD("base_score", "%.17g", o->base_score);
     }
     ADD("tree_method", "hist");
     ADD("max_depth", "%u", o->max_depth);

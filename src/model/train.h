@@ -11,8 +11,9 @@
 struct train_options {
     /* "binary:logistic", "multi:softprob", "reg:squarederror" or "count:poisson". */
     const char *objective;
-    uint32_t classes; /* for multi */
-    uint32_t rounds;  /* trees (per class) */
+    uint32_t classes;  /* for multi */
+    double base_score; /* where the sum of the trees starts, as an answer */
+    uint32_t rounds;   /* trees (per class) */
     uint32_t max_depth;
     double learning_rate;
     double subsample;

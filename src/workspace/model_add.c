@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "data/label.h"
 #include "workspace/models_parts.h"
 #include "workspace/registry.h"
 
@@ -19,6 +20,7 @@ struct adding {
     struct dataset_info info;
     struct feature_list features;
     const char *label, *positive, *negative; /* borrowed */
+    struct label_classes classes;            /* that are not the file's; or none */
 };
 
 static void
@@ -27,6 +29,7 @@ adding_done(struct adding *a)
     feature_list_done(&a->features);
     table_free(a->table);
     model_file_free(a->file);
+    label_classes_done(&a->classes);
 }
 
 /* ---- features ---- */
@@ -142,15 +145,48 @@ take_features(struct adding *a)
 
 /* ---- what it answers ---- */
 
-static const char *
-other_spelling(const struct column *label, const char *positive)
+static struct status
+copy_classes(struct adding *a)
 {
-    for (uint32_t i = 0; label != NULL && i < label->level_count; i++) {
-        if (strcmp(label->levels[i], positive) != 0) {
-            return label->levels[i];
-        }
+    const struct model_add_options *o = a->o;
+    if (o->class_count != a->file->outputs) {
+        diag_set(a->diag, "%zu classes are named; the model has %u outputs", o->class_count,
+                 a->file->outputs);
+        FAIL(INPUT);
     }
-    return strcmp(positive, "1") == 0 ? "0" : "other";
+    a->classes.names = calloc(o->class_count + 1, sizeof *a->classes.names);
+    CHECK(a->classes.names != NULL, MEMORY);
+    for (size_t i = 0; i < o->class_count; i++) {
+        a->classes.names[i] = strdup(o->classes[i]);
+        CHECK(a->classes.names[i] != NULL, MEMORY);
+        a->classes.count++;
+    }
+    return OK;
+}
+
+/* What libraries train on are the label's classes in order: where the file names none and the
+ * label has as many, they are taken for these. */
+static struct status
+take_classes(struct adding *a)
+{
+    struct diag why = {0};
+    const struct column *label =
+        a->table == NULL || a->label == NULL ? NULL : table_column(a->table, a->label);
+    if (a->o->class_count > 0) {
+        return copy_classes(a);
+    }
+    if (model_file_task(a->file) != MODEL_CLASSES || a->file->output_names != NULL ||
+        label == NULL) {
+        return OK;
+    }
+    const struct status s = label_classes_of(a->table, label, &why, &a->classes);
+    if (s.code == STATUS_MEMORY) {
+        return s;
+    }
+    if (!status_ok(s) || a->classes.count != a->file->outputs) {
+        label_classes_done(&a->classes);
+    }
+    return OK;
 }
 
 static struct status
@@ -161,7 +197,7 @@ take_words(struct adding *a)
     const struct model_add_options *o = a->o;
     a->label = o->label != NULL ? o->label : label != NULL ? label->name : NULL;
     if (!model_file_is_binary(a->file)) {
-        return OK;
+        return take_classes(a);
     }
     if (a->label == NULL) {
         diag_set(a->diag, "say what the model predicts: --label COLUMN, or --data DATASET with a "
@@ -176,7 +212,7 @@ take_words(struct adding *a)
                                                : "1";
     a->negative = o->negative != NULL ? o->negative
                   : classes != NULL   ? classes[0]
-                                      : other_spelling(label, a->positive);
+                                      : models_other_level(label, a->positive);
     if (strcmp(a->positive, a->negative) == 0) {
         diag_set(a->diag, "positive and negative value are both \"%.60s\"", a->positive);
         FAIL(INPUT);
@@ -224,19 +260,14 @@ put_words(const struct adding *a, json_t *manifest)
     return js_set(manifest, "threshold", js_real(a->o->threshold));
 }
 
+/* As they were told, as the file names them, or as the dataset's label has as many. */
 static struct status
 put_classes(const struct adding *a, json_t *manifest)
 {
-    json_t *list = json_array();
-    if (a->file->output_names == NULL) {
-        json_decref(list);
-        return OK;
-    }
-    TRY(js_set(manifest, "classes", list));
-    for (uint32_t k = 0; k < a->file->outputs; k++) {
-        CHECK(json_array_append_new(list, js_sentence(a->file->output_names[k])) == 0, MEMORY);
-    }
-    return OK;
+    const struct model_file *m = a->file;
+    const char *const *names =
+        a->classes.names != NULL ? (const char *const *)a->classes.names : m->output_names;
+    return names == NULL ? OK : models_put_classes(names, m->outputs, manifest);
 }
 
 static struct status

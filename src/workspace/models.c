@@ -6,7 +6,6 @@
 #include "data/split.h"
 #include "vault/seal.h"
 #include "workspace/bundle.h"
-#include "workspace/mitigation.h"
 #include "workspace/models_parts.h"
 #include "workspace/registry.h"
 
@@ -36,185 +35,7 @@ model_free(struct model *m)
     free(m);
 }
 
-/* ---- training ---- */
-
-struct training {
-    struct table *table;
-    struct dataset_info info;
-    struct feature_list features;
-    uint8_t *train; /* table->rows */
-    uint8_t *y;     /* table->rows: 0, 1, 2 missing */
-    float *x;       /* table->rows * features.count */
-    float *label;   /* rows that are trained on */
-    size_t rows;    /* trained on, at the front of x */
-    uint64_t unlabelled;
-    json_t *mitigation; /* what the manifest says of it; NULL: none */
-};
-
-static void
-training_done(struct training *t)
-{
-    json_decref(t->mitigation);
-    table_free(t->table);
-    feature_list_done(&t->features);
-    free(t->train);
-    free(t->y);
-    free(t->x);
-    free(t->label);
-}
-
-static struct status
-allocate_training(struct training *t, struct diag *diag)
-{
-    const size_t rows = (size_t)t->table->rows;
-    size_t cells = 0;
-    if (t->features.count == 0) {
-        diag_set(diag,
-                 "dataset %s has no column to train on: every one is label, sensitive, identifier, "
-                 "text or ignored",
-                 t->info.name);
-        FAIL(INPUT);
-    }
-    CHECK(!__builtin_mul_overflow(rows, (size_t)t->features.count, &cells), LIMIT);
-    t->train = calloc(rows + 1, 1);
-    t->y = calloc(rows + 1, 1);
-    t->label = calloc(rows + 1, sizeof *t->label);
-    t->x = calloc(cells + 1, sizeof *t->x);
-    CHECK(t->train != NULL && t->y != NULL && t->label != NULL && t->x != NULL, MEMORY);
-    return OK;
-}
-
-/* Moves the rows to train on (in the training part, with a label) to the front of x. */
-static void
-gather(struct training *t)
-{
-    const size_t width = t->features.count;
-    for (size_t i = 0; i < (size_t)t->table->rows; i++) {
-        t->unlabelled += t->y[i] > 1;
-        t->train[i] = t->train[i] != 0 && t->y[i] <= 1;
-        if (t->train[i] == 0) {
-            continue;
-        }
-        memmove(t->x + t->rows * width, t->x + i * width, width * sizeof *t->x);
-        t->label[t->rows++] = (float)t->y[i];
-    }
-}
-
-static struct status
-prepare(struct workspace *w, const struct model_train_options *o, struct diag *diag,
-        struct training *t)
-{
-    TRY(dataset_load(w, o->dataset, o->dataset_version, diag, &t->table, &t->info));
-    if (table_label(t->table) == NULL) {
-        diag_set(diag, "dataset %s has no label column; add it again with --label COLUMN",
-                 t->info.name);
-        FAIL(INPUT);
-    }
-    TRY(feature_list_from_table(t->table, &t->features));
-    TRY(allocate_training(t, diag));
-    TRY(table_binary_label(t->table, diag, t->y));
-    TRY(split_assign(t->table->rows, o->split, o->seed, t->train));
-    TRY(matrix_from_table(t->table, &t->features, diag, t->x));
-    gather(t);
-    if (t->rows == 0) {
-        diag_set(diag, "split %g leaves no labelled row to train on", o->split);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
-static struct status
-run_training(struct training *t, const struct model_train_options *given, struct diag *diag,
-             struct buf *ret_model)
-{
-    DEFER(memory_freep) const char **names = calloc(t->features.count, sizeof *names);
-    DEFER(memory_freep) uint8_t *category = calloc(t->features.count, 1);
-    CHECK(names != NULL && category != NULL, MEMORY);
-    for (uint32_t i = 0; i < t->features.count; i++) {
-        names[i] = t->features.items[i].name;
-        category[i] = t->features.items[i].type == COLUMN_CATEGORY;
-    }
-    struct train_options o = given->train;
-    o.feature_names = names;
-    o.feature_is_category = category;
-    if (given->mitigation != NULL) {
-        return mitigation_train(given->mitigation, t->table, t->train, t->x, t->rows,
-                                t->features.count, t->label, &o, diag, ret_model, &t->mitigation);
-    }
-    return train_xgboost(t->x, t->rows, t->features.count, t->label, NULL, &o, diag, ret_model);
-}
-
 /* ---- the manifest ---- */
-
-static struct status
-set_json(json_t *o, const char *key, const struct buf *text)
-{
-    json_t *value = NULL;
-    TRY(js_parse(buf_view(text), key, NULL, &value));
-    return js_set(o, key, value);
-}
-
-static struct status
-put_training_set(json_t *manifest, const struct training *t, const struct model_train_options *o)
-{
-    DEFER(buf_done) struct buf hex;
-    buf_init(&hex, 128);
-    digest_put_hex(&hex, &t->info.digest);
-    json_t *d = json_object();
-    TRY(js_set(manifest, "dataset", d));
-    TRY(js_set(d, "name", json_string(t->info.name)));
-    TRY(js_set(d, "version", json_integer((json_int_t)t->info.version)));
-    TRY(js_set(d, "sha256", json_string(buf_str(&hex))));
-    TRY(js_set(d, "split", js_real(o->split)));
-    /* A 64-bit seed as text: JSON numbers lose digits in other people's readers. */
-    char seed[24];
-    (void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)o->seed);
-    TRY(js_set(d, "seed", json_string(seed)));
-    TRY(js_set(d, "rows_trained", json_integer((json_int_t)t->rows)));
-    return js_set(d, "rows_without_label", json_integer((json_int_t)t->unlabelled));
-}
-
-static const char *
-other_level(const struct column *label, const char *positive)
-{
-    for (uint32_t i = 0; i < label->level_count; i++) {
-        if (strcmp(label->levels[i], positive) != 0) {
-            return label->levels[i];
-        }
-    }
-    return strcmp(positive, "1") == 0 ? "0" : "other";
-}
-
-static struct status
-make_manifest(const char *name, uint64_t version, const struct training *t,
-              const struct model_train_options *o, json_t **ret_manifest)
-{
-    DEFER(js_freep) json_t *m = json_object();
-    CHECK(m != NULL, MEMORY);
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, JSON_MAX);
-    const struct column *label = table_label(t->table);
-    TRY(js_set(m, "name", json_string(name)));
-    TRY(js_set(m, "version", json_integer((json_int_t)version)));
-    TRY(js_set(m, "label", json_string(label->name)));
-    TRY(js_set(m, "positive", json_string(t->table->positive)));
-    TRY(js_set(m, "negative", json_string(other_level(label, t->table->positive))));
-    TRY(js_set(m, "threshold", js_real(0.5)));
-    TRY(put_training_set(m, t, o));
-    TRY(train_params_json(&o->train, &text));
-    TRY(set_json(m, "training", &text));
-    buf_reset(&text);
-    TRY(feature_list_to_json(&t->features, &text));
-    TRY(set_json(m, "features", &text));
-    buf_reset(&text);
-    clock_put_rfc3339(&text, clock_wall_ns());
-    TRY(js_set(m, "created", json_string(buf_str(&text))));
-    if (t->mitigation != NULL) {
-        TRY(js_set(m, "mitigation", json_incref(t->mitigation)));
-    }
-    *ret_manifest = MOVE(m);
-    return OK;
-}
 
 static struct status
 copy_text(const json_t *o, const char *key, struct diag *diag, char **ret_text)
@@ -278,7 +99,7 @@ read_thresholds(const json_t *manifest, struct diag *diag, struct model *m)
 {
     json_t *by = NULL;
     if (json_object_get(manifest, "thresholds") == NULL) {
-        return js_need_f64(manifest, "threshold", diag, &m->threshold);
+        return m->positive == NULL ? OK : js_need_f64(manifest, "threshold", diag, &m->threshold);
     }
     if (json_object_get(manifest, "threshold") != NULL) {
         diag_set(diag, "its manifest has both one threshold and thresholds by group");
@@ -288,13 +109,11 @@ read_thresholds(const json_t *manifest, struct diag *diag, struct model *m)
     return thresholds_from_json(by, &m->features, m->label, diag, &m->thresholds, &m->threshold);
 }
 
-/* Of an added model only what its manifest says. */
+/* Whether a binary classifier's are there is seen when the model file is. */
 static struct status
-copy_word(const json_t *manifest, const char *key, bool added, struct diag *diag, char **ret_text)
+copy_word(const json_t *manifest, const char *key, struct diag *diag, char **ret_text)
 {
-    return added && json_object_get(manifest, key) == NULL
-               ? OK
-               : copy_text(manifest, key, diag, ret_text);
+    return json_object_get(manifest, key) == NULL ? OK : copy_text(manifest, key, diag, ret_text);
 }
 
 static struct status
@@ -320,9 +139,9 @@ read_manifest(const json_t *manifest, struct diag *diag, struct model *m)
     DEFER(buf_done) struct buf text;
     buf_init(&text, JSON_MAX);
     TRY(check_identity(manifest, diag, m));
-    TRY(copy_word(manifest, "label", added, diag, &m->label));
-    TRY(copy_word(manifest, "positive", added, diag, &m->positive));
-    TRY(copy_word(manifest, "negative", added, diag, &m->negative));
+    TRY(copy_word(manifest, "label", diag, &m->label));
+    TRY(copy_word(manifest, "positive", diag, &m->positive));
+    TRY(copy_word(manifest, "negative", diag, &m->negative));
     TRY(js_need_string(manifest, "created", diag, &created));
     TRY(clock_from_rfc3339(view_str(created), &m->created_ns));
     TRY(js_need_array(manifest, "features", diag, &part));
@@ -333,6 +152,32 @@ read_manifest(const json_t *manifest, struct diag *diag, struct model *m)
 }
 
 /* ---- bundle to model ---- */
+
+/* The names of the outputs; where nobody told them they are numbers. */
+static struct status
+tell_classes(const json_t *manifest, struct diag *diag, struct model *m)
+{
+    const uint32_t n = m->file->outputs;
+    json_t *list = json_object_get(manifest, "classes");
+    const bool numbers = list == NULL;
+    if (model_file_task(m->file) != MODEL_CLASSES || (numbers && m->file->output_names != NULL)) {
+        return OK;
+    }
+    if (!numbers && json_array_size(list) != n) {
+        diag_set(diag, "the model file has %u outputs, its manifest names %zu classes", n,
+                 json_array_size(list));
+        FAIL(INTEGRITY);
+    }
+    DEFER(memory_freep) const char **names = calloc((size_t)n + 1, sizeof *names);
+    DEFER(memory_freep) char(*number)[12] = calloc((size_t)n + 1, sizeof *number);
+    CHECK(names != NULL && number != NULL, MEMORY);
+    for (uint32_t k = 0; k < n; k++) {
+        (void)snprintf(number[k], sizeof number[k], "%u", k);
+        names[k] = numbers ? number[k] : json_string_value(json_array_get(list, k));
+        CHECK(names[k] != NULL, INTEGRITY);
+    }
+    return model_file_tell_outputs(m->file, names);
+}
 
 static struct status
 check_fits(const struct model *m, struct diag *diag)
@@ -370,6 +215,7 @@ model_from_bundle(const struct vault *v, struct view bytes, const char *name, ui
     digest_of(bytes, &m->digest);
     TRY(read_manifest(manifest, diag, m));
     TRY(model_file_load(file, diag, &m->file));
+    TRY(tell_classes(manifest, diag, m));
     TRY(check_fits(m, diag));
     *ret_model = MOVE(m);
     return OK;
@@ -458,6 +304,17 @@ register_bundle(struct workspace *w, const char *name, uint64_t version, json_t 
 }
 
 struct status
+models_put_classes(const char *const *names, uint32_t count, json_t *manifest)
+{
+    json_t *list = json_array();
+    TRY(js_set(manifest, "classes", list));
+    for (uint32_t k = 0; k < count; k++) {
+        CHECK(json_array_append_new(list, js_sentence(names[k])) == 0, MEMORY);
+    }
+    return OK;
+}
+
+struct status
 models_register(struct workspace *w, const char *name, json_t *manifest, struct view file,
                 const char *reason, struct diag *diag, struct model **ret_model)
 {
@@ -468,33 +325,6 @@ models_register(struct workspace *w, const char *name, json_t *manifest, struct 
     return register_bundle(w, name, version, manifest, file, reason, diag, ret_model);
 }
 
-static struct status
-register_model(struct workspace *w, const char *name, const struct training *t,
-               const struct model_train_options *o, struct view file, struct diag *diag,
-               struct model **ret_model)
-{
-    DEFER(file_closep) int lock = -1;
-    DEFER(js_freep) json_t *manifest = NULL;
-    uint64_t version = 0;
-    TRY(next_version(w, name, diag, &lock, &version));
-    TRY(make_manifest(name, version, t, o, &manifest));
-    return register_bundle(w, name, version, manifest, file, "model trained and registered", diag,
-                           ret_model);
-}
-
-struct status
-model_train(struct workspace *w, const char *name, const struct model_train_options *o,
-            struct diag *diag, struct model **ret_model)
-{
-    TRY(registry_check_name(COLLECTION, name, diag));
-    DEFER(training_done) struct training t = {0};
-    DEFER(buf_wipe) struct buf file;
-    buf_init(&file, BUNDLE_MAX);
-    TRY(prepare(w, o, diag, &t));
-    TRY(run_training(&t, o, diag, &file));
-    return register_model(w, name, &t, o, buf_view(&file), diag, ret_model);
-}
-
 /* ---- thresholds by group ---- */
 
 static struct status
@@ -502,23 +332,23 @@ choose_thresholds(struct workspace *w, const struct model *old, const struct thr
                   unsigned threads, struct diag *diag, struct thresholds *ret_thresholds,
                   json_t **ret_note)
 {
-    DEFER(training_done) struct training t = {0};
-    DEFER(memory_freep) double *score = NULL;
+    DEFER(table_freep) struct table *table = NULL;
+    struct dataset_info info;
     TRY(model_need_training(old, diag));
-    TRY(dataset_load(w, old->dataset, old->dataset_version, diag, &t.table, &t.info));
-    const size_t rows = (size_t)t.table->rows, width = old->features.count;
+    TRY(dataset_load(w, old->dataset, old->dataset_version, diag, &table, &info));
+    const size_t rows = (size_t)table->rows, width = old->features.count;
     size_t cells = 0;
     CHECK(!__builtin_mul_overflow(rows, width, &cells), LIMIT);
-    t.train = calloc(rows + 1, 1);
-    t.y = calloc(rows + 1, 1);
-    t.x = calloc(cells + 1, sizeof *t.x);
-    score = calloc(rows + 1, sizeof *score);
-    CHECK(t.train != NULL && t.y != NULL && t.x != NULL && score != NULL, MEMORY);
-    TRY(model_select(old, &t.info, PART_TRAIN, diag, t.train));
-    TRY(table_binary_label(t.table, diag, t.y));
-    TRY(matrix_from_table(t.table, &old->features, diag, t.x));
-    model_predict(old, t.x, rows, threads, score);
-    return thresholds_choose(wish, t.table, t.train, t.y, score, diag, ret_thresholds, ret_note);
+    DEFER(memory_freep) uint8_t *train = calloc(rows + 1, 1);
+    DEFER(memory_freep) uint8_t *y = calloc(rows + 1, 1);
+    DEFER(memory_freep) float *x = calloc(cells + 1, sizeof *x);
+    DEFER(memory_freep) double *score = calloc(rows + 1, sizeof *score);
+    CHECK(train != NULL && y != NULL && x != NULL && score != NULL, MEMORY);
+    TRY(model_select(old, &info, PART_TRAIN, diag, train));
+    TRY(table_binary_label(table, diag, y));
+    TRY(matrix_from_table(table, &old->features, diag, x));
+    model_predict(old, x, rows, threads, score);
+    return thresholds_choose(wish, table, train, y, score, diag, ret_thresholds, ret_note);
 }
 
 /* What made the old one stays told: a model trained to be fairer may get thresholds, too. */
@@ -576,46 +406,6 @@ model_set_thresholds(struct workspace *w, const struct model *old,
     TRY(change_manifest(manifest, version, &chosen, old->threshold, note));
     return register_bundle(w, old->name, version, manifest, file,
                            "thresholds by group chosen, model registered", diag, ret_model);
-}
-
-/* ---- how it was trained ---- */
-
-static struct status
-read_parameter(const json_t *parameters, const char *key, struct diag *diag, double *ret_value)
-{
-    const char *text = NULL;
-    TRY(js_need_string(parameters, key, diag, &text));
-    return text_to_f64(view_str(text), ret_value);
-}
-
-struct status
-model_training(const struct model *m, struct diag *diag, struct model_train_options *ret_options)
-{
-    DEFER(js_freep) json_t *kept = NULL;
-    json_t *p = NULL;
-    int64_t rounds = 0;
-    double depth = 0;
-    const char *seed = NULL;
-    TRY(model_need_training(m, diag));
-    struct model_train_options o = {.dataset = m->dataset,
-                                    .dataset_version = m->dataset_version,
-                                    .split = m->split,
-                                    .seed = m->split_seed};
-    train_defaults(&o.train);
-    TRY(js_parse(view_str(m->params_json), "training", diag, &kept));
-    TRY(js_need_i64(kept, "rounds", diag, &rounds));
-    TRY(js_need_object(kept, "parameters", diag, &p));
-    TRY(read_parameter(p, "max_depth", diag, &depth));
-    TRY(read_parameter(p, "eta", diag, &o.train.learning_rate));
-    TRY(read_parameter(p, "subsample", diag, &o.train.subsample));
-    TRY(read_parameter(p, "min_child_weight", diag, &o.train.min_child_weight));
-    TRY(read_parameter(p, "lambda", diag, &o.train.lambda));
-    TRY(js_need_string(p, "seed", diag, &seed));
-    TRY(text_to_u64(view_str(seed), &o.train.seed));
-    o.train.rounds = (uint32_t)rounds;
-    o.train.max_depth = (uint32_t)depth;
-    *ret_options = o;
-    return OK;
 }
 
 /* ---- reading the registry ---- */

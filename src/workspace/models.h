@@ -41,10 +41,10 @@ struct mitigation;
 
 struct model_train_options {
     const char *dataset;
-    uint64_t dataset_version; /* 0: newest */
-    double split;             /* (0,1]: share of rows to train on */
-    uint64_t seed;            /* of the split; the training's own is train.seed */
-    struct train_options train;
+    uint64_t dataset_version;   /* 0: newest */
+    double split;               /* (0,1]: share of rows to train on */
+    uint64_t seed;              /* of the split; the training's own is train.seed */
+    struct train_options train; /* objective NULL: by the label's kind; classes, base: likewise */
     const struct mitigation *mitigation; /* workspace/mitigation.h; NULL: none */
 };
 
@@ -59,6 +59,8 @@ struct model_add_options {
     uint64_t dataset_version; /* 0: newest */
     /* NULL: the dataset's label, the file's classes, or "1" and "0". */
     const char *label, *positive, *negative;
+    const char *const *classes; /* of the outputs, in their order; none: the file's */
+    size_t class_count;
     double threshold;
 };
 struct status model_add(struct workspace *w, const char *name, const struct model_add_options *o,

@@ -10,5 +10,9 @@
 struct status models_register(struct workspace *w, const char *name, json_t *manifest,
                               struct view file, const char *reason, struct diag *diag,
                               struct model **ret_model);
+/* The other of two values, as far as the label's column (or NULL) tells it. */
+const char *models_other_level(const struct column *label, const char *positive);
+/* "classes": what the outputs are the scores of, in their order. */
+struct status models_put_classes(const char *const *names, uint32_t count, json_t *manifest);
 
 #endif

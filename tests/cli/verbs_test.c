@@ -184,7 +184,9 @@ models_are_trained_listed_shown_and_requested(void **state)
     DEFER(js_freep) json_t *list = out_json(m);
     assert_int_equal(json_array_size(list), 3);
     RUN(m, 0, "model", "show", "mortgage@1");
-    OUT_HAS(m, "predicts deny = yes; trained on lending version 1, 1666 rows");
+    OUT_HAS(m, "predicts deny = yes\n");
+    OUT_HAS(m, "trained on lending version 1, 1666 rows");
+    OUT_HAS(m, "train 1666 rows: accuracy 0.");
     RUN(m, 0, "model", "request", "mortgage", "--data", "lending:test");
     DEFER(js_freep) json_t *request = out_json(m);
     assert_int_equal(json_array_size(json_object_get(request, "inputs")), 11);

@@ -269,6 +269,7 @@ every_option_is_kept(void **state)
     const struct train_options o = {
         .objective = "multi:softprob",
         .classes = 3,
+        .base_score = 0.25,
         .rounds = 7,
         .max_depth = 5,
         .learning_rate = 0.25,
@@ -282,7 +283,7 @@ every_option_is_kept(void **state)
     buf_init(&kept, 4096);
     assert_ok(train_params_json(&o, &kept));
     assert_text_has(buf_str(&kept),
-                    "\"parameters\":{\"eta\":\"0.25\",\"lambda\":\"0.75\","
+                    "\"parameters\":{\"base_score\":\"0.25\",\"eta\":\"0.25\",\"lambda\":\"0.75\","
                     "\"max_cat_to_onehot\":\"4\",\"max_depth\":\"5\",\"min_child_weight\":\"2\","
                     "\"num_class\":\"3\",\"objective\":\"multi:softprob\",\"seed\":\"9\","
                     "\"subsample\":\"0.5\",\"tree_method\":\"hist\"},\"rounds\":7}");
