@@ -320,6 +320,83 @@ categories_keep_their_names(void **state)
     assert_int_equal(feature_level(insurance, "maybe"), -1);
 }
 
+/* ---- several classes ---- */
+
+#define SOFTMAX(CLASSES)                                                                           \
+    "{\"format\":\"steward-linear\",\"version\":1,\"link\":\"softmax\",\"features\":[\"a\"]"       \
+    "," CLASSES "\"intercept\":[0,0,0],\"coefficients\":[[1],[2],[-3]]}"
+
+static void
+add_kinds(struct room *r)
+{
+    const struct import_options o = {.label = "kind"};
+    struct dataset_info info;
+    struct diag diag = {0};
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/kinds.csv", r->dir);
+    testing_write(path, view_str("a,kind\n1,mid\n2,cheap\n3,dear\n4,mid\n"));
+    assert_ok(dataset_add(r->w, "kinds", path, &o, &diag, &info));
+}
+
+static void
+assert_classes(struct room *r, const struct model_add_options *o, const char *a, const char *b,
+               const char *c)
+{
+    DEFER(model_freep) struct model *m = NULL;
+    DEFER(model_freep) struct model *again = NULL;
+    struct diag diag;
+    assert_ok(add(r, "kinds", o, &diag, &m));
+    assert_ok(model_load(r->w, "kinds", m->version, &diag, &again));
+    assert_string_equal(again->file->output_names[0], a);
+    assert_string_equal(again->file->output_names[1], b);
+    assert_string_equal(again->file->output_names[2], c);
+    assert_null(again->positive);
+}
+
+static void
+classes_have_the_names_that_are_told_the_files_or_the_labels(void **state)
+{
+    struct room *r = *state;
+    static const char *const told[] = {"x", "y", "z"};
+    struct model_add_options o = {.file_name = "m", .threshold = 0.5};
+    struct model *m = NULL;
+    struct diag diag;
+    add_kinds(r);
+    o.file = view_str(SOFTMAX(""));
+    o.classes = told;
+    o.class_count = 2;
+    assert_status(add(r, "kinds", &o, &diag, &m), INPUT);
+    assert_says(&diag, "2 classes are named; the model has 3 outputs");
+    o.class_count = 0;
+    assert_classes(r, &o, "0", "1", "2");
+    o.dataset = "kinds";
+    assert_classes(r, &o, "cheap", "dear", "mid");
+    o.class_count = 3;
+    assert_classes(r, &o, "x", "y", "z");
+    o.class_count = 0;
+    o.file = view_str(SOFTMAX("\"classes\":[\"p\",\"q\",\"s\"],"));
+    assert_classes(r, &o, "p", "q", "s");
+}
+
+/* What other analyses than of two classes need of a model is not there yet: that is said. */
+static void
+an_assessment_of_several_classes_is_refused_with_a_sentence(void **state)
+{
+    struct room *r = *state;
+    struct model_add_options o = {.file_name = "m", .threshold = 0.5, .dataset = "kinds"};
+    DEFER(model_freep) struct model *m = NULL;
+    DEFER(js_freep) json_t *document = NULL;
+    struct assess_options a;
+    struct diag diag;
+    add_kinds(r);
+    o.file = view_str(SOFTMAX(""));
+    assert_ok(add(r, "kinds", &o, &diag, &m));
+    assess_defaults(&a);
+    a.model = a.dataset = "kinds";
+    assert_status(assessment_make(r->w, &a, &diag, &document), UNSUPPORTED);
+    assert_says(&diag, "objective softmax; an assessment needs a binary classifier");
+}
+
 int
 main(void)
 {
@@ -332,6 +409,10 @@ main(void)
         cmocka_unit_test_setup_teardown(training_rows_are_not_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(added_models_are_assessed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(categories_keep_their_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            classes_have_the_names_that_are_told_the_files_or_the_labels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_assessment_of_several_classes_is_refused_with_a_sentence,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
