@@ -7,9 +7,9 @@
 #include "workspace/gather.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define ADDED 2u /* columns: decision, probability */
 #define NAME_BYTES 120u
 
 void
@@ -173,19 +173,91 @@ put_probabilities(struct gathered *g, struct column *col)
     return name_column(col, g->model, "probability");
 }
 
-/* The gathered table with two columns more. */
+/* ---- several classes, and numbers ---- */
+
+static int
+compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A table's levels are sorted; the classes are in the model's order. */
+static struct status
+take_levels(const struct model_file *m, struct column *col, uint32_t *ret_code)
+{
+    DEFER(memory_freep) const char **sorted = calloc((size_t)m->outputs + 1, sizeof *sorted);
+    col->levels = calloc((size_t)m->outputs + 1, sizeof *col->levels);
+    CHECK(sorted != NULL && col->levels != NULL, MEMORY);
+    memcpy(sorted, m->output_names, m->outputs * sizeof *sorted);
+    qsort(sorted, m->outputs, sizeof *sorted, compare_texts);
+    for (uint32_t k = 0; k < m->outputs; k++) {
+        col->levels[k] = strdup(sorted[k]);
+        CHECK(col->levels[k] != NULL, MEMORY);
+        col->level_count = k + 1;
+        for (uint32_t j = 0; j < m->outputs; j++) {
+            ret_code[j] = strcmp(m->output_names[j], sorted[k]) == 0 ? k : ret_code[j];
+        }
+    }
+    return OK;
+}
+
+/* The class with the highest score, of equal ones the first. */
+static struct status
+put_classes(const struct gathered *g, uint64_t rows, struct column *col)
+{
+    const struct model_file *m = g->model->file;
+    DEFER(memory_freep) uint32_t *code = calloc((size_t)m->outputs + 1, sizeof *code);
+    col->type = COLUMN_CATEGORY;
+    col->code = calloc((size_t)rows + 1, sizeof *col->code);
+    CHECK(code != NULL && col->code != NULL, MEMORY);
+    TRY(take_levels(m, col, code));
+    for (uint64_t i = 0; i < rows; i++) {
+        const double *score = g->score + i * m->outputs;
+        uint32_t best = 0;
+        for (uint32_t k = 1; k < m->outputs; k++) {
+            best = score[k] > score[best] ? k : best;
+        }
+        col->code[i] = (int32_t)code[best];
+    }
+    return name_column(col, g->model, "class");
+}
+
+static struct status
+put_numbers(struct gathered *g, struct column *col)
+{
+    col->type = COLUMN_FLOAT;
+    col->f = MOVE(g->score);
+    return name_column(col, g->model, "prediction");
+}
+
+static struct status
+put_answers(struct gathered *g, uint64_t rows, struct column *col)
+{
+    switch (model_file_task(g->model->file)) {
+    case MODEL_BINARY:
+        TRY(put_decisions(g, rows, &col[0]));
+        return put_probabilities(g, &col[1]);
+    case MODEL_CLASSES:
+        return put_classes(g, rows, col);
+    default:
+        return put_numbers(g, col);
+    }
+}
+
+/* The gathered table with what is answered: a decision and its probability, a class, or a number.
+ */
 static struct status
 widen(struct gathered *g, struct table **ret_table)
 {
     struct table *t = g->table;
     const uint32_t n = t->column_count;
-    DEFER(table_freep) struct table *wide = table_new(t->rows, n + ADDED);
+    const uint32_t added = model_file_is_binary(g->model->file) ? 2 : 1;
+    DEFER(table_freep) struct table *wide = table_new(t->rows, n + added);
     CHECK(wide != NULL, MEMORY);
     memcpy(wide->columns, t->columns, n * sizeof *t->columns);
     wide->positive = MOVE(t->positive);
     t->column_count = 0;
-    TRY(put_decisions(g, wide->rows, &wide->columns[n]));
-    TRY(put_probabilities(g, &wide->columns[n + 1]));
+    TRY(put_answers(g, wide->rows, &wide->columns[n]));
     *ret_table = MOVE(wide);
     return OK;
 }
@@ -200,13 +272,20 @@ add_decisions(struct cli *c, const char *model, struct cohort_rows *r)
     TRY(cli_load_model(c, model, &m));
     TRY(gather_decisions(m, MOVE(r->table), threads, &c->diag, &g));
     TRY(suppose_label(c, r, m->label, m->positive));
-    TRY(check_label(c, g.table, m));
+    const enum model_task task = model_file_task(m->file);
+    if (task == MODEL_BINARY) {
+        TRY(check_label(c, g.table, m));
+    }
+    const uint32_t n = g.table->column_count;
     TRY(widen(&g, &r->table));
-    const uint32_t n = r->table->column_count;
-    TRY(suppose(c, r, "prediction", r->table->columns[n - ADDED].name));
-    TRY(suppose(c, r, "score", r->table->columns[n - 1].name));
     r->remarks = MOVE(g.remarks);
-    return OK;
+    TRY(suppose(c, r, "prediction", r->table->columns[n].name));
+    if (task == MODEL_BINARY) {
+        return suppose(c, r, "score", r->table->columns[n + 1].name);
+    }
+    return cli_value(c, "task") != NULL
+               ? OK
+               : suppose(c, r, "task", task == MODEL_CLASSES ? "classes" : "numeric");
 }
 
 struct status

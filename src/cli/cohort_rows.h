@@ -21,7 +21,8 @@ struct cohort_rows {
 void cohort_rows_done(struct cohort_rows *r);
 /* Reads --data; from then on options that were not given (--label, --positive, --sensitive) are
  * those of the dataset's roles or the model's. With `decides` --model adds its decisions and
- * probabilities as two columns, which --prediction and --score then name. Both reads of the
+ * probabilities as two columns, which --prediction and --score then name; of several classes the
+ * likeliest, of a regression the number, which --prediction names. Both reads of the
  * workspace are audited. */
 struct status cohort_rows_read(struct cli *c, bool decides, struct cohort_rows *r);
 /* Parts the rows by --cohort. INPUT when the cohort has none. */

@@ -270,8 +270,9 @@ check_scores(const struct gathered *g, struct diag *diag)
 {
     uint64_t none = 0, first = 0;
     for (uint64_t i = 0; i < g->table->rows; i++) {
-        first = none == 0 && isnan(g->score[i]) ? g->row_number[i] : first;
-        none += isnan(g->score[i]) ? 1 : 0;
+        const bool lacks = isnan(g->score[i * g->model->file->outputs]) != 0;
+        first = none == 0 && lacks ? g->row_number[i] : first;
+        none += lacks;
     }
     if (none > 0) {
         diag_set(diag,
@@ -289,16 +290,20 @@ static struct status
 score_rows(struct gathered *g, unsigned threads, struct diag *diag)
 {
     const size_t rows = (size_t)g->table->rows, width = g->model->features.count;
-    size_t cells = 0;
-    CHECK(!__builtin_mul_overflow(rows, width, &cells), LIMIT);
+    size_t cells = 0, answers = 0;
+    CHECK(!__builtin_mul_overflow(rows, width, &cells) &&
+              !__builtin_mul_overflow(rows, (size_t)g->model->file->outputs, &answers),
+          LIMIT);
     g->x = calloc(cells + 1, sizeof *g->x);
-    g->score = calloc(rows + 1, sizeof *g->score);
+    g->score = calloc(answers + 1, sizeof *g->score);
     g->decision = calloc(rows + 1, 1);
     CHECK(g->x != NULL && g->score != NULL && g->decision != NULL, MEMORY);
     TRY(matrix_from_table(g->table, &g->model->features, diag, g->x));
     model_predict(g->model, g->x, rows, threads, g->score);
     TRY(check_scores(g, diag));
-    return decisions_make(g->model, g->table, g->score, diag, g->decision, &g->thresholds);
+    return !model_file_is_binary(g->model->file)
+               ? OK
+               : decisions_make(g->model, g->table, g->score, diag, g->decision, &g->thresholds);
 }
 
 static struct status
@@ -427,6 +432,10 @@ gather_decisions(struct model *m, struct table *t, unsigned threads, struct diag
     for (uint64_t i = 0; i < t->rows; i++) {
         g->row_number[i] = i + 1;
     }
-    TRY(need_binary(m, diag));
+    if (model_file_task(m->file) == MODEL_NUMBERS) {
+        diag_set(diag, "model %s: objective %s answers with %u numbers, which are no decision",
+                 m->name, m->file->objective, m->file->outputs);
+        FAIL(UNSUPPORTED);
+    }
     return score_rows(g, threads, diag);
 }

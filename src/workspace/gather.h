@@ -43,8 +43,8 @@ struct gather_options {
 
 struct status gather(struct workspace *w, const struct gather_options *o, struct diag *diag,
                      struct gathered *ret_gathered);
-/* Only what the model answers for every row of a table: score, decision, thresholds, remarks. Takes
- * m and t, also when it fails. */
+/* Only what the model answers for every row of a table: score[rows * outputs], of a binary
+ * classifier decision and thresholds, remarks. Takes m and t, also when it fails. */
 struct status gather_decisions(struct model *m, struct table *t, unsigned threads,
                                struct diag *diag, struct gathered *ret_gathered);
 void gathered_done(struct gathered *g);

@@ -1,0 +1,146 @@
+/* Models of several classes and of numbers in a workspace, trained there and added: what fairness
+ * and errors say of them. */
+#include "cli/run.h"
+
+#include "testing/houses.h"
+
+#define SEVERAL                                                                                    \
+    "{\"format\":\"steward-linear\",\"version\":1,\"link\":\"identity\",\"features\":[\"area\"],"  \
+    "\"intercept\":[0,1],\"coefficients\":[[1],[2]]}"
+#define CLASSES                                                                                    \
+    "{\"format\":\"steward-linear\",\"version\":1,\"link\":\"softmax\",\"features\":[\"area\"],"   \
+    "\"classes\":[\"mid\",\"dear\",\"cheap\"],\"intercept\":[0,-6,7],"                             \
+    "\"coefficients\":[[0],[0.05],[-0.08]]}"
+
+static int
+room_with_houses(void **state)
+{
+    (void)room_with_workspace(state);
+    struct room *m = *state;
+    DEFER(buf_done) struct buf csv;
+    buf_init(&csv, 1u << 20);
+    houses_put(1500, &csv);
+    testing_write(in(m, "houses.csv"), buf_view(&csv));
+    RUN(m, 0, "dataset", "add", "price", in(m, "houses.csv"), "--label", "price", "--sensitive",
+        "owner", "--role", "kind=ignored");
+    RUN(m, 0, "dataset", "add", "kind", in(m, "houses.csv"), "--label", "kind", "--sensitive",
+        "owner", "--role", "price=ignored");
+    RUN(m, 0, "model", "train", "price", "--data", "price", "--rounds", "30");
+    OUT_HAS(m, "it predicts price: reg:squarederror");
+    RUN(m, 0, "model", "train", "kind", "--data", "kind", "--rounds", "30");
+    OUT_HAS(m, "it predicts kind: multi:softprob");
+    return 0;
+}
+
+static void
+refuses_several_numbers_and_objectives_that_do_not_fit(void **state)
+{
+    struct room *m = *state;
+    testing_write(in(m, "m.json"), view_str(SEVERAL));
+    RUN(m, 0, "model", "add", "several", "--file", in(m, "m.json"), "--data", "price");
+    RUN(m, 1, "errors", "--data", "workspace:price", "--model", "workspace:several");
+    ERR_HAS(m, "answers with 2 numbers");
+    RUN(m, 2, "model", "train", "price", "--data", "kind", "--objective", "reg:squarederror");
+    ERR_HAS(m, "is a category column");
+    RUN(m, 2, "errors", "--data", "workspace:price", "--model", "workspace:price", "--score",
+        "age");
+    ERR_HAS(m, "one of them says what was decided");
+}
+
+/* The test part's metrics, as they were kept when the model was trained. */
+static json_t *
+kept_metrics(struct room *m, const char *model)
+{
+    RUN(m, 0, "model", "show", model, "--json");
+    DEFER(js_freep) json_t *record = out_json(m);
+    json_t *manifest = json_object_get(record, "manifest");
+    return json_incref(json_object_get(json_object_get(manifest, "metrics"), "test"));
+}
+
+static double
+value_of(const json_t *document, const char *metric)
+{
+    const json_t *o = json_object_get(json_object_get(document, "metrics"), metric);
+    assert_non_null(o);
+    return json_number_value(json_object_get(o, "value"));
+}
+
+static void
+assert_kept(const json_t *kept, const char *key, double value)
+{
+    assert_non_null(json_object_get(kept, key));
+    assert_near(json_number_value(json_object_get(kept, key)), value, 1e-9 * fabs(value));
+}
+
+static void
+assert_task(const json_t *document, const char *task)
+{
+    assert_string_equal(json_string_value(json_object_get(document, "task")), task);
+}
+
+static void
+a_number_has_the_errors_and_the_fairness_of_its_rows(void **state)
+{
+    struct room *m = *state;
+    DEFER(js_freep) json_t *kept = kept_metrics(m, "price");
+    RUN(m, 0, "errors", "--data", "workspace:price:test", "--model", "workspace:price", "--json");
+    DEFER(js_freep) json_t *errors = out_json(m);
+    RUN(m, 0, "fairness", "--data", "workspace:price:test", "--model", "workspace:price", "--json");
+    DEFER(js_freep) json_t *fairness = out_json(m);
+    const json_t *overall = json_object_get(fairness, "overall");
+    assert_task(errors, "numeric");
+    assert_task(fairness, "numeric");
+    assert_kept(kept, "mae", value_of(errors, "mean_absolute_error"));
+    assert_kept(kept, "mse", value_of(errors, "mean_squared_error"));
+    assert_kept(kept, "r2", value_of(errors, "r2_score"));
+    assert_kept(kept, "mae", value_of(overall, "mean_absolute_error"));
+    assert_kept(kept, "rmse", value_of(overall, "root_mean_squared_error"));
+    assert_kept(kept, "r2", value_of(overall, "r2_score"));
+    assert_true(json_array_size(json_object_get(fairness, "groupings")) == 1);
+}
+
+static void
+classes_have_the_errors_and_the_fairness_of_their_rows(void **state)
+{
+    struct room *m = *state;
+    DEFER(js_freep) json_t *kept = kept_metrics(m, "kind");
+    RUN(m, 0, "errors", "--data", "workspace:kind:test", "--model", "workspace:kind", "--json");
+    DEFER(js_freep) json_t *errors = out_json(m);
+    RUN(m, 0, "fairness", "--data", "workspace:kind:test", "--model", "workspace:kind", "--json");
+    DEFER(js_freep) json_t *fairness = out_json(m);
+    assert_task(errors, "classes");
+    assert_task(fairness, "classes");
+    assert_int_equal(json_array_size(json_object_get(errors, "classes")), 3);
+    assert_kept(kept, "accuracy", value_of(errors, "accuracy_score"));
+    assert_kept(kept, "accuracy", value_of(json_object_get(fairness, "overall"), "accuracy_score"));
+    assert_int_equal(json_array_size(json_object_get(fairness, "classes")), 3);
+}
+
+/* Its classes are not in the order of the label's: they are found by name. */
+static void
+an_added_models_classes_are_found_by_name(void **state)
+{
+    struct room *m = *state;
+    testing_write(in(m, "m.json"), view_str(CLASSES));
+    RUN(m, 0, "model", "add", "by-area", "--file", in(m, "m.json"), "--data", "kind");
+    RUN(m, 0, "errors", "--data", "workspace:kind", "--model", "workspace:by-area", "--json");
+    DEFER(js_freep) json_t *errors = out_json(m);
+    assert_int_equal(json_array_size(json_object_get(errors, "classes")), 3);
+    assert_true(value_of(errors, "accuracy_score") > 0.6); /* a wrong order is right for few */
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(refuses_several_numbers_and_objectives_that_do_not_fit,
+                                        room_with_houses, room_done),
+        cmocka_unit_test_setup_teardown(a_number_has_the_errors_and_the_fairness_of_its_rows,
+                                        room_with_houses, room_done),
+        cmocka_unit_test_setup_teardown(classes_have_the_errors_and_the_fairness_of_their_rows,
+                                        room_with_houses, room_done),
+        cmocka_unit_test_setup_teardown(an_added_models_classes_are_found_by_name, room_with_houses,
+                                        room_done),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
