@@ -231,8 +231,9 @@ static void
 a_changed_registry_is_exit_code_6(void **state)
 {
     struct room *m = *state;
-    sql(m, "UPDATE record SET value = substr(value, 1, length(value) - 1) || x'00' "
-           "WHERE collection = 'model'");
+    sql(m,
+        "UPDATE record SET value = substr(value, 1, length(value) - 1) || "
+        "CASE substr(value, -1) WHEN x'00' THEN x'01' ELSE x'00' END WHERE collection = 'model'");
     RUN(m, 6, "model", "list");
     RUN(m, 6, "assess", "mortgage", "--data", "lending");
     RUN(m, 0, "dataset", "list");
