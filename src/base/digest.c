@@ -52,6 +52,38 @@ digest_of(struct view v, struct digest *ret_digest)
     ASSERT(EVP_DigestFinal_ex(ctx, ret_digest->bytes, NULL) == 1);
 }
 
+/* A run is an OpenSSL context of its own. */
+struct digest_run *
+digest_run_new(void)
+{
+    ASSERT(pthread_once(&once, set_up) == 0);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    if (ctx != NULL) {
+        ASSERT(EVP_DigestInit_ex2(ctx, sha256, NULL) == 1);
+    }
+    return (struct digest_run *)ctx;
+}
+
+void
+digest_run_free(struct digest_run *r)
+{
+    EVP_MD_CTX_free((EVP_MD_CTX *)r);
+}
+
+void
+digest_run_add(struct digest_run *r, struct view v)
+{
+    add((EVP_MD_CTX *)r, v);
+}
+
+void
+digest_run_end(struct digest_run *r, struct digest *ret_digest)
+{
+    EVP_MD_CTX *ctx = (EVP_MD_CTX *)r;
+    ASSERT(EVP_DigestFinal_ex(ctx, ret_digest->bytes, NULL) == 1);
+    ASSERT(EVP_DigestInit_ex2(ctx, sha256, NULL) == 1);
+}
+
 void
 digest_prefixed(uint8_t prefix, struct view a, struct view b, struct digest *ret_digest)
 {

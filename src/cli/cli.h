@@ -153,6 +153,10 @@ struct status cli_open(struct cli *c, struct workspace **ret_workspace);
 struct status cli_offline(struct cli *c);
 /* The same, opened once and closed when the verb has run. */
 struct status cli_keep_open(struct cli *c, struct workspace **ret_workspace);
+/* What is half made is removed again: SIGINT, SIGTERM and SIGHUP wait, and are looked at between
+ * steps. */
+void cli_hold_signals(void);
+bool cli_interrupted(void);
 struct config;
 /* path, or the workspace's own when NULL; without that file the defaults hold. */
 struct status cli_config(struct cli *c, const char *path, struct config *ret_config);
@@ -253,6 +257,9 @@ struct status cli_key_rewrap(struct cli *c);
 struct status cli_key_revoke(struct cli *c);
 struct status cli_key_restore(struct cli *c);
 struct status cli_key_export_public(struct cli *c);
+struct status cli_backup_create(struct cli *c);
+struct status cli_backup_verify(struct cli *c);
+struct status cli_backup_restore(struct cli *c);
 struct status cli_serve(struct cli *c);
 struct status cli_config_example(struct cli *c);
 struct status cli_config_check(struct cli *c);

@@ -5,7 +5,6 @@
 #include "base/json.h"
 #include "base/secret.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 #define VKEY_MAX 1024u
@@ -41,34 +40,6 @@ print_made(struct cli *c, const char *dir)
     return OK;
 }
 
-static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
-#define ENDS (sizeof ends / sizeof *ends)
-
-/* A workspace that is half made is removed again, so what ends the program is looked at between
- * steps. */
-static void
-block_signals(void)
-{
-    sigset_t set;
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < ENDS; i++) {
-        (void)sigaddset(&set, ends[i]);
-    }
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
-static bool
-interrupted(void)
-{
-    sigset_t set;
-    (void)sigpending(&set);
-    bool any = false;
-    for (size_t i = 0; i < ENDS; i++) {
-        any = any || sigismember(&set, ends[i]) == 1;
-    }
-    return any;
-}
-
 struct status
 cli_init(struct cli *c)
 {
@@ -83,9 +54,9 @@ cli_init(struct cli *c)
     buf_init(&config, 1u << 20);
     config_put_example(&config);
     TRY(buf_status(&config));
-    block_signals();
+    cli_hold_signals();
     const struct workspace_init_options o = {.passphrase = &passphrase,
-                                             .interrupted = interrupted,
+                                             .interrupted = cli_interrupted,
                                              .hosts = host_count == 0 ? NULL : hosts,
                                              .host_count = host_count,
                                              .config = buf_view(&config)};

@@ -568,6 +568,18 @@ const struct cli_verb cli_verbs[] = {
     {"key restore", "", "let a revoked key be used again", NULL, none, cli_key_restore, false},
     {"key export-public", "", "the public keys that signatures are checked with", NULL, none,
      cli_key_export_public, true},
+    {"backup create", "FILE", "the whole workspace in one sealed file, also while a server runs",
+     "Everything is opened and checked on the way. FILE opens with the passphrase of today, "
+     "whatever "
+     "becomes of the workspace: keep both, apart.",
+     none, cli_backup_create, true},
+    {"backup verify", "FILE", "check that every byte of a backup is what was written",
+     "Asks for the passphrase of when it was made.", none, cli_backup_verify, true},
+    {"backup restore", "FILE DIR", "make the workspace of a backup anew in DIR",
+     "DIR is new or empty, and appears when everything in it has been opened and checked. Asks for "
+     "the passphrase of when the backup was made. Principals, keys and grants are as they were "
+     "then: what was revoked since must be revoked again.",
+     none, cli_backup_restore, true},
     {"serve", "", "answer calls over TLS until SIGINT or SIGTERM; calls in flight are finished",
      NULL, serve_options, cli_serve, false},
     {"audit verify", "[DIR]",

@@ -236,6 +236,34 @@ cli_door(struct cli *c, struct door **ret_door)
     return door_new(rules, NULL, ret_door);
 }
 
+/* ---- what ends the program ---- */
+
+static const int held[] = {SIGINT, SIGTERM, SIGHUP};
+#define HELD (sizeof held / sizeof *held)
+
+void
+cli_hold_signals(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < HELD; i++) {
+        (void)sigaddset(&set, held[i]);
+    }
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+bool
+cli_interrupted(void)
+{
+    sigset_t set;
+    (void)sigpending(&set);
+    bool any = false;
+    for (size_t i = 0; i < HELD; i++) {
+        any = any || sigismember(&set, held[i]) == 1;
+    }
+    return any;
+}
+
 /* ---- printing ---- */
 
 #define WIDTH 80

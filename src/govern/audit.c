@@ -294,6 +294,32 @@ publish(struct audit *a, struct diag *diag)
     return s;
 }
 
+/* Whether no checkpoint covers some of the first `upto` entries yet. */
+static struct status
+uncovered(struct audit *a, uint64_t upto, struct diag *diag, bool *ret_any)
+{
+    TRY(enter(a, diag));
+    *ret_any = ledger_size(a->ledger) - ledger_pending(a->ledger) < upto;
+    leave(a);
+    return OK;
+}
+
+/* A publication may leave some for the next one, or be overtaken by another's. */
+struct status
+audit_publish(struct audit *a, struct diag *diag)
+{
+    bool any = true;
+    TRY(uncovered(a, 0, diag, &any)); /* takes in what others wrote */
+    const uint64_t upto = audit_size(a);
+    TRY(uncovered(a, upto, diag, &any));
+    for (int i = 0; i < GATHERS_MAX && any; i++) {
+        TRY(publish(a, diag));
+        TRY(uncovered(a, upto, diag, &any));
+    }
+    CHECK(!any, BUSY);
+    return OK;
+}
+
 /* A failed one is tried again when the next is due. Called with the lock held; releases it
  * meanwhile. */
 static void

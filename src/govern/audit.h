@@ -58,6 +58,8 @@ struct status audit_subscribe(struct audit *a, int event_fd);
 void audit_unsubscribe(struct audit *a, int event_fd); /* before it is closed */
 /* submit and wait: for the command line. */
 struct status audit_append(struct audit *a, struct view entry, struct diag *diag);
+/* A signed checkpoint over all that is durable in the whole log now. */
+struct status audit_publish(struct audit *a, struct diag *diag);
 uint64_t audit_size(const struct audit *a); /* entries durable in the whole log */
 
 /* The entry everybody writes, in one place so that its fields and their order are one. Unset

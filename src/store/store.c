@@ -567,7 +567,7 @@ store_delete(struct store *s, const char *collection, const char *id, struct dia
     return end(s, own, delete_locked(s, collection, id, diag), diag);
 }
 
-/* ---- another generation of the workspace's key ---- */
+/* ---- row by row ---- */
 
 /* One record as it stands in the table. */
 struct row {
@@ -604,6 +604,53 @@ next_row(struct store *s, struct diag *diag, struct row *r, bool *ret_found)
     buf_put(&r->sealed, column_bytes(q, 3));
     return buf_status(&r->sealed);
 }
+
+struct status
+store_verify(struct store *s, struct diag *diag)
+{
+    DEFER(row_done) struct row r = {0};
+    DEFER(buf_wipe) struct buf value;
+    buf_init(&r.sealed, VALUE_MAX + 256);
+    buf_init(&value, VALUE_MAX);
+    LOCKED(s);
+    for (bool more = true; more;) {
+        TRY(next_row(s, diag, &r, &more));
+        buf_reset(&value);
+        if (more) {
+            TRY(open_value(s, r.collection, r.id, r.revision, buf_view(&r.sealed), diag, &value));
+        }
+    }
+    return OK;
+}
+
+/* Inside a transaction, so that all pages are of one moment. */
+static struct status
+copy_pages(struct store *s, struct diag *diag, struct buf *ret_file)
+{
+    int64_t pages = 0;
+    sqlite3_int64 n = 0;
+    TRY(read_number(s, "PRAGMA page_count", diag, &pages));
+    unsigned char *bytes = sqlite3_serialize(s->db, "main", &n, 0);
+    if (bytes == NULL) {
+        return refuse(s, SQLITE_NOMEM, diag);
+    }
+    buf_put(ret_file, view_of(bytes, (size_t)n));
+    sqlite3_free(bytes);
+    return buf_status(ret_file);
+}
+
+struct status
+store_copy(struct store *s, struct diag *diag, struct buf *ret_file)
+{
+    LOCKED(s);
+    ASSERT(s->depth == 0);
+    TRY(execute(s, "BEGIN", diag));
+    const struct status done = copy_pages(s, diag, ret_file);
+    (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    return done;
+}
+
+/* ---- another generation of the workspace's key ---- */
 
 static struct status
 rewrap_row(struct store *s, struct row *r, struct diag *diag, uint64_t *ret_changed)

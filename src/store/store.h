@@ -36,12 +36,11 @@ struct status store_each(struct store *s, const char *collection,
 /* Changes when any process has committed since: cheap, for caches. Another number each time when
  * the file cannot be read. */
 uint64_t store_change(struct store *s);
-/* Wraps every record's data key under the workspace key's newest generation (vault/rotation.h),
- * some hundred at a time, so that others get their turn; values and revisions stay. It can be cut
- * off and gone on with. Appends to *ret_changed how many were. */
-struct status store_rewrap(struct store *s, struct diag *diag, uint64_t *ret_changed);
-/* A whole, consistent copy at path, which must not be there, while others read and write. */
-struct status store_copy(struct store *s, const char *path, struct diag *diag);
+/* Appends the whole file as it is at one moment (a database that store_open takes), while others
+ * read and write. STATUS_LIMIT when it is longer than ret_file takes. */
+struct status store_copy(struct store *s, struct diag *diag, struct buf *ret_file);
+/* Opens every record. STATUS_INTEGRITY with the first that was changed. */
+struct status store_verify(struct store *s, struct diag *diag);
 /* Wraps every record's data key under the workspace key's newest generation (vault/rotation.h),
  * some hundred at a time, so that others get their turn; values and revisions stay. It can be cut
  * off and gone on with. Adds to *ret_changed how many were. */

@@ -117,10 +117,9 @@ seal_writer_abandon(struct seal_writer *w)
     }
 }
 
-DEFINE_FREEP(seal_writer_abandon, struct seal_writer)
-
 static struct status
-write_header(struct seal_writer *w, const struct vault *v, struct seal_id id, struct diag *diag)
+write_header(struct seal_writer *w, const struct vault *v, struct seal_id id, struct view before,
+             struct diag *diag)
 {
     uint8_t key[AEAD_KEY_BYTES], wrapped[PLACES_BYTES] = {0};
     DEFER(buf_done) struct buf context;
@@ -138,6 +137,7 @@ write_header(struct seal_writer *w, const struct vault *v, struct seal_id id, st
     put_fixed_head(&header);
     buf_put(&header, view_of(wrapped, sizeof wrapped));
     TRY(buf_status(&header));
+    TRY(file_write_all(w->fd, before, w->path, diag));
     return file_write_all(w->fd, buf_view(&header), w->path, diag);
 }
 
@@ -154,8 +154,8 @@ make_parent(const char *path, struct diag *diag)
 }
 
 struct status
-seal_writer_open(const struct vault *v, const char *path, struct seal_id id, struct diag *diag,
-                 struct seal_writer **ret_writer)
+seal_writer_open_behind(const struct vault *v, const char *path, struct seal_id id,
+                        struct view before, struct diag *diag, struct seal_writer **ret_writer)
 {
     TRY(make_parent(path, diag));
     DEFER(seal_writer_abandonp) struct seal_writer *w = calloc(1, sizeof *w);
@@ -175,9 +175,16 @@ seal_writer_open(const struct vault *v, const char *path, struct seal_id id, str
         diag_set(diag, "%s: %s", path, strerror(err));
         FAIL_OS(err);
     }
-    TRY(write_header(w, v, id, diag));
+    TRY(write_header(w, v, id, before, diag));
     *ret_writer = MOVE(w);
     return OK;
+}
+
+struct status
+seal_writer_open(const struct vault *v, const char *path, struct seal_id id, struct diag *diag,
+                 struct seal_writer **ret_writer)
+{
+    return seal_writer_open_behind(v, path, id, view_of(NULL, 0), diag, ret_writer);
 }
 
 static struct status
@@ -275,8 +282,6 @@ seal_reader_free(struct seal_reader *r)
     }
 }
 
-DEFINE_FREEP(seal_reader_free, struct seal_reader)
-
 static struct status
 refuse(const struct seal_reader *r, const char *why, struct diag *diag)
 {
@@ -365,7 +370,7 @@ read_places(struct seal_reader *r, struct diag *diag, uint8_t ret_places[static 
         return refuse(r, "not a sealed object of this format", diag);
     }
     TRY(read_exactly(r, head, HEAD_BYTES, diag));
-    r->offset = HEAD_BYTES;
+    r->offset += HEAD_BYTES;
     memcpy(ret_places, head + FIXED_HEAD_BYTES, PLACES_BYTES);
     return OK;
 }
@@ -396,16 +401,24 @@ open_file(const char *path, int flags, struct diag *diag, struct seal_reader **r
 }
 
 struct status
-seal_reader_open(const struct vault *v, const char *path, struct seal_id id, struct diag *diag,
-                 struct seal_reader **ret_reader)
+seal_reader_open_behind(const struct vault *v, const char *path, struct seal_id id, uint64_t before,
+                        struct diag *diag, struct seal_reader **ret_reader)
 {
     DEFER(seal_reader_freep) struct seal_reader *r = NULL;
     uint8_t places[PLACES_BYTES];
     TRY(open_file(path, O_RDONLY, diag, &r));
+    r->offset = before;
     TRY(read_places(r, diag, places));
     TRY(take_key(r, v, id, places, diag));
     *ret_reader = MOVE(r);
     return OK;
+}
+
+struct status
+seal_reader_open(const struct vault *v, const char *path, struct seal_id id, struct diag *diag,
+                 struct seal_reader **ret_reader)
+{
+    return seal_reader_open_behind(v, path, id, 0, diag, ret_reader);
 }
 
 /* The next chunk into ret_plain[SEAL_CHUNK_BYTES]. */

@@ -22,20 +22,31 @@ struct seal_writer;
  * STATUS_INPUT for an id that is no name. */
 struct status seal_writer_open(const struct vault *v, const char *path, struct seal_id id,
                                struct diag *diag, struct seal_writer **ret_writer);
+/* The same behind `before`, open bytes at the file's beginning. Their digest should be in the id.
+ */
+struct status seal_writer_open_behind(const struct vault *v, const char *path, struct seal_id id,
+                                      struct view before, struct diag *diag,
+                                      struct seal_writer **ret_writer);
 /* A failure stays: later puts and finish give it again. */
 struct status seal_writer_put(struct seal_writer *w, struct view plain, struct diag *diag);
 /* Frees w, also on failure; then what stood at path before still stands. */
 struct status seal_writer_finish(struct seal_writer *w, struct diag *diag);
 void seal_writer_abandon(struct seal_writer *w); /* frees w; of NULL is nothing */
+DEFINE_FREEP(seal_writer_abandon, struct seal_writer)
 struct seal_reader;
 /* STATUS_INTEGRITY and the reason when it is no object of this vault under this id. */
 struct status seal_reader_open(const struct vault *v, const char *path, struct seal_id id,
                                struct diag *diag, struct seal_reader **ret_reader);
+/* The same of an object that begins after `before` bytes. */
+struct status seal_reader_open_behind(const struct vault *v, const char *path, struct seal_id id,
+                                      uint64_t before, struct diag *diag,
+                                      struct seal_reader **ret_reader);
 /* Next verified plaintext, at most SEAL_CHUNK_BYTES, borrowed until the next call; empty at the
  * (verified) end. Until then the reader of a stream must not take it for the whole: a cut shows at
  * the last chunk. */
 struct status seal_reader_next(struct seal_reader *r, struct diag *diag, struct view *ret_plain);
 void seal_reader_free(struct seal_reader *r);
+DEFINE_FREEP(seal_reader_free, struct seal_reader)
 /* Wraps the object's data key under the workspace key's newest generation, into the place of the
  * header that is not in use, and syncs; the chunks are not touched, and whoever reads at the same
  * time sees one place or the other. Nothing changes when it is already. A key that is cut off

@@ -6,10 +6,10 @@
 #include "vault/rotation.h"
 #include "vault/seal.h"
 #include "workspace/certificate.h"
+#include "workspace/place.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,120 +20,6 @@
 #define TLS_MAX_BYTES (64u << 10)
 
 /* ---- making one ---- */
-
-static int
-remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    (void)remove(path);
-    return 0;
-}
-
-/* What init leaves when it fails: nothing. */
-static void
-remove_tree(char **path)
-{
-    if (*path != NULL) {
-        (void)nftw(*path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-        free(*path);
-        *path = NULL;
-    }
-}
-
-static struct status
-refuse_os(const char *dir, int err, struct diag *diag)
-{
-    diag_set(diag, "%s: %s", dir, strerror(err));
-    FAIL_OS(err);
-}
-
-static struct status
-check_empty(const char *dir, struct diag *diag)
-{
-    DIR *d = opendir(dir);
-    if (d == NULL) {
-        return refuse_os(dir, errno, diag);
-    }
-    bool empty = true;
-    for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-        empty = empty && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0);
-    }
-    (void)closedir(d);
-    if (!empty) {
-        diag_set(diag, "%s: not empty; a workspace is made in a new or empty directory", dir);
-        FAIL(EXISTS);
-    }
-    return OK;
-}
-
-/* Where the workspace goes: an existing empty directory by its real path (rename does not follow
- * links), otherwise dir without trailing slashes, its parents made. */
-static struct status
-choose_place(const char *dir, struct diag *diag, char **ret_path)
-{
-    struct stat st;
-    char *path = realpath(dir, NULL);
-    if (path != NULL && stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
-        free(path);
-        diag_set(diag, "%s: a file; a workspace is made in a new or empty directory", dir);
-        FAIL(EXISTS);
-    }
-    if (path != NULL) {
-        *ret_path = path;
-        return check_empty(path, diag);
-    }
-    if (errno != ENOENT || *dir == '\0') {
-        return refuse_os(*dir == '\0' ? "\"\"" : dir, errno, diag);
-    }
-    size_t n = strlen(dir);
-    while (n > 1 && dir[n - 1] == '/') {
-        n--;
-    }
-    *ret_path = strndup(dir, n);
-    CHECK(*ret_path != NULL, MEMORY);
-    DEFER(file_freep) char *parent = strndup(dir, n);
-    char *slash = parent == NULL ? NULL : strrchr(parent, '/');
-    if (slash == NULL || slash == parent) {
-        return OK;
-    }
-    *slash = '\0';
-    return file_mkdirs(parent, 0755, diag);
-}
-
-/* "<place>.new-XXXXXX": on the same file system, so that rename is one step. */
-static struct status
-make_sibling(const char *place, struct diag *diag, char **ret_path)
-{
-    char *path = NULL;
-    ASSERT(asprintf(&path, "%s.new-XXXXXX", place) > 0);
-    if (mkdtemp(path) == NULL) {
-        const int err = errno;
-        free(path);
-        return refuse_os(place, err, diag);
-    }
-    *ret_path = path;
-    return OK;
-}
-
-/* The one step by which the workspace appears. */
-static struct status
-appear(const char *made, const char *place, struct diag *diag)
-{
-    if (rename(made, place) == 0) {
-        return OK;
-    }
-    const int err = errno;
-    if (err == ENOTEMPTY || err == EEXIST) {
-        diag_set(diag, "%s: not empty; somebody else has just put something there", place);
-        FAIL(EXISTS);
-    }
-    if (err == EBUSY) {
-        diag_set(diag, "%s: a mount point; name a new directory in it, such as %s/steward", place,
-                 place);
-        FAIL(INPUT);
-    }
-    return refuse_os(place, err, diag);
-}
 
 static struct status
 write_tls(const char *dir, const struct vault *v, struct view chain, struct view key,
@@ -199,17 +85,15 @@ struct status
 workspace_init(const char *dir, const struct workspace_init_options *o, struct diag *diag)
 {
     DEFER(file_freep) char *place = NULL;
-    DEFER(remove_tree) char *made = NULL;
-    TRY(choose_place(dir, diag, &place));
-    TRY(make_sibling(place, diag, &made));
+    DEFER(place_remove) char *made = NULL;
+    TRY(place_choose(dir, diag, &place));
+    TRY(place_beside(place, diag, &made));
     TRY(make_in(made, o, diag));
     if (o->interrupted != NULL && o->interrupted()) {
         diag_set(diag, "%s: interrupted; nothing was made", dir);
         FAIL(BUSY);
     }
-    TRY(appear(made, place, diag));
-    free(MOVE(made));
-    return file_sync_dir(place, diag);
+    return place_take(&made, place, diag);
 }
 
 /* ---- opening one ---- */
@@ -278,8 +162,10 @@ open_vault(struct workspace *w, const struct workspace_open_options *o, struct d
         w->keeper = o->keeper;
         return keeper_client_vault(o->keeper, &w->vault);
     }
-    TRY(workspace_check(w->dir, diag));
-    DEFER(file_freep) char *keys = file_join(w->dir, "keys");
+    DEFER(file_freep) char *keys = file_join(w->dir, o->keys == NULL ? "keys" : o->keys);
+    if (o->keys == NULL) {
+        TRY(workspace_check(w->dir, diag));
+    }
     TRY(provider_open(keys, o->passphrase, diag, &w->provider));
     TRY((o->even_revoked ? vault_open_revoked : vault_open)(keys, provider_table(w->provider), diag,
                                                             &w->vault));

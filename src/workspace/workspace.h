@@ -51,6 +51,7 @@ struct workspace_open_options {
     int64_t audit_publish_ns;     /* 0: audit.h's default */
     const char *principal;        /* who acts; NULL: workspace_user */
     bool even_revoked;            /* for what is done about a revoked key */
+    const char *keys; /* the folder in dir that the keys are in; NULL: "keys". No workspace yet */
 };
 /* "local:<user>", who has started this process; reads the system's list of users. */
 void workspace_user(char ret_user[static WORKSPACE_USER_MAX]);

@@ -1,3 +1,4 @@
+#include "testing/cut.h"
 #include "testing/testing.h"
 
 #include "base/file.h"
@@ -13,11 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define PASSPHRASE "a passphrase"
@@ -468,7 +465,7 @@ takes_a_changed_passphrase_for_withdrawal(void **state)
 /* ---- cut off ---- */
 
 static void
-rotate_here(const char *at)
+rotate_here(void *at)
 {
     struct workspace *w = NULL;
     struct keys_result r;
@@ -480,83 +477,6 @@ rotate_here(const char *at)
         _exit(1);
     }
     _exit(0);
-}
-
-static bool
-changes_the_disk(uint64_t number)
-{
-    static const int those[] = {SYS_write,  SYS_pwrite64,  SYS_rename,    SYS_renameat,
-                                SYS_fsync,  SYS_fdatasync, SYS_ftruncate, SYS_unlink,
-                                SYS_openat, SYS_unlinkat,  SYS_renameat2, SYS_writev};
-    for (size_t i = 0; i < sizeof those / sizeof *those; i++) {
-        if (number == (uint64_t)those[i]) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* One stop of a traced thread. Counts the system calls that change the disk once SIGUSR1 has come;
- * returns the signal to hand on. */
-static int
-look(pid_t thread, int status, bool *counting, unsigned *count)
-{
-    const int signal = WSTOPSIG(status);
-    if (signal == (SIGTRAP | 0x80)) {
-        struct __ptrace_syscall_info info = {0};
-        if (*counting && ptrace(PTRACE_GET_SYSCALL_INFO, thread, (void *)sizeof info, &info) > 0 &&
-            info.op == PTRACE_SYSCALL_INFO_ENTRY && changes_the_disk(info.entry.nr)) {
-            ++*count;
-        }
-        return 0;
-    }
-    *counting = *counting || signal == SIGUSR1;
-    return signal == SIGUSR1 || signal == SIGSTOP || signal == SIGTRAP ? 0 : signal;
-}
-
-/* Kills the rotation before its nth such system call, from any thread. False: it was done before.
- */
-static bool
-cut_before(unsigned n, bool *ret_traced)
-{
-    const pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) {
-            _exit(2);
-        }
-        (void)raise(SIGSTOP);
-        rotate_here(home);
-    }
-    int status = 0;
-    bool counting = false, cut = false;
-    unsigned count = 0;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    *ret_traced = WIFSTOPPED(status);
-    if (!*ret_traced) {
-        return false;
-    }
-    const uintptr_t options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
-    assert_int_equal(ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)options), 0);
-    (void)ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
-    for (pid_t t = waitpid(-1, &status, __WALL); t > 0; t = waitpid(-1, &status, __WALL)) {
-        if (!WIFSTOPPED(status)) {
-            if (t == pid) {
-                break;
-            }
-            continue;
-        }
-        const int signal = look(t, status, &counting, &count);
-        if (count == n && !cut) {
-            cut = true;
-            assert_int_equal(kill(pid, SIGKILL), 0);
-        } else {
-            (void)ptrace(PTRACE_SYSCALL, t, NULL, (void *)(intptr_t)signal);
-        }
-    }
-    while (waitpid(-1, &status, __WALL) > 0) {
-    }
-    return cut;
 }
 
 /* What is left of it opens, whole, and the same command finishes it. */
@@ -588,7 +508,7 @@ goes_on_wherever_it_was_cut_off(void **state)
     unsigned n = 1;
     for (bool cut = true, traced = true; cut; n++) {
         copy(model, home);
-        cut = cut_before(n, &traced);
+        cut = testing_cut_before(n, rotate_here, home, &traced);
         if (!traced) {
             print_message("# SKIP: no process can be traced here\n");
             skip();
@@ -631,22 +551,6 @@ lives_with_a_place_that_was_half_written(void **state)
 #define DISK_BYTES ((size_t)3 << 20)
 
 static void
-leave_free(const char *disk, size_t bytes)
-{
-    DEFER(file_freep) char *filler = file_join(disk, "filler");
-    struct statvfs st;
-    (void)unlink(filler);
-    assert_int_equal(statvfs(disk, &st), 0);
-    const size_t available = (size_t)st.f_bavail * st.f_frsize;
-    const int fd = open(filler, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    if (available > bytes) {
-        assert_int_equal(posix_fallocate(fd, 0, (off_t)(available - bytes)), 0);
-    }
-    (void)close(fd);
-}
-
-static void
 goes_on_after_the_disk_was_full(void **state)
 {
     (void)state;
@@ -665,7 +569,7 @@ goes_on_after_the_disk_was_full(void **state)
         (void)unlink(filler);
         copy(model, at);
         struct workspace *w = open_as(at, PASSPHRASE, false);
-        leave_free(disk, left);
+        testing_leave_free(disk, left);
         const struct status s = keys_rotate(w, NULL, &diag, &r);
         refused += !status_ok(s);
         if (!status_ok(s)) {

@@ -1,0 +1,76 @@
+/* backup: the workspace in one file, and back. */
+#include "cli/cli.h"
+
+#include "base/json.h"
+#include "base/secret.h"
+#include "workspace/backup.h"
+
+static void
+show_step(void *ctx, const char *path)
+{
+    cli_progress_show(ctx, "backup: %s", path);
+}
+
+static struct status
+print_manifest(struct cli *c, const char *done, const char *path, const json_t *manifest)
+{
+    if (c->json) {
+        return cli_print_json(manifest);
+    }
+    const json_t *log = json_object_get(manifest, "log");
+    cli_say("%s %s: %lld files, %lld bytes, the log up to its %lld entries", done, path,
+            (long long)json_integer_value(json_object_get(manifest, "files")),
+            (long long)json_integer_value(json_object_get(manifest, "bytes")),
+            (long long)json_integer_value(json_object_get(log, "entries")));
+    (void)printf("  sha256 %s\n", json_string_value(json_object_get(manifest, "sha256")));
+    return OK;
+}
+
+struct status
+cli_backup_create(struct cli *c)
+{
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    DEFER(js_freep) json_t *manifest = NULL;
+    struct cli_progress progress;
+    const struct backup_progress p = {show_step, cli_interrupted, &progress};
+    TRY(cli_open(c, &w));
+    cli_hold_signals();
+    cli_progress_start(&progress, "backup");
+    const struct status s = backup_create(w, c->operand[0], &p, &c->diag, &manifest);
+    cli_progress_stop(&progress);
+    TRY(s);
+    return print_manifest(c, "backup made:", c->operand[0], manifest);
+}
+
+struct status
+cli_backup_verify(struct cli *c)
+{
+    DEFER(secret_done) struct secret passphrase = {0};
+    DEFER(js_freep) json_t *manifest = NULL;
+    struct cli_progress progress;
+    const struct backup_progress p = {show_step, cli_interrupted, &progress};
+    TRY(cli_passphrase(c, false, &passphrase));
+    cli_hold_signals();
+    cli_progress_start(&progress, "backup");
+    const struct status s = backup_verify(c->operand[0], &passphrase, &p, &c->diag, &manifest);
+    cli_progress_stop(&progress);
+    TRY(s);
+    return print_manifest(c, "verified:", c->operand[0], manifest);
+}
+
+struct status
+cli_backup_restore(struct cli *c)
+{
+    DEFER(secret_done) struct secret passphrase = {0};
+    DEFER(js_freep) json_t *manifest = NULL;
+    struct cli_progress progress;
+    const struct backup_progress p = {show_step, cli_interrupted, &progress};
+    TRY(cli_passphrase(c, false, &passphrase));
+    cli_hold_signals();
+    cli_progress_start(&progress, "restoring");
+    const struct status s =
+        backup_restore(c->operand[0], c->operand[1], &passphrase, &p, &c->diag, &manifest);
+    cli_progress_stop(&progress);
+    TRY(s);
+    return print_manifest(c, "restored:", c->operand[1], manifest);
+}

@@ -1,0 +1,34 @@
+/* backup: a workspace in one file, and back (docs/spec/backup.md). All of it is sealed under the
+ * workspace key but the files of keys/, which need its holder; it opens with the passphrase of when
+ * it was made. Both acts are entries of the audit log. */
+#ifndef STEWARD_WORKSPACE_BACKUP_H
+#define STEWARD_WORKSPACE_BACKUP_H
+
+#include "base/json.h"
+#include "workspace/workspace.h"
+
+struct backup_progress {
+    void (*step)(void *ctx, const char *path); /* before each file; may be NULL */
+    /* Asked before each file; true: nothing is left, STATUS_BUSY. May be NULL. */
+    bool (*interrupted)(void);
+    void *ctx;
+};
+
+/* Writes path, which must not be there, at once or not at all; servers and readers go on, whoever
+ * changes datasets, models or keys waits. Every object and record is opened on the way and the log
+ * verified: damage is STATUS_INTEGRITY with its place. *ret_manifest: "made", "steward",
+ * "workspace", "generation", "log": {"entries", "root_sha256"}, "files", "bytes", "sha256". */
+struct status backup_create(struct workspace *w, const char *path, const struct backup_progress *p,
+                            struct diag *diag, json_t **ret_manifest);
+/* Every byte is what backup_create wrote; STATUS_INTEGRITY with the file's name. Makes a folder
+ * with the wrapped keys under $TMPDIR meanwhile. */
+struct status backup_verify(const char *path, const struct secret *passphrase,
+                            const struct backup_progress *p, struct diag *diag,
+                            json_t **ret_manifest);
+/* Makes dir, which must be absent or empty: everything is written beside it, opened and checked as
+ * backup_create does, and then appears at once. Its log goes on where the backup's ended. */
+struct status backup_restore(const char *path, const char *dir, const struct secret *passphrase,
+                             const struct backup_progress *p, struct diag *diag,
+                             json_t **ret_manifest);
+
+#endif
