@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,4 +259,23 @@ file_lock(const char *path, bool wait, struct diag *diag, int *ret_fd)
     *ret_fd = fd;
     fd = -1;
     return OK;
+}
+
+char *
+file_program(const char *name)
+{
+    char self[PATH_MAX];
+    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) {
+        return NULL;
+    }
+    self[n] = '\0';
+    *strrchr(self, '/') = '\0';
+    char *beside = file_join(self, name);
+    if (access(beside, X_OK) == 0) {
+        return beside;
+    }
+    free(beside);
+    DEFER(file_freep) char *installed = file_join("../libexec/steward", name);
+    return file_join(self, installed);
 }

@@ -33,5 +33,8 @@ void file_closep(int *fd); /* for DEFER; ignores -1 */
 /* dir + "/" + name into a malloc'd string; aborts when memory is out. */
 char *file_join(const char *dir, const char *name);
 void file_freep(char **text); /* for DEFER on malloc'd strings */
+/* Another of Steward's programs: beside the one that runs, or in ../libexec/steward/. Malloc'd;
+ * NULL where /proc is missing. */
+char *file_program(const char *name);
 
 #endif

@@ -138,6 +138,8 @@ struct status cli_manual(struct cli *c);
 struct status cli_completion(struct cli *c);
 /* Exit code of a failure: one of cli_exits. */
 int cli_exit_code(int32_t status_code);
+/* Says on stderr what went wrong; its exit code. */
+int cli_tell(struct status s, const struct diag *diag);
 
 /* ---- a verb's hands ---- */
 

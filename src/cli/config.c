@@ -706,6 +706,16 @@ config_load(const char *path, struct diag *diag, struct config *config)
     return config_parse(buf_view(&text), path, diag, config);
 }
 
+struct status
+config_of_workspace(const char *dir, const char *path, struct diag *diag, struct config *ret_config)
+{
+    DEFER(file_freep) char *own = file_join(dir, "steward.yaml");
+    config_defaults(ret_config);
+    return path != NULL || file_exists(own)
+               ? config_load(path != NULL ? path : own, diag, ret_config)
+               : OK;
+}
+
 static void
 put_initial(const struct key *k, struct buf *b)
 {

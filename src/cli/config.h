@@ -31,6 +31,9 @@ struct status config_to_json(const struct config *c, json_t **ret_rows);
 void config_defaults(struct config *ret_config);
 /* path missing: STATUS_NOT_FOUND. Untrusted text; fuzzed. */
 struct status config_load(const char *path, struct diag *diag, struct config *config);
+/* path, or steward.yaml of that workspace when NULL; without that file the defaults hold. */
+struct status config_of_workspace(const char *dir, const char *path, struct diag *diag,
+                                  struct config *ret_config);
 struct status config_parse(struct view yaml, const char *name, struct diag *diag,
                            struct config *config);
 /* The rules of network.egress; egress_free. MEMORY: the lines were read before. */

@@ -607,47 +607,6 @@ const struct cli_verb cli_verbs[] = {
     {0},
 };
 
-const struct cli_exit cli_exits[] = {
-    {0, "done"},
-    {1, "the system failed: disk, memory, network"},
-    {2, "wrong input: arguments, data, configuration, or a limit passed"},
-    {3, "not known or not allowed: wrong passphrase, missing right"},
-    {4, "not found"},
-    {5, "exists already, or held by another process"},
-    {6, "integrity: sealed data, a signature or the audit log are not what was written"},
-    {0},
-};
-
-static const struct {
-    int32_t status;
-    int exit;
-} exit_codes[] = {
-    {STATUS_OK, 0},        {STATUS_INPUT, 2},  {STATUS_AUTH, 3},   {STATUS_DENIED, 3},
-    {STATUS_NOT_FOUND, 4}, {STATUS_EXISTS, 5}, {STATUS_BUSY, 5},   {STATUS_LIMIT, 2},
-    {STATUS_INTEGRITY, 6}, {STATUS_IO, 1},     {STATUS_MEMORY, 1}, {STATUS_UNSUPPORTED, 1},
-};
-
-int
-cli_exit_code(int32_t status_code)
-{
-    for (size_t i = 0; i < sizeof exit_codes / sizeof *exit_codes; i++) {
-        if (exit_codes[i].status == status_code) {
-            return exit_codes[i].exit;
-        }
-    }
-    return 1;
-}
-
-static void
-tell(const struct cli *c, struct status s)
-{
-    char text[1024];
-    diag_describe(&c->diag, s, text, sizeof text);
-    (void)fputs("steward: ", stderr);
-    cli_put_clean(stderr, text);
-    (void)fputc('\n', stderr);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -665,8 +624,7 @@ main(int argc, char **argv)
         s = FAILURE(IO);
     }
     if (!status_ok(s)) {
-        tell(&c, s);
-        return cli_exit_code(s.code);
+        return cli_tell(s, &c.diag);
     }
     return c.exit_code;
 }

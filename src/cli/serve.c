@@ -1,267 +1,36 @@
+/* serve: the program steward-gateway, which this one becomes: the server's process carries no
+ * engine of the analyses (docs/decisions/0016-gateway.md). */
 #include "cli/cli.h"
-#include "cli/port_file.h"
-#include "cli/serve_network.h"
 
 #include "base/file.h"
-#include "base/log.h"
-#include "base/secret.h"
-#include "serve/confine.h"
-#include "serve/key_watch.h"
-#include "vault/keeper.h"
 
-#include <signal.h>
+#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
-static struct status
-read_listen(struct cli *c, const char *text, struct config *config)
+/* argv wants char *, and changes none. */
+static char *
+argument(const char *text)
 {
-    if (!status_ok(config_read_listen(text, config->listen_address, &config->listen_port))) {
-        diag_set(&c->diag, "--listen %s: write ADDRESS:PORT, such as 127.0.0.1:8443 or [::1]:8443",
-                 text);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
-static struct status
-read_config(struct cli *c, struct config *config)
-{
-    const char *listen = cli_value(c, "listen");
-    TRY(cli_config(c, cli_value(c, "config"), config));
-    if (listen != NULL) {
-        TRY(read_listen(c, listen, config));
-    }
-    config->server.http.address = config->listen_address;
-    config->server.http.port = config->listen_port;
-    config->server.http.second.address =
-        *config->management_address == '\0' ? NULL : config->management_address;
-    log_set_level((enum log_level)config->log_level);
-    return OK;
-}
-
-/* The signals that end or change the server are blocked before any thread starts (the log has its
- * own), so that only sigwait gets them. */
-static void
-block_signals(sigset_t *ret_set)
-{
-    static const int waited_for[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
-    (void)sigemptyset(ret_set);
-    for (size_t i = 0; i < sizeof waited_for / sizeof *waited_for; i++) {
-        (void)sigaddset(ret_set, waited_for[i]);
-    }
-    (void)sigprocmask(SIG_BLOCK, ret_set, NULL);
-}
-
-static struct status
-audit_state(struct cli *c, struct workspace *w, const char *reason)
-{
-    const struct workspace_act act = {
-        .action = "server.operate", .resource = "server", .reason = reason};
-    return workspace_audit(w, &act, &c->diag);
-}
-
-/* ---- the server's life ---- */
-
-struct house {
-    struct config config;
-    struct config_reader reader;
-    sigset_t signals;
-    struct port_file port_file;
-    pid_t keeper;
-    struct sandbox_told sandbox;
-    struct fetcher *fetcher;
-    char user[WORKSPACE_USER_MAX];
-};
-
-static void
-tell_started(const struct cli *c, const struct house *h, const struct server *server)
-{
-    const char *management = h->config.management_address;
-    const bool v6 = strchr(h->config.listen_address, ':') != NULL;
-    char landlock[64] = "none; this kernel lacks it: files are not confined";
-    if (h->sandbox.landlock > 0) {
-        (void)snprintf(landlock, sizeof landlock, "%d", h->sandbox.landlock);
-    }
-    log_event(LOG_INFO, "serve.started",
-              "url=https://%s%s%s:%u management=%s/%u workspace=%s version=%s libmicrohttpd=%s "
-              "keeper=%d seccomp=on landlock=%s",
-              v6 ? "[" : "", h->config.listen_address, v6 ? "]" : "",
-              server_port(server, SERVER_DATA), *management == '\0' ? "none" : management,
-              server_port(server, SERVER_MANAGEMENT), c->dir, STEWARD_VERSION,
-              http_library_version(), (int)h->keeper, landlock);
-}
-
-static void
-reload(struct cli *c, struct workspace *w, struct server *server)
-{
-    struct diag diag = {0};
-    const struct status s = server_reload(server, &diag);
-    if (status_ok(s)) {
-        log_event(LOG_INFO, "tls.reloaded", "calls under way keep their connections");
-        const struct status told = audit_state(c, w, "TLS certificate and authorities read anew");
-        (void)told; /* a log that cannot be written stops calls by itself */
-    } else {
-        char text[1024];
-        diag_describe(&diag, s, text, sizeof text);
-        log_event(LOG_ERROR, "tls.reload", "what was there stays in use: %s", text);
-    }
-}
-
-/* Which of the children it was: one signal may stand for several. */
-static bool
-keeper_has_ended(struct house *h)
-{
-    if (h->fetcher != NULL && waitpid(fetcher_pid(h->fetcher), NULL, WNOHANG) > 0) {
-        log_event(LOG_ERROR, "fetcher.gone", "no keys of issuers are fetched until a restart");
-    }
-    return waitpid(h->keeper, NULL, WNOHANG) == h->keeper;
-}
-
-/* Until somebody ends it. Without its keeper it can sign no entry into the log and open no model:
- * it stops. */
-static struct status
-wait_for_end(struct cli *c, struct house *h, struct workspace *w, struct server *server)
-{
-    for (;;) {
-        int got = 0;
-        (void)sigwait(&h->signals, &got);
-        if (got == SIGHUP) {
-            network_reload(w, server, &h->reader, h->fetcher, &h->config);
-            reload(c, w, server);
-        } else if (got != SIGCHLD) {
-            log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
-            return OK;
-        } else if (keeper_has_ended(h)) {
-            h->keeper = 0;
-            log_event(LOG_ERROR, "keeper.gone",
-                      "the process that holds the keys has ended; the "
-                      "server stops");
-            diag_set(&c->diag, "the keeper, the process that holds the keys, has ended: the server "
-                               "has stopped; start it again");
-            FAIL(IO);
-        }
-    }
-}
-
-static struct status
-start(struct cli *c, struct workspace *w, struct config *config, struct server **ret_server)
-{
-    struct ingress rules[HTTP_LISTENERS] = {0};
-    TRY(network_ingress(config, rules));
-    config->server.ingress = rules;
-    const struct status s = server_start(w, &config->server, &c->diag, ret_server);
-    config->server.ingress = NULL;
-    return s;
-}
-
-static struct status
-run(struct cli *c, struct house *h, struct workspace *w)
-{
-    struct server *server = NULL;
-    TRY(start(c, w, &h->config, &server));
-    struct status s = confine_listening(&c->diag);
-    if (status_ok(s)) {
-        s = audit_state(c, w, "server started");
-    }
-    if (status_ok(s)) {
-        s = port_file_write(&h->port_file, server_port(server, SERVER_DATA), &c->diag);
-    }
-    if (status_ok(s)) {
-        tell_started(c, h, server);
-        s = wait_for_end(c, h, w, server);
-    }
-    server_stop(server);
-    const struct status stopped = h->keeper == 0 ? OK : audit_state(c, w, "server stopped");
-    TRY(s);
-    TRY(stopped);
-    log_event(LOG_INFO, "serve.stopped", "entries=%llu", (unsigned long long)audit_size(w->audit));
-    return OK;
-}
-
-/* The keeper first: from here on no key and no passphrase is in this process. */
-static struct status
-start_keeper(struct cli *c, struct house *h, struct keeper_client **ret_client)
-{
-    DEFER(secret_done) struct secret passphrase = {0};
-    TRY(cli_passphrase(c, false, &passphrase));
-    return keeper_start(NULL, c->dir, &passphrase, key_watch_every(h->config.server.key_check_ns),
-                        &c->diag, &h->keeper, ret_client);
-}
-
-/* In the fetcher: what the file says then. */
-static struct egress *
-read_egress(void *ctx)
-{
-    struct cli *c = ctx;
-    struct config now;
-    struct egress *rules = NULL;
-    const struct status s = cli_config(c, cli_value(c, "config"), &now);
-    return status_ok(s) && status_ok(config_egress(&now, &rules)) ? rules : NULL;
-}
-
-/* Before any key is here. Only where the rules let keys be fetched at all. */
-static struct status
-start_fetcher(struct cli *c, struct house *h)
-{
-    const struct fetcher_rules rules = {read_egress, c};
-    if (strstr(h->config.egress, "jwks") == NULL) {
-        return OK;
-    }
-    TRY(fetcher_start(&rules, &c->diag, &h->fetcher));
-    h->config.server.fetcher = h->fetcher;
-    return OK;
-}
-
-static struct status
-open_house(struct cli *c, struct house *h, struct workspace **ret_workspace)
-{
-    struct keeper_client *keeper = NULL;
-    TRY(start_fetcher(c, h));
-    TRY(start_keeper(c, h, &keeper));
-    workspace_user(h->user);
-    struct status s = port_file_open(cli_value(c, "port-file"), &h->port_file);
-    if (status_ok(s)) {
-        s = confine_gateway(c->dir, &h->config.server.tls, &c->diag, &h->sandbox);
-    }
-    if (!status_ok(s)) {
-        keeper_client_free(keeper);
-        return s;
-    }
-    const struct workspace_open_options o = {
-        .keeper = keeper, .audit_publish_ns = h->config.audit_publish_ns, .principal = h->user};
-    return workspace_open(c->dir, &o, &c->diag, ret_workspace);
-}
-
-/* The keeper ends when its socket is closed, which the workspace has done. */
-static void
-house_done(struct house *h)
-{
-    fetcher_stop(h->fetcher);
-    port_file_done(&h->port_file);
-    config_reader_done(&h->reader);
-    if (h->keeper > 0) {
-        (void)waitpid(h->keeper, NULL, 0);
-    }
+    return (char *)(uintptr_t)(text == NULL ? "" : text);
 }
 
 struct status
 cli_serve(struct cli *c)
 {
-    TRY(workspace_check(c->dir, &c->diag));
-    DEFER(house_done) struct house h = {0};
-    TRY(read_config(c, &h.config));
-    DEFER(file_freep) char *own = file_join(c->dir, "steward.yaml");
-    const char *given = cli_value(c, "config");
-    TRY(config_reader_start(given != NULL ? given : own, &c->diag, &h.reader));
-    block_signals(&h.signals);
-    DEFER(workspace_closep) struct workspace *w = NULL;
-    TRY(open_house(c, &h, &w));
-    const char *warning = vault_warning(w->vault);
-    if (warning != NULL) {
-        log_event(LOG_WARN, "vault.weak", "reason=\"%s\"", warning);
-    }
-    return run(c, &h, w);
+    DEFER(file_freep) char *program = file_program("steward-gateway");
+    CHECK(program != NULL, IO);
+    char *const argv[] = {program,
+                          argument(c->dir),
+                          argument(cli_value(c, "config")),
+                          argument(cli_value(c, "listen")),
+                          argument(cli_value(c, "port-file")),
+                          argument(cli_value(c, "passphrase-file")),
+                          NULL};
+    (void)fflush(NULL);
+    (void)execv(program, argv);
+    const int err = errno;
+    diag_set(&c->diag, "%s: %s; is it installed with this steward?", program, strerror(err));
+    FAIL_OS(err);
 }

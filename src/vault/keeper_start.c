@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,27 +15,6 @@
 
 #define KEEPER_FD 3
 #define PROGRAM "steward-keeper"
-
-/* ---- which program ---- */
-
-static char *
-find_program(void)
-{
-    char self[PATH_MAX];
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) {
-        return NULL;
-    }
-    self[n] = '\0';
-    char *slash = strrchr(self, '/');
-    *slash = '\0';
-    char *beside = file_join(self, PROGRAM);
-    if (access(beside, X_OK) == 0) {
-        return beside;
-    }
-    free(beside);
-    return file_join(self, "../libexec/steward/" PROGRAM);
-}
 
 /* ---- its process ---- */
 
@@ -127,7 +105,7 @@ struct status
 keeper_start(const char *program, const char *dir, const struct secret *passphrase,
              int64_t check_ns, struct diag *diag, pid_t *ret_pid, struct keeper_client **ret_client)
 {
-    DEFER(file_freep) char *found = program == NULL ? find_program() : strdup(program);
+    DEFER(file_freep) char *found = program == NULL ? file_program(PROGRAM) : strdup(program);
     pid_t pid = 0;
     int fd = -1;
     CHECK(found != NULL, MEMORY);

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "data/split.h"
 #include "vault/seal.h"
 #include "workspace/bundle.h"
 #include "workspace/models_parts.h"
@@ -14,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLLECTION "model"
-#define BUNDLE_MAX ((size_t)4 << 30)
 #define JSON_MAX (16u << 20)
 
 void
@@ -221,18 +218,18 @@ model_from_bundle(const struct vault *v, struct view bytes, const char *name, ui
     return OK;
 }
 
-/* The version that a record is of, and its bundle, opened but not checked. */
-static struct status
-read_bundle(struct workspace *w, const char *name, uint64_t version, struct diag *diag,
-            json_t **ret_record, uint64_t *ret_version, struct buf *ret_bytes)
+struct status
+models_read_bundle(struct workspace *w, const char *name, uint64_t version, struct diag *diag,
+                   json_t **ret_record, uint64_t *ret_version, struct buf *ret_bytes)
 {
     DEFER(js_freep) json_t *record = NULL;
     int64_t number = 0;
-    TRY(registry_get(w, COLLECTION, name, version, diag, &record));
+    TRY(registry_get(w, MODELS_COLLECTION, name, version, diag, &record));
     TRY(js_need_i64(record, "version", diag, &number));
-    DEFER(file_freep) char *object = workspace_object_path(w, COLLECTION, name, (uint64_t)number);
-    const struct seal_id id = {COLLECTION, name, (uint64_t)number};
-    TRY(seal_open_file(w->vault, object, id, BUNDLE_MAX, diag, ret_bytes));
+    DEFER(file_freep)
+    char *object = workspace_object_path(w, MODELS_COLLECTION, name, (uint64_t)number);
+    const struct seal_id id = {MODELS_COLLECTION, name, (uint64_t)number};
+    TRY(seal_open_file(w->vault, object, id, MODELS_BUNDLE_MAX, diag, ret_bytes));
     *ret_version = (uint64_t)number;
     *ret_record = MOVE(record);
     return OK;
@@ -246,8 +243,8 @@ model_load(struct workspace *w, const char *name, uint64_t version, struct diag 
     DEFER(buf_wipe) struct buf bytes;
     DEFER(model_freep) struct model *m = NULL;
     uint64_t number = 0;
-    buf_init(&bytes, BUNDLE_MAX);
-    TRY(read_bundle(w, name, version, diag, &record, &number, &bytes));
+    buf_init(&bytes, MODELS_BUNDLE_MAX);
+    TRY(models_read_bundle(w, name, version, diag, &record, &number, &bytes));
     TRY(model_from_bundle(w->vault, buf_view(&bytes), name, number, diag, &m));
     TRY(registry_check_digest(record, &m->digest, diag));
     *ret_model = MOVE(m);
@@ -273,31 +270,30 @@ record_model(struct workspace *w, const struct model *m, json_t *manifest, const
                                       .reason = reason,
                                       .version = m->version,
                                       .digest = &m->digest};
-    return registry_put(w, COLLECTION, m->name, m->version, record, &act, diag);
+    return registry_put(w, MODELS_COLLECTION, m->name, m->version, record, &act, diag);
 }
 
-/* Takes the workspace's lock and the next version of that name. */
-static struct status
-next_version(struct workspace *w, const char *name, struct diag *diag, int *ret_lock,
-             uint64_t *ret_version)
+struct status
+models_next_version(struct workspace *w, const char *name, struct diag *diag, int *ret_lock,
+                    uint64_t *ret_version)
 {
     TRY(workspace_lock(w, diag, ret_lock));
-    TRY(registry_newest(w, COLLECTION, name, ret_version));
+    TRY(registry_newest(w, MODELS_COLLECTION, name, ret_version));
     (*ret_version)++;
     return OK;
 }
 
-/* Bundles, seals, reads back as a server would, records. Under the lock. */
-static struct status
-register_bundle(struct workspace *w, const char *name, uint64_t version, json_t *manifest,
-                struct view file, const char *reason, struct diag *diag, struct model **ret_model)
+struct status
+models_register_bundle(struct workspace *w, const char *name, uint64_t version, json_t *manifest,
+                       struct view file, const char *reason, struct diag *diag,
+                       struct model **ret_model)
 {
     DEFER(buf_wipe) struct buf bundle;
     DEFER(model_freep) struct model *m = NULL;
-    buf_init(&bundle, BUNDLE_MAX);
+    buf_init(&bundle, MODELS_BUNDLE_MAX);
     TRY(bundle_put(w->vault, manifest, file, &bundle));
     TRY(model_from_bundle(w->vault, buf_view(&bundle), name, version, diag, &m));
-    TRY(workspace_seal(w, COLLECTION, name, version, buf_view(&bundle), diag));
+    TRY(workspace_seal(w, MODELS_COLLECTION, name, version, buf_view(&bundle), diag));
     TRY(record_model(w, m, manifest, reason, diag));
     *ret_model = MOVE(m);
     return OK;
@@ -320,92 +316,9 @@ models_register(struct workspace *w, const char *name, json_t *manifest, struct 
 {
     DEFER(file_closep) int lock = -1;
     uint64_t version = 0;
-    TRY(next_version(w, name, diag, &lock, &version));
+    TRY(models_next_version(w, name, diag, &lock, &version));
     TRY(js_set(manifest, "version", json_integer((json_int_t)version)));
-    return register_bundle(w, name, version, manifest, file, reason, diag, ret_model);
-}
-
-/* ---- thresholds by group ---- */
-
-static struct status
-choose_thresholds(struct workspace *w, const struct model *old, const struct thresholds_wish *wish,
-                  unsigned threads, struct diag *diag, struct thresholds *ret_thresholds,
-                  json_t **ret_note)
-{
-    DEFER(table_freep) struct table *table = NULL;
-    struct dataset_info info;
-    TRY(model_need_training(old, diag));
-    TRY(dataset_load(w, old->dataset, old->dataset_version, diag, &table, &info));
-    const size_t rows = (size_t)table->rows, width = old->features.count;
-    size_t cells = 0;
-    CHECK(!__builtin_mul_overflow(rows, width, &cells), LIMIT);
-    DEFER(memory_freep) uint8_t *train = calloc(rows + 1, 1);
-    DEFER(memory_freep) uint8_t *y = calloc(rows + 1, 1);
-    DEFER(memory_freep) float *x = calloc(cells + 1, sizeof *x);
-    DEFER(memory_freep) double *score = calloc(rows + 1, sizeof *score);
-    CHECK(train != NULL && y != NULL && x != NULL && score != NULL, MEMORY);
-    TRY(model_select(old, &info, PART_TRAIN, diag, train));
-    TRY(table_binary_label(table, diag, y));
-    TRY(matrix_from_table(table, &old->features, diag, x));
-    model_predict(old, x, rows, threads, score);
-    return thresholds_choose(wish, table, train, y, score, diag, ret_thresholds, ret_note);
-}
-
-/* What made the old one stays told: a model trained to be fairer may get thresholds, too. */
-static struct status
-note_origin(const json_t *manifest, uint64_t based_on, json_t *note)
-{
-    json_t *earlier = json_object_get(manifest, "mitigation");
-    if (json_object_get(manifest, "thresholds") != NULL) {
-        earlier = json_object_get(earlier, "earlier");
-    }
-    TRY(js_set(note, "based_on", json_integer((json_int_t)based_on)));
-    return earlier == NULL ? OK : js_set(note, "earlier", json_incref(earlier));
-}
-
-/* The old manifest with another version, time and decision. */
-static struct status
-change_manifest(json_t *manifest, uint64_t version, const struct thresholds *thresholds,
-                double otherwise, json_t *note)
-{
-    json_t *by = NULL;
-    DEFER(buf_done) struct buf time;
-    buf_init(&time, 64);
-    clock_put_rfc3339(&time, clock_wall_ns());
-    TRY(js_set(manifest, "version", json_integer((json_int_t)version)));
-    TRY(js_set(manifest, "created", json_string(buf_str(&time))));
-    TRY(js_set(manifest, "mitigation", json_incref(note)));
-    TRY(thresholds_to_json(thresholds, otherwise, &by));
-    TRY(js_set(manifest, "thresholds", by));
-    (void)json_object_del(manifest, "threshold");
-    return OK;
-}
-
-struct status
-model_set_thresholds(struct workspace *w, const struct model *old,
-                     const struct thresholds_wish *wish, unsigned threads, struct diag *diag,
-                     struct model **ret_model)
-{
-    DEFER(thresholds_done) struct thresholds chosen = {0};
-    DEFER(js_freep) json_t *note = NULL;
-    DEFER(js_freep) json_t *record = NULL;
-    DEFER(js_freep) json_t *manifest = NULL;
-    DEFER(buf_wipe) struct buf bytes;
-    DEFER(file_closep) int lock = -1;
-    uint8_t public_key[VAULT_PUBLIC_BYTES];
-    struct view file = {0};
-    uint64_t version = 0;
-    buf_init(&bytes, BUNDLE_MAX);
-    TRY(choose_thresholds(w, old, wish, threads, diag, &chosen, &note));
-    TRY(read_bundle(w, old->name, old->version, diag, &record, &version, &bytes));
-    TRY(registry_check_digest(record, &old->digest, diag));
-    vault_public_key(w->vault, public_key);
-    TRY(bundle_open(public_key, buf_view(&bytes), diag, &manifest, &file));
-    TRY(note_origin(manifest, old->version, note));
-    TRY(next_version(w, old->name, diag, &lock, &version));
-    TRY(change_manifest(manifest, version, &chosen, old->threshold, note));
-    return register_bundle(w, old->name, version, manifest, file,
-                           "thresholds by group chosen, model registered", diag, ret_model);
+    return models_register_bundle(w, name, version, manifest, file, reason, diag, ret_model);
 }
 
 /* ---- reading the registry ---- */
@@ -414,13 +327,13 @@ struct status
 model_describe(struct workspace *w, const char *name, uint64_t version, struct diag *diag,
                json_t **ret_record)
 {
-    return registry_get(w, COLLECTION, name, version, diag, ret_record);
+    return registry_get(w, MODELS_COLLECTION, name, version, diag, ret_record);
 }
 
 struct status
 model_put_list(struct workspace *w, struct buf *ret_json)
 {
-    return registry_put_list(w, COLLECTION, ret_json);
+    return registry_put_list(w, MODELS_COLLECTION, ret_json);
 }
 
 struct newest {
@@ -449,7 +362,7 @@ model_each(struct workspace *w,
            struct status (*each)(void *ctx, const char *name, uint64_t version), void *ctx)
 {
     struct newest n = {.each = each, .ctx = ctx};
-    TRY(registry_each(w, COLLECTION, pass_newest, &n));
+    TRY(registry_each(w, MODELS_COLLECTION, pass_newest, &n));
     return n.version == 0 ? OK : each(ctx, n.name, n.version);
 }
 
@@ -491,94 +404,4 @@ double
 model_threshold(const struct model *m, float level)
 {
     return isnan(level) ? m->threshold : m->thresholds.at[(size_t)level];
-}
-
-static const char *const part_words[] = {
-    [PART_ALL] = "all", [PART_TRAIN] = "train", [PART_TEST] = "test"};
-
-const char *
-model_part_word(enum model_part part)
-{
-    return part_words[part];
-}
-
-struct status
-model_part_from_word(const char *word, enum model_part *ret_part)
-{
-    for (size_t i = 0; i < sizeof part_words / sizeof *part_words; i++) {
-        if (strcmp(part_words[i], word) == 0) {
-            *ret_part = (enum model_part)i;
-            return OK;
-        }
-    }
-    FAIL(INPUT);
-}
-
-struct status
-model_select(const struct model *m, const struct dataset_info *data, enum model_part part,
-             struct diag *diag, uint8_t *ret_selected)
-{
-    if (part == PART_ALL) {
-        memset(ret_selected, 1, (size_t)data->rows);
-        return OK;
-    }
-    TRY(model_need_training(m, diag));
-    if (!view_equal(view_of(m->dataset_digest.bytes, DIGEST_BYTES),
-                    view_of(data->digest.bytes, DIGEST_BYTES))) {
-        diag_set(diag,
-                 "%s version %llu was trained on %s version %llu, not on %s version %llu: its "
-                 "training rows are not known there; name the dataset without \":%s\"",
-                 m->name, (unsigned long long)m->version, m->dataset,
-                 (unsigned long long)m->dataset_version, data->name,
-                 (unsigned long long)data->version, model_part_word(part));
-        FAIL(INPUT);
-    }
-    TRY(split_assign(data->rows, m->split, m->split_seed, ret_selected));
-    for (size_t i = 0; i < (size_t)data->rows && part == PART_TEST; i++) {
-        ret_selected[i] ^= 1;
-    }
-    return OK;
-}
-
-static struct status
-take_selected(const struct table *t, const uint8_t *selected, struct table **ret_table)
-{
-    uint64_t n = 0;
-    DEFER(memory_freep) uint64_t *rows = calloc((size_t)t->rows + 1, sizeof *rows);
-    CHECK(rows != NULL, MEMORY);
-    for (uint64_t i = 0; i < t->rows; i++) {
-        if (selected[i] != 0) {
-            rows[n++] = i;
-        }
-    }
-    return table_select(t, rows, n, ret_table);
-}
-
-struct status
-model_export(struct workspace *w, const struct model *m, const char *dataset, uint64_t version,
-             enum model_part part, struct diag *diag, struct table **ret_table)
-{
-    struct dataset_info info;
-    DEFER(table_freep) struct table *whole = NULL;
-    DEFER(table_freep) struct table *chosen = NULL;
-    DEFER(memory_freep) uint8_t *selected = NULL;
-    TRY(dataset_load(w, dataset, version, diag, &whole, &info));
-    selected = calloc((size_t)whole->rows + 1, 1);
-    CHECK(selected != NULL, MEMORY);
-    if (m == NULL) {
-        memset(selected, 1, (size_t)whole->rows);
-    } else {
-        TRY(model_select(m, &info, part, diag, selected));
-    }
-    TRY(take_selected(whole, selected, &chosen));
-    char resource[80], reason[96];
-    (void)snprintf(resource, sizeof resource, "datasets/%s", info.name);
-    (void)snprintf(reason, sizeof reason, "%llu rows of version %llu exported (%s)",
-                   (unsigned long long)chosen->rows, (unsigned long long)info.version,
-                   model_part_word(part));
-    const struct workspace_act act = {
-        .action = "dataset.read", .resource = resource, .reason = reason};
-    TRY(workspace_audit(w, &act, diag));
-    *ret_table = MOVE(chosen);
-    return OK;
 }

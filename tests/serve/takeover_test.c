@@ -560,23 +560,54 @@ a_wrong_passphrase_is_told_as_by_every_verb(void **state)
     assert_status(keeper_start(it.keeper, it.root, &it.passphrase, 0, &diag, &pid, &c), NOT_FOUND);
 }
 
-/* Linked with base, net and vault: none of the server's, the engines' or the HTTP library's. */
+/* The program's libraries are some, and none of others. */
 static void
-the_keeper_is_linked_with_little(void **state)
+assert_linked(const char *program, const char *present, const char *const *absent, size_t n)
 {
-    (void)state;
     struct testing_run r;
-    char *const argv[] = {(char *)(uintptr_t) "ldd", it.keeper, NULL};
+    char *const argv[] = {(char *)(uintptr_t) "ldd", (char *)(uintptr_t)program, NULL};
     testing_run(argv, &r);
     if (r.exit_code != 0) {
         testing_run_done(&r);
         skip();
     }
-    static const char *const absent[] = {"microhttpd", "duckdb", "xgboost", "sqlite", "yaml"};
-    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
+    for (size_t i = 0; i < n; i++) {
         assert_null(strstr(buf_str(&r.out), absent[i]));
     }
-    assert_text_has(buf_str(&r.out), "libcrypto");
+    assert_text_has(buf_str(&r.out), present);
+    testing_run_done(&r);
+}
+
+/* Linked with base, net and vault: none of the server's, the engines' or the HTTP library's. */
+static void
+the_keeper_is_linked_with_little(void **state)
+{
+    (void)state;
+    static const char *const absent[] = {"microhttpd", "duckdb", "xgboost", "sqlite", "yaml"};
+    assert_linked(it.keeper, "libcrypto", absent, sizeof absent / sizeof *absent);
+}
+
+static void
+the_gateway_is_linked_with_no_engine(void **state)
+{
+    (void)state;
+    static const char *const absent[] = {"duckdb", "xgboost"};
+    char gateway[4096];
+    (void)snprintf(gateway, sizeof gateway, "%s-gateway", testing_binary());
+    assert_linked(gateway, "libmicrohttpd", absent, sizeof absent / sizeof *absent);
+}
+
+static void
+the_gateway_is_not_started_by_hand(void **state)
+{
+    (void)state;
+    struct testing_run r;
+    char gateway[4096];
+    (void)snprintf(gateway, sizeof gateway, "%s-gateway", testing_binary());
+    char *const argv[] = {gateway, (char *)(uintptr_t) "serve", NULL};
+    testing_run(argv, &r);
+    assert_int_equal(r.exit_code, 2);
+    assert_text_has(buf_str(&r.err), "steward serve");
     testing_run_done(&r);
 }
 
@@ -635,6 +666,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wrong_passphrase_is_told_as_by_every_verb),
+        cmocka_unit_test(the_gateway_is_not_started_by_hand),
+        cmocka_unit_test(the_gateway_is_linked_with_no_engine),
         cmocka_unit_test(the_keeper_is_linked_with_little),
         cmocka_unit_test(the_keeper_ends_with_the_gateway),
         cmocka_unit_test(a_message_of_another_size_ends_the_keeper),

@@ -1,8 +1,8 @@
 /* port_file: the file that says on which port the server listens: anywhere in the file system,
  * where the server's own process cannot write any more once it knows its port. A child waits for
  * the port, writes the file at once, and ends. */
-#ifndef STEWARD_CLI_PORT_FILE_H
-#define STEWARD_CLI_PORT_FILE_H
+#ifndef STEWARD_GATEWAY_PORT_FILE_H
+#define STEWARD_GATEWAY_PORT_FILE_H
 
 #include "base/status.h"
 

@@ -1,12 +1,11 @@
-/* serve_network: who may connect to a running server, and how that changes: on SIGHUP the
+/* network: who may connect to a running server, and how that changes: on SIGHUP the
  * configuration is read anew, the lists of network: hold at once, and the audit log says so.
  *
  * The file is read by a process of its own, begun before the server has opened the workspace: the
  * process that reads the network need not read files, and the reader knows no secret. */
-#ifndef STEWARD_CLI_SERVE_NETWORK_H
-#define STEWARD_CLI_SERVE_NETWORK_H
+#ifndef STEWARD_GATEWAY_NETWORK_H
+#define STEWARD_GATEWAY_NETWORK_H
 
-#include "cli/cli.h"
 #include "cli/config.h"
 #include "serve/fetcher.h"
 

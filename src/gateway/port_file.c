@@ -1,4 +1,4 @@
-#include "cli/port_file.h"
+#include "gateway/port_file.h"
 
 #include "base/file.h"
 #include "base/log.h"

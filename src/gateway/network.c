@@ -1,4 +1,4 @@
-#include "cli/serve_network.h"
+#include "gateway/network.h"
 
 #include "base/digest.h"
 #include "base/file.h"

@@ -1,0 +1,17 @@
+/* passphrase: from a file, the environment, or asked on the terminal. */
+#ifndef STEWARD_CLI_PASSPHRASE_H
+#define STEWARD_CLI_PASSPHRASE_H
+
+#include "base/secret.h"
+
+/* From path (NULL: none was given), STEWARD_PASSPHRASE_FILE, STEWARD_PASSPHRASE, which is wiped, or
+ * the terminal, without echo; confirm: asked twice there (a new workspace). A file that others can
+ * read is STATUS_INPUT, none at all STATUS_AUTH. */
+struct status passphrase_read(const char *path, bool confirm, struct diag *diag,
+                              struct secret *ret_passphrase);
+/* Another one for the workspace: STEWARD_NEW_PASSPHRASE_FILE, STEWARD_NEW_PASSPHRASE, asked twice.
+ */
+struct status passphrase_read_new(const char *path, struct diag *diag,
+                                  struct secret *ret_passphrase);
+
+#endif

@@ -1,0 +1,301 @@
+/* steward-gateway: the process that reads the network. `steward serve` becomes it; it starts the
+ * keeper, and is linked with no engine of the analyses (DuckDB, XGBoost). */
+#include "gateway/network.h"
+#include "gateway/port_file.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "cli/cli.h"
+#include "cli/passphrase.h"
+#include "serve/confine.h"
+#include "serve/key_watch.h"
+#include "vault/keeper.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* argv, in this order; NULL: not given. */
+struct arguments {
+    const char *dir, *config, *listen, *port_file, *passphrase_file;
+};
+
+struct house {
+    struct arguments given;
+    struct diag diag;
+    struct config config;
+    struct config_reader reader;
+    sigset_t signals;
+    struct port_file port_file;
+    pid_t keeper;
+    struct sandbox_told sandbox;
+    struct fetcher *fetcher;
+    char user[WORKSPACE_USER_MAX];
+};
+
+static struct status
+read_listen(const char *text, struct house *h)
+{
+    if (!status_ok(config_read_listen(text, h->config.listen_address, &h->config.listen_port))) {
+        diag_set(&h->diag, "--listen %s: write ADDRESS:PORT, such as 127.0.0.1:8443 or [::1]:8443",
+                 text);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+read_config(struct house *h)
+{
+    struct config *config = &h->config;
+    TRY(config_of_workspace(h->given.dir, h->given.config, &h->diag, config));
+    if (h->given.listen != NULL) {
+        TRY(read_listen(h->given.listen, h));
+    }
+    config->server.http.address = config->listen_address;
+    config->server.http.port = config->listen_port;
+    config->server.http.second.address =
+        *config->management_address == '\0' ? NULL : config->management_address;
+    log_set_level((enum log_level)config->log_level);
+    return OK;
+}
+
+/* The signals that end or change the server are blocked before any thread starts (the log has its
+ * own), so that only sigwait gets them. */
+static void
+block_signals(sigset_t *ret_set)
+{
+    static const int waited_for[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+    (void)sigemptyset(ret_set);
+    for (size_t i = 0; i < sizeof waited_for / sizeof *waited_for; i++) {
+        (void)sigaddset(ret_set, waited_for[i]);
+    }
+    (void)sigprocmask(SIG_BLOCK, ret_set, NULL);
+}
+
+static struct status
+audit_state(struct house *h, struct workspace *w, const char *reason)
+{
+    const struct workspace_act act = {
+        .action = "server.operate", .resource = "server", .reason = reason};
+    return workspace_audit(w, &act, &h->diag);
+}
+
+/* ---- the server's life ---- */
+
+static void
+tell_started(const struct house *h, const struct server *server)
+{
+    const char *management = h->config.management_address;
+    const bool v6 = strchr(h->config.listen_address, ':') != NULL;
+    char landlock[64] = "none; this kernel lacks it: files are not confined";
+    if (h->sandbox.landlock > 0) {
+        (void)snprintf(landlock, sizeof landlock, "%d", h->sandbox.landlock);
+    }
+    log_event(LOG_INFO, "serve.started",
+              "url=https://%s%s%s:%u management=%s/%u workspace=%s version=%s libmicrohttpd=%s "
+              "keeper=%d seccomp=on landlock=%s",
+              v6 ? "[" : "", h->config.listen_address, v6 ? "]" : "",
+              server_port(server, SERVER_DATA), *management == '\0' ? "none" : management,
+              server_port(server, SERVER_MANAGEMENT), h->given.dir, STEWARD_VERSION,
+              http_library_version(), (int)h->keeper, landlock);
+}
+
+static void
+reload(struct house *h, struct workspace *w, struct server *server)
+{
+    struct diag diag = {0};
+    const struct status s = server_reload(server, &diag);
+    if (status_ok(s)) {
+        log_event(LOG_INFO, "tls.reloaded", "calls under way keep their connections");
+        const struct status told = audit_state(h, w, "TLS certificate and authorities read anew");
+        (void)told; /* a log that cannot be written stops calls by itself */
+    } else {
+        char text[1024];
+        diag_describe(&diag, s, text, sizeof text);
+        log_event(LOG_ERROR, "tls.reload", "what was there stays in use: %s", text);
+    }
+}
+
+/* Which of the children it was: one signal may stand for several. */
+static bool
+keeper_has_ended(struct house *h)
+{
+    if (h->fetcher != NULL && waitpid(fetcher_pid(h->fetcher), NULL, WNOHANG) > 0) {
+        log_event(LOG_ERROR, "fetcher.gone", "no keys of issuers are fetched until a restart");
+    }
+    return waitpid(h->keeper, NULL, WNOHANG) == h->keeper;
+}
+
+/* Until somebody ends it. Without its keeper it can sign no entry into the log and open no model:
+ * it stops. */
+static struct status
+wait_for_end(struct house *h, struct workspace *w, struct server *server)
+{
+    for (;;) {
+        int got = 0;
+        (void)sigwait(&h->signals, &got);
+        if (got == SIGHUP) {
+            network_reload(w, server, &h->reader, h->fetcher, &h->config);
+            reload(h, w, server);
+        } else if (got != SIGCHLD) {
+            log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
+            return OK;
+        } else if (keeper_has_ended(h)) {
+            h->keeper = 0;
+            log_event(LOG_ERROR, "keeper.gone",
+                      "the process that holds the keys has ended; the "
+                      "server stops");
+            diag_set(&h->diag, "the keeper, the process that holds the keys, has ended: the server "
+                               "has stopped; start it again");
+            FAIL(IO);
+        }
+    }
+}
+
+static struct status
+start(struct house *h, struct workspace *w, struct server **ret_server)
+{
+    struct ingress rules[HTTP_LISTENERS] = {0};
+    TRY(network_ingress(&h->config, rules));
+    h->config.server.ingress = rules;
+    const struct status s = server_start(w, &h->config.server, &h->diag, ret_server);
+    h->config.server.ingress = NULL;
+    return s;
+}
+
+static struct status
+run(struct house *h, struct workspace *w)
+{
+    struct server *server = NULL;
+    TRY(start(h, w, &server));
+    struct status s = confine_listening(&h->diag);
+    if (status_ok(s)) {
+        s = audit_state(h, w, "server started");
+    }
+    if (status_ok(s)) {
+        s = port_file_write(&h->port_file, server_port(server, SERVER_DATA), &h->diag);
+    }
+    if (status_ok(s)) {
+        tell_started(h, server);
+        s = wait_for_end(h, w, server);
+    }
+    server_stop(server);
+    const struct status stopped = h->keeper == 0 ? OK : audit_state(h, w, "server stopped");
+    TRY(s);
+    TRY(stopped);
+    log_event(LOG_INFO, "serve.stopped", "entries=%llu", (unsigned long long)audit_size(w->audit));
+    return OK;
+}
+
+/* The keeper first: from here on no key and no passphrase is in this process. */
+static struct status
+start_keeper(struct house *h, struct keeper_client **ret_client)
+{
+    DEFER(secret_done) struct secret passphrase = {0};
+    TRY(passphrase_read(h->given.passphrase_file, false, &h->diag, &passphrase));
+    return keeper_start(NULL, h->given.dir, &passphrase,
+                        key_watch_every(h->config.server.key_check_ns), &h->diag, &h->keeper,
+                        ret_client);
+}
+
+/* In the fetcher: what the file says then. */
+static struct egress *
+read_egress(void *ctx)
+{
+    const struct house *h = ctx;
+    struct config now;
+    struct egress *rules = NULL;
+    const struct status s = config_of_workspace(h->given.dir, h->given.config, NULL, &now);
+    return status_ok(s) && status_ok(config_egress(&now, &rules)) ? rules : NULL;
+}
+
+/* Before any key is here. Only where the rules let keys be fetched at all. */
+static struct status
+start_fetcher(struct house *h)
+{
+    const struct fetcher_rules rules = {read_egress, h};
+    if (strstr(h->config.egress, "jwks") == NULL) {
+        return OK;
+    }
+    TRY(fetcher_start(&rules, &h->diag, &h->fetcher));
+    h->config.server.fetcher = h->fetcher;
+    return OK;
+}
+
+static struct status
+open_house(struct house *h, struct workspace **ret_workspace)
+{
+    struct keeper_client *keeper = NULL;
+    TRY(start_fetcher(h));
+    TRY(start_keeper(h, &keeper));
+    workspace_user(h->user);
+    struct status s = port_file_open(h->given.port_file, &h->port_file);
+    if (status_ok(s)) {
+        s = confine_gateway(h->given.dir, &h->config.server.tls, &h->diag, &h->sandbox);
+    }
+    if (!status_ok(s)) {
+        keeper_client_free(keeper);
+        return s;
+    }
+    const struct workspace_open_options o = {
+        .keeper = keeper, .audit_publish_ns = h->config.audit_publish_ns, .principal = h->user};
+    return workspace_open(h->given.dir, &o, &h->diag, ret_workspace);
+}
+
+/* The keeper ends when its socket is closed, which the workspace has done. */
+static void
+house_done(struct house *h)
+{
+    fetcher_stop(h->fetcher);
+    port_file_done(&h->port_file);
+    config_reader_done(&h->reader);
+    if (h->keeper > 0) {
+        (void)waitpid(h->keeper, NULL, 0);
+    }
+}
+
+static struct status
+serve(struct house *h)
+{
+    TRY(workspace_check(h->given.dir, &h->diag));
+    TRY(read_config(h));
+    DEFER(file_freep) char *own = file_join(h->given.dir, "steward.yaml");
+    const char *read = h->given.config != NULL ? h->given.config : own;
+    TRY(config_reader_start(read, &h->diag, &h->reader));
+    block_signals(&h->signals);
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    TRY(open_house(h, &w));
+    const char *warning = vault_warning(w->vault);
+    if (warning != NULL) {
+        log_event(LOG_WARN, "vault.weak", "reason=\"%s\"", warning);
+    }
+    return run(h, w);
+}
+
+static const char *
+given(const char *argument)
+{
+    return *argument == '\0' ? NULL : argument;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc != 6) {
+        (void)fputs("steward-gateway: started by \"steward serve\", not by hand\n", stderr);
+        return 2;
+    }
+    secret_shield_process();
+    (void)umask(077);
+    (void)signal(SIGPIPE, SIG_IGN);
+    struct house h = {
+        .given = {argv[1], given(argv[2]), given(argv[3]), given(argv[4]), given(argv[5])}};
+    const struct status s = serve(&h);
+    house_done(&h);
+    return status_ok(s) ? 0 : cli_tell(s, &h.diag);
+}
