@@ -18,6 +18,7 @@
 #define VALUE_MAX (16u << 20)
 #define NAME_MAX_BYTES 255u
 #define BUSY_MS 5000
+#define WAL_RETRY_MS 5
 #define REWRAP_ROWS 256
 #define APPLICATION_ID 0x53745764 /* "StWd" */
 #define SCHEMA_VERSION 1
@@ -199,6 +200,21 @@ check_pages(struct store *s, struct diag *diag)
     return OK;
 }
 
+/* SQLite does not wait for the lock that the change to WAL needs, nor for the one that the last
+ * connection holds while it removes its log: several processes may make or leave the file at
+ * once. */
+static struct status
+change_to_wal(struct store *s, struct diag *diag)
+{
+    const char *const sql = "PRAGMA journal_mode=WAL";
+    int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+    for (int waited = 0; (rc & 0xff) == SQLITE_BUSY && waited < BUSY_MS; waited += WAL_RETRY_MS) {
+        (void)sqlite3_sleep(WAL_RETRY_MS);
+        rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+    }
+    return rc == SQLITE_OK ? OK : refuse(s, rc, diag);
+}
+
 static struct status
 prepare_database(struct store *s, struct diag *diag)
 {
@@ -206,8 +222,8 @@ prepare_database(struct store *s, struct diag *diag)
     (void)sqlite3_busy_timeout(s->db, BUSY_MS);
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    TRY(execute(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON",
-                diag));
+    TRY(change_to_wal(s, diag));
+    TRY(execute(s, "PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON", diag));
     TRY(make_schema(s, diag));
     TRY(check_schema(s, diag));
     return check_pages(s, diag);
