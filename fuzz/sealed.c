@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "vault/seal.h"
 
+#include "edits.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,40 +153,12 @@ try_file(struct view file)
     }
 }
 
-/* One edit: what (1 byte), where (3), how (2). */
-static void
-edit(struct reader *r, struct buf *b)
-{
-    const uint8_t what = reader_u8(r);
-    const size_t where = ((size_t)reader_u8(r) << 16 | reader_u16be(r)) % (b->len + 1);
-    const size_t how = reader_u16be(r), left = b->len - where, n = how < left ? how : left;
-    if (r->bad || b->len == 0) {
-        return;
-    }
-    if (what % 4 == 0 && left > 0) {
-        b->ptr[where] ^= (uint8_t)how;
-    } else if (what % 4 == 1) {
-        b->len = where;
-    } else if (what % 4 == 2) {
-        memmove(b->ptr, b->ptr + where, n);
-    } else {
-        uint8_t *at = buf_extend(b, how);
-        if (at != NULL) {
-            memcpy(at, two_chunks.ptr, how);
-        }
-    }
-}
-
 static void
 try_edits(struct view script)
 {
-    struct reader r = reader_of(script);
     DEFER(buf_done) struct buf edited;
     buf_init(&edited, 1u << 20);
-    buf_put(&edited, buf_view(&two_chunks));
-    for (int i = 0; i < 8 && reader_left(&r) >= 6; i++) {
-        edit(&r, &edited);
-    }
+    edit_all(script, buf_view(&two_chunks), &edited);
     DEFER(buf_done) struct buf rest;
     DEFER(buf_done) struct buf right;
     put_without_key(buf_view(&edited), &rest);

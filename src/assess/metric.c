@@ -13,8 +13,8 @@
     }                                                                                              \
     return sum_value(&total) / (double)rows
 
-static double
-class_of(const double *score, size_t outputs)
+size_t
+metric_class_of(const double *score, size_t outputs)
 {
     if (outputs == 1) {
         return score[0] >= 0.5 ? 1 : 0;
@@ -23,13 +23,13 @@ class_of(const double *score, size_t outputs)
     for (size_t o = 1; o < outputs; o++) {
         best = score[o] > score[best] ? o : best;
     }
-    return (double)best;
+    return best;
 }
 
 static double
 accuracy(const double *y, const double *score, size_t rows, size_t outputs)
 {
-    MEAN_OF(class_of(score + i * outputs, outputs) == y[i] ? 1 : 0);
+    MEAN_OF((double)metric_class_of(score + i * outputs, outputs) == y[i] ? 1 : 0);
 }
 
 /* Clipped as scikit-learn does, so that one sure mistake is not infinite. */

@@ -21,6 +21,9 @@ struct metric {
 
 extern const struct metric metrics[]; /* ends with a row without name */
 
+/* The class that a row's scores[outputs] say: of several the highest, of equal ones the first; of
+ * one probability 1 from a half on. */
+size_t metric_class_of(const double *score, size_t outputs);
 /* NULL when there is none of that name. */
 const struct metric *metric_find(const char *name);
 /* STATUS_INPUT with a sentence unless the metric can be taken of these: no missing y, classes

@@ -43,15 +43,19 @@ file_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
-/* The status for errno, with the path and the system's words. */
-static struct status
-refuse(const char *path, int err, struct diag *diag)
+struct status
+file_refuse_os(const char *path, int err, struct diag *diag)
 {
     diag_set(diag, "%s: %s", path, strerror(err));
-    if (err == ENOENT || err == ENOTDIR) {
-        FAIL(NOT_FOUND);
-    }
     FAIL_OS(err);
+}
+
+struct status
+file_refuse(const char *path, int err, struct diag *diag)
+{
+    const struct status s = file_refuse_os(path, err, diag);
+    CHECK(err != ENOENT && err != ENOTDIR, NOT_FOUND);
+    return s;
 }
 
 static struct status
@@ -61,7 +65,7 @@ read_some(int fd, const char *path, struct diag *diag, struct buf *b, bool *ret_
     const ssize_t n = read(fd, block, sizeof block);
     if (n < 0) {
         *ret_end = false;
-        return errno == EINTR ? OK : refuse(path, errno, diag);
+        return errno == EINTR ? OK : file_refuse(path, errno, diag);
     }
     buf_put(b, view_of(block, (size_t)n));
     secret_wipe(block, (size_t)n); /* it may be a passphrase */
@@ -74,7 +78,7 @@ file_read(const char *path, size_t max, struct diag *diag, struct buf *ret_bytes
 {
     DEFER(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return refuse(path, errno, diag);
+        return file_refuse(path, errno, diag);
     }
     struct stat st;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
@@ -103,9 +107,7 @@ file_write_all(int fd, struct view bytes, const char *path, struct diag *diag)
             if (errno == EINTR) {
                 continue;
             }
-            const int err = errno;
-            diag_set(diag, "%s: %s", path, strerror(err));
-            FAIL_OS(err);
+            return file_refuse_os(path, errno, diag);
         }
         bytes = view_of(bytes.ptr + n, bytes.len - (size_t)n);
     }
@@ -136,10 +138,10 @@ file_sync_dir(const char *path, struct diag *diag)
     DEFER(file_freep) char *dir = parent_of(path);
     DEFER(file_closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-        return refuse(dir, errno, diag);
+        return file_refuse(dir, errno, diag);
     }
     if (fsync(fd) != 0 && errno != EINVAL) {
-        return refuse(dir, errno, diag);
+        return file_refuse(dir, errno, diag);
     }
     return OK;
 }
@@ -174,7 +176,7 @@ file_draft_open(const char *path, unsigned mode, struct diag *diag, struct file_
         d.fd = open(d.tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     }
     if (d.fd < 0 || (d.tmp != NULL && fchmod(d.fd, mode) != 0)) {
-        return refuse(path, errno, diag);
+        return file_refuse(path, errno, diag);
     }
     *ret_draft = d;
     d = (struct file_draft){0};
@@ -185,18 +187,18 @@ struct status
 file_draft_keep(struct file_draft *d, struct diag *diag)
 {
     if (d->tmp != NULL && fsync(d->fd) != 0) {
-        return refuse(d->path, errno, diag);
+        return file_refuse(d->path, errno, diag);
     }
     const int closing = d->fd;
     d->fd = -1;
     if (close(closing) != 0) {
-        return refuse(d->path, errno, diag);
+        return file_refuse(d->path, errno, diag);
     }
     if (d->tmp == NULL) {
         return OK;
     }
     if (rename(d->tmp, d->path) != 0) {
-        return refuse(d->path, errno, diag);
+        return file_refuse(d->path, errno, diag);
     }
     free(d->tmp);
     d->tmp = NULL;
@@ -216,7 +218,7 @@ struct status
 file_mkdirs(const char *path, unsigned mode, struct diag *diag)
 {
     if (*path == '\0') {
-        return refuse("\"\"", ENOENT, diag);
+        return file_refuse("\"\"", ENOENT, diag);
     }
     DEFER(file_freep) char *copy = strdup(path);
     CHECK(copy != NULL, MEMORY);
@@ -228,10 +230,10 @@ file_mkdirs(const char *path, unsigned mode, struct diag *diag)
         *p = '\0';
         struct stat st;
         if (mkdir(copy, mode) != 0 && errno != EEXIST) {
-            return refuse(copy, errno, diag);
+            return file_refuse(copy, errno, diag);
         }
         if (stat(copy, &st) != 0 || !S_ISDIR(st.st_mode)) {
-            return refuse(copy, ENOTDIR, diag);
+            return file_refuse(copy, ENOTDIR, diag);
         }
         *p = was;
         if (was == '\0') {
@@ -245,7 +247,7 @@ file_lock(const char *path, bool wait, struct diag *diag, int *ret_fd)
 {
     DEFER(file_closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        return refuse(path, errno, diag);
+        return file_refuse(path, errno, diag);
     }
     while (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) != 0) {
         if (errno == EWOULDBLOCK) {
@@ -253,7 +255,7 @@ file_lock(const char *path, bool wait, struct diag *diag, int *ret_fd)
             FAIL(BUSY);
         }
         if (errno != EINTR) {
-            return refuse(path, errno, diag);
+            return file_refuse(path, errno, diag);
         }
     }
     *ret_fd = fd;

@@ -5,6 +5,10 @@
 
 #include "base/bytes.h"
 
+/* What the system said of that path: a failure with errno and a sentence; file_refuse makes a
+ * missing file STATUS_NOT_FOUND. */
+struct status file_refuse_os(const char *path, int err, struct diag *diag);
+struct status file_refuse(const char *path, int err, struct diag *diag);
 /* Reads at most max bytes; a longer file is STATUS_LIMIT, a missing one STATUS_NOT_FOUND. */
 struct status file_read(const char *path, size_t max, struct diag *diag, struct buf *ret_bytes);
 /* tmp file beside it, write, fsync, rename, fsync of the directory: readers see the old or the new,

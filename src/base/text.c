@@ -88,6 +88,14 @@ text_to_f64(struct view text, double *ret_value)
     return OK;
 }
 
+bool
+text_is_same_value(const char *a, const char *b)
+{
+    double x = 0, y = 0;
+    return strcmp(a, b) == 0 || (status_ok(text_to_f64(view_str(a), &x)) &&
+                                 status_ok(text_to_f64(view_str(b), &y)) && x == y);
+}
+
 struct unit {
     const char *word;
     uint64_t factor;

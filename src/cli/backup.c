@@ -42,35 +42,35 @@ cli_backup_create(struct cli *c)
     return print_manifest(c, "backup made:", c->operand[0], manifest);
 }
 
-struct status
-cli_backup_verify(struct cli *c)
+/* Into dir; NULL: nowhere, it is only verified. */
+static struct status
+read_backup(struct cli *c, const char *dir)
 {
     DEFER(secret_done) struct secret passphrase = {0};
     DEFER(js_freep) json_t *manifest = NULL;
     struct cli_progress progress;
     const struct backup_progress p = {show_step, cli_interrupted, &progress};
+    const char *path = c->operand[0];
     TRY(cli_passphrase(c, false, &passphrase));
     cli_hold_signals();
-    cli_progress_start(&progress, "backup");
-    const struct status s = backup_verify(c->operand[0], &passphrase, &p, &c->diag, &manifest);
+    cli_progress_start(&progress, dir == NULL ? "backup" : "restoring");
+    const struct status s = dir == NULL
+                                ? backup_verify(path, &passphrase, &p, &c->diag, &manifest)
+                                : backup_restore(path, dir, &passphrase, &p, &c->diag, &manifest);
     cli_progress_stop(&progress);
     TRY(s);
-    return print_manifest(c, "verified:", c->operand[0], manifest);
+    return print_manifest(c, dir == NULL ? "verified:" : "restored:", dir == NULL ? path : dir,
+                          manifest);
+}
+
+struct status
+cli_backup_verify(struct cli *c)
+{
+    return read_backup(c, NULL);
 }
 
 struct status
 cli_backup_restore(struct cli *c)
 {
-    DEFER(secret_done) struct secret passphrase = {0};
-    DEFER(js_freep) json_t *manifest = NULL;
-    struct cli_progress progress;
-    const struct backup_progress p = {show_step, cli_interrupted, &progress};
-    TRY(cli_passphrase(c, false, &passphrase));
-    cli_hold_signals();
-    cli_progress_start(&progress, "restoring");
-    const struct status s =
-        backup_restore(c->operand[0], c->operand[1], &passphrase, &p, &c->diag, &manifest);
-    cli_progress_stop(&progress);
-    TRY(s);
-    return print_manifest(c, "restored:", c->operand[1], manifest);
+    return read_backup(c, c->operand[1]);
 }

@@ -95,17 +95,6 @@ column_of(const struct plain_codes *p)
 /* ---- options ---- */
 
 static struct status
-need(struct cli *c, const char *option, const char *what, const char **ret_value)
-{
-    *ret_value = cli_value(c, option);
-    if (*ret_value == NULL) {
-        diag_set(&c->diag, "bias: --%s %s is needed", option, what);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
-static struct status
 number_between(struct cli *c, const char *option, double low, double high, double *ret_value)
 {
     TRY(cli_f64(c, option, ret_value));
@@ -122,10 +111,8 @@ number_between(struct cli *c, const char *option, double low, double high, doubl
 static bool
 names_level(const struct plain_codes *label, uint32_t level, const char *word)
 {
-    double a = 0, b = 0;
-    return strcmp(label->names[level], word) == 0 ||
-           (label->ordered && status_ok(text_to_f64(view_str(word), &a)) &&
-            status_ok(text_to_f64(view_str(label->names[level]), &b)) && a == b);
+    return label->ordered ? text_is_same_value(label->names[level], word)
+                          : strcmp(label->names[level], word) == 0;
 }
 
 static struct status
@@ -170,7 +157,7 @@ take_label(struct run *r)
     const char *name = NULL, *word = cli_value(r->c, "positive");
     const struct column *c = NULL;
     double at = 0;
-    TRY(need(r->c, "label", "COLUMN", &name));
+    TRY(cli_need(r->c, "label", "COLUMN", &name));
     TRY(table_need_column(r->t, "--label", name, &r->c->diag, &c));
     const bool number = c->type == COLUMN_FLOAT || c->type == COLUMN_INTEGER;
     if (word != NULL && *word == '>' && number) {
@@ -201,7 +188,7 @@ take_sensitive(struct run *r)
     DEFER(memory_freep) char *memory = NULL;
     size_t n = 0;
     uint64_t intervals = 0;
-    TRY(need(r->c, "sensitive", "COLUMNS", &first));
+    TRY(cli_need(r->c, "sensitive", "COLUMNS", &first));
     TRY(cli_list(r->c, "sensitive", names, CLI_MAX_REPEATS, &n, &memory));
     TRY(cli_whole(r->c, "bins", 2, BINS_MOST, &intervals));
     r->sensitive = calloc(n, sizeof *r->sensitive);
@@ -500,7 +487,7 @@ cli_bias(struct cli *c)
     struct run options = {.c = c};
     DEFER(cohort_rows_done) struct cohort_rows rows = {0};
     DEFER(js_freep) json_t *document = NULL;
-    TRY(need(c, "data", "FILE", &path));
+    TRY(cli_need(c, "data", "FILE", &path));
     TRY(take_options(&options));
     TRY(cohort_rows_read(c, false, &rows));
     TRY(cohort_rows_part(c, &rows));

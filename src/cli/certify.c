@@ -24,22 +24,11 @@ struct sensitive {
 };
 
 static struct status
-need(struct cli *c, const char *option, const char **ret_value)
-{
-    *ret_value = cli_value(c, option);
-    if (*ret_value == NULL) {
-        diag_set(&c->diag, "certify: --%s is needed", option);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
-static struct status
 find_feature(struct cli *c, const struct model_file *m, const struct plain_rows *rows,
              struct sensitive *s)
 {
     const char *name = NULL;
-    TRY(need(c, "sensitive", &name));
+    TRY(cli_need(c, "sensitive", NULL, &name));
     for (uint32_t i = 0; i < m->features; i++) {
         if (strcmp(plain_rows_column(rows, i)->name, name) == 0) {
             s->feature = i;
@@ -209,8 +198,8 @@ cli_certify(struct cli *c)
     struct flip_options options = {0};
     struct flip_result r = {0};
     CHECK(remarks != NULL, MEMORY);
-    TRY(need(c, "model", &model_path));
-    TRY(need(c, "data", &data_path));
+    TRY(cli_need(c, "model", NULL, &model_path));
+    TRY(cli_need(c, "data", NULL, &data_path));
     TRY(cli_import_options(c, &import));
     TRY(cli_read_model(c, model_path, &m));
     TRY(read_options(c, m, &options));

@@ -78,6 +78,9 @@ struct status cli_parse(int argc, char **argv, struct cli *c);
 /* The value given last, or the option's default, or NULL. ASSERTs that the verb has such an option.
  */
 const char *cli_value(const struct cli *c, const char *name);
+/* STATUS_INPUT with a sentence when it has none. what stands for the value there ("FILE"), or NULL;
+ * ret_value may be NULL. */
+struct status cli_need(struct cli *c, const char *name, const char *what, const char **ret_value);
 bool cli_flag(const struct cli *c, const char *name);
 /* Whether the option stands in the command, other than by its default. */
 bool cli_is_given(const struct cli *c, const char *name);

@@ -1,5 +1,6 @@
 #include "cli/cohort_rows.h"
 
+#include "assess/metric.h"
 #include "base/text.h"
 #include "cli/workspace_files.h"
 #include "data/cohort.h"
@@ -98,14 +99,6 @@ check_deciding(struct cli *c, const char *model)
     return OK;
 }
 
-static bool
-is_same(const char *a, const char *b)
-{
-    double x = 0, y = 0;
-    return strcmp(a, b) == 0 || (status_ok(text_to_f64(view_str(a), &x)) &&
-                                 status_ok(text_to_f64(view_str(b), &y)) && x == y);
-}
-
 /* The model decides between two values: a third would be a mistake whatever it decides. */
 static struct status
 check_label(struct cli *c, const struct table *t, const struct model *m)
@@ -118,8 +111,8 @@ check_label(struct cli *c, const struct table *t, const struct model *m)
         buf_reset(&text);
         column_put_text(label, i, &text);
         TRY(buf_status(&text));
-        if (!column_is_null(label, i) && !is_same(buf_str(&text), m->positive) &&
-            !is_same(buf_str(&text), m->negative)) {
+        if (!column_is_null(label, i) && !text_is_same_value(buf_str(&text), m->positive) &&
+            !text_is_same_value(buf_str(&text), m->negative)) {
             diag_set(&c->diag,
                      "label \"%.60s\": row %llu has \"%.40s\"; model %s decides between \"%.40s\" "
                      "and \"%.40s\"",
@@ -212,12 +205,7 @@ put_classes(const struct gathered *g, uint64_t rows, struct column *col)
     CHECK(code != NULL && col->code != NULL, MEMORY);
     TRY(take_levels(m, col, code));
     for (uint64_t i = 0; i < rows; i++) {
-        const double *score = g->score + i * m->outputs;
-        uint32_t best = 0;
-        for (uint32_t k = 1; k < m->outputs; k++) {
-            best = score[k] > score[best] ? k : best;
-        }
-        col->code[i] = (int32_t)code[best];
+        col->code[i] = (int32_t)code[metric_class_of(g->score + i * m->outputs, m->outputs)];
     }
     return name_column(col, g->model, "class");
 }
@@ -288,6 +276,12 @@ add_decisions(struct cli *c, const char *model, struct cohort_rows *r)
                : suppose(c, r, "task", task == MODEL_CLASSES ? "classes" : "numeric");
 }
 
+bool
+cohort_rows_may_tell_columns(const struct cli *c)
+{
+    return cli_is_of_workspace(cli_value(c, "data")) || cli_value(c, "model") != NULL;
+}
+
 struct status
 cohort_rows_read(struct cli *c, bool decides, struct cohort_rows *r)
 {
@@ -306,17 +300,14 @@ cohort_rows_read(struct cli *c, bool decides, struct cohort_rows *r)
 
 /* ---- cohort and rest ---- */
 
+/* NULL when there are none. */
 static struct status
 select_rows(const struct table *t, const uint8_t *in, uint8_t wanted, struct table **ret_table)
 {
-    DEFER(memory_freep) uint64_t *row = calloc((size_t)t->rows + 1, sizeof *row);
-    CHECK(row != NULL, MEMORY);
-    uint64_t n = 0;
-    for (uint64_t i = 0; i < t->rows; i++) {
-        row[n] = i;
-        n += in[i] == wanted;
-    }
-    return n == 0 ? OK : table_select(t, row, n, ret_table);
+    DEFER(table_freep) struct table *chosen = NULL;
+    TRY(table_select_marked(t, in, wanted, &chosen));
+    *ret_table = chosen->rows == 0 ? NULL : MOVE(chosen);
+    return OK;
 }
 
 struct status

@@ -19,6 +19,9 @@ struct cohort_rows {
 };
 
 void cohort_rows_done(struct cohort_rows *r);
+/* Whether --data or --model are of the workspace or decide, so that columns that were not given may
+ * be told by cohort_rows_read. */
+bool cohort_rows_may_tell_columns(const struct cli *c);
 /* Reads --data; from then on options that were not given (--label, --positive, --sensitive) are
  * those of the dataset's roles or the model's. With `decides` --model adds its decisions and
  * probabilities as two columns, which --prediction and --score then name; of several classes the

@@ -71,17 +71,6 @@ const struct cli_option cli_errors_options[] = {
 /* ---- options ---- */
 
 static struct status
-need(struct cli *c, const char *option, const char *what, const char **ret_value)
-{
-    *ret_value = cli_value(c, option);
-    if (*ret_value == NULL) {
-        diag_set(&c->diag, "errors: --%s %s is needed", option, what);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
-static struct status
 take_cut(struct cli *c, enum errors_cut *ret_cut)
 {
     const char *word = cli_value(c, "cut");
@@ -277,7 +266,7 @@ take_conditions(struct cli *c, struct conditions *k, struct errors_request *q)
 static struct status
 take_columns(struct cli *c, struct errors_request *q)
 {
-    TRY(need(c, "label", "COLUMN", &q->label));
+    TRY(cli_need(c, "label", "COLUMN", &q->label));
     q->prediction = cli_value(c, "prediction");
     q->score = cli_value(c, "score");
     q->positive = cli_value(c, "positive");
@@ -298,8 +287,8 @@ cli_errors(struct cli *c)
     DEFER(js_freep) json_t *document = NULL;
     CHECK(remarks != NULL, MEMORY);
     in.remarks = remarks;
-    TRY(need(c, "data", "FILE", &q.path));
-    if (!cli_is_of_workspace(q.path) && cli_value(c, "model") == NULL) {
+    TRY(cli_need(c, "data", "FILE", &q.path));
+    if (!cohort_rows_may_tell_columns(c)) {
         TRY(take_columns(c, &q));
     }
     TRY(cli_list(c, "features", features, COLUMNS_MAX, &q.feature_count, &feature_memory));

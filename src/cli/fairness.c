@@ -270,16 +270,6 @@ print_document(const json_t *d)
 /* ---- the verb ---- */
 
 static struct status
-need(struct cli *c, const char *option)
-{
-    if (cli_value(c, option) == NULL) {
-        diag_set(&c->diag, "fairness: --%s is needed", option);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
-static struct status
 share_of(struct cli *c, const char *option, double *ret_share)
 {
     TRY(cli_f64(c, option, ret_share));
@@ -346,8 +336,8 @@ write_files(struct cli *c, const json_t *d)
 static struct status
 need_columns(struct cli *c)
 {
-    TRY(need(c, "label"));
-    TRY(need(c, "sensitive"));
+    TRY(cli_need(c, "label", NULL, NULL));
+    TRY(cli_need(c, "sensitive", NULL, NULL));
     if (cli_value(c, "prediction") == NULL && cli_value(c, "score") == NULL) {
         diag_set(&c->diag, "fairness: --prediction or --score is needed, or --model " CLI_WORKSPACE
                            "NAME, which decides");
@@ -362,8 +352,8 @@ cli_fairness(struct cli *c)
     struct fairness_input settings;
     DEFER(cohort_rows_done) struct cohort_rows rows = {0};
     DEFER(js_freep) json_t *d = NULL;
-    TRY(need(c, "data"));
-    if (!cli_is_of_workspace(cli_value(c, "data")) && cli_value(c, "model") == NULL) {
+    TRY(cli_need(c, "data", NULL, NULL));
+    if (!cohort_rows_may_tell_columns(c)) {
         TRY(need_columns(c));
     }
     TRY(read_settings(c, &settings));

@@ -142,14 +142,6 @@ refuse_classes(struct cli *c, const struct fairness_arrays *a, const char *what)
     FAIL(INPUT);
 }
 
-static bool
-same_value(const char *a, const char *b)
-{
-    double x = 0, y = 0;
-    return strcmp(a, b) == 0 || (status_ok(text_to_f64(view_str(a), &x)) &&
-                                 status_ok(text_to_f64(view_str(b), &y)) && x == y);
-}
-
 static struct status
 find_positive(struct cli *c, const struct fairness_arrays *a, int32_t *ret_class)
 {
@@ -157,7 +149,7 @@ find_positive(struct cli *c, const struct fairness_arrays *a, int32_t *ret_class
     const char *word = cli_value(c, "positive");
     for (uint32_t i = 0; i < a->class_count; i++) {
         for (size_t k = 0; k < sizeof usual / sizeof *usual; k++) {
-            if (word != NULL ? same_value(a->classes[i], word)
+            if (word != NULL ? text_is_same_value(a->classes[i], word)
                              : strcmp(a->classes[i], usual[k]) == 0) {
                 *ret_class = (int32_t)i;
                 return OK;

@@ -34,17 +34,6 @@ work_done(struct work *w)
     free(w->y);
 }
 
-struct status
-mitigate_need(struct cli *c, const char *option, const char *what, const char **ret_value)
-{
-    *ret_value = cli_value(c, option);
-    if (*ret_value == NULL) {
-        diag_set(&c->diag, "mitigate: --%s %s is needed", option, what);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
 /* ---- columns ---- */
 
 static struct status
@@ -75,7 +64,7 @@ take_label(struct work *w)
     const char *name = NULL;
     const struct column *c = NULL;
     uint32_t positive = 0;
-    TRY(mitigate_need(w->c, "label", "COLUMN", &name));
+    TRY(cli_need(w->c, "label", "COLUMN", &name));
     TRY(table_need_column(w->t, "--label", name, &w->c->diag, &c));
     TRY(plain_codes_of(w->t, c, LABEL_VALUES, &w->label));
     TRY(positive_level(w, c, &positive));
@@ -93,7 +82,7 @@ take_group(struct work *w)
 {
     const char *name = NULL;
     const struct column *c = NULL;
-    TRY(mitigate_need(w->c, "sensitive", "COLUMN", &name));
+    TRY(cli_need(w->c, "sensitive", "COLUMN", &name));
     TRY(table_need_column(w->t, "--sensitive", name, &w->c->diag, &c));
     TRY(plain_codes_of(w->t, c, INTERVALS, &w->group));
     if (w->group.levels < 2 || w->group.levels > MITIGATE_MAX_GROUPS) {
@@ -133,7 +122,7 @@ read_scores(struct work *w, double **ret_score)
 {
     const char *name = NULL;
     const struct column *c = NULL;
-    TRY(mitigate_need(w->c, "score", "COLUMN", &name));
+    TRY(cli_need(w->c, "score", "COLUMN", &name));
     TRY(table_need_column(w->t, "--score", name, &w->c->diag, &c));
     if (c->type != COLUMN_FLOAT && c->type != COLUMN_INTEGER && c->type != COLUMN_BOOLEAN) {
         diag_set(&w->c->diag, "--score: column \"%s\" is not of numbers", name);
@@ -292,7 +281,7 @@ weigh(struct work *w)
     double weight[MITIGATE_MAX_GROUPS * 2];
     uint32_t empty = 0;
     const char *output = NULL;
-    TRY(mitigate_need(w->c, "output", "FILE", &output));
+    TRY(cli_need(w->c, "output", "FILE", &output));
     TRY(take_label(w));
     TRY(take_group(w));
     for (uint64_t i = 0; i < w->t->rows; i++) {
@@ -405,8 +394,8 @@ remove_correlation(struct work *w)
     size_t columns = 0, rank = 0;
     double alpha = 0;
     CHECK(index != NULL, MEMORY);
-    TRY(mitigate_need(w->c, "output", "FILE", &output));
-    TRY(mitigate_need(w->c, "sensitive", "COLUMN", &name));
+    TRY(cli_need(w->c, "output", "FILE", &output));
+    TRY(cli_need(w->c, "sensitive", "COLUMN", &name));
     TRY(table_need_column(w->t, "--sensitive", name, &w->c->diag, &sensitive));
     TRY(cli_f64(w->c, "alpha", &alpha));
     TRY(take_group(w));
@@ -450,10 +439,10 @@ cli_mitigate(struct cli *c)
     DEFER(cli_import_done) struct cli_import import = {0};
     DEFER(table_freep) struct table *t = NULL;
     DEFER(work_done) struct work w = {.c = c};
-    TRY(mitigate_need(c, "method", "METHOD", &method));
+    TRY(cli_need(c, "method", "METHOD", &method));
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (strcmp(methods[i].name, method) == 0) {
-            TRY(mitigate_need(c, "data", "FILE", &path));
+            TRY(cli_need(c, "data", "FILE", &path));
             TRY(cli_import_options(c, &import));
             TRY(cli_read_table(c, path, &import.options, &t));
             w.t = t;

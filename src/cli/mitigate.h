@@ -5,9 +5,6 @@
 #include "assess/mitigate.h"
 #include "cli/cli.h"
 
-/* --option WHAT, or a sentence. */
-struct status mitigate_need(struct cli *c, const char *option, const char *what,
-                            const char **ret_value);
 /* Rows of the verb's table, read by mitigate_model. */
 #define MITIGATE_GRADIENT_OPTIONS                                                                  \
     {"eps",  "X",      "exponentiated gradient: a group's rate may differ by X from that of all",  \

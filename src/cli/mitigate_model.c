@@ -82,8 +82,8 @@ static struct status
 read_wish(struct cli *c, struct wish *w)
 {
     const char *method = NULL, *sensitive = NULL;
-    TRY(mitigate_need(c, "method", "METHOD", &method));
-    TRY(mitigate_need(c, "sensitive", "COLUMNS", &sensitive));
+    TRY(cli_need(c, "method", "METHOD", &method));
+    TRY(cli_need(c, "sensitive", "COLUMNS", &sensitive));
     TRY(cli_list(c, "sensitive", w->names, CLI_MAX_REPEATS, &w->m.sensitive_count, &w->memory));
     w->by_group = strcmp(method, "threshold") == 0;
     if (!w->by_group) {

@@ -293,6 +293,21 @@ cli_value(const struct cli *c, const char *name)
     return value;
 }
 
+struct status
+cli_need(struct cli *c, const char *name, const char *what, const char **ret_value)
+{
+    const char *value = cli_value(c, name);
+    if (value == NULL) {
+        diag_set(&c->diag, "%s: --%s%s%s is needed", c->verb->name, name, what == NULL ? "" : " ",
+                 what == NULL ? "" : what);
+        FAIL(INPUT);
+    }
+    if (ret_value != NULL) {
+        *ret_value = value;
+    }
+    return OK;
+}
+
 bool
 cli_flag(const struct cli *c, const char *name)
 {

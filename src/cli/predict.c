@@ -100,17 +100,6 @@ predict(struct cli *c, const struct model_file *m, const struct table *t,
                               (unsigned long long)p.without);
 }
 
-static struct status
-need(struct cli *c, const char *option, const char **ret_value)
-{
-    *ret_value = cli_value(c, option);
-    if (*ret_value == NULL) {
-        diag_set(&c->diag, "predict: --%s FILE is needed", option);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
 struct status
 cli_predict(struct cli *c)
 {
@@ -122,8 +111,8 @@ cli_predict(struct cli *c)
     DEFER(plain_rows_freep) struct plain_rows *rows = NULL;
     DEFER(js_freep) json_t *remarks = json_array();
     CHECK(remarks != NULL, MEMORY);
-    TRY(need(c, "model", &model_path));
-    TRY(need(c, "data", &data_path));
+    TRY(cli_need(c, "model", "FILE", &model_path));
+    TRY(cli_need(c, "data", "FILE", &data_path));
     TRY(cli_threads(c, &threads));
     TRY(cli_import_options(c, &import));
     TRY(cli_read_model(c, model_path, &m));

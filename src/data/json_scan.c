@@ -1,5 +1,6 @@
 #include "data/json_scan.h"
 
+#include "base/file.h"
 #include "data/encoding.h"
 #include "data/import.h"
 #include "data/table_build.h"
@@ -152,9 +153,7 @@ scan_all(struct scan *s, int fd, uint8_t *bytes)
     for (uint64_t at = 0;;) {
         const ssize_t n = pread(fd, bytes + ENCODING_ROOM, BLOCK, (off_t)at);
         if (n < 0) {
-            const int err = errno;
-            diag_set(s->diag, "%s: %s", s->shown, strerror(err));
-            FAIL_OS(err);
+            return file_refuse_os(s->shown, errno, s->diag);
         }
         const size_t skip = mark_length(&e, bytes + ENCODING_ROOM, (size_t)n);
         TRY(encoding_check(&e, s->shown, s->diag, bytes, (size_t)n, n == 0));

@@ -258,6 +258,20 @@ table_select(const struct table *t, const uint64_t *rows, uint64_t n, struct tab
     return OK;
 }
 
+struct status
+table_select_marked(const struct table *t, const uint8_t *mark, uint8_t value,
+                    struct table **ret_table)
+{
+    uint64_t n = 0;
+    DEFER(memory_freep) uint64_t *row = calloc((size_t)t->rows + 1, sizeof *row);
+    CHECK(row != NULL, MEMORY);
+    for (uint64_t i = 0; i < t->rows; i++) {
+        row[n] = i;
+        n += mark[i] == value;
+    }
+    return table_select(t, row, n, ret_table);
+}
+
 /* The number that stands for the positive class in column_number's terms. */
 static struct status
 positive_number(const struct table *t, const struct column *c, struct diag *diag, double *ret_value)

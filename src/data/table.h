@@ -73,6 +73,9 @@ struct status column_role_from_word(const char *word, enum column_role *ret_role
 /* New table with the given rows in the given order. */
 struct status table_select(const struct table *t, const uint64_t *rows, uint64_t n,
                            struct table **ret_table);
+/* The rows whose mark[rows] is that value, in their order. */
+struct status table_select_marked(const struct table *t, const uint8_t *mark, uint8_t value,
+                                  struct table **ret_table);
 /* ret_y[rows]: 1 positive, 0 negative, 2 missing label. Fails with a sentence when the label has
  * one class only, more than two and no `positive`, or is absent. */
 struct status table_binary_label(const struct table *t, struct diag *diag, uint8_t *ret_y);

@@ -31,9 +31,7 @@ make_file(const char *path, struct diag *diag)
 {
     DEFER(file_closep) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        const int err = errno;
-        diag_set(diag, "%s: %s", path, strerror(err));
-        FAIL_OS(err);
+        return file_refuse_os(path, errno, diag);
     }
     return OK;
 }

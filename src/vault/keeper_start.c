@@ -49,8 +49,7 @@ launch(const char *program, struct diag *diag, pid_t *ret_pid, int *ret_fd)
     (void)close(ends[1]);
     if (pid < 0) {
         (void)close(ends[0]);
-        diag_set(diag, "%s: %s", program, strerror(err));
-        FAIL_OS(err);
+        return file_refuse_os(program, err, diag);
     }
     *ret_pid = pid;
     *ret_fd = ends[0];

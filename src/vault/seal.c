@@ -171,9 +171,7 @@ seal_writer_open_behind(const struct vault *v, const char *path, struct seal_id 
     }
     w->fd = open(w->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (w->fd < 0) {
-        const int err = errno;
-        diag_set(diag, "%s: %s", path, strerror(err));
-        FAIL_OS(err);
+        return file_refuse_os(path, errno, diag);
     }
     TRY(write_header(w, v, id, before, diag));
     *ret_writer = MOVE(w);
@@ -236,9 +234,7 @@ finish(struct seal_writer *w, struct diag *diag)
     TRY(w->failed);
     TRY(write_chunk(w, view_of(w->plain, w->filled), true, diag));
     if (fsync(w->fd) != 0 || rename(w->tmp, w->path) != 0) {
-        const int err = errno;
-        diag_set(diag, "%s: %s", w->path, strerror(err));
-        FAIL_OS(err);
+        return file_refuse_os(w->path, errno, diag);
     }
     return OK;
 }
@@ -300,9 +296,7 @@ read_exactly(struct seal_reader *r, uint8_t *bytes, size_t n, struct diag *diag)
             continue;
         }
         if (k < 0) {
-            const int err = errno;
-            diag_set(diag, "%s: %s", r->path, strerror(err));
-            FAIL_OS(err);
+            return file_refuse_os(r->path, errno, diag);
         }
         if (k == 0) {
             return refuse(r, "cut short", diag);
@@ -387,10 +381,7 @@ open_file(const char *path, int flags, struct diag *diag, struct seal_reader **r
     r->fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat st;
     if (r->fd < 0 || fstat(r->fd, &st) != 0) {
-        const int err = errno;
-        diag_set(diag, "%s: %s", path, strerror(err));
-        CHECK(err != ENOENT && err != ENOTDIR, NOT_FOUND);
-        FAIL_OS(err);
+        return file_refuse(path, errno, diag);
     }
     if (!S_ISREG(st.st_mode)) {
         return refuse(r, "not a file", diag);
@@ -469,8 +460,7 @@ write_place(const struct seal_reader *r, unsigned place, const uint8_t *wrapped,
     const ssize_t n = pwrite(r->fd, wrapped, VAULT_WRAPPED_BYTES, at);
     if (n != VAULT_WRAPPED_BYTES || fdatasync(r->fd) != 0) {
         const int err = n < 0 || n == VAULT_WRAPPED_BYTES ? errno : ENOSPC;
-        diag_set(diag, "%s: %s", r->path, strerror(err));
-        FAIL_OS(err);
+        return file_refuse_os(r->path, err, diag);
     }
     return OK;
 }

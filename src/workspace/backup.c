@@ -159,10 +159,9 @@ struct status
 backup_check_objects(struct workspace *w, struct status (*each)(void *ctx, const char *path),
                      void *ctx, struct diag *diag)
 {
-    static const char *const kinds[] = {"assessment", "dataset", "model"};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        struct checking k = {w, kinds[i], each, ctx, diag};
-        TRY(registry_each(w, kinds[i], check_object, &k));
+    for (size_t i = 0; i < BACKUP_KINDS; i++) {
+        struct checking k = {w, backup_kinds[i], each, ctx, diag};
+        TRY(registry_each(w, backup_kinds[i], check_object, &k));
     }
     return OK;
 }
@@ -271,13 +270,6 @@ write_tile(struct making *m, const char *path)
 }
 
 static struct status
-refuse_file(const char *path, int err, struct diag *diag)
-{
-    diag_set(diag, "%s: %s", path, strerror(err));
-    FAIL_OS(err);
-}
-
-static struct status
 copy_bytes(struct making *m, const char *path, int fd, uint64_t size)
 {
     uint8_t block[SEAL_CHUNK_BYTES];
@@ -288,7 +280,7 @@ copy_bytes(struct making *m, const char *path, int fd, uint64_t size)
             FAIL(INTEGRITY);
         }
         if (n < 0 && errno != EINTR) {
-            return refuse_file(path, errno, m->diag);
+            return file_refuse_os(path, errno, m->diag);
         }
         if (n > 0) {
             TRY(backup_writer_bytes(m->writer, view_of(block, (size_t)n), m->diag));
@@ -304,8 +296,12 @@ write_file(struct making *m, const char *path)
     DEFER(file_freep) char *from = file_join(m->w->dir, path);
     DEFER(file_closep) int fd = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        return refuse_file(from, errno, m->diag);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return file_refuse_os(from, errno, m->diag);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        diag_set(m->diag, "%s: not a regular file", from);
+        FAIL(INTEGRITY);
     }
     TRY(backup_writer_begin(m->writer, path, (uint64_t)st.st_size, m->diag));
     TRY(copy_bytes(m, from, fd, (uint64_t)st.st_size));
@@ -399,16 +395,7 @@ backup_create(struct workspace *w, const char *path, const struct backup_progres
         FAIL(EXISTS);
     }
     TRY(workspace_lock(w, diag, &lock));
-    const struct status s = make_all(&m, path, &manifest);
-    if (!status_ok(s)) {
-        char why[512];
-        diag_describe(diag, s, why, sizeof why);
-        const struct workspace_act act = {
-            .action = ACTION, .resource = "workspace", .reason = why, .refused = true};
-        const struct status ignored = workspace_audit(w, &act, NULL);
-        (void)ignored;
-        return s;
-    }
+    TRY(workspace_tell_failure(w, ACTION, "workspace", make_all(&m, path, &manifest), diag));
     *ret_manifest = MOVE(manifest);
     return OK;
 }

@@ -54,9 +54,7 @@ add_cuts(struct backup_plan *p, const char *folder, struct diag *diag)
 {
     DIR *d = opendir(folder);
     if (d == NULL) {
-        const int err = errno;
-        diag_set(diag, "%s: %s", folder, strerror(err));
-        FAIL_OS(err);
+        return file_refuse_os(folder, errno, diag);
     }
     struct status s = OK;
     for (const struct dirent *e = readdir(d); e != NULL && status_ok(s); e = readdir(d)) {
@@ -94,12 +92,11 @@ add_journal(struct backup_plan *p, const struct checkpoint *c)
     return buf_status(&item->bytes);
 }
 
-static struct status
-verify(const char *folder, struct diag *diag)
+struct status
+backup_verify_log(const char *folder, struct diag *diag, struct audit_report *ret_report)
 {
     struct audit_fault fault = {0};
-    struct audit_report report = {0};
-    const struct status s = audit_verify(folder, NULL, &fault, &report);
+    const struct status s = audit_verify(folder, NULL, &fault, ret_report);
     if (!status_ok(s)) {
         diag_set(diag, "audit/%s", fault.text);
     }
@@ -110,9 +107,10 @@ struct status
 backup_plan_log(struct backup_plan *p, const struct workspace *w, struct diag *diag,
                 struct checkpoint *ret_checkpoint)
 {
+    struct audit_report report = {0};
     DEFER(file_freep) char *folder = file_join(w->dir, "audit");
     TRY(audit_publish(w->audit, diag));
-    TRY(verify(folder, diag));
+    TRY(backup_verify_log(folder, diag, &report));
     TRY(backup_plan_file(p, w, VKEY, SMALL_MAX, diag));
     TRY(backup_plan_file(p, w, CHECKPOINT, SMALL_MAX, diag));
     TRY(read_checkpoint(p, w, diag, ret_checkpoint));

@@ -2,6 +2,7 @@
 #ifndef STEWARD_WORKSPACE_BACKUP_PARTS_H
 #define STEWARD_WORKSPACE_BACKUP_PARTS_H
 
+#include "govern/audit.h"
 #include "govern/note.h"
 #include "vault/seal.h"
 #include "workspace/backup.h"
@@ -40,6 +41,10 @@ struct status backup_plan_file(struct backup_plan *p, const struct workspace *w,
 /* The log as a checkpoint signs it that covers all that is durable now. */
 struct status backup_plan_log(struct backup_plan *p, const struct workspace *w, struct diag *diag,
                               struct checkpoint *ret_checkpoint);
+
+/* Every byte of the log in that folder: a sentence with the first that is wrong. */
+struct status backup_verify_log(const char *folder, struct diag *diag,
+                                struct audit_report *ret_report);
 
 /* Opens every object that the registry has and compares it with its record; calls each (may be
  * NULL) with its path in the workspace. */

@@ -36,10 +36,7 @@ read_some_of(const char *path, size_t max, struct diag *diag, struct buf *ret_by
     DEFER(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
-        const int err = errno;
-        diag_set(diag, "%s: %s", path, strerror(err));
-        CHECK(err != ENOENT && err != ENOTDIR, NOT_FOUND);
-        FAIL_OS(err);
+        return file_refuse(path, errno, diag);
     }
     if (!S_ISREG(st.st_mode)) {
         return refuse_head(path, diag);
@@ -48,9 +45,7 @@ read_some_of(const char *path, size_t max, struct diag *diag, struct buf *ret_by
     CHECK(at != NULL, MEMORY);
     const ssize_t n = pread(fd, at, max, 0);
     if (n < 0) {
-        const int err = errno;
-        diag_set(diag, "%s: %s", path, strerror(err));
-        FAIL_OS(err);
+        return file_refuse_os(path, errno, diag);
     }
     buf_cut(ret_bytes, (size_t)n);
     return OK;
@@ -117,9 +112,7 @@ make_file(struct restoring *r, const char *path, struct diag *diag)
     r->fd =
         open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, open_to_all ? 0644 : 0600);
     if (r->fd < 0 || fchmod(r->fd, open_to_all ? 0644 : 0600) != 0) {
-        const int err = errno;
-        diag_set(diag, "%s: %s", to, strerror(err));
-        FAIL_OS(err);
+        return file_refuse_os(to, errno, diag);
     }
     return OK;
 }
@@ -150,9 +143,7 @@ end_file(void *ctx, const char *path, const struct digest *digest, struct diag *
     (void)digest;
     r->fd = -1;
     if (fd >= 0 && close(fd) != 0) {
-        const int err = errno;
-        diag_set(diag, "%s: %s", path, strerror(err));
-        FAIL_OS(err);
+        return file_refuse_os(path, errno, diag);
     }
     return OK;
 }
@@ -208,18 +199,13 @@ backup_verify(const char *path, const struct secret *passphrase, const struct ba
 static struct status
 check_log(const struct workspace *w, const json_t *manifest, struct diag *diag)
 {
-    struct audit_fault fault = {0};
     struct audit_report report = {0};
     DEFER(buf_done) struct buf root;
     DEFER(file_freep) char *folder = file_join(w->dir, "audit");
     const json_t *log = json_object_get(manifest, "log");
     const char *told = json_string_value(json_object_get(log, "root_sha256"));
     buf_init(&root, 128);
-    const struct status s = audit_verify(folder, NULL, &fault, &report);
-    if (!status_ok(s)) {
-        diag_set(diag, "audit/%s", fault.text);
-        return s;
-    }
+    TRY(backup_verify_log(folder, diag, &report));
     digest_put_hex(&root, &report.root);
     if (told == NULL || strcmp(told, buf_str(&root)) != 0 || report.pending != 0 ||
         json_integer_value(json_object_get(log, "entries")) != (json_int_t)report.entries) {
@@ -309,9 +295,7 @@ sync_all(const char *made, struct diag *diag)
 {
     DEFER(file_closep) int fd = open(made, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || syncfs(fd) != 0) {
-        const int err = errno;
-        diag_set(diag, "%s: %s", made, strerror(err));
-        FAIL_OS(err);
+        return file_refuse_os(made, errno, diag);
     }
     return OK;
 }
@@ -322,9 +306,7 @@ name_keys(const char *made, struct diag *diag)
     DEFER(file_freep) char *apart = file_join(made, KEYS_APART);
     DEFER(file_freep) char *keys = file_join(made, "keys");
     if (rename(apart, keys) != 0) {
-        const int err = errno;
-        diag_set(diag, "%s: %s", keys, strerror(err));
-        FAIL_OS(err);
+        return file_refuse_os(keys, errno, diag);
     }
     return sync_all(made, diag);
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[] = {"assessment", "dataset", "model"};
+const char *const backup_kinds[BACKUP_KINDS] = {"assessment", "dataset", "model"};
 static const char *const singles[] = {"audit/checkpoint", "audit/journal", "audit/vkey",
                                       "state.db",         "steward.yaml",  "tls/cert.pem",
                                       "tls/key.sealed"};
@@ -68,9 +68,9 @@ backup_path_is_object(const char *path)
     if (!skip(&rest, "objects/")) {
         return false;
     }
-    for (size_t i = 0; i < COUNT(kinds) && !known; i++) {
+    for (size_t i = 0; i < BACKUP_KINDS && !known; i++) {
         const char *after = rest;
-        if (skip(&after, kinds[i]) && *after == '/') {
+        if (skip(&after, backup_kinds[i]) && *after == '/') {
             rest = after + 1;
             known = true;
         }
@@ -425,7 +425,11 @@ read_manifest(struct source *s, struct diag *diag, json_t **ret_manifest)
         FAIL(INTEGRITY);
     }
     const struct status parsed = js_parse(buf_view(&text), "manifest", diag, &manifest);
-    CHECK(status_ok(parsed) && json_is_object(manifest), INTEGRITY);
+    CHECK(status_ok(parsed), INTEGRITY);
+    if (!json_is_object(manifest)) {
+        diag_set(diag, "manifest: not an object");
+        FAIL(INTEGRITY);
+    }
     TRY(check_manifest(s, manifest, diag));
     *ret_manifest = MOVE(manifest);
     return OK;

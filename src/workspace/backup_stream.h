@@ -12,6 +12,10 @@
 #define BACKUP_PATH_MAX 255u
 #define BACKUP_MANIFEST_MAX (64u << 10)
 
+/* Of objects: "assessment", "dataset", "model". */
+#define BACKUP_KINDS 3
+extern const char *const backup_kinds[BACKUP_KINDS];
+
 /* Whether a backup may have that file: "state.db", "objects/model/mortgage/7.sealed",
  * "audit/tile/0/000.p/5", ...; nothing above or beside a workspace, and no file of keys/. */
 bool backup_path_is_known(const char *path);

@@ -57,8 +57,7 @@ each_entry(struct walk *k, const char *folder, entry_step f, struct diag *diag)
         if (err == ENOENT) {
             return OK;
         }
-        diag_set(diag, "%s: %s", folder, strerror(err));
-        FAIL_OS(err);
+        return file_refuse_os(folder, err, diag);
     }
     struct status s = OK;
     for (const struct dirent *e = readdir(d); e != NULL && status_ok(s); e = readdir(d)) {
@@ -159,21 +158,6 @@ rotate_locked(struct workspace *w, const struct keys_progress *p, struct diag *d
     return finish(w, p, diag, r);
 }
 
-/* What failed is in the log, too, if it still takes entries. */
-static struct status
-settle(struct workspace *w, const char *action, struct status s, const struct diag *diag)
-{
-    if (!status_ok(s)) {
-        char why[512];
-        diag_describe(diag, s, why, sizeof why);
-        const struct workspace_act act = {
-            .action = action, .resource = "keys/workspace", .reason = why, .refused = true};
-        const struct status ignored = workspace_audit(w, &act, NULL);
-        (void)ignored;
-    }
-    return s;
-}
-
 struct status
 keys_rotate(struct workspace *w, const struct keys_progress *p, struct diag *diag,
             struct keys_result *ret_result)
@@ -181,7 +165,8 @@ keys_rotate(struct workspace *w, const struct keys_progress *p, struct diag *dia
     DEFER(file_closep) int lock = -1;
     struct keys_result r = {0};
     TRY(workspace_lock(w, diag, &lock));
-    TRY(settle(w, "key.rotate", rotate_locked(w, p, diag, &r), diag));
+    TRY(workspace_tell_failure(w, "key.rotate", "keys/workspace", rotate_locked(w, p, diag, &r),
+                               diag));
     *ret_result = r;
     return OK;
 }
@@ -217,7 +202,8 @@ keys_rewrap(struct workspace *w, struct provider **to, const struct keys_progres
     DEFER(file_closep) int lock = -1;
     struct keys_result r = {0};
     TRY(workspace_lock(w, diag, &lock));
-    TRY(settle(w, "key.rewrap", rewrap_locked(w, to, p, diag, &r), diag));
+    TRY(workspace_tell_failure(w, "key.rewrap", "keys/workspace", rewrap_locked(w, to, p, diag, &r),
+                               diag));
     *ret_result = r;
     return OK;
 }
@@ -242,7 +228,8 @@ set_revoked(struct workspace *w, const char *action, const char *kept, const cha
     DEFER(file_closep) int lock = -1;
     TRY(workspace_lock(w, diag, &lock));
     TRY(audit(w, action, told, diag)); /* first: it must not happen unsaid */
-    return settle(w, action, vault_set_revoked(w->vault, kept, diag), diag);
+    return workspace_tell_failure(w, action, "keys/workspace",
+                                  vault_set_revoked(w->vault, kept, diag), diag);
 }
 
 struct status

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define JSON_MAX (16u << 20)
-
 struct adding {
     const struct model_add_options *o;
     struct diag *diag;
@@ -276,7 +274,7 @@ make_manifest(const struct adding *a, const char *name, json_t **ret_manifest)
     json_t *features = NULL;
     DEFER(js_freep) json_t *m = json_object();
     DEFER(buf_done) struct buf text;
-    buf_init(&text, JSON_MAX);
+    buf_init(&text, MODELS_JSON_MAX);
     CHECK(m != NULL, MEMORY);
     TRY(js_set(m, "name", json_string(name)));
     clock_put_rfc3339(&text, clock_wall_ns());

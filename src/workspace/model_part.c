@@ -54,20 +54,6 @@ model_select(const struct model *m, const struct dataset_info *data, enum model_
     return OK;
 }
 
-static struct status
-take_selected(const struct table *t, const uint8_t *selected, struct table **ret_table)
-{
-    uint64_t n = 0;
-    DEFER(memory_freep) uint64_t *rows = calloc((size_t)t->rows + 1, sizeof *rows);
-    CHECK(rows != NULL, MEMORY);
-    for (uint64_t i = 0; i < t->rows; i++) {
-        if (selected[i] != 0) {
-            rows[n++] = i;
-        }
-    }
-    return table_select(t, rows, n, ret_table);
-}
-
 struct status
 model_export(struct workspace *w, const struct model *m, const char *dataset, uint64_t version,
              enum model_part part, struct diag *diag, struct table **ret_table)
@@ -84,7 +70,7 @@ model_export(struct workspace *w, const struct model *m, const char *dataset, ui
     } else {
         TRY(model_select(m, &info, part, diag, selected));
     }
-    TRY(take_selected(whole, selected, &chosen));
+    TRY(table_select_marked(whole, selected, 1, &chosen));
     char resource[80], reason[96];
     (void)snprintf(resource, sizeof resource, "datasets/%s", info.name);
     (void)snprintf(reason, sizeof reason, "%llu rows of version %llu exported (%s)",

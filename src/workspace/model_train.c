@@ -13,9 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUNDLE_MAX ((size_t)4 << 30)
-#define JSON_MAX (16u << 20)
-
 struct training {
     struct table *table;
     struct dataset_info info;
@@ -326,7 +323,7 @@ make_manifest(const char *name, const struct training *t, const struct model_tra
     DEFER(js_freep) json_t *m = json_object();
     CHECK(m != NULL, MEMORY);
     DEFER(buf_done) struct buf text;
-    buf_init(&text, JSON_MAX);
+    buf_init(&text, MODELS_JSON_MAX);
     TRY(js_set(m, "name", json_string(name)));
     TRY(put_answers(t, m));
     TRY(put_training_set(m, t, o));
@@ -354,7 +351,7 @@ model_train(struct workspace *w, const char *name, const struct model_train_opti
     DEFER(training_done) struct training t = {0};
     DEFER(js_freep) json_t *manifest = NULL;
     DEFER(buf_wipe) struct buf file;
-    buf_init(&file, BUNDLE_MAX);
+    buf_init(&file, MODELS_BUNDLE_MAX);
     TRY(prepare(w, o, diag, &t));
     TRY(run_training(&t, o, diag, &file));
     TRY(measure(&t, buf_view(&file), o->train.threads, diag));

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JSON_MAX (16u << 20)
-
 void
 model_free(struct model *m)
 {
@@ -118,7 +116,7 @@ read_training(const json_t *manifest, struct diag *diag, struct model *m)
 {
     json_t *part = NULL;
     DEFER(buf_done) struct buf text;
-    buf_init(&text, JSON_MAX);
+    buf_init(&text, MODELS_JSON_MAX);
     TRY(read_training_set(manifest, diag, m));
     TRY(js_need_object(manifest, "training", diag, &part));
     TRY(js_put(&text, part));
@@ -134,7 +132,7 @@ read_manifest(const json_t *manifest, struct diag *diag, struct model *m)
     const char *created = NULL;
     const bool added = json_object_get(manifest, "origin") != NULL;
     DEFER(buf_done) struct buf text;
-    buf_init(&text, JSON_MAX);
+    buf_init(&text, MODELS_JSON_MAX);
     TRY(check_identity(manifest, diag, m));
     TRY(copy_word(manifest, "label", diag, &m->label));
     TRY(copy_word(manifest, "positive", diag, &m->positive));

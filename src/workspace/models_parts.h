@@ -7,6 +7,7 @@
 
 #define MODELS_COLLECTION "model"
 #define MODELS_BUNDLE_MAX ((size_t)4 << 30)
+#define MODELS_JSON_MAX (16u << 20)
 
 /* The manifest, which has all but its version, and the file as the next version of that name:
  * bundled, sealed, read back as a server would, recorded, audited. */

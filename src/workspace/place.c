@@ -30,18 +30,11 @@ place_remove(char **path)
 }
 
 static struct status
-refuse_os(const char *dir, int err, struct diag *diag)
-{
-    diag_set(diag, "%s: %s", dir, strerror(err));
-    FAIL_OS(err);
-}
-
-static struct status
 check_empty(const char *dir, struct diag *diag)
 {
     DIR *d = opendir(dir);
     if (d == NULL) {
-        return refuse_os(dir, errno, diag);
+        return file_refuse_os(dir, errno, diag);
     }
     bool empty = true;
     for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
@@ -70,7 +63,7 @@ place_choose(const char *dir, struct diag *diag, char **ret_path)
         return check_empty(path, diag);
     }
     if (errno != ENOENT || *dir == '\0') {
-        return refuse_os(*dir == '\0' ? "\"\"" : dir, errno, diag);
+        return file_refuse_os(*dir == '\0' ? "\"\"" : dir, errno, diag);
     }
     size_t n = strlen(dir);
     while (n > 1 && dir[n - 1] == '/') {
@@ -95,7 +88,7 @@ place_beside(const char *place, struct diag *diag, char **ret_path)
     if (mkdtemp(path) == NULL) {
         const int err = errno;
         free(path);
-        return refuse_os(place, err, diag);
+        return file_refuse_os(place, err, diag);
     }
     *ret_path = path;
     return OK;
@@ -117,7 +110,7 @@ appear(const char *made, const char *place, struct diag *diag)
                  place);
         FAIL(INPUT);
     }
-    return refuse_os(place, err, diag);
+    return file_refuse_os(place, err, diag);
 }
 
 struct status

@@ -258,6 +258,21 @@ workspace_audit(struct workspace *w, const struct workspace_act *act, struct dia
 }
 
 struct status
+workspace_tell_failure(struct workspace *w, const char *action, const char *resource,
+                       struct status s, const struct diag *diag)
+{
+    if (!status_ok(s)) {
+        char why[512];
+        diag_describe(diag, s, why, sizeof why);
+        const struct workspace_act act = {
+            .action = action, .resource = resource, .reason = why, .refused = true};
+        const struct status ignored = workspace_audit(w, &act, NULL);
+        (void)ignored;
+    }
+    return s;
+}
+
+struct status
 workspace_commit(struct workspace *w, const struct workspace_act *act, struct diag *diag)
 {
     const struct status logged = workspace_audit(w, act, diag);

@@ -80,6 +80,9 @@ struct workspace_act {
 };
 struct status workspace_audit(struct workspace *w, const struct workspace_act *act,
                               struct diag *diag);
+/* Gives s back; what failed is in the log before, too, if it still takes entries. */
+struct status workspace_tell_failure(struct workspace *w, const char *action, const char *resource,
+                                     struct status s, const struct diag *diag);
 /* Ends what store_begin(w->store) began. The act is in the log before the change takes effect, and
  * a failure of either leaves the change undone. */
 struct status workspace_commit(struct workspace *w, const struct workspace_act *act,

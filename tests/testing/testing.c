@@ -83,6 +83,18 @@ testing_dirp(char **dir)
     }
 }
 
+void
+testing_copy_dir(const char *from, const char *to)
+{
+    char cp[] = "cp", all[] = "-a";
+    char *argv[] = {cp, all, (char *)(uintptr_t)from, (char *)(uintptr_t)to, NULL};
+    struct testing_run run;
+    testing_remove(to);
+    testing_run(argv, &run);
+    assert_int_equal(run.exit_code, 0);
+    testing_run_done(&run);
+}
+
 char *
 testing_source(const char *relative)
 {

@@ -34,6 +34,8 @@ char *testing_dir(void);
 void testing_remove(const char *dir);
 /* For DEFER: removes and frees. */
 void testing_dirp(char **dir);
+/* The folder at from, whole, in place of what is at to. */
+void testing_copy_dir(const char *from, const char *to);
 /* "<source>/tests/model/data/x.json": a path in the source tree, on malloc. */
 char *testing_source(const char *relative);
 /* A file of the source tree, or any file; the test fails when it cannot be read. */

@@ -1,6 +1,8 @@
 /* What stands at an object's path when the disk is full, and when the writer is killed. */
 #include "testing/testing.h"
 
+#include "testing/cut.h"
+
 #include "base/file.h"
 #include "testing/vault.h"
 #include "vault/seal.h"
@@ -88,23 +90,6 @@ assert_holds(struct view right)
 #define DISK_BYTES ((size_t)400 << 10)
 #define NEW_BYTES ((size_t)150 << 10)
 
-/* Fills the disk until so many bytes are free. */
-static void
-leave_free(size_t bytes)
-{
-    DEFER(file_freep) char *filler = file_join(disk, "filler");
-    struct statvfs st;
-    (void)unlink(filler);
-    assert_int_equal(statvfs(disk, &st), 0);
-    const size_t available = (size_t)st.f_bavail * st.f_frsize;
-    const int fd = open(filler, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    if (available > bytes) {
-        assert_int_equal(posix_fallocate(fd, 0, (off_t)(available - bytes)), 0);
-    }
-    (void)close(fd);
-}
-
 static void
 keeps_the_old_object_when_the_disk_is_full(void **state)
 {
@@ -121,9 +106,9 @@ keeps_the_old_object_when_the_disk_is_full(void **state)
     for (size_t free_bytes = 0; free_bytes < NEW_BYTES + 16384; free_bytes += 4096) {
         struct diag diag = {0};
         (void)unlink(path);
-        leave_free(DISK_BYTES);
+        testing_leave_free(disk, DISK_BYTES);
         assert_ok(seal_file(vault, path, ID, buf_view(&old), &diag));
-        leave_free(free_bytes);
+        testing_leave_free(disk, free_bytes);
         const struct status s = seal_file(vault, path, ID, buf_view(&new), &diag);
         assert_int_equal(files_in(disk, ".tmp"), 0);
         if (status_ok(s)) {
@@ -158,7 +143,7 @@ never_finishes_what_failed_once(void **state)
     put_numbered(&old, 1, 70000);
     put_numbered(&new, 2, NEW_BYTES);
     assert_ok(seal_file(vault, path, ID, buf_view(&old), &diag));
-    leave_free(8192);
+    testing_leave_free(disk, 8192);
     assert_ok(seal_writer_open(vault, path, ID, &diag, &w));
     assert_status(seal_writer_put(w, buf_view(&new), &diag), IO);
     assert_int_equal(unlink(filler), 0); /* now there is room again */

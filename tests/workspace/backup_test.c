@@ -132,18 +132,6 @@ assert_workspace(const char *at)
     assert_log(at, MODELS + 2);
 }
 
-static void
-copy(const char *from, const char *to)
-{
-    char cp[] = "cp", all[] = "-a";
-    char *argv[] = {cp, all, (char *)(uintptr_t)from, (char *)(uintptr_t)to, NULL};
-    struct testing_run run;
-    testing_remove(to);
-    testing_run(argv, &run);
-    assert_int_equal(run.exit_code, 0);
-    testing_run_done(&run);
-}
-
 static int
 set_up_all(void **state)
 {
@@ -183,7 +171,7 @@ static int
 set_up(void **state)
 {
     (void)state;
-    copy(model, home);
+    testing_copy_dir(model, home);
     (void)unlink(file);
     testing_remove(place);
     return 0;
@@ -775,7 +763,7 @@ is_whole_or_not_there_wherever_it_was_cut_off(void **state)
     unsigned n = 1;
     for (bool cut = true, traced = true; cut; n++) {
         struct diag diag = {0};
-        copy(model, home);
+        testing_copy_dir(model, home);
         (void)unlink(file);
         cut = testing_cut_before(n, create_here, NULL, &traced);
         if (!traced) {

@@ -112,18 +112,6 @@ assert_whole(struct workspace *w, unsigned records)
     }
 }
 
-static void
-copy(const char *from, const char *to)
-{
-    char cp[] = "cp", all[] = "-a";
-    char *argv[] = {cp, all, (char *)(uintptr_t)from, (char *)(uintptr_t)to, NULL};
-    struct testing_run run;
-    testing_remove(to);
-    testing_run(argv, &run);
-    assert_int_equal(run.exit_code, 0);
-    testing_run_done(&run);
-}
-
 #define FEW 5u
 
 static int
@@ -160,7 +148,7 @@ static int
 set_up(void **state)
 {
     (void)state;
-    copy(model, home);
+    testing_copy_dir(model, home);
     return 0;
 }
 
@@ -507,7 +495,7 @@ goes_on_wherever_it_was_cut_off(void **state)
     (void)state;
     unsigned n = 1;
     for (bool cut = true, traced = true; cut; n++) {
-        copy(model, home);
+        testing_copy_dir(model, home);
         cut = testing_cut_before(n, rotate_here, home, &traced);
         if (!traced) {
             print_message("# SKIP: no process can be traced here\n");
@@ -567,7 +555,7 @@ goes_on_after_the_disk_was_full(void **state)
         struct diag diag = {0};
         DEFER(file_freep) char *filler = file_join(disk, "filler");
         (void)unlink(filler);
-        copy(model, at);
+        testing_copy_dir(model, at);
         struct workspace *w = open_as(at, PASSPHRASE, false);
         testing_leave_free(disk, left);
         const struct status s = keys_rotate(w, NULL, &diag, &r);
