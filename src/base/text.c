@@ -1,6 +1,5 @@
 #include "base/text.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <locale.h>
 #include <math.h>

@@ -1,7 +1,6 @@
 #include "cli/cli.h"
 
 #include "assess/flip.h"
-#include "base/text.h"
 #include "cli/plain_files.h"
 #include "cli/workspace_files.h"
 #include "data/import.h"

@@ -1,7 +1,6 @@
 #include "cli/mitigate.h"
 
 #include "base/file.h"
-#include "base/text.h"
 #include "cli/plain_files.h"
 #include "data/import.h"
 #include "report/document.h"

@@ -2,7 +2,6 @@
  * columns of a dataset where one is given. */
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/text.h"
 #include "data/label.h"
 #include "workspace/models_parts.h"
 #include "workspace/registry.h"

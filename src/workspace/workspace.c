@@ -9,7 +9,6 @@
 #include "workspace/place.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>

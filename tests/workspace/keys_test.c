@@ -8,7 +8,6 @@
 #include "vault/seal.h"
 #include "workspace/keys.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
