@@ -78,14 +78,14 @@ make_applicants(void)
 }
 
 static void
-explain(const struct sw_forest *forest, int row)
+explain(const struct sw_predictor *predictor, int row)
 {
     double phi[FEATURES], expected;
     const struct sw_explain_options record = {.precision = SW_RECORD};
-    need(sw_forest_explain(forest, &loans.x[row * FEATURES], 1, &record, phi, &expected, &error));
+    need(sw_predictor_explain(predictor, &loans.x[row * FEATURES], 1, &record, phi, &expected, &error));
     (void)printf("applicant %d: margin %.3f = %.3f expected", row, loans.margin[row], expected);
     for (int f = 0; f < FEATURES; f++) {
-        (void)printf(" %+.3f %s", phi[f], sw_forest_feature(forest, (size_t)f));
+        (void)printf(" %+.3f %s", phi[f], sw_predictor_feature(predictor, (size_t)f));
     }
     (void)printf("\n");
 }
@@ -102,19 +102,19 @@ int
 main(void)
 {
     static const char *const groups[] = {"a", "b"};
-    struct sw_forest *forest = NULL;
+    struct sw_predictor *predictor = NULL;
     char *json = NULL;
     make_applicants();
-    need(sw_forest_load(model, sizeof model - 1, &forest, &error));
-    need(sw_forest_margin(forest, loans.x, ROWS, 0, loans.margin, &error));
+    need(sw_predictor_load(model, sizeof model - 1, &predictor, &error));
+    need(sw_predictor_margin(predictor, loans.x, ROWS, 0, loans.margin, &error));
     for (int i = 0; i < ROWS; i++) {
         loans.refused[i] = loans.margin[i] >= 0;
     }
-    explain(forest, 0);
+    explain(predictor, 0);
 
     const struct sw_decisions decisions = {
         .rows = ROWS, .label = loans.defaulted, .decision = loans.refused, .adverse = 1};
-    const struct sw_factor group = {"group", loans.group, groups, 2};
+    const struct sw_factor group = {.name = "group", .code = loans.group, .levels = groups, .level_count = 2};
     const struct sw_fairness_options fair = {.sensitive = &group, .sensitive_count = 1, .seed = 1};
     need(sw_fairness(&decisions, &fair, &json, &error));
     show("fairness", json);
@@ -125,6 +125,6 @@ main(void)
         .features = features, .feature_count = FEATURES, .seed = 1};
     need(sw_errors(&decisions, &where, &json, &error));
     show("errors", json);
-    sw_forest_free(forest);
+    sw_predictor_free(predictor);
     return 0;
 }

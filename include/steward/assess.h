@@ -4,8 +4,8 @@
  * Rules as in steward.h: 0 or a code, which *error (may be NULL) explains in a sentence; results
  * last, untouched on failure; texts in UTF-8, released with sw_text_free. Arrays are borrowed for
  * the call. Zeroed options are the defaults. Results do not depend on the number of threads. The
- * JSON documents are those that `steward fairness` and `steward errors` print with --json:
- * docs/spec/assessment-fairness.md and assessment-errors.md. */
+ * JSON documents are those that `steward fairness`, `errors` and `bias` print with --json:
+ * docs/spec/assessment-fairness.md, assessment-errors.md and assessment-bias.md. */
 #ifndef STEWARD_ASSESS_H
 #define STEWARD_ASSESS_H
 
@@ -15,24 +15,29 @@
 extern "C" {
 #endif
 
-/* ---- tree ensembles ---- */
+/* ---- models ---- */
 
-struct sw_forest;
+struct sw_predictor;
 
-/* bytes: an XGBoost (JSON, UBJSON), LightGBM (text) or ONNX-ML (TreeEnsemble) model file.
- * Untrusted: SW_INPUT names the tree and the node that is wrong. */
-SW_API int sw_forest_load(const void *bytes, size_t length, struct sw_forest **ret_forest,
-                          struct sw_error *error);
-SW_API void sw_forest_free(struct sw_forest *forest); /* NULL: nothing */
-SW_API size_t sw_forest_features(const struct sw_forest *forest);
-SW_API size_t sw_forest_outputs(const struct sw_forest *forest); /* 1, or the number of classes */
-/* Owned by the forest; NULL when the file names none. */
-SW_API const char *sw_forest_feature(const struct sw_forest *forest, size_t index);
+/* bytes: an XGBoost (JSON, UBJSON), LightGBM (text) or ONNX-ML (TreeEnsemble) model file, or a
+ * linear or logistic model in the JSON of docs/spec/linear-model.md. Untrusted: SW_INPUT names the
+ * tree and the node that is wrong. */
+SW_API int sw_predictor_load(const void *bytes, size_t length, struct sw_predictor **ret_predictor,
+                             struct sw_error *error);
+SW_API void sw_predictor_free(struct sw_predictor *predictor); /* NULL: nothing */
+SW_API size_t sw_predictor_features(const struct sw_predictor *predictor);
+SW_API size_t sw_predictor_outputs(const struct sw_predictor *predictor); /* 1, or the classes */
+/* Owned by the predictor; NULL when the file names none. */
+SW_API const char *sw_predictor_feature(const struct sw_predictor *predictor, size_t index);
 
 /* x[rows * features] row by row, NaN missing, categories as numbers. ret_margin[rows * outputs]:
- * the sum of the leaves and the base, before any link. */
-SW_API int sw_forest_margin(const struct sw_forest *forest, const float *x, size_t rows,
-                            unsigned threads, double *ret_margin, struct sw_error *error);
+ * the sum of the leaves, or of the terms, and the base, before any link; NaN of a row that a linear
+ * model has no value for. */
+SW_API int sw_predictor_margin(const struct sw_predictor *predictor, const float *x, size_t rows,
+                               unsigned threads, double *ret_margin, struct sw_error *error);
+/* The same after the link: probabilities, or numbers. */
+SW_API int sw_predictor_predict(const struct sw_predictor *predictor, const float *x, size_t rows,
+                                unsigned threads, double *ret_answer, struct sw_error *error);
 
 enum sw_precision {
     SW_FAST = 0,  /* error at most 2e-6 of the row's largest attribution */
@@ -43,10 +48,11 @@ struct sw_explain_options {
     enum sw_precision precision;
     unsigned threads; /* 0: one per core */
     /* Interventional values against these rows, background[background_rows * features]; NULL: by
-     * the paths of the trees (Lundberg et al., arXiv 1802.03888). */
+     * the paths of the trees (Lundberg et al., arXiv 1802.03888), or from the means that a linear
+     * model's file tells. */
     const float *background;
     size_t background_rows;
-    int probability; /* 1: of the probability; binary logistic models, with a background */
+    int probability; /* 1: of the probability; two classes or independent ones, with a background */
     /* Values of the raw columns that features were encoded from: column[features], each below
      * columns. A column's value is the sum of its features'. NULL: of the features. */
     const uint32_t *column;
@@ -56,12 +62,44 @@ struct sw_explain_options {
 /* SHAP values, exact: ret_phi[rows * outputs * features], or with options->column [rows * outputs *
  * columns]; ret_expected[outputs]. For each row and output the values and the expected one sum to
  * the margin (or probability). options may be NULL. */
-SW_API int sw_forest_explain(const struct sw_forest *forest, const float *x, size_t rows,
-                             const struct sw_explain_options *options, double *ret_phi,
-                             double *ret_expected, struct sw_error *error);
-/* ret_pairs[rows * outputs * features * features]: SHAP interaction values, of records. */
-SW_API int sw_forest_interactions(const struct sw_forest *forest, const float *x, size_t rows,
-                                  unsigned threads, double *ret_pairs, struct sw_error *error);
+SW_API int sw_predictor_explain(const struct sw_predictor *predictor, const float *x, size_t rows,
+                                const struct sw_explain_options *options, double *ret_phi,
+                                double *ret_expected, struct sw_error *error);
+/* ret_pairs[rows * outputs * features * features]: SHAP interaction values of trees, as records. */
+SW_API int sw_predictor_interactions(const struct sw_predictor *predictor, const float *x,
+                                     size_t rows, unsigned threads, double *ret_pairs,
+                                     struct sw_error *error);
+
+/* Any model of which only the answers are known. */
+struct sw_black_box {
+    /* ret_answer[rows * outputs] of x[rows * features]; 0, or another number: it failed. Called
+     * from several threads at once unless `threads` is 1. */
+    int (*predict)(void *context, const double *x, size_t rows, double *ret_answer);
+    void *context;
+    size_t features, outputs;
+    size_t batch; /* rows of one call at most; 0: 4096 */
+};
+
+enum sw_shapley {
+    SW_KERNEL = 0,     /* weighted least squares, coalitions in pairs (arXiv 2012.01536) */
+    SW_PERMUTATION = 1 /* orders, each with its reverse (arXiv 2104.12199) */
+};
+
+struct sw_black_box_options {
+    enum sw_shapley method;
+    const double *background; /* background_rows * features: at least one row */
+    size_t background_rows;
+    size_t evaluations; /* coalitions valued for a row at most; 0: 2048 and two a feature */
+    uint64_t seed;
+    unsigned threads; /* 0: one per core */
+};
+
+/* ret_phi[rows * outputs * features], and of each its standard error, of drawing coalitions:
+ * ret_error, of the same shape, 0 where all coalitions were valued. ret_expected[outputs]. Values
+ * and expected sum to the answer. */
+SW_API int sw_black_box_explain(const struct sw_black_box *box, const double *x, size_t rows,
+                                const struct sw_black_box_options *options, double *ret_phi,
+                                double *ret_error, double *ret_expected, struct sw_error *error);
 
 /* ---- decisions ---- */
 
@@ -71,6 +109,7 @@ struct sw_factor {
     const int32_t *code;
     const char *const *levels;
     uint32_t level_count;
+    int ordered; /* 1: the levels are numbers or intervals, in order (sw_bias) */
 };
 
 /* A column of numbers, NaN missing; with levels the numbers are codes of categories. */
@@ -81,13 +120,23 @@ struct sw_feature {
     uint32_t level_count;
 };
 
-/* Binary decisions about rows. */
+enum sw_kind { SW_BINARY = 0, SW_CLASSES = 1, SW_NUMBERS = 2 };
+
+/* What was true of each row, and what was decided or said. */
 struct sw_decisions {
+    enum sw_kind kind;
     size_t rows;
+    /* SW_BINARY */
     const uint8_t *label;    /* 0, 1; 2: missing */
     const uint8_t *decision; /* the same */
     const double *score;     /* probability of 1, or NULL */
     int adverse; /* 1: decision 1 is bad for the person, so that the four-fifths rule is about 0 */
+    /* SW_CLASSES: codes below class_count, -1 missing */
+    const int32_t *label_class, *decision_class;
+    const char *const *classes;
+    uint32_t class_count;
+    /* SW_NUMBERS: NaN missing */
+    const double *value, *predicted;
 };
 
 struct sw_fairness_options {
@@ -95,9 +144,10 @@ struct sw_fairness_options {
     uint32_t sensitive_count;
     const struct sw_factor *control; /* compared within their groups; may be NULL */
     uint32_t control_count;
-    uint32_t min_group;  /* smaller groups are shown, not judged; 0: 30 */
-    double level;        /* of intervals; 0: 0.95 */
-    uint32_t replicates; /* of the bootstrap, at most 100000; 0: 1000 */
+    const double *weight; /* rows, 0 and more; NULL: 1 each */
+    uint32_t min_group;   /* smaller groups are shown, not judged; 0: 30 */
+    double level;         /* of intervals; 0: 0.95 */
+    uint32_t replicates;  /* of the bootstrap, at most 100000; 0: 1000 */
     uint64_t seed;
     unsigned threads;
 };
@@ -122,6 +172,26 @@ struct sw_errors_options {
  * would find, calibration, worst predictions. */
 SW_API int sw_errors(const struct sw_decisions *decisions, const struct sw_errors_options *options,
                      char **ret_json, struct sw_error *error);
+
+struct sw_bias_options {
+    size_t rows;
+    struct sw_factor label;
+    uint32_t positive;                 /* level of the label */
+    const struct sw_factor *sensitive; /* at least one */
+    uint32_t sensitive_count;
+    const struct sw_factor *strata; /* compared within its levels; NULL: none */
+    const struct sw_factor *others; /* columns looked at as proxies; may be NULL */
+    uint32_t other_count;
+    uint32_t min_group;  /* 0: 30 */
+    double level;        /* of intervals; 0: 0.95 */
+    uint32_t replicates; /* of the bootstrap, at most 100000; 0: 1000 */
+    uint64_t seed;
+    unsigned threads;
+};
+
+/* What is uneven in the data, before any model: Clarify's pre-training metrics and the measures of
+ * data balance, label bias within strata, proxies, and missing values by group. */
+SW_API int sw_bias(const struct sw_bias_options *options, char **ret_json, struct sw_error *error);
 
 #ifdef __cplusplus
 }

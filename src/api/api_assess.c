@@ -1,11 +1,9 @@
-/* The analyses without I/O, include/steward/assess.h: what a caller gives is checked here, the rest
- * is done by assess/ and report/. */
+/* The analyses of decisions and of data without I/O, include/steward/assess.h: what a caller gives
+ * is checked here, the rest is done by report/. */
 #include "api/api_parts.h"
 
-#include "assess/explain_columns.h"
-#include "assess/interventional.h"
 #include "base/text.h"
-#include "model/model_file.h"
+#include "report/bias_document.h"
 #include "report/errors_document.h"
 #include "report/fairness_document.h"
 
@@ -23,258 +21,6 @@
 #define PERMUTATIONS 199u
 #define SLICE_ALPHA 0.99
 #define MOST_DRAWS 100000u /* replicates or permutations */
-
-struct sw_forest {
-    struct model_file *file; /* of a forest, always */
-};
-
-/* ---- tree ensembles ---- */
-
-void
-sw_forest_free(struct sw_forest *forest)
-{
-    if (forest != NULL) {
-        model_file_free(forest->file);
-        free(forest);
-    }
-}
-
-static struct status
-load(const void *bytes, size_t length, struct diag *diag, struct sw_forest **ret_forest)
-{
-    TRY(api_need(bytes, "bytes", diag));
-    TRY(api_need(ret_forest, "ret_forest", diag));
-    DEFER(model_file_freep) struct model_file *file = NULL;
-    TRY(model_file_load(view_of(bytes, length), diag, &file));
-    if (file->forest == NULL) {
-        diag_set(diag, "a linear model: its attributions are its coefficients times the values");
-        FAIL(UNSUPPORTED);
-    }
-    struct sw_forest *made = calloc(1, sizeof *made);
-    CHECK(made != NULL, MEMORY);
-    made->file = MOVE(file);
-    *ret_forest = made;
-    return OK;
-}
-
-int
-sw_forest_load(const void *bytes, size_t length, struct sw_forest **ret_forest,
-               struct sw_error *error)
-{
-    struct diag diag = {0};
-    return api_result(load(bytes, length, &diag, ret_forest), &diag, error);
-}
-
-size_t
-sw_forest_features(const struct sw_forest *forest)
-{
-    return forest->file->features;
-}
-
-size_t
-sw_forest_outputs(const struct sw_forest *forest)
-{
-    return forest->file->outputs;
-}
-
-const char *
-sw_forest_feature(const struct sw_forest *forest, size_t index)
-{
-    const struct model_file *f = forest->file;
-    return f->feature_names != NULL && index < f->features ? f->feature_names[index] : NULL;
-}
-
-static struct status
-need_rows(const struct sw_forest *forest, const float *x, size_t rows, const void *result,
-          struct diag *diag)
-{
-    TRY(api_need(forest, "forest", diag));
-    if (rows > 0) {
-        TRY(api_need(x, "x", diag));
-    }
-    return api_need(result, "the array for the result", diag);
-}
-
-int
-sw_forest_margin(const struct sw_forest *forest, const float *x, size_t rows, unsigned threads,
-                 double *ret_margin, struct sw_error *error)
-{
-    struct diag diag = {0};
-    const struct status s = need_rows(forest, x, rows, ret_margin, &diag);
-    if (status_ok(s)) {
-        model_file_margin(forest->file, x, rows, threads, ret_margin);
-    }
-    return api_result(s, &diag, error);
-}
-
-static enum explain_precision
-precision_of(const struct sw_explain_options *o)
-{
-    return o->precision == SW_RECORD ? EXPLAIN_RECORD : EXPLAIN_FAST;
-}
-
-#define BLOCK_ROWS 4096u
-
-/* Values of rows by one of the two explainers, summed to columns when these are asked for. */
-struct explaining {
-    const struct forest *forest;
-    const struct sw_explain_options *options;
-    struct explainer *paths;
-    struct interventional *background;
-};
-
-static void
-explaining_done(struct explaining *e)
-{
-    explainer_free(e->paths);
-    interventional_free(e->background);
-}
-
-static struct status
-explain_rows_of(const struct explaining *e, const float *x, size_t rows, double *ret_phi)
-{
-    const unsigned threads = e->options->threads;
-    return e->paths != NULL ? explainer_rows(e->paths, x, rows, threads, ret_phi)
-                            : interventional_rows(e->background, x, rows, threads, ret_phi);
-}
-
-static struct status
-check_columns(const struct explaining *e, struct diag *diag)
-{
-    for (uint32_t f = 0; e->options->column != NULL && f < e->forest->features; f++) {
-        if (e->options->column[f] >= e->options->columns) {
-            diag_set(diag, "feature %u: its column is %u of %u", f, e->options->column[f],
-                     e->options->columns);
-            FAIL(INPUT);
-        }
-    }
-    return OK;
-}
-
-static struct status
-explain_columns_of(const struct explaining *e, const float *x, size_t rows, double *ret_phi)
-{
-    const size_t features = e->forest->features, outputs = e->forest->outputs;
-    const struct explain_columns c = {.features = e->forest->features,
-                                      .columns = e->options->columns,
-                                      .column = (uint32_t *)(uintptr_t)e->options->column};
-    if (e->options->column == NULL) {
-        return explain_rows_of(e, x, rows, ret_phi);
-    }
-    DEFER(memory_freep) double *phi = calloc(BLOCK_ROWS * outputs * features + 1, sizeof *phi);
-    CHECK(phi != NULL, MEMORY);
-    for (size_t first = 0; first < rows; first += BLOCK_ROWS) {
-        const size_t n = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
-        TRY(explain_rows_of(e, x + first * features, n, phi));
-        explain_columns_sum(&c, phi, n * outputs, ret_phi + first * outputs * c.columns);
-    }
-    return OK;
-}
-
-static struct status
-explain_by_paths(struct explaining *e, const float *x, size_t rows, double *ret_phi)
-{
-    struct explainer_options options;
-    explainer_defaults(&options);
-    options.precision = precision_of(e->options);
-    options.expected_rows = rows;
-    options.threads = e->options->threads;
-    TRY(explainer_new(e->forest, &options, &e->paths));
-    return explain_columns_of(e, x, rows, ret_phi);
-}
-
-static struct status
-explain_by_background(struct explaining *e, const float *x, size_t rows, struct diag *diag,
-                      double *ret_phi, double *ret_expected)
-{
-    const struct sw_explain_options *o = e->options;
-    struct interventional_options options;
-    interventional_defaults(&options);
-    options.precision = precision_of(o);
-    options.space = o->probability ? INTERVENTIONAL_PROBABILITY : INTERVENTIONAL_MARGIN;
-    options.expected_rows = rows;
-    options.threads = o->threads;
-    const struct status s =
-        interventional_new(e->forest, o->background, o->background_rows, &options, &e->background);
-    if (s.code == STATUS_UNSUPPORTED) {
-        diag_set(diag, "attributions of probability: only for binary logistic models");
-    }
-    TRY(s);
-    interventional_expected(e->background, ret_expected);
-    return explain_columns_of(e, x, rows, ret_phi);
-}
-
-static struct status
-explain(const struct sw_forest *forest, const float *x, size_t rows,
-        const struct sw_explain_options *options, struct diag *diag, double *ret_phi,
-        double *ret_expected)
-{
-    const struct sw_explain_options o = options == NULL ? (struct sw_explain_options){0} : *options;
-    TRY(need_rows(forest, x, rows, ret_phi, diag));
-    TRY(api_need(ret_expected, "ret_expected", diag));
-    DEFER(explaining_done)
-    struct explaining e = {.forest = forest->file->forest, .options = &o};
-    TRY(check_columns(&e, diag));
-    if (o.background != NULL && o.background_rows > 0) {
-        return explain_by_background(&e, x, rows, diag, ret_phi, ret_expected);
-    }
-    if (o.background != NULL || o.probability) {
-        diag_set(diag, o.background != NULL ? "a background without rows"
-                                            : "attributions of probability need a background");
-        FAIL(INPUT);
-    }
-    explain_expected(e.forest, ret_expected);
-    return explain_by_paths(&e, x, rows, ret_phi);
-}
-
-int
-sw_forest_explain(const struct sw_forest *forest, const float *x, size_t rows,
-                  const struct sw_explain_options *options, double *ret_phi, double *ret_expected,
-                  struct sw_error *error)
-{
-    struct diag diag = {0};
-    return api_result(explain(forest, x, rows, options, &diag, ret_phi, ret_expected), &diag,
-                      error);
-}
-
-static struct status
-interactions(const struct sw_forest *forest, const float *x, size_t rows, unsigned threads,
-             struct diag *diag, double *ret_pairs)
-{
-    DEFER(explainer_freep) struct explainer *e = NULL;
-    struct explainer_options options;
-    TRY(need_rows(forest, x, rows, ret_pairs, diag));
-    explainer_defaults(&options);
-    options.precision = EXPLAIN_RECORD;
-    options.pairs = true;
-    TRY(explainer_new(forest->file->forest, &options, &e));
-    return explainer_pairs(e, x, rows, threads, ret_pairs);
-}
-
-int
-sw_forest_interactions(const struct sw_forest *forest, const float *x, size_t rows,
-                       unsigned threads, double *ret_pairs, struct sw_error *error)
-{
-    struct diag diag = {0};
-    return api_result(interactions(forest, x, rows, threads, &diag, ret_pairs), &diag, error);
-}
-
-/* ---- what the caller gives about decisions ---- */
-
-static struct status
-check_decisions(const struct sw_decisions *d, struct diag *diag)
-{
-    TRY(api_need(d, "decisions", diag));
-    TRY(api_need(d->label, "label", diag));
-    TRY(api_need(d->decision, "decision", diag));
-    for (size_t i = 0; i < d->rows; i++) {
-        if (d->label[i] > 2 || d->decision[i] > 2) {
-            diag_set(diag, "row %zu: labels and decisions are 0, 1, or 2 for missing", i);
-            FAIL(INPUT);
-        }
-    }
-    return OK;
-}
 
 static struct status
 need_text(const char *text, const char *what, struct diag *diag)
@@ -305,6 +51,91 @@ check_draws(uint32_t draws, const char *what, struct diag *diag)
     }
     return OK;
 }
+
+/* ---- decisions ---- */
+
+static struct status
+check_two(const struct sw_decisions *d, struct diag *diag)
+{
+    TRY(api_need(d->label, "label", diag));
+    TRY(api_need(d->decision, "decision", diag));
+    for (size_t i = 0; i < d->rows; i++) {
+        if (d->label[i] > 2 || d->decision[i] > 2) {
+            diag_set(diag, "row %zu: labels and decisions are 0, 1, or 2 for missing", i);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+static struct status
+check_classes(const struct sw_decisions *d, uint32_t most, struct diag *diag)
+{
+    TRY(api_need(d->label_class, "label_class", diag));
+    TRY(api_need(d->decision_class, "decision_class", diag));
+    TRY(api_need(d->classes, "classes", diag));
+    if (d->class_count < 2 || d->class_count > most) {
+        diag_set(diag, "class_count: 2 to %u", most);
+        FAIL(INPUT);
+    }
+    TRY(need_texts(d->classes, d->class_count, "classes", diag));
+    for (size_t i = 0; i < d->rows; i++) {
+        const int64_t label = d->label_class[i], decision = d->decision_class[i];
+        if (label < -1 || label >= d->class_count || decision < -1 || decision >= d->class_count) {
+            diag_set(diag, "row %zu: a code is none of the %u classes, nor -1", i, d->class_count);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+static struct status
+check_numbers(const struct sw_decisions *d, struct diag *diag)
+{
+    TRY(api_need(d->value, "value", diag));
+    TRY(api_need(d->predicted, "predicted", diag));
+    for (size_t i = 0; i < d->rows; i++) {
+        if (isinf(d->value[i]) || isinf(d->predicted[i])) {
+            diag_set(diag, "row %zu: a number that is not finite", i);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+/* most: classes that the analysis takes. */
+static struct status
+check_decisions(const struct sw_decisions *d, uint32_t most, struct diag *diag)
+{
+    TRY(api_need(d, "decisions", diag));
+    switch (d->kind) {
+    case SW_BINARY:
+        return check_two(d, diag);
+    case SW_CLASSES:
+        return check_classes(d, most, diag);
+    case SW_NUMBERS:
+        return check_numbers(d, diag);
+    }
+    diag_set(diag, "kind: SW_BINARY, SW_CLASSES or SW_NUMBERS");
+    FAIL(INPUT);
+}
+
+/* Whether the row has both what was true and what was said. */
+static bool
+is_whole(const struct sw_decisions *d, size_t row)
+{
+    switch (d->kind) {
+    case SW_BINARY:
+        return d->label[row] != 2 && d->decision[row] != 2;
+    case SW_CLASSES:
+        return d->label_class[row] >= 0 && d->decision_class[row] >= 0;
+    case SW_NUMBERS:
+        break;
+    }
+    return !isnan(d->value[row]) && !isnan(d->predicted[row]);
+}
+
+/* ---- columns ---- */
 
 static struct status
 check_factor(const struct sw_factor *f, size_t rows, struct diag *diag)
@@ -373,42 +204,63 @@ or_default(uint32_t value, uint32_t fallback)
 /* ---- fairness ---- */
 
 static struct status
+check_level(double level, struct diag *diag)
+{
+    if (!(level > 0 && level < 1)) {
+        diag_set(diag, "level: over 0 and under 1");
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct fairness_input
+fairness_input_of(const struct sw_decisions *d, const struct sw_fairness_options *o)
+{
+    static const enum fairness_task task[] = {FAIRNESS_BINARY, FAIRNESS_CLASSES, FAIRNESS_NUMERIC};
+    const bool two = d->kind == SW_BINARY;
+    return (struct fairness_input){.task = task[d->kind],
+                                   .label = "label",
+                                   .prediction = "decision",
+                                   .score = two && d->score != NULL ? "score" : NULL,
+                                   .positive = two ? "1" : NULL,
+                                   .rows = d->rows,
+                                   .y = two ? d->label : NULL,
+                                   .decision = two ? d->decision : NULL,
+                                   .value = d->value,
+                                   .predicted = two ? d->score : d->predicted,
+                                   .y_class = d->label_class,
+                                   .decision_class = d->decision_class,
+                                   .classes = d->classes,
+                                   .class_count = d->class_count,
+                                   .weight = o->weight,
+                                   .sensitive_count = o->sensitive_count,
+                                   .control_count = o->control_count,
+                                   .adverse = two && d->adverse != 0,
+                                   .min_group = or_default(o->min_group, MIN_GROUP),
+                                   .level = o->level == 0 ? LEVEL : o->level,
+                                   .q = FDR,
+                                   .replicates = or_default(o->replicates, REPLICATES),
+                                   .seed = o->seed,
+                                   .threads = o->threads};
+}
+
+static struct status
 fairness(const struct sw_decisions *d, const struct sw_fairness_options *o, struct diag *diag,
          char **ret_json)
 {
     DEFER(memory_freep) struct assessment_factor *sensitive = NULL;
     DEFER(memory_freep) struct assessment_factor *control = NULL;
     DEFER(js_freep) json_t *document = NULL;
-    TRY(check_decisions(d, diag));
+    TRY(check_decisions(d, FAIRNESS_CLASSES_MAX, diag));
     TRY(api_need(o, "options", diag));
     TRY(api_need(ret_json, "ret_json", diag));
     TRY(check_draws(o->replicates, "replicates", diag));
     TRY(take_factors(o->sensitive, o->sensitive_count, d->rows, diag, &sensitive));
     TRY(take_factors(o->control, o->control_count, d->rows, diag, &control));
-    const struct fairness_input in = {.task = FAIRNESS_BINARY,
-                                      .label = "label",
-                                      .prediction = "decision",
-                                      .score = d->score == NULL ? NULL : "score",
-                                      .positive = "1",
-                                      .rows = d->rows,
-                                      .y = d->label,
-                                      .decision = d->decision,
-                                      .predicted = d->score,
-                                      .sensitive = sensitive,
-                                      .control = control,
-                                      .sensitive_count = o->sensitive_count,
-                                      .control_count = o->control_count,
-                                      .adverse = d->adverse != 0,
-                                      .min_group = or_default(o->min_group, MIN_GROUP),
-                                      .level = o->level == 0 ? LEVEL : o->level,
-                                      .q = FDR,
-                                      .replicates = or_default(o->replicates, REPLICATES),
-                                      .seed = o->seed,
-                                      .threads = o->threads};
-    if (!(in.level > 0 && in.level < 1)) {
-        diag_set(diag, "level: over 0 and under 1");
-        FAIL(INPUT);
-    }
+    struct fairness_input in = fairness_input_of(d, o);
+    TRY(check_level(in.level, diag));
+    in.sensitive = sensitive;
+    in.control = control;
     TRY(fairness_document(&in, diag, &document));
     return api_text(document, ret_json);
 }
@@ -426,8 +278,9 @@ sw_fairness(const struct sw_decisions *decisions, const struct sw_fairness_optio
 /* The rows that have both a label and a decision, by number; what else a row has goes along. */
 struct whole_rows {
     size_t n;
-    uint64_t *number; /* from 1 */
-    uint32_t *label, *decision;
+    uint64_t *number;           /* from 1 */
+    uint32_t *label, *decision; /* of classes, and of two */
+    double *value, *predicted;  /* of numbers */
     double *score;
     struct assessment_feature *features;
     uint32_t feature_count;
@@ -443,28 +296,59 @@ whole_rows_done(struct whole_rows *w)
     free(w->number);
     free(w->label);
     free(w->decision);
+    free(w->value);
+    free(w->predicted);
     free(w->score);
+}
+
+static struct status
+make_whole_rows(size_t rows, struct whole_rows *w)
+{
+    w->number = calloc(rows + 1, sizeof *w->number);
+    w->label = calloc(rows + 1, sizeof *w->label);
+    w->decision = calloc(rows + 1, sizeof *w->decision);
+    w->value = calloc(rows + 1, sizeof *w->value);
+    w->predicted = calloc(rows + 1, sizeof *w->predicted);
+    w->score = calloc(rows + 1, sizeof *w->score);
+    CHECK(w->number != NULL && w->label != NULL && w->decision != NULL && w->value != NULL &&
+              w->predicted != NULL && w->score != NULL,
+          MEMORY);
+    return OK;
+}
+
+static struct status
+take_two(const struct sw_decisions *d, size_t row, struct diag *diag, struct whole_rows *w)
+{
+    w->label[w->n] = d->label[row];
+    w->decision[w->n] = d->decision[row];
+    if (d->score == NULL) {
+        return OK;
+    }
+    w->score[w->n] = d->score[row];
+    if (!(d->score[row] >= 0 && d->score[row] <= 1)) {
+        diag_set(diag, "score, row %zu: %g is no probability", row, d->score[row]);
+        FAIL(INPUT);
+    }
+    return OK;
 }
 
 static struct status
 take_decisions(const struct sw_decisions *d, struct diag *diag, struct whole_rows *w)
 {
-    w->number = calloc(d->rows + 1, sizeof *w->number);
-    w->label = calloc(d->rows + 1, sizeof *w->label);
-    w->decision = calloc(d->rows + 1, sizeof *w->decision);
-    w->score = calloc(d->rows + 1, sizeof *w->score);
-    CHECK(w->number != NULL && w->label != NULL && w->decision != NULL && w->score != NULL, MEMORY);
+    TRY(make_whole_rows(d->rows, w));
     for (size_t i = 0; i < d->rows; i++) {
-        if (d->label[i] == 2 || d->decision[i] == 2) {
+        if (!is_whole(d, i)) {
             continue;
         }
         w->number[w->n] = i + 1;
-        w->label[w->n] = d->label[i];
-        w->decision[w->n] = d->decision[i];
-        w->score[w->n] = d->score == NULL ? NAN : d->score[i];
-        if (d->score != NULL && !(d->score[i] >= 0 && d->score[i] <= 1)) {
-            diag_set(diag, "score, row %zu: %g is no probability", i, d->score[i]);
-            FAIL(INPUT);
+        if (d->kind == SW_BINARY) {
+            TRY(take_two(d, i, diag, w));
+        } else if (d->kind == SW_CLASSES) {
+            w->label[w->n] = (uint32_t)d->label_class[i];
+            w->decision[w->n] = (uint32_t)d->decision_class[i];
+        } else {
+            w->value[w->n] = d->value[i];
+            w->predicted[w->n] = d->predicted[i];
         }
         w->n++;
     }
@@ -498,27 +382,38 @@ take_features(const struct sw_decisions *d, const struct sw_errors_options *o, s
     return OK;
 }
 
+static struct errors_outcome
+outcome_of(const struct sw_decisions *d, const struct whole_rows *w)
+{
+    const struct errors_outcome two = {ERRORS_BINARY, w->n, 2, w->label, w->decision, NULL, NULL};
+    const struct errors_outcome several = {
+        ERRORS_CLASSES, w->n, d->class_count, w->label, w->decision, NULL, NULL};
+    const struct errors_outcome numbers = {ERRORS_NUMERIC, w->n,     0,           NULL,
+                                           NULL,           w->value, w->predicted};
+    return d->kind == SW_BINARY ? two : d->kind == SW_CLASSES ? several : numbers;
+}
+
 static struct errors_input
 errors_input_of(const struct sw_decisions *d, const struct sw_errors_options *o,
                 const struct whole_rows *w)
 {
-    static const char *const classes[] = {"0", "1"};
+    static const char *const two[] = {"0", "1"};
+    static const enum errors_metric metric[] = {ERRORS_RATE, ERRORS_RATE, ERRORS_MAE};
     const uint64_t share = w->n / 100;
-    return (struct errors_input){.outcome = {.kind = ERRORS_BINARY,
-                                             .rows = w->n,
-                                             .classes = 2,
-                                             .label = w->label,
-                                             .decision = w->decision},
-                                 .classes = classes,
-                                 .score = d->score == NULL ? NULL : w->score,
+    const bool scored = d->kind == SW_BINARY && d->score != NULL;
+    return (struct errors_input){.outcome = outcome_of(d, w),
+                                 .classes = d->kind == SW_BINARY    ? two
+                                            : d->kind == SW_CLASSES ? d->classes
+                                                                    : NULL,
+                                 .score = scored ? w->score : NULL,
                                  .row_number = w->number,
                                  .label = "label",
                                  .prediction = "decision",
-                                 .score_name = d->score == NULL ? NULL : "score",
+                                 .score_name = scored ? "score" : NULL,
                                  .rows_read = d->rows,
                                  .features = w->features,
                                  .feature_count = w->feature_count,
-                                 .metric = ERRORS_RATE,
+                                 .metric = metric[d->kind],
                                  .level = LEVEL,
                                  .bins = 8,
                                  .tree = {.max_depth = 3, .max_leaves = 31, .min_rows = 20},
@@ -539,7 +434,7 @@ errors(const struct sw_decisions *d, const struct sw_errors_options *o, struct d
 {
     DEFER(whole_rows_done) struct whole_rows w = {0};
     DEFER(js_freep) json_t *document = NULL;
-    TRY(check_decisions(d, diag));
+    TRY(check_decisions(d, ERRORS_MAX_CLASSES, diag));
     TRY(api_need(o, "options", diag));
     TRY(api_need(ret_json, "ret_json", diag));
     TRY(check_draws(o->permutations, "permutations", diag));
@@ -563,4 +458,83 @@ sw_errors(const struct sw_decisions *decisions, const struct sw_errors_options *
 {
     struct diag diag = {0};
     return api_result(errors(decisions, options, &diag, ret_json), &diag, error);
+}
+
+/* ---- bias ---- */
+
+static struct bias_column
+bias_column_of(const struct sw_factor *f)
+{
+    return (struct bias_column){f->name, f->code, f->levels, f->level_count, f->ordered != 0};
+}
+
+/* *ret_columns[n + 1]: the caller's to free. */
+static struct status
+take_bias_columns(const struct sw_factor *factors, uint32_t n, size_t rows, struct diag *diag,
+                  struct bias_column **ret_columns)
+{
+    DEFER(memory_freep) struct bias_column *made = calloc((size_t)n + 1, sizeof *made);
+    CHECK(made != NULL, MEMORY);
+    if (n > 0) {
+        TRY(api_need(factors, "factors", diag));
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        TRY(check_factor(&factors[i], rows, diag));
+        made[i] = bias_column_of(&factors[i]);
+    }
+    *ret_columns = MOVE(made);
+    return OK;
+}
+
+static struct status
+check_bias(const struct sw_bias_options *o, struct diag *diag)
+{
+    TRY(api_need(o, "options", diag));
+    TRY(check_draws(o->replicates, "replicates", diag));
+    TRY(check_factor(&o->label, o->rows, diag));
+    if (o->positive >= o->label.level_count) {
+        diag_set(diag, "positive: %u is none of the label's %u levels", o->positive,
+                 o->label.level_count);
+        FAIL(INPUT);
+    }
+    return o->strata == NULL ? OK : check_factor(o->strata, o->rows, diag);
+}
+
+static struct status
+bias(const struct sw_bias_options *o, struct diag *diag, char **ret_json)
+{
+    DEFER(memory_freep) struct bias_column *sensitive = NULL;
+    DEFER(memory_freep) struct bias_column *others = NULL;
+    DEFER(js_freep) json_t *document = NULL;
+    TRY(check_bias(o, diag));
+    TRY(api_need(ret_json, "ret_json", diag));
+    TRY(take_bias_columns(o->sensitive, o->sensitive_count, o->rows, diag, &sensitive));
+    TRY(take_bias_columns(o->others, o->other_count, o->rows, diag, &others));
+    const struct bias_column strata =
+        o->strata == NULL ? (struct bias_column){0} : bias_column_of(o->strata);
+    others[o->other_count] = strata; /* it may be a proxy, too */
+    const struct bias_input in = {.rows = o->rows,
+                                  .label = bias_column_of(&o->label),
+                                  .positive = o->positive,
+                                  .sensitive = sensitive,
+                                  .sensitives = o->sensitive_count,
+                                  .strata = o->strata == NULL ? NULL : &strata,
+                                  .columns = others,
+                                  .column_count = o->other_count + (o->strata != NULL),
+                                  .level = o->level == 0 ? LEVEL : o->level,
+                                  .fdr = FDR,
+                                  .replicates = or_default(o->replicates, REPLICATES),
+                                  .min_group = or_default(o->min_group, MIN_GROUP),
+                                  .seed = o->seed,
+                                  .threads = o->threads};
+    TRY(check_level(in.level, diag));
+    TRY(bias_document(&in, diag, &document));
+    return api_text(document, ret_json);
+}
+
+int
+sw_bias(const struct sw_bias_options *options, char **ret_json, struct sw_error *error)
+{
+    struct diag diag = {0};
+    return api_result(bias(options, &diag, ret_json), &diag, error);
 }

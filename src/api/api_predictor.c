@@ -1,0 +1,314 @@
+/* Models and their attributions without I/O, include/steward/assess.h: what a caller gives is
+ * checked here, the rest is done by model/ and assess/. */
+#include "api/api_parts.h"
+
+#include "assess/attribution.h"
+#include "assess/explain_columns.h"
+#include "assess/shapley.h"
+#include "model/model_file.h"
+
+#include <steward/assess.h>
+
+#include <stdlib.h>
+
+#define BLOCK_ROWS 4096u
+
+struct sw_predictor {
+    struct model_file *file;
+};
+
+/* ---- a model ---- */
+
+void
+sw_predictor_free(struct sw_predictor *predictor)
+{
+    if (predictor != NULL) {
+        model_file_free(predictor->file);
+        free(predictor);
+    }
+}
+
+static struct status
+load(const void *bytes, size_t length, struct diag *diag, struct sw_predictor **ret_predictor)
+{
+    TRY(api_need(bytes, "bytes", diag));
+    TRY(api_need(ret_predictor, "ret_predictor", diag));
+    DEFER(model_file_freep) struct model_file *file = NULL;
+    TRY(model_file_load(view_of(bytes, length), diag, &file));
+    struct sw_predictor *made = calloc(1, sizeof *made);
+    CHECK(made != NULL, MEMORY);
+    made->file = MOVE(file);
+    *ret_predictor = made;
+    return OK;
+}
+
+int
+sw_predictor_load(const void *bytes, size_t length, struct sw_predictor **ret_predictor,
+                  struct sw_error *error)
+{
+    struct diag diag = {0};
+    return api_result(load(bytes, length, &diag, ret_predictor), &diag, error);
+}
+
+size_t
+sw_predictor_features(const struct sw_predictor *predictor)
+{
+    return predictor->file->features;
+}
+
+size_t
+sw_predictor_outputs(const struct sw_predictor *predictor)
+{
+    return predictor->file->outputs;
+}
+
+const char *
+sw_predictor_feature(const struct sw_predictor *predictor, size_t index)
+{
+    const struct model_file *f = predictor->file;
+    return f->feature_names != NULL && index < f->features ? f->feature_names[index] : NULL;
+}
+
+static struct status
+need_rows(const struct sw_predictor *predictor, const float *x, size_t rows, const void *result,
+          struct diag *diag)
+{
+    TRY(api_need(predictor, "predictor", diag));
+    if (rows > 0) {
+        TRY(api_need(x, "x", diag));
+    }
+    return api_need(result, "the array for the result", diag);
+}
+
+static int
+answer(const struct sw_predictor *predictor, const float *x, size_t rows, unsigned threads,
+       bool link, double *ret_answer, struct sw_error *error)
+{
+    struct diag diag = {0};
+    const struct status s = need_rows(predictor, x, rows, ret_answer, &diag);
+    if (status_ok(s)) {
+        model_file_margin(predictor->file, x, rows, threads, ret_answer);
+    }
+    if (status_ok(s) && link) {
+        model_file_link_apply(predictor->file, ret_answer, rows);
+    }
+    return api_result(s, &diag, error);
+}
+
+int
+sw_predictor_margin(const struct sw_predictor *predictor, const float *x, size_t rows,
+                    unsigned threads, double *ret_margin, struct sw_error *error)
+{
+    return answer(predictor, x, rows, threads, false, ret_margin, error);
+}
+
+int
+sw_predictor_predict(const struct sw_predictor *predictor, const float *x, size_t rows,
+                     unsigned threads, double *ret_answer, struct sw_error *error)
+{
+    return answer(predictor, x, rows, threads, true, ret_answer, error);
+}
+
+/* ---- its attributions ---- */
+
+struct explaining {
+    const struct model_file *file;
+    const struct sw_explain_options *options;
+    struct attribution *by;
+};
+
+static void
+explaining_done(struct explaining *e)
+{
+    attribution_free(e->by);
+}
+
+static struct status
+check_explaining(const struct explaining *e, struct diag *diag)
+{
+    const struct sw_explain_options *o = e->options;
+    const bool background = o->background != NULL && o->background_rows > 0;
+    for (uint32_t f = 0; o->column != NULL && f < e->file->features; f++) {
+        if (o->column[f] >= o->columns) {
+            diag_set(diag, "feature %u: its column is %u of %u", f, o->column[f], o->columns);
+            FAIL(INPUT);
+        }
+    }
+    if (!background && (o->background != NULL || o->probability)) {
+        diag_set(diag, o->background != NULL ? "a background without rows"
+                                             : "attributions of probability need a background");
+        FAIL(INPUT);
+    }
+    if (!background && !attribution_needs_no_background(e->file)) {
+        diag_set(diag, "the model does not tell %s: attributions need a background",
+                 e->file->forest != NULL ? "how many training rows went each way"
+                                         : "the features' means");
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+make_ready(struct explaining *e, size_t rows, struct diag *diag)
+{
+    const struct sw_explain_options *o = e->options;
+    const struct attribution_options options = {
+        .precision = o->precision == SW_RECORD ? EXPLAIN_RECORD : EXPLAIN_FAST,
+        .background = o->background,
+        .background_rows = o->background_rows,
+        .probability = o->probability != 0,
+        .expected_rows = rows,
+        .threads = o->threads};
+    const struct status s = attribution_new(e->file, &options, &e->by);
+    if (s.code == STATUS_UNSUPPORTED) {
+        diag_set(diag, "attributions of probability: not of several classes that sum to 1; "
+                       "sw_black_box_explain explains any answer");
+    } else if (s.code == STATUS_INPUT) {
+        diag_set(diag, "no row of the background has a margin: each has a missing value that the "
+                       "model has none for");
+    }
+    return s;
+}
+
+static struct status
+explain_columns_of(const struct explaining *e, const float *x, size_t rows, double *ret_phi)
+{
+    const struct sw_explain_options *o = e->options;
+    const size_t features = e->file->features, outputs = e->file->outputs;
+    const struct explain_columns c = {.features = e->file->features,
+                                      .columns = o->columns,
+                                      .column = (uint32_t *)(uintptr_t)o->column};
+    if (o->column == NULL) {
+        return attribution_rows(e->by, x, rows, o->threads, ret_phi);
+    }
+    DEFER(memory_freep) double *phi = calloc(BLOCK_ROWS * outputs * features + 1, sizeof *phi);
+    CHECK(phi != NULL, MEMORY);
+    for (size_t first = 0; first < rows; first += BLOCK_ROWS) {
+        const size_t n = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
+        TRY(attribution_rows(e->by, x + first * features, n, o->threads, phi));
+        explain_columns_sum(&c, phi, n * outputs, ret_phi + first * outputs * c.columns);
+    }
+    return OK;
+}
+
+static struct status
+explain(const struct sw_predictor *predictor, const float *x, size_t rows,
+        const struct sw_explain_options *options, struct diag *diag, double *ret_phi,
+        double *ret_expected)
+{
+    const struct sw_explain_options o = options == NULL ? (struct sw_explain_options){0} : *options;
+    TRY(need_rows(predictor, x, rows, ret_phi, diag));
+    TRY(api_need(ret_expected, "ret_expected", diag));
+    DEFER(explaining_done) struct explaining e = {.file = predictor->file, .options = &o};
+    TRY(check_explaining(&e, diag));
+    TRY(make_ready(&e, rows, diag));
+    TRY(explain_columns_of(&e, x, rows, ret_phi));
+    attribution_expected(e.by, ret_expected);
+    return OK;
+}
+
+int
+sw_predictor_explain(const struct sw_predictor *predictor, const float *x, size_t rows,
+                     const struct sw_explain_options *options, double *ret_phi,
+                     double *ret_expected, struct sw_error *error)
+{
+    struct diag diag = {0};
+    return api_result(explain(predictor, x, rows, options, &diag, ret_phi, ret_expected), &diag,
+                      error);
+}
+
+static struct status
+interactions(const struct sw_predictor *predictor, const float *x, size_t rows, unsigned threads,
+             struct diag *diag, double *ret_pairs)
+{
+    DEFER(attribution_freep) struct attribution *a = NULL;
+    const struct attribution_options options = {
+        .precision = EXPLAIN_RECORD, .pairs = true, .expected_rows = rows, .threads = threads};
+    TRY(need_rows(predictor, x, rows, ret_pairs, diag));
+    if (predictor->file->forest == NULL) {
+        diag_set(diag, "a linear model has no interactions: on the margin, what a feature adds "
+                       "does not depend on the others");
+        FAIL(INPUT);
+    }
+    TRY(attribution_new(predictor->file, &options, &a));
+    return attribution_pairs(a, x, rows, threads, ret_pairs);
+}
+
+int
+sw_predictor_interactions(const struct sw_predictor *predictor, const float *x, size_t rows,
+                          unsigned threads, double *ret_pairs, struct sw_error *error)
+{
+    struct diag diag = {0};
+    return api_result(interactions(predictor, x, rows, threads, &diag, ret_pairs), &diag, error);
+}
+
+/* ---- any model ---- */
+
+static struct status
+ask(void *ctx, const double *x, size_t rows, struct diag *diag, double *ret_score)
+{
+    const struct sw_black_box *box = ctx;
+    const int code = box->predict(box->context, x, rows, ret_score);
+    if (code != 0) {
+        diag_set(diag, "predict: failed with %d", code);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+check_box(const struct sw_black_box *box, const struct sw_black_box_options *o, struct diag *diag)
+{
+    TRY(api_need(box, "box", diag));
+    TRY(api_need(o, "options", diag));
+    TRY(api_need(o->background, "background", diag));
+    if (box->predict == NULL || box->features == 0 || box->outputs == 0 ||
+        o->background_rows == 0) {
+        diag_set(diag, "a black box has a function, features and outputs; a background has rows");
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+explain_box(const struct sw_black_box *box, const double *x, size_t rows,
+            const struct sw_black_box_options *o, struct diag *diag, double *ret_phi,
+            double *ret_error, double *ret_expected)
+{
+    TRY(check_box(box, o, diag));
+    if (rows > 0) {
+        TRY(api_need(x, "x", diag));
+    }
+    TRY(api_need(ret_phi, "ret_phi", diag));
+    TRY(api_need(ret_error, "ret_error", diag));
+    TRY(api_need(ret_expected, "ret_expected", diag));
+    const struct black_box inner = {.predict = ask,
+                                    .ctx = (void *)(uintptr_t)box,
+                                    .features = box->features,
+                                    .outputs = box->outputs,
+                                    .batch = box->batch == 0 ? BLOCK_ROWS : box->batch};
+    struct shapley_options options = {.method = o->method == SW_PERMUTATION ? SHAPLEY_PERMUTATION
+                                                                            : SHAPLEY_KERNEL,
+                                      .evaluations = o->evaluations,
+                                      .seed = o->seed,
+                                      .threads = o->threads};
+    TRY(shapley_base(&inner, o->background, o->background_rows, o->threads, diag, ret_expected));
+    for (size_t i = 0; i < rows; i++) {
+        struct shapley_told told;
+        const size_t at = i * box->outputs * box->features;
+        options.row = i;
+        TRY(shapley_row(&inner, x + i * box->features, o->background, o->background_rows,
+                        ret_expected, &options, diag, ret_phi + at, ret_error + at, &told));
+    }
+    return OK;
+}
+
+int
+sw_black_box_explain(const struct sw_black_box *box, const double *x, size_t rows,
+                     const struct sw_black_box_options *options, double *ret_phi, double *ret_error,
+                     double *ret_expected, struct sw_error *error)
+{
+    struct diag diag = {0};
+    return api_result(explain_box(box, x, rows, options, &diag, ret_phi, ret_error, ret_expected),
+                      &diag, error);
+}
