@@ -1,5 +1,5 @@
-/* The body of an infer call: parsed for a model of four features, and for one that decides by group
- * besides; what is accepted is answered. */
+/* The body of an infer call: parsed for a model of four features, for one that decides by group
+ * besides, and for one behind a correlation remover; what is accepted is answered. */
 #include "serve/infer.h"
 
 #include "base/json.h"
@@ -20,6 +20,12 @@ static char sex[] = "sex", f[] = "f", m[] = "m";
 static char *sexes[] = {f, m};
 static struct feature group = {sex, COLUMN_CATEGORY, sexes, 2};
 static double at[] = {0, 1};
+
+static char height[] = "height";
+static struct feature beside[] = {{sex, COLUMN_CATEGORY, sexes, 2},
+                                  {height, COLUMN_FLOAT, NULL, 0}};
+static uint32_t changed[] = {0, 1};
+static double means[] = {0.5, 170}, weights[] = {2, -1, 3e38, 0.25};
 
 /* What a forest may be given: missing, or a number of the feature's kind. */
 static void
@@ -81,6 +87,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                           .positive = yes,
                                           .negative = no};
     run(&plain, data, size);
+    static const struct model behind = {.name = "loans",
+                                        .version = 3,
+                                        .features = {features, 4},
+                                        .file = &file,
+                                        .remover = {.by = {beside, 2},
+                                                    .alpha = 1,
+                                                    .mean = means,
+                                                    .terms = 2,
+                                                    .feature = changed,
+                                                    .features = 2,
+                                                    .w = weights},
+                                        .threshold = 0.5,
+                                        .thresholds = {{&group, 1}, at},
+                                        .positive = yes,
+                                        .negative = no};
     run(&by_group, data, size);
+    run(&behind, data, size);
     return 0;
 }

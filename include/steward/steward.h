@@ -102,7 +102,8 @@ SW_API size_t sw_model_features(const struct sw_model *model);
 /* Name of feature `index`, owned by the model; NULL when there is none. */
 SW_API const char *sw_model_feature(const struct sw_model *model, size_t index);
 /* x[rows * features], row by row: numbers as they are, booleans and categories as the index of
- * their level, NaN for missing. ret_probability[rows], of the positive class. */
+ * their level, NaN for missing. ret_probability[rows], of the positive class. SW_UNSUPPORTED for a
+ * model of several outputs, or with a correlation remover before it. */
 SW_API int sw_model_predict(const struct sw_model *model, const float *x, size_t rows,
                             double *ret_probability, struct sw_error *error);
 

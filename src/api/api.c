@@ -280,6 +280,11 @@ predict(const struct sw_model *model, const float *x, size_t rows, struct diag *
         diag_set(diag, "%s: a model of several outputs", model->inner->name);
         FAIL(UNSUPPORTED);
     }
+    if (model->inner->remover.by.count > 0) {
+        diag_set(diag, "%s: a correlation remover stands before it, which needs sensitive columns",
+                 model->inner->name);
+        FAIL(UNSUPPORTED);
+    }
     model_predict(model->inner, x, rows, 1, ret_probability);
     return OK;
 }

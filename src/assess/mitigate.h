@@ -26,6 +26,11 @@ void reweigh(const uint64_t *count, uint32_t groups, double *ret_weight, uint32_
 struct status correlation_remove(double *z, size_t rows, size_t features, const double *s,
                                  size_t sensitive, double alpha, struct diag *diag,
                                  size_t *ret_rank);
+/* The same as numbers to keep, for rows that come later: ret_mean[sensitive] of s, and ret_w
+ * [sensitive * features], row-major; 0 in the rows of columns that are left out. */
+struct status correlation_fit(const double *z, size_t rows, size_t features, const double *s,
+                              size_t sensitive, struct diag *diag, double *ret_mean, double *ret_w,
+                              size_t *ret_rank);
 
 /* ---- thresholds by group (Hardt, Price and Srebro, NIPS 2016; Fairlearn's ThresholdOptimizer) */
 

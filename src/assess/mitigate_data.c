@@ -2,6 +2,7 @@
 #include "assess/mitigate.h"
 
 #include <math.h>
+#include <string.h>
 
 void
 reweigh(const uint64_t *count, uint32_t groups, double *ret_weight, uint32_t *ret_empty)
@@ -56,24 +57,31 @@ subtract(double *a, const double *b, double times, size_t rows)
     }
 }
 
-/* Centred columns of s, made orthonormal by modified Gram-Schmidt, twice, column after column. */
+/* Centred columns of s, made orthonormal by modified Gram-Schmidt, twice, column after column: q,
+ * rank * rows. combine[rank * columns]: of which centred columns each one is made; mean[columns].
+ */
 static size_t
-orthonormal(const double *s, size_t rows, size_t columns, double *q)
+orthonormal(const double *s, size_t rows, size_t columns, double *q, double *mean, double *combine)
 {
     size_t rank = 0;
     for (size_t k = 0; k < columns; k++) {
-        double *column = q + rank * rows, mean = 0, raw = 0;
+        double *column = q + rank * rows, *of = combine + rank * columns, raw = 0;
+        mean[k] = 0;
         for (size_t i = 0; i < rows; i++) {
-            mean += s[i * columns + k] / (double)rows;
+            mean[k] += s[i * columns + k] / (double)rows;
             raw += s[i * columns + k] * s[i * columns + k];
         }
         for (size_t i = 0; i < rows; i++) {
-            column[i] = s[i * columns + k] - mean;
+            column[i] = s[i * columns + k] - mean[k];
         }
+        memset(of, 0, columns * sizeof *of);
+        of[k] = 1;
         const double size = dot(column, column, rows);
         for (size_t pass = 0; pass < 2; pass++) {
             for (size_t j = 0; j < rank; j++) {
-                subtract(column, q + j * rows, dot(column, q + j * rows, rows), rows);
+                const double along = dot(column, q + j * rows, rows);
+                subtract(column, q + j * rows, along, rows);
+                subtract(of, combine + j * columns, along, columns);
             }
         }
         const double left = dot(column, column, rows);
@@ -82,37 +90,96 @@ orthonormal(const double *s, size_t rows, size_t columns, double *q)
             for (size_t i = 0; i < rows; i++) {
                 column[i] /= sqrt(left);
             }
+            for (size_t j = 0; j < columns; j++) {
+                of[j] /= sqrt(left);
+            }
             rank++;
         }
     }
     return rank;
 }
 
+/* Finite values in, and the sensitive columns' orthonormal ones. */
+struct basis {
+    double *q, *mean, *combine;
+    size_t rank;
+};
+
+static void
+basis_done(struct basis *b)
+{
+    free(b->q);
+    free(b->mean);
+    free(b->combine);
+}
+
+static struct status
+make_basis(const double *z, size_t rows, size_t features, const double *s, size_t sensitive,
+           struct diag *diag, struct basis *b)
+{
+    TRY(check_finite(z, rows, features, "features", diag));
+    TRY(check_finite(s, rows, sensitive, "sensitive columns", diag));
+    b->q = calloc(rows * sensitive + 1, sizeof *b->q);
+    b->mean = calloc(sensitive + 1, sizeof *b->mean);
+    b->combine = calloc(sensitive * sensitive + 1, sizeof *b->combine);
+    CHECK(b->q != NULL && b->mean != NULL && b->combine != NULL, MEMORY);
+    b->rank = orthonormal(s, rows, sensitive, b->q, b->mean, b->combine);
+    return OK;
+}
+
+static void
+take_column(const double *z, size_t rows, size_t features, size_t f, double *ret_column)
+{
+    for (size_t i = 0; i < rows; i++) {
+        ret_column[i] = z[i * features + f];
+    }
+}
+
 struct status
 correlation_remove(double *z, size_t rows, size_t features, const double *s, size_t sensitive,
                    double alpha, struct diag *diag, size_t *ret_rank)
 {
-    TRY(check_finite(z, rows, features, "features", diag));
-    TRY(check_finite(s, rows, sensitive, "sensitive columns", diag));
+    DEFER(basis_done) struct basis b = {0};
+    DEFER(memory_freep) double *column = calloc(rows + 1, sizeof *column);
+    CHECK(column != NULL, MEMORY);
     if (!(alpha >= 0 && alpha <= 1)) {
         diag_set(diag, "alpha %g: from 0 to 1", alpha);
         FAIL(INPUT);
     }
-    DEFER(memory_freep) double *q = calloc(rows * sensitive + 1, sizeof *q);
-    DEFER(memory_freep) double *column = calloc(rows + 1, sizeof *column);
-    CHECK(q != NULL && column != NULL, MEMORY);
-    const size_t rank = orthonormal(s, rows, sensitive, q);
+    TRY(make_basis(z, rows, features, s, sensitive, diag, &b));
     for (size_t f = 0; f < features; f++) {
-        for (size_t i = 0; i < rows; i++) {
-            column[i] = z[i * features + f];
-        }
-        for (size_t j = 0; j < rank; j++) {
-            subtract(column, q + j * rows, alpha * dot(column, q + j * rows, rows), rows);
+        take_column(z, rows, features, f, column);
+        for (size_t j = 0; j < b.rank; j++) {
+            subtract(column, b.q + j * rows, alpha * dot(column, b.q + j * rows, rows), rows);
         }
         for (size_t i = 0; i < rows; i++) {
             z[i * features + f] = column[i];
         }
     }
-    *ret_rank = rank;
+    *ret_rank = b.rank;
+    return OK;
+}
+
+struct status
+correlation_fit(const double *z, size_t rows, size_t features, const double *s, size_t sensitive,
+                struct diag *diag, double *ret_mean, double *ret_w, size_t *ret_rank)
+{
+    DEFER(basis_done) struct basis b = {0};
+    DEFER(memory_freep) double *column = calloc(rows + 1, sizeof *column);
+    CHECK(column != NULL, MEMORY);
+    TRY(make_basis(z, rows, features, s, sensitive, diag, &b));
+    memset(ret_w, 0, sensitive * features * sizeof *ret_w);
+    for (size_t f = 0; f < features; f++) {
+        take_column(z, rows, features, f, column);
+        for (size_t j = 0; j < b.rank; j++) {
+            const double along = dot(column, b.q + j * rows, rows);
+            subtract(column, b.q + j * rows, along, rows);
+            for (size_t k = 0; k < sensitive; k++) {
+                ret_w[k * features + f] += along * b.combine[j * sensitive + k];
+            }
+        }
+    }
+    memcpy(ret_mean, b.mean, sensitive * sizeof *ret_mean);
+    *ret_rank = b.rank;
     return OK;
 }

@@ -90,6 +90,18 @@ print_thresholds(const json_t *document)
     cli_put_wrapped(stdout, buf_str(&text), 0, 2);
 }
 
+static void
+print_remarks(const json_t *document)
+{
+    size_t i = 0;
+    json_t *remark = NULL;
+    json_array_foreach(json_object_get(document, "remarks"), i, remark)
+    {
+        (void)fputs("Note: ", stdout);
+        cli_put_wrapped(stdout, json_string_value(remark), 6, 6);
+    }
+}
+
 static const json_t *
 weightiest_below(const json_t *features, double below)
 {
@@ -179,6 +191,7 @@ cli_assess(struct cli *c)
     print_thresholds(document);
     (void)puts("mean size of what a feature adds to the log-odds:");
     print_drivers(document);
+    print_remarks(document);
     if (report != NULL) {
         (void)printf("report: %s\n", report);
     }

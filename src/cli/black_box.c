@@ -32,6 +32,7 @@ cli_black_box_done(struct cli_black_box *b)
     oip_close(b->client);
     door_free(b->door);
     model_file_free(b->model);
+    remover_done(&b->remover);
     table_free(b->table);
     table_free(b->background_table);
     secret_done(&b->key);
@@ -145,8 +146,8 @@ name_levels(struct cli_black_box *b, size_t f)
 static struct status
 open_file(struct cli_black_box *b, const char *path, const char *data)
 {
-    TRY(cli_read_model(b->c, path, &b->model));
-    TRY(plain_rows_new(b->table, b->model, data, b->remarks, &b->c->diag, &b->plain));
+    TRY(cli_read_model(b->c, path, &b->model, &b->remover));
+    TRY(plain_rows_new(b->table, b->model, &b->remover, data, b->remarks, &b->c->diag, &b->plain));
     const size_t features = b->model->features;
     b->margin = cli_flag(b->c, "margin");
     b->box = (struct black_box){ask_file, b, features, b->model->outputs, FILE_BATCH};
@@ -443,7 +444,8 @@ cli_black_box_background(struct cli_black_box *b, struct cli_import *import, uin
     b->background_of = t->rows;
     TRY(draw_rows(t->rows, rows, seed, "background rows", &row, &b->background_rows));
     if (b->model != NULL && path != NULL) {
-        TRY(plain_rows_new(t, b->model, path, b->remarks, &b->c->diag, &b->plain_background));
+        TRY(plain_rows_new(t, b->model, &b->remover, path, b->remarks, &b->c->diag,
+                           &b->plain_background));
     }
     if (b->model != NULL) {
         return take_plain(b, path != NULL ? b->plain_background : b->plain, row, b->background_rows,

@@ -25,6 +25,7 @@ struct cli_black_box {
     json_t *remarks;
     /* one of these two */
     struct model_file *model;
+    struct remover remover; /* before it */
     struct plain_rows *plain, *plain_background;
     bool margin;
     struct door *door;

@@ -188,6 +188,7 @@ cli_certify(struct cli *c)
     const char *model_path = NULL, *data_path = NULL;
     DEFER(cli_import_done) struct cli_import import = {0};
     DEFER(model_file_freep) struct model_file *m = NULL;
+    DEFER(remover_done) struct remover remover = {0};
     DEFER(table_freep) struct table *t = NULL;
     DEFER(plain_rows_freep) struct plain_rows *rows = NULL;
     DEFER(js_freep) json_t *remarks = json_array();
@@ -200,10 +201,17 @@ cli_certify(struct cli *c)
     TRY(cli_need(c, "model", NULL, &model_path));
     TRY(cli_need(c, "data", NULL, &data_path));
     TRY(cli_import_options(c, &import));
-    TRY(cli_read_model(c, model_path, &m));
+    TRY(cli_read_model(c, model_path, &m, &remover));
+    if (remover.by.count > 0) {
+        diag_set(&c->diag,
+                 "%.300s: a correlation remover stands before the model: changing a sensitive "
+                 "column changes several features at once, which no certificate tells of",
+                 model_path);
+        FAIL(INPUT);
+    }
     TRY(read_options(c, m, &options));
     TRY(cli_read_rows(c, data_path, &import.options, &t));
-    TRY(plain_rows_new(t, m, data_path, remarks, &c->diag, &rows));
+    TRY(plain_rows_new(t, m, &remover, data_path, remarks, &c->diag, &rows));
     TRY(find_feature(c, m, rows, &s));
     TRY(plain_rows_all(rows, &x));
     TRY(find_values(c, x, t->rows, m->features, &s));

@@ -35,8 +35,8 @@ explain_background_asked(struct cli *c, struct explain_background *ret_backgroun
 }
 
 struct status
-explain_background_load(struct cli *c, const struct model_file *m, json_t *remarks,
-                        struct explain_background *b)
+explain_background_load(struct cli *c, const struct model_file *m, const struct remover *remover,
+                        json_t *remarks, struct explain_background *b)
 {
     DEFER(cli_import_done) struct cli_import import = {0};
     DEFER(table_freep) struct table *table = NULL;
@@ -47,7 +47,7 @@ explain_background_load(struct cli *c, const struct model_file *m, json_t *remar
         diag_set(&c->diag, "%.300s: a background needs a row at least", b->path);
         FAIL(INPUT);
     }
-    TRY(plain_rows_new(table, m, b->path, remarks, &c->diag, &rows));
+    TRY(plain_rows_new(table, m, remover, b->path, remarks, &c->diag, &rows));
     b->rows = table->rows;
     return plain_rows_all(rows, &b->x);
 }

@@ -16,7 +16,8 @@ struct explain_background {
 /* What the options ask for, before files are read. INPUT: they do not go together. */
 struct status explain_background_asked(struct cli *c, struct explain_background *ret_background);
 /* Reads the file's rows. */
-struct status explain_background_load(struct cli *c, const struct model_file *m, json_t *remarks,
+struct status explain_background_load(struct cli *c, const struct model_file *m,
+                                      const struct remover *remover, json_t *remarks,
                                       struct explain_background *b);
 void explain_background_done(struct explain_background *b); /* zeroed is fine */
 

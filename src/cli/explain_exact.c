@@ -35,6 +35,7 @@ struct exact {
     bool record, pairs;
     unsigned threads;
     struct model_file *model;
+    struct remover remover;
     struct table *table;
     struct plain_rows *rows;
     json_t *remarks;
@@ -100,6 +101,7 @@ exact_done(struct exact *e)
     plain_rows_free(e->rows);
     table_free(e->table);
     model_file_free(e->model);
+    remover_done(&e->remover);
     js_freep(&e->remarks);
 }
 
@@ -141,10 +143,11 @@ open_files(struct exact *e)
     TRY(explain_background_asked(c, &e->background));
     TRY(cli_threads(c, &e->threads));
     TRY(cli_import_options(c, &import));
-    TRY(cli_read_model(c, e->model_path, &e->model));
+    TRY(cli_read_model(c, e->model_path, &e->model, &e->remover));
     TRY(check_model(e));
     TRY(cli_read_rows(c, e->data_path, &import.options, &e->table));
-    return plain_rows_new(e->table, e->model, e->data_path, e->remarks, &c->diag, &e->rows);
+    return plain_rows_new(e->table, e->model, &e->remover, e->data_path, e->remarks, &c->diag,
+                          &e->rows);
 }
 
 /* ---- columns that are shown ---- */
@@ -459,7 +462,7 @@ static struct status
 make_attribution(struct exact *e)
 {
     if (e->background.path != NULL) {
-        TRY(explain_background_load(e->c, e->model, e->remarks, &e->background));
+        TRY(explain_background_load(e->c, e->model, &e->remover, e->remarks, &e->background));
     }
     const struct attribution_options o = {.precision = e->record ? EXPLAIN_RECORD : EXPLAIN_FAST,
                                           .background = e->background.x,

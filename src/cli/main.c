@@ -225,8 +225,8 @@ static const struct cli_option explain_options[] = {
 
 static const struct cli_option mitigate_options[] = {
     {"method", "METHOD",
-     "of a model: reweighing, exponentiated-gradient, threshold; on a file: threshold, reweighing, "
-     "correlation-remover",
+     "of a model: reweighing, exponentiated-gradient, threshold, correlation-remover; on a file: "
+     "all but the second",
      NULL, CLI_ONCE, "reweighing exponentiated-gradient threshold correlation-remover"},
     {"sensitive", "COLUMNS", "whom to be fair to; of a model several, separated by commas", NULL,
      CLI_COMMAS, NULL},

@@ -116,6 +116,19 @@ mitigate_threshold_options(struct cli *c, struct threshold_options *ret_options)
     return OK;
 }
 
+struct status
+mitigate_alpha(struct cli *c, double *ret_alpha)
+{
+    double alpha = 0;
+    TRY(cli_f64(c, "alpha", &alpha));
+    if (!(alpha >= 0 && alpha <= 1)) {
+        diag_set(&c->diag, "--alpha %s: from 0 to 1", cli_value(c, "alpha"));
+        FAIL(INPUT);
+    }
+    *ret_alpha = alpha;
+    return OK;
+}
+
 static struct status
 read_scores(struct work *w, double **ret_score)
 {
@@ -396,7 +409,7 @@ remove_correlation(struct work *w)
     TRY(cli_need(w->c, "output", "FILE", &output));
     TRY(cli_need(w->c, "sensitive", "COLUMN", &name));
     TRY(table_need_column(w->t, "--sensitive", name, &w->c->diag, &sensitive));
-    TRY(cli_f64(w->c, "alpha", &alpha));
+    TRY(mitigate_alpha(w->c, &alpha));
     TRY(take_group(w));
     TRY(sensitive_matrix(w, sensitive, &s, &columns));
     const size_t features = choose_features(w, sensitive, index), rows = (size_t)w->t->rows;

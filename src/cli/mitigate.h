@@ -29,6 +29,8 @@
 
 /* --constraint, --goal, --tolerance and --flip. */
 struct status mitigate_threshold_options(struct cli *c, struct threshold_options *ret_options);
+/* --alpha, a share. */
+struct status mitigate_alpha(struct cli *c, double *ret_alpha);
 struct status mitigate_model(struct cli *c); /* steward mitigate MODEL ... */
 
 #endif

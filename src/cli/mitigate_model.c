@@ -69,12 +69,12 @@ read_training_wish(struct cli *c, struct wish *w)
     w->m.sensitive = w->names;
     if (!status_ok(mitigation_method_from_word(method, &w->m.method))) {
         diag_set(&c->diag,
-                 "--method %s: of a model, reweighing, exponentiated-gradient or threshold; the "
-                 "correlation remover works on files (--data): a served model does not read the "
-                 "sensitive column, which it needs of every row",
+                 "--method %s: of a model, reweighing, exponentiated-gradient, threshold or "
+                 "correlation-remover",
                  method);
         FAIL(INPUT);
     }
+    TRY(mitigate_alpha(c, &w->m.alpha));
     return read_gradient(c, &w->m.gradient);
 }
 
@@ -183,6 +183,30 @@ print_thresholds(const struct model *new, const json_t *record, const json_t *af
     cli_put_wrapped(stdout, buf_str(&text), 0, 2);
 }
 
+/* What changed, and that the served model needs more inputs. */
+static void
+print_remover(const struct model *new, const json_t *record)
+{
+    const json_t *manifest = json_object_get(record, "manifest"),
+                 *note = json_object_get(manifest, "mitigation");
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, TEXT_MAX);
+    buf_printf(&text, "a remover stands before the model file: %u of %u features lose %.0f %% of ",
+               new->remover.features, new->features.count, 100 * new->remover.alpha);
+    buf_put_str(&text, "their linear trace of the sensitive columns, the others are no numbers or "
+                       "miss values in training rows; what is not linear stays.");
+    if (document_number(note, "rows_without_group") > 0) {
+        buf_printf(&text, " %.0f training rows without such a value counted as the mean.",
+                   document_number(note, "rows_without_group"));
+    }
+    for (uint32_t i = 0; i < model_besides(new); i++) {
+        buf_printf(&text, "%s\"%s\"", i == 0 ? " Each call must now send " : ", ",
+                   model_beside(new, i)->name);
+    }
+    buf_put_str(&text, ", too.");
+    cli_put_wrapped(stdout, buf_str(&text), 0, 2);
+}
+
 static struct status
 print_result(struct cli *c, struct workspace *w, const struct model *old, const struct model *new,
              unsigned threads)
@@ -197,6 +221,8 @@ print_result(struct cli *c, struct workspace *w, const struct model *old, const 
         print_versions(old, new, before, after);
         if (model_group(new) != NULL) {
             print_thresholds(new, record, after);
+        } else if (new->remover.by.count > 0) {
+            print_remover(new, record);
         }
         return OK;
     }

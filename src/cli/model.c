@@ -194,6 +194,24 @@ cli_model_list(struct cli *c)
                           "name:NAME version:VERSION trees:TREES created:CREATED");
 }
 
+/* And what stands before the model. */
+static void
+print_features(const json_t *manifest)
+{
+    size_t i = 0;
+    json_t *column = NULL;
+    const json_t *remover = json_object_get(manifest, "remover");
+    cli_print_table(json_object_get(manifest, remover == NULL ? "features" : "inputs"),
+                    "name:FEATURE type:TYPE");
+    json_array_foreach(json_object_get(remover, "columns"), i, column)
+    {
+        cli_say("%zu of them lose %.0f %% of their linear trace of %s, which each call sends",
+                json_array_size(json_object_get(remover, "features")),
+                100 * json_number_value(json_object_get(remover, "alpha")),
+                json_string_value(json_object_get(column, "name")));
+    }
+}
+
 /* What decides beside the features, where thresholds are by group. */
 static void
 print_thresholds(const json_t *manifest)
@@ -251,7 +269,7 @@ print_origin(const json_t *manifest)
                 (long long)json_integer_value(json_object_get(data, "version")));
     }
     print_answers(manifest);
-    cli_print_table(json_object_get(manifest, "features"), "name:FEATURE type:TYPE");
+    print_features(manifest);
 }
 
 struct status
@@ -284,6 +302,6 @@ cli_model_show(struct cli *c)
             json_number_value(json_object_get(data, "split")),
             json_string_value(json_object_get(data, "seed")));
     print_metrics(manifest);
-    cli_print_table(json_object_get(manifest, "features"), "name:FEATURE type:TYPE");
+    print_features(manifest);
     return OK;
 }

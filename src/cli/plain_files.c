@@ -77,6 +77,8 @@ struct plain_rows {
     const struct table *table;
     const struct model_file *model;
     struct plain_feature *features;
+    const struct remover *remover;
+    float *beside; /* table->rows * remover->by.count */
 };
 
 /* What is being bound, and whom to tell. */
@@ -100,6 +102,7 @@ plain_rows_free(struct plain_rows *r)
         free(r->features[i].number);
     }
     free(r->features);
+    free(r->beside);
     free(r);
 }
 
@@ -135,6 +138,9 @@ remark_unread(const struct binding *b)
     memset(unread, 1, b->t->column_count);
     for (uint32_t i = 0; i < b->m->features; i++) {
         unread[b->rows->features[i].column - b->t->columns] = 0;
+    }
+    for (uint32_t i = 0; i < b->rows->remover->by.count; i++) {
+        unread[table_column(b->t, b->rows->remover->by.items[i].name) - b->t->columns] = 0;
     }
     for (uint32_t i = 0; i < b->t->column_count; i++) {
         n += unread[i];
@@ -455,13 +461,29 @@ remark_missing(const struct binding *b)
         b->remarks, "no value in any row of %s: the model answers as for missing values", names);
 }
 
+/* After the features: their names are the model's that the remover tells of. */
+static struct status
+bind_remover(const struct binding *b)
+{
+    uint64_t missing = 0;
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 1u << 16);
+    if (b->rows->remover->by.count == 0) {
+        return OK;
+    }
+    TRY(remover_read(b->rows->remover, b->t, b->diag, &b->rows->beside, &missing));
+    remover_describe(b->rows->remover, b->m->feature_names, missing, &text);
+    TRY(buf_status(&text));
+    return plain_remark(b->remarks, "%s", buf_str(&text));
+}
+
 struct status
-plain_rows_new(const struct table *t, const struct model_file *m, const char *data, json_t *remarks,
-               struct diag *diag, struct plain_rows **ret_rows)
+plain_rows_new(const struct table *t, const struct model_file *m, const struct remover *remover,
+               const char *data, json_t *remarks, struct diag *diag, struct plain_rows **ret_rows)
 {
     DEFER(plain_rows_freep) struct plain_rows *r = calloc(1, sizeof *r);
     CHECK(r != NULL, MEMORY);
-    *r = (struct plain_rows){.table = t, .model = m};
+    *r = (struct plain_rows){.table = t, .model = m, .remover = remover};
     r->features = calloc(m->features, sizeof *r->features);
     CHECK(r->features != NULL, MEMORY);
     const struct binding b = {t, m, data, remarks, diag, r};
@@ -469,6 +491,7 @@ plain_rows_new(const struct table *t, const struct model_file *m, const char *da
     for (uint32_t i = 0; i < m->features; i++) {
         TRY(bind_column(&b, i));
     }
+    TRY(bind_remover(&b));
     TRY(remark_unread(&b));
     TRY(remark_missing(&b));
     *ret_rows = MOVE(r);
@@ -490,6 +513,11 @@ plain_rows_fill(const struct plain_rows *r, uint64_t first, size_t n, float *ret
         for (size_t k = 0; k < n; k++) {
             ret_x[k * stride + i] = feature_value(f, first + k);
         }
+    }
+    if (r->beside != NULL) {
+        const uint32_t besides = r->remover->by.count;
+        remover_apply(r->remover, r->beside + first * besides, besides, n, r->model->features,
+                      ret_x);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "data/table.h"
 #include "model/model_file.h"
+#include "workspace/remover.h"
 
 struct status plain_remark(json_t *remarks, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -26,14 +27,17 @@ struct status plain_model(const char *path, struct diag *diag, struct model_file
  * category, whole numbers are its category numbers. */
 struct plain_rows;
 /* INPUT with a sentence naming the columns, of the file `data`, that are missing or of a type that
- * the model does not read. Borrows t and m. */
-struct status plain_rows_new(const struct table *t, const struct model_file *m, const char *data,
-                             json_t *remarks, struct diag *diag, struct plain_rows **ret_rows);
+ * the model does not read, or that a remover before it needs. Borrows t, m and the
+ * remover, which may be empty, and of which a remark tells. */
+struct status plain_rows_new(const struct table *t, const struct model_file *m,
+                             const struct remover *remover, const char *data, json_t *remarks,
+                             struct diag *diag, struct plain_rows **ret_rows);
 void plain_rows_free(struct plain_rows *r);
 DEFINE_FREEP(plain_rows_free, struct plain_rows)
 /* The column that feature i is read from. */
 const struct column *plain_rows_column(const struct plain_rows *r, uint32_t i);
-/* ret_x[n * features], row-major: rows first to first + n of the table. Any thread. */
+/* ret_x[n * features], row-major, as the model reads them: rows first to first + n of the table.
+ * Any thread. */
 void plain_rows_fill(const struct plain_rows *r, uint64_t first, size_t n, float *ret_x);
 /* All of them, on malloc. */
 struct status plain_rows_all(const struct plain_rows *r, float **ret_x);

@@ -107,6 +107,7 @@ cli_predict(struct cli *c)
     unsigned threads = 0;
     DEFER(cli_import_done) struct cli_import import = {0};
     DEFER(model_file_freep) struct model_file *m = NULL;
+    DEFER(remover_done) struct remover remover = {0};
     DEFER(table_freep) struct table *t = NULL;
     DEFER(plain_rows_freep) struct plain_rows *rows = NULL;
     DEFER(js_freep) json_t *remarks = json_array();
@@ -115,9 +116,9 @@ cli_predict(struct cli *c)
     TRY(cli_need(c, "data", "FILE", &data_path));
     TRY(cli_threads(c, &threads));
     TRY(cli_import_options(c, &import));
-    TRY(cli_read_model(c, model_path, &m));
+    TRY(cli_read_model(c, model_path, &m, &remover));
     TRY(cli_read_rows(c, data_path, &import.options, &t));
-    TRY(plain_rows_new(t, m, data_path, remarks, &c->diag, &rows));
+    TRY(plain_rows_new(t, m, &remover, data_path, remarks, &c->diag, &rows));
     TRY(predict(c, m, t, rows, threads, remarks));
     plain_print_remarks(remarks);
     return OK;

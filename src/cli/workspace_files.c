@@ -73,7 +73,8 @@ tell(const struct feature_list *l, struct model_file *file)
 }
 
 struct status
-cli_read_model(struct cli *c, const char *path, struct model_file **ret_model)
+cli_read_model(struct cli *c, const char *path, struct model_file **ret_model,
+               struct remover *ret_remover)
 {
     DEFER(model_freep) struct model *m = NULL;
     if (!cli_is_of_workspace(path)) {
@@ -82,6 +83,8 @@ cli_read_model(struct cli *c, const char *path, struct model_file **ret_model)
     TRY(cli_load_model(c, path, &m));
     TRY(tell(&m->features, m->file));
     *ret_model = MOVE(m->file);
+    *ret_remover = m->remover;
+    m->remover = (struct remover){0};
     return OK;
 }
 

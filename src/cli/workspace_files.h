@@ -6,14 +6,17 @@
 
 #include "cli/cli.h"
 #include "workspace/models.h"
+#include "workspace/remover.h"
 
 #define CLI_WORKSPACE "workspace:"
 
 bool cli_is_of_workspace(const char *path);
 /* One of the workspace, which path names. */
 struct status cli_load_model(struct cli *c, const char *path, struct model **ret_model);
-/* What is read knows the names of features and categories that the manifest tells. */
-struct status cli_read_model(struct cli *c, const char *path, struct model_file **ret_model);
+/* What is read knows the names of features and categories that the manifest tells. *ret_remover:
+ * what stands before it; empty for a file's. */
+struct status cli_read_model(struct cli *c, const char *path, struct model_file **ret_model,
+                             struct remover *ret_remover);
 /* Options of import hold for files. Rows leave the workspace in clear: the read is audited. */
 struct status cli_read_rows(struct cli *c, const char *path, const struct import_options *o,
                             struct table **ret_table);

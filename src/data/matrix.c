@@ -32,7 +32,7 @@ feature_list_done(struct feature_list *l)
     *l = (struct feature_list){0};
 }
 
-static struct status
+struct status
 feature_from_column(const struct column *c, struct feature *f)
 {
     f->type = c->type;

@@ -19,6 +19,8 @@ struct feature_list {
 };
 
 void feature_list_done(struct feature_list *l);
+/* Named and typed as the column, with its levels. */
+struct status feature_from_column(const struct column *c, struct feature *ret_feature);
 /* The table's columns with is_feature, in table order (text columns are left out). */
 struct status feature_list_from_table(const struct table *t, struct feature_list *ret_list);
 struct status feature_list_to_json(const struct feature_list *l, struct buf *ret_json);

@@ -56,8 +56,7 @@ struct parser {
     struct diag *diag;
     size_t max_rows;
     struct infer_request *q;
-    uint8_t *given; /* features */
-    bool group_given;
+    uint8_t *given; /* features, then those beside */
 };
 
 /* One input tensor. */
@@ -224,16 +223,20 @@ read_shape(const struct parser *p, const struct js_node *input, struct tensor *t
     return OK;
 }
 
-/* All inputs have the same rows; the first one makes the matrix, and room for the groups. */
+/* All inputs have the same rows; the first one makes the matrix, and room for what stands beside.
+ */
 static struct status
 take_rows(const struct parser *p, const struct tensor *t)
 {
     if (p->q->x == NULL) {
+        const size_t beside = model_besides(p->m);
         const bool by_group = model_group(p->m) != NULL;
-        p->q->rows = t->rows;
-        p->q->x = arena_alloc(p->arena, t->rows * p->m->features.count, sizeof *p->q->x);
-        p->q->group = by_group ? arena_alloc(p->arena, t->rows, sizeof *p->q->group) : NULL;
-        if (p->q->x == NULL || (by_group && p->q->group == NULL)) {
+        struct infer_request *q = p->q;
+        q->rows = t->rows;
+        q->x = arena_alloc(p->arena, t->rows * p->m->features.count, sizeof *q->x);
+        q->beside = beside ? arena_alloc(p->arena, t->rows * beside, sizeof *q->beside) : NULL;
+        q->group = by_group ? arena_alloc(p->arena, t->rows, sizeof *q->group) : NULL;
+        if (q->x == NULL || (beside && q->beside == NULL) || (by_group && q->group == NULL)) {
             diag_set(p->diag, "%zu rows of %u features: more than a call may have", t->rows,
                      p->m->features.count);
             FAIL(LIMIT);
@@ -247,14 +250,13 @@ static struct status
 unknown_input(const struct parser *p, const struct tensor *t)
 {
     const struct feature_list *l = &p->m->features;
-    const struct feature *group = model_group(p->m);
-    const char **names = arena_alloc(p->arena, (size_t)l->count + 1, sizeof *names);
+    const uint32_t besides = model_besides(p->m);
+    const char **names = arena_alloc(p->arena, (size_t)l->count + besides, sizeof *names);
     CHECK(names != NULL, LIMIT);
-    for (uint32_t i = 0; i < l->count; i++) {
-        names[i] = l->items[i].name;
+    for (uint32_t i = 0; i < l->count + besides; i++) {
+        names[i] = i < l->count ? l->items[i].name : model_beside(p->m, i - l->count)->name;
     }
-    names[l->count] = group == NULL ? NULL : group->name;
-    const char *near = text_nearest(t->name, names, l->count + (group != NULL));
+    const char *near = text_nearest(t->name, names, l->count + besides);
     char what[200], feature[48];
     if (near == NULL) {
         return refuse(p, t, "the model has no such feature");
@@ -272,30 +274,33 @@ place_features(const struct parser *p, struct tensor *t, uint32_t first)
     t->stride = p->m->features.count;
 }
 
-/* The column that decides beside the probability. Returns whether the tensor is that. */
-static bool
-place_group(struct parser *p, struct tensor *t)
+/* A column that is sent beside the features. Returns its number; as many as there are: the tensor
+ * is none. */
+static uint32_t
+place_beside(const struct parser *p, struct tensor *t)
 {
-    const struct feature *group = model_group(p->m);
-    if (group == NULL || t->width != 1 || strcmp(group->name, t->name) != 0) {
-        return false;
+    const uint32_t n = model_besides(p->m);
+    uint32_t i = t->width == 1 ? 0 : n;
+    while (i < n && strcmp(model_beside(p->m, i)->name, t->name) != 0) {
+        i++;
     }
-    t->feature = group;
-    t->into = p->q->group;
-    t->stride = 1;
-    return true;
+    if (i < n) {
+        t->feature = model_beside(p->m, i);
+        t->into = p->q->beside + i;
+        t->stride = n;
+    }
+    return i;
 }
 
-/* A tensor of one column is the feature of its name, or the group; one that is as wide as the model
- * is the whole matrix of features. */
+/* A tensor of one column is the feature of its name, or one beside; one that is as wide as the
+ * model is the whole matrix of features. */
 static struct status
 place_tensor(struct parser *p, struct tensor *t, uint32_t expected)
 {
     const struct feature_list *l = &p->m->features;
-    if (place_group(p, t)) {
-        const bool twice = p->group_given;
-        p->group_given = true;
-        return twice ? refuse(p, t, "given twice") : OK;
+    const uint32_t beside = place_beside(p, t);
+    if (beside < model_besides(p->m)) {
+        return p->given[l->count + beside]++ == 0 ? OK : refuse(p, t, "given twice");
     }
     for (uint32_t k = 0; k < l->count && t->width == 1; k++) {
         const uint32_t i = (expected + k) % l->count; /* mostly in the model's order */
@@ -366,12 +371,14 @@ check_complete(const struct parser *p)
             FAIL(INPUT);
         }
     }
-    if (model_group(p->m) != NULL && !p->group_given) {
-        diag_set(
-            p->diag,
-            "input \"%s\" is missing: the model decides by it; send null where it is not known",
-            model_group(p->m)->name);
-        FAIL(INPUT);
+    for (uint32_t i = 0; i < model_besides(p->m); i++) {
+        if (p->given[p->m->features.count + i] == 0) {
+            diag_set(p->diag,
+                     "input \"%s\" is missing: the model %s by it; send null where it is not known",
+                     model_beside(p->m, i)->name,
+                     i < p->m->remover.by.count ? "changes features" : "decides");
+            FAIL(INPUT);
+        }
     }
     return OK;
 }
@@ -460,7 +467,7 @@ infer_parse(struct view body, const struct model *m, size_t max_rows, struct are
     struct infer_request q = {0};
     struct parser p = {.m = m, .arena = arena, .diag = diag, .max_rows = max_rows, .q = &q};
     const struct js_node *o = NULL;
-    p.given = arena_alloc(arena, m->features.count, 1);
+    p.given = arena_alloc(arena, (size_t)m->features.count + model_besides(m), 1);
     CHECK(p.given != NULL, LIMIT);
     TRY(js_flat(body, "body", arena, diag, &o));
     if (o->kind != JS_OBJECT) {
@@ -471,6 +478,7 @@ infer_parse(struct view body, const struct model *m, size_t max_rows, struct are
     TRY(check_parameters(&p, o));
     TRY(read_outputs(&p, o));
     TRY(read_inputs(&p, o));
+    model_prepare(m, q.beside, q.rows, q.x, q.group);
     *ret_request = q;
     return OK;
 }
@@ -582,9 +590,9 @@ infer_put_metadata(const struct model *m, struct buf *ret_json)
         buf_put_str(ret_json, i == 0 ? "" : ",");
         put_input(&m->features.items[i], ret_json);
     }
-    if (model_group(m) != NULL) {
+    for (uint32_t i = 0; i < model_besides(m); i++) {
         buf_put_str(ret_json, ",");
-        put_input(model_group(m), ret_json);
+        put_input(model_beside(m, i), ret_json);
     }
     if (binary) {
         buf_put_str(
@@ -644,9 +652,9 @@ infer_put_request(const struct model *m, const struct table *t, struct diag *dia
         buf_put_str(ret_json, i == 0 ? "" : ",");
         TRY(put_tensor(&m->features.items[i], t, diag, ret_json));
     }
-    if (model_group(m) != NULL) {
+    for (uint32_t i = 0; i < model_besides(m); i++) {
         buf_put_str(ret_json, ",");
-        TRY(put_tensor(model_group(m), t, diag, ret_json));
+        TRY(put_tensor(model_beside(m, i), t, diag, ret_json));
     }
     buf_put_str(ret_json, "]}");
     return buf_status(ret_json);

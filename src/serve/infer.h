@@ -9,14 +9,15 @@
 struct infer_request {
     const char *id; /* as sent; NULL when none */
     size_t rows;
-    float *x;     /* rows * features, on the arena */
-    float *group; /* rows: level of model_group, NaN missing; NULL: one threshold for all */
+    float *x;      /* rows * features, on the arena: as the model file reads them */
+    float *beside; /* rows * model_besides, as sent; NULL when that is 0 */
+    float *group;  /* rows: as model_threshold takes it; NULL: one threshold for all */
     bool want_probability, want_decision;
     bool named;     /* the request names the outputs it wants */
     uint8_t digits; /* numbers are rounded to so many behind the point; 0: as they are */
 };
 
-/* A model with model_group needs that column as one more input. STATUS_INPUT with a sentence (400);
+/* The columns of model_beside are needed as further inputs. STATUS_INPUT with a sentence (400);
  * STATUS_LIMIT when there are more rows than max_rows, or the
  * body's values or what is made of them do not fit the arena (413). */
 struct status infer_parse(struct view body, const struct model *m, size_t max_rows,
@@ -30,7 +31,7 @@ void infer_put_answer(const struct model *m, const struct infer_request *q, cons
 /* Model metadata: names, datatypes and shapes of inputs and outputs. */
 void infer_put_metadata(const struct model *m, struct buf *ret_json);
 
-/* The request that sends all rows of a table: one tensor a feature, and the group's. Fails with a
+/* The request that sends all rows of a table: one tensor a feature, and those beside. Fails with a
  * sentence when such a column is absent or of another type. */
 struct status infer_put_request(const struct model *m, const struct table *t, struct diag *diag,
                                 struct buf *ret_json);

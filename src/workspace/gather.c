@@ -287,10 +287,30 @@ check_scores(const struct gathered *g, struct diag *diag)
 }
 
 static struct status
+remark_remover(struct gathered *g, uint64_t missing)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 1u << 16);
+    if (g->model->remover.by.count == 0) {
+        return OK;
+    }
+    const struct feature_list *l = &g->model->features;
+    DEFER(memory_freep) const char **names = calloc((size_t)l->count + 1, sizeof *names);
+    CHECK(names != NULL, MEMORY);
+    for (uint32_t i = 0; i < l->count; i++) {
+        names[i] = l->items[i].name;
+    }
+    remover_describe(&g->model->remover, names, missing, &text);
+    TRY(buf_status(&text));
+    return remark(g, "%s", buf_str(&text));
+}
+
+static struct status
 score_rows(struct gathered *g, unsigned threads, struct diag *diag)
 {
     const size_t rows = (size_t)g->table->rows, width = g->model->features.count;
     size_t cells = 0, answers = 0;
+    uint64_t missing = 0;
     CHECK(!__builtin_mul_overflow(rows, width, &cells) &&
               !__builtin_mul_overflow(rows, (size_t)g->model->file->outputs, &answers),
           LIMIT);
@@ -298,7 +318,8 @@ score_rows(struct gathered *g, unsigned threads, struct diag *diag)
     g->score = calloc(answers + 1, sizeof *g->score);
     g->decision = calloc(rows + 1, 1);
     CHECK(g->x != NULL && g->score != NULL && g->decision != NULL, MEMORY);
-    TRY(matrix_from_table(g->table, &g->model->features, diag, g->x));
+    TRY(model_matrix(g->model, g->table, diag, g->x, &missing));
+    TRY(remark_remover(g, missing));
     model_predict(g->model, g->x, rows, threads, g->score);
     TRY(check_scores(g, diag));
     return !model_file_is_binary(g->model->file)

@@ -14,6 +14,7 @@
 static const char *const method_words[] = {
     [MITIGATION_REWEIGHING] = "reweighing",
     [MITIGATION_EXPONENTIATED_GRADIENT] = "exponentiated-gradient",
+    [MITIGATION_CORRELATION_REMOVER] = "correlation-remover",
 };
 
 struct status

@@ -18,6 +18,7 @@ choose_thresholds(struct workspace *w, const struct model *old, const struct thr
     TRY(dataset_load(w, old->dataset, old->dataset_version, diag, &table, &info));
     const size_t rows = (size_t)table->rows, width = old->features.count;
     size_t cells = 0;
+    uint64_t missing = 0; /* the assessment tells */
     CHECK(!__builtin_mul_overflow(rows, width, &cells), LIMIT);
     DEFER(memory_freep) uint8_t *train = calloc(rows + 1, 1);
     DEFER(memory_freep) uint8_t *y = calloc(rows + 1, 1);
@@ -26,7 +27,7 @@ choose_thresholds(struct workspace *w, const struct model *old, const struct thr
     CHECK(train != NULL && y != NULL && x != NULL && score != NULL, MEMORY);
     TRY(model_select(old, &info, PART_TRAIN, diag, train));
     TRY(table_binary_label(table, diag, y));
-    TRY(matrix_from_table(table, &old->features, diag, x));
+    TRY(model_matrix(old, table, diag, x, &missing));
     model_predict(old, x, rows, threads, score);
     return thresholds_choose(wish, table, train, y, score, diag, ret_thresholds, ret_note);
 }

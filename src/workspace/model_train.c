@@ -26,7 +26,8 @@ struct training {
     float *label;                 /* rows that are trained on */
     size_t rows;                  /* trained on, at the front of x */
     uint64_t unlabelled;
-    double mean;        /* of their labels */
+    double mean; /* of their labels */
+    struct remover remover;
     json_t *mitigation; /* what the manifest says of it; NULL: none */
     json_t *metrics;
     struct train_options used; /* as the library was told */
@@ -38,6 +39,7 @@ training_done(struct training *t)
     json_decref(t->mitigation);
     json_decref(t->metrics);
     label_classes_done(&t->classes);
+    remover_done(&t->remover);
     table_free(t->table);
     feature_list_done(&t->features);
     free(t->train);
@@ -82,6 +84,18 @@ gather(struct training *t)
         t->mean += (t->y[i] - t->mean) / (double)(t->rows + 1);
         t->label[t->rows++] = (float)t->y[i];
     }
+}
+
+static bool
+removes(const struct model_train_options *o)
+{
+    return o->mitigation != NULL && o->mitigation->method == MITIGATION_CORRELATION_REMOVER;
+}
+
+static struct remover_wish
+remover_wish(const struct mitigation *m)
+{
+    return (struct remover_wish){m->sensitive, m->sensitive_count, m->alpha};
 }
 
 /* ---- what is learned ---- */
@@ -133,7 +147,7 @@ read_label(struct training *t, const struct model_train_options *o, struct diag 
     t->task = strncmp(t->objective, "binary:", 7) == 0  ? MODEL_BINARY
               : strncmp(t->objective, "multi:", 6) == 0 ? MODEL_CLASSES
                                                         : MODEL_NUMBER;
-    if (o->mitigation != NULL && t->task != MODEL_BINARY) {
+    if (o->mitigation != NULL && !removes(o) && t->task != MODEL_BINARY) {
         diag_set(diag, "objective %s: what is mitigated is a binary classifier", t->objective);
         FAIL(UNSUPPORTED);
     }
@@ -154,6 +168,10 @@ prepare(struct workspace *w, const struct model_train_options *o, struct diag *d
         FAIL(INPUT);
     }
     TRY(feature_list_from_table(t->table, &t->features));
+    if (removes(o)) {
+        const struct remover_wish wish = remover_wish(o->mitigation);
+        TRY(remover_leave_out(&wish, &t->features));
+    }
     TRY(allocate_training(t, diag));
     TRY(read_label(t, o, diag));
     TRY(split_assign(t->table->rows, o->split, o->seed, t->train));
@@ -164,6 +182,16 @@ prepare(struct workspace *w, const struct model_train_options *o, struct diag *d
         FAIL(INPUT);
     }
     return OK;
+}
+
+/* Changes the rows that are trained on. */
+static struct status
+remove_correlation(struct training *t, const struct mitigation *m, struct diag *diag)
+{
+    const struct remover_wish wish = remover_wish(m);
+    TRY(remover_fit(&wish, t->table, t->train, &t->features, t->x, t->rows, diag, &t->remover,
+                    &t->mitigation));
+    return js_set(t->mitigation, "based_on", json_integer((json_int_t)m->based_on));
 }
 
 static struct status
@@ -186,7 +214,9 @@ run_training(struct training *t, const struct model_train_options *given, struct
     t->used = o;
     t->used.feature_names = NULL;
     t->used.feature_is_category = NULL;
-    if (given->mitigation != NULL) {
+    if (removes(given)) {
+        TRY(remove_correlation(t, given->mitigation, diag));
+    } else if (given->mitigation != NULL) {
         return mitigation_train(given->mitigation, t->table, t->train, t->x, t->rows,
                                 t->features.count, t->label, &o, diag, ret_model, &t->mitigation);
     }
@@ -246,13 +276,15 @@ measure(struct training *t, struct view file, unsigned threads, struct diag *dia
     DEFER(model_file_freep) struct model_file *m = NULL;
     DEFER(memory_freep) double *answer = NULL;
     size_t cells = 0;
+    uint64_t missing = 0;
     t->metrics = json_object();
     CHECK(t->metrics != NULL, MEMORY);
     TRY(model_file_load(file, diag, &m));
     CHECK(!__builtin_mul_overflow(rows, (size_t)m->outputs, &cells), LIMIT);
     answer = calloc(cells + 1, sizeof *answer);
     CHECK(answer != NULL, MEMORY);
-    TRY(matrix_from_table(t->table, &t->features, diag, t->x)); /* it was moved together */
+    TRY(models_matrix(&t->features, &t->remover, t->table, diag, t->x,
+                      &missing)); /* it was moved together */
     model_file_margin(m, t->x, rows, threads, answer);
     model_file_link_apply(m, answer, rows);
     TRY(measure_part(t, answer, m->outputs, true, "train"));
@@ -316,6 +348,23 @@ put_answers(const struct training *t, json_t *m)
                : OK;
 }
 
+/* Before a remover they are "inputs": a program that knows none finds no "features" and refuses the
+ * model rather than to leave the remover out. */
+static struct status
+put_features(json_t *manifest, const struct training *t)
+{
+    json_t *remover = NULL;
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, MODELS_JSON_MAX);
+    TRY(feature_list_to_json(&t->features, &text));
+    if (t->remover.by.count == 0) {
+        return set_json(manifest, "features", &text);
+    }
+    TRY(set_json(manifest, "inputs", &text));
+    TRY(remover_to_json(&t->remover, &t->features, &remover));
+    return js_set(manifest, "remover", remover);
+}
+
 static struct status
 make_manifest(const char *name, const struct training *t, const struct model_train_options *o,
               json_t **ret_manifest)
@@ -330,9 +379,7 @@ make_manifest(const char *name, const struct training *t, const struct model_tra
     TRY(train_params_json(&t->used, &text));
     TRY(set_json(m, "training", &text));
     TRY(js_set(m, "metrics", json_incref(t->metrics)));
-    buf_reset(&text);
-    TRY(feature_list_to_json(&t->features, &text));
-    TRY(set_json(m, "features", &text));
+    TRY(put_features(m, t));
     buf_reset(&text);
     clock_put_rfc3339(&text, clock_wall_ns());
     TRY(js_set(m, "created", json_string(buf_str(&text))));

@@ -20,6 +20,7 @@ model_free(struct model *m)
         return;
     }
     feature_list_done(&m->features);
+    remover_done(&m->remover);
     thresholds_done(&m->thresholds);
     model_file_free(m->file);
     free(m->label);
@@ -104,6 +105,27 @@ read_thresholds(const json_t *manifest, struct diag *diag, struct model *m)
     return thresholds_from_json(by, &m->features, m->label, diag, &m->thresholds, &m->threshold);
 }
 
+static struct status
+read_features(const json_t *manifest, struct diag *diag, struct model *m)
+{
+    json_t *list = NULL, *remover = NULL;
+    const bool removes = json_object_get(manifest, "remover") != NULL;
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, MODELS_JSON_MAX);
+    if (json_object_get(manifest, removes ? "features" : "inputs") != NULL) {
+        diag_set(diag, "its manifest has features before a remover, or inputs without one");
+        FAIL(INTEGRITY);
+    }
+    TRY(js_need_array(manifest, removes ? "inputs" : "features", diag, &list));
+    TRY(js_put(&text, list));
+    TRY(feature_list_from_json(buf_view(&text), diag, &m->features));
+    if (removes) {
+        TRY(js_need_object(manifest, "remover", diag, &remover));
+        TRY(remover_from_json(remover, &m->features, m->label, diag, &m->remover));
+    }
+    return OK;
+}
+
 /* Whether a binary classifier's are there is seen when the model file is. */
 static struct status
 copy_word(const json_t *manifest, const char *key, struct diag *diag, char **ret_text)
@@ -128,20 +150,15 @@ read_training(const json_t *manifest, struct diag *diag, struct model *m)
 static struct status
 read_manifest(const json_t *manifest, struct diag *diag, struct model *m)
 {
-    json_t *part = NULL;
     const char *created = NULL;
     const bool added = json_object_get(manifest, "origin") != NULL;
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, MODELS_JSON_MAX);
     TRY(check_identity(manifest, diag, m));
     TRY(copy_word(manifest, "label", diag, &m->label));
     TRY(copy_word(manifest, "positive", diag, &m->positive));
     TRY(copy_word(manifest, "negative", diag, &m->negative));
     TRY(js_need_string(manifest, "created", diag, &created));
     TRY(clock_from_rfc3339(view_str(created), &m->created_ns));
-    TRY(js_need_array(manifest, "features", diag, &part));
-    TRY(js_put(&text, part));
-    TRY(feature_list_from_json(buf_view(&text), diag, &m->features));
+    TRY(read_features(manifest, diag, m));
     TRY(read_thresholds(manifest, diag, m));
     return added ? OK : read_training(manifest, diag, m);
 }
@@ -189,6 +206,10 @@ check_fits(const struct model *m, struct diag *diag)
     }
     if (model_group(m) != NULL && !model_file_is_binary(m->file)) {
         diag_set(diag, "thresholds by group: the model file is not of a binary classifier");
+        FAIL(INTEGRITY);
+    }
+    if (!model_group_fits(m)) {
+        diag_set(diag, "thresholds by group: the remover reads that column as numbers");
         FAIL(INTEGRITY);
     }
     return OK;

@@ -7,6 +7,7 @@
 #include "model/model_file.h"
 #include "model/train.h"
 #include "workspace/datasets.h"
+#include "workspace/remover.h"
 #include "workspace/thresholds.h"
 
 /* A model as loaded: seal opened, signature and digest verified, model file checked. Immutable; any
@@ -18,8 +19,9 @@ struct model {
     struct digest digest; /* of the bundle: manifest, signature and model file */
     struct feature_list features;
     struct model_file *file;
-    char *label;    /* column */
-    char *positive; /* positive level, as people read it */
+    struct remover remover; /* what stands before the file, if anything */
+    char *label;            /* column */
+    char *positive;         /* positive level, as people read it */
     char *negative;
     double threshold; /* decision: probability >= threshold; by group: of rows without one */
     struct thresholds thresholds; /* of the groups, when decisions are by group */
@@ -82,8 +84,21 @@ struct status model_put_list(struct workspace *w, struct buf *ret_json);
 struct status model_each(struct workspace *w,
                          struct status (*each)(void *ctx, const char *name, uint64_t version),
                          void *ctx);
-/* Probability of the positive class (or the value, or class probabilities): ret_out[rows *
- * outputs]. */
+/* The columns that a call must send beside the features: those of the remover, then the one that
+ * decisions are by group of, unless it is among them. */
+uint32_t model_besides(const struct model *m);
+const struct feature *model_beside(const struct model *m, uint32_t i);
+/* What stands before and after the model file, of rows that were sent: x[rows * features] becomes
+ * what it reads, ret_group[rows] the levels that model_threshold takes (NULL: all have one
+ * threshold). beside[rows * model_besides]: as the lists of model_beside number them. */
+void model_prepare(const struct model *m, const float *beside, size_t rows, float *x,
+                   float *ret_group);
+/* ret_x[t->rows * features]: what the model file reads of the rows of a table. *ret_missing: rows
+ * of which the remover misses a column. INPUT as matrix_from_table. */
+struct status model_matrix(const struct model *m, const struct table *t, struct diag *diag,
+                           float *ret_x, uint64_t *ret_missing);
+/* Probability of the positive class (or the value, or class probabilities) of rows as model_matrix
+ * and model_prepare make them: ret_out[rows * outputs]. */
 void model_predict(const struct model *m, const float *x, size_t rows, unsigned threads,
                    double *ret_out);
 /* The column that decides beside the probability; NULL: none, one threshold for all. */

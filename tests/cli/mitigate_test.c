@@ -88,11 +88,16 @@ what_no_method_can_do_is_refused(void **state)
 }
 
 static void
-a_model_is_mitigated_by_three_methods_only(void **state)
+what_no_method_can_do_to_a_model_is_refused(void **state)
 {
     struct room *m = *state;
-    RUN(m, 2, "mitigate", "mortgage", "--method", "correlation-remover", "--sensitive", "afam");
-    ERR_HAS(m, "a served model does not read");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "correlation-remover", "--sensitive", "afam",
+        "--alpha", "1.5");
+    ERR_HAS(m, "--alpha 1.5: from 0 to 1");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "correlation-remover", "--sensitive", "afan");
+    ERR_HAS(m, "did you mean \"afam\"?");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "correlation-remover", "--sensitive", "deny");
+    ERR_HAS(m, "\"deny\" is the label, which no call can send");
     RUN(m, 2, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "afam,single");
     ERR_HAS(m, "thresholds are by the levels of one column");
     RUN(m, 2, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "phist");
@@ -343,6 +348,59 @@ thresholds_by_group_are_a_version_that_needs_the_group(void **state)
     RUN(m, 0, "audit", "verify");
 }
 
+static void
+a_version_with_a_remover_reads_changed_features(void **state)
+{
+    struct room *m = *state;
+    char out[512], data[512];
+    RUN(m, 0, "mitigate", "mortgage", "--method", "correlation-remover", "--sensitive",
+        "afam,single", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    assert_near(number(d, "model.version"), 2, 0);
+    assert_near(number(d, "model.manifest.mitigation.based_on"), 1, 0);
+    assert_near(number(d, "model.manifest.mitigation.features_changed"), 6, 0);
+    assert_near(number(d, "before.model.version"), 1, 0);
+    assert_near(number(d, "after.model.version"), 2, 0);
+    assert_true(number(d, "after.fairness.groupings.0.demographic_parity_difference.value") <
+                number(d, "before.fairness.groupings.0.demographic_parity_difference.value"));
+    has_keys(json_object_get(json_object_get(json_object_get(d, "model"), "manifest"), "remover"),
+             "format columns alpha means features weights");
+    RUN(m, 0, "mitigate", "mortgage@1", "--method", "correlation-remover", "--sensitive", "afam",
+        "--alpha", "0.5");
+    OUT_HAS(m, "mortgage version 3, made from version 1; both assessed on test, 714 rows");
+    OUT_HAS(m, "6 of 11 features lose 50 %");
+    OUT_HAS(m, "Each call must now send");
+    RUN(m, 0, "model", "show", "mortgage@2");
+    OUT_HAS(m, "linear trace of single, which each call sends");
+    RUN(m, 0, "model", "request", "mortgage@2", "--data", "lending:test");
+    OUT_HAS(m, "{\"name\":\"afam\",\"datatype\":\"BYTES\",\"shape\":[714],\"data\":[\"");
+    OUT_HAS(m, "{\"name\":\"single\",");
+    RUN(m, 0, "assess", "mortgage@2", "--data", "lending:test", "--report", in(m, "r.html"));
+    OUT_HAS(m, "Note: a correlation remover changes \"pirat\", \"hirat\"");
+    DEFER(buf_done) struct buf html;
+    testing_read(in(m, "r.html"), &html);
+    assert_text_has(buf_str(&html), "<dt>remark</dt><dd>a correlation remover changes");
+    /* By name, rows pass the remover; without the columns it needs there is no answer. */
+    (void)snprintf(out, sizeof out, "%s", in(m, "p.csv"));
+    RUN(m, 0, "predict", "--model", "workspace:mortgage@2", "--data", m->csv, "--output", out);
+    ERR_HAS(m, "a correlation remover changes \"pirat\", \"hirat\"");
+    assert_null(strstr(buf_str(&m->r.err), "does not read the columns"));
+    RUN(m, 0, "explain", "--model", "workspace:mortgage@2", "--data", "workspace:lending:test");
+    ERR_HAS(m, "a correlation remover changes");
+    (void)snprintf(data, sizeof data, "%s", in(m, "d.csv"));
+    testing_write(data, view_str("pirat,hirat,lvrat,chist,mhist,phist,unemp,selfemp,insurance,"
+                                 "condomin,hschool,afam\n0.2,0.2,0.8,5,2,no,3.9,no,no,no,yes,no\n"
+                                 "0.3,0.2,0.8,1,2,yes,3.9,yes,yes,yes,no,yes\n"));
+    RUN(m, 2, "predict", "--model", "workspace:mortgage@2", "--data", data, "--output", out);
+    ERR_HAS(m, "needs the sensitive columns");
+    ERR_HAS(m, "\"single\"");
+    RUN(m, 0, "predict", "--model", "workspace:mortgage@3", "--data", data, "--output", out);
+    RUN(m, 2, "certify", "--model", "workspace:mortgage@2", "--data", "workspace:lending",
+        "--sensitive", "chist");
+    ERR_HAS(m, "which no certificate tells of");
+    RUN(m, 0, "audit", "verify");
+}
+
 /* ---- the certificate ---- */
 
 static void
@@ -408,13 +466,14 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         BARE(what_no_method_can_do_is_refused),
-        MODEL(a_model_is_mitigated_by_three_methods_only),
+        MODEL(what_no_method_can_do_to_a_model_is_refused),
         BARE(thresholds_part_the_groups_alike),
         BARE(weights_make_group_and_outcome_independent),
         BARE(features_lose_their_correlation),
         MODEL(a_fairer_version_is_registered_and_both_are_assessed),
         MODEL(each_constraint_brings_its_own_rate_nearer),
         MODEL(thresholds_by_group_are_a_version_that_needs_the_group),
+        MODEL(a_version_with_a_remover_reads_changed_features),
         BARE(the_share_of_flipped_decisions_is_certified),
     };
     return cmocka_run_group_tests_name("cli/mitigate", tests, NULL, NULL);

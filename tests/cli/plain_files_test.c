@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct remover no_remover;
+
 /* A model of one stump that reads `features` features; names as a JSON list, or "[]". */
 static struct model_file *
 stump(unsigned features, const char *names, bool categorical)
@@ -60,7 +62,7 @@ refused(const char *csv, struct model_file *m, const char *part)
     DEFER(js_freep) json_t *remarks = json_array();
     struct plain_rows *r = NULL;
     struct diag diag = {0};
-    assert_status(plain_rows_new(t, m, "rows.csv", remarks, &diag, &r), INPUT);
+    assert_status(plain_rows_new(t, m, &no_remover, "rows.csv", remarks, &diag, &r), INPUT);
     assert_says(&diag, "rows.csv");
     assert_says(&diag, part);
     assert_null(r);
@@ -96,7 +98,7 @@ categories_are_numbers(void **state)
     DEFER(js_freep) json_t *remarks = json_array();
     DEFER(plain_rows_freep) struct plain_rows *r = NULL;
     struct diag diag = {0};
-    assert_ok(plain_rows_new(t, m, "rows.csv", remarks, &diag, &r));
+    assert_ok(plain_rows_new(t, m, &no_remover, "rows.csv", remarks, &diag, &r));
     DEFER(memory_freep) float *x = NULL;
     assert_ok(plain_rows_all(r, &x));
     double margin[3];
@@ -118,7 +120,7 @@ columns_are_found_by_name(void **state)
     DEFER(js_freep) json_t *remarks = json_array();
     DEFER(plain_rows_freep) struct plain_rows *r = NULL;
     struct diag diag = {0};
-    assert_ok(plain_rows_new(t, m, "rows.csv", remarks, &diag, &r));
+    assert_ok(plain_rows_new(t, m, &no_remover, "rows.csv", remarks, &diag, &r));
     DEFER(memory_freep) float *x = NULL;
     assert_ok(plain_rows_all(r, &x));
     const float expected[9] = {0.1f, 1, 7, NAN, 0, NAN, 3, 1, 16777216};
@@ -154,7 +156,7 @@ long_names_in_other_alphabets_are_told(void **state)
     DEFER(js_freep) json_t *remarks = json_array();
     DEFER(plain_rows_freep) struct plain_rows *r = NULL;
     struct diag diag = {0};
-    assert_ok(plain_rows_new(t, m, "rows.csv", remarks, &diag, &r));
+    assert_ok(plain_rows_new(t, m, &no_remover, "rows.csv", remarks, &diag, &r));
     assert_text_has(json_string_value(json_array_get(remarks, 0)),
                     "does not read the column \"a\u00e9\u00e9");
 }
@@ -168,7 +170,7 @@ a_column_without_a_value_is_told(void **state)
     DEFER(js_freep) json_t *remarks = json_array();
     DEFER(plain_rows_freep) struct plain_rows *r = NULL;
     struct diag diag = {0};
-    assert_ok(plain_rows_new(t, m, "rows.csv", remarks, &diag, &r));
+    assert_ok(plain_rows_new(t, m, &no_remover, "rows.csv", remarks, &diag, &r));
     assert_int_equal(json_array_size(remarks), 2);
     assert_string_equal(json_string_value(json_array_get(remarks, 1)),
                         "no value in any row of \"x\": the model answers as for missing values");
@@ -187,7 +189,7 @@ a_model_without_names_takes_the_columns_in_order(void **state)
     DEFER(js_freep) json_t *remarks = json_array();
     DEFER(plain_rows_freep) struct plain_rows *r = NULL;
     struct diag diag = {0};
-    assert_ok(plain_rows_new(t, m, "rows.csv", remarks, &diag, &r));
+    assert_ok(plain_rows_new(t, m, &no_remover, "rows.csv", remarks, &diag, &r));
     float x[4];
     plain_rows_fill(r, 0, 2, x);
     assert_memory_equal(x, ((const float[]){1, 3, 3, 5}), sizeof x);

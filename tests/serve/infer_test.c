@@ -40,6 +40,29 @@ static const struct model by_group = {.name = "loans",
                                       .positive = (char *)(uintptr_t) "deny",
                                       .negative = (char *)(uintptr_t) "grant"};
 
+/* The same, behind a remover that reads that column and another, and changes the income. */
+static struct feature sex_and_height[] = {
+    {(char *)(uintptr_t) "sex", COLUMN_CATEGORY, sexes, 2},
+    {(char *)(uintptr_t) "height", COLUMN_FLOAT, NULL, 0},
+};
+static uint32_t income = 1;
+static double means[] = {0.5, 170}, weights[] = {2, 0.25};
+static const struct model behind = {.name = "loans",
+                                    .version = 5,
+                                    .features = {features, 4},
+                                    .file = &file,
+                                    .remover = {.by = {sex_and_height, 2},
+                                                .alpha = 1,
+                                                .mean = means,
+                                                .terms = 2,
+                                                .feature = &income,
+                                                .features = 1,
+                                                .w = weights},
+                                    .threshold = 0.5,
+                                    .thresholds = {{&sex, 1}, at},
+                                    .positive = (char *)(uintptr_t) "deny",
+                                    .negative = (char *)(uintptr_t) "grant"};
+
 static struct arena *arena;
 
 static struct status
@@ -348,6 +371,50 @@ the_group_decides_beside_the_probability(void **state)
 }
 
 static void
+a_remover_needs_its_columns_and_changes_features(void **state)
+{
+    (void)state;
+    static const char *const without[] = {
+        BODY(AGE "," REST "," INPUT("height", "FP64", "[1]", "[170]")),
+        BODY(AGE "," REST "," INPUT("sex", "BYTES", "[1]", "[\"m\"]")),
+    };
+    static const char *const says[] = {
+        "input \"sex\" is missing: the model changes features by it; send null",
+        "input \"height\" is missing: the model changes features by it; send null"};
+    static const double out[] = {0.3, 0.3, 0.3, 0.3};
+    struct infer_request q;
+    struct diag diag;
+    DEFER(buf_done) struct buf answer;
+    buf_init(&answer, 1 << 16);
+    for (size_t i = 0; i < 2; i++) {
+        assert_status(parse_for(&behind, without[i], &diag, &q), INPUT);
+        assert_says(&diag, says[i]);
+    }
+    assert_ok(parse_for(
+        &behind,
+        BODY(INPUT("sex", "BYTES", "[4]", "[\"f\",\"m\",null,\"m\"]") "," INPUT(
+            "x", "FP64", "[4,4]",
+            "[1,1000,0,0,2,1000,1,0,3,1000,0,0,4,null,0,0]") "," INPUT("height", "FP64", "[4]",
+                                                                       "[180,170,160,null]")),
+        &diag, &q));
+    assert_near(q.x[1], 1000 - (2 * -0.5 + 0.25 * 10), 1e-3);
+    assert_near(q.x[5], 1000 - 2 * 0.5, 1e-3);
+    assert_near(q.x[9], 1000 - 0.25 * -10, 1e-3);
+    assert_true(isnan(q.x[13]));
+    assert_near(q.x[4], 2, 0);
+    assert_near(q.x[6], 1, 0);
+    /* The group is one of the two: sent once, it decides, too. */
+    infer_put_answer(&behind, &q, out, &answer);
+    assert_text_has(buf_str(&answer), "\"data\":[\"deny\",\"grant\",\"grant\",\"grant\"]");
+    buf_reset(&answer);
+    infer_put_metadata(&behind, &answer);
+    assert_text_has(buf_str(&answer),
+                    "{\"name\":\"owner\",\"datatype\":\"BYTES\",\"shape\":[-1]},{\"name\":"
+                    "\"sex\",\"datatype\":\"BYTES\",\"shape\":[-1]},{\"name\":\"height\","
+                    "\"datatype\":\"FP64\",\"shape\":[-1]}],\"outputs\":");
+}
+
+static void
 metadata_lists_the_group_last(void **state)
 {
     (void)state;
@@ -390,6 +457,7 @@ main(void)
         cmocka_unit_test(answers_the_outputs_that_were_asked_for),
         cmocka_unit_test(a_group_is_needed_and_checked_as_a_feature_is),
         cmocka_unit_test(the_group_decides_beside_the_probability),
+        cmocka_unit_test(a_remover_needs_its_columns_and_changes_features),
         cmocka_unit_test(metadata_lists_the_group_last),
     };
     return cmocka_run_group_tests_name("serve/infer", tests, set_up, tear_down);

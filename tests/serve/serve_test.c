@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/secret.h"
+#include "serve/infer.h"
 #include "serve/server.h"
 #include "workspace/models.h"
 
@@ -622,6 +623,71 @@ a_version_with_thresholds_by_group_needs_the_group_and_decides_by_it(void **stat
     }
 }
 
+/* ---- a correlation remover ---- */
+
+/* The first rows of the dataset as a call sends them, and what the model answers off line. */
+static void
+ask_off_line(const struct model *m, struct buf *ret_body, double *ret_out)
+{
+    struct diag diag = {0};
+    struct dataset_info info;
+    uint64_t first[MAX_ROWS], missing = 0;
+    DEFER(table_freep) struct table *whole = NULL;
+    DEFER(table_freep) struct table *t = NULL;
+    float x[MAX_ROWS * 4];
+    assert_int_equal(m->features.count, 4);
+    assert_ok(dataset_load(it.workspace, "loans", 1, &diag, &whole, &info));
+    for (uint64_t i = 0; i < MAX_ROWS; i++) {
+        first[i] = i;
+    }
+    assert_ok(table_select(whole, first, MAX_ROWS, &t));
+    assert_ok(infer_put_request(m, t, &diag, ret_body));
+    assert_ok(model_matrix(m, t, &diag, x, &missing));
+    model_predict(m, x, MAX_ROWS, 1, ret_out);
+}
+
+static void
+a_version_behind_a_remover_answers_as_off_line(void **state)
+{
+    (void)state;
+    struct diag diag = {0};
+    struct reply r;
+    double out[MAX_ROWS], old[MAX_ROWS];
+    DEFER(model_freep) struct model *m = NULL;
+    DEFER(buf_done) struct buf body;
+    DEFER(buf_done) struct buf plain;
+    DEFER(js_freep) json_t *o = NULL;
+    buf_init(&body, 1 << 20);
+    buf_init(&plain, 1 << 20);
+    assert_steward("mitigate", "loans@1", "--method", "correlation-remover", "--sensitive", "sex");
+    assert_ok(model_load(it.workspace, "loans", 0, &diag, &m));
+    assert_int_equal(m->version, 4);
+    ask_off_line(m, &body, out);
+    ask_off_line(it.model, &plain, old);
+    assert_memory_not_equal(out, old, sizeof out);
+    const struct ask asks[] = {
+        {"GET", "/v2/models/loans/versions/4", it.caller, NULL, 200,
+         ",{\"name\":\"sex\",\"datatype\":\"BYTES\",\"shape\":[-1]}],\"outputs\":["},
+        {"POST", "/v2/models/loans/versions/4/infer", it.caller, BODY, 400,
+         "input \\\"sex\\\" is missing: the model changes features by it"},
+        {"POST", "/v2/models/loans/versions/1/infer", it.caller, buf_str(&plain), 200,
+         "\"decision\""},
+    };
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        check(&asks[i]);
+    }
+    assert_int_equal(
+        ask_at(it.port, "POST", "/v2/models/loans/versions/4/infer", it.caller, buf_str(&body), &r),
+        200);
+    assert_ok(js_parse(buf_view(&r.body), NULL, NULL, &o));
+    const json_t *p = json_object_get(json_array_get(json_object_get(o, "outputs"), 0), "data");
+    assert_int_equal(json_array_size(p), MAX_ROWS);
+    for (size_t i = 0; i < MAX_ROWS; i++) {
+        assert_true(json_number_value(json_array_get(p, i)) == out[i]); /* to the last bit */
+    }
+    reply_done(&r);
+}
+
 /* ---- one server a workspace, one program a port ---- */
 
 static void
@@ -901,6 +967,7 @@ main(void)
         cmocka_unit_test(answers_each_call_once_and_logs_exactly_those),
         cmocka_unit_test(takes_a_new_version_in_and_keeps_the_old_one),
         cmocka_unit_test(a_version_with_thresholds_by_group_needs_the_group_and_decides_by_it),
+        cmocka_unit_test(a_version_behind_a_remover_answers_as_off_line),
         cmocka_unit_test(leaves_a_log_that_verifies),
     };
     return cmocka_run_group_tests_name("serve/serve", tests, set_up, tear_down);

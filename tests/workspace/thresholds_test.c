@@ -4,11 +4,9 @@
 
 #include "base/file.h"
 #include "base/secret.h"
-#include "vault/seal.h"
 #include "workspace/assessments.h"
-#include "workspace/bundle.h"
 #include "workspace/decisions.h"
-#include "workspace/registry.h"
+#include "workspace/forge.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -188,49 +186,31 @@ reads_back_every_digit(void **state)
     assert_string_equal(u.by.items[0].name, "g");
 }
 
-/* Registers the model again, rightly signed and sealed, with such thresholds (NULL: none), with or
- * without its one threshold; then loads it. */
+struct forged {
+    const char *thresholds; /* NULL: none */
+    bool one;
+};
+
+static void
+edit(json_t *manifest, const void *ctx)
+{
+    const struct forged *f = ctx;
+    DEFER(js_freep) json_t *set = NULL;
+    if (f->thresholds != NULL) {
+        assert_ok(js_parse(view_str(f->thresholds), "thresholds", NULL, &set));
+        (void)json_object_set(manifest, "thresholds", set);
+    }
+    if (!f->one) {
+        (void)json_object_del(manifest, "threshold");
+    }
+}
+
+/* With such thresholds, with or without its one threshold. */
 static struct status
 forge(const struct room *r, const char *thresholds, bool one, struct diag *diag)
 {
-    uint8_t public_key[VAULT_PUBLIC_BYTES];
-    DEFER(js_freep) json_t *manifest = NULL;
-    DEFER(js_freep) json_t *record = NULL;
-    DEFER(js_freep) json_t *set = NULL;
-    DEFER(model_freep) struct model *m = NULL;
-    DEFER(buf_done) struct buf bytes;
-    DEFER(buf_done) struct buf made;
-    struct view file = {0};
-    struct digest digest;
-    uint64_t version = 0;
-    int lock = -1;
-    buf_init(&bytes, 1 << 24);
-    buf_init(&made, 1 << 24);
-    DEFER(file_freep) char *path = workspace_object_path(r->w, "model", "answers", 1);
-    const struct seal_id id = {"model", "answers", 1};
-    assert_ok(seal_open_file(r->w->vault, path, id, 1 << 24, NULL, &bytes));
-    vault_public_key(r->w->vault, public_key);
-    assert_ok(bundle_open(public_key, buf_view(&bytes), NULL, &manifest, &file));
-    assert_ok(registry_newest(r->w, "model", "answers", &version));
-    version++;
-    assert_ok(js_set(manifest, "version", json_integer((json_int_t)version)));
-    if (thresholds != NULL) {
-        assert_ok(js_parse(view_str(thresholds), "thresholds", NULL, &set));
-        (void)json_object_set(manifest, "thresholds", set);
-    }
-    if (!one) {
-        (void)json_object_del(manifest, "threshold");
-    }
-    assert_ok(bundle_put(r->w->vault, manifest, file, &made));
-    assert_ok(workspace_lock(r->w, NULL, &lock));
-    assert_ok(workspace_seal(r->w, "model", "answers", version, buf_view(&made), NULL));
-    digest_of(buf_view(&made), &digest);
-    assert_ok(registry_record_new("answers", version, &digest, &record));
-    const struct workspace_act act = {
-        .action = "model.write", .resource = "models/answers", .reason = "test"};
-    assert_ok(registry_put(r->w, "model", "answers", version, record, &act, NULL));
-    file_closep(&lock);
-    return model_load(r->w, "answers", version, diag, &m);
+    const struct forged f = {thresholds, one};
+    return forge_model(r->w, "answers", 1, edit, &f, diag);
 }
 
 static void
