@@ -124,8 +124,10 @@ number_groups(const struct fairness_work *w, struct fairness_grouping *g)
     }
     for (uint32_t c = 0; c < w->cells; c++) {
         const int64_t at = group_of_cell(&w->columns, c, g->mask);
-        const bool in = at >= 0 && cell_counts(w, c, g->stratum);
-        g->of_cell[c] = in ? number[at] - 1 : -1;
+        g->of_cell[c] = -1;
+        if (at >= 0 && cell_counts(w, c, g->stratum)) {
+            g->of_cell[c] = number[at] - 1;
+        }
     }
     return OK;
 }
