@@ -150,6 +150,21 @@ testing_small_disk_done(const char *path)
     (void)umount2(path, MNT_DETACH);
 }
 
+void
+testing_need_small_disk(void)
+{
+    char *dir = testing_dir();
+    const bool there = testing_small_disk(dir, 64 << 10);
+    if (there) {
+        testing_small_disk_done(dir);
+    }
+    testing_dirp(&dir);
+    if (!there) {
+        print_message("# SKIP: no small disk can be mounted here\n");
+        skip();
+    }
+}
+
 /* ---- programs ---- */
 
 const char *

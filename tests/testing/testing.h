@@ -42,6 +42,9 @@ char *testing_source(const char *relative);
 void testing_read(const char *path, struct buf *ret_bytes);
 void testing_write(const char *path, struct view bytes);
 json_t *testing_read_json(const char *path);
+/* Skips, with the reason, where no small file system can be mounted. First in a test: a skip jumps
+ * over what its caller would release. */
+void testing_need_small_disk(void);
 /* Where `path` is on a file system of `bytes`, made with mount (as root): false when that is not
  * possible here. */
 bool testing_small_disk(const char *path, size_t bytes);

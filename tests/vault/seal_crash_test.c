@@ -93,10 +93,8 @@ static void
 keeps_the_old_object_when_the_disk_is_full(void **state)
 {
     (void)state;
-    if (!testing_small_disk(disk, DISK_BYTES)) {
-        print_message("# SKIP: no small disk can be mounted here\n");
-        skip();
-    }
+    testing_need_small_disk();
+    assert_true(testing_small_disk(disk, DISK_BYTES));
     DEFER(buf_done) struct buf old;
     DEFER(buf_done) struct buf new;
     size_t refused = 0, written = 0;
@@ -130,10 +128,8 @@ static void
 never_finishes_what_failed_once(void **state)
 {
     (void)state;
-    if (!testing_small_disk(disk, DISK_BYTES)) {
-        print_message("# SKIP: no small disk can be mounted here\n");
-        skip();
-    }
+    testing_need_small_disk();
+    assert_true(testing_small_disk(disk, DISK_BYTES));
     DEFER(buf_done) struct buf old;
     DEFER(buf_done) struct buf new;
     DEFER(file_freep) char *filler = file_join(disk, "filler");
