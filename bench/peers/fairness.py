@@ -1,7 +1,7 @@
 """Fairlearn's MetricFrame on the bench's rows: fairness.py FILE ROWS KIND [REPLICATES].
 
 FILE holds, one after another: two int32 codes, label and decision as bytes, a float64 score, each ROWS long. KIND is
-decisions, scores or bootstrap. Prints processor seconds, then the difference of each metric for the first column, the
+decisions, scores or bootstrap (the means among the scores). Prints processor seconds, then the difference of each metric for the first column, the
 second, and both together.
 """
 import sys
@@ -40,7 +40,8 @@ scores = {
     "mean_absolute_error": sm.mean_absolute_error, "mean_squared_error": sm.mean_squared_error,
     "root_mean_squared_error": sm.root_mean_squared_error, "r2_score": sm.r2_score,
 }
-metrics, p = (scores, score) if kind == "scores" else (decisions, d)
+means = {k: v for k, v in scores.items() if k not in ("roc_auc_score", "r2_score")}
+metrics, p = {"decisions": (decisions, d), "scores": (scores, score), "bootstrap": (means, score)}[kind]
 columns = [{"a": a}, {"b": b}, {"a": a, "b": b}]
 
 

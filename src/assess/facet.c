@@ -21,6 +21,16 @@ static const struct {
     [FACET_TE] = {"TE", GROUP_METRICS, true},
 };
 
+/* (shared + over) / (shared + under). */
+static const struct {
+    const char *word;
+    enum group_outcome over, under, shared;
+} quotients[FACET_QUOTIENTS] = {
+    [FACET_CONDITIONAL_ACCEPTANCE] = {"conditional_acceptance", GROUP_FN, GROUP_FP, GROUP_TP},
+    [FACET_CONDITIONAL_REJECTION] = {"conditional_rejection", GROUP_FP, GROUP_FN, GROUP_TN},
+    [FACET_TREATMENT] = {"false_negatives_per_false_positive", GROUP_FN, GROUP_FP, GROUP_OUTCOMES},
+};
+
 const char *
 facet_metric_word(enum facet_metric m)
 {
@@ -34,20 +44,36 @@ critical(double level)
     return -normal_quantile((1 - level) / 2);
 }
 
-/* (shared + a) / (shared + b), of counts c with variances v. */
-static struct facet_number
-ratio_of(const struct group_tally *t, enum group_outcome a, enum group_outcome b,
-         enum group_outcome shared, double level)
+const char *
+facet_quotient_word(enum facet_quotient q)
 {
-    const bool share = shared != GROUP_OUTCOMES;
-    const double over = t->count[a] + (share ? t->count[shared] : 0);
-    const double under = t->count[b] + (share ? t->count[shared] : 0);
+    ASSERT((unsigned)q < FACET_QUOTIENTS);
+    return quotients[q].word;
+}
+
+void
+facet_quotient_counts(const struct group_tally *t, enum facet_quotient q, double *ret_over,
+                      double *ret_under)
+{
+    const enum group_outcome both = quotients[q].shared;
+    const double shared = both != GROUP_OUTCOMES ? t->count[both] : 0;
+    *ret_over = t->count[quotients[q].over] + shared;
+    *ret_under = t->count[quotients[q].under] + shared;
+}
+
+struct facet_number
+facet_quotient(const struct group_tally *t, enum facet_quotient q, double level)
+{
+    const enum group_outcome a = quotients[q].over, b = quotients[q].under,
+                             shared = quotients[q].shared;
+    double over = 0, under = 0;
+    facet_quotient_counts(t, q, &over, &under);
     if (!(under > 0)) {
         return (struct facet_number){NAN, {NAN, NAN}};
     }
     const double value = over / under, gap = 1 / over - 1 / under;
     const double variance = t->count2[a] / (over * over) + t->count2[b] / (under * under) +
-                            (share ? t->count2[shared] * gap * gap : 0);
+                            (shared != GROUP_OUTCOMES ? t->count2[shared] * gap * gap : 0);
     const double half = critical(level) * sqrt(variance);
     if (!(over > 0)) { /* none of them: half a one is as far as that goes (Haldane) */
         const double few = 0.5 / (under + 0.5),
@@ -69,13 +95,11 @@ static struct facet_number
 ratio_difference(enum facet_metric m, const struct group_tally *first,
                  const struct group_tally *second, double level)
 {
-    const enum group_outcome a = m == FACET_DCR ? GROUP_FP : GROUP_FN;
-    const enum group_outcome b = m == FACET_DCR ? GROUP_FN : GROUP_FP;
-    const enum group_outcome shared = m == FACET_DCR     ? GROUP_TN
-                                      : m == FACET_DCACC ? GROUP_TP
-                                                         : GROUP_OUTCOMES;
-    const struct facet_number x = ratio_of(first, a, b, shared, level),
-                              y = ratio_of(second, a, b, shared, level);
+    const enum facet_quotient q = m == FACET_DCR     ? FACET_CONDITIONAL_REJECTION
+                                  : m == FACET_DCACC ? FACET_CONDITIONAL_ACCEPTANCE
+                                                     : FACET_TREATMENT;
+    const struct facet_number x = facet_quotient(first, q, level),
+                              y = facet_quotient(second, q, level);
     return less(&x, &y);
 }
 

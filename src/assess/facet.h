@@ -29,6 +29,22 @@ struct facet_number {
     struct interval ci;
 };
 
+/* What DCAcc, DCR and TE are differences of, for each group. */
+enum facet_quotient {
+    FACET_CONDITIONAL_ACCEPTANCE, /* (TP + FN) / (TP + FP) */
+    FACET_CONDITIONAL_REJECTION,  /* (TN + FP) / (TN + FN) */
+    FACET_TREATMENT,              /* FN / FP */
+    FACET_QUOTIENTS
+};
+
+const char *facet_quotient_word(enum facet_quotient q); /* "conditional_acceptance" */
+/* NaN where its lower count is 0. */
+struct facet_number facet_quotient(const struct group_tally *t, enum facet_quotient q,
+                                   double level);
+/* The counts themselves. */
+void facet_quotient_counts(const struct group_tally *t, enum facet_quotient q, double *ret_over,
+                           double *ret_under);
+
 const char *facet_metric_word(enum facet_metric m); /* "DPPL", as in Clarify's analysis.json */
 void facet_compare(const struct group_tally *d, const struct group_tally *a, double level,
                    struct facet_number ret_numbers[static FACET_METRICS]);

@@ -1,8 +1,7 @@
 #include "assess/group_gap.h"
 
-#include "base/threads.h"
+#include "assess/group_overall.h"
 #include "num/normal.h"
-#include "num/poisson_bootstrap.h"
 #include "num/quantile.h"
 
 #include <math.h>
@@ -20,7 +19,6 @@ struct group_replicates {
     uint32_t n;
     double *value, *logarithm; /* (groups + 1) * GROUP_METRICS: as they are; overall last */
     float *deviation;          /* [metric][deviation][replicate] */
-    uint64_t seed, stream;     /* for group_replicates_draw */
 };
 
 static const struct interval nothing = {NAN, NAN};
@@ -31,10 +29,16 @@ wanted(const struct group_set *s, unsigned m)
     return (s->metrics >> m & 1) != 0;
 }
 
+bool
+group_gap_bootstraps(enum group_metric m)
+{
+    return group_metric_adds(m) && group_metric_need(m) != GROUP_NEEDS_DECISION;
+}
+
 static double
 log_of(const struct group_set *s, enum group_metric m, const struct group_tally *t)
 {
-    return group_metric_has_ratio(m) ? log(group_metric_positive(m, t, s->centre)) : (double)NAN;
+    return group_metric_has_ratio(m) ? log(group_metric_value(m, t, s->centre)) : (double)NAN;
 }
 
 void
@@ -107,78 +111,17 @@ group_replicates_add(struct group_replicates *r, uint32_t replicate,
 {
     ASSERT(replicate < r->n);
     for (unsigned m = 0; m < GROUP_METRICS; m++) {
-        if (wanted(r->set, m) && group_metric_adds((enum group_metric)m)) {
+        if (wanted(r->set, m) && group_gap_bootstraps((enum group_metric)m)) {
             add_metric(r, replicate, (enum group_metric)m, group, overall);
         }
     }
 }
 
-/* ---- replicates from counts ---- */
-
-static struct group_tally
-draw_tally(const struct group_replicates *r, uint32_t replicate, uint32_t place,
-           const double count[static GROUP_OUTCOMES])
-{
-    struct group_tally t = {0};
-    for (uint32_t o = 0; o < GROUP_OUTCOMES; o++) {
-        const uint64_t cell = r->stream << 32 | (place * GROUP_OUTCOMES + o);
-        t.count[o] = (double)poisson_bootstrap_count(r->seed, replicate, cell, (uint64_t)count[o]);
-    }
-    return t;
-}
-
-struct draw {
-    struct group_replicates *r;
-    struct group_tally *room; /* groups, for each replicate of a wave */
-    uint32_t first;
-};
-
-static void
-draw_one(void *ctx, size_t i)
-{
-    const struct draw *d = ctx;
-    const struct group_set *s = d->r->set;
-    const uint32_t replicate = d->first + (uint32_t)i;
-    struct group_tally *room = d->room + i * s->groups;
-    struct group_tally all = {0};
-    double others[GROUP_OUTCOMES];
-    memcpy(others, s->overall->count, sizeof others);
-    for (uint32_t g = 0; g < s->groups; g++) {
-        room[g] = draw_tally(d->r, replicate, g, s->group[g].count);
-        for (uint32_t o = 0; o < GROUP_OUTCOMES; o++) {
-            others[o] -= s->group[g].count[o];
-            all.count[o] += room[g].count[o];
-        }
-    }
-    const struct group_tally rest = draw_tally(d->r, replicate, s->groups, others);
-    for (uint32_t o = 0; o < GROUP_OUTCOMES; o++) {
-        all.count[o] += rest.count[o];
-    }
-    group_replicates_add(d->r, replicate, room, &all);
-}
-
-struct status
-group_replicates_draw(struct group_replicates *r, uint64_t seed, uint64_t stream, unsigned threads)
-{
-    const uint32_t wave = 4 * (threads == 0 ? threads_cores() : threads);
-    DEFER(memory_freep)
-    struct group_tally *room = calloc((size_t)wave * r->set->groups + 1, sizeof *room);
-    CHECK(room != NULL, MEMORY);
-    struct draw d = {r, room, 0};
-    r->seed = seed;
-    r->stream = stream;
-    for (; d.first < r->n; d.first += wave) {
-        threads_for(r->n - d.first < wave ? r->n - d.first : wave, threads, draw_one, &d);
-    }
-    return OK;
-}
-
 /* ---- bootstrap intervals ---- */
 
-/* The level's quantile of the deviations (NaN left out); of two metrics: of the larger one. */
+/* The level's quantile of the deviations (NaN left out). */
 static struct status
-reach_of(const struct group_replicates *r, unsigned m, unsigned other, unsigned deviation,
-         double *ret_reach)
+reach_of(const struct group_replicates *r, unsigned m, unsigned deviation, double *ret_reach)
 {
     *ret_reach = NAN;
     if (r == NULL || r->n == 0) {
@@ -186,9 +129,9 @@ reach_of(const struct group_replicates *r, unsigned m, unsigned other, unsigned 
     }
     DEFER(memory_freep) double *v = calloc(r->n, sizeof *v);
     CHECK(v != NULL, MEMORY);
-    const float *a = deviation_at(r, m, deviation), *b = deviation_at(r, other, deviation);
+    const float *deviations = deviation_at(r, m, deviation);
     for (uint32_t i = 0; i < r->n; i++) {
-        v[i] = fmax((double)a[i], (double)b[i]);
+        v[i] = (double)deviations[i];
     }
     const size_t kept = quantile_sort(v, r->n);
     if (kept > 1) {
@@ -384,17 +327,39 @@ nearest(struct interval x)
     return x.low > 0 ? x.low : x.high < 0 ? -x.high : 0;
 }
 
+static bool
+is_of_decisions(enum group_metric m)
+{
+    return group_metric_need(m) == GROUP_NEEDS_DECISION;
+}
+
+/* Of two groups that are all rows, one is as far from them as the other says. */
+static bool
+is_one_comparison(const struct rated *r)
+{
+    if (r->n != 2 || !is_of_decisions(r->m) || r->m == GROUP_BALANCED_ACCURACY) {
+        return r->n == 1;
+    }
+    const double n = group_metric_denominator(r->m, &r->s->group[r->at[0]]) +
+                     group_metric_denominator(r->m, &r->s->group[r->at[1]]);
+    return n >= (1 - 1e-9) * group_metric_denominator(r->m, r->s->overall);
+}
+
 /* Bonferroni over the groups. */
 static struct bounds
-distances_of(struct rated *r)
+distances_of(struct rated *r, double together)
 {
-    const double level = 1 - (1 - r->s->level) / r->n, z = -normal_quantile((1 - level) / 2);
+    const double level = is_one_comparison(r) ? together : 1 - (1 - together) / r->n;
+    const double z = -normal_quantile((1 - level) / 2);
     const struct group_estimate all =
         group_metric_estimate(r->m, r->s->overall, r->s->centre, level);
     struct bounds b = {{0, 0}, {1, 1}};
     rate_at(r, level);
     for (uint32_t i = 0; i < r->n; i++) {
-        const struct group_contrast c = distance_of(r, i, &all, z);
+        const struct group_contrast c =
+            is_of_decisions(r->m)
+                ? group_overall(r->m, &r->s->group[r->at[i]], r->s->overall, level)
+                : distance_of(r, i, &all, z);
         const struct interval logs = {log(c.ratio_ci.low), log(c.ratio_ci.high)};
         if (isnan(c.difference_ci.low)) {
             return (struct bounds){nothing, nothing};
@@ -425,14 +390,15 @@ put_to_overall(struct rated *r, const struct group_replicates *replicates, struc
         ratio = fmin(ratio, ratio_down(r->e[i].value, all.value));
     }
     ratio = group_metric_has_ratio(r->m) ? ratio : (double)NAN;
-    if (group_metric_adds(r->m)) {
-        TRY(reach_of(replicates, r->m, r->m, DEVIATION_OVERALL, &reach));
-        TRY(reach_of(replicates, r->m, r->m, DEVIATION_LOG_OVERALL, &log_reach));
+    if (group_gap_bootstraps(r->m)) {
+        TRY(reach_of(replicates, r->m, DEVIATION_OVERALL, &reach));
+        TRY(reach_of(replicates, r->m, DEVIATION_LOG_OVERALL, &log_reach));
         gap->spread[SPREAD_DIFFERENCE_TO_OVERALL] = around(far, reach, 0, INFINITY);
         gap->spread[SPREAD_RATIO_TO_OVERALL] = around_ratio(ratio, log_reach);
         return OK;
     }
-    const struct bounds b = distances_of(r);
+    const bool alone = r->n == 1 && s->groups > 1; /* what the others' rows would say is unknown */
+    const struct bounds b = alone ? (struct bounds){nothing, nothing} : distances_of(r, s->level);
     gap->spread[SPREAD_DIFFERENCE_TO_OVERALL] = analytic(far, b.difference);
     gap->spread[SPREAD_RATIO_TO_OVERALL] = analytic(ratio, b.ratio);
     return OK;
@@ -500,15 +466,18 @@ gap_of(const struct group_set *s, const struct group_replicates *replicates, enu
 
 /* ---- equalized odds ---- */
 
-/* Bounds of a rate between groups, at a level such that those of both rates, which are of different
- * rows, hold together; nothing where fewer than two groups have it. */
+/* Bounds of a rate between groups or to overall, at a level such that those of both rates, which
+ * are of different rows, hold together; nothing where too few groups have it. */
 static struct status
-odds_bounds(const struct group_set *s, enum group_metric m, double level, struct bounds *ret_bounds)
+odds_bounds(const struct group_set *s, enum group_metric m, double level, bool to_overall,
+            struct bounds *ret_bounds)
 {
     DEFER(rated_done) struct rated r = {0};
     *ret_bounds = (struct bounds){nothing, nothing};
     TRY(rated_make(s, m, &r));
-    if (r.n > 1) {
+    if (to_overall && (r.n > 1 || s->groups == 1)) {
+        *ret_bounds = distances_of(&r, level);
+    } else if (r.n > 1) {
         *ret_bounds = bounds_of(&r, level);
     }
     return OK;
@@ -530,15 +499,18 @@ mean_of(double a, double b)
 
 /* fmax and fmin pass over a NaN, so that one undefined rate leaves the other to decide. */
 static struct status
-odds_between(const struct group_set *s, const struct group_gap *tpr, const struct group_gap *fpr,
-             struct group_odds *ret_odds)
+odds_of(const struct group_set *s, const struct group_gap *tpr, const struct group_gap *fpr,
+        bool to_overall, struct group_odds *ret_odds)
 {
-    const double d1 = tpr->spread[SPREAD_DIFFERENCE].value, r1 = tpr->spread[SPREAD_RATIO].value;
-    const double d2 = fpr->spread[SPREAD_DIFFERENCE].value, r2 = fpr->spread[SPREAD_RATIO].value;
-    const double level = tpr->groups > 1 && fpr->groups > 1 ? sqrt(s->level) : s->level;
+    const unsigned d = to_overall ? SPREAD_DIFFERENCE_TO_OVERALL : SPREAD_DIFFERENCE,
+                   q = to_overall ? SPREAD_RATIO_TO_OVERALL : SPREAD_RATIO;
+    const double d1 = tpr->spread[d].value, r1 = tpr->spread[q].value;
+    const double d2 = fpr->spread[d].value, r2 = fpr->spread[q].value;
+    const uint32_t least = to_overall && s->groups == 1 ? 0 : 1;
+    const double level = tpr->groups > least && fpr->groups > least ? sqrt(s->level) : s->level;
     struct bounds a, b;
-    TRY(odds_bounds(s, GROUP_TPR, level, &a));
-    TRY(odds_bounds(s, GROUP_FPR, level, &b));
+    TRY(odds_bounds(s, GROUP_TPR, level, to_overall, &a));
+    TRY(odds_bounds(s, GROUP_FPR, level, to_overall, &b));
     const struct interval worst = {fmax(a.difference.low, b.difference.low),
                                    fmax(a.difference.high, b.difference.high)},
                           worst_ratio = {fmin(a.ratio.low, b.ratio.low),
@@ -547,23 +519,6 @@ odds_between(const struct group_set *s, const struct group_gap *tpr, const struc
                                     analytic(mean_of(d1, d2), middle(a.difference, b.difference)),
                                     analytic(fmin(r1, r2), worst_ratio),
                                     analytic(mean_of(r1, r2), middle(a.ratio, b.ratio))};
-    return OK;
-}
-
-static struct status
-odds_to_overall(const struct group_replicates *r, const struct group_gap *tpr,
-                const struct group_gap *fpr, struct group_odds *ret_odds)
-{
-    const double d1 = tpr->spread[SPREAD_DIFFERENCE_TO_OVERALL].value,
-                 d2 = fpr->spread[SPREAD_DIFFERENCE_TO_OVERALL].value;
-    const double r1 = tpr->spread[SPREAD_RATIO_TO_OVERALL].value,
-                 r2 = fpr->spread[SPREAD_RATIO_TO_OVERALL].value;
-    double reach = NAN, log_reach = NAN;
-    TRY(reach_of(r, GROUP_TPR, GROUP_FPR, DEVIATION_OVERALL, &reach));
-    TRY(reach_of(r, GROUP_TPR, GROUP_FPR, DEVIATION_LOG_OVERALL, &log_reach));
-    *ret_odds = (struct group_odds){
-        around(fmax(d1, d2), reach, 0, 1), around(mean_of(d1, d2), reach, 0, 1),
-        around_ratio(fmin(r1, r2), log_reach), around_ratio(mean_of(r1, r2), log_reach)};
     return OK;
 }
 
@@ -582,8 +537,8 @@ group_gaps_of(const struct group_set *s, const struct group_replicates *r,
         return OK;
     }
     const struct group_gap *tpr = &ret_gaps->gap[GROUP_TPR], *fpr = &ret_gaps->gap[GROUP_FPR];
-    TRY(odds_between(s, tpr, fpr, &ret_gaps->odds));
-    return odds_to_overall(r, tpr, fpr, &ret_gaps->odds_to_overall);
+    TRY(odds_of(s, tpr, fpr, false, &ret_gaps->odds));
+    return odds_of(s, tpr, fpr, true, &ret_gaps->odds_to_overall);
 }
 
 struct status

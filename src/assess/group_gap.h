@@ -12,12 +12,12 @@
  * group_min, group_max: the groups' own intervals at the level's root, which are independent.
  * Equalized odds: those of both rates, at the level's square root (they are of different rows).
  *
- * To overall, which the groups are part of: bootstrap, value +- the quantile over the replicates of
- * the largest deviation of any group's distance (a sup interval), cut at what the number can be;
- * ratios on the logarithm, proportions with 0.5 added on both sides. Poisson
- * (num/poisson_bootstrap.h): from counts, the replicates of a group's four outcomes are drawn per
- * cell; where rows' own values enter, per row. Metrics that do not add: normal, with the covariance
- * of group and overall, Bonferroni over the groups.
+ * To overall, which the groups are part of: of decisions from the intervals of group_overall.h; of
+ * what does not add normal, with the covariance of group and overall; both Bonferroni over the
+ * groups (two that are all rows are one comparison; none where of several only one has the metric).
+ * Of means and their roots: Poisson bootstrap of the rows (num/poisson_bootstrap.h), value +- the
+ * quantile over the replicates of the largest deviation of any group's distance (a sup interval),
+ * cut at what the number can be; ratios on the logarithm.
  *
  * All cover at least as often as they say, which the tests simulate. */
 #ifndef STEWARD_ASSESS_GROUP_GAP_H
@@ -82,14 +82,11 @@ struct status group_replicates_new(const struct group_set *s, uint32_t replicate
                                    struct group_replicates **ret_replicates);
 void group_replicates_free(struct group_replicates *r);
 DEFINE_FREEP(group_replicates_free, struct group_replicates)
-/* The groups' tallies in that replicate, and overall's. AUC takes no part. */
+/* The metric has an interval to overall only from replicates. */
+bool group_gap_bootstraps(enum group_metric m);
+/* The groups' tallies in that replicate, and overall's. */
 void group_replicates_add(struct group_replicates *r, uint32_t replicate,
                           const struct group_tally *group, const struct group_tally *overall);
-/* Draws all replicates from the counts alone; `stream` tells sets apart that must be independent.
- * `others`: the rows of overall that are in no compared group. */
-struct status group_replicates_draw(struct group_replicates *r, uint64_t seed, uint64_t stream,
-                                    unsigned threads);
-
 /* r may be NULL: analytic intervals only. */
 struct status group_gaps_of(const struct group_set *s, const struct group_replicates *r,
                             struct group_gaps *ret_gaps);

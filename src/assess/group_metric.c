@@ -361,13 +361,11 @@ group_metric_covariance(enum group_metric m, const struct group_tally *t)
 }
 
 double
-group_metric_positive(enum group_metric m, const struct group_tally *t, double centre)
+group_metric_denominator(enum group_metric m, const struct group_tally *t)
 {
-    if (metrics[m].shape == RATE) {
-        return (sum_over(t->count, metrics[m].over) + 0.5) /
-               (sum_over(t->count, metrics[m].under) + 1);
-    }
-    return group_metric_value(m, t, centre);
+    ASSERT(metrics[m].need == GROUP_NEEDS_DECISION && m != GROUP_BALANCED_ACCURACY);
+    return m == GROUP_F1 ? sum_over(t->count, TP) + sum_over(t->count, TP | FP | FN)
+                         : sum_over(t->count, metrics[m].under);
 }
 
 /* ---- two groups ---- */

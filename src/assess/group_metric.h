@@ -72,8 +72,8 @@ struct group_estimate group_metric_estimate(enum group_metric m, const struct gr
                                             double centre, double level);
 /* Of a metric that does not add: the covariance of the group's with that of all rows. */
 double group_metric_covariance(enum group_metric m, const struct group_tally *t);
-/* A proportion with 0.5 added on both sides, so that its logarithm exists; others: the value. */
-double group_metric_positive(enum group_metric m, const struct group_tally *t, double centre);
+/* Of a metric of decisions, not balanced accuracy: the rows (weights) that it divides by. */
+double group_metric_denominator(enum group_metric m, const struct group_tally *t);
 
 /* Of independent groups a and b, their intervals at one level. Difference a - b: MOVER, which for
  * proportions is Newcombe's method 10. Ratio a / b: the ratios r for which the interval of a - r b

@@ -23,6 +23,23 @@ group_tally_add(struct group_tally *to, const struct group_tally *other)
     group_tally_forget(to);
 }
 
+struct group_tally
+group_tally_less(const struct group_tally *all, const struct group_tally *part)
+{
+    struct group_tally rest = *all;
+    rest.rows -= part->rows;
+    for (size_t i = 0; i < GROUP_OUTCOMES; i++) {
+        rest.count[i] = fmax(0, rest.count[i] - part->count[i]);
+        rest.count2[i] = fmax(0, rest.count2[i] - part->count2[i]);
+    }
+    for (size_t i = 0; i < GROUP_MOMENTS; i++) {
+        rest.moment[i] -= part->moment[i];
+        rest.moment2[i] -= part->moment2[i];
+    }
+    group_tally_forget(&rest);
+    return rest;
+}
+
 void
 group_tally_forget(struct group_tally *t)
 {

@@ -50,6 +50,8 @@ struct group_tally {
 };
 
 void group_tally_add(struct group_tally *to, const struct group_tally *other);
+/* The rows of `all` that are not in `part`, rounding below 0 taken as 0. */
+struct group_tally group_tally_less(const struct group_tally *all, const struct group_tally *part);
 /* What does not add is NaN. */
 void group_tally_forget(struct group_tally *t);
 /* From a cell's slots of group_count; rows without label or decision are not in it. */

@@ -199,6 +199,35 @@ print_odds(const json_t *grouping)
     cli_put_wrapped(stdout, text, 2, 2);
 }
 
+/* Clarify's quotients, of the groups that are printed. */
+static void
+print_quotient(const json_t *grouping, const char *key, const char *of)
+{
+    size_t i = 0;
+    json_t *g = NULL;
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 1u << 16);
+    buf_printf(&text, "Observed over predicted %s:", of);
+    json_array_foreach(json_object_get(grouping, "groups"), i, g)
+    {
+        const json_t *x = json_object_get(json_object_get(g, "quotients"), key);
+        if (x == NULL || i >= GROUPS_PRINTED) {
+            return;
+        }
+        const double v = document_number(x, "value");
+        buf_printf(&text, "%s %s ", i == 0 ? "" : ",", document_text(g, "group"));
+        if (isnan(v)) {
+            buf_printf(&text, "(%s)", document_text(x, "remark"));
+        } else {
+            buf_printf(&text, "%.3g (%.3g to %.3g)", v, document_end(x, "ci", 0),
+                       document_end(x, "ci", 1));
+        }
+    }
+    buf_put_str(&text, ".");
+    (void)fputs("- ", stdout);
+    cli_put_wrapped(stdout, buf_str(&text), 2, 2);
+}
+
 static void
 print_groupings(const json_t *list, const struct shown *shown)
 {
@@ -217,6 +246,8 @@ print_groupings(const json_t *list, const struct shown *shown)
         print_groups(g, shown);
         print_sentences(g, shown == of_numbers);
         print_odds(g);
+        print_quotient(g, "conditional_acceptance", "positives (conditional acceptance)");
+        print_quotient(g, "conditional_rejection", "negatives (conditional rejection)");
     }
 }
 

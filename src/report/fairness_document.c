@@ -76,7 +76,6 @@ tally_rows(struct fairness_work *w)
 {
     const struct fairness_input *in = w->in;
     TRY(number_cells(w));
-    w->by_rows = true;
     const struct group_rows r = {in->rows,      w->y,       w->decision, in->value,
                                  in->predicted, in->weight, w->cell,     0};
     w->order = calloc(in->rows + 1, sizeof *w->order);
@@ -92,8 +91,13 @@ static struct status
 choose_replicates(struct fairness_work *w)
 {
     const double draws = (double)w->in->rows * w->in->replicates;
-    w->replicates = w->in->replicates;
-    if (!w->by_rows || draws <= FAIRNESS_ROW_DRAWS) {
+    bool needed = false;
+    for (unsigned m = 0; m < GROUP_METRICS; m++) {
+        needed =
+            needed || ((w->metrics >> m & 1) != 0 && group_gap_bootstraps((enum group_metric)m));
+    }
+    w->replicates = needed ? w->in->replicates : 0;
+    if (!needed || draws <= FAIRNESS_ROW_DRAWS) {
         return OK;
     }
     const double fit = floor(FAIRNESS_ROW_DRAWS / (double)w->in->rows);
@@ -343,7 +347,7 @@ run(const struct fairness_input *in, const char *positive, const uint8_t *y,
     TRY(fairness_analyse(&w, o));
     return js_set(o, "bootstrap",
                   json_pack("{s:I, s:I, s:s}", "replicates", (json_int_t)w.replicates, "seed",
-                            (json_int_t)in->seed, "drawn", w.by_rows ? "rows" : "counts"));
+                            (json_int_t)in->seed, "drawn", w.replicates > 0 ? "rows" : "none"));
 }
 
 /* ---- several classes: each against the others ---- */

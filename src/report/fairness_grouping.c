@@ -391,10 +391,6 @@ fairness_replicate(const struct fairness_work *w, struct fairness_grouping *list
 {
     for (size_t k = 0; k < n && w->replicates > 0; k++) {
         TRY(group_replicates_new(&list[k].set, w->replicates, &list[k].replicates));
-        if (!w->by_rows) {
-            TRY(group_replicates_draw(list[k].replicates, w->in->seed, list[k].stream,
-                                      w->in->threads));
-        }
     }
-    return w->by_rows && w->replicates > 0 ? replicate_by_rows(w, list, n) : OK;
+    return w->replicates > 0 ? replicate_by_rows(w, list, n) : OK;
 }

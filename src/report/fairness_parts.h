@@ -26,10 +26,8 @@ struct fairness_work {
     uint32_t metrics;          /* bits */
     double centre;
     uint32_t replicates;
-    bool by_rows; /* the bootstrap */
     json_t *remarks;
     bool of_classes; /* several at once: y is 1, decision whether the prediction is right */
-    uint64_t stream; /* of the next grouping's replicates */
 };
 
 /* One way to group the rows, of all or of a stratum. */
@@ -49,7 +47,6 @@ struct fairness_grouping {
     struct group_tally *judged_tally; /* judged */
     struct group_set set;
     struct group_replicates *replicates;
-    uint64_t stream;
 };
 
 struct status fairness_grouping_make(const struct fairness_work *w, uint32_t mask, int64_t stratum,

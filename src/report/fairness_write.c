@@ -92,28 +92,11 @@ put_counts(const struct fairness_work *w, const struct group_tally *t, json_t *o
                             js_real(t->count[GROUP_FN])));
 }
 
-static struct group_tally
-less_group(const struct group_tally *all, const struct group_tally *g)
-{
-    struct group_tally rest = *all;
-    rest.rows -= g->rows;
-    for (unsigned o = 0; o < GROUP_OUTCOMES; o++) {
-        rest.count[o] -= g->count[o];
-        rest.count2[o] -= g->count2[o];
-    }
-    for (unsigned k = 0; k < GROUP_MOMENTS; k++) {
-        rest.moment[k] -= g->moment[k];
-        rest.moment2[k] -= g->moment2[k];
-    }
-    group_tally_forget(&rest);
-    return rest;
-}
-
 /* Of everyone who has a group, those who are not in this one. */
 static struct group_tally
 rest_of(const struct fairness_grouping *g, uint32_t i)
 {
-    struct group_tally rest = less_group(&g->grouped, &g->tally[i]);
+    struct group_tally rest = group_tally_less(&g->grouped, &g->tally[i]);
     const struct group_tally *alone = &g->rest[i];
     rest.auc = alone->auc;
     rest.auc_se = alone->auc_se;
@@ -148,6 +131,32 @@ put_versus_rest(const struct writing *x, const struct group_tally *t,
     return OK;
 }
 
+/* Beside a number that does not exist, where smclarify has 0 or infinity. */
+static struct status
+put_quotients(const struct fairness_work *w, const struct group_tally *t, json_t *o)
+{
+    json_t *quotients = json_object();
+    if (w->y == NULL || w->of_classes) {
+        json_decref(quotients);
+        return OK;
+    }
+    TRY(js_set(o, "quotients", quotients));
+    for (unsigned k = 0; k < FACET_QUOTIENTS; k++) {
+        const enum facet_quotient q = (enum facet_quotient)k;
+        const struct facet_number x = facet_quotient(t, q, w->in->level);
+        json_t *n = fairness_number(x.value, x.ci);
+        TRY(js_set(quotients, facet_quotient_word(q), n));
+        double over = 0, under = 0;
+        facet_quotient_counts(t, q, &over, &under);
+        if (!(under > 0)) {
+            TRY(js_set(n, "remark",
+                       json_string(over > 0 ? "infinite: its lower count is 0"
+                                            : "undefined: both counts are 0")));
+        }
+    }
+    return OK;
+}
+
 static struct status
 put_facets(const struct fairness_work *w, const struct group_tally *t,
            const struct group_tally *rest, json_t *o)
@@ -157,8 +166,12 @@ put_facets(const struct fairness_work *w, const struct group_tally *t,
     TRY(js_set(o, "clarify", clarify));
     facet_compare(t, rest, w->in->level, n);
     for (unsigned m = 0; m < FACET_METRICS; m++) {
-        TRY(js_set(clarify, facet_metric_word((enum facet_metric)m),
-                   fairness_number(n[m].value, n[m].ci)));
+        json_t *x = fairness_number(n[m].value, n[m].ci);
+        TRY(js_set(clarify, facet_metric_word((enum facet_metric)m), x));
+        if (isnan(n[m].value)) {
+            TRY(js_set(x, "remark",
+                       json_string("the group or all others have no rows to divide by")));
+        }
     }
     return OK;
 }
@@ -234,6 +247,7 @@ put_group(const struct writing *x, const struct fairness_grouping *g, uint32_t i
     CHECK(o != NULL && json_array_append_new(list, o) == 0, MEMORY);
     TRY(put_counts(w, &g->tally[i], o));
     TRY(put_metrics(w, &g->tally[i], o));
+    TRY(put_quotients(w, &g->tally[i], o));
     if (!judged || g->groups < 2) {
         return OK;
     }
@@ -476,7 +490,6 @@ make_groupings(struct fairness_work *w, struct groupings *all)
                 if (bits(mask) == size && wanted_mask(w, mask)) {
                     struct fairness_grouping *g = &all->list[all->n++];
                     TRY(fairness_grouping_make(w, mask, stratum, g));
-                    g->stream = w->stream++;
                 }
             }
         }
@@ -495,6 +508,7 @@ put_stratum(const struct writing *x, const struct fairness_grouping *first, json
     CHECK(o != NULL && json_array_append_new(strata, o) == 0, MEMORY);
     TRY(put_counts(x->w, &first->overall, o));
     TRY(put_metrics(x->w, &first->overall, o));
+    TRY(put_quotients(x->w, &first->overall, o));
     *ret_list = json_array();
     return js_set(o, "groupings", *ret_list);
 }
@@ -555,6 +569,7 @@ put_overall(const struct fairness_work *w, const struct group_tally *all, json_t
     TRY(js_set(o, "overall", overall));
     TRY(put_counts(w, all, overall));
     TRY(put_metrics(w, all, overall));
+    TRY(put_quotients(w, all, overall));
     if (w->y == NULL || w->of_classes) {
         return OK;
     }

@@ -59,10 +59,14 @@ static const char *const definitions[][2] = {
     {"four-fifths rule", "the rate of the good outcome in the worst-off group is at least 0.8 of "
                          "that in the best-off: a rule of thumb, no law of nature"},
     {"interval", "analytic (Wilson, Newcombe, Donner and Zou, Student, DeLong); of several groups "
-                 "such that those of all pairs hold together; of distances to overall, the value "
-                 "with the largest deviation of bootstrap replicates around it"},
+                 "such that those of all pairs hold together; of distances to overall, each group "
+                 "against the rest of the rows, times the rest's share; of means and their roots "
+                 "the value with the largest deviation of bootstrap replicates around it"},
     {"adjusted p", "of no difference, adjusted for the number of comparisons on this page "
                    "(Benjamini and Hochberg)"},
+    {"conditional acceptance, rejection",
+     "observed over predicted positives, (tp + fn) / (tp + fp), and observed over predicted "
+     "negatives: 1 where as many are predicted as there are"},
     {"DPPL, DI, DCAcc, DCR, DAR, DRR, RD, SD, AD, TE, CDDPL, GE",
      "SageMaker Clarify's post-training metrics, of the group against all others"},
 };
@@ -153,7 +157,11 @@ put_cell(const json_t *number, bool share, struct buf *b)
     const double v = document_number(number, "value"), low = document_end(number, "ci", 0),
                  high = document_end(number, "ci", 1);
     buf_put_str(b, "<td>");
-    if (!isfinite(v)) {
+    if (!isfinite(v) && json_object_get(number, "remark") != NULL) {
+        buf_put_str(b, "<span class=\"ci\">");
+        html_put(b, document_text(number, "remark"));
+        buf_put_str(b, "</span>");
+    } else if (!isfinite(v)) {
         buf_put_str(b, "&ndash;");
     } else if (share) {
         html_put_percent(b, v, 1);
@@ -247,7 +255,8 @@ put_clarify(const json_t *const *groups, size_t n, struct buf *b)
     static const char *const keys[] = {"DPPL", "DI", "DCAcc", "DCR", "DAR",   "DRR",
                                        "RD",   "SD", "AD",    "TE",  "CDDPL", "FT"};
     buf_put_str(b, "<details><summary>Clarify's metrics, each group against all others</summary>"
-                   "<div class=\"card\"><table><thead><tr><th>group</th>");
+                   "<div class=\"card\"><table><thead><tr><th>group</th><th>conditional "
+                   "acceptance</th><th>conditional rejection</th>");
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
         buf_printf(b, "<th>%s</th>", keys[k]);
     }
@@ -260,6 +269,9 @@ put_clarify(const json_t *const *groups, size_t n, struct buf *b)
         buf_put_str(b, "<tr><th>");
         html_put(b, document_text(groups[i], "group"));
         buf_put_str(b, "</th>");
+        const json_t *quotients = json_object_get(groups[i], "quotients");
+        put_cell(json_object_get(quotients, "conditional_acceptance"), false, b);
+        put_cell(json_object_get(quotients, "conditional_rejection"), false, b);
         for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
             put_cell(json_object_get(c, keys[k]), false, b);
         }

@@ -622,6 +622,12 @@ facets_are_clarifys(void **state)
                               x[m].value);
                 assert_true(x[m].ci.low < x[m].value && x[m].value < x[m].ci.high);
             }
+            for (unsigned q = 0; q < FACET_TREATMENT; q++) {
+                const struct facet_number c = facet_quotient(&t[g], (enum facet_quotient)q, 0.95);
+                assert_number(json_object_get(f, facet_quotient_word((enum facet_quotient)q)),
+                              c.value);
+                assert_true(c.ci.low < c.value && c.value < c.ci.high);
+            }
         }
         assert_number(json_object_get(e, "GE"), facet_entropy(&all, 0.95).value);
     }
@@ -664,6 +670,10 @@ facets_without_predictions_are_undefined_and_not_zero(void **state)
     assert_true(isnan(x[FACET_DAR].value));   /* smclarify: 1 - 0/0 = 1 */
     assert_true(isnan(x[FACET_TE].value));
     assert_near(x[FACET_DI].value, 0, 0);
+    assert_true(isnan(facet_quotient(&d, FACET_CONDITIONAL_ACCEPTANCE, 0.95).value));
+    assert_near(facet_quotient(&d, FACET_CONDITIONAL_REJECTION, 0.95).value, 5.0 / 7, 1e-15);
+    const struct facet_number zero = facet_quotient(&a, FACET_CONDITIONAL_REJECTION, 0.95);
+    assert_true(zero.value == 6.0 / 7 && zero.ci.low < zero.value && zero.value < zero.ci.high);
     const struct facet_stratum none[2] = {{0, 1, 0, 4}, {0, 2, 0, 5}};
     assert_true(isnan(facet_cddpl(none, 2, 0.95, &one_sided).value));
     assert_int_equal(one_sided, 2);
@@ -757,21 +767,38 @@ static void
 a_group_that_a_replicate_lacks_does_no_harm(void **state)
 {
     (void)state;
-    const struct group_tally g[2] = {tally_of(1, 1, 0, 0), tally_of(40, 20, 60, 30)};
-    struct group_tally all;
+    enum { N = 40, TIMES = 500 };
+    double value[N], prediction[N];
+    uint32_t cell[N];
+    for (uint32_t i = 0; i < N; i++) { /* two rows of the first group: some replicates lack both */
+        value[i] = i % 7;
+        prediction[i] = value[i] + (i % 5) - 1.5;
+        cell[i] = i >= 2;
+    }
+    const struct group_rows rows = {
+        .rows = N, .value = value, .prediction = prediction, .cell = cell};
+    struct group_tally g[2] = {0}, all;
+    static struct group_tally drawn[TIMES * 2];
+    DEFER(memory_freep) double *room = calloc(group_replicates_room(TIMES, 2), sizeof *room);
+    group_tally_rows(&rows, 0, N, g);
     sum_groups(g, 2, &all);
-    const struct group_set set = {2, g, &all, DECISIONS, 0, 0.95};
+    const struct group_set set = {2, g, &all, 1u << GROUP_MAE | 1u << GROUP_R2, 0, 0.95};
     DEFER(group_replicates_freep) struct group_replicates *reps = NULL;
     struct group_gaps gaps;
-    assert_ok(group_replicates_new(&set, 500, &reps));
-    assert_ok(group_replicates_draw(reps, 1, 0, 1));
-    assert_ok(group_gaps_of(&set, reps, &gaps));
-    for (unsigned m = 0; m <= GROUP_F1; m++) {
-        const struct group_number *x = &gaps.gap[m].spread[SPREAD_DIFFERENCE_TO_OVERALL];
-        assert_true(x->ci.low <= x->value && x->value <= x->ci.high);
+    assert_ok(group_replicates_new(&set, TIMES, &reps));
+    group_tally_replicates(&rows, 1, 0, TIMES, 2, drawn, room);
+    uint32_t lacking = 0;
+    for (uint32_t k = 0; k < TIMES; k++) {
+        sum_groups(drawn + (size_t)2 * k, 2, &all);
+        lacking += drawn[2 * k].moment[MOMENT_1] == 0;
+        group_replicates_add(reps, k, drawn + (size_t)2 * k, &all);
     }
-    assert_true(gaps.odds.difference_worst.ci.low >= 0);
-    assert_true(gaps.odds.difference_worst.ci.high <= 1);
+    assert_true(lacking > 0);
+    sum_groups(g, 2, &all);
+    assert_ok(group_gaps_of(&set, reps, &gaps));
+    const struct group_number *x = &gaps.gap[GROUP_MAE].spread[SPREAD_DIFFERENCE_TO_OVERALL];
+    assert_true(x->ci.low <= x->value && x->value <= x->ci.high && x->ci.high < 10);
+    assert_int_equal(x->how, GROUP_BOOTSTRAP);
 }
 
 static void
@@ -904,7 +931,7 @@ covers(const struct group_number *x, double truth)
 }
 
 static void
-simulate_once(const struct truth *w, struct rng *r, uint64_t seed, struct hits *hits)
+simulate_once(const struct truth *w, struct rng *r, struct hits *hits)
 {
     struct group_tally t[5], all = tally_of(0, 0, 0, 0);
     for (uint32_t g = 0; g < w->groups; g++) {
@@ -914,11 +941,8 @@ simulate_once(const struct truth *w, struct rng *r, uint64_t seed, struct hits *
         group_tally_add(&all, &t[g]);
     }
     const struct group_set set = {w->groups, t, &all, 1u << GROUP_TPR | 1u << GROUP_FPR, 0, 0.95};
-    DEFER(group_replicates_freep) struct group_replicates *reps = NULL;
     struct group_gaps gaps;
-    assert_ok(group_replicates_new(&set, 200, &reps));
-    assert_ok(group_replicates_draw(reps, seed, 0, 1));
-    assert_ok(group_gaps_of(&set, reps, &gaps));
+    assert_ok(group_gaps_of(&set, NULL, &gaps));
     const double d = range_of(w->tpr, w->groups), f = range_of(w->fpr, w->groups);
     const double low = lowest(w->tpr, w->groups), low_f = lowest(w->fpr, w->groups);
     const struct group_gap *tpr = &gaps.gap[GROUP_TPR];
@@ -950,7 +974,7 @@ intervals_of_extremes_cover_at_least_as_often_as_they_say(void **state)
     for (int k = 0; k < 4; k++) {
         struct hits h = {0};
         for (uint64_t i = 0; i < 400; i++) {
-            simulate_once(&worlds[k], &r, i, &h);
+            simulate_once(&worlds[k], &r, &h);
         }
         const double least = 400 * (0.95 - 4 * sqrt(0.95 * 0.05 / 400));
         assert_true(h.odds >= least && h.odds_ratio >= least);

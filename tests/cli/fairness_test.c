@@ -179,6 +179,48 @@ one_group_is_compared_with_nobody(void **state)
     }
 }
 
+/* Where smclarify has infinity, or 0 of 0 for 0. */
+static void
+quotients_say_why_they_do_not_exist(void **state)
+{
+    struct room *m = *state;
+    write_text(m, "s.csv",
+               "y,d,g\n1,0,a\n0,0,a\n1,0,a\n1,1,b\n1,1,b\n0,1,b\n0,1,b\n0,1,c\n0,0,c\n");
+    RUN(m, 0, "fairness", "--data", in(m, "s.csv"), BASIC, "g", "--min-group", "1", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    static const struct {
+        const char *key, *remark;
+        double value;
+    } expected[3][2] = {
+        {{"conditional_acceptance", "infinite: its lower count is 0", NAN},
+         {"conditional_rejection", NULL, 1.0 / 3}},
+        {{"conditional_acceptance", NULL, 0.5},
+         {"conditional_rejection", "infinite: its lower count is 0", NAN}},
+        {{"conditional_acceptance", NULL, 0}, {"conditional_rejection", NULL, 2}},
+    };
+    const json_t *groups = json_object_get(grouping_at(d, 0), "groups");
+    for (size_t g = 0; g < 3; g++) {
+        for (size_t k = 0; k < 2; k++) {
+            const json_t *x = json_object_get(
+                json_object_get(json_array_get(groups, g), "quotients"), expected[g][k].key);
+            const json_t *remark = json_object_get(x, "remark");
+            assert_int_equal(remark == NULL, expected[g][k].remark == NULL);
+            if (remark != NULL) {
+                assert_true(json_is_null(json_object_get(x, "value")));
+                assert_string_equal(json_string_value(remark), expected[g][k].remark);
+            } else {
+                assert_near(json_number_value(json_object_get(x, "value")), expected[g][k].value,
+                            1e-15);
+            }
+        }
+    }
+    /* No decision needs replicates; a mean of scores does. */
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(d, "bootstrap"), "drawn")), "none");
+    RUN(m, 0, "fairness", "--data", in(m, "s.csv"), BASIC, "g", "--min-group", "1");
+    OUT_HAS(m, "(conditional acceptance): a (infinite");
+}
+
 /* Where Microsoft's tools fail: more than 20 groups overflow a list of labels, a sensitive column
  * of numbers is dropped with a line in a log, levels that have commas are torn apart, and false
  * positives and false negatives change places in the scorecard's confusion matrix. */
@@ -461,6 +503,7 @@ main(void)
         BARE(refuses_more_groups_than_can_be_compared),
         BARE(counts_what_it_leaves_out_and_says_what_does_not_exist),
         BARE(one_group_is_compared_with_nobody),
+        BARE(quotients_say_why_they_do_not_exist),
         BARE(many_groups_numbers_commas_and_the_confusion_matrix_are_right),
         BARE(finds_the_boston_studys_disparity),
         BARE(the_order_of_rows_and_the_threads_change_no_digit),

@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 import pandas as pd
-from smclarify.bias.metrics import common, posttraining as pt
+from smclarify.bias.metrics import basic_stats, common, posttraining as pt
 
 digits = lambda text: np.array([int(c) for c in text])
 
@@ -25,6 +25,9 @@ def facets(case):
         for name, f in (("DCAcc", pt.DCA), ("DCR", pt.DCR), ("DAR", pt.DAR), ("DRR", pt.DRR), ("RD", pt.RD),
                         ("SD", pt.SD), ("AD", pt.AD), ("TE", pt.TE)):
             row[name] = f(feature, s, yy, dd)
+        tn, fp, fn, tp = (int(((yy == a) & (dd == b) & s).sum()) for a in (False, True) for b in (False, True))
+        row["conditional_acceptance"] = basic_stats.conditional_acceptance(tp, fp, fn)
+        row["conditional_rejection"] = basic_stats.conditional_rejection(fp, tn, fn)
         out.append({k: float(v) for k, v in row.items()})
     return {"facets": out, "GE": float(common.GE(yy, dd, 2))}
 
