@@ -124,10 +124,10 @@ put_feature_value(const json_t *feature, const json_t *value, struct buf *b)
 
 /* [{"step": "pirat = 0.66", "phi": 2.69}, ...], in the model's order. */
 static struct status
-steps_of(const json_t *explanation, const json_t *local, json_t **ret_steps)
+steps_of(const json_t *explanation, const json_t *local, size_t k, json_t **ret_steps)
 {
-    const json_t *output = json_array_get(json_object_get(explanation, "outputs"), 0);
-    const json_t *own = json_array_get(json_object_get(local, "outputs"), 0);
+    const json_t *output = json_array_get(json_object_get(explanation, "outputs"), k);
+    const json_t *own = json_array_get(json_object_get(local, "outputs"), k);
     DEFER(js_freep) json_t *list = json_array();
     size_t i = 0;
     json_t *feature = NULL;
@@ -147,14 +147,14 @@ steps_of(const json_t *explanation, const json_t *local, json_t **ret_steps)
 }
 
 struct status
-html_chart_waterfall(const json_t *explanation, const json_t *local, struct buf *b)
+html_chart_waterfall(const json_t *explanation, const json_t *local, size_t k, struct buf *b)
 {
-    const json_t *output = json_array_get(json_object_get(explanation, "outputs"), 0);
+    const json_t *output = json_array_get(json_object_get(explanation, "outputs"), k);
     const double expected = document_number(output, "base");
     double reached = expected;
     DEFER(js_freep) json_t *items = NULL;
     DEFER(memory_freep) struct document_ranked *r = NULL;
-    TRY(steps_of(explanation, local, &items));
+    TRY(steps_of(explanation, local, k, &items));
     TRY(document_rank(items, "phi", DOCUMENT_FARTHEST_FROM_ZERO, &r));
     const size_t n = json_array_size(items), drawn = count_drawn(r, n);
     for (size_t i = 0; i < n; i++) {

@@ -1,5 +1,5 @@
-/* The explain document as a section and as a page of its own: of the first output, the charts; the
- * JSON has all. */
+/* The explain document as a section and as a page of its own. Of several outputs each has its own
+ * part, which opens and closes. */
 #include "report/explain_document.h"
 #include "report/html_parts.h"
 #include "report/html_svg.h"
@@ -13,6 +13,7 @@
 #define WATERFALLS 2u
 #define GROUP_NAMES 12u
 #define ROW 24
+#define OUTPUTS 8u /* drawn, when there are several; the JSON has all */
 
 static const struct {
     const char *key, *what;
@@ -77,17 +78,17 @@ put_cell(struct buf *b, double v)
 }
 
 static const json_t *
-first_output(const json_t *o)
+output_of(const json_t *o, size_t output)
 {
-    return json_array_get(json_object_get(o, "outputs"), 0);
+    return json_array_get(json_object_get(o, "outputs"), output);
 }
 
 /* ---- global ---- */
 
 static struct status
-put_global(const json_t *d, struct buf *b)
+put_global(const json_t *d, size_t output, struct buf *b)
 {
-    const json_t *o = first_output(d), *features = json_object_get(o, "features");
+    const json_t *o = output_of(d, output), *features = json_object_get(o, "features");
     DEFER(memory_freep) struct document_ranked *r = NULL;
     TRY(document_rank(features, "mean_abs", DOCUMENT_LARGEST, &r));
     const size_t n = json_array_size(features), drawn = n < BARS ? n : BARS;
@@ -132,9 +133,9 @@ put_cohort_chart(const struct document_ranked *r, size_t drawn, struct buf *b)
 }
 
 static struct status
-put_cohort(const json_t *c, struct buf *b)
+put_cohort(const json_t *c, size_t output, struct buf *b)
 {
-    const json_t *features = json_object_get(first_output(c), "features");
+    const json_t *features = json_object_get(output_of(c, output), "features");
     DEFER(memory_freep) struct document_ranked *r = NULL;
     TRY(document_rank(features, "mean_abs", DOCUMENT_LARGEST, &r));
     const size_t n = json_array_size(features), drawn = n < BARS ? n : BARS;
@@ -163,14 +164,14 @@ put_cohort(const json_t *c, struct buf *b)
 }
 
 static struct status
-put_all_cohorts(const json_t *cohorts, struct buf *b)
+put_all_cohorts(const json_t *cohorts, size_t output, struct buf *b)
 {
     const size_t n = json_array_size(cohorts);
     buf_put_str(b, n == 0 ? ""
                           : "<h3>Cohorts against the rest</h3><p class=\"soft small\">Mean size of "
                             "attributions.</p><div class=\"two\">");
     for (size_t i = 0; i < n; i++) {
-        TRY(put_cohort(json_array_get(cohorts, i), b));
+        TRY(put_cohort(json_array_get(cohorts, i), output, b));
     }
     buf_put_str(b, n == 0 ? "" : "</div>");
     return OK;
@@ -254,9 +255,9 @@ put_bin_line(const json_t *bin, struct buf *b)
 }
 
 static void
-put_dependence(const json_t *f, struct buf *b)
+put_dependence(const json_t *f, size_t output, struct buf *b)
 {
-    const json_t *o = first_output(f), *bins = json_object_get(o, "bins"),
+    const json_t *o = output_of(f, output), *bins = json_object_get(o, "bins"),
                  *missing = json_object_get(o, "missing");
     const size_t n = json_array_size(bins), lines = n + (missing != NULL);
     const struct scale s = scale_of(bins, missing);
@@ -282,7 +283,7 @@ put_dependence(const json_t *f, struct buf *b)
 }
 
 static void
-put_all_dependence(const json_t *list, struct buf *b)
+put_all_dependence(const json_t *list, size_t output, struct buf *b)
 {
     const size_t n = json_array_size(list);
     buf_put_str(b, n == 0 ? ""
@@ -290,7 +291,7 @@ put_all_dependence(const json_t *list, struct buf *b)
                             "rows with that value, and one standard deviation to either side."
                             "</p><div class=\"two\">");
     for (size_t i = 0; i < n; i++) {
-        put_dependence(json_array_get(list, i), b);
+        put_dependence(json_array_get(list, i), output, b);
     }
     buf_put_str(b, n == 0 ? "" : "</div>");
 }
@@ -308,19 +309,19 @@ put_value(const json_t *v, struct buf *b)
 }
 
 static void
-put_totals(const json_t *local, size_t rows, const char *key, struct buf *b)
+put_totals(const json_t *local, size_t rows, size_t output, const char *key, struct buf *b)
 {
     buf_printf(b, "<tr><th>%s</th>", key);
     for (size_t i = 0; i < rows; i++) {
         buf_put_str(b, "<td></td>");
-        put_cell(b, document_number(first_output(json_array_get(local, i)), key));
+        put_cell(b, document_number(output_of(json_array_get(local, i), output), key));
     }
     buf_put_str(b, "</tr>");
 }
 
 /* How one row's margin comes about; of the first ones. */
 static struct status
-put_waterfalls(const json_t *d, struct buf *b)
+put_waterfalls(const json_t *d, size_t output, struct buf *b)
 {
     const json_t *local = json_object_get(d, "local");
     const size_t n = json_array_size(local);
@@ -332,9 +333,9 @@ put_waterfalls(const json_t *d, struct buf *b)
             "<div class=\"card\"><h3>One decision: row %.0f</h3><p class=\"soft small\">From "
             "what is expected of any row to this one, step by step; prediction ",
             document_number(row, "row"));
-        put_number(b, document_number(first_output(row), "prediction"));
+        put_number(b, document_number(output_of(row, output), "prediction"));
         buf_put_str(b, "</p>");
-        TRY(html_chart_waterfall(d, row, b));
+        TRY(html_chart_waterfall(d, row, output, b));
         buf_put_str(b, "</div>");
     }
     buf_put_str(b, n > 0 ? "</div>" : "");
@@ -342,10 +343,10 @@ put_waterfalls(const json_t *d, struct buf *b)
 }
 
 static struct status
-put_local(const json_t *d, struct buf *b)
+put_local(const json_t *d, size_t output, struct buf *b)
 {
     const json_t *local = json_object_get(d, "local"),
-                 *features = json_object_get(first_output(d), "features");
+                 *features = json_object_get(output_of(d, output), "features");
     const size_t n = json_array_size(local), rows = n < LOCAL_ROWS ? n : LOCAL_ROWS;
     DEFER(memory_freep) struct document_ranked *r = NULL;
     if (n == 0) {
@@ -369,12 +370,12 @@ put_local(const json_t *d, struct buf *b)
             buf_put_str(b, "<td>");
             put_value(json_array_get(json_object_get(row, "values"), r[f].place), b);
             buf_put_str(b, "</td>");
-            put_cell(b, document_end(first_output(row), "phi", r[f].place));
+            put_cell(b, document_end(output_of(row, output), "phi", r[f].place));
         }
         buf_put_str(b, "</tr>");
     }
-    put_totals(local, rows, "margin", b);
-    put_totals(local, rows, "prediction", b);
+    put_totals(local, rows, output, "margin", b);
+    put_totals(local, rows, output, "prediction", b);
     buf_put_str(b, "</tbody></table>");
     if (n > rows || all > lines) {
         buf_printf(b,
@@ -408,10 +409,10 @@ put_groups(const json_t *groups, struct buf *b)
 }
 
 static void
-put_pairs(const json_t *d, struct buf *b)
+put_pairs(const json_t *d, size_t output, struct buf *b)
 {
     const json_t *pairs =
-        json_object_get(json_array_get(json_object_get(d, "interactions"), 0), "pairs");
+        json_object_get(json_array_get(json_object_get(d, "interactions"), output), "pairs");
     if (json_array_size(pairs) == 0) {
         return;
     }
@@ -430,10 +431,98 @@ put_pairs(const json_t *d, struct buf *b)
     buf_put_str(b, "</tbody></table></div>");
 }
 
+/* Everything of one output. */
+static struct status
+put_output(const json_t *d, size_t output, struct buf *b)
+{
+    TRY(put_global(d, output, b));
+    TRY(put_all_cohorts(json_object_get(d, "cohorts"), output, b));
+    put_all_dependence(json_object_get(d, "dependence"), output, b);
+    TRY(put_waterfalls(d, output, b));
+    TRY(put_local(d, output, b));
+    put_pairs(d, output, b);
+    return OK;
+}
+
+/* Features by the outputs, which are classes or numbers, the largest over all outputs first. */
+static struct status
+rank_over_outputs(const json_t *d, size_t outputs, json_t **ret_items)
+{
+    const size_t n = json_array_size(json_object_get(output_of(d, 0), "features"));
+    DEFER(js_freep) json_t *list = json_array();
+    CHECK(list != NULL, MEMORY);
+    for (size_t f = 0; f < n; f++) {
+        double sum = 0;
+        for (size_t k = 0; k < outputs; k++) {
+            sum += document_number(json_array_get(json_object_get(output_of(d, k), "features"), f),
+                                   "mean_abs");
+        }
+        CHECK(json_array_append_new(list, json_pack("{s:o}", "sum", js_real(sum))) == 0, MEMORY);
+    }
+    *ret_items = MOVE(list);
+    return OK;
+}
+
+static struct status
+put_by_output(const json_t *d, size_t outputs, size_t drawn, struct buf *b)
+{
+    DEFER(js_freep) json_t *items = NULL;
+    DEFER(memory_freep) struct document_ranked *r = NULL;
+    TRY(rank_over_outputs(d, outputs, &items));
+    TRY(document_rank(items, "sum", DOCUMENT_LARGEST, &r));
+    const size_t n = json_array_size(items), lines = n < BARS ? n : BARS;
+    buf_put_str(b, "<div class=\"card\"><h3>What counts, for each output</h3><table><thead><tr>"
+                   "<th>mean |phi|</th>");
+    for (size_t k = 0; k < drawn; k++) {
+        buf_put_str(b, "<th>");
+        html_put(b, document_text(output_of(d, k), "output"));
+        buf_put_str(b, "</th>");
+    }
+    buf_put_str(b, "</tr></thead><tbody>");
+    for (size_t i = 0; i < lines; i++) {
+        const json_t *first = json_object_get(output_of(d, 0), "features");
+        buf_put_str(b, "<tr><th>");
+        html_put(b, document_text(json_array_get(first, r[i].place), "feature"));
+        buf_put_str(b, "</th>");
+        for (size_t k = 0; k < drawn; k++) {
+            const json_t *features = json_object_get(output_of(d, k), "features");
+            put_cell(b, document_number(json_array_get(features, r[i].place), "mean_abs"));
+        }
+        buf_put_str(b, "</tr>");
+    }
+    buf_printf(b,
+               "</tbody></table><p class=\"soft small\">The %zu largest of %zu features over all "
+               "outputs.</p></div>",
+               lines, n);
+    return OK;
+}
+
+static struct status
+put_outputs(const json_t *d, size_t outputs, struct buf *b)
+{
+    const size_t drawn = outputs < OUTPUTS ? outputs : OUTPUTS;
+    TRY(put_by_output(d, outputs, drawn, b));
+    for (size_t k = 0; k < drawn; k++) {
+        buf_printf(b, "<details class=\"all\"%s><summary>Output ", k == 0 ? " open=\"\"" : "");
+        html_put(b, document_text(output_of(d, k), "output"));
+        buf_put_str(b, ", expected ");
+        put_number(b, document_number(output_of(d, k), "base"));
+        buf_put_str(b, "</summary>");
+        TRY(put_output(d, k, b));
+        buf_put_str(b, "</details>");
+    }
+    if (drawn < outputs) {
+        buf_printf(b, "<p class=\"soft small\">The first %zu of %zu outputs; the JSON has all.</p>",
+                   drawn, outputs);
+    }
+    return OK;
+}
+
 struct status
 html_explain(const json_t *d, struct buf *b)
 {
     const json_t *remarks = json_object_get(d, "remarks");
+    const size_t outputs = json_array_size(json_object_get(d, "outputs"));
     html_section("explanation", "Explanations", b);
     buf_put_str(b, "<p class=\"soft\">Attributions to each feature, "
                    "from the model itself, on the ");
@@ -444,23 +533,17 @@ html_explain(const json_t *d, struct buf *b)
         html_put(b, document_text(d, "background"));
         buf_put_str(b, ")");
     }
-    buf_put_str(b, "; expected ");
-    put_number(b, document_number(first_output(d), "base"));
+    if (outputs <= 1) {
+        buf_put_str(b, "; expected ");
+        put_number(b, document_number(output_of(d, 0), "base"));
+    }
     buf_put_str(b, "</p>");
     put_groups(json_object_get(d, "groups"), b);
-    TRY(put_global(d, b));
-    TRY(put_all_cohorts(json_object_get(d, "cohorts"), b));
-    put_all_dependence(json_object_get(d, "dependence"), b);
-    TRY(put_waterfalls(d, b));
-    TRY(put_local(d, b));
-    put_pairs(d, b);
+    TRY(outputs > 1 ? put_outputs(d, outputs, b) : put_output(d, 0, b));
     for (size_t i = 0; i < json_array_size(remarks); i++) {
         buf_put_str(b, "<p class=\"soft small\">");
         html_put_prose(b, json_string_value(json_array_get(remarks, i)));
         buf_put_str(b, "</p>");
-    }
-    if (json_array_size(json_object_get(d, "outputs")) > 1) {
-        buf_put_str(b, "<p class=\"soft small\">Drawn for the first output; the JSON has all.</p>");
     }
     put_definitions(d, b);
     buf_put_str(b, "</section>");

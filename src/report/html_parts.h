@@ -37,8 +37,9 @@ void html_chart_calibration(const json_t *performance, struct buf *b);
 /* Horizontal bars of mean |phi|, at most 12, largest first; the others are told. */
 struct status html_chart_importance(const json_t *explanation, struct buf *b);
 /* From the expected margin to a row's, one step a feature: of "local" of the explain document
- * (report/explain_document.h), the first output. */
-struct status html_chart_waterfall(const json_t *explanation, const json_t *local, struct buf *b);
+ * (report/explain_document.h), the output of that place. */
+struct status html_chart_waterfall(const json_t *explanation, const json_t *local, size_t output,
+                                   struct buf *b);
 void html_chart_tree(const json_t *errors, struct buf *b);
 void html_chart_map(const json_t *errors, struct buf *b);
 

@@ -129,6 +129,43 @@ an_added_models_classes_are_found_by_name(void **state)
     assert_true(value_of(errors, "accuracy_score") > 0.6); /* a wrong order is right for few */
 }
 
+/* ---- explanations ---- */
+
+static size_t
+places_of(const struct buf *html, const char *text)
+{
+    size_t n = 0;
+    for (const char *at = strstr(buf_str(html), text); at != NULL; at = strstr(at + 1, text)) {
+        n++;
+    }
+    return n;
+}
+
+static void
+the_page_of_an_explanation_shows_every_class(void **state)
+{
+    struct room *m = *state;
+    char page[600];
+    DEFER(buf_done) struct buf html;
+    (void)snprintf(page, sizeof page, "%s", in(m, "page.html"));
+    RUN(m, 0, "explain", "--data", "workspace:kind:test", "--model", "workspace:kind", "--row", "3",
+        "--report", page);
+    testing_read(page, &html);
+    static const char *const classes[] = {"cheap", "dear", "mid"};
+    for (size_t k = 0; k < 3; k++) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "<summary>Output %s, expected ", classes[k]);
+        assert_int_equal(places_of(&html, text), 1);
+    }
+    assert_int_equal(places_of(&html, "One decision: row 3<"), 3);
+    assert_int_equal(places_of(&html, " open=\"\""), 1);
+    RUN(m, 0, "explain", "--data", "workspace:price:test", "--model", "workspace:price", "--report",
+        page);
+    DEFER(buf_done) struct buf one;
+    testing_read(page, &one);
+    assert_int_equal(places_of(&one, "<summary>Output "), 0);
+}
+
 int
 main(void)
 {
@@ -141,6 +178,8 @@ main(void)
                                         room_with_houses, room_done),
         cmocka_unit_test_setup_teardown(an_added_models_classes_are_found_by_name, room_with_houses,
                                         room_done),
+        cmocka_unit_test_setup_teardown(the_page_of_an_explanation_shows_every_class,
+                                        room_with_houses, room_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

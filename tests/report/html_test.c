@@ -52,14 +52,22 @@ static const char *const tags[] = {
     "section", "code", "br",   "dl",    "dt",     "dd",   "table",  "thead",   "tbody",
     "tr",      "th",   "td",   "a",     "nav",    "ul",   "footer", "details", "summary",
     "svg",     "text", "rect", "line",  "circle", "path", "g",      NULL};
-static const char *const attributes[] = {
-    "lang",  "charset",      "name",        "content",    "http-equiv",
-    "class", "style",        "viewBox",     "role",       "x",
-    "y",     "x1",           "y1",          "x2",         "y2",
-    "cx",    "cy",           "r",           "width",      "height",
-    "rx",    "fill-opacity", "text-anchor", "transform",  "d",
-    "href",  "id",           "tabindex",    "aria-label", "aria-labelledby",
-    NULL};
+static const char *const attributes[] = {"lang",        "charset",
+                                         "name",        "content",
+                                         "http-equiv",  "class",
+                                         "style",       "viewBox",
+                                         "role",        "x",
+                                         "y",           "x1",
+                                         "y1",          "x2",
+                                         "y2",          "cx",
+                                         "cy",          "r",
+                                         "width",       "height",
+                                         "rx",          "fill-opacity",
+                                         "text-anchor", "transform",
+                                         "d",           "href",
+                                         "id",          "tabindex",
+                                         "aria-label",  "aria-labelledby",
+                                         "open",        NULL};
 
 /* One word of letters, digits and '-'. */
 static const char *
