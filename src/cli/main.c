@@ -365,8 +365,8 @@ static const struct cli_option issuer_add_options[] = {
 
 static const struct cli_option link_options[] = {
     {"certificate", "IDENTITY",
-     "of a client certificate: spiffe://..., or subject: and its name (RFC 4514)", NULL, CLI_ONCE,
-     NULL},
+     "of a client certificate: spiffe://..., or subject:NAME;issuer:NAME (RFC 4514)", NULL,
+     CLI_ONCE, NULL},
     {"token", "ISSUER:SUBJECT", "of a token: the issuer's name here, and the token's sub", NULL,
      CLI_ONCE, NULL},
     {0},

@@ -68,15 +68,17 @@ open_vault(const struct keeper_setup *setup, struct diag *diag, struct provider 
     return OK;
 }
 
-/* From here on: a file of tls/ or keys/ is read now and then, and nothing else. */
+/* From here on: a file of tls/, keys/ or audit/ is read now and then, and nothing else. */
 static struct status
 shut_in(const char *dir, struct diag *diag)
 {
-    char tls[KEEPER_DIR_MAX + 8], keys[KEEPER_DIR_MAX + 8];
+    char tls[KEEPER_DIR_MAX + 8], keys[KEEPER_DIR_MAX + 8], audit[KEEPER_DIR_MAX + 8];
     struct sandbox_told told = {0};
     (void)snprintf(tls, sizeof tls, "%s/tls", dir);
     (void)snprintf(keys, sizeof keys, "%s/keys", dir);
-    const struct sandbox_path paths[] = {{tls, SANDBOX_READ}, {keys, SANDBOX_READ}};
+    (void)snprintf(audit, sizeof audit, "%s/audit", dir);
+    const struct sandbox_path paths[] = {
+        {tls, SANDBOX_READ}, {keys, SANDBOX_READ}, {audit, SANDBOX_READ}};
     TRY(sandbox_files(paths, sizeof paths / sizeof *paths, false, diag, &told));
     return sandbox_calls(SANDBOX_KEEPER, diag);
 }

@@ -24,10 +24,10 @@ access_key_set_release(struct access_key_set *s)
 }
 
 static struct access_fetched *
-find(struct access *a, const char *url)
+find(struct access *a, const char *id)
 {
     for (size_t i = 0; i < ACCESS_ISSUERS_MAX; i++) {
-        if (strcmp(a->fetched[i].url, url) == 0) {
+        if (strcmp(a->fetched[i].id, id) == 0) {
             return &a->fetched[i];
         }
     }
@@ -43,7 +43,7 @@ access_keys_take(struct access *a, const struct access_issuer *i, struct access_
         return i->keys;
     }
     (void)pthread_mutex_lock(&a->fetched_lock);
-    const struct access_fetched *f = find(a, i->rules.issuer);
+    const struct access_fetched *f = find(a, i->id);
     struct access_key_set *set = f == NULL ? NULL : f->set;
     if (set != NULL) {
         (void)atomic_fetch_add(&set->references, 1);
@@ -64,7 +64,7 @@ access_keys_want(struct access *a, const struct access_issuer *i)
 {
     const int64_t now = clock_mono_ns();
     (void)pthread_mutex_lock(&a->fetched_lock);
-    struct access_fetched *f = find(a, i->rules.issuer);
+    struct access_fetched *f = find(a, i->id);
     /* One that has just been asked has said all it has. */
     const bool soon = a->fetching && (f == NULL || !f->tried || now - f->tried_ns >= AGAIN_NS);
     if (f != NULL && soon) {
@@ -193,14 +193,14 @@ refresh_one(struct access *a, const struct access_issuer *i, const struct access
 
 /* The place of an issuer; one of an issuer that is gone is taken over. */
 static struct access_fetched *
-place_for(struct access *a, const struct access_snapshot *s, const char *url)
+place_for(struct access *a, const struct access_snapshot *s, const char *id)
 {
-    struct access_fetched *of = find(a, url);
+    struct access_fetched *of = find(a, id);
     for (size_t k = 0; of == NULL && k < ACCESS_ISSUERS_MAX; k++) {
         bool used = false;
         for (size_t i = 0; i < s->issuer_count; i++) {
-            used = used || (s->issuers[i].discover &&
-                            strcmp(s->issuers[i].rules.issuer, a->fetched[k].url) == 0);
+            used =
+                used || (s->issuers[i].discover && strcmp(s->issuers[i].id, a->fetched[k].id) == 0);
         }
         of = used ? NULL : &a->fetched[k];
     }
@@ -218,12 +218,12 @@ access_issuers_refresh(struct access *a, const struct access_fetcher *f, int64_t
         }
         (void)pthread_mutex_lock(&a->fetched_lock);
         a->fetching = true;
-        struct access_fetched *of = place_for(a, s, issuer->rules.issuer);
+        struct access_fetched *of = place_for(a, s, issuer->id);
         struct access_key_set *gone = NULL;
-        if (of != NULL && strcmp(of->url, issuer->rules.issuer) != 0) {
+        if (of != NULL && strcmp(of->id, issuer->id) != 0) {
             gone = of->set;
             *of = (struct access_fetched){0};
-            text_copy(of->url, sizeof of->url, issuer->rules.issuer);
+            text_copy(of->id, sizeof of->id, issuer->id);
         }
         (void)pthread_mutex_unlock(&a->fetched_lock);
         access_key_set_release(gone);

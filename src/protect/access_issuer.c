@@ -1,6 +1,7 @@
 #include "protect/access_issuer.h"
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "protect/access_parts.h"
 
@@ -112,10 +113,15 @@ access_issuer_read(const json_t *o, struct arena *arena, struct diag *diag,
     const char *typ = json_string_value(json_object_get(o, "typ"));
     const json_int_t skew = json_integer_value(json_object_get(o, "skew_s"));
     TRY(keep_text(o, "name", "", arena, &i.name));
+    TRY(keep_text(o, "id", "", arena, &i.id));
     TRY(keep_text(o, "issuer", "", arena, &i.rules.issuer));
     TRY(keep_text(o, "audience", "", arena, &i.rules.audience));
     TRY(keep_text(o, "groups_claim", "groups", arena, &i.groups_claim));
     TRY(keep_text(o, "ca", NULL, arena, &i.ca_file));
+    if (*i.id == '\0') {
+        diag_set(diag, "issuer \"%.64s\" has no id: remove it and add it anew", i.name);
+        FAIL(INPUT);
+    }
     if (!is_https(i.rules.issuer)) {
         diag_set(diag, "issuer \"%.200s\": write its https URL as its tokens have it in \"iss\"",
                  i.rules.issuer);
@@ -209,27 +215,48 @@ access_issuer_principal(const struct access_issuer *i, const char *subject,
 
 /* ---- administration ---- */
 
+static struct status
+put_id(json_t *record)
+{
+    uint8_t bytes[ACCESS_ISSUER_ID_BYTES];
+    DEFER(buf_done) struct buf hex;
+    buf_init(&hex, 4 * sizeof bytes);
+    random_bytes(bytes, sizeof bytes);
+    text_put_hex(&hex, view_of(bytes, sizeof bytes));
+    TRY(buf_status(&hex));
+    return js_set(record, "id", json_string(buf_str(&hex)));
+}
+
 struct status
 access_issuer_add(struct access *a, const char *name, const json_t *record, struct diag *diag)
 {
     DEFER(arena_freep) struct arena *arena = arena_new(1u << 20);
     struct access_issuer i;
-    DEFER(js_freep) json_t *list = json_array();
-    CHECK(arena != NULL && list != NULL, MEMORY);
+    DEFER(js_freep) json_t *own = json_copy((json_t *)(uintptr_t)record);
+    CHECK(arena != NULL && own != NULL, MEMORY);
     TRY(access_check_name(name, "issuer", diag));
-    TRY(access_issuer_read(record, arena, diag, &i));
+    TRY(put_id(own));
+    TRY(access_issuer_read(own, arena, diag, &i));
     jwks_free(i.keys);
-    const struct status s = access_put_record(a, ACCESS_ISSUERS, name, record, 0, diag);
+    const struct status s = access_put_record(a, ACCESS_ISSUERS, name, own, 0, diag);
     if (s.code == STATUS_EXISTS) {
         diag_set(diag, "issuer %s exists already; remove it first", name);
     }
     return s;
 }
 
+static struct status
+remove_all(struct access *a, const char *name, struct diag *diag)
+{
+    TRY(access_named_remove(a, ACCESS_ISSUERS, name, diag));
+    return access_issuer_links_remove(a, name, diag);
+}
+
 struct status
 access_issuer_remove(struct access *a, const char *name, struct diag *diag)
 {
-    return access_named_remove(a, ACCESS_ISSUERS, name, diag);
+    TRY(store_begin(a->store, diag));
+    return access_settle(a, remove_all(a, name, diag), diag);
 }
 
 static struct status
@@ -239,6 +266,7 @@ append_issuer(void *ctx, const char *id, struct view value)
     (void)id;
     TRY(js_parse(value, id, NULL, &o));
     const json_t *keys = json_object_get(json_object_get(o, "jwks"), "keys");
+    (void)json_object_del(o, "id");
     if (keys != NULL) { /* public, and long: how many there are */
         (void)json_object_set_new(o, "keys", json_integer((json_int_t)json_array_size(keys)));
         (void)json_object_del(o, "jwks");
@@ -276,6 +304,14 @@ check_identity(const char *identity, struct diag *diag)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const size_t k = strlen(kinds[i]);
         known = known || (strncmp(identity, kinds[i], k) == 0 && n > k);
+    }
+    if (strncmp(identity, kinds[1], strlen(kinds[1])) == 0 &&
+        strstr(identity, ";issuer:") == NULL) {
+        diag_set(diag,
+                 "identity \"%.100s\": a subject is somebody's only with its authority: "
+                 "subject:NAME;issuer:NAME, the authority's as tls.client_ca has it",
+                 identity + strlen("certificate:"));
+        FAIL(INPUT);
     }
     if (!known || n > 400 || !text_is_utf8(view_str(identity))) {
         diag_set(diag,

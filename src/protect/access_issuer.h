@@ -12,6 +12,7 @@ struct access_group_map {
 
 struct access_issuer {
     const char *name;
+    const char *id; /* of this adding of it: another once it was removed and added again */
     struct jwt_rules rules;
     const char *groups_claim;
     const struct access_group_map *groups;

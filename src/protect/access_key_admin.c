@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+#include <stdio.h>
+
 static json_t *
 make_key_record(struct access *a, const char *principal, int64_t now_ns, int64_t expires_ns,
                 const char *key)
@@ -154,8 +156,10 @@ access_key_revoke(struct access *a, const char *key_id, struct diag *diag)
     return access_put_record(a, ACCESS_KEYS, key_id, o, revision, diag);
 }
 
+/* Records of which a member is, or begins with, a text. */
 struct owned {
-    const char *principal;
+    const char *member, *text;
+    bool whole;
     json_t *ids;
 };
 
@@ -164,25 +168,24 @@ note_owned(void *ctx, const char *id, struct view value)
 {
     struct owned *d = ctx;
     DEFER(js_freep) json_t *o = NULL;
-    const char *principal = NULL;
+    const char *text = NULL;
     TRY(js_parse(value, id, NULL, &o));
-    TRY(js_need_string(o, "principal", NULL, &principal));
-    CHECK(strcmp(principal, d->principal) != 0 ||
-              json_array_append_new(d->ids, json_string(id)) == 0,
-          MEMORY);
+    TRY(js_need_string(o, d->member, NULL, &text));
+    const bool owned =
+        d->whole ? strcmp(text, d->text) == 0 : strncmp(text, d->text, strlen(d->text)) == 0;
+    CHECK(!owned || json_array_append_new(d->ids, json_string(id)) == 0, MEMORY);
     return OK;
 }
 
-struct status
-access_owned_remove(struct access *a, const char *collection, const char *principal,
-                    struct diag *diag)
+static struct status
+remove_owned(struct access *a, const char *collection, struct owned *d, struct diag *diag)
 {
     DEFER(js_freep) json_t *ids = json_array();
-    struct owned d = {principal, ids};
     json_t *id = NULL;
     size_t i = 0;
     CHECK(ids != NULL, MEMORY);
-    TRY(store_each(a->store, collection, note_owned, &d, diag));
+    d->ids = ids;
+    TRY(store_each(a->store, collection, note_owned, d, diag));
     json_array_foreach(ids, i, id)
     {
         TRY(store_delete(a->store, collection, json_string_value(id), diag));
@@ -193,6 +196,23 @@ access_owned_remove(struct access *a, const char *collection, const char *princi
         }
     }
     return OK;
+}
+
+struct status
+access_owned_remove(struct access *a, const char *collection, const char *principal,
+                    struct diag *diag)
+{
+    struct owned d = {.member = "principal", .text = principal, .whole = true};
+    return remove_owned(a, collection, &d, diag);
+}
+
+struct status
+access_issuer_links_remove(struct access *a, const char *issuer, struct diag *diag)
+{
+    char prefix[ACCESS_NAME_MAX + 8];
+    (void)snprintf(prefix, sizeof prefix, "token:%.63s:", issuer);
+    struct owned d = {.member = "identity", .text = prefix};
+    return remove_owned(a, ACCESS_LINKS, &d, diag);
 }
 
 /* ---- last uses ---- */

@@ -128,9 +128,10 @@ struct access_key_set {
     _Atomic unsigned references;
     struct jwks *keys;
 };
+#define ACCESS_ISSUER_ID_BYTES 16u
 struct access_fetched {
-    char url[256];              /* of the issuer; "": free */
-    struct access_key_set *set; /* NULL: none yet */
+    char id[2 * ACCESS_ISSUER_ID_BYTES + 1]; /* the issuer's; "": free */
+    struct access_key_set *set;              /* NULL: none yet */
     int64_t fetched_ns, tried_ns;
     bool tried, wanted;
 };
@@ -219,6 +220,8 @@ struct status access_need_principal(struct access *a, const char *name, struct d
 /* Deletes the keys, or links, of a principal. */
 struct status access_owned_remove(struct access *a, const char *collection, const char *principal,
                                   struct diag *diag);
+/* Deletes the links of an issuer's subjects. */
+struct status access_issuer_links_remove(struct access *a, const char *issuer, struct diag *diag);
 /* A grant as a record has it, checked: the role exists, the pattern and the conditions are right.
  * when may be NULL. */
 struct status access_make_grant(struct access *a, const char *role, const char *resource,

@@ -65,7 +65,10 @@ struct attempt {
     const struct access_snapshot *s;
     const struct access_credential *c;
     struct access_sign_in *out;
-    char id[512]; /* what it says it is, before that is believed */
+    char id[512];       /* what it says it is, before that is believed */
+    struct digest text; /* of what is presented */
+    bool proven;        /* that was right before: nobody who guesses has it */
+    uint8_t mac[32];    /* of a key that is proven */
 };
 
 static struct status
@@ -139,24 +142,20 @@ check_key(struct attempt *t, struct view key)
 {
     struct access_key_row wanted = {0};
     const struct access_snapshot *s = t->s;
-    struct digest text;
-    uint8_t mac[32];
     text_copy(wanted.id, sizeof wanted.id, t->id);
     struct access_key_row *found =
         s->key_count == 0 ? NULL
                           : bsearch(&wanted, s->keys, s->key_count, sizeof *s->keys, compare_keys);
-    hmac_of(&t->a->memo_key, key, &text);
-    const bool known = recall_key(t->a, &text, mac);
     /* Also for unknown ids: the same time for both. */
-    if (!known && !status_ok(vault_mac(t->a->vault, ACCESS_KEY_PURPOSE, key, mac))) {
+    if (!t->proven && !status_ok(vault_mac(t->a->vault, ACCESS_KEY_PURPOSE, key, t->mac))) {
         return refuse(t, "the key's hash cannot be computed");
     }
-    const char *why = why_not(found, mac, t->c->now_ns);
+    const char *why = why_not(found, t->mac, t->c->now_ns);
     if (why != NULL) {
         return refuse(t, why);
     }
-    if (!known) {
-        remember_key(t->a, &text, mac);
+    if (!t->proven) {
+        remember_key(t->a, &t->text, t->mac);
     }
     text_copy(t->out->caller.principal, ACCESS_NAME_MAX, found->principal);
     atomic_store_explicit(&found->used_ns, t->c->now_ns, memory_order_relaxed);
@@ -291,7 +290,8 @@ guarded(struct attempt *t, struct status (*check)(struct attempt *t, void *of), 
     const int64_t now = clock_mono_ns();
     const struct view id = view_str(t->id);
     bool failed_before = false;
-    t->out->retry_after_s = slow_wait_s(t->a->slow, t->c->peer, id, now, &failed_before);
+    t->out->retry_after_s =
+        t->proven ? 0 : slow_wait_s(t->a->slow, t->c->peer, id, now, &failed_before);
     if (t->out->retry_after_s > 0) {
         t->out->reason = "too many failed sign-ins";
         FAIL(LIMIT);
@@ -365,6 +365,8 @@ sign_in_bearer(struct attempt *t)
     char id[ACCESS_KEY_ID_LETTERS + 1];
     if (access_key_read(bearer, id)) {
         text_copy(t->id, sizeof t->id, id);
+        hmac_of(&t->a->memo_key, bearer, &t->text);
+        t->proven = recall_key(t->a, &t->text, t->mac);
         return guarded(t, guarded_key, NULL);
     }
     if (strncmp(t->c->bearer, "sw_", 3) != 0 && memchr(bearer.ptr, '.', bearer.len) != NULL) {
@@ -415,6 +417,7 @@ access_authenticate(struct access *a, const struct access_credential *c,
     DEFER(access_snapshot_releasep) struct access_snapshot *s = access_snapshot_take(a);
     struct attempt t = {.a = a, .s = s, .c = c, .out = ret_sign_in};
     t.id[0] = '\0';
+    t.proven = false;
     ret_sign_in->caller.principal[0] = '\0';
     ret_sign_in->caller.group_count = 0;
     ret_sign_in->reason = NULL;

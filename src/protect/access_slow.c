@@ -9,9 +9,9 @@
 #define WAYS 4u
 
 struct count {
-    uint64_t pair; /* 0: free */
-    int64_t failed_ns, until_ns;
-    uint32_t failures;
+    uint64_t pair;                         /* 0: free */
+    int64_t failed_ns, until_ns, tries_ns; /* tries since then */
+    uint32_t failures, tries;
 };
 
 struct slow {
@@ -113,13 +113,25 @@ count_one(struct count *c, unsigned free_ones, int64_t now_ns)
     return wait;
 }
 
+static bool
+take_try(struct count *c, int64_t now_ns)
+{
+    if (now_ns - c->tries_ns >= NS_PER_S) {
+        c->tries_ns = now_ns;
+        c->tries = 0;
+    }
+    c->tries += c->tries <= SLOW_TRIES;
+    return c->tries <= SLOW_TRIES;
+}
+
 unsigned
 slow_wait_s(struct slow *s, uint64_t peer, struct view id, int64_t now_ns, bool *ret_known)
 {
     const uint64_t pair = pair_of(s, peer, id, false);
     (void)pthread_mutex_lock(&s->lock);
-    const struct count *c = find(s, pair, now_ns);
-    const unsigned wait = left_s(c, now_ns);
+    struct count *c = find(s, pair, now_ns);
+    unsigned wait = left_s(c, now_ns);
+    wait = wait > 0 && take_try(c, now_ns) ? 0 : wait;
     *ret_known = c != NULL;
     (void)pthread_mutex_unlock(&s->lock);
     return wait;

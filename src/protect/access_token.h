@@ -12,11 +12,12 @@
  * discover, jwks, ca}. STATUS_EXISTS. */
 struct status access_issuer_add(struct access *a, const char *name, const json_t *record,
                                 struct diag *diag);
+/* What its subjects were linked to goes with it: a later issuer of that name is another. */
 struct status access_issuer_remove(struct access *a, const char *name, struct diag *diag);
 struct status access_put_issuers(struct access *a, struct buf *ret_json);
 
-/* Identity: "certificate:spiffe://...", "certificate:subject:CN=...", "token:ISSUER:SUBJECT".
- * STATUS_EXISTS when it is linked already. */
+/* Identity: "certificate:spiffe://...", "certificate:subject:CN=...;issuer:CN=...",
+ * "token:ISSUER:SUBJECT". STATUS_EXISTS when it is linked already. */
 struct status access_link_add(struct access *a, const char *identity, const char *principal,
                               struct diag *diag);
 struct status access_link_remove(struct access *a, const char *identity, struct diag *diag);

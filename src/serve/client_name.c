@@ -105,30 +105,42 @@ check_svid(gnutls_x509_crt_t c, const struct uris *u, struct diag *diag)
     return OK;
 }
 
-static struct status
-put_subject(gnutls_x509_crt_t c, struct diag *diag, char ret_name[static CLIENT_NAME_MAX])
+/* Appends before and the certificate's subject; false: it has none, or it does not fit. */
+static bool
+put_name(gnutls_x509_crt_t c, const char *before, char ret_name[static CLIENT_NAME_MAX])
 {
     gnutls_datum_t dn = {0};
-    const int rc = gnutls_x509_crt_get_dn3(c, &dn, 0);
-    const size_t n = rc == 0 ? dn.size : 0;
+    const size_t at = strlen(ret_name);
+    const size_t n = gnutls_x509_crt_get_dn3(c, &dn, 0) == 0 ? dn.size : 0;
     const bool fits =
-        n > 0 && n + strlen("subject:") < CLIENT_NAME_MAX && memchr(dn.data, 0, n) == NULL;
+        n > 0 && at + strlen(before) + n < CLIENT_NAME_MAX && memchr(dn.data, 0, n) == NULL;
     if (fits) {
-        (void)snprintf(ret_name, CLIENT_NAME_MAX, "subject:%.*s", (int)n, (const char *)dn.data);
+        (void)snprintf(ret_name + at, CLIENT_NAME_MAX - at, "%s%.*s", before, (int)n,
+                       (const char *)dn.data);
     }
     gnutls_free(dn.data);
-    if (!fits) {
+    return fits;
+}
+
+static struct status
+put_subject(gnutls_x509_crt_t c, gnutls_x509_crt_t authority, struct diag *diag,
+            char ret_name[static CLIENT_NAME_MAX])
+{
+    ret_name[0] = '\0';
+    if (!put_name(c, "subject:", ret_name) || !put_name(authority, ";issuer:", ret_name)) {
+        ret_name[0] = '\0';
         diag_set(diag,
-                 "a certificate without a subject, or with one of more than %d bytes, names "
-                 "nobody",
-                 CLIENT_NAME_MAX - 9);
+                 "a certificate without a subject, or with one that has, with its authority's, "
+                 "more than %zu bytes, names nobody",
+                 CLIENT_NAME_MAX - strlen("subject:;issuer:") - 1);
         FAIL(AUTH);
     }
     return OK;
 }
 
 struct status
-client_name(gnutls_x509_crt_t certificate, struct diag *diag, char ret_name[static CLIENT_NAME_MAX])
+client_name(gnutls_x509_crt_t certificate, gnutls_x509_crt_t authority, struct diag *diag,
+            char ret_name[static CLIENT_NAME_MAX])
 {
     struct uris u;
     if (!status_ok(read_uris(certificate, &u))) {
@@ -136,7 +148,7 @@ client_name(gnutls_x509_crt_t certificate, struct diag *diag, char ret_name[stat
         FAIL(AUTH);
     }
     if (!u.spiffe) {
-        return put_subject(certificate, diag, ret_name);
+        return put_subject(certificate, authority, diag, ret_name);
     }
     TRY(check_svid(certificate, &u, diag));
     memcpy(ret_name, u.first, sizeof u.first);

@@ -372,6 +372,52 @@ refuse_status(unsigned status, gnutls_x509_crt_t own, struct diag *diag)
     FAIL(AUTH);
 }
 
+static bool
+has_signed(gnutls_x509_crt_t authority, gnutls_x509_crt_t c)
+{
+    unsigned status = 0;
+    return gnutls_x509_crt_check_issuer(c, authority) != 0 &&
+           gnutls_x509_crt_verify(c, &authority, 1, GNUTLS_VERIFY_DISABLE_CRL_CHECKS, &status) ==
+               0 &&
+           (status & (GNUTLS_CERT_SIGNATURE_FAILURE | GNUTLS_CERT_SIGNER_NOT_FOUND)) == 0;
+}
+
+/* One of our authorities that has signed that certificate, or is it; borrowed. */
+static bool
+authority_of(const struct identity *i, gnutls_x509_crt_t c, gnutls_x509_crt_t *ret_authority)
+{
+    gnutls_x509_crt_t found = NULL;
+    if (gnutls_x509_trust_list_get_issuer(i->authorities, c, &found, 0) != 0 ||
+        (!gnutls_x509_crt_equals(found, c) && !has_signed(found, c))) {
+        return false;
+    }
+    *ret_authority = found;
+    return true;
+}
+
+/* Up the signatures of a chain that was verified, to the authority among ours. */
+static struct status
+find_authority(const struct identity *i, const struct certificates *certs, struct diag *diag,
+               gnutls_x509_crt_t *ret_authority)
+{
+    gnutls_x509_crt_t at = certs->of[0];
+    for (unsigned step = 0; step < certs->count; step++) {
+        if (authority_of(i, at, ret_authority)) {
+            return OK;
+        }
+        unsigned n = 1;
+        while (n < certs->count && (certs->of[n] == at || !has_signed(certs->of[n], at))) {
+            n++;
+        }
+        if (n == certs->count) {
+            break;
+        }
+        at = certs->of[n];
+    }
+    diag_set(diag, "no authority of tls.client_ca is found above the certificate");
+    FAIL(AUTH);
+}
+
 struct status
 identity_check_chain(const struct identity *i, const gnutls_datum_t *chain, unsigned count,
                      struct diag *diag, char ret_name[static IDENTITY_NAME_MAX])
@@ -392,7 +438,9 @@ identity_check_chain(const struct identity *i, const gnutls_datum_t *chain, unsi
     if (status != 0) {
         return refuse_status(status, certs.of[0], diag);
     }
-    return client_name(certs.of[0], diag, ret_name);
+    gnutls_x509_crt_t authority = NULL;
+    TRY(find_authority(i, &certs, diag, &authority));
+    return client_name(certs.of[0], authority, diag, ret_name);
 }
 
 struct status

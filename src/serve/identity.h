@@ -48,7 +48,8 @@ void identity_give(const struct identity *i, gnutls_pcert_st **ret_chain, unsign
 void identity_ask(const struct identity *i, gnutls_session_t tls);
 /* The client's certificate, once it has come: verified against the authorities, for the use of
  * clients, its chain at most IDENTITY_CHAIN_MAX. ret_name: a SPIFFE URI, or "subject:" and the name
- * as RFC 4514 writes it; "" when none came and none is required. STATUS_AUTH and the reason. */
+ * as RFC 4514 writes it, ";issuer:" and that of the authority among ours; "" when none came and
+ * none is required. STATUS_AUTH and the reason. */
 struct status identity_check_client(const struct identity *i, gnutls_session_t tls,
                                     struct diag *diag, char ret_name[static IDENTITY_NAME_MAX]);
 /* The same for certificates in DER; untrusted, fuzzed. */

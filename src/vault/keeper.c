@@ -1,5 +1,6 @@
 #include "vault/keeper.h"
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "vault/keeper_tree.h"
 #include "vault/rotation.h"
@@ -121,7 +122,7 @@ sign(struct keeper *k, const struct keeper_request *q, struct diag *diag, struct
 {
     uint8_t signature[VAULT_SIGNATURE_BYTES];
     const struct view text = view_of(q->bytes, q->length);
-    TRY(keeper_tree_grow(&k->tree, text, diag));
+    TRY(keeper_tree_grow(&k->tree, text, clock_mono_ns(), diag));
     TRY(vault_sign(k->vault, VAULT_SIGN_CHECKPOINT, text, signature));
     put(r, signature, sizeof signature);
     return OK;
@@ -282,7 +283,7 @@ keeper_new(struct vault *v, const char *dir)
         keeper_free(k);
         return NULL;
     }
-    keeper_tree_open(&k->tree, v, dir);
+    keeper_tree_open(&k->tree, v, k->dir, clock_mono_ns());
     return k;
 }
 

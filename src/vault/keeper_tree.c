@@ -1,5 +1,6 @@
 #include "vault/keeper_tree.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -64,21 +65,6 @@ check(const struct keeper_tree *t, const struct claim *c, uint64_t size, struct 
     return OK;
 }
 
-struct status
-keeper_tree_grow(struct keeper_tree *t, struct view text, struct diag *diag)
-{
-    struct claim c;
-    uint64_t size = 0;
-    if (!status_ok(read_claim(text, &c, &size))) {
-        diag_set(diag, "the signing key signs checkpoints only: a name, a size and a root");
-        FAIL(DENIED);
-    }
-    TRY(check(t, &c, size, diag));
-    t->size = size;
-    memcpy(t->root, c.root.ptr, KEEPER_ROOT_TEXT);
-    return OK;
-}
-
 /* The signature that stands last on a note's line: key id (4 bytes) and signature, in base64. */
 static bool
 is_signed(const struct vault *v, struct view text, struct view signatures)
@@ -99,15 +85,23 @@ is_signed(const struct vault *v, struct view text, struct view signatures)
     return false;
 }
 
-void
-keeper_tree_open(struct keeper_tree *t, const struct vault *v, const char *dir)
+static void
+take(struct keeper_tree *t, const struct claim *c, uint64_t size)
 {
-    DEFER(file_freep) char *path = file_join(dir, "audit/checkpoint");
+    t->size = size;
+    memcpy(t->root, c->root.ptr, KEEPER_ROOT_TEXT);
+}
+
+/* The checkpoint on disk, when it is signed and larger. */
+static void
+take_from_disk(struct keeper_tree *t)
+{
+    DEFER(file_freep) char *path = file_join(t->dir, "audit/checkpoint");
     DEFER(buf_done) struct buf note;
+    struct claim c;
+    uint64_t size = 0;
     buf_init(&note, NOTE_MAX);
-    *t = (struct keeper_tree){0};
-    vault_name(v, t->name);
-    if (!status_ok(file_read(path, NOTE_MAX, NULL, &note))) {
+    if (path == NULL || !status_ok(file_read(path, NOTE_MAX, NULL, &note))) {
         return;
     }
     const uint8_t *gap = memmem(note.ptr, note.len, "\n\n", 2);
@@ -116,8 +110,55 @@ keeper_tree_open(struct keeper_tree *t, const struct vault *v, const char *dir)
     }
     const struct view text = view_of(note.ptr, (size_t)(gap - note.ptr) + 1);
     const struct view rest = view_of(gap + 2, note.len - text.len - 1);
-    if (is_signed(v, text, rest)) {
-        const struct status ignored = keeper_tree_grow(t, text, NULL);
-        (void)ignored; /* of another log: nothing to begin with */
+    if (is_signed(t->vault, text, rest) && status_ok(read_claim(text, &c, &size)) &&
+        view_equal_str(c.name, t->name) && size >= t->size) {
+        take(t, &c, size);
     }
+}
+
+static void
+make_room(struct keeper_tree *t, int64_t now_ns)
+{
+    const int64_t full_ns = (int64_t)(KEEPER_TREE_BURST / KEEPER_TREE_RATE) * NS_PER_S;
+    const int64_t gone = now_ns - t->counted_ns;
+    const uint64_t more = gone >= full_ns
+                              ? KEEPER_TREE_BURST
+                              : (uint64_t)(gone > 0 ? gone : 0) * KEEPER_TREE_RATE / NS_PER_S;
+    t->room = more >= KEEPER_TREE_BURST - t->room ? KEEPER_TREE_BURST : t->room + more;
+    t->counted_ns = now_ns;
+}
+
+struct status
+keeper_tree_grow(struct keeper_tree *t, struct view text, int64_t now_ns, struct diag *diag)
+{
+    struct claim c;
+    uint64_t size = 0;
+    if (!status_ok(read_claim(text, &c, &size))) {
+        diag_set(diag, "the signing key signs checkpoints only: a name, a size and a root");
+        FAIL(DENIED);
+    }
+    make_room(t, now_ns);
+    if (size > t->size && size - t->size > t->room) {
+        take_from_disk(t);
+    }
+    TRY(check(t, &c, size, diag));
+    if (size - t->size > t->room) {
+        diag_set(diag,
+                 "a checkpoint of %llu entries is not signed: one of %llu was signed before, and "
+                 "no log grows so fast",
+                 (unsigned long long)size, (unsigned long long)t->size);
+        FAIL(DENIED);
+    }
+    t->room -= size - t->size;
+    take(t, &c, size);
+    return OK;
+}
+
+void
+keeper_tree_open(struct keeper_tree *t, const struct vault *v, const char *dir, int64_t now_ns)
+{
+    *t = (struct keeper_tree){
+        .vault = v, .dir = dir, .room = KEEPER_TREE_BURST, .counted_ns = now_ns};
+    vault_name(v, t->name);
+    take_from_disk(t);
 }

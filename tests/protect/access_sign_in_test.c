@@ -384,6 +384,32 @@ fetches_keys_when_they_are_due_and_not_oftener(void **state)
     assert_status(sign_in(token("signed with ES256"), NULL), AUTH);
 }
 
+/* An issuer that was removed takes its keys with it, and what its subjects were linked to. */
+static void
+an_issuer_that_is_added_again_is_another(void **state)
+{
+    (void)state;
+    const int64_t start = clock_mono_ns() - HOUR;
+    memset(&web, 0, sizeof web);
+    web.document = DOCUMENT;
+    web.keys = json_object_get(all, "jwks");
+    add_issuer(true, NULL, NULL);
+    refresh(start);
+    assert_ok(access_link_add(access_, "token:corp:ann", "ann", NULL));
+    assert_ok(access_link_add(access_, "token:corporate:ann", "ann", NULL));
+    assert_ok(sign_in(token("signed with ES256"), NULL));
+    assert_ok(access_issuer_remove(access_, "corp", NULL));
+    assert_status(sign_in(token("signed with ES256"), NULL), AUTH);
+    assert_status(access_link_remove(access_, "token:corp:ann", NULL), NOT_FOUND);
+    assert_ok(access_link_remove(access_, "token:corporate:ann", NULL)); /* another issuer's */
+    web.keys = NULL; /* and now it says nothing */
+    add_issuer(true, NULL, NULL);
+    assert_false(status_ok(sign_in(token("signed with ES256"), NULL)));
+    refresh(start + NS_PER_S);
+    assert_int_equal(web.gets, 4); /* asked at once, although the other was asked just now */
+    assert_false(status_ok(sign_in(token("signed with ES256"), NULL)));
+}
+
 /* A kid that is not there asks for newer keys, at most once a minute, whoever asks how often. */
 static void
 asks_for_newer_keys_when_a_kid_is_missing(void **state)
@@ -460,8 +486,12 @@ maps_certificates_to_principals(void **state)
     assert_ok(sign_in(NULL, "spiffe://corp/desk"));
     assert_string_equal(in.caller.principal, "ann");
     assert_status(sign_in(NULL, "spiffe://corp/desk/x"), AUTH);
-    assert_ok(access_link_add(access_, "certificate:subject:CN=bob,O=Corp", "ann", NULL));
-    assert_ok(sign_in(NULL, "subject:CN=bob,O=Corp"));
+    /* A name is somebody's only with the authority that says so. */
+    assert_status(access_link_add(access_, "certificate:subject:CN=bob", "ann", NULL), INPUT);
+    assert_ok(access_link_add(access_, "certificate:subject:CN=bob,O=Corp;issuer:CN=Corp CA", "ann",
+                              NULL));
+    assert_ok(sign_in(NULL, "subject:CN=bob,O=Corp;issuer:CN=Corp CA"));
+    assert_status(sign_in(NULL, "subject:CN=bob,O=Corp;issuer:CN=Other CA"), AUTH);
     /* A bearer alone counts: a wrong one is not made good by the certificate. */
     assert_status(sign_in("sw_nonsense", "spiffe://corp/desk"), AUTH);
     assert_ok(access_principal_add(access_, "bob", "caller", NULL, now, NULL));
@@ -607,12 +637,16 @@ notes_when_a_key_was_used(void **state)
 
 #define S NS_PER_S
 
+/* When its tries of that second are used up. */
 static unsigned
 wait_of(struct slow *s, uint64_t from, struct view id, int64_t t)
 {
     bool known = false;
-    const unsigned wait = slow_wait_s(s, from, id, t, &known);
-    assert_true(known || wait == 0);
+    unsigned wait = 0;
+    for (unsigned i = 0; i <= SLOW_TRIES; i++) {
+        wait = slow_wait_s(s, from, id, t, &known);
+        assert_true(known || wait == 0);
+    }
     return wait;
 }
 
@@ -646,6 +680,29 @@ slows_down_a_pair_and_nobody_else(void **state)
     assert_true(wait_of(s, 1, id, t) > 0);
     t += (SLOW_FORGET_S + 1) * S;
     assert_int_equal(slow_failed(s, 1, id, t), 0); /* forgotten */
+    slow_free(s);
+}
+
+/* Eight a second, whatever the wait: then none until the next second. */
+static void
+looks_at_a_few_tries_of_who_waits(void **state)
+{
+    (void)state;
+    struct slow *s = slow_new();
+    const struct view id = view_str("id");
+    int64_t t = 1000 * S;
+    bool known = false;
+    assert_non_null(s);
+    for (unsigned i = 0; i < SLOW_FREE + 8; i++) {
+        (void)slow_failed(s, 1, id, t);
+    }
+    for (unsigned second = 0; second < 3; second++, t += S) {
+        for (unsigned i = 0; i < SLOW_TRIES; i++) {
+            assert_int_equal(slow_wait_s(s, 1, id, t, &known), 0);
+        }
+        assert_int_equal(slow_wait_s(s, 1, id, t, &known), SLOW_MOST_S - second);
+        assert_int_equal(slow_wait_s(s, 1, id, t + S - 1, &known), SLOW_MOST_S - second);
+    }
     slow_free(s);
 }
 
@@ -687,12 +744,69 @@ makes_who_guesses_wait(void **state)
     }
     assert_status(sign_in("sw_0123456789_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA17NU03", NULL), LIMIT);
     assert_int_equal(in.retry_after_s, 1);
-    assert_status(sign_in("sw_0123456789_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA17NU03", NULL), LIMIT);
+    for (unsigned i = 0; i <= 2 * SLOW_TRIES; i++) { /* of a second, or of two */
+        assert_status(sign_in("sw_0123456789_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA17NU03", NULL), LIMIT);
+    }
     assert_string_equal(in.reason, "too many failed sign-ins");
     assert_ok(sign_in(key, NULL));
     assert_ok(sign_in(other, NULL));
     peer++;
     assert_refused("sw_0123456789_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA17NU03", "key unknown");
+}
+
+/* Another secret under the id of a key, its checksum made right. */
+static void
+guess_of(const char *key, char ret_guess[static ACCESS_KEY_TEXT_MAX])
+{
+    uint8_t secret[32];
+    memset(secret, 'A', sizeof secret);
+    (void)snprintf(ret_guess, ACCESS_KEY_TEXT_MAX, "%.14s%.32s", key, (const char *)secret);
+    uint32_t crc = 0xffffffff;
+    for (size_t i = 0; ret_guess[i] != '\0'; i++) {
+        crc ^= (uint8_t)ret_guess[i];
+        for (int k = 0; k < 8; k++) {
+            crc = crc >> 1 ^ ((crc & 1) != 0 ? 0xedb88320 : 0);
+        }
+    }
+    crc = ~crc;
+    for (int i = 5; i >= 0; i--) {
+        ret_guess[46 + i] =
+            "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"[crc % 62];
+        crc /= 62;
+    }
+    ret_guess[52] = '\0';
+}
+
+/* Somebody behind the owner's address who knows the id of its key keeps nobody out but himself. */
+static void
+who_guesses_beside_the_owner_delays_himself_alone(void **state)
+{
+    (void)state;
+    char key[ACCESS_KEY_TEXT_MAX], guess[ACCESS_KEY_TEXT_MAX];
+    assert_ok(access_key_issue(access_, "ann", now, now + DAY, key, NULL));
+    guess_of(key, guess);
+    for (unsigned i = 0; i < SLOW_FREE; i++) {
+        assert_refused(guess, "its id is known, its secret is not");
+    }
+    /* The owner comes for the first time, and is let in among the tries of a pair that waits. */
+    assert_status(sign_in(guess, NULL), LIMIT);
+    assert_ok(sign_in(key, NULL));
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < SLOW_FREE + 3 * SLOW_TRIES; i++) {
+            (void)sign_in(guess, NULL);
+        }
+        assert_status(sign_in(guess, NULL), LIMIT);
+        assert_true(in.retry_after_s > 0);
+        assert_ok(sign_in(key, NULL)); /* at any time, once it was right */
+    }
+    /* That it was right once is no use when it is revoked, and then it waits, too. */
+    char id[11];
+    id_of(key, id);
+    assert_ok(access_key_revoke(access_, id, NULL));
+    for (unsigned i = 0; i < SLOW_FREE; i++) {
+        assert_false(status_ok(sign_in(key, NULL)));
+    }
+    assert_status(sign_in(key, NULL), LIMIT);
 }
 
 #define TEST(F) cmocka_unit_test_setup_teardown(F, set_up, tear_down)
@@ -710,6 +824,7 @@ main(void)
         TEST(takes_groups_from_a_claim_within_a_claim),
         TEST(refuses_subjects_that_cannot_be_names_unless_linked),
         TEST(fetches_keys_when_they_are_due_and_not_oftener),
+        TEST(an_issuer_that_is_added_again_is_another),
         TEST(asks_for_newer_keys_when_a_kid_is_missing),
         TEST(believes_no_discovery_document_of_another),
         TEST(maps_certificates_to_principals),
@@ -717,7 +832,9 @@ main(void)
         TEST(lets_a_key_end_earlier_and_never_later),
         TEST(notes_when_a_key_was_used),
         TEST(slows_down_a_pair_and_nobody_else),
+        TEST(looks_at_a_few_tries_of_who_waits),
         TEST(slows_down_an_address_that_guesses),
+        TEST(who_guesses_beside_the_owner_delays_himself_alone),
         TEST(makes_who_guesses_wait),
     };
     return cmocka_run_group_tests(cases, make_keys, remove_keys);

@@ -209,9 +209,9 @@ names_a_client_by_its_spiffe_id_or_its_subject(void **state)
         struct wish wish;
         const char *name;
     } cases[] = {
-        {{.name = "loan-desk"}, "subject:CN=loan-desk"},
-        {{.name = "a,b+c=\"d\""}, "subject:CN=a\\,b\\+c\\=\\\"d\\\""},
-        {{.name = "a", .san = "DNS:host.x.org,URI:https://x.org/"}, "subject:CN=a"},
+        {{.name = "loan-desk"}, "subject:CN=loan-desk;issuer:CN=root"},
+        {{.name = "a,b+c=\"d\""}, "subject:CN=a\\,b\\+c\\=\\\"d\\\";issuer:CN=root"},
+        {{.name = "a", .san = "DNS:host.x.org,URI:https://x.org/"}, "subject:CN=a;issuer:CN=root"},
         {{.name = "a", .san = "URI:spiffe://x.org/loans/desk"}, "spiffe://x.org/loans/desk"},
         {{.name = NULL, .san = "critical,URI:spiffe://x.org"}, "spiffe://x.org"},
         {{.name = "a", .san = "DNS:b,URI:spiffe://x.org/a_B.9-"}, "spiffe://x.org/a_B.9-"},
@@ -234,10 +234,10 @@ names_a_client_by_its_spiffe_id_or_its_subject(void **state)
 }
 
 static struct status
-check_chain(const struct party *parties, unsigned count, struct diag *diag)
+check_chain(const struct party *parties, unsigned count, struct diag *diag,
+            char ret_name[static IDENTITY_NAME_MAX])
 {
     gnutls_datum_t chain[32] = {0};
-    char name[IDENTITY_NAME_MAX];
     struct tls_key *key = NULL;
     struct identity *i = fresh(IDENTITY_CLIENTS_REQUIRED, &key);
     for (unsigned n = 0; n < count; n++) {
@@ -246,7 +246,7 @@ check_chain(const struct party *parties, unsigned count, struct diag *diag)
         chain[n].size = (unsigned)size;
     }
     *diag = (struct diag){0};
-    const struct status s = identity_check_chain(i, chain, count, diag, name);
+    const struct status s = identity_check_chain(i, chain, count, diag, ret_name);
     for (unsigned n = 0; n < count; n++) {
         OPENSSL_free(chain[n].data);
     }
@@ -261,6 +261,7 @@ refuses_chains_that_loop_or_are_long(void **state)
 {
     (void)state;
     struct diag diag;
+    char name[IDENTITY_NAME_MAX];
     const struct wish a_wish = {.name = "A", .authority = true}, leaf = {.name = "leaf"};
     const struct wish b_wish = {.name = "B", .authority = true};
     DEFER(party_done) struct party b = make(&b_wish, NULL, NULL);
@@ -269,13 +270,40 @@ refuses_chains_that_loop_or_are_long(void **state)
     DEFER(party_done) struct party b_by_a = make(&b_wish, &a, b.key);
     DEFER(party_done) struct party end = make(&leaf, &a, NULL);
     const struct party loop[] = {end, a, b_by_a, a, b_by_a, a, b_by_a};
-    assert_status(check_chain(loop, 7, &diag), AUTH);
+    assert_status(check_chain(loop, 7, &diag, name), AUTH);
     const struct party longer[] = {end, a, b_by_a, a, b_by_a, a, b_by_a, a, b_by_a};
-    assert_status(check_chain(longer, 9, &diag), AUTH);
+    assert_status(check_chain(longer, 9, &diag, name), AUTH);
     assert_says(&diag, "a chain of 9 certificates; 8 are followed");
-    assert_status(check_chain(&end, 1, &diag), AUTH);
+    assert_status(check_chain(&end, 1, &diag, name), AUTH);
     assert_says(&diag, "issuer is unknown");
-    assert_status(check_chain(loop, 0, &diag), AUTH);
+    assert_status(check_chain(loop, 0, &diag, name), AUTH);
+}
+
+/* The authority that counts is the one of ours, not one that calls itself so below it. */
+static void
+names_the_authority_that_is_trusted(void **state)
+{
+    (void)state;
+    struct diag diag;
+    char name[IDENTITY_NAME_MAX];
+    const struct wish between = {.name = "between", .authority = true}, leaf = {.name = "desk"};
+    DEFER(party_done) struct party middle = make(&between, &it.root, NULL);
+    DEFER(party_done) struct party end = make(&leaf, &middle, NULL);
+    DEFER(party_done) struct party stray = make(&between, NULL, NULL);
+    const struct party chain[] = {end, middle}, whole[] = {end, middle, it.root},
+                       strays[] = {end, middle, stray};
+    assert_ok(check_chain(chain, 2, &diag, name));
+    assert_string_equal(name, "subject:CN=desk;issuer:CN=root");
+    assert_ok(check_chain(whole, 3, &diag, name));
+    assert_string_equal(name, "subject:CN=desk;issuer:CN=root");
+    const struct status s = check_chain(strays, 3, &diag, name);
+    assert_true(s.code == STATUS_AUTH || strcmp(name, "subject:CN=desk;issuer:CN=root") == 0);
+    /* As if a second authority were called "x;issuer:CN=root". */
+    const struct wish sly = {.name = "desk;issuer:CN=root"};
+    DEFER(party_done) struct party liar = make(&sly, &middle, NULL);
+    const struct party lies[] = {liar, middle};
+    assert_ok(check_chain(lies, 2, &diag, name));
+    assert_string_equal(name, "subject:CN=desk\\;issuer:CN=root;issuer:CN=root");
 }
 
 /* ---- handshakes ---- */
@@ -362,7 +390,7 @@ asks_for_certificates_as_it_is_told(void **state)
         assert_int_equal(call_as(NULL), clients == IDENTITY_CLIENTS_REQUIRED ? 0 : 200);
         assert_string_equal(it.seen, "");
         assert_int_equal(call_as(&good), 200);
-        assert_string_equal(it.seen, off ? "" : "subject:CN=loan-desk");
+        assert_string_equal(it.seen, off ? "" : "subject:CN=loan-desk;issuer:CN=root");
         assert_int_equal(call_as(&workload), 200);
         assert_string_equal(it.seen, off ? "" : "spiffe://x.org/desk");
         assert_int_equal(call_as(&stranger), off ? 200 : 0);
@@ -491,6 +519,7 @@ main(void)
         cmocka_unit_test(refuses_a_chain_of_its_own_that_is_wrong),
         cmocka_unit_test(refuses_certificates_that_break_a_rule),
         cmocka_unit_test(refuses_chains_that_loop_or_are_long),
+        cmocka_unit_test(names_the_authority_that_is_trusted),
         cmocka_unit_test(names_a_client_by_its_spiffe_id_or_its_subject),
         cmocka_unit_test(asks_for_certificates_as_it_is_told),
         cmocka_unit_test(takes_another_certificate_without_ending_calls),

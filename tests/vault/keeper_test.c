@@ -2,10 +2,12 @@
  * process itself. */
 #include "testing/testing.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "testing/vault.h"
 #include "vault/keeper.h"
+#include "vault/keeper_tree.h"
 #include "vault/rotation.h"
 #include "workspace/certificate.h"
 
@@ -290,26 +292,93 @@ signs_checkpoints_that_grow_and_no_other_text(void **state)
     assert_int_equal(answer(&h, &q), STATUS_OK);
 }
 
+/* A size that no log reaches would be the last that is ever signed. */
+static void
+signs_no_checkpoint_of_a_log_that_grew_too_fast(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h;
+    build(&h);
+    assert_int_equal(ask_to_sign(&h, 100, ROOT_A), STATUS_OK);
+    assert_int_equal(ask_to_sign(&h, UINT64_MAX, ROOT_B), STATUS_DENIED);
+    assert_non_null(memmem(h.reply.bytes, h.reply.length, "no log grows so fast", 20));
+    assert_int_equal(ask_to_sign(&h, 2 * KEEPER_TREE_BURST, ROOT_B), STATUS_DENIED);
+    assert_int_equal(ask_to_sign(&h, 101, ROOT_A), STATUS_OK);
+}
+
+static struct status
+grow(struct keeper_tree *t, uint64_t size, int64_t at_ns)
+{
+    char text[256];
+    (void)snprintf(text, sizeof text, "%s\n%llu\n%s\n", t->name, (unsigned long long)size, ROOT_A);
+    return keeper_tree_grow(t, view_str(text), at_ns, NULL);
+}
+
+static void
+lets_a_log_grow_as_fast_as_one_can(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h;
+    build(&h);
+    struct keeper_tree t;
+    const int64_t s = NS_PER_S, start = 1000 * s;
+    const uint64_t burst = KEEPER_TREE_BURST, rate = KEEPER_TREE_RATE;
+    keeper_tree_open(&t, h.vault, h.dir, start);
+    assert_status(grow(&t, burst + 1, start), DENIED);
+    assert_ok(grow(&t, burst, start)); /* a journal that is full */
+    assert_status(grow(&t, burst + 1, start), DENIED);
+    assert_ok(grow(&t, burst + rate, start + s));
+    assert_status(grow(&t, burst + rate + 2, start + s), DENIED);
+    assert_ok(grow(&t, burst + rate + 2, start + s + 2000));
+    /* Rest gathers no more than a journal. */
+    assert_status(grow(&t, 2 * burst + rate + 3, start + 3600 * s), DENIED);
+    assert_ok(grow(&t, 2 * burst + rate + 2, start + 3600 * s));
+    /* A clock that goes back gives nothing. */
+    assert_status(grow(&t, 2 * burst + rate + 3, start), DENIED);
+    assert_int_equal(t.size, 2 * burst + rate + 2);
+}
+
+/* Puts a checkpoint of that size into the log, with a signature that is good or not. */
+static void
+put_checkpoint(struct house *h, uint64_t size, bool forged)
+{
+    char text[256], line[256];
+    uint8_t signature[4 + VAULT_SIGNATURE_BYTES] = {1, 2, 3, 4};
+    DEFER(buf_done) struct buf note;
+    buf_init(&note, 4096);
+    (void)snprintf(text, sizeof text, "%s\n%llu\n%s\n", h->name, (unsigned long long)size, ROOT_A);
+    assert_ok(vault_sign(h->vault, VAULT_SIGN_CHECKPOINT, view_str(text), signature + 4));
+    signature[10] ^= (uint8_t)forged;
+    (void)EVP_EncodeBlock((unsigned char *)line, signature, sizeof signature);
+    buf_printf(&note, "%s\n\u2014 %s %s\n", text, h->name, line);
+    put_in(h->dir, "audit/checkpoint", buf_view(&note));
+}
+
+/* Another process has published what it wrote, and signed it itself. */
+static void
+follows_a_log_that_others_let_grow(void **state)
+{
+    (void)state;
+    DEFER(pull_down) struct house h;
+    build(&h);
+    const uint64_t much = 3 * KEEPER_TREE_BURST;
+    assert_int_equal(ask_to_sign(&h, 100, ROOT_A), STATUS_OK);
+    put_checkpoint(&h, much, true);
+    assert_int_equal(ask_to_sign(&h, much + 1, ROOT_B), STATUS_DENIED);
+    put_checkpoint(&h, much, false);
+    assert_int_equal(ask_to_sign(&h, 2 * much, ROOT_B), STATUS_DENIED);
+    assert_int_equal(ask_to_sign(&h, much + 1, ROOT_B), STATUS_OK);
+    assert_int_equal(ask_to_sign(&h, 101, ROOT_A), STATUS_DENIED);
+}
+
 static void
 begins_with_the_checkpoint_that_the_log_has(void **state)
 {
     (void)state;
     DEFER(pull_down) struct house h;
     build(&h);
-    char text[256];
-    uint8_t signature[4 + VAULT_SIGNATURE_BYTES] = {1, 2, 3, 4};
-    DEFER(buf_done) struct buf note;
-    buf_init(&note, 4096);
-    (void)snprintf(text, sizeof text, "%s\n1000\n%s\n", h.name, ROOT_A);
-    assert_ok(vault_sign(h.vault, VAULT_SIGN_CHECKPOINT, view_str(text), signature + 4));
     for (int forged = 1; forged >= 0; forged--) {
-        char line[256];
-        signature[10] ^= (uint8_t)forged;
-        (void)EVP_EncodeBlock((unsigned char *)line, signature, sizeof signature);
-        signature[10] ^= (uint8_t)forged;
-        buf_reset(&note);
-        buf_printf(&note, "%s\n\u2014 %s %s\n", text, h.name, line);
-        put_in(h.dir, "audit/checkpoint", buf_view(&note));
+        put_checkpoint(&h, 1000, forged == 1);
         keeper_free(h.keeper);
         h.keeper = keeper_new(h.vault, h.dir);
         assert_int_equal(ask_to_sign(&h, 999, ROOT_B), forged ? STATUS_OK : STATUS_DENIED);
@@ -520,6 +589,9 @@ main(void)
         cmocka_unit_test(wraps_nothing_and_hashes_keys_of_callers_only),
         cmocka_unit_test(signs_checkpoints_that_grow_and_no_other_text),
         cmocka_unit_test(begins_with_the_checkpoint_that_the_log_has),
+        cmocka_unit_test(signs_no_checkpoint_of_a_log_that_grew_too_fast),
+        cmocka_unit_test(lets_a_log_grow_as_fast_as_one_can),
+        cmocka_unit_test(follows_a_log_that_others_let_grow),
         cmocka_unit_test(signs_handshakes_with_the_two_newest_keys),
         cmocka_unit_test(says_that_the_key_may_not_be_used_while_its_holder_keeps_it),
         cmocka_unit_test(never_looks_when_it_is_told_no_time),
