@@ -1,7 +1,7 @@
 #include "base/file.h"
 
 #include "base/random.h"
-#include "base/secret.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,6 +96,27 @@ file_read(const char *path, size_t max, struct diag *diag, struct buf *ret_bytes
         TRY(buf_status(ret_bytes));
     }
     return OK;
+}
+
+struct status
+file_read_secret(const char *path, size_t max, const char *called, struct diag *diag,
+                 struct secret *ret_secret)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0027) != 0) {
+        diag_set(diag, "%s: mode %03o lets others read or change %s; chmod 600 it first", path,
+                 (unsigned)st.st_mode & 0777, called);
+        FAIL(INPUT);
+    }
+    DEFER(buf_wipe) struct buf text;
+    buf_init(&text, max);
+    TRY(file_read(path, max, diag, &text));
+    const struct view line = text_first_line(buf_view(&text));
+    if (line.len == 0) {
+        diag_set(diag, "%s: %s is empty", path, called);
+        FAIL(INPUT);
+    }
+    return secret_from(line, ret_secret);
 }
 
 struct status

@@ -3,7 +3,7 @@
 #ifndef STEWARD_BASE_FILE_H
 #define STEWARD_BASE_FILE_H
 
-#include "base/bytes.h"
+#include "base/secret.h"
 
 /* What the system said of that path: a failure with errno and a sentence; file_refuse makes a
  * missing file STATUS_NOT_FOUND. */
@@ -11,6 +11,11 @@ struct status file_refuse_os(const char *path, int err, struct diag *diag);
 struct status file_refuse(const char *path, int err, struct diag *diag);
 /* Reads at most max bytes; a longer file is STATUS_LIMIT, a missing one STATUS_NOT_FOUND. */
 struct status file_read(const char *path, size_t max, struct diag *diag, struct buf *ret_bytes);
+/* What a person keeps in a file's first line; called: "the passphrase", for sentences. STATUS_INPUT
+ * when others than its owner and group may read it, anybody else may write it, or it is empty;
+ * STATUS_LIMIT when the file has more than max bytes. */
+struct status file_read_secret(const char *path, size_t max, const char *called, struct diag *diag,
+                               struct secret *ret_secret);
 /* tmp file beside it, write, fsync, rename, fsync of the directory: readers see the old or the new,
  * never a part; on failure the old is untouched and the tmp file is gone. */
 struct status file_replace(const char *path, struct view bytes, unsigned mode, struct diag *diag);

@@ -125,7 +125,7 @@ tell_of_refused(void)
 
 /* ---- system calls ---- */
 
-/* What every process here needs, the keeper too. */
+/* What every process here needs, the keeper and its second thread too. */
 static const char *const common_calls[] = {"brk",
                                            "clock_gettime",
                                            "clock_nanosleep",
@@ -158,7 +158,10 @@ static const char *const common_calls[] = {"brk",
                                            "restart_syscall",
                                            "rt_sigaction",
                                            "rt_sigreturn",
+                                           "rseq",
+                                           "sched_getaffinity",
                                            "sched_yield",
+                                           "set_robust_list",
                                            "sendmsg",
                                            "sendto",
                                            "rt_sigprocmask",
@@ -224,12 +227,9 @@ static const char *const gateway_calls[] = {"accept",
                                             "renameat",
                                             "renameat2",
                                             "rmdir",
-                                            "rseq",
                                             "rt_sigtimedwait",
-                                            "sched_getaffinity",
                                             "select",
                                             "sendmmsg",
-                                            "set_robust_list",
                                             "setsockopt",
                                             "shutdown",
                                             "stat",
@@ -418,7 +418,8 @@ sandbox_offline(struct diag *diag)
 void
 sandbox_wipe_environment(void)
 {
-    static const char *const names[] = {"STEWARD_PASSPHRASE", "STEWARD_NEW_PASSPHRASE"};
+    static const char *const names[] = {"STEWARD_PASSPHRASE", "STEWARD_NEW_PASSPHRASE",
+                                        "STEWARD_PKCS11_PIN", "STEWARD_NEW_PKCS11_PIN"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *text = getenv(names[i]);
         if (text != NULL) {

@@ -484,6 +484,15 @@ text_from_hex(struct view text, struct buf *ret_bytes)
 static const char base64_letters[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+struct view
+text_first_line(struct view text)
+{
+    const uint8_t *end = text.len == 0 ? NULL : memchr(text.ptr, '\n', text.len);
+    size_t n = end == NULL ? text.len : (size_t)(end - text.ptr);
+    n -= n > 0 && text.ptr[n - 1] == '\r';
+    return view_of(text.ptr, n);
+}
+
 void
 text_put_base64(struct buf *b, struct view v)
 {

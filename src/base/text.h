@@ -19,6 +19,8 @@ bool text_is_utf8(struct view text);
  */
 bool text_is_name(const char *text);
 void text_put_hex(struct buf *b, struct view v);
+/* Up to the first newline, which may have a carriage return before it. */
+struct view text_first_line(struct view text);
 void text_put_base64(struct buf *b, struct view v); /* standard alphabet, padded */
 /* These two append nothing on bad text; base64's padding must be canonical. */
 struct status text_from_hex(struct view text, struct buf *ret_bytes);

@@ -1,8 +1,10 @@
 /* backup: the workspace in one file, and back. */
 #include "cli/cli.h"
+#include "cli/credential.h"
 
 #include "base/json.h"
 #include "base/secret.h"
+#include "vault/provider.h"
 #include "workspace/backup.h"
 
 static void
@@ -46,17 +48,21 @@ cli_backup_create(struct cli *c)
 static struct status
 read_backup(struct cli *c, const char *dir)
 {
-    DEFER(secret_done) struct secret passphrase = {0};
+    DEFER(secret_done) struct secret credential = {0};
+    DEFER(buf_done) struct buf target;
     DEFER(js_freep) json_t *manifest = NULL;
     struct cli_progress progress;
     const struct backup_progress p = {show_step, cli_interrupted, &progress};
     const char *path = c->operand[0];
-    TRY(cli_passphrase(c, false, &passphrase));
+    buf_init(&target, PROVIDER_TARGET_MAX - 1);
+    TRY(backup_look(path, &c->diag, &target));
+    TRY(credential_read(buf_str(&target), cli_value(c, "passphrase-file"), false, &c->diag,
+                        &credential));
     cli_hold_signals();
     cli_progress_start(&progress, dir == NULL ? "backup" : "restoring");
     const struct status s = dir == NULL
-                                ? backup_verify(path, &passphrase, &p, &c->diag, &manifest)
-                                : backup_restore(path, dir, &passphrase, &p, &c->diag, &manifest);
+                                ? backup_verify(path, &credential, &p, &c->diag, &manifest)
+                                : backup_restore(path, dir, &credential, &p, &c->diag, &manifest);
     cli_progress_stop(&progress);
     TRY(s);
     return print_manifest(c, dir == NULL ? "verified:" : "restored:", dir == NULL ? path : dir,

@@ -146,12 +146,8 @@ int cli_tell(struct status s, const struct diag *diag);
 
 /* ---- a verb's hands ---- */
 
-/* Passphrase: --passphrase-file, STEWARD_PASSPHRASE_FILE, STEWARD_PASSPHRASE, or asked on the
- * terminal. confirm: asked twice (a new workspace). */
-struct status cli_passphrase(struct cli *c, bool confirm, struct secret *ret_passphrase);
-/* Another one for the workspace, from path, STEWARD_NEW_PASSPHRASE_FILE, STEWARD_NEW_PASSPHRASE, or
- * asked twice. path may be NULL. */
-struct status cli_new_passphrase(struct cli *c, const char *path, struct secret *ret_passphrase);
+/* What opens the workspace (cli/credential.h). */
+struct status cli_credential(struct cli *c, struct secret *ret_credential);
 struct status cli_open(struct cli *c, struct workspace **ret_workspace);
 /* For verbs that hand files to libraries of others, once the workspace is open: no network and no
  * other program from here on. */
@@ -255,7 +251,8 @@ struct status cli_api_key_revoke(struct cli *c);
 struct status cli_certificate_install(struct cli *c);
 struct status cli_certificate_renew(struct cli *c);
 extern const struct cli_option cli_bias_options[], cli_errors_options[], cli_fairness_options[];
-extern const struct cli_option cli_key_rewrap_options[], cli_key_revoke_options[];
+extern const struct cli_option cli_init_options[], cli_key_rewrap_options[],
+    cli_key_revoke_options[];
 struct status cli_key_list(struct cli *c);
 struct status cli_key_rotate(struct cli *c);
 struct status cli_key_rewrap(struct cli *c);

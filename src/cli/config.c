@@ -116,6 +116,11 @@ static const struct key {
      "at most so long after steward key revoke, or after its holder stops giving the key, are "
      "calls "
      "to models still answered"},
+    {"keys", "unreachable", KIND_DURATION, AT(server.key_unreachable_ns), "10m",
+     UINT64_C(1000000000), UINT64_C(86400000000000),
+     "how long calls to models are still answered while the key's holder cannot be asked: a "
+     "token's "
+     "driver or a service that fails or is silent"},
     {"analysis", "threads", KIND_UNSIGNED, AT(threads), "0", 0, CONFIG_MAX_THREADS,
      "of training and assessments; 0: one per core"},
     {"log", "level", KIND_LEVEL, AT(log_level), "info", 0, 0,

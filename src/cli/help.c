@@ -56,7 +56,9 @@ cli_put_overview(FILE *out)
         put_row(out, left, o->about, 38);
     }
     (void)fputs("\nThe passphrase comes from --passphrase-file, $STEWARD_PASSPHRASE_FILE,\n"
-                "$STEWARD_PASSPHRASE or the terminal. Results go to stdout, all else to stderr.\n"
+                "$STEWARD_PASSPHRASE or the terminal, a token's PIN from the file that its URI\n"
+                "names, $STEWARD_PKCS11_PIN or the terminal.\n"
+                "Results go to stdout, all else to stderr.\n"
                 "\nexit codes:\n",
                 out);
     for (const struct cli_exit *e = cli_exits; e->about != NULL; e++) {
@@ -193,6 +195,15 @@ static const char manual_end[] =
     "than its owner and group may read it\n"
     ".TP\n.B STEWARD_PASSPHRASE\nthe passphrase itself; other processes of the same user can read "
     "it\n"
+    ".TP\n.B STEWARD_NEW_PASSPHRASE_FILE\n.TQ\n.B STEWARD_NEW_PASSPHRASE\nthe same for the holder "
+    "that "
+    "\"steward key rewrap\" gives the key to\n"
+    ".TP\n.B STEWARD_PKCS11_PIN\nthe PIN of the token that holds the key, when its URI names no "
+    "file\n"
+    ".TP\n.B STEWARD_NEW_PKCS11_PIN\nof the token that \"steward key rewrap\" gives the key to\n"
+    ".TP\n.B STEWARD_PKCS11_MODULE\nthe token's driver, in place of the one that the URI names; it "
+    "may "
+    "be in a folder that others than root can change\n"
     ".TP\n.B STEWARD_SCRYPT_LOG2N\ncost of guessing the passphrase of a workspace that init "
     "makes: 17 (the default) to 20; each step doubles time and memory\n"
     ".TP\n.B STEWARD_INSECURE_TEST_KEYS\nwith 1, init takes a cost down to 10: for tests without "

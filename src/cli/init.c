@@ -1,9 +1,11 @@
 #include "cli/cli.h"
 #include "cli/config.h"
+#include "cli/credential.h"
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "vault/provider.h"
 
 #include <stdlib.h>
 
@@ -40,6 +42,16 @@ print_made(struct cli *c, const char *dir)
     return OK;
 }
 
+const struct cli_option cli_init_options[] = {
+    {"host", "NAME",
+     "name or address the TLS certificate is for; may be repeated (default: localhost, 127.0.0.1, "
+     "::1)",
+     NULL, CLI_REPEATED, NULL},
+    {"provider", "TARGET", "who holds the key: passphrase, or a token's key as a pkcs11: URI",
+     "passphrase", CLI_ONCE, NULL},
+    {0},
+};
+
 struct status
 cli_init(struct cli *c)
 {
@@ -48,14 +60,18 @@ cli_init(struct cli *c)
     size_t host_count = 0;
     DEFER(file_freep) char *memory = NULL;
     TRY(cli_list(c, "host", hosts, 16, &host_count, &memory));
-    DEFER(secret_done) struct secret passphrase = {0};
-    TRY(cli_passphrase(c, true, &passphrase));
+    DEFER(secret_done) struct secret credential = {0};
+    const char *provider = cli_value(c, "provider");
+    provider = provider == NULL ? "passphrase" : provider;
+    TRY(provider_check(provider, &c->diag));
+    TRY(credential_read(provider, cli_value(c, "passphrase-file"), true, &c->diag, &credential));
     DEFER(buf_done) struct buf config;
     buf_init(&config, 1u << 20);
     config_put_example(&config);
     TRY(buf_status(&config));
     cli_hold_signals();
-    const struct workspace_init_options o = {.passphrase = &passphrase,
+    const struct workspace_init_options o = {.provider = provider,
+                                             .passphrase = &credential,
                                              .interrupted = cli_interrupted,
                                              .hosts = host_count == 0 ? NULL : hosts,
                                              .host_count = host_count,

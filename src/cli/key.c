@@ -1,6 +1,7 @@
 /* key: the workspace's own key: who holds it, its generations, another one. API keys are api-key's.
  */
 #include "cli/cli.h"
+#include "cli/credential.h"
 
 #include "base/file.h"
 #include "base/json.h"
@@ -11,7 +12,8 @@
 #include <string.h>
 
 const struct cli_option cli_key_rewrap_options[] = {
-    {"to", "TARGET", "who holds the key from now on: passphrase", NULL, CLI_ONCE, NULL},
+    {"to", "TARGET", "who holds the key from now on: passphrase, or a pkcs11: URI", NULL, CLI_ONCE,
+     NULL},
     {"new-passphrase-file", "FILE", "the new holder's passphrase, in FILE's first line", NULL,
      CLI_ONCE, "@file"},
     {0},
@@ -28,7 +30,7 @@ open_even_revoked(struct cli *c, struct workspace **ret_workspace)
 {
     TRY(workspace_check(c->dir, &c->diag));
     DEFER(secret_done) struct secret credential = {0};
-    TRY(cli_passphrase(c, false, &credential));
+    TRY(cli_credential(c, &credential));
     const struct workspace_open_options o = {.passphrase = &credential, .even_revoked = true};
     return workspace_open(c->dir, &o, &c->diag, ret_workspace);
 }
@@ -104,8 +106,10 @@ new_provider(struct cli *c, struct provider **ret_provider)
     }
     DEFER(secret_done) struct secret credential = {0};
     target = target == NULL ? "passphrase" : target;
-    TRY(cli_new_passphrase(c, file, &credential));
-    return provider_new(target, &credential, &c->diag, ret_provider);
+    TRY(provider_check(target, &c->diag));
+    TRY(credential_read_new(target, file, &c->diag, &credential));
+    const struct provider_means means = {.credential = &credential};
+    return provider_new(target, &means, &c->diag, ret_provider);
 }
 
 struct status
@@ -113,11 +117,15 @@ cli_key_rewrap(struct cli *c)
 {
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(provider_freep) struct provider *to = NULL;
+    DEFER(secret_done) struct secret credential = {0};
+    const struct workspace_open_options o = {.passphrase = &credential};
     struct keys_result r = {0};
     struct cli_progress progress;
     const struct keys_progress p = {show_step, &progress};
-    TRY(cli_open(c, &w));
-    TRY(new_provider(c, &to));
+    TRY(workspace_check(c->dir, &c->diag));
+    TRY(cli_credential(c, &credential));
+    TRY(new_provider(c, &to)); /* its process is a copy of this one: before any key is here */
+    TRY(workspace_open(c->dir, &o, &c->diag, &w));
     cli_progress_start(&progress, "re-wrapping");
     const struct status s = keys_rewrap(w, &to, &p, &c->diag, &r);
     cli_progress_stop(&progress);

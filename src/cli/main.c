@@ -22,14 +22,6 @@ const struct cli_option cli_common[] = {
 
 static const struct cli_option none[] = {{0}};
 
-static const struct cli_option init_options[] = {
-    {"host", "NAME",
-     "name or address the TLS certificate is for; may be repeated (default: localhost, 127.0.0.1, "
-     "::1)",
-     NULL, CLI_REPEATED, NULL},
-    {0},
-};
-
 static const struct cli_option certificate_renew_options[] = {
     {"host", "NAME", "as for init", NULL, CLI_REPEATED, NULL},
     {0},
@@ -408,10 +400,10 @@ static const struct cli_option audit_check_options[] = {
 
 const struct cli_verb cli_verbs[] = {
     {"init", "DIR", "make a workspace: keys, TLS certificate, audit log",
-     "Everything in a workspace is encrypted under a key that the passphrase opens. There is no "
-     "way back without the "
-     "passphrase: keep it where you keep such things. DIR must be absent or empty.",
-     init_options, cli_init, true},
+     "Everything in a workspace is encrypted under a key that the passphrase opens, or a token's "
+     "key with --provider. There is no way back without it: keep it where you keep such things. "
+     "DIR must be absent or empty.",
+     cli_init_options, cli_init, true},
     {"dataset add", "NAME FILE",
      "import a CSV, Parquet or JSON file, sealed, as the next version of NAME",
      "The format is told from FILE's ending: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson. "

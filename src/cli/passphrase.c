@@ -1,25 +1,16 @@
 #include "cli/passphrase.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #define PASSPHRASE_MAX 4096u
-
-static struct view
-first_line(struct view text)
-{
-    const uint8_t *end = text.len == 0 ? NULL : memchr(text.ptr, '\n', text.len);
-    size_t n = end == NULL ? text.len : (size_t)(end - text.ptr);
-    n -= n > 0 && text.ptr[n - 1] == '\r';
-    return view_of(text.ptr, n);
-}
 
 static struct status
 take_passphrase(struct view text, const char *from, struct diag *diag,
@@ -30,22 +21,6 @@ take_passphrase(struct view text, const char *from, struct diag *diag,
         FAIL(INPUT);
     }
     return secret_from(text, ret_passphrase);
-}
-
-static struct status
-passphrase_from_file(const char *path, struct diag *diag, struct secret *ret_passphrase)
-{
-    struct stat st;
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0027) != 0) {
-        diag_set(diag,
-                 "%s: mode %03o lets others read or change the passphrase; chmod 600 it first",
-                 path, (unsigned)st.st_mode & 0777);
-        FAIL(INPUT);
-    }
-    DEFER(buf_wipe) struct buf text;
-    buf_init(&text, PASSPHRASE_MAX);
-    TRY(file_read(path, PASSPHRASE_MAX, diag, &text));
-    return take_passphrase(first_line(buf_view(&text)), path, diag, ret_passphrase);
 }
 
 static const int asking_ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -103,7 +78,8 @@ passphrase_from_terminal(bool confirm, struct diag *diag, struct secret *ret_pas
     if (n <= 0 || n != m || (confirm && memcmp(once, twice, (size_t)n) != 0)) {
         diag_set(diag, confirm ? "the two passphrases differ" : "no passphrase was given");
     } else {
-        s = take_passphrase(first_line(view_of(once, (size_t)n)), "terminal", diag, ret_passphrase);
+        s = take_passphrase(text_first_line(view_of(once, (size_t)n)), "terminal", diag,
+                            ret_passphrase);
     }
     secret_wipe(once, sizeof once);
     secret_wipe(twice, sizeof twice);
@@ -118,7 +94,7 @@ from_surroundings(const char *path, const char *file_variable, const char *varia
 {
     path = path == NULL ? getenv(file_variable) : path;
     if (path != NULL && *path != '\0') {
-        *ret_status = passphrase_from_file(path, diag, ret_secret);
+        *ret_status = file_read_secret(path, PASSPHRASE_MAX, "the passphrase", diag, ret_secret);
         return true;
     }
     char *text = getenv(variable);
@@ -148,4 +124,31 @@ passphrase_read_new(const char *path, struct diag *diag, struct secret *ret_pass
                              ret_passphrase, &s)
                ? s
                : passphrase_from_terminal(true, diag, ret_passphrase);
+}
+
+struct status
+passphrase_read_pin(const char *variable, struct diag *diag, struct secret *ret_pin)
+{
+    char *text = getenv(variable), line[PASSPHRASE_MAX];
+    struct status s = OK;
+    if (text != NULL && *text != '\0') {
+        s = secret_from(view_str(text), ret_pin);
+        secret_wipe(text, strlen(text));
+        return s;
+    }
+    if (isatty(STDIN_FILENO) == 0) {
+        diag_set(diag,
+                 "no PIN: set %s, or name a file that has it in the URI: ?pin-source=file:PATH",
+                 variable);
+        FAIL(AUTH);
+    }
+    const ssize_t n = ask("PIN of the token: ", line, sizeof line);
+    const struct view pin = text_first_line(view_of(line, n < 0 ? 0 : (size_t)n));
+    if (pin.len == 0) {
+        diag_set(diag, "no PIN was given");
+        FAIL(INPUT);
+    }
+    s = secret_from(pin, ret_pin);
+    secret_wipe(line, sizeof line);
+    return s;
 }

@@ -1,4 +1,4 @@
-/* passphrase: from a file, the environment, or asked on the terminal. */
+/* passphrase: from a file, the environment, or asked on the terminal; a token's PIN likewise. */
 #ifndef STEWARD_CLI_PASSPHRASE_H
 #define STEWARD_CLI_PASSPHRASE_H
 
@@ -13,5 +13,7 @@ struct status passphrase_read(const char *path, bool confirm, struct diag *diag,
  */
 struct status passphrase_read_new(const char *path, struct diag *diag,
                                   struct secret *ret_passphrase);
+/* From that variable, which is wiped, or the terminal. STATUS_AUTH when there is none. */
+struct status passphrase_read_pin(const char *variable, struct diag *diag, struct secret *ret_pin);
 
 #endif

@@ -1,7 +1,7 @@
 /* session: what the verbs share: passphrase, opening the workspace, progress. */
 #include "cli/cli.h"
 #include "cli/config.h"
-#include "cli/passphrase.h"
+#include "cli/credential.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -14,27 +14,21 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-/* ---- passphrase ---- */
+/* ---- opening ---- */
 
 struct status
-cli_passphrase(struct cli *c, bool confirm, struct secret *ret_passphrase)
+cli_credential(struct cli *c, struct secret *ret_credential)
 {
-    return passphrase_read(cli_value(c, "passphrase-file"), confirm, &c->diag, ret_passphrase);
-}
-
-struct status
-cli_new_passphrase(struct cli *c, const char *path, struct secret *ret_passphrase)
-{
-    return passphrase_read_new(path, &c->diag, ret_passphrase);
+    return credential_of(c->dir, cli_value(c, "passphrase-file"), &c->diag, ret_credential);
 }
 
 struct status
 cli_open(struct cli *c, struct workspace **ret_workspace)
 {
     TRY(workspace_check(c->dir, &c->diag));
-    DEFER(secret_done) struct secret passphrase = {0};
-    TRY(cli_passphrase(c, false, &passphrase));
-    const struct workspace_open_options o = {.passphrase = &passphrase};
+    DEFER(secret_done) struct secret credential = {0};
+    TRY(cli_credential(c, &credential));
+    const struct workspace_open_options o = {.passphrase = &credential};
     return workspace_open(c->dir, &o, &c->diag, ret_workspace);
 }
 

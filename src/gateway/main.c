@@ -7,10 +7,11 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "cli/cli.h"
-#include "cli/passphrase.h"
+#include "cli/credential.h"
 #include "serve/confine.h"
 #include "serve/key_watch.h"
 #include "vault/keeper.h"
+#include "vault/provider.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ struct house {
     struct config_reader reader;
     sigset_t signals;
     struct port_file port_file;
+    struct provider *holder; /* with the process that asks who holds the key; NULL: none does */
     pid_t keeper;
     struct sandbox_told sandbox;
     struct fetcher *fetcher;
@@ -128,6 +130,10 @@ keeper_has_ended(struct house *h)
     if (h->fetcher != NULL && waitpid(fetcher_pid(h->fetcher), NULL, WNOHANG) > 0) {
         log_event(LOG_ERROR, "fetcher.gone", "no keys of issuers are fetched until a restart");
     }
+    struct holder *holder = h->holder == NULL ? NULL : provider_holder(h->holder);
+    if (holder != NULL && waitpid(holder_pid(holder), NULL, WNOHANG) > 0) {
+        log_event(LOG_ERROR, "holder.gone", "the key's holder cannot be asked until a restart");
+    }
     return waitpid(h->keeper, NULL, WNOHANG) == h->keeper;
 }
 
@@ -192,15 +198,39 @@ run(struct house *h, struct workspace *w)
     return OK;
 }
 
-/* The keeper first: from here on no key and no passphrase is in this process. */
+/* Where somebody else holds the key: the process that asks it, with the credential. Its socket is
+ * the keeper's from here on. */
+static struct status
+start_with_holder(struct house *h, struct keeper_options *o, struct keeper_client **ret_client)
+{
+    DEFER(file_freep) char *keys = file_join(h->given.dir, "keys");
+    const struct provider_means means = {.credential = o->passphrase};
+    TRY(provider_open(keys, &means, &h->diag, &h->holder));
+    struct holder *holder = provider_holder(h->holder);
+    if (holder == NULL) {
+        provider_freep(&h->holder); /* a passphrase: the keeper needs it itself */
+    } else {
+        o->passphrase = NULL;
+        o->holder = holder_fd(holder);
+    }
+    const struct status s = keeper_start(o, &h->diag, &h->keeper, ret_client);
+    if (holder != NULL) {
+        holder_let_go(holder);
+    }
+    return s;
+}
+
+/* The keeper first: from here on no key and no credential is in this process. */
 static struct status
 start_keeper(struct house *h, struct keeper_client **ret_client)
 {
-    DEFER(secret_done) struct secret passphrase = {0};
-    TRY(passphrase_read(h->given.passphrase_file, false, &h->diag, &passphrase));
-    return keeper_start(NULL, h->given.dir, &passphrase,
-                        key_watch_every(h->config.server.key_check_ns), &h->diag, &h->keeper,
-                        ret_client);
+    DEFER(secret_done) struct secret credential = {0};
+    TRY(credential_of(h->given.dir, h->given.passphrase_file, &h->diag, &credential));
+    struct keeper_options o = {.dir = h->given.dir,
+                               .passphrase = &credential,
+                               .check_ns = key_watch_every(h->config.server.key_check_ns),
+                               .unreachable_ns = h->config.server.key_unreachable_ns};
+    return start_with_holder(h, &o, ret_client);
 }
 
 /* In the fetcher: what the file says then. */
@@ -257,6 +287,7 @@ house_done(struct house *h)
     if (h->keeper > 0) {
         (void)waitpid(h->keeper, NULL, 0);
     }
+    provider_freep(&h->holder);
 }
 
 static struct status

@@ -10,16 +10,15 @@
 #include "vault/rotation.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define SOCKET_FD 3
-#define WAIT_MS 60000
 #define DENIALS_TOLD 100u /* then a line says so, and no more */
 
 /* Who starts us sends SIGTERM and the terminal's signals to all its processes: they end the
@@ -36,7 +35,7 @@ ignore_signals(void)
 static bool
 send_reply(const struct keeper_reply *r)
 {
-    return send(SOCKET_FD, r, sizeof *r, MSG_NOSIGNAL) == (ssize_t)sizeof *r;
+    return send(KEEPER_FD, r, sizeof *r, MSG_NOSIGNAL) == (ssize_t)sizeof *r;
 }
 
 /* ---- the first message ---- */
@@ -46,9 +45,10 @@ read_setup(struct secret *room)
 {
     TRY(secret_new(sizeof(struct keeper_setup), room));
     struct keeper_setup *setup = (struct keeper_setup *)(void *)room->ptr;
-    CHECK(recv(SOCKET_FD, setup, sizeof *setup, MSG_TRUNC) == (ssize_t)sizeof *setup, INPUT);
+    CHECK(recv(KEEPER_FD, setup, sizeof *setup, MSG_TRUNC) == (ssize_t)sizeof *setup, INPUT);
     CHECK(setup->version == KEEPER_VERSION && setup->passphrase_len <= sizeof setup->passphrase &&
-              setup->check_ns >= 0 && memchr(setup->dir, 0, sizeof setup->dir) != NULL,
+              setup->check_ns >= 0 && setup->unreachable_ns >= 0 && setup->has_holder <= 1 &&
+              memchr(setup->dir, 0, sizeof setup->dir) != NULL,
           INPUT);
     return OK;
 }
@@ -61,16 +61,74 @@ open_vault(const struct keeper_setup *setup, struct diag *diag, struct provider 
     char keys[KEEPER_DIR_MAX + 8];
     DEFER(secret_done) struct secret passphrase = {0};
     (void)snprintf(keys, sizeof keys, "%s/keys", setup->dir);
-    TRY(secret_from(view_of(setup->passphrase, setup->passphrase_len), &passphrase));
-    TRY(provider_open(keys, &passphrase, diag, ret_provider));
+    if (setup->passphrase_len > 0) {
+        TRY(secret_from(view_of(setup->passphrase, setup->passphrase_len), &passphrase));
+    }
+    const struct provider_means means = {.credential = &passphrase,
+                                         .holder = setup->has_holder == 1 ? KEEPER_HOLDER_FD : 0};
+    TRY(provider_open(keys, &means, diag, ret_provider));
     TRY(vault_open(keys, provider_table(*ret_provider), diag, ret_vault));
     vault_hold(*ret_vault, provider_table(*ret_provider));
+    vault_set_patience(*ret_vault, setup->unreachable_ns);
     return OK;
 }
 
-/* From here on: a file of tls/, keys/ or audit/ is read now and then, and nothing else. */
+/* ---- is the key still there? ---- */
+
+/* What the gateway cannot tell, since it is served all the same: that nobody could be asked. */
+static void
+tell_check(struct status s, const struct diag *diag)
+{
+    static enum status_code told = STATUS_OK;
+    if ((enum status_code)s.code != told) {
+        told = (enum status_code)s.code;
+        log_event(status_ok(s) ? LOG_INFO : LOG_WARN, "keeper.key", "usable=%s reason=\"%s\"",
+                  status_ok(s) ? "yes" : status_word(s.code), diag->text);
+    }
+}
+
+struct checker {
+    struct keeper *keeper;
+    int64_t every_ns;
+};
+
+/* On a thread of its own: a holder that is slow to answer holds up no handshake. */
+__attribute__((noreturn)) static void *
+check(void *ctx)
+{
+    const struct checker c = *(const struct checker *)ctx;
+    for (;;) {
+        struct diag diag = {0};
+        struct status s = OK;
+        int64_t left = 0;
+        if (keeper_check(c.keeper, c.every_ns, clock_mono_ns(), &diag, &s, &left)) {
+            tell_check(s, &diag);
+        }
+        const struct timespec pause = {left / NS_PER_S, left % NS_PER_S};
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 static struct status
-shut_in(const char *dir, struct diag *diag)
+start_checker(struct checker *c)
+{
+    pthread_t thread;
+    if (c->every_ns > 0) {
+        const int rc = pthread_create(&thread, NULL, check, c);
+        if (rc != 0) {
+            FAIL_OS(rc);
+        }
+        (void)pthread_detach(thread);
+    }
+    return OK;
+}
+
+/* ---- start ---- */
+
+/* From here on: a file of tls/, keys/ or audit/ is read now and then, and nothing else. Landlock
+ * holds for this thread and those that it starts, the list of calls has no room for a new one. */
+static struct status
+shut_in(const char *dir, struct checker *checker, struct diag *diag)
 {
     char tls[KEEPER_DIR_MAX + 8], keys[KEEPER_DIR_MAX + 8], audit[KEEPER_DIR_MAX + 8];
     struct sandbox_told told = {0};
@@ -80,13 +138,15 @@ shut_in(const char *dir, struct diag *diag)
     const struct sandbox_path paths[] = {
         {tls, SANDBOX_READ}, {keys, SANDBOX_READ}, {audit, SANDBOX_READ}};
     TRY(sandbox_files(paths, sizeof paths / sizeof *paths, false, diag, &told));
+    TRY(start_checker(checker));
     return sandbox_calls(SANDBOX_KEEPER, diag);
 }
 
 static struct status
 start(struct diag *diag, struct provider **ret_provider, struct vault **ret_vault,
-      struct keeper **ret_keeper, int64_t *ret_check_ns)
+      struct keeper **ret_keeper)
 {
+    static struct checker checker;
     DEFER(secret_done) struct secret room = {0};
     DEFER(vault_freep) struct vault *v = NULL;
     TRY(read_setup(&room));
@@ -94,11 +154,10 @@ start(struct diag *diag, struct provider **ret_provider, struct vault **ret_vaul
     TRY(open_vault(setup, diag, ret_provider, &v));
     DEFER(keeper_freep) struct keeper *k = keeper_new(v, setup->dir);
     CHECK(k != NULL, MEMORY);
-    TRY(shut_in(setup->dir, diag));
-    *ret_check_ns = setup->check_ns;
-    *ret_keeper = MOVE(k);
+    checker = (struct checker){k, setup->check_ns};
+    *ret_keeper = MOVE(k); /* from here on until the process ends */
     *ret_vault = MOVE(v);
-    return OK;
+    return shut_in(setup->dir, &checker, diag);
 }
 
 static void
@@ -127,45 +186,14 @@ tell_denied(const struct keeper_request *q)
     }
 }
 
-/* What the gateway cannot tell, since it is served all the same: that nobody could be asked. */
-static void
-tell_check(struct status s, const struct diag *diag)
-{
-    static enum status_code told = STATUS_OK;
-    if ((enum status_code)s.code != told) {
-        told = (enum status_code)s.code;
-        log_event(status_ok(s) ? LOG_INFO : LOG_WARN, "keeper.key", "usable=%s reason=\"%s\"",
-                  status_ok(s) ? "yes" : status_word(s.code), diag->text);
-    }
-}
-
-/* Looks whether the key may still be used, when that is due, until there is a message. */
-static void
-await(struct keeper *k, int64_t check_ns)
-{
-    struct pollfd p = {.fd = SOCKET_FD, .events = POLLIN};
-    do {
-        struct diag diag = {0};
-        struct status s = OK;
-        int64_t left = 0;
-        if (keeper_check(k, check_ns, clock_mono_ns(), &diag, &s, &left)) {
-            tell_check(s, &diag);
-        }
-        const int64_t ms = left / 1000000 + 1;
-        p.revents = 0;
-        (void)poll(&p, 1, ms > WAIT_MS ? WAIT_MS : (int)ms);
-    } while (p.revents == 0);
-}
-
 /* Until the other end closes; a message of another size than ours is from nobody who may talk. */
 static int
-serve(struct keeper *k, int64_t check_ns)
+serve(struct keeper *k)
 {
     struct keeper_request q;
     struct keeper_reply r;
     for (;;) {
-        await(k, check_ns);
-        const ssize_t n = recv(SOCKET_FD, &q, sizeof q, MSG_TRUNC);
+        const ssize_t n = recv(KEEPER_FD, &q, sizeof q, MSG_TRUNC);
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -190,7 +218,7 @@ main(void)
 {
     struct stat st;
     struct diag diag = {0};
-    if (fstat(SOCKET_FD, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+    if (fstat(KEEPER_FD, &st) != 0 || !S_ISSOCK(st.st_mode)) {
         (void)fputs("steward-keeper: started by \"steward serve\", not by hand\n", stderr);
         return 2;
     }
@@ -199,12 +227,11 @@ main(void)
     DEFER(provider_freep) struct provider *p = NULL;
     DEFER(vault_freep) struct vault *v = NULL;
     DEFER(keeper_freep) struct keeper *k = NULL;
-    int64_t check_ns = 0;
-    const struct status started = start(&diag, &p, &v, &k, &check_ns);
+    const struct status started = start(&diag, &p, &v, &k);
     tell_start(started, &diag);
-    const int code = status_ok(started) ? serve(k, check_ns) : 1;
+    const int code = status_ok(started) ? serve(k) : 1;
     if (code != 0 && status_ok(started)) {
         log_event(LOG_ERROR, "keeper.ended", "a message that is none");
     }
-    return code;
+    _exit(code); /* with the thread that looks, whatever it waits for */
 }

@@ -584,6 +584,7 @@ refresh_locked(struct access *a, int64_t now)
     }
     access_snapshot_release(a->current);
     a->current = status_ok(s) ? fresh : NULL;
+    a->withheld = s.code == STATUS_DENIED;
 }
 
 struct access_snapshot *

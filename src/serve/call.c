@@ -96,7 +96,7 @@ refuse_stranger(struct call *c, struct status s, const struct access_sign_in *in
     if (s.code == STATUS_LIMIT) {
         call_refuse(c, 429, "too many failed sign-ins; wait as retry-after says", in->reason);
     } else if (s.code == STATUS_BUSY) {
-        call_refuse(c, 503, "the token cannot be verified yet; try again", in->reason);
+        call_refuse(c, 503, "who calls cannot be verified now; try again", in->reason);
     } else {
         http_set_header(c->x, "www-authenticate", "Bearer realm=\"steward\"");
         call_refuse(c, 401, "a valid key is needed: Authorization: Bearer KEY", in->reason);

@@ -24,9 +24,10 @@ struct server_options {
      * limit. */
     unsigned refusals_per_minute;
     int64_t grace_ns;
-    int64_t key_check_ns;    /* within which a revoked key stops calls to models; 0: never */
-    struct ingress *ingress; /* who may connect, by listener; taken over; NULL: everybody */
-    struct fetcher *fetcher; /* of issuers' keys; borrowed; NULL: none are fetched */
+    int64_t key_check_ns;       /* within which a revoked key stops calls to models; 0: never */
+    int64_t key_unreachable_ns; /* and one whose holder cannot be asked */
+    struct ingress *ingress;    /* who may connect, by listener; taken over; NULL: everybody */
+    struct fetcher *fetcher;    /* of issuers' keys; borrowed; NULL: none are fetched */
 };
 
 /* The listeners: for calls, and, when it is configured, for metrics and management. */

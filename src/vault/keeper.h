@@ -10,6 +10,9 @@
 
 #include <sys/types.h>
 
+/* The keeper's own end of its socket, and of the process that asks the key's holder, if any. */
+#define KEEPER_FD 3
+#define KEEPER_HOLDER_FD 4
 #define KEEPER_VERSION 1u
 #define KEEPER_REQUEST_BYTES 256u
 #define KEEPER_REPLY_BYTES 512u
@@ -52,8 +55,10 @@ struct keeper_tls {
 };
 /* The first message, once, before anything else: from whoever starts the keeper. */
 struct keeper_setup {
-    uint32_t version, passphrase_len;
+    uint32_t version, passphrase_len, has_holder; /* 1: its socket is descriptor 4 */
+    uint32_t zero;
     int64_t check_ns;         /* keeper_check's; 0: never */
+    int64_t unreachable_ns;   /* vault_set_patience's */
     char dir[KEEPER_DIR_MAX]; /* the workspace */
     uint8_t passphrase[KEEPER_PASSPHRASE_MAX];
 };
@@ -96,11 +101,17 @@ struct status keeper_client_ask(struct keeper_client *c, struct keeper_request *
 
 /* ---- starting ---- */
 
-/* Starts the program (NULL: steward-keeper beside this one, or ../libexec/steward/) with one end of
- * a new socket, and has it open dir. What it says about the passphrase comes out as vault_open's.
- * check_ns: how often it looks whether the key may still be used; 0: never. */
-struct status keeper_start(const char *program, const char *dir, const struct secret *passphrase,
-                           int64_t check_ns, struct diag *diag, pid_t *ret_pid,
+struct keeper_options {
+    const char *program; /* NULL: steward-keeper beside this one, or ../libexec/steward/ */
+    const char *dir;     /* the workspace */
+    const struct secret *passphrase; /* NULL: another holder's key */
+    int holder;             /* the socket of what asks it (vault/holder.h), borrowed; 0: none */
+    int64_t check_ns;       /* how often it looks whether the key may still be used; 0: never */
+    int64_t unreachable_ns; /* vault_set_patience's */
+};
+/* Starts the program with one end of a new socket, and has it open dir. What it says about the
+ * passphrase or the holder comes out as vault_open's. */
+struct status keeper_start(const struct keeper_options *o, struct diag *diag, pid_t *ret_pid,
                            struct keeper_client **ret_client);
 
 #endif

@@ -23,8 +23,7 @@
 #include <string.h>
 
 #define FORMAT "steward-keys-2"
-#define FILE_MAX 65536u
-#define STATE_MAX (FILE_MAX / 2)
+#define STATE_MAX (KEYRING_FILE_MAX / 2)
 #define NUMBER_BYTES 4u
 #define OLDER_PURPOSE "generation"
 
@@ -294,7 +293,7 @@ check_of(const struct keyring *ring, const json_t *o, uint8_t ret_check[static D
     uint8_t key[32];
     struct hmac_key mac;
     DEFER(buf_done) struct buf text;
-    buf_init(&text, FILE_MAX);
+    buf_init(&text, KEYRING_FILE_MAX);
     TRY(js_put(&text, o));
     TRY(hkdf(ring, &ring->held[0].key, (struct view){0}, "steward keys v2", key, sizeof key));
     hmac_key_of(view_of(key, sizeof key), &mac);
@@ -332,7 +331,7 @@ keyring_write(const struct keyring *ring, const char *path, const struct vault_p
 {
     DEFER(js_freep) json_t *o = json_object();
     DEFER(buf_done) struct buf text;
-    buf_init(&text, FILE_MAX);
+    buf_init(&text, KEYRING_FILE_MAX);
     TRY(put_object(ring, p, diag, o));
     TRY(js_put(&text, o));
     buf_put_str(&text, "\n");
@@ -481,14 +480,11 @@ as_damage(struct status s)
 }
 
 struct status
-keyring_look(const char *path, struct diag *diag, json_t **ret_file, const char **ret_provider,
-             json_t **ret_state)
+keyring_look(struct view text, const char *name, struct diag *diag, json_t **ret_file,
+             const char **ret_provider, json_t **ret_state)
 {
-    DEFER(buf_done) struct buf text;
     DEFER(js_freep) json_t *o = NULL;
-    buf_init(&text, FILE_MAX);
-    TRY(as_damage(file_read(path, FILE_MAX, diag, &text)));
-    struct status s = js_parse(buf_view(&text), NULL, diag, &o);
+    struct status s = js_parse(text, NULL, diag, &o);
     if (status_ok(s)) {
         s = js_need_string(o, "provider", diag, ret_provider);
     }
@@ -496,7 +492,7 @@ keyring_look(const char *path, struct diag *diag, json_t **ret_file, const char 
         s = js_need_object(o, "state", diag, ret_state);
     }
     if (!status_ok(s)) {
-        diag_prefix(diag, "%s", path);
+        diag_prefix(diag, "%s", name);
         return as_damage(s);
     }
     *ret_file = MOVE(o);
@@ -508,8 +504,8 @@ keyring_read(const char *path, const struct vault_provider *p, struct diag *diag
              struct keyring *ret_ring, const char **ret_warning)
 {
     DEFER(buf_done) struct buf text;
-    buf_init(&text, FILE_MAX);
-    TRY(as_damage(file_read(path, FILE_MAX, diag, &text)));
+    buf_init(&text, KEYRING_FILE_MAX);
+    TRY(as_damage(file_read(path, KEYRING_FILE_MAX, diag, &text)));
     const struct status s = as_damage(read_text(buf_view(&text), p, diag, ret_ring, ret_warning));
     if (!status_ok(s)) {
         diag_prefix(diag, "%s", path);

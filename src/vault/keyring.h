@@ -41,10 +41,11 @@ struct status keyring_write(const struct keyring *ring, const char *path,
 /* One more, the newest. STATUS_EXISTS while there are older ones. */
 struct status keyring_advance(struct keyring *ring);
 void keyring_forget_older(struct keyring *ring);
-/* The provider's name and state as the file says, before anything of it is believed: *ret_file is
- * the caller's to json_decref, *ret_state borrowed from it. */
-struct status keyring_look(const char *path, struct diag *diag, json_t **ret_file,
+/* The provider's name and state as a file's text says, before anything of it is believed; name: the
+ * file's, for sentences. *ret_file is the caller's to json_decref, the others borrowed from it. */
+struct status keyring_look(struct view text, const char *name, struct diag *diag, json_t **ret_file,
                            const char **ret_provider, json_t **ret_state);
+#define KEYRING_FILE_MAX 65536u
 void keyring_done(struct keyring *ring); /* of a zeroed one is nothing */
 
 struct status keyring_wrap(const struct keyring *ring, const char *purpose, const uint8_t *bound,

@@ -6,6 +6,7 @@
  * Crash: workspace.json is written last; without it there is no workspace. */
 #include "vault/backend.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -32,15 +33,18 @@ struct stamp {
 };
 
 struct local {
-    pthread_rwlock_t lock; /* ring, stamp, withdrawn */
+    pthread_rwlock_t lock; /* ring, stamp, withdrawn, trouble */
     bool lock_made;
     struct keyring ring;
     struct stamp stamp;
     char withdrawn[KEYRING_REASON_MAX + 128]; /* why; "": usable */
-    char *dir, *path;                         /* keys/, keys/workspace.json */
-    struct vault_provider provider;           /* vault_hold's; name NULL: none */
+    char trouble[KEYRING_REASON_MAX]; /* why the provider did not answer when it was last asked */
+    char *dir, *path;                 /* keys/, keys/workspace.json */
+    struct vault_provider provider;   /* vault_hold's; name NULL: none */
     bool even_revoked;
-    struct secret mac_root; /* struct hmac_key */
+    int64_t patience_ns;      /* set before any thread */
+    _Atomic int64_t asked_ns; /* since when the provider does not answer; 0: it has */
+    struct secret mac_root;   /* struct hmac_key */
     EVP_PKEY *signing;
     uint8_t public_key[VAULT_PUBLIC_BYTES];
 };
@@ -102,11 +106,24 @@ has_changed(struct local *l)
     return l->provider.name != NULL && !same_stamp(&now, &l->stamp);
 }
 
+static bool
+is_overdue(const struct local *l)
+{
+    const int64_t asked = l->asked_ns;
+    return asked != 0 && clock_mono_ns() - asked >= l->patience_ns;
+}
+
 static struct status
 withdrawn(const struct local *l, struct diag *diag)
 {
     if (*l->withdrawn != '\0') {
         diag_set(diag, "%s", l->withdrawn);
+        FAIL(DENIED);
+    }
+    /* Also while somebody is still waiting for its answer. */
+    if (is_overdue(l)) {
+        diag_set(diag, "the key is not to be had: %s",
+                 *l->trouble == '\0' ? "its holder does not answer" : l->trouble);
         FAIL(DENIED);
     }
     return OK;
@@ -368,6 +385,7 @@ local_new(const char *dir, struct local **ret_local)
     l->dir = strdup(dir);
     l->path = file_join(dir, KEY_FILE);
     l->lock_made = pthread_rwlock_init(&l->lock, NULL) == 0;
+    l->patience_ns = INT64_MAX;
     if (l->dir == NULL || !l->lock_made) {
         local_free(l);
         FAIL(MEMORY);
@@ -462,6 +480,14 @@ vault_hold(struct vault *v, const struct vault_provider *p)
     struct local *l = vault_ctx(v, &backend);
     ASSERT(l != NULL);
     l->provider = *p;
+}
+
+void
+vault_set_patience(struct vault *v, int64_t unreachable_ns)
+{
+    struct local *l = vault_ctx(v, &backend);
+    ASSERT(l != NULL);
+    l->patience_ns = unreachable_ns;
 }
 
 /* ---- rotation ---- */
@@ -629,15 +655,30 @@ is_final(struct status s)
 }
 
 /* What is told to callers names no path of this machine. */
-static void
-set_withdrawn(struct local *l, const char *reason, const struct stamp *stamp)
+static const char *
+without_path(const struct local *l, const char *reason)
 {
     const size_t n = strlen(l->path);
     const bool named = strncmp(reason, l->path, n) == 0 && strncmp(reason + n, ": ", 2) == 0;
+    return named ? reason + n + 2 : reason;
+}
+
+static void
+set_withdrawn(struct local *l, const char *reason, const struct stamp *stamp)
+{
     WRITING(l);
     l->stamp = *stamp;
     (void)snprintf(l->withdrawn, sizeof l->withdrawn, "the key is not to be had: %.*s",
-                   (int)KEYRING_REASON_MAX, named ? reason + n + 2 : reason);
+                   (int)KEYRING_REASON_MAX, without_path(l, reason));
+}
+
+/* "": it answers. */
+static void
+set_trouble(struct local *l, const char *reason)
+{
+    WRITING(l);
+    (void)snprintf(l->trouble, sizeof l->trouble, "%s", without_path(l, reason));
+    l->asked_ns = *reason == '\0' ? 0 : l->asked_ns;
 }
 
 struct status
@@ -648,13 +689,16 @@ vault_check(struct vault *v, struct diag *diag)
     struct diag why = {0};
     const bool ask = !l->provider.alone || has_changed(l);
     const struct stamp stamp = stamp_of(l->path);
+    l->asked_ns = l->asked_ns == 0 ? clock_mono_ns() : l->asked_ns;
     const struct status s = ask ? read_again(l, &why) : OK;
     if (!status_ok(s)) {
         diag_set(diag, "%s", why.text);
         if (is_final(s)) {
             set_withdrawn(l, why.text, &stamp);
         }
+        set_trouble(l, is_final(s) ? "" : *why.text == '\0' ? status_word(s.code) : why.text);
         return s;
     }
+    set_trouble(l, "");
     return local_usable(l, diag);
 }

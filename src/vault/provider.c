@@ -1,17 +1,21 @@
 #include "vault/provider.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "vault/keyring.h"
+#include "vault/pkcs11.h"
+#include "vault/pkcs11_uri.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KEY_FILE "workspace.json"
+#define PASSPHRASE "passphrase"
 
 struct provider {
     struct vault_provider table;
-    struct secret credential;
+    struct secret credential; /* of a passphrase */
+    struct pkcs11 *pkcs11;
     char target[PROVIDER_TARGET_MAX];
 };
 
@@ -20,65 +24,119 @@ provider_free(struct provider *p)
 {
     if (p != NULL) {
         secret_done(&p->credential);
+        pkcs11_free(p->pkcs11);
         free(p);
     }
 }
 
 static struct status
-make(const char *target, const struct secret *credential, struct provider **ret_provider)
+hold_passphrase(struct provider *p, const struct provider_means *m)
 {
-    DEFER(provider_freep) struct provider *p = calloc(1, sizeof *p);
-    CHECK(p != NULL, MEMORY);
-    if (credential->len > 0) {
-        TRY(secret_from(secret_view(credential), &p->credential));
-    }
-    (void)snprintf(p->target, sizeof p->target, "%s", target);
-    *ret_provider = MOVE(p);
-    return OK;
-}
-
-struct status
-provider_new(const char *target, const struct secret *credential, struct diag *diag,
-             struct provider **ret_provider)
-{
-    DEFER(provider_freep) struct provider *p = NULL;
-    TRY(make(target, credential, &p));
-    if (strcmp(target, "passphrase") != 0) {
-        diag_set(diag, "\"%.100s\": a key is held by a passphrase: write \"passphrase\"", target);
-        FAIL(INPUT);
+    if (m->credential->len > 0) {
+        TRY(secret_from(secret_view(m->credential), &p->credential));
     }
     p->table = vault_passphrase_provider(&p->credential);
-    *ret_provider = MOVE(p);
     return OK;
 }
 
 static struct status
-look(const char *dir, struct diag *diag, json_t **ret_file, const char **ret_name,
-     json_t **ret_state)
+hold_token(struct provider *p, const struct provider_means *m, struct diag *diag)
 {
-    DEFER(file_freep) char *path = file_join(dir, KEY_FILE);
-    return keyring_look(path, diag, ret_file, ret_name, ret_state);
+    TRY(pkcs11_new(p->target, m->credential, m->holder, diag, &p->pkcs11));
+    p->table = pkcs11_provider(p->pkcs11);
+    return OK;
 }
 
 struct status
-provider_open(const char *dir, const struct secret *credential, struct diag *diag,
-              struct provider **ret_provider)
+provider_check(const char *target, struct diag *diag)
 {
-    DEFER(js_freep) json_t *file = NULL;
-    DEFER(provider_freep) struct provider *p = NULL;
-    json_t *state = NULL;
-    const char *name = NULL;
-    TRY(look(dir, diag, &file, &name, &state));
-    /* What is not known here is refused with the file's name by vault_open. */
-    TRY(provider_new("passphrase", credential, diag, &p));
+    struct pkcs11_uri uri;
+    if (pkcs11_uri_is(target)) {
+        return pkcs11_uri_parse(view_str(target), diag, &uri);
+    }
+    if (strcmp(target, PASSPHRASE) != 0) {
+        diag_set(diag,
+                 "\"%.100s\": a key is held by a passphrase or a token: write \"passphrase\", or "
+                 "\"pkcs11:token=...;object=...?module-path=...\"",
+                 target);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+struct status
+provider_new(const char *target, const struct provider_means *m, struct diag *diag,
+             struct provider **ret_provider)
+{
+    DEFER(provider_freep) struct provider *p = calloc(1, sizeof *p);
+    CHECK(p != NULL, MEMORY);
+    TRY(provider_check(target, diag));
+    text_copy(p->target, sizeof p->target, target);
+    TRY(pkcs11_uri_is(target) ? hold_token(p, m, diag) : hold_passphrase(p, m));
     *ret_provider = MOVE(p);
     return OK;
+}
+
+/* ---- what a file says ---- */
+
+struct status
+provider_look_at(struct view text, const char *name, struct diag *diag, struct buf *ret_target)
+{
+    DEFER(js_freep) json_t *file = NULL;
+    json_t *state = NULL;
+    const char *provider = NULL, *uri = NULL;
+    TRY(keyring_look(text, name, diag, &file, &provider, &state));
+    if (strcmp(provider, "pkcs11") == 0) {
+        if (!status_ok(js_need_string(state, "uri", diag, &uri)) || !pkcs11_uri_is(uri)) {
+            diag_set(diag, "%s: does not say which token holds the key", name);
+            FAIL(INTEGRITY);
+        }
+    }
+    /* What is not known here is refused with the file's name by vault_open. */
+    buf_put_str(ret_target, uri == NULL ? PASSPHRASE : uri);
+    return buf_status(ret_target);
+}
+
+struct status
+provider_look(const char *dir, struct diag *diag, struct buf *ret_target)
+{
+    DEFER(file_freep) char *path = file_join(dir, KEY_FILE);
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, KEYRING_FILE_MAX);
+    const struct status s = file_read(path, KEYRING_FILE_MAX, diag, &text);
+    CHECK(s.code != STATUS_LIMIT, INTEGRITY); /* our own file is no longer than that */
+    TRY(s);
+    return provider_look_at(buf_view(&text), path, diag, ret_target);
+}
+
+enum provider_credential
+provider_asks(const char *target)
+{
+    return !pkcs11_uri_is(target)   ? PROVIDER_PASSPHRASE
+           : pkcs11_has_pin(target) ? PROVIDER_PIN_IN_FILE
+                                    : PROVIDER_PIN;
+}
+
+struct status
+provider_open(const char *dir, const struct provider_means *m, struct diag *diag,
+              struct provider **ret_provider)
+{
+    DEFER(buf_done) struct buf target;
+    buf_init(&target, PROVIDER_TARGET_MAX - 1);
+    TRY(provider_look(dir, diag, &target));
+    return provider_new(buf_str(&target), m, diag, ret_provider);
 }
 
 const struct vault_provider *
 provider_table(const struct provider *p)
 {
     return &p->table;
+}
+
+struct holder *
+provider_holder(const struct provider *p)
+{
+    return p->pkcs11 == NULL ? NULL : pkcs11_holder(p->pkcs11);
 }
 
 const char *

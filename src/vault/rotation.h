@@ -26,6 +26,10 @@ struct status vault_open_revoked(const char *dir, const struct vault_provider *p
  * vault_free. Before any thread uses v. */
 void vault_hold(struct vault *v, const struct vault_provider *p);
 
+/* How long v may go on after a check has begun that its provider has not answered, nor a later one;
+ * without this: for ever. Before any thread uses v. */
+void vault_set_patience(struct vault *v, int64_t unreachable_ns);
+
 /* Newest first; returns how many. */
 size_t vault_generations(const struct vault *v,
                          struct vault_generation ret_all[static VAULT_GENERATIONS]);
@@ -60,7 +64,8 @@ struct status vault_rewrap_roots(struct vault *v, struct diag *diag);
 
 /* Asks the provider for the key, now. When it says that it is not to be had (any failure but IO,
  * BUSY, MEMORY, LIMIT: those mean that it could not be asked), or the key is revoked, v is
- * withdrawn, until a later check succeeds. */
+ * withdrawn, until a later check succeeds; so it is when it could not be asked for as long as
+ * vault_set_patience says. One thread at a time; others may use v meanwhile. */
 struct status vault_check(struct vault *v, struct diag *diag);
 
 #endif

@@ -1,6 +1,6 @@
 /* backup: a workspace in one file, and back (docs/spec/backup.md). All of it is sealed under the
- * workspace key but the files of keys/, which need its holder; it opens with the passphrase of when
- * it was made. Both acts are entries of the audit log. */
+ * workspace key but the files of keys/, which need its holder; it opens with the credential of the
+ * holder of when it was made (vault/provider.h). Both acts are entries of the audit log. */
 #ifndef STEWARD_WORKSPACE_BACKUP_H
 #define STEWARD_WORKSPACE_BACKUP_H
 
@@ -20,14 +20,16 @@ struct backup_progress {
  * "workspace", "generation", "log": {"entries", "root_sha256"}, "files", "bytes", "sha256". */
 struct status backup_create(struct workspace *w, const char *path, const struct backup_progress *p,
                             struct diag *diag, json_t **ret_manifest);
+/* Appends who held the key when the backup at path was made, as it says: not yet to be believed. */
+struct status backup_look(const char *path, struct diag *diag, struct buf *ret_target);
 /* Every byte is what backup_create wrote; STATUS_INTEGRITY with the file's name. Makes a folder
  * with the wrapped keys under $TMPDIR meanwhile. */
-struct status backup_verify(const char *path, const struct secret *passphrase,
+struct status backup_verify(const char *path, const struct secret *credential,
                             const struct backup_progress *p, struct diag *diag,
                             json_t **ret_manifest);
 /* Makes dir, which must be absent or empty: everything is written beside it, opened and checked as
  * backup_create does, and then appears at once. Its log goes on where the backup's ended. */
-struct status backup_restore(const char *path, const char *dir, const struct secret *passphrase,
+struct status backup_restore(const char *path, const char *dir, const struct secret *credential,
                              const struct backup_progress *p, struct diag *diag,
                              json_t **ret_manifest);
 

@@ -70,6 +70,15 @@ read_head(const char *path, struct diag *diag, struct buf *ret_head,
     return OK;
 }
 
+struct status
+backup_look(const char *path, struct diag *diag, struct buf *ret_target)
+{
+    DEFER(buf_done) struct buf head = {0};
+    struct view files[BACKUP_KEY_FILES];
+    TRY(read_head(path, diag, &head, files));
+    return provider_look_at(files[0], path, diag, ret_target);
+}
+
 static struct status
 write_keys(const char *folder, const struct view files[static BACKUP_KEY_FILES], struct diag *diag)
 {
@@ -169,17 +178,18 @@ read_stream(struct restoring *r, const struct vault *v, struct view head, struct
 /* Opens what is in the folder of keys, and reads the stream with it. */
 static struct status
 open_and_read(struct restoring *r, const char *keys, struct view head,
-              const struct secret *passphrase, struct diag *diag, json_t **ret_manifest)
+              const struct secret *credential, struct diag *diag, json_t **ret_manifest)
 {
     DEFER(provider_freep) struct provider *provider = NULL;
     DEFER(vault_freep) struct vault *vault = NULL;
-    TRY(provider_open(keys, passphrase, diag, &provider));
+    const struct provider_means means = {.credential = credential};
+    TRY(provider_open(keys, &means, diag, &provider));
     TRY(vault_open(keys, provider_table(provider), diag, &vault));
     return read_stream(r, vault, head, diag, ret_manifest);
 }
 
 struct status
-backup_verify(const char *path, const struct secret *passphrase, const struct backup_progress *p,
+backup_verify(const char *path, const struct secret *credential, const struct backup_progress *p,
               struct diag *diag, json_t **ret_manifest)
 {
     const char *base = getenv("TMPDIR");
@@ -191,7 +201,7 @@ backup_verify(const char *path, const struct secret *passphrase, const struct ba
     TRY(read_head(path, diag, &head, files));
     TRY(place_beside(place, diag, &keys));
     TRY(write_keys(keys, files, diag));
-    return open_and_read(&r, keys, buf_view(&head), passphrase, diag, ret_manifest);
+    return open_and_read(&r, keys, buf_view(&head), credential, diag, ret_manifest);
 }
 
 /* ---- checking what was written ---- */
@@ -277,11 +287,11 @@ check_texts(const json_t *manifest, struct diag *diag)
 }
 
 static struct status
-check_and_tell(const struct restoring *r, const struct secret *passphrase, const json_t *manifest,
+check_and_tell(const struct restoring *r, const struct secret *credential, const json_t *manifest,
                struct diag *diag)
 {
     DEFER(workspace_closep) struct workspace *w = NULL;
-    const struct workspace_open_options o = {.passphrase = passphrase, .keys = KEYS_APART};
+    const struct workspace_open_options o = {.passphrase = credential, .keys = KEYS_APART};
     TRY(check_texts(manifest, diag));
     TRY(workspace_open(r->root, &o, diag, &w));
     TRY(check_all(w, r, manifest, diag));
@@ -312,22 +322,22 @@ name_keys(const char *made, struct diag *diag)
 }
 
 static struct status
-fill(struct restoring *r, const struct secret *passphrase, struct diag *diag, json_t **ret_manifest)
+fill(struct restoring *r, const struct secret *credential, struct diag *diag, json_t **ret_manifest)
 {
     DEFER(buf_done) struct buf head = {0};
     DEFER(file_freep) char *keys = file_join(r->root, KEYS_APART);
     struct view files[BACKUP_KEY_FILES];
     TRY(read_head(r->path, diag, &head, files));
     TRY(write_keys(keys, files, diag));
-    TRY(open_and_read(r, keys, buf_view(&head), passphrase, diag, ret_manifest));
+    TRY(open_and_read(r, keys, buf_view(&head), credential, diag, ret_manifest));
     TRY(sync_all(r->root, diag));
-    TRY(check_and_tell(r, passphrase, *ret_manifest, diag));
+    TRY(check_and_tell(r, credential, *ret_manifest, diag));
     TRY(backup_step(r->progress, "", diag));
     return name_keys(r->root, diag);
 }
 
 struct status
-backup_restore(const char *path, const char *dir, const struct secret *passphrase,
+backup_restore(const char *path, const char *dir, const struct secret *credential,
                const struct backup_progress *p, struct diag *diag, json_t **ret_manifest)
 {
     DEFER(file_freep) char *place = NULL;
@@ -337,7 +347,7 @@ backup_restore(const char *path, const char *dir, const struct secret *passphras
     TRY(place_beside(place, diag, &made));
     DEFER(restoring_done)
     struct restoring r = {.path = path, .progress = p, .root = made, .fd = -1};
-    TRY(fill(&r, passphrase, diag, &manifest));
+    TRY(fill(&r, credential, diag, &manifest));
     TRY(place_take(&made, place, diag));
     *ret_manifest = MOVE(manifest);
     return OK;

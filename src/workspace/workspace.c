@@ -66,7 +66,8 @@ make_in(const char *dir, const struct workspace_init_options *o, struct diag *di
     DEFER(file_freep) char *config = file_join(dir, "steward.yaml");
     DEFER(provider_freep) struct provider *provider = NULL;
     DEFER(vault_freep) struct vault *vault = NULL;
-    TRY(provider_new("passphrase", o->passphrase, diag, &provider));
+    const struct provider_means means = {.credential = o->passphrase};
+    TRY(provider_new(o->provider == NULL ? "passphrase" : o->provider, &means, diag, &provider));
     TRY(file_mkdirs(keys, 0700, diag));
     TRY(vault_create(keys, provider_table(provider), diag, &vault));
     TRY(make_tls(dir, vault, o, diag));
@@ -165,7 +166,8 @@ open_vault(struct workspace *w, const struct workspace_open_options *o, struct d
     if (o->keys == NULL) {
         TRY(workspace_check(w->dir, diag));
     }
-    TRY(provider_open(keys, o->passphrase, diag, &w->provider));
+    const struct provider_means means = {.credential = o->passphrase};
+    TRY(provider_open(keys, &means, diag, &w->provider));
     TRY((o->even_revoked ? vault_open_revoked : vault_open)(keys, provider_table(w->provider), diag,
                                                             &w->vault));
     vault_hold(w->vault, provider_table(w->provider));

@@ -31,7 +31,8 @@ struct workspace {
 };
 
 struct workspace_init_options {
-    const struct secret *passphrase;
+    const char *provider;            /* a target of vault/provider.h; NULL: passphrase */
+    const struct secret *passphrase; /* or the token's PIN */
     /* Names and addresses for the TLS certificate; NULL: localhost, 127.0.0.1, ::1. */
     const char *const *hosts;
     size_t host_count;
@@ -46,11 +47,11 @@ struct workspace_init_options {
 struct status workspace_init(const char *dir, const struct workspace_init_options *o,
                              struct diag *diag);
 struct workspace_open_options {
-    const struct secret *passphrase;
-    struct keeper_client *keeper; /* in place of the passphrase; taken over, also on failure */
-    int64_t audit_publish_ns;     /* 0: audit.h's default */
-    const char *principal;        /* who acts; NULL: workspace_user */
-    bool even_revoked;            /* for what is done about a revoked key */
+    const struct secret *passphrase; /* or the PIN of the token that holds the key */
+    struct keeper_client *keeper;    /* in place of the passphrase; taken over, also on failure */
+    int64_t audit_publish_ns;        /* 0: audit.h's default */
+    const char *principal;           /* who acts; NULL: workspace_user */
+    bool even_revoked;               /* for what is done about a revoked key */
     const char *keys; /* the folder in dir that the keys are in; NULL: "keys". No workspace yet */
 };
 /* "local:<user>", who has started this process; reads the system's list of users. */

@@ -85,6 +85,14 @@ struct loot {
     pid_t keeper_pid;
 };
 
+static struct status
+start_keeper(const char *at, const struct secret *passphrase, struct diag *diag, pid_t *ret_pid,
+             struct keeper_client **ret_client)
+{
+    const struct keeper_options o = {.program = it.keeper, .dir = at, .passphrase = passphrase};
+    return keeper_start(&o, diag, ret_pid, ret_client);
+}
+
 /* Runs `attempt` where the gateway would run, and gives what it returned; 128 + signal when it was
  * killed for trying. */
 static int
@@ -98,8 +106,7 @@ break_in(int (*attempt)(struct loot *l))
         struct diag diag = {0};
         struct sandbox_told told = {0};
         const struct server_tls none = {0};
-        if (!status_ok(keeper_start(it.keeper, it.dir, &it.passphrase, 0, &diag, &l.keeper_pid,
-                                    &l.keeper)) ||
+        if (!status_ok(start_keeper(it.dir, &it.passphrase, &diag, &l.keeper_pid, &l.keeper)) ||
             !status_ok(confine_gateway(it.dir, &none, &diag, &told)) ||
             !status_ok(confine_listening(&diag))) {
             (void)fprintf(stderr, "%s\n", diag.text);
@@ -469,7 +476,7 @@ the_keeper_ends_with_the_gateway(void **state)
     struct keeper_client *c = NULL;
     pid_t pid = 0;
     int ended = 0;
-    assert_ok(keeper_start(it.keeper, it.dir, &it.passphrase, 0, &diag, &pid, &c));
+    assert_ok(start_keeper(it.dir, &it.passphrase, &diag, &pid, &c));
     keeper_client_free(c); /* as when the gateway has ended */
     assert_int_equal(waitpid(pid, &ended, 0), pid);
     assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
@@ -555,9 +562,9 @@ a_wrong_passphrase_is_told_as_by_every_verb(void **state)
     pid_t pid = 0;
     DEFER(secret_done) struct secret wrong = {0};
     assert_ok(secret_from(view_str("wrong horse battery"), &wrong));
-    assert_status(keeper_start(it.keeper, it.dir, &wrong, 0, &diag, &pid, &c), AUTH);
+    assert_status(start_keeper(it.dir, &wrong, &diag, &pid, &c), AUTH);
     assert_says(&diag, "wrong passphrase");
-    assert_status(keeper_start(it.keeper, it.root, &it.passphrase, 0, &diag, &pid, &c), NOT_FOUND);
+    assert_status(start_keeper(it.root, &it.passphrase, &diag, &pid, &c), NOT_FOUND);
 }
 
 /* The program's libraries are some, and none of others. */

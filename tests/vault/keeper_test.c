@@ -485,7 +485,8 @@ a_program_that_is_no_keeper_is_told_by_name(void **state)
         struct diag diag = {0};
         struct keeper_client *c = NULL;
         pid_t pid = 0;
-        assert_status(keeper_start(programs[i], dir, &p, 0, &diag, &pid, &c), IO);
+        const struct keeper_options o = {.program = programs[i], .dir = dir, .passphrase = &p};
+        assert_status(keeper_start(&o, &diag, &pid, &c), IO);
         assert_says(&diag, programs[i]);
         assert_says(&diag, "is it installed with this steward?");
     }

@@ -354,7 +354,8 @@ passphrase_provider(const char *text)
     DEFER(secret_done) struct secret passphrase = {0};
     struct provider *p = NULL;
     assert_ok(secret_from(view_str(text), &passphrase));
-    assert_ok(provider_new("passphrase", &passphrase, NULL, &p));
+    const struct provider_means means = {.credential = &passphrase};
+    assert_ok(provider_new("passphrase", &means, NULL, &p));
     return p;
 }
 

@@ -1,0 +1,347 @@
+#include "vault/holder.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HOLDER_FD 3
+#define GRACE_S 5 /* for the process to tell of an act that took too long */
+#define EXIT_REFUSED 3
+
+struct holder {
+    const struct holder_kind *kind;
+    pthread_mutex_t lock; /* one act at a time; serial */
+    int fd;               /* -1: let go */
+    pid_t pid;            /* 0: not ours */
+    uint32_t serial;
+};
+
+/* Both ends are one program: as they lie in memory. */
+enum act { ACT_WRAP, ACT_UNWRAP };
+struct request {
+    uint32_t serial, act;
+    uint8_t key[VAULT_KEY_BYTES];
+    struct holder_wrapped wrapped;
+};
+struct reply {
+    uint32_t serial;
+    int32_t code, os;
+    uint8_t key[VAULT_KEY_BYTES];
+    struct holder_wrapped wrapped;
+    struct diag diag;
+};
+
+static void
+wipe_request(struct request *q)
+{
+    secret_wipe(q, sizeof *q);
+}
+
+static void
+wipe_reply(struct reply *r)
+{
+    secret_wipe(r, sizeof *r);
+}
+
+/* ---- the process ---- */
+
+static bool
+say(const struct reply *r)
+{
+    return send(HOLDER_FD, r, sizeof *r, MSG_NOSIGNAL) == (ssize_t)sizeof *r;
+}
+
+static void
+say_failure(const struct request *q, struct status s, const char *text)
+{
+    struct reply r = {.serial = q->serial, .code = s.code, .os = s.os};
+    diag_set(&r.diag, "%s", text);
+    (void)say(&r);
+}
+
+__attribute__((noreturn)) static void
+act(const struct holder_kind *k, const void *ctx, const struct request *q)
+{
+    struct reply r = {.serial = q->serial};
+    const struct status s = q->act == ACT_WRAP ? k->wrap(ctx, q->key, &r.diag, &r.wrapped)
+                                               : k->unwrap(ctx, &q->wrapped, &r.diag, r.key);
+    r.code = s.code;
+    r.os = s.os;
+    (void)say(&r);
+    _exit(s.code == STATUS_AUTH ? EXIT_REFUSED : 0);
+}
+
+/* Until the child is done, has taken too long, or nobody waits for it any more. */
+static bool
+is_done_in_time(const struct holder_kind *k, int child)
+{
+    struct pollfd p[2] = {{.fd = child, .events = POLLIN}, {.fd = HOLDER_FD}};
+    (void)poll(p, 2, (int)k->patience_s * 1000);
+    return (p[0].revents & POLLIN) != 0;
+}
+
+/* Returns the child's status as waitpid has it. */
+static int
+watch(const struct holder_kind *k, pid_t pid, const struct request *q)
+{
+    const int child = pidfd_open(pid, 0);
+    const bool done = child >= 0 && is_done_in_time(k, child);
+    int status = 0;
+    if (!done) {
+        (void)kill(pid, SIGKILL);
+    }
+    (void)close(child);
+    (void)waitpid(pid, &status, 0);
+    if (!done || WIFSIGNALED(status)) {
+        char text[160];
+        (void)snprintf(text, sizeof text,
+                       done ? "%s's code crashed" : "%s did not answer within %u s", k->called,
+                       k->patience_s);
+        say_failure(q, done ? FAILURE(IO) : FAILURE(BUSY), text);
+    }
+    return status;
+}
+
+/* Until the other end is closed. */
+static void
+serve(const struct holder_kind *k, const void *ctx)
+{
+    DEFER(wipe_request) struct request q = {0};
+    bool refused = false;
+    while (recv(HOLDER_FD, &q, sizeof q, 0) == (ssize_t)sizeof q) {
+        if (refused) {
+            say_failure(&q, FAILURE(AUTH), k->refused);
+            continue;
+        }
+        const pid_t pid = fork();
+        if (pid == 0) {
+            act(k, ctx, &q);
+        }
+        if (pid < 0) {
+            say_failure(&q, FAILURE(MEMORY), "no process could be started");
+            continue;
+        }
+        const int status = watch(k, pid, &q);
+        refused = k->refused != NULL && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_REFUSED;
+        secret_wipe(&q, sizeof q);
+    }
+}
+
+/* Nothing but the standard error and the socket comes along: no lock, no other socket. */
+static bool
+leave_behind(const struct holder_kind *k, int fd)
+{
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    sigset_t none;
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
+        (void)signal(ignored[i], SIG_IGN); /* who made us decides when it ends */
+    }
+    (void)signal(SIGCHLD, SIG_DFL);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)prctl(PR_SET_NAME, k->process);
+    return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0 &&
+           (fd == HOLDER_FD || dup2(fd, HOLDER_FD) >= 0) && close_range(HOLDER_FD + 1, ~0u, 0) == 0;
+}
+
+__attribute__((noreturn)) static void
+become(const struct holder_kind *k, const void *ctx, int fd)
+{
+    secret_shield_process();
+    if (leave_behind(k, fd)) {
+        serve(k, ctx);
+    }
+    _exit(0);
+}
+
+/* ---- this end ---- */
+
+struct holder *
+holder_over(const struct holder_kind *kind, int fd)
+{
+    struct holder *h = calloc(1, sizeof *h);
+    if (h == NULL) {
+        (void)close(fd);
+        return NULL;
+    }
+    h->kind = kind;
+    h->fd = fd;
+    (void)pthread_mutex_init(&h->lock, NULL);
+    return h;
+}
+
+struct status
+holder_start(const struct holder_kind *kind, const void *ctx, struct diag *diag,
+             struct holder **ret_holder)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        FAIL_OS(errno);
+    }
+    const pid_t pid = fork();
+    if (pid == 0) {
+        become(kind, ctx, ends[1]);
+    }
+    const int err = errno;
+    (void)close(ends[1]);
+    if (pid < 0) {
+        (void)close(ends[0]);
+        diag_set(diag, "the process that asks %s: %s", kind->called, strerror(err));
+        FAIL_OS(err);
+    }
+    struct holder *h = holder_over(kind, ends[0]);
+    CHECK(h != NULL, MEMORY);
+    h->pid = pid;
+    *ret_holder = h;
+    return OK;
+}
+
+void
+holder_let_go(struct holder *h)
+{
+    if (h->fd >= 0) {
+        (void)close(h->fd);
+        h->fd = -1;
+    }
+}
+
+void
+holder_free(struct holder *h)
+{
+    if (h != NULL) {
+        holder_let_go(h);
+        if (h->pid > 0) {
+            (void)waitpid(h->pid, NULL, 0);
+        }
+        (void)pthread_mutex_destroy(&h->lock);
+        free(h);
+    }
+}
+
+int
+holder_fd(const struct holder *h)
+{
+    return h->fd;
+}
+
+pid_t
+holder_pid(const struct holder *h)
+{
+    return h == NULL ? 0 : h->pid;
+}
+
+/* ---- asking ---- */
+
+static struct status
+is_late(const struct holder *h, struct diag *diag)
+{
+    diag_set(diag, "%s did not answer within %u s", h->kind->called, h->kind->patience_s);
+    FAIL(BUSY);
+}
+
+static struct status
+is_gone(const struct holder *h, struct diag *diag)
+{
+    diag_set(diag, "the process that asks %s has ended; start again", h->kind->called);
+    FAIL(IO);
+}
+
+/* Waits for a message until then. */
+static struct status
+await(const struct holder *h, int64_t until_ns, struct diag *diag)
+{
+    struct pollfd p = {.fd = h->fd, .events = POLLIN};
+    for (;;) {
+        const int64_t left = until_ns - clock_mono_ns();
+        if (left <= 0) {
+            return is_late(h, diag);
+        }
+        if (poll(&p, 1, (int)(left / (NS_PER_S / 1000)) + 1) > 0) {
+            return OK;
+        }
+    }
+}
+
+/* Code of others may have written it: nothing in it is believed. */
+static struct status
+take_reply(struct reply *r, struct diag *diag)
+{
+    r->diag.text[sizeof r->diag.text - 1] = '\0';
+    if (r->code < STATUS_OK || r->code >= STATUS_CODES || r->wrapped.len > HOLDER_WRAPPED_MAX) {
+        diag_set(diag, "an answer that is none");
+        FAIL(IO);
+    }
+    if (r->code != STATUS_OK) {
+        diag_set(diag, "%s", r->diag.text);
+        return (struct status){STATUS_HERE, r->code, r->os};
+    }
+    return OK;
+}
+
+/* An answer to an earlier question, which was not waited for, is passed over. */
+static struct status
+hear(const struct holder *h, struct reply *ret_reply, struct diag *diag)
+{
+    const int64_t until = clock_mono_ns() + (h->kind->patience_s + GRACE_S) * NS_PER_S;
+    do {
+        TRY(await(h, until, diag));
+        if (recv(h->fd, ret_reply, sizeof *ret_reply, MSG_TRUNC) != (ssize_t)sizeof *ret_reply) {
+            return is_gone(h, diag);
+        }
+    } while (ret_reply->serial != h->serial);
+    return take_reply(ret_reply, diag);
+}
+
+static void
+unlock(pthread_mutex_t **lock)
+{
+    (void)pthread_mutex_unlock(*lock);
+}
+
+static struct status
+ask(struct holder *h, struct request *q, struct reply *ret_reply, struct diag *diag)
+{
+    DEFER(unlock) pthread_mutex_t *locked = &h->lock;
+    (void)pthread_mutex_lock(locked);
+    q->serial = ++h->serial;
+    if (send(h->fd, q, sizeof *q, MSG_NOSIGNAL) != (ssize_t)sizeof *q) {
+        return is_gone(h, diag);
+    }
+    return hear(h, ret_reply, diag);
+}
+
+struct status
+holder_wrap(struct holder *h, const struct secret *key, struct diag *diag,
+            struct holder_wrapped *ret_wrapped)
+{
+    DEFER(wipe_request) struct request q = {.act = ACT_WRAP};
+    DEFER(wipe_reply) struct reply r = {0};
+    ASSERT(key->len == VAULT_KEY_BYTES);
+    memcpy(q.key, key->ptr, sizeof q.key);
+    TRY(ask(h, &q, &r, diag));
+    *ret_wrapped = r.wrapped;
+    return OK;
+}
+
+struct status
+holder_unwrap(struct holder *h, const struct holder_wrapped *w, struct diag *diag,
+              struct secret *ret_key)
+{
+    struct request q = {.act = ACT_UNWRAP, .wrapped = *w};
+    DEFER(wipe_reply) struct reply r = {0};
+    TRY(ask(h, &q, &r, diag));
+    return secret_from(view_of(r.key, sizeof r.key), ret_key);
+}

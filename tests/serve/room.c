@@ -1,0 +1,172 @@
+#include "room.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "govern/audit.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BODY                                                                                       \
+    "{\"inputs\":[{\"name\":\"income\",\"datatype\":\"INT64\",\"shape\":[1],\"data\":[30]}]}"
+#define WAIT_NS (60 * NS_PER_S)
+
+static void
+issue_key(char *name, char *role, char ret_key[static 128])
+{
+    assert_steward("principal", "add", name, "--role", role);
+    testing_issue_key(name, ret_key);
+}
+
+static void
+rest(void)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    (void)nanosleep(&pause, NULL);
+}
+
+void
+room_start(struct room *r)
+{
+    DEFER(file_freep) char *port_file = file_join(r->root, "port");
+    char *const argv[] = {(char *)(uintptr_t)testing_binary(),
+                          (char *)(uintptr_t) "serve",
+                          (char *)(uintptr_t) "--listen",
+                          (char *)(uintptr_t) "127.0.0.1:0",
+                          (char *)(uintptr_t) "--port-file",
+                          port_file,
+                          NULL};
+    const int64_t until = clock_mono_ns() + WAIT_NS;
+    (void)unlink(port_file);
+    r->pid = testing_start(argv, r->log);
+    while (!file_exists(port_file) && clock_mono_ns() < until) {
+        rest();
+    }
+    struct buf text;
+    testing_read(port_file, &text);
+    r->port = (uint16_t)strtoul(buf_str(&text), NULL, 10);
+    buf_done(&text);
+}
+
+void
+room_make(struct room *r, const char *provider, const char *config)
+{
+    DEFER(file_freep) char *csv = file_join(r->root, "loans.csv");
+    DEFER(file_freep) char *file = file_join(r->dir, "steward.yaml");
+    DEFER(buf_done) struct buf rows;
+    buf_init(&rows, 1 << 16);
+    buf_put_str(&rows, "income,paid\n");
+    for (int i = 0; i < 200; i++) {
+        buf_printf(&rows, "%d,%s\n", i, i % 2 == 0 ? "yes" : "no");
+    }
+    testing_write(csv, buf_view(&rows));
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)setenv("STEWARD_WORKSPACE", r->dir, 1);
+    assert_steward("init", r->dir, "--provider", (char *)(uintptr_t)provider);
+    testing_write(file, view_str(config));
+    assert_steward("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes");
+    assert_steward("model", "train", "loans", "--data", "loans", "--rounds", "3");
+    issue_key("desk", "caller", r->caller);
+    issue_key("watcher", "operator", r->watcher);
+}
+
+void
+room_init(struct room *r)
+{
+    *r = (struct room){.root = testing_dir()};
+    r->dir = file_join(r->root, "ws");
+    r->log = file_join(r->root, "serve.log");
+}
+
+int
+room_done(struct room *r)
+{
+    const int ended = r->pid == 0 ? 0 : testing_stop(r->pid);
+    testing_dirp(&r->root);
+    free(r->dir);
+    free(r->log);
+    return ended;
+}
+
+/* ---- asking ---- */
+
+static unsigned
+ask(const struct room *r, const char *method, const char *path, const char *key,
+    struct reply *ret_reply)
+{
+    char text[2048], field[160] = "";
+    const char *body = strcmp(method, "POST") == 0 ? BODY : "";
+    if (key != NULL) {
+        (void)snprintf(field, sizeof field, "authorization: Bearer %s\r\n", key);
+    }
+    (void)snprintf(text, sizeof text,
+                   "%s %s HTTP/1.1\r\nhost: localhost\r\n%scontent-length: %zu\r\n\r\n%s", method,
+                   path, field, strlen(body), body);
+    return client_ask(r->port, text, ret_reply);
+}
+
+void
+room_answers(const struct room *r, const char *method, const char *path, const char *key,
+             unsigned status, const char *says)
+{
+    struct reply got;
+    assert_int_equal(ask(r, method, path, key, &got), status);
+    assert_text_has(buf_str(&got.body), says);
+    reply_done(&got);
+}
+
+void
+room_await(const struct room *r, unsigned before, unsigned after, struct reply *ret_reply)
+{
+    const int64_t until = clock_mono_ns() + WAIT_NS;
+    unsigned status = ask(r, "POST", ROOM_INFER, r->caller, ret_reply);
+    while (status == before && clock_mono_ns() < until) {
+        reply_done(ret_reply);
+        rest();
+        status = ask(r, "POST", ROOM_INFER, r->caller, ret_reply);
+    }
+    assert_int_equal(status, after);
+}
+
+/* ---- what the log has ---- */
+
+static bool
+is_text(const json_t *o, const char *key, const char *text)
+{
+    const char *has = json_string_value(json_object_get(o, key));
+    return has != NULL && text != NULL && strcmp(has, text) == 0;
+}
+
+static struct status
+look_at(void *ctx, uint64_t index, struct view entry)
+{
+    struct room_seen *s = ctx;
+    DEFER(js_freep) json_t *o = NULL;
+    (void)index;
+    TRY(js_parse(entry, "entry", NULL, &o));
+    s->suspended += is_text(o, "action", "key.suspend");
+    s->resumed += is_text(o, "action", "key.resume");
+    if (is_text(o, "id", s->id)) {
+        const char *reason = json_string_value(json_object_get(o, "reason"));
+        assert_non_null(reason);
+        assert_text_has(reason, "not served since ");
+        assert_true(is_text(o, "decision", "deny"));
+        assert_int_equal(json_integer_value(json_object_get(o, "http_status")), 503);
+        s->refused++;
+    }
+    return OK;
+}
+
+struct room_seen
+room_entries(const struct room *r, const char *id)
+{
+    struct room_seen s = {.id = id};
+    struct diag diag = {0};
+    DEFER(file_freep) char *audit = file_join(r->dir, "audit");
+    assert_ok(audit_each(audit, 0, UINT64_MAX, look_at, &s, &diag));
+    return s;
+}

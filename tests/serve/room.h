@@ -1,0 +1,36 @@
+/* room: a workspace with a small model and a server over it, for tests in which the key is taken
+ * away from under the server. */
+#ifndef STEWARD_TESTS_SERVE_ROOM_H
+#define STEWARD_TESTS_SERVE_ROOM_H
+
+#include "client.h"
+
+#define ROOM_INFER "/v2/models/loans/infer"
+
+struct room {
+    char *root, *dir, *log;         /* a folder; in it the workspace, and what the server says */
+    char caller[128], watcher[128]; /* API keys */
+    pid_t pid;
+    uint16_t port;
+};
+
+void room_init(struct room *r); /* a folder, and nothing in it */
+/* The workspace; provider as steward init --provider takes it, its credential in the environment;
+ * config: steward.yaml. */
+void room_make(struct room *r, const char *provider, const char *config);
+void room_start(struct room *r);
+int room_done(struct room *r); /* the server's exit code */
+
+void room_answers(const struct room *r, const char *method, const char *path, const char *key,
+                  unsigned status, const char *says);
+/* Until a call to the model is answered with that status; never another one than these two. */
+void room_await(const struct room *r, unsigned before, unsigned after, struct reply *ret_reply);
+
+/* What the log has: key.suspend, key.resume, and the refusal of that call. */
+struct room_seen {
+    const char *id; /* of a call; NULL: none */
+    unsigned suspended, resumed, refused;
+};
+struct room_seen room_entries(const struct room *r, const char *id);
+
+#endif

@@ -1,0 +1,226 @@
+/* A server whose key is in a token: taken out, put back, a wrong PIN, a driver that fails. Against
+ * SoftHSM2; skipped where it is not installed. */
+#include "room.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "testing/softhsm.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct room it;
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    room_init(&it);
+    if (softhsm_is_there()) {
+        softhsm_make(it.root);
+        (void)setenv("STEWARD_PKCS11_PIN", SOFTHSM_PIN, 1);
+        room_make(&it, SOFTHSM_URI("object=gcm"), "keys:\n  check: 1s\n  unreachable: 1s\n");
+        room_start(&it);
+    }
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    return room_done(&it);
+}
+
+#define NEEDS_TOKEN                                                                                \
+    (void)state;                                                                                   \
+    if (!softhsm_is_there()) {                                                                     \
+        skip();                                                                                    \
+    }
+
+/* ---- the processes ---- */
+
+/* A field of /proc/PID/status; "" when the process is gone. */
+static void
+field_of(pid_t pid, const char *name, char ret_value[static 64])
+{
+    char path[64], line[256];
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "re");
+    *ret_value = '\0';
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':') {
+            (void)sscanf(line + strlen(name) + 1, " %63[^\n]", ret_value);
+        }
+    }
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+}
+
+/* Children of a process by that name; the state of each is looked at. */
+static size_t
+children_of(pid_t parent, const char *name, pid_t *ret_last)
+{
+    size_t n = 0;
+    DIR *d = opendir("/proc");
+    assert_non_null(d);
+    for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
+        const pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+        char found[64], above[64], state[64];
+        field_of(pid, "Name", found);
+        field_of(pid, "PPid", above);
+        field_of(pid, "State", state);
+        if (pid > 0 && strtol(above, NULL, 10) == parent && strcmp(found, name) == 0) {
+            assert_int_not_equal(state[0], 'Z');
+            *ret_last = pid;
+            n++;
+        }
+    }
+    (void)closedir(d);
+    return n;
+}
+
+/* ---- the tests ---- */
+
+/* The one before had the token out for a moment. */
+static void
+await_service(void)
+{
+    struct reply r;
+    room_await(&it, 503, 200, &r);
+    reply_done(&r);
+}
+
+static void
+a_token_taken_out_stops_calls_to_models_and_put_back_lets_them_in(void **state)
+{
+    struct reply r;
+    NEEDS_TOKEN
+    await_service();
+    const struct room_seen before = room_entries(&it, NULL);
+    softhsm_pull(it.root);
+    room_await(&it, 200, 503, &r);
+    assert_text_has(buf_str(&r.body), "the key is not to be had: no such token");
+    assert_null(strstr(buf_str(&r.body), it.root)); /* a caller learns of no path */
+    assert_null(strstr(buf_str(&r.body), SOFTHSM_PIN));
+    char id[256];
+    reply_header(&r, "steward-call-id", id);
+    reply_done(&r);
+    room_answers(&it, "GET", "/v2/health/ready", NULL, 503, "may not be used now");
+    room_answers(&it, "GET", "/v2/health/live", NULL, 200, "true");
+    struct room_seen s = room_entries(&it, id);
+    assert_int_equal(s.suspended, before.suspended + 1);
+    assert_int_equal(s.refused, 1);
+    softhsm_put_back(it.root);
+    room_await(&it, 503, 200, &r);
+    reply_done(&r);
+    s = room_entries(&it, id);
+    assert_int_equal(s.resumed, before.resumed + 1);
+    assert_steward("audit", "verify");
+}
+
+/* The keeper has no PIN and makes no process; what has it is waited for by the server. */
+static void
+one_process_has_the_token_and_none_is_left_behind(void **state)
+{
+    pid_t token = 0, keeper = 0, act = 0;
+    NEEDS_TOKEN
+    assert_int_equal(children_of(it.pid, "steward-token", &token), 1);
+    assert_int_equal(children_of(it.pid, "steward-keeper", &keeper), 1);
+    assert_int_equal(children_of(keeper, "steward-token", &act), 0);
+    assert_true(children_of(token, "steward-token", &act) <= 1);
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+    char gone[64];
+    field_of(token, "State", gone);
+    assert_string_equal(gone, "");
+    room_start(&it);
+    room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
+}
+
+static void
+no_server_starts_with_a_wrong_pin_or_without_its_token(void **state)
+{
+    DEFER(testing_run_done) struct testing_run r = {0};
+    DEFER(testing_run_done) struct testing_run out = {0};
+    NEEDS_TOKEN(void) setenv("STEWARD_PKCS11_PIN", "9999", 1);
+    testing_steward(&r, "serve", "--listen", "127.0.0.1:0", NULL);
+    (void)setenv("STEWARD_PKCS11_PIN", SOFTHSM_PIN, 1);
+    assert_int_equal(r.exit_code, 3);
+    assert_text_has(buf_str(&r.err), "wrong PIN");
+    softhsm_pull(it.root);
+    testing_steward(&out, "serve", "--listen", "127.0.0.1:0", NULL);
+    softhsm_put_back(it.root);
+    assert_int_not_equal(out.exit_code, 0);
+    assert_text_has(buf_str(&out.err), "no such token");
+}
+
+/* Killed from outside: nobody can be asked any more, which holds calls up once that has lasted. */
+static void
+a_holder_that_cannot_be_asked_stops_calls_after_its_time(void **state)
+{
+    pid_t token = 0;
+    struct reply r;
+    NEEDS_TOKEN
+    assert_int_equal(children_of(it.pid, "steward-token", &token), 1);
+    assert_int_equal(kill(token, SIGKILL), 0);
+    room_await(&it, 200, 503, &r);
+    assert_text_has(buf_str(&r.body), "the process that asks the token has ended");
+    reply_done(&r);
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+    room_start(&it);
+    room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
+    struct buf text;
+    testing_read(it.log, &text);
+    assert_null(strstr(buf_str(&text), "sandbox: system call"));
+    buf_done(&text);
+}
+
+/* Where the driver hangs, nobody waits for it but the keeper's second thread. */
+static void
+a_driver_that_crashes_or_hangs_stops_calls_after_its_time(void **state)
+{
+    DEFER(file_freep) char *trouble = file_join(it.root, "trouble");
+    struct reply r;
+    NEEDS_TOKEN
+    assert_int_equal(testing_stop(it.pid), 0);
+    (void)setenv("STEWARD_PKCS11_MODULE", getenv("STEWARD_TEST_DRIVER"), 1);
+    (void)setenv("STEWARD_TEST_TROUBLE", trouble, 1);
+    room_start(&it);
+    await_service();
+    testing_write(trouble, view_str("crash"));
+    room_await(&it, 200, 503, &r);
+    assert_text_has(buf_str(&r.body), "the token's code crashed");
+    reply_done(&r);
+    assert_int_equal(unlink(trouble), 0);
+    await_service();
+    testing_write(trouble, view_str("hang"));
+    room_await(&it, 200, 503, &r);
+    assert_text_has(buf_str(&r.body), "its holder does not answer");
+    reply_done(&r);
+    room_answers(&it, "GET", "/v2/health/live", NULL, 200, "true");
+    const int64_t since = clock_mono_ns();
+    assert_int_equal(testing_stop(it.pid), 0);
+    assert_true(clock_mono_ns() - since < 20 * NS_PER_S); /* less than the driver is waited for */
+    it.pid = 0;
+    (void)unsetenv("STEWARD_PKCS11_MODULE");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_server_starts_with_a_wrong_pin_or_without_its_token),
+        cmocka_unit_test(a_token_taken_out_stops_calls_to_models_and_put_back_lets_them_in),
+        cmocka_unit_test(one_process_has_the_token_and_none_is_left_behind),
+        cmocka_unit_test(a_holder_that_cannot_be_asked_stops_calls_after_its_time),
+        cmocka_unit_test(a_driver_that_crashes_or_hangs_stops_calls_after_its_time),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
