@@ -379,7 +379,7 @@ has_signed(gnutls_x509_crt_t authority, gnutls_x509_crt_t c)
     return gnutls_x509_crt_check_issuer(c, authority) != 0 &&
            gnutls_x509_crt_verify(c, &authority, 1, GNUTLS_VERIFY_DISABLE_CRL_CHECKS, &status) ==
                0 &&
-           (status & (GNUTLS_CERT_SIGNATURE_FAILURE | GNUTLS_CERT_SIGNER_NOT_FOUND)) == 0;
+           status == 0; /* one that is no authority has signed nothing that counts */
 }
 
 /* One of our authorities that has signed that certificate, or is it; borrowed. */
@@ -418,6 +418,43 @@ find_authority(const struct identity *i, const struct certificates *certs, struc
     FAIL(AUTH);
 }
 
+/* As text, since a name has several encodings. */
+static bool
+same_name(gnutls_x509_crt_t a, gnutls_x509_crt_t b)
+{
+    gnutls_datum_t x = {0}, y = {0};
+    const bool same = gnutls_x509_crt_get_dn3(a, &x, 0) == 0 &&
+                      gnutls_x509_crt_get_dn3(b, &y, 0) == 0 &&
+                      view_equal(view_of(x.data, x.size), view_of(y.data, y.size));
+    gnutls_free(x.data);
+    gnutls_free(y.data);
+    return same;
+}
+
+static bool
+same_key(gnutls_x509_crt_t a, gnutls_x509_crt_t b)
+{
+    uint8_t x[64], y[64];
+    size_t m = sizeof x, n = sizeof y;
+    return gnutls_x509_crt_get_key_id(a, GNUTLS_KEYID_USE_SHA256, x, &m) == 0 &&
+           gnutls_x509_crt_get_key_id(b, GNUTLS_KEYID_USE_SHA256, y, &n) == 0 &&
+           view_equal(view_of(x, m), view_of(y, n));
+}
+
+/* To the end in any case, which frees the iterator. */
+static bool
+has_namesake(const struct identity *i, gnutls_x509_crt_t authority)
+{
+    gnutls_x509_trust_list_iter_t at = NULL;
+    gnutls_x509_crt_t other = NULL;
+    bool found = false;
+    while (gnutls_x509_trust_list_iter_get_ca(i->authorities, &at, &other) == 0) {
+        found = found || (same_name(authority, other) && !same_key(authority, other));
+        gnutls_x509_crt_deinit(other);
+    }
+    return found;
+}
+
 struct status
 identity_check_chain(const struct identity *i, const gnutls_datum_t *chain, unsigned count,
                      struct diag *diag, char ret_name[static IDENTITY_NAME_MAX])
@@ -439,8 +476,16 @@ identity_check_chain(const struct identity *i, const gnutls_datum_t *chain, unsi
         return refuse_status(status, certs.of[0], diag);
     }
     gnutls_x509_crt_t authority = NULL;
+    char name[IDENTITY_NAME_MAX];
     TRY(find_authority(i, &certs, diag, &authority));
-    return client_name(certs.of[0], authority, diag, ret_name);
+    TRY(client_name(certs.of[0], authority, diag, name));
+    if (!client_name_is_spiffe(name) && has_namesake(i, authority)) {
+        diag_set(diag, "two authorities of tls.client_ca have the same name and different keys: "
+                       "a subject does not say of which it is");
+        FAIL(AUTH);
+    }
+    memcpy(ret_name, name, sizeof name);
+    return OK;
 }
 
 struct status

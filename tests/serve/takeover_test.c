@@ -179,7 +179,12 @@ sign_checkpoints(struct loot *l)
         return 3;
     }
     (void)snprintf(text, sizeof text, "%s\n999999\n%s\n", name, ROOT);
-    return signs(l, VAULT_SIGN_CHECKPOINT, text) ? 4 : 0;
+    if (signs(l, VAULT_SIGN_CHECKPOINT, text)) {
+        return 4;
+    }
+    /* One that the log never reaches, so that none is signed after it. */
+    (void)snprintf(text, sizeof text, "%s\n18446744073709551615\n%s\n", name, ROOT);
+    return signs(l, VAULT_SIGN_CHECKPOINT, text) ? 5 : 0;
 }
 
 static void

@@ -35,12 +35,20 @@ struct wish {
 };
 
 static void
-extend(X509 *cert, int nid, const char *value)
+extend_below(X509 *cert, X509 *issuer, int nid, const char *value)
 {
-    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+    X509V3_CTX ctx;
+    X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
     assert_non_null(e);
     assert_int_equal(X509_add_ext(cert, e, -1), 1);
     X509_EXTENSION_free(e);
+}
+
+static void
+extend(X509 *cert, int nid, const char *value)
+{
+    extend_below(cert, cert, nid, value);
 }
 
 /* Signed by issuer, or by itself. key NULL: a new one. */
@@ -68,6 +76,10 @@ make(const struct wish *w, const struct party *issuer, EVP_PKEY *key)
                             : "digitalSignature");
     if (!w->authority) {
         extend(p.cert, NID_ext_key_usage, w->use == NULL ? "clientAuth" : w->use);
+    }
+    extend(p.cert, NID_subject_key_identifier, "hash");
+    if (issuer != NULL) {
+        extend_below(p.cert, issuer->cert, NID_authority_key_identifier, "keyid");
     }
     if (w->san != NULL) {
         extend(p.cert, NID_subject_alt_name, w->san);
@@ -108,7 +120,7 @@ put_key(const struct party *p, struct buf *b)
 /* ---- the server's side ---- */
 
 static struct {
-    struct party root;
+    struct party root, second, twins[2]; /* the authorities that are trusted */
     struct own_identity own;
     struct http_server *server;
     uint16_t port;
@@ -123,6 +135,9 @@ identity_with(enum identity_clients clients, struct tls_key *key, struct view ch
     DEFER(buf_done) struct buf ca;
     buf_init(&ca, 1 << 16);
     put_pem(&it.root, &ca);
+    put_pem(&it.second, &ca);
+    put_pem(&it.twins[0], &ca);
+    put_pem(&it.twins[1], &ca);
     const struct identity_options o = {.chain_pem = chain,
                                        .chain_name = "chain",
                                        .signer = own_identity_signer(key),
@@ -304,6 +319,55 @@ names_the_authority_that_is_trusted(void **state)
     const struct party lies[] = {liar, middle};
     assert_ok(check_chain(lies, 2, &diag, name));
     assert_string_equal(name, "subject:CN=desk\\;issuer:CN=root;issuer:CN=root");
+}
+
+/* The second authority makes an authority of a client's key of the first: what that signs is the
+ * second's word, whatever else of the same name and key comes along. */
+static void
+an_authority_does_not_speak_for_another(void **state)
+{
+    (void)state;
+    const struct wish client = {.name = "between"}, above = {.name = "between", .authority = true},
+                      leaf = {.name = "desk"};
+    DEFER(party_done) struct party by_root = make(&client, &it.root, NULL);
+    (void)EVP_PKEY_up_ref(by_root.key);
+    DEFER(party_done) struct party by_second = make(&above, &it.second, by_root.key);
+    DEFER(party_done) struct party end = make(&leaf, &by_second, NULL);
+    const struct party orders[][4] = {{end, by_second, by_root, it.second},
+                                      {end, by_root, by_second, it.second},
+                                      {end, by_second, it.root, by_root},
+                                      {end, by_root, it.root, by_second}};
+    unsigned taken = 0;
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        for (unsigned count = 2; count <= 4; count++) {
+            struct diag diag;
+            char name[IDENTITY_NAME_MAX] = "";
+            if (status_ok(check_chain(orders[i], count, &diag, name))) {
+                assert_string_equal(name, "subject:CN=desk;issuer:CN=second");
+                taken++;
+            }
+        }
+    }
+    assert_true(taken > 0);
+}
+
+/* Two keys under one name: a subject would be somebody of either. SPIFFE bundles have such. */
+static void
+a_subject_of_two_authorities_of_one_name_is_nobody(void **state)
+{
+    (void)state;
+    const struct wish leaf = {.name = "desk"}, svid = {.san = "URI:spiffe://x.org/desk"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct diag diag;
+        char name[IDENTITY_NAME_MAX] = "";
+        DEFER(party_done) struct party end = make(&leaf, &it.twins[i], NULL);
+        DEFER(party_done) struct party workload = make(&svid, &it.twins[i], NULL);
+        assert_status(check_chain(&end, 1, &diag, name), AUTH);
+        assert_says(&diag, "the same name and different keys");
+        assert_string_equal(name, "");
+        assert_ok(check_chain(&workload, 1, &diag, name));
+        assert_string_equal(name, "spiffe://x.org/desk");
+    }
 }
 
 /* ---- handshakes ---- */
@@ -498,7 +562,12 @@ set_up(void **state)
 {
     (void)state;
     const struct wish root = {.name = "root", .authority = true};
+    const struct wish second = {.name = "second", .authority = true};
+    const struct wish twin = {.name = "twin", .authority = true};
     it.root = make(&root, NULL, NULL);
+    it.second = make(&second, NULL, NULL);
+    it.twins[0] = make(&twin, NULL, NULL);
+    it.twins[1] = make(&twin, NULL, NULL);
     own_identity_make(&it.own);
     return 0;
 }
@@ -509,6 +578,9 @@ tear_down(void **state)
     (void)state;
     own_identity_done(&it.own);
     party_done(&it.root);
+    party_done(&it.second);
+    party_done(&it.twins[0]);
+    party_done(&it.twins[1]);
     return 0;
 }
 
@@ -520,6 +592,8 @@ main(void)
         cmocka_unit_test(refuses_certificates_that_break_a_rule),
         cmocka_unit_test(refuses_chains_that_loop_or_are_long),
         cmocka_unit_test(names_the_authority_that_is_trusted),
+        cmocka_unit_test(an_authority_does_not_speak_for_another),
+        cmocka_unit_test(a_subject_of_two_authorities_of_one_name_is_nobody),
         cmocka_unit_test(names_a_client_by_its_spiffe_id_or_its_subject),
         cmocka_unit_test(asks_for_certificates_as_it_is_told),
         cmocka_unit_test(takes_another_certificate_without_ending_calls),
