@@ -43,7 +43,11 @@ selects(const char *predicate, uint8_t in[static ROWS])
 {
     struct diag diag = {0};
     memset(in, 7, ROWS);
-    const struct status s = cohort_select(table, predicate, &diag, in, NULL);
+    DEFER(outcome_done)
+    struct outcome o = {.table = table,
+                        .label = table_column(table, "single"),
+                        .score = table_column(table, "score")};
+    const struct status s = cohort_select(table, &o, predicate, &diag, in, NULL);
     for (unsigned i = 0; i < ROWS; i++) {
         ASSERT(status_ok(s) ? in[i] <= 1 : in[i] == 7);
     }

@@ -95,6 +95,17 @@ text_is_same_value(const char *a, const char *b)
                                  status_ok(text_to_f64(view_str(b), &y)) && x == y);
 }
 
+bool
+text_means_yes(const char *text)
+{
+    static const char *const usual[] = {"1", "yes", "true", "Yes", "True", "YES", "TRUE"};
+    bool means = false;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
+        means |= strcmp(text, usual[i]) == 0;
+    }
+    return means;
+}
+
 struct unit {
     const char *word;
     uint64_t factor;

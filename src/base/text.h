@@ -10,6 +10,8 @@ struct status text_to_u64(struct view text, uint64_t *ret_value); /* digits only
 struct status text_to_f64(struct view text, double *ret_value);   /* C locale; no nan, inf, hex */
 /* The same text, or both numbers and equal: "1" and "1.0". */
 bool text_is_same_value(const char *a, const char *b);
+/* "1", "yes", "true" and their capitals: the positive one of two classes. */
+bool text_means_yes(const char *text);
 /* "10s", "500ms", "5m", "2h", "30d" -> nanoseconds. */
 struct status text_to_duration_ns(struct view text, int64_t *ret_ns);
 /* "64KiB", "16MiB", "1GiB", plain bytes. */

@@ -490,7 +490,7 @@ cli_bias(struct cli *c)
     TRY(cli_need(c, "data", "FILE", &path));
     TRY(take_options(&options));
     TRY(cohort_rows_read(c, false, &rows));
-    TRY(cohort_rows_part(c, &rows));
+    TRY(cohort_rows_part(c, &rows, false));
     TRY(cohort_rows_document(c, &rows, make_document, c, &document));
     return write_results(c, document);
 }

@@ -84,6 +84,8 @@ struct status cli_need(struct cli *c, const char *name, const char *what, const 
 bool cli_flag(const struct cli *c, const char *name);
 /* Whether the option stands in the command, other than by its default. */
 bool cli_is_given(const struct cli *c, const char *name);
+/* Whether the verb has such an option. */
+bool cli_takes(const struct cli *c, const char *name);
 /* As if the option stood there with that value, whole: commas do not part it. Borrows value. */
 struct status cli_suppose(struct cli *c, const char *name, const char *value);
 /* False for --json of a verb that prints no results. */

@@ -22,14 +22,17 @@ void cohort_rows_done(struct cohort_rows *r);
 /* Whether --data or --model are of the workspace or decide, so that columns that were not given may
  * be told by cohort_rows_read. */
 bool cohort_rows_may_tell_columns(const struct cli *c);
+/* A remark when a condition has no answer for some rows. name: as given. */
+struct status cohort_rows_remark(json_t *remarks, const char *name, const char *predicate,
+                                 uint64_t unknown);
 /* Reads --data; from then on options that were not given (--label, --positive, --sensitive) are
  * those of the dataset's roles or the model's. With `decides` --model adds its decisions and
  * probabilities as two columns, which --prediction and --score then name; of several classes the
  * likeliest, of a regression the number, which --prediction names. Both reads of the
  * workspace are audited. */
 struct status cohort_rows_read(struct cli *c, bool decides, struct cohort_rows *r);
-/* Parts the rows by --cohort. INPUT when the cohort has none. */
-struct status cohort_rows_part(struct cli *c, struct cohort_rows *r);
+/* Parts the rows by --cohort; numeric: the label is a number. INPUT when the cohort has none. */
+struct status cohort_rows_part(struct cli *c, struct cohort_rows *r, bool numeric);
 
 /* A document of some rows. */
 typedef struct status cohort_document(void *ctx, const struct table *t, json_t **ret_document);

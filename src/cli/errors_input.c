@@ -1,6 +1,7 @@
 #include "cli/errors_input.h"
 
 #include "base/text.h"
+#include "cli/cohort_rows.h"
 #include "cli/plain_files.h"
 #include "data/cohort.h"
 
@@ -109,6 +110,7 @@ struct taking {
     const struct column *label, *prediction, *score;
     bool shared;     /* label and prediction have a class in common */
     uint8_t *inside; /* rows of the table: the condition of --within holds; NULL: all */
+    struct outcome outcome;
 };
 
 static struct status
@@ -290,7 +292,6 @@ list_classes(const struct taking *k, const char *what)
 static struct status
 place_positive(struct taking *k)
 {
-    static const char *const usual[] = {"1", "yes", "true", "Yes", "True", "YES", "TRUE"};
     struct errors_data *d = k->d;
     uint32_t at = MISSING;
     if (k->q->positive != NULL) {
@@ -299,8 +300,8 @@ place_positive(struct taking *k)
             return list_classes(k, "no value is the one of --positive");
         }
     }
-    for (size_t i = 0; at == MISSING && i < sizeof usual / sizeof *usual; i++) {
-        at = find_class(d, usual[i]);
+    for (uint32_t i = 0; at == MISSING && i < d->class_count; i++) {
+        at = text_means_yes(d->classes[i]) ? i : MISSING;
     }
     if (at == MISSING) {
         return list_classes(k, "say which is the positive one with --positive VALUE");
@@ -561,14 +562,17 @@ take_cohort(struct taking *k, size_t which, uint8_t *all)
 {
     struct errors_data *d = k->d;
     const char *cohort = k->q->cohorts[which];
-    TRY(cohort_select(k->t, cohort, k->diag, all, NULL));
+    const char *name = k->q->cohort_names[which];
+    uint64_t unknown = 0;
+    TRY(cohort_select(k->t, &k->outcome, cohort, k->diag, all, &unknown));
+    TRY(cohort_rows_remark(k->in->remarks, name == NULL ? cohort : name, cohort, unknown));
     uint8_t *in = calloc(d->rows + 1, 1);
     CHECK(in != NULL, MEMORY);
     for (size_t i = 0; i < d->rows; i++) {
         in[i] = all[d->keep[i]];
     }
     d->cohorts[d->cohort_count++] =
-        (struct errors_cohort){.name = k->q->cohort_names[which], .cohort = cohort, .in = in};
+        (struct errors_cohort){.name = name, .cohort = cohort, .in = in};
     return OK;
 }
 
@@ -609,16 +613,33 @@ find_columns(struct taking *k)
 }
 
 static struct status
+take_within(struct taking *k, uint8_t *inside)
+{
+    uint64_t unknown = 0;
+    const char *within = k->q->within, *name = k->q->within_name;
+    if (within == NULL) {
+        return OK;
+    }
+    k->inside = inside;
+    TRY(cohort_select(k->t, &k->outcome, within, k->diag, inside, &unknown));
+    return cohort_rows_remark(k->in->remarks, name == NULL ? within : name, within, unknown);
+}
+
+static struct status
 take(struct taking *k, uint8_t *inside)
 {
     enum errors_kind kind = ERRORS_CLASSES;
     k->in->rows_read = k->t->rows;
     TRY(find_columns(k));
-    if (k->q->within != NULL) {
-        TRY(cohort_select(k->t, k->q->within, k->diag, inside, NULL));
-        k->inside = inside;
-    }
     TRY(choose_kind(k, &kind));
+    k->outcome = (struct outcome){.table = k->t,
+                                  .label = k->label,
+                                  .prediction = k->prediction,
+                                  .score = k->score,
+                                  .positive = k->q->positive,
+                                  .threshold = k->q->threshold,
+                                  .numeric = kind == ERRORS_NUMERIC};
+    TRY(take_within(k, inside));
     TRY(choose_rows(k));
     TRY(kind == ERRORS_NUMERIC ? take_numbers(k) : take_classes(k));
     k->in->row_number = k->d->row_number;
@@ -638,5 +659,7 @@ errors_data_take(const struct table *t, const struct errors_request *q, struct d
         FAIL(INPUT);
     }
     struct taking k = {.t = t, .q = q, .diag = diag, .d = d, .in = in};
-    return take(&k, inside);
+    const struct status s = take(&k, inside);
+    outcome_done(&k.outcome);
+    return s;
 }

@@ -5,8 +5,10 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/cohort_rows.h"
 #include "cli/explain_background.h"
 #include "cli/explain_groups.h"
+#include "cli/explain_outcome.h"
 #include "cli/plain_files.h"
 #include "cli/workspace_files.h"
 #include "data/cohort.h"
@@ -22,7 +24,6 @@
 #define BLOCK_CELLS ((size_t)1 << 21) /* of attributions in memory at a time */
 #define BINNED_ROWS 100000u           /* that the bins' edges are made from, evenly spaced */
 #define COHORTS_MAX 16u
-#define PREDICATE_BYTES ((size_t)1 << 20)
 #define LOCAL_MAX 32u
 #define COLUMNS_MAX 100000u /* of a file of contributions */
 #define DIGITS_FAST 9
@@ -53,8 +54,9 @@ struct exact {
     /* what is asked for */
     const char *cohort[COHORTS_MAX];
     char *cohort_memory;
-    struct buf predicate; /* of the cohort that is looked at */
-    uint8_t *in_cohort;   /* cohorts * rows */
+    struct buf text[COHORTS_MAX]; /* of each its condition */
+    const char *predicate[COHORTS_MAX];
+    uint8_t *in_cohort; /* cohorts * rows */
     size_t cohorts;
     struct explain_local local[LOCAL_MAX];
     size_t locals;
@@ -87,7 +89,9 @@ exact_done(struct exact *e)
     free(e->local_phi);
     free(e->chosen);
     free(e->cohort_memory);
-    buf_done(&e->predicate);
+    for (size_t i = 0; i < COHORTS_MAX; i++) {
+        buf_done(&e->text[i]);
+    }
     free(e->in_cohort);
     free(e->column);
     free(e->output_name);
@@ -249,16 +253,33 @@ values_of(const struct exact *e, const float *x, size_t rows, float *ret_value)
 /* ---- rows and columns that are asked for ---- */
 
 static struct status
+take_cohort(struct exact *e, size_t i, struct outcome *outcome)
+{
+    uint64_t unknown = 0;
+    buf_init(&e->text[i], COHORT_MAX_BYTES + 1);
+    TRY(cli_resolve_cohort(e->c, e->model_path, e->cohort[i], &e->text[i]));
+    e->predicate[i] = buf_str(&e->text[i]);
+    TRY(cohort_select(e->table, outcome, e->predicate[i], &e->c->diag,
+                      e->in_cohort + i * e->table->rows, &unknown));
+    return cohort_rows_remark(e->remarks, e->cohort[i], e->predicate[i], unknown);
+}
+
+static struct status
 take_cohorts(struct exact *e)
 {
+    DEFER(explain_outcome_done)
+    struct explain_outcome answers = {.c = e->c,
+                                      .path = e->model_path,
+                                      .model = e->model,
+                                      .rows = e->rows,
+                                      .classes = e->output,
+                                      .threads = e->threads};
     TRY(cli_list(e->c, "cohort", e->cohort, COHORTS_MAX, &e->cohorts, &e->cohort_memory));
     e->in_cohort = calloc(e->cohorts * e->table->rows + 1, 1);
     CHECK(e->in_cohort != NULL, MEMORY);
+    explain_outcome_begin(&answers, e->table);
     for (size_t i = 0; i < e->cohorts; i++) {
-        buf_reset(&e->predicate);
-        TRY(cli_resolve_cohort(e->c, e->model_path, e->cohort[i], &e->predicate));
-        TRY(cohort_select(e->table, buf_str(&e->predicate), &e->c->diag,
-                          e->in_cohort + i * e->table->rows, NULL));
+        TRY(take_cohort(e, i, &answers.outcome));
     }
     return OK;
 }
@@ -710,6 +731,7 @@ make_document(struct exact *e, json_t **ret_document)
                                      .base = e->base,
                                      .summary = e->summary,
                                      .cohorts = e->cohort,
+                                     .predicates = e->predicate,
                                      .chosen = e->chosen,
                                      .chosen_count = e->chosen_count,
                                      .binned_rows = binned_rows(e),
@@ -748,7 +770,6 @@ cli_explain_exact(struct cli *c)
     DEFER(exact_done) struct exact e = {.c = c};
     e.record = cli_flag(c, "record");
     e.pairs = cli_flag(c, "interactions");
-    buf_init(&e.predicate, PREDICATE_BYTES);
     e.remarks = json_array();
     CHECK(e.remarks != NULL, MEMORY);
     TRY(open_files(&e));

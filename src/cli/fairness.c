@@ -381,6 +381,7 @@ struct status
 cli_fairness(struct cli *c)
 {
     struct fairness_input settings;
+    bool numeric = false;
     DEFER(cohort_rows_done) struct cohort_rows rows = {0};
     DEFER(js_freep) json_t *d = NULL;
     TRY(cli_need(c, "data", NULL, NULL));
@@ -390,7 +391,8 @@ cli_fairness(struct cli *c)
     TRY(read_settings(c, &settings));
     TRY(cohort_rows_read(c, true, &rows));
     TRY(need_columns(c));
-    TRY(cohort_rows_part(c, &rows));
+    TRY(fairness_is_numeric(c, rows.table, &numeric));
+    TRY(cohort_rows_part(c, &rows, numeric));
     struct making k = {c, rows.remarks};
     TRY(cohort_rows_document(c, &rows, make_document, &k, &d));
     TRY(write_files(c, d));

@@ -145,15 +145,12 @@ refuse_classes(struct cli *c, const struct fairness_arrays *a, const char *what)
 static struct status
 find_positive(struct cli *c, const struct fairness_arrays *a, int32_t *ret_class)
 {
-    static const char *const usual[] = {"1", "yes", "true", "Yes", "True", "YES", "TRUE"};
     const char *word = cli_value(c, "positive");
     for (uint32_t i = 0; i < a->class_count; i++) {
-        for (size_t k = 0; k < sizeof usual / sizeof *usual; k++) {
-            if (word != NULL ? text_is_same_value(a->classes[i], word)
-                             : strcmp(a->classes[i], usual[k]) == 0) {
-                *ret_class = (int32_t)i;
-                return OK;
-            }
+        if (word != NULL ? text_is_same_value(a->classes[i], word)
+                         : text_means_yes(a->classes[i])) {
+            *ret_class = (int32_t)i;
+            return OK;
         }
     }
     return refuse_classes(c, a,
@@ -222,10 +219,10 @@ read_binary_or_classes(struct cli *c, const struct table *t, const char *task,
 
 /* ---- the task ---- */
 
-/* A number with more values than two is numeric unless --task says otherwise. */
-static struct status
-is_numeric(struct cli *c, const struct table *t, const char *task, bool *ret_numeric)
+struct status
+fairness_is_numeric(struct cli *c, const struct table *t, bool *ret_numeric)
 {
+    const char *task = cli_value(c, "task");
     const struct column *label = NULL;
     TRY(need_column(c, t, "label", &label));
     *ret_numeric = false;
@@ -250,7 +247,7 @@ read_outcome(struct cli *c, const struct table *t, struct fairness_arrays *a)
 {
     const char *task = cli_value(c, "task");
     bool numeric = false;
-    TRY(is_numeric(c, t, task, &numeric));
+    TRY(fairness_is_numeric(c, t, &numeric));
     if (cli_value(c, "score") != NULL) {
         TRY(read_numbers(c, t, "score", &a->predicted));
     }

@@ -24,6 +24,8 @@ struct fairness_arrays {
 };
 
 void fairness_arrays_done(struct fairness_arrays *a); /* zeroed is fine */
+/* Whether label and prediction are numbers: as --task says, or else with more values than two. */
+struct status fairness_is_numeric(struct cli *c, const struct table *t, bool *ret_numeric);
 struct status fairness_arrays_read(struct cli *c, const struct table *t, struct fairness_arrays *a);
 
 #endif

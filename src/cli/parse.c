@@ -315,6 +315,12 @@ cli_flag(const struct cli *c, const char *name)
 }
 
 bool
+cli_takes(const struct cli *c, const char *name)
+{
+    return find_option(c->verb, name, strlen(name)) != NULL;
+}
+
+bool
 cli_is_given(const struct cli *c, const char *name)
 {
     for (size_t i = 0; i < c->givens; i++) {

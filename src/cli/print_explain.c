@@ -225,10 +225,12 @@ cli_print_explanation(const json_t *d, bool named)
     }
     json_array_foreach(json_object_get(d, "cohorts"), k, c)
     {
-        (void)fputs("\ncohort ", stdout);
-        cli_put_clean(stdout, document_text(c, "cohort"));
-        (void)printf(": %.0f rows, the rest %.0f\n", document_number(c, "rows"),
-                     document_number(c, "rest_rows"));
+        const char *name = document_text(c, "cohort"), *predicate = document_text(c, "predicate");
+        const bool of_name = strcmp(name, predicate) != 0;
+        (void)fputc('\n', stdout);
+        cli_say("cohort %s%s%s: %.0f rows, the rest %.0f", name, of_name ? ", " : "",
+                of_name ? predicate : "", document_number(c, "rows"),
+                document_number(c, "rest_rows"));
         o = json_array_get(json_object_get(c, "outputs"), 0);
         print_features(json_object_get(o, "features"), "rest_mean_abs");
     }

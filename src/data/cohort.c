@@ -91,6 +91,7 @@ static const char *const cast_types[] = {
 
 struct checker {
     const struct table *table;
+    struct outcome *outcome; /* or NULL */
     struct diag *diag;
     const struct column **used; /* columns that the predicate names, once each */
     uint32_t used_count;
@@ -116,26 +117,17 @@ member(const json_t *o, const char *key)
     return text == NULL ? "" : text;
 }
 
-/* SQL names are matched without case, as the engine does, unless the exact one is there. */
-static const struct column *
-find_column(const struct table *t, const char *name)
-{
-    const struct column *exact = table_column(t, name);
-    for (uint32_t i = 0; exact == NULL && i < t->column_count; i++) {
-        if (strcasecmp(t->columns[i].name, name) == 0) {
-            exact = &t->columns[i];
-        }
-    }
-    return exact;
-}
-
+/* SQL names are matched without case. */
 static struct status
 check_column(struct checker *k, const json_t *node)
 {
     const json_t *names = json_object_get(node, "column_names");
     const char *name = json_string_value(json_array_get(names, json_array_size(names) - 1));
     const struct column *c =
-        name == NULL || json_array_size(names) > 2 ? NULL : find_column(k->table, name);
+        name == NULL || json_array_size(names) > 2 ? NULL : table_column_folded(k->table, name);
+    if (c == NULL && k->outcome != NULL && json_array_size(names) == 1) {
+        TRY(outcome_column(k->outcome, name, k->diag, &c));
+    }
     if (c == NULL) {
         names_absent(k->diag, "cohort", name == NULL ? "" : name, k->table);
         FAIL(INPUT);
@@ -515,8 +507,8 @@ evaluate(struct duck *d, const struct checker *k, const char *predicate, uint8_t
 }
 
 struct status
-cohort_select(const struct table *t, const char *predicate, struct diag *diag, uint8_t *ret_in,
-              uint64_t *ret_unknown)
+cohort_select(const struct table *t, struct outcome *outcome, const char *predicate,
+              struct diag *diag, uint8_t *ret_in, uint64_t *ret_unknown)
 {
     if (*predicate == '\0' || strlen(predicate) > COHORT_MAX_BYTES ||
         !text_is_utf8(view_str(predicate))) {
@@ -525,8 +517,9 @@ cohort_select(const struct table *t, const char *predicate, struct diag *diag, u
                  COHORT_MAX_BYTES);
         FAIL(INPUT);
     }
-    DEFER(memory_freep) const struct column **used = build_alloc(t->column_count, sizeof *used);
-    struct checker k = {.table = t, .diag = diag, .used = used};
+    DEFER(memory_freep)
+    const struct column **used = build_alloc(t->column_count + OUTCOME_COLUMNS, sizeof *used);
+    struct checker k = {.table = t, .outcome = outcome, .diag = diag, .used = used};
     DEFER(duck_close) struct duck d = {0};
     DEFER(buf_done) struct buf statement;
     DEFER(js_freep) json_t *tree = NULL;

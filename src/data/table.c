@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const type_words[COLUMN_TYPES] = {
     [COLUMN_FLOAT] = "float",     [COLUMN_INTEGER] = "integer", [COLUMN_CATEGORY] = "category",
@@ -55,6 +56,18 @@ table_column(const struct table *t, const char *name)
         }
     }
     return NULL;
+}
+
+const struct column *
+table_column_folded(const struct table *t, const char *name)
+{
+    const struct column *found = table_column(t, name);
+    for (uint32_t i = 0; found == NULL && i < t->column_count; i++) {
+        if (strcasecmp(t->columns[i].name, name) == 0) {
+            found = &t->columns[i];
+        }
+    }
+    return found;
 }
 
 const struct column *

@@ -53,6 +53,8 @@ struct table *table_new(uint64_t rows, uint32_t columns); /* zeroed; NULL when m
 void table_free(struct table *t);
 DEFINE_FREEP(table_free, struct table)
 const struct column *table_column(const struct table *t, const char *name); /* NULL when absent */
+/* As table_column, or the first column whose name differs in case only: as SQL finds it. */
+const struct column *table_column_folded(const struct table *t, const char *name);
 /* As table_column, or the column whose spaces the name writes as '_', as LightGBM does. */
 const struct column *table_column_spaced(const struct table *t, const char *name);
 /* As table_column; INPUT with 'no column "pirta"; did you mean "pirat"?' when absent, place before

@@ -77,8 +77,9 @@ put_cohorts(const struct explain_input *in, json_t *d)
     for (uint32_t c = 0; c < s->cohorts; c++) {
         const uint64_t rows = s->group[c + 1].rows;
         json_t *cohort =
-            json_pack("{s:s, s:I, s:I}", "cohort", in->cohorts[c], "rows", (json_int_t)rows,
-                      "rest_rows", (json_int_t)(s->group[0].rows - rows));
+            json_pack("{s:s, s:s, s:I, s:I}", "cohort", in->cohorts[c], "predicate",
+                      in->predicates == NULL ? in->cohorts[c] : in->predicates[c], "rows",
+                      (json_int_t)rows, "rest_rows", (json_int_t)(s->group[0].rows - rows));
         TRY(append(cohorts, cohort));
         TRY(new_list(cohort, "outputs", &outputs));
         for (uint32_t o = 0; o < s->outputs; o++) {

@@ -38,8 +38,9 @@ struct explain_input {
     const char *const *outputs; /* names */
     const double *base;         /* outputs */
     const struct explain_summary *summary;
-    const char *const *cohorts; /* conditions, summary->cohorts */
-    const uint32_t *chosen;     /* dependence: chosen_count features; none: the largest */
+    const char *const *cohorts;    /* summary->cohorts: conditions, or names of such */
+    const char *const *predicates; /* of each its condition; NULL: they are conditions */
+    const uint32_t *chosen;        /* dependence: chosen_count features; none: the largest */
     size_t chosen_count;
     uint64_t binned_rows; /* rows that the bins' edges were made from */
     const struct explain_local *local;

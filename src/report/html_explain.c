@@ -140,7 +140,12 @@ put_cohort(const json_t *c, size_t output, struct buf *b)
     TRY(document_rank(features, "mean_abs", DOCUMENT_LARGEST, &r));
     const size_t n = json_array_size(features), drawn = n < BARS ? n : BARS;
     buf_put_str(b, "<div class=\"card\"><h4>");
-    html_put(b, document_text(c, "cohort"));
+    const char *name = document_text(c, "cohort"), *predicate = document_text(c, "predicate");
+    html_put(b, name);
+    if (strcmp(name, predicate) != 0) {
+        buf_put_str(b, ": ");
+        html_put(b, predicate);
+    }
     buf_printf(b,
                "</h4><p class=\"soft small\"><span class=\"key b\"></span> these %.0f rows "
                "<span class=\"key r\"></span> the %.0f others</p>",

@@ -109,7 +109,7 @@ static struct status
 select_rows(void *ctx, const char *cohort, struct diag *diag, uint8_t *ret_in)
 {
     const struct gathered *g = ctx;
-    return cohort_select(g->table, cohort, diag, ret_in, NULL);
+    return cohort_select(g->table, NULL, cohort, diag, ret_in, NULL);
 }
 
 static struct status

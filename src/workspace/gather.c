@@ -1,10 +1,13 @@
 #include "workspace/gather.h"
 
 #include "data/cohort.h"
+#include "data/table_build.h"
 #include "report/bias_document.h"
+#include "workspace/answers.h"
 #include "workspace/decisions.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +55,17 @@ remark(struct gathered *g, const char *format, const char *name)
     return OK;
 }
 
+static struct status
+remark_unknown(struct gathered *g, uint64_t rows)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%llu", (unsigned long long)rows);
+    return remark(g,
+                  "for %s rows of the dataset the cohort's condition has no answer, since a value "
+                  "is missing: they are not in the cohort",
+                  text);
+}
+
 static bool
 has_levels(const struct column *c)
 {
@@ -60,20 +74,7 @@ has_levels(const struct column *c)
 
 /* ---- which rows ---- */
 
-static struct status
-select_cohort(const struct table *t, const char *cohort, struct diag *diag, uint8_t *selected)
-{
-    if (cohort == NULL) {
-        return OK;
-    }
-    DEFER(memory_freep) uint8_t *in = calloc((size_t)t->rows + 1, 1);
-    CHECK(in != NULL, MEMORY);
-    TRY(cohort_select(t, cohort, diag, in, NULL));
-    for (size_t i = 0; i < (size_t)t->rows; i++) {
-        selected[i] &= in[i];
-    }
-    return OK;
-}
+static struct status score_rows(struct gathered *g, unsigned threads, struct diag *diag);
 
 static struct status
 need_binary(const struct model *m, struct diag *diag)
@@ -84,6 +85,64 @@ need_binary(const struct model *m, struct diag *diag)
         FAIL(UNSUPPORTED);
     }
     return OK;
+}
+
+/* What the model answers for every row of the dataset, for a condition that asks for it. */
+struct answers {
+    struct gathered all; /* only what score_rows makes; model and table are another's */
+    unsigned threads;
+    struct column prediction, score;
+    struct outcome outcome;
+};
+
+static void
+answers_done(struct answers *a)
+{
+    outcome_done(&a->outcome);
+    column_done(&a->prediction);
+    a->all.model = NULL;
+    a->all.table = NULL;
+    gathered_done(&a->all);
+}
+
+static struct status
+tell_answers(void *ctx, struct diag *diag, struct outcome *o)
+{
+    struct answers *a = ctx;
+    a->all.remarks = json_array(); /* they are made again of the rows that are assessed */
+    CHECK(a->all.remarks != NULL, MEMORY);
+    TRY(score_rows(&a->all, a->threads, diag));
+    TRY(answers_column(a->all.model, a->all.score, a->all.decision, o->table->rows,
+                       &a->prediction));
+    a->score = (struct column){.type = COLUMN_FLOAT, .f = a->all.score};
+    o->prediction = &a->prediction;
+    o->score = &a->score;
+    return OK;
+}
+
+/* A row of the part for which the condition has no answer is counted. */
+static struct status
+select_cohort(struct gathered *g, const struct gather_options *o, struct diag *diag,
+              uint8_t *selected)
+{
+    if (o->cohort == NULL) {
+        return OK;
+    }
+    DEFER(memory_freep) uint8_t *in = calloc((size_t)g->table->rows + 1, 1);
+    DEFER(answers_done)
+    struct answers a = {.all = {.model = g->model, .table = g->table}, .threads = o->threads};
+    uint64_t unknown = 0;
+    CHECK(in != NULL, MEMORY);
+    a.outcome = (struct outcome){.table = g->table,
+                                 .label = table_column(g->table, g->model->label),
+                                 .positive = g->model->positive,
+                                 .tell = tell_answers,
+                                 .ctx = &a};
+    TRY(cohort_select(g->table, &a.outcome, o->cohort, diag, in, &unknown));
+    for (size_t i = 0; i < (size_t)g->table->rows; i++) {
+        selected[i] &= in[i];
+    }
+    return unknown == 0 ? OK : remark_unknown(g, unknown);
 }
 
 /* Fails with a sentence when the label cannot be read as two classes in the *whole* table: a cohort
@@ -144,7 +203,7 @@ choose_rows(struct gathered *g, const struct gather_options *o, struct diag *dia
     CHECK(selected != NULL, MEMORY);
     TRY(label_whole(g, diag, &y));
     TRY(model_select(g->model, &g->info, o->part, diag, selected));
-    TRY(select_cohort(g->table, o->cohort, diag, selected));
+    TRY(select_cohort(g, o, diag, selected));
     return keep_rows(g, selected, y, diag);
 }
 
@@ -264,6 +323,12 @@ gather_bias(struct gathered *g, const struct gather_options *o)
 
 /* ---- what the model reads ---- */
 
+static uint64_t
+row_number(const struct gathered *g, uint64_t i)
+{
+    return g->row_number == NULL ? i + 1 : g->row_number[i];
+}
+
 /* Only of a linear model: a value is missing that it has none to read instead. */
 static struct status
 check_scores(const struct gathered *g, struct diag *diag)
@@ -271,7 +336,7 @@ check_scores(const struct gathered *g, struct diag *diag)
     uint64_t none = 0, first = 0;
     for (uint64_t i = 0; i < g->table->rows; i++) {
         const bool lacks = isnan(g->score[i * g->model->file->outputs]) != 0;
-        first = none == 0 && lacks ? g->row_number[i] : first;
+        first = none == 0 && lacks ? row_number(g, i) : first;
         none += lacks;
     }
     if (none > 0) {

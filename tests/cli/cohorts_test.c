@@ -116,6 +116,41 @@ a_model_decides_as_in_its_assessment(void **state)
     assert_alike(dataset, file, true, NULL);
 }
 
+/* Of every verb: those whom the model refused wrongly. */
+static void
+what_became_of_a_row_is_a_condition_in_every_view(void **state)
+{
+    static const char wrong[] = "outcome = 'false positive'";
+    struct room *m = *state;
+    RUN(m, 0, "errors", OF_MODEL, "--cohort", wrong, "--cohort", "error = 1 and prediction = 'yes'",
+        "--cohort", "score >= 0.5", "--slices", "0", "--json");
+    DEFER(js_freep) json_t *errors = out_json(m);
+    const json_t *cohorts = json_object_get(errors, "cohorts");
+    const json_t *of_no = first_of(errors, "confusion"); /* truth no, decided yes */
+    const json_int_t rows = json_integer_value(json_array_get(of_no, 1));
+    assert_true(rows > 10);
+    assert_counts(json_array_get(cohorts, 0), rows);
+    assert_counts(json_array_get(cohorts, 1), rows);
+    RUN(m, 0, "fairness", OF_MODEL, "--cohort", wrong, "--json");
+    DEFER(js_freep) json_t *fairness = out_json(m);
+    assert_counts(fairness, rows);
+    assert_counts(json_object_get(fairness, "rest"), 2380 - rows);
+    RUN(m, 0, "bias", OF_MODEL, "--cohort", "score >= 0.5", "--json");
+    DEFER(js_freep) json_t *bias = out_json(m);
+    assert_counts(bias, json_integer_value(json_object_get(json_array_get(cohorts, 2), "rows")));
+    RUN(m, 2, "bias", OF_MODEL, "--cohort", wrong); /* all their labels are no */
+    ERR_HAS(m, "rows: label \"deny\": no row has the positive value");
+    RUN(m, 0, "explain", OF_MODEL, "--cohort", wrong, "--json");
+    DEFER(js_freep) json_t *explained = out_json(m);
+    assert_counts(first_of(explained, "cohorts"), rows);
+    RUN(m, 0, "assess", "mortgage", "--data", "lending", "--cohort", wrong, "--bootstrap", "0",
+        "--json");
+    DEFER(js_freep) json_t *assessment = out_json(m);
+    assert_counts(json_object_get(assessment, "errors"), rows);
+    RUN(m, 2, "bias", "--data", m->csv, OF_FILE, "--cohort", wrong);
+    ERR_HAS(m, "here is no prediction");
+}
+
 /* ---- a file without the other rows ---- */
 
 /* Lines of the file that end as `single` is `word`; it is the last column but one. */
@@ -191,9 +226,13 @@ int
 main(void)
 {
     const struct CMUnitTest cases[] = {
-        MODEL(refuses_what_does_not_go_together),      BARE(refuses_what_is_no_predicate),
-        MODEL(a_slice_is_the_same_rows_in_every_view), MODEL(a_model_decides_as_in_its_assessment),
-        BARE(a_cohort_is_as_a_file_of_its_rows),       MODEL(text_and_page_tell_cohort_and_rest),
+        MODEL(refuses_what_does_not_go_together),
+        BARE(refuses_what_is_no_predicate),
+        MODEL(a_slice_is_the_same_rows_in_every_view),
+        MODEL(what_became_of_a_row_is_a_condition_in_every_view),
+        MODEL(a_model_decides_as_in_its_assessment),
+        BARE(a_cohort_is_as_a_file_of_its_rows),
+        MODEL(text_and_page_tell_cohort_and_rest),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

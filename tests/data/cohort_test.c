@@ -38,7 +38,7 @@ not_cohort(const struct table *t, const char *predicate, const char *part, const
 {
     uint8_t in[ROWS] = {7, 7, 7, 7, 7, 7};
     struct diag diag = {0};
-    const struct status s = cohort_select(t, predicate, &diag, in, NULL);
+    const struct status s = cohort_select(t, NULL, predicate, &diag, in, NULL);
     if (s.code != STATUS_INPUT) {
         print_error("cohort: %s\n", predicate);
     }
@@ -59,7 +59,7 @@ is_cohort(const struct table *t, const char *predicate, const char *rows, const 
     uint8_t in[ROWS] = {7, 7, 7, 7, 7, 7};
     char got[ROWS + 1] = {0};
     struct diag diag = {0};
-    const struct status s = cohort_select(t, predicate, &diag, in, NULL);
+    const struct status s = cohort_select(t, NULL, predicate, &diag, in, NULL);
     if (!status_ok(s)) {
         print_error("%s: %s\n", predicate, diag.text);
     }
@@ -166,7 +166,7 @@ tells_no_value_of_the_table(void **state)
     DEFER(table_freep) struct table *t = sample();
     uint8_t in[ROWS];
     struct diag diag = {0};
-    assert_status(cohort_select(t, "CAST(note AS INTEGER) = 1", &diag, in, NULL), INPUT);
+    assert_status(cohort_select(t, NULL, "CAST(note AS INTEGER) = 1", &diag, in, NULL), INPUT);
     assert_null(strstr(diag.text, "alpha"));
     assert_says(&diag, "a value cannot be converted or is out of range");
 }
@@ -357,11 +357,11 @@ rows_without_an_answer_are_counted(void **state)
     uint8_t in[ROWS];
     uint64_t unknown = 7;
     struct diag diag = {0};
-    assert_ok(cohort_select(t, "age > 40", &diag, in, &unknown));
+    assert_ok(cohort_select(t, NULL, "age > 40", &diag, in, &unknown));
     assert_int_equal(unknown, 1);
-    assert_ok(cohort_select(t, "age > 40 and sex = 'F'", &diag, in, &unknown));
+    assert_ok(cohort_select(t, NULL, "age > 40 and sex = 'F'", &diag, in, &unknown));
     assert_int_equal(unknown, 1); /* the other's age says no */
-    assert_ok(cohort_select(t, "age is null", &diag, in, &unknown));
+    assert_ok(cohort_select(t, NULL, "age is null", &diag, in, &unknown));
     assert_int_equal(unknown, 0);
 }
 

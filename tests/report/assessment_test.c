@@ -458,7 +458,7 @@ static void
 select_cohort(const struct cohorts *c, const char *cohort)
 {
     struct diag diag = {0};
-    const struct status s = cohort_select(c->table, cohort, &diag, c->in, NULL);
+    const struct status s = cohort_select(c->table, NULL, cohort, &diag, c->in, NULL);
     if (!status_ok(s)) {
         print_error("%s: %s\n", cohort, diag.text);
     }
@@ -518,7 +518,7 @@ static struct status
 select_of_table(void *ctx, const char *cohort, struct diag *diag, uint8_t *ret_in)
 {
     const struct cohorts *c = ctx;
-    return cohort_select(c->table, cohort, diag, ret_in, NULL);
+    return cohort_select(c->table, NULL, cohort, diag, ret_in, NULL);
 }
 
 static void
