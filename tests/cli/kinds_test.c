@@ -166,6 +166,55 @@ the_page_of_an_explanation_shows_every_class(void **state)
     assert_int_equal(places_of(&one, "<summary>Output "), 0);
 }
 
+/* ---- cohorts ---- */
+
+/* The same rows in each view. */
+static void
+assert_cohort(const json_t *document, json_int_t rows)
+{
+    assert_int_equal(json_integer_value(json_object_get(document, "rows")), rows);
+}
+
+static void
+what_became_of_a_row_is_known_of_classes_and_of_numbers(void **state)
+{
+    struct room *m = *state;
+    static const char wrong[] = "error = 1 and prediction = 'dear'", under[] = "error < -5";
+    RUN(m, 0, "errors", "--data", "workspace:kind", "--model", "workspace:kind", "--cohort",
+        "outcome = 'incorrect' and prediction = 'dear'", "--json");
+    DEFER(js_freep) json_t *errors = out_json(m);
+    const json_t *cohort = json_array_get(json_object_get(errors, "cohorts"), 0);
+    const json_int_t rows = json_integer_value(json_object_get(cohort, "rows"));
+    assert_true(rows > 0 && rows < 700);
+    RUN(m, 0, "fairness", "--data", "workspace:kind", "--model", "workspace:kind", "--cohort",
+        wrong, "--json");
+    DEFER(js_freep) json_t *fairness = out_json(m);
+    assert_cohort(json_object_get(fairness, "cohort"), rows);
+    RUN(m, 0, "explain", "--data", "workspace:kind", "--model", "workspace:kind", "--cohort", wrong,
+        "--json");
+    DEFER(js_freep) json_t *explained = out_json(m);
+    assert_cohort(json_array_get(json_object_get(explained, "cohorts"), 0), rows);
+    RUN(m, 0, "bias", "--data", "workspace:kind", "--model", "workspace:kind", "--positive", "dear",
+        "--cohort", "prediction = 'dear'", "--json");
+    DEFER(js_freep) json_t *bias = out_json(m);
+    RUN(m, 0, "explain", "--data", "workspace:kind", "--model", "workspace:kind", "--cohort",
+        "prediction = 'dear'", "--json");
+    DEFER(js_freep) json_t *dear = out_json(m);
+    assert_cohort(json_array_get(json_object_get(dear, "cohorts"), 0),
+                  json_integer_value(json_object_get(json_object_get(bias, "cohort"), "rows")));
+    RUN(m, 2, "errors", "--data", "workspace:kind", "--model", "workspace:kind", "--cohort",
+        "score > 0.5");
+    ERR_HAS(m, "here is no score");
+    RUN(m, 0, "fairness", "--data", "workspace:price", "--model", "workspace:price", "--cohort",
+        under, "--json");
+    DEFER(js_freep) json_t *numbers = out_json(m);
+    RUN(m, 0, "explain", "--data", "workspace:price", "--model", "workspace:price", "--cohort",
+        under, "--json");
+    DEFER(js_freep) json_t *told = out_json(m);
+    assert_cohort(json_array_get(json_object_get(told, "cohorts"), 0),
+                  json_integer_value(json_object_get(json_object_get(numbers, "cohort"), "rows")));
+}
+
 int
 main(void)
 {
@@ -175,6 +224,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_number_has_the_errors_and_the_fairness_of_its_rows,
                                         room_with_houses, room_done),
         cmocka_unit_test_setup_teardown(classes_have_the_errors_and_the_fairness_of_their_rows,
+                                        room_with_houses, room_done),
+        cmocka_unit_test_setup_teardown(what_became_of_a_row_is_known_of_classes_and_of_numbers,
                                         room_with_houses, room_done),
         cmocka_unit_test_setup_teardown(an_added_models_classes_are_found_by_name, room_with_houses,
                                         room_done),
