@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/cohort_rows.h"
 #include "cli/data_options.h"
+#include "cli/facets.h"
 #include "cli/plain_files.h"
 #include "cli/workspace_files.h"
 #include "data/import.h"
@@ -48,6 +49,10 @@ const struct cli_option cli_bias_options[] = {
      CLI_ONCE, "@file"},
     {"report", "FILE", "write the report (HTML) to FILE", NULL, CLI_ONCE, "@file"},
     {"bins", "N", "groups that a sensitive number of many values is cut into", "4", CLI_ONCE, NULL},
+    {"intervals", "COLUMN=A,B", "cut a sensitive number at these numbers instead; may be repeated",
+     NULL, CLI_REPEATED, NULL},
+    {"facet", "COLUMN=V,W", "these values of a sensitive column are one group; may be repeated",
+     NULL, CLI_REPEATED, NULL},
     {"min-group", "N", "smaller groups are shown, not judged", "30", CLI_ONCE, NULL},
     {"level", "SHARE", "confidence level of the intervals", "0.95", CLI_ONCE, NULL},
     {"fdr", "SHARE", "false-discovery rate: what an adjusted p must be under", "0.05", CLI_ONCE,
@@ -195,6 +200,7 @@ take_sensitive(struct run *r)
     CHECK(r->sensitive != NULL, MEMORY);
     for (size_t i = 0; i < n; i++) {
         const struct column *c = NULL;
+        bool by_edges = false;
         TRY(table_need_column(r->t, "--sensitive", names[i], &r->c->diag, &c));
         for (size_t k = 0; k < r->sensitives; k++) {
             if (r->sensitive[k].name == c->name) {
@@ -207,9 +213,9 @@ take_sensitive(struct run *r)
             FAIL(INPUT);
         }
         r->sensitives++;
-        TRY(plain_codes_of(r->t, c, (uint32_t)intervals, &r->sensitive[i]));
+        TRY(facets_codes(r->c, r->t, c, (uint32_t)intervals, &r->sensitive[i], &by_edges));
     }
-    return OK;
+    return facets_check(r->c, r->sensitive, r->sensitives);
 }
 
 static struct status

@@ -50,6 +50,10 @@ const struct cli_option cli_fairness_options[] = {
      NULL},
     {"intervals", "COLUMN=A,B", "cut a numeric column at these numbers instead; may be repeated",
      NULL, CLI_REPEATED, NULL},
+    {"facet", "COLUMN=V,W",
+     "these values of a sensitive or control column are one group; may be "
+     "repeated",
+     NULL, CLI_REPEATED, NULL},
     {"min-group", "N", "groups with fewer rows are shown, not judged", "30", CLI_ONCE, NULL},
     {"level", "P", "confidence of the intervals", "0.95", CLI_ONCE, NULL},
     {"fdr", "SHARE", "false-discovery rate: what an adjusted p must be under", "0.05", CLI_ONCE,

@@ -2,6 +2,7 @@
 
 #include "assess/bins.h"
 #include "base/text.h"
+#include "cli/facets.h"
 #include "cli/plain_files.h"
 #include "data/import.h"
 #include "num/quantile.h"
@@ -10,9 +11,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#define EDGES_MAX 32u
-#define NAME_BYTES 96u
 
 void
 fairness_arrays_done(struct fairness_arrays *a)
@@ -270,79 +268,12 @@ read_outcome(struct cli *c, const struct table *t, struct fairness_arrays *a)
 
 /* ---- sensitive and control columns ---- */
 
-/* Edges of --intervals COLUMN=A,B,C for that column; 0 when none are given. */
-static struct status
-edges_of(struct cli *c, const char *column, double *ret_edges, size_t *ret_count)
-{
-    *ret_count = 0;
-    for (size_t i = 0; i < c->givens; i++) {
-        const char *text = c->given[i].value, *equals = strrchr(text, '=');
-        if (strcmp(c->given[i].option->name, "intervals") != 0 || equals == NULL ||
-            strncmp(text, column, (size_t)(equals - text)) != 0 || column[equals - text] != '\0') {
-            continue;
-        }
-        for (const char *at = equals + 1; *at != '\0';) {
-            const size_t n = strcspn(at, ",");
-            double v = 0;
-            if (!status_ok(text_to_f64(view_of(at, n), &v)) || *ret_count == EDGES_MAX ||
-                (*ret_count > 0 && v <= ret_edges[*ret_count - 1])) {
-                diag_set(&c->diag,
-                         "--intervals %s: write COLUMN=A,B,C with at most %u numbers that ascend",
-                         text, EDGES_MAX);
-                FAIL(INPUT);
-            }
-            ret_edges[(*ret_count)++] = v;
-            at += n + (at[n] == ',');
-        }
-    }
-    return OK;
-}
-
-static void
-name_interval(const double *edges, size_t n, size_t k, char ret_name[static NAME_BYTES])
-{
-    if (k == 0) {
-        (void)snprintf(ret_name, NAME_BYTES, "< %g", edges[0]);
-    } else if (k == n) {
-        (void)snprintf(ret_name, NAME_BYTES, ">= %g", edges[n - 1]);
-    } else {
-        (void)snprintf(ret_name, NAME_BYTES, "%g to < %g", edges[k - 1], edges[k]);
-    }
-}
-
-static struct status
-codes_by_edges(const struct table *t, const struct column *col, const double *edges, size_t n,
-               struct plain_codes *p)
-{
-    *p = (struct plain_codes){
-        .name = col->name, .levels = (uint32_t)n + 1, .ordered = true, .cut = true};
-    p->codes = calloc(t->rows + 1, sizeof *p->codes);
-    p->names = calloc(n + 1, sizeof *p->names);
-    p->memory = calloc(n + 1, NAME_BYTES);
-    CHECK(p->codes != NULL && p->names != NULL && p->memory != NULL, MEMORY);
-    for (size_t k = 0; k <= n; k++) {
-        char *name = (char *)p->memory + k * NAME_BYTES;
-        name_interval(edges, n, k, name);
-        p->names[k] = name;
-    }
-    for (uint64_t i = 0; i < t->rows; i++) {
-        const double v = column_number(col, i);
-        int32_t k = 0;
-        while ((size_t)k < n && v >= edges[k]) {
-            k++;
-        }
-        p->codes[i] = isnan(v) ? -1 : k;
-    }
-    return OK;
-}
-
 static struct status
 read_factor(struct cli *c, const struct table *t, const char *option, const char *name,
             uint32_t bins, struct fairness_arrays *a)
 {
     const struct column *col = NULL;
-    double edges[EDGES_MAX];
-    size_t n = 0;
+    bool by_edges = false;
     char place[32];
     (void)snprintf(place, sizeof place, "--%s", option);
     TRY(table_need_column(t, place, name, &c->diag, &col));
@@ -357,12 +288,7 @@ read_factor(struct cli *c, const struct table *t, const char *option, const char
         }
     }
     struct plain_codes *p = &a->codes[a->code_count++];
-    TRY(edges_of(c, col->name, edges, &n));
-    if (n > 0 && !is_number(col)) {
-        diag_set(&c->diag, "--intervals: column \"%s\" is not of numbers", name);
-        FAIL(INPUT);
-    }
-    TRY(n > 0 ? codes_by_edges(t, col, edges, n, p) : plain_codes_of(t, col, bins, p));
+    TRY(facets_codes(c, t, col, bins, p, &by_edges));
     if (p->levels == 0 && col->nulls < t->rows) {
         diag_set(&c->diag,
                  "%s: column \"%s\" has more than %u values: bring them together into groups",
@@ -374,7 +300,7 @@ read_factor(struct cli *c, const struct table *t, const char *option, const char
     return !p->cut
                ? OK
                : plain_remark(a->notes, "column \"%s\" is cut into %u intervals%s", name, p->levels,
-                              n > 0 ? " as --intervals says" : " of about as many rows each");
+                              by_edges ? " as --intervals says" : " of about as many rows each");
 }
 
 static struct status
@@ -424,25 +350,6 @@ read_features(struct cli *c, const struct table *t, struct fairness_arrays *a)
     return OK;
 }
 
-/* A name in --intervals that is no sensitive or control column is a mistake. */
-static struct status
-check_intervals(struct cli *c, const struct fairness_arrays *a)
-{
-    for (size_t i = 0; i < c->givens; i++) {
-        const char *text = c->given[i].value, *equals = strrchr(text, '=');
-        bool known = strcmp(c->given[i].option->name, "intervals") != 0;
-        for (size_t k = 0; k < a->code_count && equals != NULL && !known; k++) {
-            const size_t n = (size_t)(equals - text);
-            known = strncmp(a->codes[k].name, text, n) == 0 && a->codes[k].name[n] == '\0';
-        }
-        if (!known) {
-            diag_set(&c->diag, "--intervals %s: no such sensitive or control column", text);
-            FAIL(INPUT);
-        }
-    }
-    return OK;
-}
-
 struct status
 fairness_arrays_read(struct cli *c, const struct table *t, struct fairness_arrays *a)
 {
@@ -462,7 +369,7 @@ fairness_arrays_read(struct cli *c, const struct table *t, struct fairness_array
     }
     TRY(read_factors(c, t, "sensitive", (uint32_t)bins, a, &in->sensitive_count));
     TRY(read_factors(c, t, "control", (uint32_t)bins, a, &in->control_count));
-    TRY(check_intervals(c, a));
+    TRY(facets_check(c, a->codes, a->code_count));
     if (cli_value(c, "weight") != NULL) {
         TRY(read_numbers(c, t, "weight", &a->weight));
     }

@@ -5,7 +5,9 @@
 #include "num/quantile.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NAME_BYTES 96u
 
@@ -15,6 +17,7 @@ plain_codes_done(struct plain_codes *p)
     free(p->codes);
     free(p->names);
     free(p->memory);
+    free(p->joined);
     *p = (struct plain_codes){0};
 }
 
@@ -137,6 +140,107 @@ plain_codes_cut(const struct table *t, const struct column *c, double at,
     for (uint64_t i = 0; i < t->rows; i++) {
         const double v = column_number(c, i);
         ret_codes->codes[i] = isnan(v) ? -1 : v > at;
+    }
+    return OK;
+}
+
+/* ---- as a person asks for ---- */
+
+static void
+name_between(const double *edges, size_t n, size_t k, char ret_name[static NAME_BYTES])
+{
+    if (k == 0) {
+        (void)snprintf(ret_name, NAME_BYTES, "< %g", edges[0]);
+    } else if (k == n) {
+        (void)snprintf(ret_name, NAME_BYTES, ">= %g", edges[n - 1]);
+    } else {
+        (void)snprintf(ret_name, NAME_BYTES, "%g to < %g", edges[k - 1], edges[k]);
+    }
+}
+
+struct status
+plain_codes_by_edges(const struct table *t, const struct column *c, const double *edges, size_t n,
+                     struct plain_codes *ret_codes)
+{
+    ASSERT(n > 0);
+    TRY(start(t, c, (uint32_t)n + 1, ret_codes));
+    ret_codes->ordered = ret_codes->cut = true;
+    for (size_t k = 0; k <= n; k++) {
+        name_between(edges, n, k, (char *)ret_codes->memory + k * NAME_BYTES);
+    }
+    for (uint64_t i = 0; i < t->rows; i++) {
+        const double v = column_number(c, i);
+        int32_t k = 0;
+        while ((size_t)k < n && v >= edges[k]) {
+            k++;
+        }
+        ret_codes->codes[i] = isnan(v) ? -1 : k;
+    }
+    return OK;
+}
+
+/* The names of facet k's levels, after each other. */
+static void
+put_joined(const struct plain_codes *p, const uint32_t *facet, uint32_t k, struct buf *b)
+{
+    const size_t from = b->len;
+    for (uint32_t i = 0; i < p->levels; i++) {
+        if (facet[i] == k) {
+            buf_printf(b, "%s%s", b->len > from ? ", " : "", p->names[i]);
+        }
+    }
+    buf_put_u8(b, 0);
+}
+
+/* Where levels of a facet are not neighbours there is no order any more. */
+static bool
+keeps_order(const struct plain_codes *p, const uint32_t *facet, uint32_t k)
+{
+    uint32_t first = p->levels, last = 0, n = 0;
+    for (uint32_t i = 0; i < p->levels; i++) {
+        if (facet[i] == k) {
+            first = i < first ? i : first;
+            last = i;
+            n++;
+        }
+    }
+    return n == 0 || last - first + 1 == n;
+}
+
+struct status
+plain_codes_join(const struct table *t, const uint32_t *facet, uint32_t facets,
+                 struct plain_codes *p)
+{
+    DEFER(buf_done) struct buf names;
+    buf_init(&names, 1u << 20);
+    DEFER(memory_freep) int32_t *to = calloc(p->levels + (size_t)1, sizeof *to);
+    DEFER(memory_freep) int32_t *of = calloc(facets + (size_t)1, sizeof *of);
+    DEFER(memory_freep) size_t *at = calloc(facets + (size_t)1, sizeof *at);
+    CHECK(to != NULL && of != NULL && at != NULL, MEMORY);
+    for (uint32_t k = 1; k <= facets; k++) {
+        of[k] = -1;
+        at[k] = names.len;
+        put_joined(p, facet, k, &names);
+        p->ordered = p->ordered && keeps_order(p, facet, k);
+    }
+    TRY(buf_status(&names));
+    p->joined = malloc(names.len);
+    CHECK(p->joined != NULL, MEMORY);
+    memcpy(p->joined, buf_str(&names), names.len);
+    int32_t levels = 0;
+    for (uint32_t i = 0; i < p->levels; i++) {
+        const uint32_t k = facet[i];
+        if (k == 0 || of[k] < 0) {
+            p->names[levels] = k == 0 ? p->names[i] : p->joined + at[k];
+            of[k] = k == 0 ? of[k] : levels;
+            to[i] = levels++;
+        } else {
+            to[i] = of[k];
+        }
+    }
+    p->levels = (uint32_t)levels;
+    for (uint64_t i = 0; i < t->rows; i++) {
+        p->codes[i] = p->codes[i] < 0 ? -1 : to[p->codes[i]];
     }
     return OK;
 }
