@@ -107,13 +107,14 @@ struct http_handler {
 struct http_server;
 struct status http_start(const struct http_options *o, const struct http_handler *h,
                          struct diag *diag, struct http_server **ret_server);
-/* Of connections from now on; those that there are keep theirs. Any thread. */
+/* Of connections from now on; those that there are keep theirs, but end when the client's
+ * certificate is not good for the new one. Any thread. */
 void http_set_identity(struct http_server *s, struct identity *identity);
 uint16_t http_port(const struct http_server *s, unsigned listener);
 /* Processor time of all loops so far. */
 int64_t http_cpu_ns(const struct http_server *s);
-/* Asks `admits` again for every connection that is open, and ends those that may not be; soon, by
- * the loops. Any thread. */
+/* Asks `admits`, and the identity, again for every connection that is open, and ends those that may
+ * not be; soon, by the loops. Any thread. */
 void http_recheck(struct http_server *s);
 /* Stops accepting, lets calls in flight finish for at most grace_ns, then closes. */
 void http_stop(struct http_server *s, int64_t grace_ns);

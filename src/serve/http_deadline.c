@@ -91,7 +91,7 @@ http_sweep(struct http_loop *loop, int64_t now_ns)
         if (c->phase == PHASE_DEAD) {
             continue;
         }
-        if (is_late(c, now_ns) || (stopping && c->phase <= PHASE_IDLE)) {
+        if (is_late(c, now_ns) || (c->phase <= PHASE_IDLE && (stopping || http_tls_expired(c)))) {
             on_late(c);
         }
     }

@@ -530,7 +530,8 @@ run_library(struct http_loop *loop)
     }
 }
 
-/* The rules have changed: who may be connected is asked anew, and who may not is cut off. */
+/* The rules, or the clients' authorities, have changed: who may be connected is asked anew, and who
+ * may not is cut off. */
 static void
 recheck(struct http_loop *loop)
 {
@@ -543,8 +544,8 @@ recheck(struct http_loop *loop)
         struct sockaddr_storage address = {0};
         socklen_t n = sizeof address;
         struct sockaddr *a = (struct sockaddr *)(void *)&address;
-        if (c->phase != PHASE_DEAD &&
-            (getpeername(c->fd, a, &n) != 0 || !is_admitted(loop, c->listener, a))) {
+        if (c->phase != PHASE_DEAD && (getpeername(c->fd, a, &n) != 0 ||
+                                       !is_admitted(loop, c->listener, a) || !http_tls_stands(c))) {
             http_conn_shut(c);
         }
     }

@@ -40,8 +40,9 @@ struct conn {
     struct http_loop *loop;
     struct MHD_Connection *mhd;
     gnutls_session_t tls;
-    struct identity *identity; /* the one it began with */
-    char client_identity[IDENTITY_NAME_MAX];
+    struct identity *identity;               /* the one it began with */
+    char client_identity[IDENTITY_NAME_MAX]; /* "": none */
+    int64_t client_ends_s;                   /* its certificate's, since 1970 */
     int fd;
     uint32_t generation;
     enum phase phase;
@@ -207,6 +208,11 @@ void http_transport_flush(struct conn *c); /* what is held back goes out */
 /* http_tls.c: certificates */
 struct identity *http_identity(struct http_server *s); /* counted: give it back */
 void http_tls_attach(struct conn *c);
+/* Whether the client's certificate, if it has one, is good for the identity that the server has
+ * now: another list of revoked ones may have come since. */
+bool http_tls_stands(struct conn *c);
+/* Whether it has a certificate, whose time is over. */
+bool http_tls_expired(const struct conn *c);
 void http_tls_detach(struct conn *c);
 gnutls_certificate_retrieve_function2 http_on_certificate;
 

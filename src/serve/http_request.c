@@ -123,7 +123,9 @@ http_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
     r->x.arrived_ns = c->since_ns;
     r->x.method = r->x.path = r->x.query = "";
     memcpy(r->x.address, c->address, sizeof r->x.address);
-    memcpy(r->x.client_identity, c->client_identity, sizeof r->x.client_identity);
+    if (!http_tls_expired(c)) { /* else nobody's call, until the sweep ends the connection */
+        memcpy(r->x.client_identity, c->client_identity, sizeof r->x.client_identity);
+    }
     r->x.peer = c->peer;
     r->x.listener = c->listener;
     return r;

@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 
+#include <string.h>
+
 #define REFUSALS_TOLD_NS (NS_PER_S / 10) /* apart, on one loop */
 
 struct identity *
@@ -23,6 +25,7 @@ http_set_identity(struct http_server *s, struct identity *identity)
     s->identity = identity_take(identity);
     (void)pthread_mutex_unlock(&s->identity_lock);
     identity_free(old);
+    http_recheck(s);
 }
 
 int
@@ -50,19 +53,47 @@ tell_refused(struct conn *c, const char *reason)
     }
 }
 
-/* Nonzero ends the handshake. */
-static int
-on_client_certificate(gnutls_session_t tls)
+static bool
+is_client_good(struct conn *c, const struct identity *now)
 {
-    struct conn *c = gnutls_transport_get_ptr(tls);
     struct diag diag = {0};
-    const struct status s = identity_check_client(c->identity, tls, &diag, c->client_identity);
+    char name[IDENTITY_NAME_MAX] = "";
+    const struct status s = identity_check_client(now, c->tls, &diag, name);
     if (!status_ok(s)) {
         char text[1024];
         diag_describe(&diag, s, text, sizeof text);
         tell_refused(c, text);
+        return false;
     }
-    return status_ok(s) ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+    memcpy(c->client_identity, name, sizeof name);
+    return true;
+}
+
+/* Against the authorities and the list of revoked ones as they are now, not as they were when the
+ * connection began. Nonzero ends the handshake. */
+static int
+on_client_certificate(gnutls_session_t tls)
+{
+    struct conn *c = gnutls_transport_get_ptr(tls);
+    DEFER(identity_freep) struct identity *now = http_identity(c->loop->server);
+    if (!is_client_good(c, now)) {
+        return GNUTLS_E_CERTIFICATE_ERROR;
+    }
+    c->client_ends_s = identity_client_ends(tls);
+    return 0;
+}
+
+bool
+http_tls_stands(struct conn *c)
+{
+    DEFER(identity_freep) struct identity *now = http_identity(c->loop->server);
+    return c->client_identity[0] == '\0' || c->identity == now || is_client_good(c, now);
+}
+
+bool
+http_tls_expired(const struct conn *c)
+{
+    return c->client_identity[0] != '\0' && clock_wall_ns() / NS_PER_S > c->client_ends_s;
 }
 
 void

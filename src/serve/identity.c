@@ -505,3 +505,15 @@ identity_check_client(const struct identity *i, gnutls_session_t tls, struct dia
     }
     return identity_check_chain(i, chain, count, diag, ret_name);
 }
+
+int64_t
+identity_client_ends(gnutls_session_t tls)
+{
+    unsigned count = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(tls, &count);
+    DEFER(free_certificates) struct certificates certs = {0};
+    if (chain == NULL || count == 0 || !status_ok(import(chain, 1, NULL, &certs))) {
+        return INT64_MAX;
+    }
+    return (int64_t)gnutls_x509_crt_get_expiration_time(certs.of[0]);
+}

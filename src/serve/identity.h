@@ -56,5 +56,7 @@ struct status identity_check_client(const struct identity *i, gnutls_session_t t
 struct status identity_check_chain(const struct identity *i, const gnutls_datum_t *chain,
                                    unsigned count, struct diag *diag,
                                    char ret_name[static IDENTITY_NAME_MAX]);
+/* When the certificate that came ends, seconds since 1970; INT64_MAX when none came. */
+int64_t identity_client_ends(gnutls_session_t tls);
 
 #endif

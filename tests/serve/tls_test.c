@@ -32,6 +32,7 @@ struct wish {
     const char *usage; /* key usage; NULL: digitalSignature */
     bool authority;
     long from, to; /* days from now; both 0: -1 to 30 */
+    long seconds;  /* it lasts from now on; 0: to */
 };
 
 static void
@@ -62,6 +63,9 @@ make(const struct wish *w, const struct party *issuer, EVP_PKEY *key)
     (void)ASN1_INTEGER_set(X509_get_serialNumber(p.cert), ++serial);
     (void)X509_gmtime_adj(X509_getm_notBefore(p.cert), (plain ? -1 : w->from) * DAY);
     (void)X509_gmtime_adj(X509_getm_notAfter(p.cert), (plain ? 30 : w->to) * DAY);
+    if (w->seconds > 0) {
+        (void)X509_gmtime_adj(X509_getm_notAfter(p.cert), w->seconds);
+    }
     (void)X509_set_pubkey(p.cert, p.key);
     if (w->name != NULL) {
         (void)X509_NAME_add_entry_by_txt(X509_get_subject_name(p.cert), "CN", MBSTRING_UTF8,
@@ -117,6 +121,32 @@ put_key(const struct party *p, struct buf *b)
     (void)BIO_free(bio);
 }
 
+/* The issuer's list with that certificate in it. */
+static void
+put_revoked(const struct party *p, const struct party *issuer, struct buf *b)
+{
+    X509_CRL *list = X509_CRL_new();
+    X509_REVOKED *entry = X509_REVOKED_new();
+    ASN1_TIME *from = X509_gmtime_adj(NULL, -DAY), *to = X509_gmtime_adj(NULL, DAY);
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    (void)X509_CRL_set_version(list, 1);
+    (void)X509_CRL_set_issuer_name(list, X509_get_subject_name(issuer->cert));
+    (void)X509_CRL_set1_lastUpdate(list, from);
+    (void)X509_CRL_set1_nextUpdate(list, to);
+    (void)X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(p->cert));
+    (void)X509_REVOKED_set_revocationDate(entry, from);
+    assert_int_equal(X509_CRL_add0_revoked(list, entry), 1);
+    assert_true(X509_CRL_sign(list, issuer->key, EVP_sha256()) > 0);
+    assert_int_equal(PEM_write_bio_X509_CRL(bio, list), 1);
+    const long n = BIO_get_mem_data(bio, &text);
+    buf_put(b, view_of(text, (size_t)n));
+    (void)BIO_free(bio);
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(to);
+    X509_CRL_free(list);
+}
+
 /* ---- the server's side ---- */
 
 static struct {
@@ -128,7 +158,8 @@ static struct {
 } it;
 
 static struct identity *
-identity_with(enum identity_clients clients, struct tls_key *key, struct view chain)
+identity_with(enum identity_clients clients, struct tls_key *key, struct view chain,
+              struct view revoked)
 {
     struct diag diag = {0};
     struct identity *i = NULL;
@@ -142,14 +173,15 @@ identity_with(enum identity_clients clients, struct tls_key *key, struct view ch
                                        .chain_name = "chain",
                                        .signer = own_identity_signer(key),
                                        .clients = clients,
-                                       .client_ca_pem = buf_view(&ca)};
+                                       .client_ca_pem = buf_view(&ca),
+                                       .client_crl_pem = revoked};
     assert_ok(identity_new(&o, &diag, &i));
     return i;
 }
 
-/* A new certificate of the server's own. */
+/* A new certificate of the server's own, and a list of revoked ones. */
 static struct identity *
-fresh(enum identity_clients clients, struct tls_key **ret_key)
+fresh_with(enum identity_clients clients, struct view revoked, struct tls_key **ret_key)
 {
     static const char *const hosts[] = {"localhost", "127.0.0.1"};
     struct diag diag = {0};
@@ -159,7 +191,13 @@ fresh(enum identity_clients clients, struct tls_key **ret_key)
     buf_init(&key, 1 << 16);
     assert_ok(certificate_make(hosts, 2, &diag, &cert, &key));
     assert_ok(tls_key_new(buf_view(&key), &diag, ret_key));
-    return identity_with(clients, *ret_key, buf_view(&cert));
+    return identity_with(clients, *ret_key, buf_view(&cert), revoked);
+}
+
+static struct identity *
+fresh(enum identity_clients clients, struct tls_key **ret_key)
+{
+    return fresh_with(clients, view_str(""), ret_key);
 }
 
 /* ---- the names ---- */
@@ -411,13 +449,9 @@ start(struct identity *identity)
     it.port = http_port(it.server, 0);
 }
 
-/* One call with that certificate (NULL: none): its status, 0 when the server ended the handshake.
- */
-static unsigned
-call_as(const struct party *p)
+static bool
+open_as(const struct party *p, struct client *ret_client)
 {
-    struct client c;
-    struct reply r = {0};
     DEFER(buf_done) struct buf cert;
     DEFER(buf_done) struct buf key;
     buf_init(&cert, 1 << 16);
@@ -426,12 +460,30 @@ call_as(const struct party *p)
         put_pem(p, &cert);
         put_key(p, &key);
     }
+    return client_open_as(it.port, buf_view(&cert), buf_view(&key), ret_client);
+}
+
+/* Its status, 0 when the connection is over. */
+static unsigned
+call_on(struct client *c)
+{
+    struct reply r = {0};
     it.seen[0] = '\0';
-    if (client_open_as(it.port, buf_view(&cert), buf_view(&key), &c) && client_send_text(&c, GET)) {
-        client_take(&c, &r);
+    if (client_send_text(c, GET)) {
+        client_take(c, &r);
     }
     const unsigned status = r.status;
     reply_done(&r);
+    return status;
+}
+
+/* One call with that certificate (NULL: none): its status, 0 when the server ended the handshake.
+ */
+static unsigned
+call_as(const struct party *p)
+{
+    struct client c;
+    const unsigned status = open_as(p, &c) ? call_on(&c) : 0;
     client_close(&c);
     return status;
 }
@@ -509,6 +561,66 @@ takes_another_certificate_without_ending_calls(void **state)
     client_close(&before);
     client_close(&after);
     http_stop(it.server, 0);
+    tls_key_free(key);
+}
+
+/* The list of revoked ones comes while they are connected. */
+static void
+a_revoked_certificate_ends_its_connection_and_no_other(void **state)
+{
+    (void)state;
+    const struct wish one = {.name = "one"}, two = {.name = "two"};
+    struct client revoked, kept, nameless;
+    struct tls_key *key = NULL, *next_key = NULL;
+    DEFER(buf_done) struct buf list;
+    DEFER(party_done) struct party bad = make(&one, &it.root, NULL);
+    DEFER(party_done) struct party good = make(&two, &it.root, NULL);
+    buf_init(&list, 1 << 16);
+    put_revoked(&bad, &it.root, &list);
+    struct identity *before = fresh(IDENTITY_CLIENTS_ASKED, &key);
+    start(before);
+    assert_true(open_as(&bad, &revoked) && open_as(&good, &kept) && open_as(NULL, &nameless));
+    assert_int_equal(call_on(&revoked), 200);
+    assert_string_equal(it.seen, "subject:CN=one;issuer:CN=root");
+    assert_int_equal(call_on(&kept), 200);
+    assert_int_equal(call_on(&nameless), 200);
+    struct identity *after = fresh_with(IDENTITY_CLIENTS_ASKED, buf_view(&list), &next_key);
+    http_set_identity(it.server, after);
+    assert_true(client_ended(&revoked, CLIENT_WAIT_MS));
+    assert_int_equal(call_on(&kept), 200);
+    assert_string_equal(it.seen, "subject:CN=two;issuer:CN=root");
+    assert_int_equal(call_on(&nameless), 200);
+    assert_int_equal(call_as(&bad), 0);
+    client_close(&revoked);
+    client_close(&kept);
+    client_close(&nameless);
+    http_stop(it.server, 0);
+    identity_free(before);
+    identity_free(after);
+    tls_key_free(key);
+    tls_key_free(next_key);
+}
+
+static void
+a_certificate_whose_time_is_over_ends_its_connection(void **state)
+{
+    (void)state;
+    const struct wish brief = {.name = "brief", .seconds = 3}, lasting = {.name = "lasting"};
+    struct client ends, kept;
+    struct tls_key *key = NULL;
+    DEFER(party_done) struct party short_one = make(&brief, &it.root, NULL);
+    DEFER(party_done) struct party long_one = make(&lasting, &it.root, NULL);
+    struct identity *i = fresh(IDENTITY_CLIENTS_REQUIRED, &key);
+    start(i);
+    assert_true(open_as(&short_one, &ends) && open_as(&long_one, &kept));
+    assert_int_equal(call_on(&ends), 200);
+    assert_true(client_ended(&ends, CLIENT_WAIT_MS));
+    assert_true(X509_cmp_current_time(X509_get0_notAfter(short_one.cert)) < 0);
+    assert_int_equal(call_on(&kept), 200);
+    client_close(&ends);
+    client_close(&kept);
+    http_stop(it.server, 0);
+    identity_free(i);
     tls_key_free(key);
 }
 
@@ -597,6 +709,8 @@ main(void)
         cmocka_unit_test(names_a_client_by_its_spiffe_id_or_its_subject),
         cmocka_unit_test(asks_for_certificates_as_it_is_told),
         cmocka_unit_test(takes_another_certificate_without_ending_calls),
+        cmocka_unit_test(a_revoked_certificate_ends_its_connection_and_no_other),
+        cmocka_unit_test(a_certificate_whose_time_is_over_ends_its_connection),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
