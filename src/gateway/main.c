@@ -119,7 +119,7 @@ reload(struct house *h, struct workspace *w, struct server *server)
     } else {
         char text[1024];
         diag_describe(&diag, s, text, sizeof text);
-        log_event(LOG_ERROR, "tls.reload", "what was there stays in use: %s", text);
+        log_event(LOG_ERROR, "tls.reload", "what was there stays in use; reason=\"%s\"", text);
     }
 }
 

@@ -61,7 +61,7 @@ stop_serving(struct key_watch *k, const char *why)
     put_reason(k, why);
     atomic_store(&k->stopped, true);
     live_suspend(k->live);
-    log_event(LOG_ERROR, "key.suspended", "no model is served: %s", why);
+    log_event(LOG_ERROR, "key.suspended", "no model is served; reason=\"%s\"", why);
     k->untold = !status_ok(tell(k, "key.suspend", why));
 }
 

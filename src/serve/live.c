@@ -66,7 +66,7 @@ add_slot(struct live *l, const char *name, uint64_t version, struct slot **ret_s
     if (!status_ok(loaded)) {
         char text[1024];
         diag_describe(&diag, loaded, text, sizeof text);
-        log_event(LOG_ERROR, "model.refused", "model=%s version=%llu reason=%s", name,
+        log_event(LOG_ERROR, "model.refused", "model=%s version=%llu reason=\"%s\"", name,
                   (unsigned long long)version, text);
     } else {
         log_event(LOG_INFO, "model.loaded", "model=%s version=%llu", name,
