@@ -124,6 +124,20 @@ a_token_taken_out_stops_calls_to_models_and_put_back_lets_them_in(void **state)
     assert_steward("audit", "verify");
 }
 
+/* What the system shows of a process to its own user. */
+static void
+shows_no_pin(pid_t pid)
+{
+    struct buf text;
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%ld/environ", (long)pid);
+    testing_read(path, &text);
+    assert_true(text.len > 0);
+    assert_non_null(memmem(text.ptr, text.len, "STEWARD_PKCS11_PIN=", 19));
+    assert_null(memmem(text.ptr, text.len, "_PIN=" SOFTHSM_PIN, 5 + strlen(SOFTHSM_PIN)));
+    buf_done(&text);
+}
+
 /* The keeper has no PIN and makes no process; what has it is waited for by the server. */
 static void
 one_process_has_the_token_and_none_is_left_behind(void **state)
@@ -133,6 +147,9 @@ one_process_has_the_token_and_none_is_left_behind(void **state)
     assert_int_equal(children_of(it.pid, "steward-token", &token), 1);
     assert_int_equal(children_of(it.pid, "steward-keeper", &keeper), 1);
     assert_int_equal(children_of(keeper, "steward-token", &act), 0);
+    shows_no_pin(it.pid);
+    shows_no_pin(keeper);
+    shows_no_pin(token);
     assert_true(children_of(token, "steward-token", &act) <= 1);
     assert_int_equal(testing_stop(it.pid), 0);
     it.pid = 0;
