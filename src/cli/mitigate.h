@@ -4,6 +4,7 @@
 
 #include "assess/mitigate.h"
 #include "cli/cli.h"
+#include "workspace/models.h"
 
 /* Rows of the verb's table, read by mitigate_model. */
 #define MITIGATE_GRADIENT_OPTIONS                                                                  \
@@ -32,5 +33,13 @@ struct status mitigate_threshold_options(struct cli *c, struct threshold_options
 /* --alpha, a share. */
 struct status mitigate_alpha(struct cli *c, double *ret_alpha);
 struct status mitigate_model(struct cli *c); /* steward mitigate MODEL ... */
+/* What a model of numbers or of several classes gets right for whom, on its test part (all rows
+ * where the split left none): as `steward fairness` says it, groups by the columns. */
+struct status mitigate_fairness(struct cli *c, struct workspace *w, const struct model *m,
+                                const char *const *sensitive, size_t count, unsigned threads,
+                                json_t **ret_document);
+/* Two such documents side by side. */
+void mitigate_fairness_print(const struct model *old, const struct model *new, const json_t *before,
+                             const json_t *after);
 
 #endif

@@ -112,6 +112,17 @@ assess(struct cli *c, struct workspace *w, const struct model *m, unsigned threa
     return assessment_make(w, &o, &c->diag, ret_document);
 }
 
+/* Of a binary classifier the assessment, of another model the fairness of what it answers. */
+static struct status
+look_at(struct cli *c, struct workspace *w, const struct model *m, const struct wish *wish,
+        unsigned threads, json_t **ret_document)
+{
+    return model_file_is_binary(m->file)
+               ? assess(c, w, m, threads, ret_document)
+               : mitigate_fairness(c, w, m, wish->names, wish->m.sensitive_count, threads,
+                                   ret_document);
+}
+
 static double
 accuracy_of(const json_t *d)
 {
@@ -209,16 +220,20 @@ print_remover(const struct model *new, const json_t *record)
 
 static struct status
 print_result(struct cli *c, struct workspace *w, const struct model *old, const struct model *new,
-             unsigned threads)
+             const struct wish *wish, unsigned threads)
 {
     DEFER(js_freep) json_t *before = NULL;
     DEFER(js_freep) json_t *after = NULL;
     DEFER(js_freep) json_t *record = NULL;
-    TRY(assess(c, w, old, threads, &before));
-    TRY(assess(c, w, new, threads, &after));
+    TRY(look_at(c, w, old, wish, threads, &before));
+    TRY(look_at(c, w, new, wish, threads, &after));
     TRY(model_describe(w, new->name, new->version, &c->diag, &record));
     if (!c->json) {
-        print_versions(old, new, before, after);
+        if (model_file_is_binary(new->file)) {
+            print_versions(old, new, before, after);
+        } else {
+            mitigate_fairness_print(old, new, before, after);
+        }
         if (model_group(new) != NULL) {
             print_thresholds(new, record, after);
         } else if (new->remover.by.count > 0) {
@@ -266,5 +281,5 @@ mitigate_model(struct cli *c)
     TRY(model_load(w, name, version, &c->diag, &old));
     TRY(wish.by_group ? model_set_thresholds(w, old, &wish.thresholds, threads, &c->diag, &new)
                       : train_again(c, w, old, &wish, threads, &new));
-    return print_result(c, w, old, new, threads);
+    return print_result(c, w, old, new, &wish, threads);
 }

@@ -62,6 +62,17 @@ change_manifest(json_t *manifest, uint64_t version, const struct thresholds *thr
     return OK;
 }
 
+static struct status
+need_probability(const struct model *m, struct diag *diag)
+{
+    if (!model_file_is_binary(m->file)) {
+        diag_set(diag, "model %s: objective %s; thresholds are for a binary classifier", m->name,
+                 m->file->objective);
+        FAIL(UNSUPPORTED);
+    }
+    return OK;
+}
+
 struct status
 model_set_thresholds(struct workspace *w, const struct model *old,
                      const struct thresholds_wish *wish, unsigned threads, struct diag *diag,
@@ -77,6 +88,7 @@ model_set_thresholds(struct workspace *w, const struct model *old,
     struct view file = {0};
     uint64_t version = 0;
     buf_init(&bytes, MODELS_BUNDLE_MAX);
+    TRY(need_probability(old, diag));
     TRY(choose_thresholds(w, old, wish, threads, diag, &chosen, &note));
     TRY(models_read_bundle(w, old->name, old->version, diag, &record, &version, &bytes));
     TRY(registry_check_digest(record, &old->digest, diag));

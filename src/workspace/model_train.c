@@ -148,7 +148,10 @@ read_label(struct training *t, const struct model_train_options *o, struct diag 
               : strncmp(t->objective, "multi:", 6) == 0 ? MODEL_CLASSES
                                                         : MODEL_NUMBER;
     if (o->mitigation != NULL && !removes(o) && t->task != MODEL_BINARY) {
-        diag_set(diag, "objective %s: what is mitigated is a binary classifier", t->objective);
+        diag_set(diag,
+                 "objective %s: a model of numbers or of several classes is mitigated by "
+                 "correlation-remover; reweighing and exponentiated-gradient are for two classes",
+                 t->objective);
         FAIL(UNSUPPORTED);
     }
     return t->task == MODEL_BINARY ? read_binary(t, diag)

@@ -7,6 +7,9 @@
 #define SEVERAL                                                                                    \
     "{\"format\":\"steward-linear\",\"version\":1,\"link\":\"identity\",\"features\":[\"area\"],"  \
     "\"intercept\":[0,1],\"coefficients\":[[1],[2]]}"
+#define TWO                                                                                        \
+    "x,g,y\n1,a,yes\n2,b,no\n3,a,yes\n4,b,no\n5,a,no\n6,b,yes\n7,a,no\n8,b,yes\n9,a,yes\n"         \
+    "10,b,no\n11,a,no\n12,b,yes\n"
 #define CLASSES                                                                                    \
     "{\"format\":\"steward-linear\",\"version\":1,\"link\":\"softmax\",\"features\":[\"area\"],"   \
     "\"classes\":[\"mid\",\"dear\",\"cheap\"],\"intercept\":[0,-6,7],"                             \
@@ -215,6 +218,75 @@ what_became_of_a_row_is_known_of_classes_and_of_numbers(void **state)
                   json_integer_value(json_object_get(json_object_get(numbers, "cohort"), "rows")));
 }
 
+/* ---- mitigation ---- */
+
+static void
+only_a_remover_mitigates_what_is_no_binary_classifier(void **state)
+{
+    struct room *m = *state;
+    static const char *const models[] = {"price", "kind"};
+    static const char *const methods[] = {"reweighing", "exponentiated-gradient"};
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t k = 0; k < 2; k++) {
+            RUN(m, 1, "mitigate", models[i], "--method", methods[k], "--sensitive", "owner");
+            ERR_HAS(m, "is mitigated by correlation-remover");
+        }
+        RUN(m, 1, "mitigate", models[i], "--method", "threshold", "--sensitive", "owner");
+        ERR_HAS(m, "thresholds are for a binary classifier");
+        RUN(m, 4, "model", "show", i == 0 ? "price@2" : "kind@2"); /* nothing was registered */
+    }
+    /* Two values to predict do not make the scores of several outputs one probability. */
+    testing_write(in(m, "two.csv"), view_str(TWO));
+    RUN(m, 0, "dataset", "add", "two", in(m, "two.csv"), "--label", "y", "--sensitive", "g");
+    RUN(m, 0, "model", "train", "two", "--data", "two", "--objective", "multi:softprob", "--rounds",
+        "2");
+    RUN(m, 1, "mitigate", "two", "--method", "threshold", "--sensitive", "g");
+    ERR_HAS(m, "thresholds are for a binary classifier");
+}
+
+/* What is shown beside the new version is what steward fairness says of either. */
+static void
+assert_as_fairness_says(struct room *m, const json_t *document, const char *data, const char *model,
+                        const char *metric)
+{
+    RUN(m, 0, "fairness", "--data", data, "--model", model, "--json");
+    DEFER(js_freep) json_t *fairness = out_json(m);
+    const json_t *groups =
+        json_object_get(json_array_get(json_object_get(document, "groupings"), 0), "groups");
+    const json_t *other =
+        json_object_get(json_array_get(json_object_get(fairness, "groupings"), 0), "groups");
+    assert_true(json_array_size(groups) >= 2);
+    assert_int_equal(json_array_size(groups), json_array_size(other));
+    for (size_t i = 0; i < json_array_size(groups); i++) {
+        assert_near(value_of(json_array_get(groups, i), metric),
+                    value_of(json_array_get(other, i), metric), 1e-12);
+    }
+}
+
+static void
+a_remover_is_shown_with_the_fairness_before_and_after(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "mitigate", "price", "--method", "correlation-remover", "--sensitive", "owner");
+    OUT_HAS(m, "price version 2, made from version 1; fairness of both");
+    OUT_HAS(m, "root_mean_squared_error by owner");
+    OUT_HAS(m, "a remover stands before the model file");
+    RUN(m, 0, "mitigate", "price@1", "--method", "correlation-remover", "--sensitive", "owner",
+        "--json");
+    DEFER(js_freep) json_t *price = out_json(m);
+    assert_as_fairness_says(m, json_object_get(price, "before"), "workspace:price:test",
+                            "workspace:price@1", "mean_absolute_error");
+    assert_as_fairness_says(m, json_object_get(price, "after"), "workspace:price:test",
+                            "workspace:price@3", "mean_absolute_error");
+    RUN(m, 0, "mitigate", "kind", "--method", "correlation-remover", "--sensitive", "owner");
+    OUT_HAS(m, "accuracy_score by owner");
+    RUN(m, 0, "mitigate", "kind@1", "--method", "correlation-remover", "--sensitive", "owner",
+        "--json");
+    DEFER(js_freep) json_t *kind = out_json(m);
+    assert_as_fairness_says(m, json_object_get(kind, "after"), "workspace:kind:test",
+                            "workspace:kind@3", "accuracy_score");
+}
+
 int
 main(void)
 {
@@ -229,6 +301,10 @@ main(void)
                                         room_with_houses, room_done),
         cmocka_unit_test_setup_teardown(an_added_models_classes_are_found_by_name, room_with_houses,
                                         room_done),
+        cmocka_unit_test_setup_teardown(only_a_remover_mitigates_what_is_no_binary_classifier,
+                                        room_with_houses, room_done),
+        cmocka_unit_test_setup_teardown(a_remover_is_shown_with_the_fairness_before_and_after,
+                                        room_with_houses, room_done),
         cmocka_unit_test_setup_teardown(the_page_of_an_explanation_shows_every_class,
                                         room_with_houses, room_done),
     };

@@ -117,7 +117,7 @@ refuses_to_mitigate_what_is_not_binary(void **state)
     train_defaults(&o.train);
     o.train.objective = NULL;
     assert_status(model_train(r->w, "price", &o, &diag, &m), UNSUPPORTED);
-    assert_says(&diag, "what is mitigated is a binary classifier");
+    assert_says(&diag, "is mitigated by correlation-remover");
 }
 
 /* ---- what is kept ---- */
