@@ -1,6 +1,7 @@
 /* confine: what the gateway can reach once it has given up the rest: of the workspace, the models,
  * the log and the store, not the keys, the datasets or the configuration; outside it, the folder of
- * the clients' authorities. docs/threat-model.md. */
+ * the clients' authorities, or their file alone when the workspace lies in that folder.
+ * docs/threat-model.md. */
 #ifndef STEWARD_SERVE_CONFINE_H
 #define STEWARD_SERVE_CONFINE_H
 

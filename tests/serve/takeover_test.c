@@ -42,6 +42,7 @@
 static struct {
     char *root, *dir, *keeper;
     struct secret passphrase;
+    struct server_tls tls; /* of who is broken into */
 } it;
 
 static int
@@ -105,9 +106,8 @@ break_in(int (*attempt)(struct loot *l))
         struct loot l = {0};
         struct diag diag = {0};
         struct sandbox_told told = {0};
-        const struct server_tls none = {0};
         if (!status_ok(start_keeper(it.dir, &it.passphrase, &diag, &l.keeper_pid, &l.keeper)) ||
-            !status_ok(confine_gateway(it.dir, &none, &diag, &told)) ||
+            !status_ok(confine_gateway(it.dir, &it.tls, &diag, &told)) ||
             !status_ok(confine_listening(&diag))) {
             (void)fprintf(stderr, "%s\n", diag.text);
             _exit(99);
@@ -448,6 +448,39 @@ gain_privileges(struct loot *l)
     return setuid(0) != 0 && unshare(0) != 0 ? 0 : 1;
 }
 
+static int
+files_beside_the_authorities(struct loot *l)
+{
+    if (open(it.tls.client_ca, O_RDONLY) < 0 || open(it.tls.client_crl, O_RDONLY) < 0) {
+        return 90;
+    }
+    return outside_files(l);
+}
+
+/* Their folder is opened with them, but not where that is the workspace, or above it. */
+static void
+the_clients_authorities_open_no_key_and_no_data(void **state)
+{
+    (void)state;
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) <= 0) {
+        print_message("this kernel has no Landlock: files are not confined here\n");
+        skip();
+    }
+    const char *const folders[][2] = {{it.dir, it.root}, {it.root, it.dir}};
+    for (size_t i = 0; i < 2; i++) {
+        DEFER(file_freep) char *ca = file_join(folders[i][0], "clients.pem");
+        DEFER(file_freep) char *crl = file_join(folders[i][1], "revoked.pem");
+        assert_ok(file_replace(ca, view_str("authorities"), 0600, NULL));
+        assert_ok(file_replace(crl, view_str("revoked"), 0600, NULL));
+        it.tls.clients = IDENTITY_CLIENTS_ASKED;
+        (void)snprintf(it.tls.client_ca, sizeof it.tls.client_ca, "%s", ca);
+        (void)snprintf(it.tls.client_crl, sizeof it.tls.client_crl, "%s", crl);
+        const int files = break_in(files_beside_the_authorities);
+        it.tls = (struct server_tls){0};
+        assert_int_equal(files, 0);
+    }
+}
+
 static void
 opens_no_file_socket_or_process_outside(void **state)
 {
@@ -686,6 +719,7 @@ main(void)
         cmocka_unit_test(gets_models_handshakes_and_checkpoints_that_grow),
         cmocka_unit_test(gets_no_dataset_no_key_and_no_other_signature),
         cmocka_unit_test(opens_no_file_socket_or_process_outside),
+        cmocka_unit_test(the_clients_authorities_open_no_key_and_no_data),
         cmocka_unit_test(makes_no_connection_of_a_socket_that_it_has),
         cmocka_unit_test(changes_no_mode_of_a_file_outside),
         cmocka_unit_test(a_server_takes_a_new_certificate_and_stops_when_its_keeper_ends),
