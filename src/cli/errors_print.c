@@ -11,6 +11,8 @@
 #define FEATURES_SHOWN 8u
 #define CLASSES_SHOWN 8u
 #define MAP_LABEL 16
+#define MAP_CELL 6       /* at least: nine of them fit */
+#define MAP_CELL_WIDE 12 /* at most */
 
 static bool
 is_numeric(const json_t *d)
@@ -24,19 +26,32 @@ put_head(const char *text)
     (void)printf("\n%s\n", text);
 }
 
-/* At most `width` letters; how many they are. */
+/* The letters of a text. */
+static int
+letters_of(const char *text)
+{
+    int letters = 0;
+    for (; *text != '\0'; text++) {
+        letters += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return letters;
+}
+
+/* At most `width` letters, of which the last tells that there are more; how many they are. */
 static int
 put_cut(const char *text, int width)
 {
+    const int all = letters_of(text), shown = all > width ? width - 1 : all;
     int letters = 0;
     size_t n = 0;
-    for (; text[n] != '\0' && letters < width; n++) {
+    for (; text[n] != '\0' && letters < shown; n++) {
         letters += ((unsigned char)text[n + 1] & 0xc0) != 0x80;
     }
     char cut[512];
     (void)snprintf(cut, sizeof cut, "%.*s", (int)(n < sizeof cut ? n : sizeof cut - 1), text);
     cli_put_clean(stdout, cut);
-    return letters;
+    (void)fputs(all > shown ? "…" : "", stdout);
+    return all > shown ? width : letters;
 }
 
 /* With blanks up to the width. */
@@ -44,6 +59,13 @@ static void
 put_cell(const char *text, int width)
 {
     (void)printf("%*s", width - put_cut(text, width), "");
+}
+
+/* A column of counts; the word in its number, so that what follows stays in line. */
+static void
+put_rows(double rows)
+{
+    (void)printf("%8.0f row%s", rows, rows > 1 || rows < 1 ? "s" : " ");
 }
 
 static void
@@ -95,7 +117,7 @@ put_metric(const char *word, const json_t *m)
         (void)fputs("  ", stdout);
         cli_put_bar(stdout, v, BAR);
         if (isfinite(low) && isfinite(v)) {
-            (void)snprintf(interval, sizeof interval, "  %.1f to %.1f", 100 * low, 100 * high);
+            (void)snprintf(interval, sizeof interval, "  %.1f to %.1f %%", 100 * low, 100 * high);
         }
     } else {
         (void)printf("%10.4g", v);
@@ -157,8 +179,10 @@ print_calibration(const json_t *d)
     put_head("calibration");
     json_array_foreach(json_object_get(c, "bins"), i, bin)
     {
-        (void)printf("  %8.0f rows  score %.3f  observed %.3f  ", document_number(bin, "rows"),
-                     document_number(bin, "mean_score"), document_number(bin, "observed"));
+        (void)fputs("  ", stdout);
+        put_rows(document_number(bin, "rows"));
+        (void)printf("  score %.3f  observed %.3f  ", document_number(bin, "mean_score"),
+                     document_number(bin, "observed"));
         cli_put_bar(stdout, document_number(bin, "observed"), BAR);
         (void)printf("  %.3f to %.3f\n", document_end(bin, "ci", 0), document_end(bin, "ci", 1));
     }
@@ -224,8 +248,9 @@ print_slice(const json_t *d, const json_t *s, double top)
     const bool holds = json_is_true(json_object_get(s, "holds"));
     (void)fputs("  ", stdout);
     put_rate(d, s, top);
-    (void)printf("  %8.0f rows  %4.1f %% of all  q ", document_number(s, "rows"),
-                 100 * document_number(s, "coverage"));
+    (void)fputs("  ", stdout);
+    put_rows(document_number(s, "rows"));
+    (void)printf("  %4.1f %% of all  q ", 100 * document_number(s, "coverage"));
     put_p(document_number(s, "q"));
     (void)printf("%s\n      ", holds ? "" : "  could be chance");
     cli_put_wrapped(stdout, document_text(s, "words"), 6, 6);
@@ -238,6 +263,11 @@ print_slices(const json_t *d)
 {
     const json_t *o = json_object_get(d, "slices"), *list = json_object_get(o, "found");
     if (o == NULL) {
+        return;
+    }
+    if (document_number(o, "candidates") < 1) {
+        (void)putchar('\n');
+        cli_say("No slice has at least %.0f rows.", document_number(o, "min_rows"));
         return;
     }
     put_head(is_numeric(d) ? "worst slices: mean absolute error, and how --cohort takes them"
@@ -276,7 +306,9 @@ print_tree(const json_t *d)
         const int depth = (int)document_number(node, "depth");
         (void)fputs("  ", stdout);
         put_rate(d, node, top_rate(tree));
-        (void)printf("  %8.0f rows  ", document_number(node, "rows"));
+        (void)fputs("  ", stdout);
+        put_rows(document_number(node, "rows"));
+        (void)fputs("  ", stdout);
         if (!plain) {
             (void)printf("%9.4g  ",
                          document_number(json_object_get(json_object_get(node, "metrics"), metric),
@@ -295,6 +327,75 @@ print_tree(const json_t *d)
 
 /* ---- the map ---- */
 
+static const char *
+bin_label(const json_t *axis, size_t k)
+{
+    return document_text(json_array_get(json_object_get(axis, "bins"), k), "label");
+}
+
+/* Of each column, so that all fit. */
+static int
+cell_width(size_t columns)
+{
+    const int width = (80 - 2 - MAP_LABEL + 1) / (int)(columns + (columns == 0)) - 1;
+    return width < MAP_CELL ? MAP_CELL : width > MAP_CELL_WIDE ? MAP_CELL_WIDE : width;
+}
+
+/* Whether every column can be headed by what it is; otherwise by its number. */
+static bool
+heads_fit(const json_t *x, size_t columns)
+{
+    bool fit = true;
+    for (size_t k = 0; k < columns; k++) {
+        fit &= letters_of(bin_label(x, k)) <= cell_width(columns);
+    }
+    return fit;
+}
+
+static void
+put_map_head(const json_t *x, size_t columns)
+{
+    const bool fit = heads_fit(x, columns);
+    (void)fputs("\n  ", stdout);
+    put_cell("", MAP_LABEL);
+    for (size_t k = 0; k < columns; k++) {
+        char number[24];
+        (void)snprintf(number, sizeof number, "(%zu)", k + 1);
+        put_cell(fit ? bin_label(x, k) : number, cell_width(columns));
+        (void)fputs(k + 1 < columns ? " " : "", stdout);
+    }
+}
+
+static void
+put_map_line(const json_t *d, const json_t *cells, size_t columns)
+{
+    for (size_t i = 0; i < columns; i++) {
+        const json_t *c = json_array_get(cells, i);
+        const double rows = json_number_value(json_array_get(c, 0)),
+                     rate = json_number_value(json_array_get(c, 1)) / rows;
+        char text[24] = "-";
+        if (rows > 0) {
+            (void)snprintf(text, sizeof text, is_numeric(d) ? "%.4g" : "%.1f",
+                           is_numeric(d) ? rate : 100 * rate);
+        }
+        put_cell(text, cell_width(columns));
+        (void)fputs(i + 1 < columns ? " " : "", stdout);
+    }
+}
+
+static void
+put_map_legend(const json_t *x, size_t columns)
+{
+    for (size_t k = 0; !heads_fit(x, columns) && k < columns; k++) {
+        char number[24];
+        (void)snprintf(number, sizeof number, "(%zu)", k + 1);
+        (void)fputs("  ", stdout);
+        put_cell(number, 4);
+        (void)put_cut(bin_label(x, k), 70);
+        (void)putchar('\n');
+    }
+}
+
 static void
 print_map(const json_t *d)
 {
@@ -309,31 +410,15 @@ print_map(const json_t *d)
     (void)fputs(" (columns) and ", stdout);
     cli_put_clean(stdout, *document_text(y, "feature") == '\0' ? "nothing else"
                                                                : document_text(y, "feature"));
-    (void)fputs("\n  ", stdout);
-    put_cell("", MAP_LABEL);
-    for (size_t k = 0; k < nx; k++) {
-        put_cell(document_text(json_array_get(json_object_get(x, "bins"), k), "label"), 6);
-        (void)putchar(' ');
-    }
+    put_map_head(x, nx);
     for (size_t k = 0; k < json_array_size(cells); k++) {
         (void)fputs("\n  ", stdout);
-        put_cell(document_text(json_array_get(json_object_get(y, "bins"), k), "label"),
-                 MAP_LABEL - 1);
+        put_cell(bin_label(y, k), MAP_LABEL - 1);
         (void)putchar(' ');
-        for (size_t i = 0; i < nx; i++) {
-            const json_t *c = json_array_get(json_array_get(cells, k), i);
-            const double rows = json_number_value(json_array_get(c, 0)),
-                         rate = json_number_value(json_array_get(c, 1)) / rows;
-            char text[24] = "-";
-            if (rows > 0) {
-                (void)snprintf(text, sizeof text, is_numeric(d) ? "%.4g" : "%.1f",
-                               is_numeric(d) ? rate : 100 * rate);
-            }
-            put_cell(text, 6);
-            (void)putchar(' ');
-        }
+        put_map_line(d, json_array_get(cells, k), nx);
     }
     (void)putchar('\n');
+    put_map_legend(x, nx);
 }
 
 /* ---- cohorts and rows ---- */

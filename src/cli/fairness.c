@@ -247,6 +247,9 @@ print_groupings(const json_t *list, const struct shown *shown)
         }
         (void)printf(": %.0f rows, %.0f without a group\n", document_number(g, "count"),
                      document_number(g, "rows_without_group"));
+        if (json_array_size(json_object_get(g, "groups")) == 0) {
+            continue;
+        }
         print_groups(g, shown);
         print_sentences(g, shown == of_numbers);
         print_odds(g);

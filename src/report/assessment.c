@@ -48,17 +48,31 @@ assessment_decided(const struct assessment_input *in, size_t row)
     return in->decision != NULL ? in->decision[row] != 0 : in->score[row] >= in->threshold;
 }
 
+/* Without an exponent where that is short enough to be read. */
+static void
+put_digits(struct buf *b, double v, int digits)
+{
+    const double size = fabs(v);
+    if (size >= 1e-4 && size < 1e9) {
+        const int whole = (int)floor(log10(size)) + 1;
+        buf_printf(b, "%.*f", digits > whole ? digits - whole : 0, v);
+    } else {
+        buf_printf(b, "%.*g", digits, v);
+    }
+}
+
 void
 assessment_put_number(struct buf *b, double v)
 {
     char text[32];
-    for (int digits = 1; digits <= 9; digits++) {
+    int digits = 1;
+    for (; digits < 9; digits++) {
         (void)snprintf(text, sizeof text, "%.*g", digits, v);
         if (!isfinite(v) || (float)strtod(text, NULL) == (float)v) {
             break;
         }
     }
-    buf_put_str(b, text);
+    put_digits(b, v, digits);
 }
 
 static json_t *
