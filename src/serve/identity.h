@@ -52,7 +52,7 @@ void identity_ask(const struct identity *i, gnutls_session_t tls);
  * none is required. STATUS_AUTH and the reason. */
 struct status identity_check_client(const struct identity *i, gnutls_session_t tls,
                                     struct diag *diag, char ret_name[static IDENTITY_NAME_MAX]);
-/* The same for certificates in DER; untrusted, fuzzed. */
+/* The same for certificates in DER; untrusted. */
 struct status identity_check_chain(const struct identity *i, const gnutls_datum_t *chain,
                                    unsigned count, struct diag *diag,
                                    char ret_name[static IDENTITY_NAME_MAX]);

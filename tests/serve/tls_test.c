@@ -408,6 +408,44 @@ a_subject_of_two_authorities_of_one_name_is_nobody(void **state)
     }
 }
 
+/* Every byte of a client's certificate changed, and every length of it cut off: refused, or still
+ * the same name. */
+static void
+a_changed_certificate_names_nobody_else(void **state)
+{
+    (void)state;
+    static const uint8_t changes[] = {0x01, 0x80, 0xff};
+    const struct wish leaf = {.name = "desk", .san = "URI:https://x.org/,DNS:a"},
+                      svid = {.san = "URI:spiffe://x.org/desk"};
+    struct tls_key *key = NULL;
+    struct identity *i = fresh(IDENTITY_CLIENTS_REQUIRED, &key);
+    DEFER(party_done) struct party end = make(&leaf, &it.root, NULL);
+    DEFER(party_done) struct party workload = make(&svid, &it.root, NULL);
+    const struct party *const parties[] = {&end, &workload};
+    for (size_t p = 0; p < 2; p++) {
+        struct diag diag = {0};
+        char right[IDENTITY_NAME_MAX], name[IDENTITY_NAME_MAX];
+        unsigned char *der = NULL;
+        const int n = i2d_X509(parties[p]->cert, &der);
+        gnutls_datum_t chain = {der, (unsigned)n};
+        assert_ok(identity_check_chain(i, &chain, 1, &diag, right));
+        for (int at = 0; at < n; at++) {
+            for (size_t c = 0; c < sizeof changes; c++) {
+                der[at] ^= changes[c];
+                const struct status s = identity_check_chain(i, &chain, 1, &diag, name);
+                assert_true(s.code == STATUS_AUTH || (status_ok(s) && strcmp(name, right) == 0));
+                der[at] ^= changes[c];
+            }
+            chain.size = (unsigned)at;
+            assert_status(identity_check_chain(i, &chain, 1, &diag, name), AUTH);
+            chain.size = (unsigned)n;
+        }
+        OPENSSL_free(der);
+    }
+    identity_free(i);
+    tls_key_free(key);
+}
+
 /* ---- handshakes ---- */
 
 static void
@@ -706,6 +744,7 @@ main(void)
         cmocka_unit_test(names_the_authority_that_is_trusted),
         cmocka_unit_test(an_authority_does_not_speak_for_another),
         cmocka_unit_test(a_subject_of_two_authorities_of_one_name_is_nobody),
+        cmocka_unit_test(a_changed_certificate_names_nobody_else),
         cmocka_unit_test(names_a_client_by_its_spiffe_id_or_its_subject),
         cmocka_unit_test(asks_for_certificates_as_it_is_told),
         cmocka_unit_test(takes_another_certificate_without_ending_calls),
