@@ -109,26 +109,10 @@ put_value(double v, bool share, int width)
 }
 
 static void
-put_name(const char *name, int width)
-{
-    char cut[64];
-    size_t n = strlen(name), room = (size_t)width;
-    if (n > room) { /* not within a character */
-        for (n = room - 1; n > 0 && ((unsigned char)name[n] & 0xc0) == 0x80; n--) {
-        }
-    }
-    (void)snprintf(cut, sizeof cut, "%.*s%s", (int)n, name, n < strlen(name) ? "~" : "");
-    cli_put_clean(stdout, cut);
-    for (size_t i = strlen(cut); i < room; i++) {
-        (void)fputc(' ', stdout);
-    }
-}
-
-static void
 put_row(const json_t *group, const struct shown *shown, double most)
 {
     const double v = metric_of(group, shown[0].metric);
-    put_name(document_text(group, "group"), 22);
+    cli_put_name(stdout, document_text(group, "group"), 22);
     (void)printf(" %9.0f%s ", document_number(group, "count"),
                  json_is_true(json_object_get(group, "judged")) ? " " : "*");
     cli_put_bar(stdout, shown[0].share ? v : v / most, BAR);

@@ -9,8 +9,9 @@
 #include "workspace/gather.h"
 #include "workspace/mitigation.h"
 
+#include <math.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #define INTERVALS 4u
 #define GROUPS_PRINTED 20u
@@ -135,14 +136,25 @@ metric_of(const json_t *o, const char *metric)
     return document_number(json_object_get(json_object_get(o, "metrics"), metric), "value");
 }
 
+/* What is not defined, as r2 of a label that does not vary, is "-". */
+static void
+put_figure(double v)
+{
+    if (isnan(v)) {
+        (void)printf(" %12s", "-");
+    } else {
+        (void)printf(" %12.5g", v);
+    }
+}
+
 static void
 print_pair(const char *name, double was, double is)
 {
-    char cut[40];
-    (void)snprintf(cut, sizeof cut, "%.36s", name);
     (void)fputs("  ", stdout);
-    cli_put_clean(stdout, cut);
-    (void)printf("%*s %12.5g %12.5g\n", (int)(38 - strlen(cut)), "", was, is);
+    cli_put_name(stdout, name, 38);
+    put_figure(was);
+    put_figure(is);
+    (void)fputc('\n', stdout);
 }
 
 static void

@@ -42,6 +42,22 @@ cli_put_clean(FILE *out, const char *text)
     put_clean_part(out, text, strlen(text));
 }
 
+void
+cli_put_name(FILE *out, const char *name, int width)
+{
+    char cut[64];
+    size_t n = strlen(name), room = (size_t)width;
+    if (n > room) { /* not within a character */
+        for (n = room - 1; n > 0 && ((unsigned char)name[n] & 0xc0) == 0x80; n--) {
+        }
+    }
+    (void)snprintf(cut, sizeof cut, "%.*s%s", (int)n, name, n < strlen(name) ? "~" : "");
+    cli_put_clean(out, cut);
+    for (size_t i = strlen(cut); i < room; i++) {
+        (void)fputc(' ', out);
+    }
+}
+
 /* Columns of text[len] on a terminal, each character one. */
 static int
 columns_of(const char *text, size_t len)
