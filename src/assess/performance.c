@@ -246,3 +246,31 @@ performance_binary(const uint8_t *y, const double *score, size_t rows, double th
 {
     return performance_decided(y, score, NULL, rows, threshold, level, ret_performance);
 }
+
+/* ---- several classes ---- */
+
+static double
+brier_of(uint32_t label, const double *score, uint32_t outputs)
+{
+    double sum = label < outputs ? 0 : 1;
+    for (uint32_t k = 0; k < outputs; k++) {
+        const double off = score[k] - (k == label ? 1 : 0);
+        sum += off * off;
+    }
+    return sum;
+}
+
+void
+performance_class_losses(const uint32_t *label, const double *score, size_t rows, uint32_t outputs,
+                         double *ret_log_loss, double *ret_brier)
+{
+    struct sum log_loss = {0}, brier = {0};
+    for (size_t i = 0; i < rows; i++) {
+        const double *of_row = score + i * outputs;
+        const double p = label[i] < outputs ? of_row[label[i]] : 0;
+        sum_add(&log_loss, -log(fmin(1.0 - DBL_EPSILON, fmax(DBL_EPSILON, p))));
+        sum_add(&brier, brier_of(label[i], of_row, outputs));
+    }
+    *ret_log_loss = sum_value(&log_loss) / (double)rows;
+    *ret_brier = sum_value(&brier) / (double)rows;
+}

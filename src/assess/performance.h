@@ -48,4 +48,10 @@ struct status performance_decided(const uint8_t *y, const double *score, const u
                                   size_t rows, double threshold, double level,
                                   struct performance *ret_performance);
 
+/* Of several classes: log loss, and Brier's score as he defined it (1950), the sum over the classes
+ * of the squared differences. label[rows]; score[rows * outputs] in [0, 1]; a label from `outputs`
+ * on is a class that the model does not know, to which it gives 0. rows > 0. */
+void performance_class_losses(const uint32_t *label, const double *score, size_t rows,
+                              uint32_t outputs, double *ret_log_loss, double *ret_brier);
+
 #endif

@@ -13,6 +13,7 @@
 #define DRIVERS_SHOWN 5
 #define TEXT_MAX (1u << 20)
 #define FINDINGS_SHOWN 10
+#define CLASSES_SHOWN 12
 #define SLICES_MOST 1000u
 #define REPLICATES_MOST 100000u
 
@@ -80,9 +81,17 @@ print_findings(const json_t *document)
     print_sentences(found, FINDINGS_SHOWN);
 }
 
+/* From which probability on, of several classes the one with the most; nothing of a number. */
 static void
-print_thresholds(const json_t *document)
+print_rule(const json_t *document)
 {
+    const enum model_task task = document_task(document);
+    if (task == MODEL_CLASSES) {
+        (void)puts("decided: the class with the highest score");
+    }
+    if (task != MODEL_BINARY) {
+        return;
+    }
     DEFER(buf_done) struct buf text;
     buf_init(&text, TEXT_MAX);
     buf_put_str(&text, "decided positive ");
@@ -120,12 +129,11 @@ weightiest_below(const json_t *features, double below)
     return best;
 }
 
-/* The features that move the decision most, the longest bar first. */
+/* The features that move an output most, the longest bar first. */
 static void
-print_drivers(const json_t *document)
+print_drivers(const json_t *output)
 {
-    const json_t *outputs = json_object_get(json_object_get(document, "explanation"), "outputs");
-    const json_t *list = json_object_get(json_array_get(outputs, 0), "features");
+    const json_t *list = json_object_get(output, "features");
     double below = HUGE_VAL, most = 0;
     for (int i = 0; i < DRIVERS_SHOWN; i++) {
         const json_t *f = weightiest_below(list, below);
@@ -139,6 +147,93 @@ print_drivers(const json_t *document)
         (void)printf(" %-8.3g ", below);
         cli_put_clean(stdout, json_string_value(json_object_get(f, "feature")));
         (void)fputc('\n', stdout);
+    }
+}
+
+static void
+print_explanation(const json_t *document)
+{
+    const json_t *outputs = json_object_get(json_object_get(document, "explanation"), "outputs");
+    const enum model_task task = document_task(document);
+    size_t i = 0;
+    json_t *output = NULL;
+    json_array_foreach((json_t *)(uintptr_t)outputs, i, output)
+    {
+        if (i == CLASSES_SHOWN) {
+            (void)printf("and %zu classes more; --json has them\n", json_array_size(outputs) - i);
+            break;
+        }
+        if (task == MODEL_CLASSES) {
+            cli_say("mean size of what a feature adds to the margin of %s:",
+                    document_text(output, "output"));
+        } else {
+            (void)printf("mean size of what a feature adds to the %s:\n",
+                         task == MODEL_BINARY ? "log-odds" : "margin");
+        }
+        print_drivers(output);
+    }
+}
+
+/* ---- figures of several classes and of numbers ---- */
+
+static void
+print_share(const json_t *rate)
+{
+    const double v = document_number(rate, "value");
+    if (isfinite(v)) {
+        (void)printf("  %5.1f %% (%5.1f to %5.1f)", 100 * v, 100 * document_end(rate, "ci", 0),
+                     100 * document_end(rate, "ci", 1));
+    } else {
+        (void)printf("  %25s", "-");
+    }
+}
+
+static void
+print_classes(const json_t *performance)
+{
+    const json_t *classes = json_object_get(performance, "classes");
+    size_t i = 0;
+    json_t *k = NULL;
+    (void)printf("  %-14s %7s  %-25s  %s\n", "class", "rows", "precision", "recall");
+    json_array_foreach((json_t *)(uintptr_t)classes, i, k)
+    {
+        if (i == CLASSES_SHOWN) {
+            (void)printf("and %zu classes more; --json has them\n", json_array_size(classes) - i);
+            break;
+        }
+        (void)fputs("  ", stdout);
+        cli_put_name(stdout, document_text(k, "class"), 14);
+        (void)printf(" %7.0f", document_number(k, "rows"));
+        print_share(json_object_get(k, "precision"));
+        print_share(json_object_get(k, "recall"));
+        (void)fputc('\n', stdout);
+    }
+}
+
+static void
+print_numbers(const json_t *performance)
+{
+    static const char *const words[] = {"mean_absolute_error", "median_absolute_error",
+                                        "mean_squared_error", "r2_score", "mean_error"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const json_t *v = json_object_get(performance, words[i]);
+        (void)printf("  %-24s %10.4g  (%.4g to %.4g)\n", words[i], document_number(v, "value"),
+                     document_end(v, "ci", 0), document_end(v, "ci", 1));
+    }
+    (void)printf("  %-24s %10.4g\n", "root_mean_squared_error",
+                 document_number(performance, "root_mean_squared_error"));
+}
+
+/* Two classes' are in the sentences. */
+static void
+print_figures(const json_t *document)
+{
+    const json_t *performance = json_object_get(document, "performance");
+    const enum model_task task = document_task(document);
+    if (task == MODEL_CLASSES) {
+        print_classes(performance);
+    } else if (task == MODEL_NUMBER) {
+        print_numbers(performance);
     }
 }
 
@@ -188,9 +283,9 @@ cli_assess(struct cli *c)
         return cli_print_json(document);
     }
     print_findings(document);
-    print_thresholds(document);
-    (void)puts("mean size of what a feature adds to the log-odds:");
-    print_drivers(document);
+    print_rule(document);
+    print_figures(document);
+    print_explanation(document);
     print_remarks(document);
     if (report != NULL) {
         (void)printf("report: %s\n", report);

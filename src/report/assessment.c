@@ -1,6 +1,6 @@
 #include "report/assessment.h"
 
-#include "assess/performance.h"
+#include "assess/metric.h"
 #include "base/clock.h"
 #include "report/assessment_parts.h"
 #include "report/document.h"
@@ -42,12 +42,6 @@ assessment_interval(struct interval ci)
     return json_pack("[o, o]", js_real(ci.low), js_real(ci.high));
 }
 
-bool
-assessment_decided(const struct assessment_input *in, size_t row)
-{
-    return in->decision != NULL ? in->decision[row] != 0 : in->score[row] >= in->threshold;
-}
-
 /* Without an exponent where that is short enough to be read. */
 static void
 put_digits(struct buf *b, double v, int digits)
@@ -75,20 +69,6 @@ assessment_put_number(struct buf *b, double v)
     put_digits(b, v, digits);
 }
 
-static json_t *
-rate_json(const struct rate *r)
-{
-    return json_pack("{s:o, s:I, s:I, s:o}", "value", js_real(r->value), "x", (json_int_t)r->x, "n",
-                     (json_int_t)r->n, "ci", assessment_interval(r->ci));
-}
-
-static json_t *
-counts_json(const struct confusion *c)
-{
-    return json_pack("{s:I, s:I, s:I, s:I}", "tp", (json_int_t)c->tp, "fp", (json_int_t)c->fp, "tn",
-                     (json_int_t)c->tn, "fn", (json_int_t)c->fn);
-}
-
 void
 assessment_tell(const struct assessment_input *in, const char *stage, double share)
 {
@@ -100,12 +80,39 @@ assessment_tell(const struct assessment_input *in, const char *stage, double sha
 /* ---- what was assessed ---- */
 
 static struct status
-put_subject(const struct assessment_input *in, json_t *d)
+put_label(const struct assessed *a, json_t *d)
 {
+    const struct assessment_input *in = a->in;
+    json_t *label = json_pack("{s:s}", "column", in->label), *classes = json_array();
+    TRY(js_set(d, "label", label));
+    if (a->task == MODEL_BINARY) {
+        json_decref(classes);
+        TRY(js_set(label, "positive", json_string(in->positive)));
+        TRY(js_set(label, "negative", json_string(in->negative)));
+        TRY(js_set(d, "threshold", js_real(in->threshold)));
+        return in->thresholds == NULL ? OK
+                                      : js_set(d, "thresholds", json_deep_copy(in->thresholds));
+    }
+    if (a->task != MODEL_CLASSES) {
+        json_decref(classes);
+        return OK;
+    }
+    TRY(js_set(label, "classes", classes));
+    for (uint32_t k = 0; k < a->class_count; k++) {
+        CHECK(json_array_append_new(classes, json_string(a->classes[k])) == 0, MEMORY);
+    }
+    return OK;
+}
+
+static struct status
+put_subject(const struct assessed *a, json_t *d)
+{
+    const struct assessment_input *in = a->in;
     DEFER(buf_done) struct buf time;
     buf_init(&time, 64);
     clock_put_rfc3339(&time, in->created_ns);
     TRY(js_set(d, "format", json_string(DOCUMENT_FORMAT)));
+    TRY(js_set(d, "task", json_string(document_task_word(a->task))));
     TRY(js_set(d, "created", json_string(buf_str(&time))));
     TRY(js_set(d, "model",
                json_pack("{s:s, s:I, s:s}", "name", in->model, "version",
@@ -116,84 +123,46 @@ put_subject(const struct assessment_input *in, json_t *d)
     TRY(js_set(d, "selection", json_string(in->selection)));
     TRY(js_set(d, "rows", json_integer((json_int_t)in->rows)));
     TRY(js_set(d, "rows_without_label", json_integer((json_int_t)in->rows_dropped)));
-    TRY(js_set(d, "label",
-               json_pack("{s:s, s:s, s:s}", "column", in->label, "positive", in->positive,
-                         "negative", in->negative)));
-    TRY(js_set(d, "threshold", js_real(in->threshold)));
-    if (in->thresholds != NULL) {
-        TRY(js_set(d, "thresholds", json_deep_copy(in->thresholds)));
-    }
+    TRY(put_label(a, d));
     TRY(js_set(d, "level", js_real(in->settings.level)));
     TRY(js_set(d, "false_discovery_rate", js_real(in->settings.fdr)));
     TRY(js_set(d, "min_group", json_integer(in->settings.min_group)));
     TRY(js_set(d, "seed", json_integer((json_int_t)in->settings.seed)));
-    return js_set(d, "remarks", json_incref(in->remarks));
+    return js_set(d, "remarks", json_deep_copy(in->remarks));
 }
 
-/* ---- performance ---- */
-
-static struct status
-put_calibration(const struct performance *p, json_t *o)
+struct status
+assessment_remark(json_t *d, const char *format, ...)
 {
-    json_t *bins = json_array(), *curve = json_array();
-    TRY(js_set(o, "calibration", bins));
-    TRY(js_set(o, "roc", curve));
-    for (uint32_t i = 0; i < p->bins; i++) {
-        json_t *b = json_pack("{s:o, s:o, s:I, s:o}", "mean_score", js_real(p->bin[i].mean_score),
-                              "observed", js_real(p->bin[i].observed), "n", (json_int_t)p->bin[i].n,
-                              "ci", assessment_interval(p->bin[i].ci));
-        CHECK(json_array_append_new(bins, b) == 0, MEMORY);
-    }
-    for (uint32_t i = 0; i < PERFORMANCE_CURVE && isfinite(p->roc_auc); i++) {
-        json_t *point = json_pack("[o, o]", js_real(p->curve[i].fpr), js_real(p->curve[i].tpr));
-        CHECK(json_array_append_new(curve, point) == 0, MEMORY);
-    }
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 1u << 16);
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&b, format, args);
+    va_end(args);
+    TRY(buf_status(&b));
+    json_t *remarks = json_object_get(d, "remarks");
+    CHECK(json_array_append_new(remarks, js_sentence(buf_str(&b))) == 0, MEMORY);
     return OK;
 }
 
-static struct status
-put_performance(const struct assessment_input *in, json_t *d)
+/* The name of its column, were there one. */
+static const char *
+answer_word(enum model_task task)
 {
-    DEFER(memory_freep) struct performance *p = calloc(1, sizeof *p);
-    CHECK(p != NULL, MEMORY);
-    TRY(performance_decided(in->y, in->score, in->decision, in->rows, in->threshold,
-                            in->settings.level, p));
-    json_t *o = json_pack(
-        "{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "positives",
-        (json_int_t)p->positives, "counts", counts_json(&p->counts), "accuracy",
-        rate_json(&p->accuracy), "precision", rate_json(&p->precision), "recall",
-        rate_json(&p->recall), "selection_rate", rate_json(&p->selection_rate), "f1",
-        js_real(p->f1), "roc_auc", js_real(p->roc_auc), "roc_auc_ci",
-        assessment_interval(p->roc_auc_ci), "average_precision", js_real(p->average_precision),
-        "log_loss", js_real(p->log_loss), "brier", js_real(p->brier));
-    TRY(js_set(d, "performance", o));
-    return put_calibration(p, o);
+    return task == MODEL_BINARY ? "decision" : task == MODEL_CLASSES ? "class" : "prediction";
 }
 
 /* ---- fairness ---- */
 
-static struct status
-put_fairness(const struct assessment_input *in, const uint8_t *decision, struct diag *diag,
-             json_t *d)
+static struct fairness_input
+fairness_input_of(const struct assessed *a)
 {
-    DEFER(js_freep) json_t *fairness = NULL;
-    DEFER(buf_done) struct buf positive;
-    buf_init(&positive, 1u << 20);
-    if (in->factor_count == 0) {
-        return js_set(d, "fairness", json_null());
-    }
-    buf_printf(&positive, "%s = %s", in->label, in->positive);
-    TRY(buf_status(&positive));
-    const struct fairness_input f = {
-        .task = FAIRNESS_BINARY,
+    const struct assessment_input *in = a->in;
+    return (struct fairness_input){
         .label = in->label,
-        .prediction = "decision",
-        .score = "score",
-        .positive = buf_str(&positive),
+        .prediction = answer_word(a->task),
         .rows = in->rows,
-        .y = in->y,
-        .decision = decision,
-        .predicted = in->score,
         .sensitive = in->factors,
         .sensitive_count = in->factor_count,
         .adverse = in->settings.adverse,
@@ -204,7 +173,58 @@ put_fairness(const struct assessment_input *in, const uint8_t *decision, struct 
         .seed = in->settings.seed,
         .threads = in->threads,
     };
-    TRY(fairness_document(&f, diag, &fairness));
+}
+
+static struct status
+fairness_of(const struct assessed *a, const char *positive, struct diag *diag,
+            json_t **ret_fairness)
+{
+    const struct assessment_input *in = a->in;
+    struct fairness_input f = fairness_input_of(a);
+    switch (a->task) {
+    case MODEL_BINARY:
+        f.task = FAIRNESS_BINARY;
+        f.score = "score";
+        f.positive = positive;
+        f.y = in->y;
+        f.decision = a->positive;
+        f.predicted = in->score;
+        break;
+    case MODEL_CLASSES:
+        f.task = FAIRNESS_CLASSES;
+        f.y_class = (const int32_t *)a->label;
+        f.decision_class = (const int32_t *)a->decision;
+        f.classes = a->classes;
+        f.class_count = a->class_count;
+        break;
+    default:
+        f.task = FAIRNESS_NUMERIC;
+        f.value = in->truth;
+        f.predicted = in->score;
+    }
+    return fairness_document(&f, diag, ret_fairness);
+}
+
+static struct status
+put_fairness(const struct assessed *a, struct diag *diag, json_t *d)
+{
+    const struct assessment_input *in = a->in;
+    DEFER(js_freep) json_t *fairness = NULL;
+    DEFER(buf_done) struct buf positive;
+    buf_init(&positive, 1u << 20);
+    if (in->factor_count == 0) {
+        return js_set(d, "fairness", json_null());
+    }
+    if (a->task == MODEL_CLASSES && a->class_count > FAIRNESS_CLASSES_MAX) {
+        TRY(assessment_remark(d, "groups are compared by at most %u classes; there are %u",
+                              FAIRNESS_CLASSES_MAX, a->class_count));
+        return js_set(d, "fairness", json_null());
+    }
+    if (a->task == MODEL_BINARY) {
+        buf_printf(&positive, "%s = %s", in->label, in->positive);
+        TRY(buf_status(&positive));
+    }
+    TRY(fairness_of(a, buf_str(&positive), diag, &fairness));
     return js_set(d, "fairness", json_incref(fairness));
 }
 
@@ -219,27 +239,38 @@ permutations_of(size_t rows)
                                       : (uint32_t)fit;
 }
 
-static struct errors_input
-errors_input_of(const struct assessment_input *in, const uint32_t *label, const uint32_t *decision,
-                const char *const *classes)
+static struct errors_outcome
+outcome_of(const struct assessed *a)
 {
+    return (struct errors_outcome){.kind = a->task == MODEL_BINARY    ? ERRORS_BINARY
+                                           : a->task == MODEL_CLASSES ? ERRORS_CLASSES
+                                                                      : ERRORS_NUMERIC,
+                                   .rows = a->in->rows,
+                                   .classes = a->class_count,
+                                   .label = a->label,
+                                   .decision = a->decision,
+                                   .truth = a->in->truth,
+                                   .prediction = a->task == MODEL_NUMBER ? a->in->score : NULL};
+}
+
+static struct errors_input
+errors_input_of(const struct assessed *a)
+{
+    const struct assessment_input *in = a->in;
+    const bool binary = a->task == MODEL_BINARY;
     const size_t share = in->rows / SLICE_SHARE;
     return (struct errors_input){
-        .outcome = {.kind = ERRORS_BINARY,
-                    .rows = in->rows,
-                    .classes = 2,
-                    .label = label,
-                    .decision = decision},
-        .classes = classes,
-        .score = in->score,
+        .outcome = outcome_of(a),
+        .classes = a->classes,
+        .score = binary ? in->score : NULL,
         .row_number = in->row_number,
         .label = in->label,
-        .prediction = "decision",
-        .score_name = "score",
+        .prediction = answer_word(a->task),
+        .score_name = binary ? "score" : NULL,
         .rows_read = in->rows + in->rows_dropped,
         .features = in->features,
         .feature_count = in->feature_count,
-        .metric = ERRORS_RATE,
+        .metric = a->task == MODEL_NUMBER ? ERRORS_MAE : ERRORS_RATE,
         .level = in->settings.level,
         .bins = BINS,
         .cut = ERRORS_EQUAL_COUNT,
@@ -257,56 +288,115 @@ errors_input_of(const struct assessment_input *in, const uint32_t *label, const 
 }
 
 static struct status
-put_errors(const struct assessment_input *in, const uint8_t *decision, struct diag *diag, json_t *d)
+put_errors(const struct assessed *a, struct diag *diag, json_t *d)
 {
-    const char *const classes[] = {in->negative, in->positive};
     DEFER(js_freep) json_t *errors = NULL;
     DEFER(js_freep) json_t *remarks = json_array();
-    DEFER(memory_freep) uint32_t *label = calloc(in->rows + 1, sizeof *label);
-    DEFER(memory_freep) uint32_t *decided = calloc(in->rows + 1, sizeof *decided);
-    CHECK(remarks != NULL && label != NULL && decided != NULL, MEMORY);
-    for (size_t i = 0; i < in->rows; i++) {
-        label[i] = in->y[i];
-        decided[i] = decision[i];
-    }
-    struct errors_input e = errors_input_of(in, label, decided, classes);
+    CHECK(remarks != NULL, MEMORY);
+    struct errors_input e = errors_input_of(a);
     e.remarks = remarks;
     TRY(errors_document(&e, diag, &errors));
     return js_set(d, "errors", json_incref(errors));
 }
 
+/* ---- what the model answers ---- */
+
+static void
+assessed_done(struct assessed *a)
+{
+    free(a->label);
+    free(a->decision);
+    free(a->positive);
+}
+
+static bool
+are_probabilities(const struct assessment_input *in)
+{
+    bool are = true;
+    for (size_t i = 0; i < in->rows * in->file->outputs; i++) {
+        are = are && in->score[i] >= 0 && in->score[i] <= 1;
+    }
+    return are;
+}
+
+static void
+fill_binary(struct assessed *a)
+{
+    const struct assessment_input *in = a->in;
+    a->two[0] = in->negative;
+    a->two[1] = in->positive;
+    a->classes = a->two;
+    a->class_count = 2;
+    for (size_t i = 0; i < in->rows; i++) {
+        a->positive[i] =
+            in->decision != NULL ? in->decision[i] != 0 : in->score[i] >= in->threshold;
+        a->decision[i] = a->positive[i];
+        a->label[i] = in->y[i];
+    }
+}
+
+static void
+fill_classes(struct assessed *a)
+{
+    const struct assessment_input *in = a->in;
+    const uint32_t outputs = in->file->outputs;
+    a->classes = in->classes;
+    a->class_count = in->class_count;
+    for (size_t i = 0; i < in->rows; i++) {
+        a->decision[i] = (uint32_t)metric_class_of(in->score + i * outputs, outputs);
+        a->label[i] = in->truth_class[i];
+    }
+}
+
+static struct status
+assessed_init(const struct assessment_input *in, struct assessed *a)
+{
+    a->in = in;
+    a->task = model_file_task(in->file);
+    a->label = calloc(in->rows + 1, sizeof *a->label);
+    a->decision = calloc(in->rows + 1, sizeof *a->decision);
+    a->positive = calloc(in->rows + 1, 1);
+    CHECK(a->label != NULL && a->decision != NULL && a->positive != NULL, MEMORY);
+    a->probabilities = a->task != MODEL_NUMBER && are_probabilities(in);
+    if (a->task == MODEL_BINARY) {
+        fill_binary(a);
+    } else if (a->task == MODEL_CLASSES) {
+        fill_classes(a);
+    }
+    return OK;
+}
+
 /* ---- the whole ---- */
 
 static struct status
-run(const struct assessment_input *in, struct diag *diag, json_t *d)
+run(const struct assessed *a, struct diag *diag, json_t *d)
 {
-    DEFER(memory_freep) uint8_t *decision = calloc(in->rows + 1, 1);
-    CHECK(decision != NULL, MEMORY);
-    for (size_t i = 0; i < in->rows; i++) {
-        decision[i] = assessment_decided(in, i);
-    }
-    TRY(put_subject(in, d));
-    assessment_tell(in, "performance", 0.2);
-    TRY(put_performance(in, d));
-    assessment_tell(in, "fairness", 0.25);
-    TRY(put_fairness(in, decision, diag, d));
-    assessment_tell(in, "where it fails", 0.45);
-    return put_errors(in, decision, diag, d);
+    TRY(put_subject(a, d));
+    assessment_tell(a->in, "performance", 0.2);
+    TRY(assessment_put_performance(a, d));
+    assessment_tell(a->in, "fairness", 0.25);
+    TRY(put_fairness(a, diag, d));
+    assessment_tell(a->in, "where it fails", 0.45);
+    TRY(put_errors(a, diag, d));
+    assessment_tell(a->in, "explanations", 0.7);
+    return assessment_put_explanation(a, diag, d);
 }
 
 struct status
 assessment_run(const struct assessment_input *in, struct diag *diag, json_t **ret_document)
 {
-    if (!model_file_is_binary(in->file)) {
-        diag_set(diag, "model %s: objective %s; an assessment needs a binary classifier", in->model,
-                 in->file->objective);
+    if (model_file_task(in->file) == MODEL_NUMBERS) {
+        diag_set(diag,
+                 "model %s: objective %s answers with %u numbers; an assessment needs one number, "
+                 "or classes",
+                 in->model, in->file->objective, in->file->outputs);
         FAIL(UNSUPPORTED);
     }
+    DEFER(assessed_done) struct assessed a = {0};
     DEFER(js_freep) json_t *d = json_object();
     CHECK(d != NULL, MEMORY);
-    TRY(run(in, diag, d));
-    assessment_tell(in, "explanations", 0.7);
-    TRY(assessment_put_explanation(in, diag, d));
+    TRY(assessed_init(in, &a));
+    TRY(run(&a, diag, d));
     TRY(js_set(d, "bias", in->bias == NULL ? json_null() : json_deep_copy(in->bias)));
     TRY(findings_put(d));
     *ret_document = MOVE(d);

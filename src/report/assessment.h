@@ -43,16 +43,23 @@ struct assessment_input {
     const char *selection; /* "test", "all, cohort: ..." */
     uint64_t model_version, dataset_version;
     int64_t created_ns;
-    const char *label, *positive, *negative; /* "deny", "yes", "no" */
+    const char *label; /* "deny" */
+    const char *positive,
+        *negative; /* "yes", "no"; binary, as threshold, y, decision, thresholds */
     double threshold;
     size_t rows;
-    const uint64_t *row_number; /* rows: its number in the dataset, the first is 1 */
-    uint64_t rows_dropped;      /* without a label */
-    const uint8_t *y;           /* rows: 0/1 */
-    const double *score;        /* rows: probability of positive */
-    const uint8_t *decision;    /* rows: 0/1; NULL: score >= threshold */
-    const json_t *thresholds;   /* by group, as the document tells them; NULL: one for all */
-    const float *x;             /* rows * file->features: what the model read */
+    const uint64_t *row_number;  /* rows: its number in the dataset, the first is 1 */
+    uint64_t rows_dropped;       /* without a label */
+    const uint8_t *y;            /* rows: 0/1 */
+    const uint32_t *truth_class; /* of several classes: rows, below class_count */
+    const char *const *classes;  /* names: the file's outputs, then what else the label has */
+    uint32_t class_count;
+    const double *truth;      /* of numbers: rows, finite */
+    const double *score;      /* rows * file->outputs: probability of positive, of each class, or
+                                 the number, which is finite */
+    const uint8_t *decision;  /* rows: 0/1; NULL: score >= threshold */
+    const json_t *thresholds; /* by group, as the document tells them; NULL: one for all */
+    const float *x;           /* rows * file->features: what the model read */
     const struct model_file *file;
     /* How the model reads: its features' names and levels, in its order; values unused. */
     const struct assessment_feature *read;
@@ -75,6 +82,7 @@ struct assessment_input {
 /* Shares of the work before and after what assessment_run does, for whoever makes "bias". */
 #define ASSESSMENT_BIAS_SHARE 0.2
 
+/* UNSUPPORTED with a sentence for a model of several numbers; LIMIT, INPUT as the modules. */
 struct status assessment_run(const struct assessment_input *in, struct diag *diag,
                              json_t **ret_document);
 

@@ -15,8 +15,9 @@
 #define COHORTS 3u
 
 struct explaining {
+    const struct assessed *a;
     const struct assessment_input *in;
-    uint32_t width;
+    uint32_t width, outputs;
     struct explain_feature *feature;
     struct bins *bins;
     const char *cohort[COHORTS];
@@ -27,7 +28,8 @@ struct explaining {
     size_t background_rows;
     struct explain_summary *summary;
     double *phi; /* of a block */
-    double *of_example;
+    double *of_example, *base, *margin;
+    const char **output;
     json_t *remarks;
 };
 
@@ -39,6 +41,9 @@ explaining_done(struct explaining *e)
     free(e->in_cohort);
     free(e->phi);
     free(e->of_example);
+    free(e->base);
+    free(e->margin);
+    free(e->output);
     explain_summary_free(e->summary);
     attribution_free(e->attribution);
     free(e->background);
@@ -60,17 +65,27 @@ compare_scored(const void *a, const void *b)
     return c != 0 ? c : (x->row > y->row) - (x->row < y->row);
 }
 
-/* The median score among the positive decisions, or the highest score when there is none. */
-static struct status
-pick_row(const struct assessment_input *in, size_t *ret_row)
+/* What the row is chosen by: the probability of the positive class, or of the one that is decided,
+ * or the number. */
+static double
+score_of(const struct assessed *a, size_t row)
 {
-    DEFER(memory_freep) struct scored_row *list = calloc(in->rows + 1, sizeof *list);
+    const size_t outputs = a->in->file->outputs;
+    return a->in->score[row * outputs + (a->task == MODEL_CLASSES ? a->decision[row] : 0)];
+}
+
+/* The median score, of two classes among the positive decisions, or the highest score when there
+ * is none. */
+static struct status
+pick_row(const struct assessed *a, size_t *ret_row)
+{
+    DEFER(memory_freep) struct scored_row *list = calloc(a->in->rows + 1, sizeof *list);
     CHECK(list != NULL, MEMORY);
     size_t n = 0, best = 0;
-    for (size_t i = 0; i < in->rows; i++) {
-        best = in->score[i] > in->score[best] ? i : best;
-        if (assessment_decided(in, i)) {
-            list[n++] = (struct scored_row){in->score[i], i};
+    for (size_t i = 0; i < a->in->rows; i++) {
+        best = score_of(a, i) > score_of(a, best) ? i : best;
+        if (a->task != MODEL_BINARY || a->positive[i] != 0) {
+            list[n++] = (struct scored_row){score_of(a, i), i};
         }
     }
     if (n > 0) {
@@ -89,7 +104,7 @@ explain_example(struct explaining *e, size_t row)
                                           .background_rows = e->background_rows,
                                           .expected_rows = 1,
                                           .threads = e->in->threads};
-    e->of_example = calloc((size_t)e->width + 1, sizeof *e->of_example);
+    e->of_example = calloc((size_t)e->width * e->outputs + 1, sizeof *e->of_example);
     CHECK(e->of_example != NULL, MEMORY);
     TRY(attribution_new(e->in->file, &o, &record));
     return attribution_rows(record, e->in->x + row * e->width, 1, 1, e->of_example);
@@ -180,18 +195,19 @@ make_explainer(struct explaining *e)
                                           .expected_rows = e->in->rows,
                                           .threads = e->in->threads};
     TRY(attribution_new(e->in->file, &o, &e->attribution));
-    const bool fits = (size_t)e->width * (EXPLAIN_BINS + 1) <= EXPLAIN_SUMMARY_CELLS;
-    return explain_summary_new(1, e->width, e->cohorts, fits ? e->bins : NULL, false, &e->summary);
+    const bool fits = (size_t)e->outputs * e->width * (EXPLAIN_BINS + 1) <= EXPLAIN_SUMMARY_CELLS;
+    return explain_summary_new(e->outputs, e->width, e->cohorts, fits ? e->bins : NULL, false,
+                               &e->summary);
 }
 
 static struct status
 add_rows(struct explaining *e)
 {
     const struct assessment_input *in = e->in;
-    const size_t fit = BLOCK_CELLS / ((size_t)e->width + 1) + 1;
+    const size_t cells = (size_t)e->width * e->outputs, fit = BLOCK_CELLS / (cells + 1) + 1;
     const size_t block = fit < in->rows ? fit : in->rows;
     const uint8_t *cohort[COHORTS];
-    e->phi = calloc(block * e->width + 1, sizeof *e->phi);
+    e->phi = calloc(block * cells + 1, sizeof *e->phi);
     CHECK(e->phi != NULL, MEMORY);
     for (size_t first = 0; first < in->rows; first += block) {
         const size_t rows = in->rows - first < block ? in->rows - first : block;
@@ -224,28 +240,63 @@ put_remarks(struct explaining *e)
     return OK;
 }
 
+/* As steward explain calls them. */
+static struct status
+name_outputs(struct explaining *e)
+{
+    const size_t room = (size_t)e->outputs + 1;
+    e->base = calloc(room, sizeof *e->base);
+    e->margin = calloc(room, sizeof *e->margin);
+    e->output = calloc(room, sizeof *e->output);
+    CHECK(e->base != NULL && e->margin != NULL && e->output != NULL, MEMORY);
+    for (uint32_t k = 0; k < e->outputs; k++) {
+        e->output[k] = e->outputs == 1 ? "margin" : e->a->classes[k];
+    }
+    return OK;
+}
+
+static json_t *
+example_json(const struct assessed *a, size_t row)
+{
+    const struct assessment_input *in = a->in;
+    const json_int_t number = (json_int_t)in->row_number[row];
+    if (a->task == MODEL_NUMBER) {
+        return json_pack("{s:I, s:o, s:o}", "row", number, "prediction", js_real(in->score[row]),
+                         "truth", js_real(in->truth[row]));
+    }
+    json_t *o = json_pack("{s:I, s:o, s:s}", "row", number, "score", js_real(score_of(a, row)),
+                          "label", a->classes[a->label[row]]);
+    const int failed =
+        a->task == MODEL_BINARY
+            ? json_object_set_new(o, "decided", json_boolean(a->positive[row] != 0))
+            : json_object_set_new(o, "class", json_string(a->classes[a->decision[row]]));
+    if (failed != 0) {
+        json_decref(o);
+        return NULL;
+    }
+    return o;
+}
+
 static struct status
 put_document(struct explaining *e, size_t row, json_t *d)
 {
     const struct assessment_input *in = e->in;
-    const char *output = "margin";
     DEFER(js_freep) json_t *document = NULL;
-    double base = 0, margin = 0;
-    attribution_expected(e->attribution, &base);
-    model_file_margin(in->file, in->x + row * e->width, 1, 1, &margin);
+    attribution_expected(e->attribution, e->base);
+    model_file_margin(in->file, in->x + row * e->width, 1, 1, e->margin);
     const struct explain_local local = {.row = in->row_number[row],
                                         .x = in->x + row * e->width,
                                         .phi = e->of_example,
-                                        .margin = &margin,
-                                        .prediction = &in->score[row]};
+                                        .margin = e->margin,
+                                        .prediction = in->score + row * e->outputs};
     const struct explain_input x = {.model = in->model,
                                     .method = attribution_method(e->attribution),
                                     .record = in->file->linear != NULL,
                                     .background = e->background == NULL ? NULL : "rows assessed",
                                     .background_rows = e->background_rows,
                                     .features = e->feature,
-                                    .outputs = &output,
-                                    .base = &base,
+                                    .outputs = e->output,
+                                    .base = e->base,
                                     .summary = e->summary,
                                     .cohorts = e->cohort,
                                     .binned_rows = binned_rows(e),
@@ -254,23 +305,23 @@ put_document(struct explaining *e, size_t row, json_t *d)
                                     .remarks = e->remarks};
     TRY(explain_document(&x, &document));
     TRY(js_set(d, "explanation", json_incref(document)));
-    return js_set(d, "example",
-                  json_pack("{s:I, s:o, s:b, s:s}", "row", (json_int_t)in->row_number[row], "score",
-                            js_real(in->score[row]), "decided", assessment_decided(in, row),
-                            "label", in->y[row] != 0 ? in->positive : in->negative));
+    return js_set(d, "example", example_json(e->a, row));
 }
 
 struct status
-assessment_put_explanation(const struct assessment_input *in, struct diag *diag, json_t *d)
+assessment_put_explanation(const struct assessed *a, struct diag *diag, json_t *d)
 {
-    DEFER(explaining_done) struct explaining e = {.in = in, .width = in->file->features};
+    DEFER(explaining_done)
+    struct explaining e = {
+        .a = a, .in = a->in, .width = a->in->file->features, .outputs = a->in->file->outputs};
     size_t row = 0;
     TRY(name_features(&e));
+    TRY(name_outputs(&e));
     TRY(make_bins(&e));
     TRY(take_cohorts(&e, json_object_get(d, "errors"), diag));
     TRY(make_explainer(&e));
     TRY(add_rows(&e));
-    TRY(pick_row(in, &row));
+    TRY(pick_row(a, &row));
     TRY(explain_example(&e, row));
     TRY(put_remarks(&e));
     return put_document(&e, row, d);

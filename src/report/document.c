@@ -2,6 +2,28 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+static const char *const tasks[] = {
+    [MODEL_BINARY] = "binary", [MODEL_CLASSES] = "classes", [MODEL_NUMBER] = "numeric"};
+
+const char *
+document_task_word(enum model_task task)
+{
+    return tasks[task];
+}
+
+enum model_task
+document_task(const json_t *document)
+{
+    const char *word = document_text(document, "task");
+    for (size_t k = 0; k < sizeof tasks / sizeof *tasks; k++) {
+        if (strcmp(tasks[k], word) == 0) {
+            return (enum model_task)k;
+        }
+    }
+    return MODEL_BINARY;
+}
 
 const char *
 document_text(const json_t *o, const char *key)

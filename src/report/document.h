@@ -5,9 +5,14 @@
 
 #include "assess/explain_columns.h"
 #include "base/json.h"
+#include "model/model_file.h"
 
 #define DOCUMENT_FORMATS "steward-assessment-" /* and a number */
-#define DOCUMENT_FORMAT "steward-assessment-2"
+#define DOCUMENT_FORMAT "steward-assessment-3"
+
+/* What an assessed model answers, "task": "binary", "classes" or "numeric". */
+const char *document_task_word(enum model_task task);
+enum model_task document_task(const json_t *document); /* MODEL_BINARY when absent */
 
 const char *document_text(const json_t *o, const char *key);     /* "" when absent */
 double document_number(const json_t *o, const char *key);        /* NaN when absent or null */

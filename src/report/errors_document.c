@@ -1,6 +1,5 @@
 #include "report/errors_document.h"
 
-#include "assess/calibration.h"
 #include "assess/performance.h"
 #include "base/text.h"
 #include "num/fdr.h"
@@ -86,8 +85,8 @@ put_confusion(const struct errors_input *in, json_t *d)
 
 /* ---- scores ---- */
 
-static struct status
-put_curve(const struct calibration *c, const char *key, json_t *calibration)
+struct status
+errors_put_curve(const struct calibration *c, const char *key, json_t *calibration)
 {
     json_t *bins = json_array();
     TRY(js_set(calibration, key,
@@ -122,9 +121,9 @@ put_scores(const struct errors_input *in, json_t *d)
     json_t *calibration = json_object();
     TRY(js_set(d, "calibration", calibration));
     TRY(calibration_of(y, in->score, rows, PERFORMANCE_BINS, false, in->level, in->seed, c));
-    TRY(put_curve(c, "equal_count", calibration));
+    TRY(errors_put_curve(c, "equal_count", calibration));
     TRY(calibration_of(y, in->score, rows, PERFORMANCE_BINS, true, in->level, in->seed, c));
-    TRY(put_curve(c, "equal_width", calibration));
+    TRY(errors_put_curve(c, "equal_width", calibration));
     TRY(performance_binary(y, in->score, rows, 0.5, in->level, p));
     return js_set(d, "scores",
                   json_pack("{s:o, s:o, s:o, s:o, s:o}", "roc_auc", js_real(p->roc_auc),

@@ -1,31 +1,23 @@
 #include "report/findings.h"
 
-#include "report/assessment_parts.h"
-#include "report/document.h"
+#include "report/fairness_document.h"
+#include "report/findings_parts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TEXT_MAX (2u << 20)
-#define NAMED 3u /* features that a sentence names */
 
-struct finding {
-    const char *kind;
-    bool is_finding; /* otherwise one of the summary's sentences */
-    double size, p_adjusted;
-    struct buf headline, text;
-};
-
-static double
-percent_at(const json_t *o, const char *key)
+double
+findings_percent(const json_t *o, const char *key)
 {
     return 100 * document_number(o, key);
 }
 
 /* Appends the finding and empties it for the next. */
-static struct status
-add(json_t *list, struct finding *f)
+struct status
+findings_add(json_t *list, struct finding *f)
 {
     TRY(buf_status(&f->headline));
     TRY(buf_status(&f->text));
@@ -39,59 +31,6 @@ add(json_t *list, struct finding *f)
     buf_reset(&f->headline);
     buf_reset(&f->text);
     return OK;
-}
-
-/* "deny = yes" */
-static void
-put_answer(const json_t *d, const char *which, struct buf *b)
-{
-    const json_t *label = json_object_get(d, "label");
-    buf_printf(b, "%s = %s", document_text(label, "column"), document_text(label, which));
-}
-
-/* ---- performance ---- */
-
-static void
-put_baseline(const json_t *d, double rows, double positives, struct buf *b)
-{
-    buf_put_str(b, " Always answering ");
-    put_answer(d, positives * 2 > rows ? "positive" : "negative", b);
-    buf_printf(b, " would be right for %.1f %%.", 100 * fmax(positives, rows - positives) / rows);
-}
-
-static struct status
-say_performance(const json_t *d, json_t *list, struct finding *f)
-{
-    const json_t *p = json_object_get(d, "performance");
-    const json_t *accuracy = json_object_get(p, "accuracy"), *recall = json_object_get(p, "recall");
-    const double rows = document_number(d, "rows"), positives = document_number(p, "positives");
-    f->kind = "performance";
-    buf_printf(
-        &f->headline, "Right for %.1f %%; always \"%s\" for %.1f %%", percent_at(accuracy, "value"),
-        document_text(json_object_get(d, "label"), positives * 2 > rows ? "positive" : "negative"),
-        100 * fmax(positives, rows - positives) / rows);
-    buf_printf(&f->text,
-               "The model's decision is right for %.1f %% of %.0f rows (95 %% interval: %.1f to "
-               "%.1f).",
-               percent_at(accuracy, "value"), rows, 100 * document_end(accuracy, "ci", 0),
-               100 * document_end(accuracy, "ci", 1));
-    put_baseline(d, rows, positives, &f->text);
-    if (isfinite(document_number(recall, "value"))) {
-        buf_printf(&f->text, " Of the %.0f rows with ", positives);
-        put_answer(d, "positive", &f->text);
-        buf_printf(&f->text, " it finds %.0f %% (%.0f to %.0f).", percent_at(recall, "value"),
-                   100 * document_end(recall, "ci", 0), 100 * document_end(recall, "ci", 1));
-    }
-    if (isfinite(document_number(p, "roc_auc"))) {
-        buf_put_str(&f->text, " It gives a row with ");
-        put_answer(d, "positive", &f->text);
-        buf_printf(&f->text,
-                   " a higher score than one without %.0f %% of the time (ROC AUC %.3f; %.3f to "
-                   "%.3f).",
-                   percent_at(p, "roc_auc"), document_number(p, "roc_auc"),
-                   document_end(p, "roc_auc_ci", 0), document_end(p, "roc_auc_ci", 1));
-    }
-    return add(list, f);
 }
 
 /* ---- fairness ---- */
@@ -122,12 +61,6 @@ at_least(const json_t *gap)
     return isfinite(low) ? fmax(0, low) : 0;
 }
 
-static bool
-is_settled(const json_t *d, const json_t *gap)
-{
-    return document_number(gap, "p_adjusted") <= document_number(d, "false_discovery_rate");
-}
-
 /* "afam = yes"; a group of an intersection names its columns itself. */
 static void
 put_group(const json_t *grouping, const char *group, struct buf *b)
@@ -150,29 +83,72 @@ put_times(const json_t *gap, struct buf *b)
     }
 }
 
-static const struct {
-    const char *metric, *happens;
-} disparities[] = {
-    {"selection_rate", "predicted so"},
-    {"false_positive_rate", "wrongly predicted so"},
-    {"false_negative_rate", "missed"},
+/* What is said of the group with the larger value of a metric; before and after a class's name. */
+struct disparity {
+    const char *metric, *happens, *after;
 };
 
-static struct status
-say_disparity(const json_t *d, const json_t *grouping, size_t k, json_t *list, struct finding *f)
+static const struct disparity of_decisions[] = {
+    {"selection_rate", "predicted so", ""},
+    {"false_positive_rate", "wrongly predicted so", ""},
+    {"false_negative_rate", "missed", ""},
+    {NULL, NULL, NULL},
+};
+static const struct disparity of_class[] = {
+    {"selection_rate", "predicted ", ""},
+    {"false_positive_rate", "wrongly predicted ", ""},
+    {"false_negative_rate", "", " missed"},
+    {NULL, NULL, NULL},
+};
+static const struct disparity of_all_classes[] = {
+    {"accuracy_score", "answered rightly", ""},
+    {NULL, NULL, NULL},
+};
+static const struct disparity of_numbers[] = {
+    {"mean_prediction", "mean prediction", ""},
+    {"mean_absolute_error", "mean absolute error", ""},
+    {"overprediction", "mean overprediction", ""},
+    {"underprediction", "mean underprediction", ""},
+    {NULL, NULL, NULL},
+};
+
+/* Groupings whose comparisons were adjusted together. */
+struct analysis {
+    const json_t *d;
+    const json_t *groupings;
+    const char *class; /* against the others, or NULL */
+    const struct disparity *disparities;
+    double families; /* analyses: an adjusted p is held against the rate over their number */
+    double unit;     /* of sizes: 1, of numbers the standard deviation of the label */
+};
+
+static void
+put_headline(const struct analysis *a, const struct disparity *k, const json_t *gap, struct buf *b)
 {
-    const json_t *gap = gap_of(grouping, disparities[k].metric);
-    if (!is_settled(d, gap)) {
+    if (a->disparities == of_numbers) {
+        buf_printf(b, ": %s %.3g higher", k->happens, value_of(gap, "difference"));
+        return;
+    }
+    buf_printf(b, ": %s%s%s ", k->happens, a->class == NULL ? "" : a->class, k->after);
+    put_times(gap, b);
+}
+
+static struct status
+say_disparity(const struct analysis *a, const json_t *grouping, const struct disparity *k,
+              json_t *list, struct finding *f)
+{
+    const json_t *gap = gap_of(grouping, k->metric);
+    const double p = document_number(gap, "p_adjusted") * a->families;
+    if (!(p <= document_number(a->d, "false_discovery_rate"))) {
         return OK;
     }
     f->kind = "fairness";
-    f->size = at_least(gap);
-    f->p_adjusted = document_number(gap, "p_adjusted");
+    f->size = at_least(gap) / a->unit;
+    f->p_adjusted = p;
     put_group(grouping, document_text(gap, "high"), &f->headline);
-    buf_printf(&f->headline, ": %s ", disparities[k].happens);
-    put_times(gap, &f->headline);
+    put_headline(a, k, gap, &f->headline);
     buf_put_str(&f->text, document_text(gap, "sentence"));
-    return add(list, f);
+    return findings_add(list, f);
 }
 
 /* An intersection tells something new where its gap is surely larger than those of its columns. */
@@ -198,18 +174,52 @@ is_news(const json_t *groupings, const json_t *grouping, const char *metric)
 }
 
 static struct status
-find_disparities(const json_t *d, json_t *list, struct finding *f)
+find_in_analysis(const struct analysis *a, json_t *list, struct finding *f)
 {
-    const json_t *all = json_object_get(json_object_get(d, "fairness"), "groupings");
     size_t i = 0;
     json_t *grouping = NULL;
-    json_array_foreach((json_t *)(uintptr_t)all, i, grouping)
+    json_array_foreach((json_t *)(uintptr_t)a->groupings, i, grouping)
     {
-        for (size_t k = 0; k < sizeof disparities / sizeof *disparities; k++) {
-            if (!is_intersection(grouping) || is_news(all, grouping, disparities[k].metric)) {
-                TRY(say_disparity(d, grouping, k, list, f));
+        for (const struct disparity *k = a->disparities; k->metric != NULL; k++) {
+            if (!is_intersection(grouping) || is_news(a->groupings, grouping, k->metric)) {
+                TRY(say_disparity(a, grouping, k, list, f));
             }
         }
+    }
+    return OK;
+}
+
+/* The label's standard deviation, in which sizes of numbers are told. */
+static double
+unit_of(const json_t *d)
+{
+    const json_t *truth = json_object_get(json_object_get(d, "performance"), "truth");
+    const double sd = document_number(truth, "sd");
+    return sd > 0 ? sd : 1;
+}
+
+static struct status
+find_disparities(const json_t *d, json_t *list, struct finding *f)
+{
+    const json_t *fairness = json_object_get(d, "fairness"),
+                 *classes = json_object_get(fairness, "classes");
+    const enum model_task task = document_task(d);
+    size_t i = 0;
+    json_t *class = NULL;
+    struct analysis a = {.d = d,
+                         .groupings = json_object_get(fairness, "groupings"),
+                         .disparities = task == MODEL_BINARY    ? of_decisions
+                                        : task == MODEL_CLASSES ? of_all_classes
+                                                                : of_numbers,
+                         .families = 1 + (double)json_array_size(classes),
+                         .unit = unit_of(d)};
+    TRY(find_in_analysis(&a, list, f));
+    a.disparities = of_class;
+    json_array_foreach((json_t *)(uintptr_t)classes, i, class)
+    {
+        a.groupings = json_object_get(class, "groupings");
+        a.class = document_text(class, "class");
+        TRY(find_in_analysis(&a, list, f));
     }
     return OK;
 }
@@ -227,139 +237,29 @@ say_fairness(const json_t *d, const json_t *findings, json_t *list, struct findi
         }
     }
     f->kind = "fairness";
-    if (json_is_null(json_object_get(d, "fairness"))) {
+    if (json_is_null(json_object_get(d, "fairness")) &&
+        json_array_size(json_object_get(json_object_get(d, "label"), "classes")) >
+            FAIRNESS_CLASSES_MAX) {
+        buf_put_str(&f->headline, "Not measured");
+        buf_put_str(&f->text, "There are too many classes to compare groups by each.");
+    } else if (json_is_null(json_object_get(d, "fairness"))) {
         buf_put_str(&f->headline, "Not measured");
         buf_put_str(&f->text, "No column of the dataset is marked as sensitive. Mark one with "
                               "\"steward dataset add --sensitive COLUMN\".");
     } else {
         buf_put_str(&f->headline, "No settled difference");
-        buf_put_str(&f->text,
-                    "Between the groups there is no difference, in how often the model decides so, "
-                    "wrongly does or wrongly does not, that is more than chance explains. That is "
-                    "no proof that there is none: the intervals tell how large it may be.");
+        buf_printf(&f->text,
+                   "Between the groups there is no difference, in %s, that is more than chance "
+                   "explains. That is no proof that there is none: the intervals tell how large it "
+                   "may be.",
+                   document_task(d) == MODEL_NUMBER
+                       ? "the model's mean answer or in how far it is off"
+                   : document_task(d) == MODEL_CLASSES
+                       ? "how often it is right, or decides for a class, wrongly does or wrongly "
+                         "does not"
+                       : "how often the model decides so, wrongly does or wrongly does not");
     }
-    return add(list, f);
-}
-
-/* ---- explanation ---- */
-
-static const json_t *
-first_output(const json_t *o)
-{
-    return json_array_get(json_object_get(o, "outputs"), 0);
-}
-
-static struct status
-say_explanation(const json_t *d, json_t *list, struct finding *f)
-{
-    const json_t *output = first_output(json_object_get(d, "explanation"));
-    const json_t *features = json_object_get(output, "features");
-    const size_t n = json_array_size(features);
-    DEFER(memory_freep) struct document_ranked *r = NULL;
-    double total = 0;
-    TRY(document_rank(features, "mean_abs", DOCUMENT_LARGEST, &r));
-    for (size_t i = 0; i < n; i++) {
-        total += r[i].size;
-    }
-    f->kind = "explanation";
-    if (!(total > 0)) {
-        buf_put_str(&f->headline, "Nothing");
-        buf_put_str(&f->text, "No feature moves the model's answer: it is the same for every row.");
-        return add(list, f);
-    }
-    buf_put_str(&f->text, "What drives the model most: ");
-    const size_t named = n < NAMED ? n : NAMED;
-    for (size_t i = 0; i < named && r[i].size > 0; i++) {
-        const char *name = document_text(r[i].item, "feature");
-        buf_printf(&f->headline, "%s%s", i == 0 ? "" : ", ", name);
-        buf_printf(&f->text, "%s%s (%.0f %%)", i == 0 ? "" : ", ", name, 100 * r[i].size / total);
-    }
-    buf_put_str(&f->text, " of the mean size of all attributions.");
-    return add(list, f);
-}
-
-struct push {
-    const char *feature;
-    const json_t *value;
-    double phi;
-};
-
-static int
-compare_pushes(const void *a, const void *b)
-{
-    const double x = fabs(((const struct push *)a)->phi), y = fabs(((const struct push *)b)->phi);
-    return (x < y) - (x > y);
-}
-
-static void
-put_value(const json_t *v, struct buf *b)
-{
-    if (json_is_string(v)) {
-        buf_put_str(b, json_string_value(v));
-    } else if (json_is_number(v)) {
-        assessment_put_number(b, json_number_value(v));
-    } else {
-        buf_put_str(b, "missing");
-    }
-}
-
-/* "pirat = 0.66 (+2.69), mhist = 2 (+0.20)" of those of that sign; "nothing" when there are none.
- */
-static void
-put_pushes(const struct push *p, size_t n, bool positive, struct buf *b)
-{
-    size_t put = 0;
-    for (size_t i = 0; i < n && put < NAMED; i++) {
-        if (p[i].phi != 0 && (p[i].phi > 0) == positive) {
-            buf_printf(b, "%s%s = ", put == 0 ? "" : ", ", p[i].feature);
-            put_value(p[i].value, b);
-            buf_printf(b, " (%+.2f)", p[i].phi);
-            put++;
-        }
-    }
-    buf_put_str(b, put == 0 ? "nothing" : "");
-}
-
-static struct status
-pushes_of(const json_t *explanation, struct push **ret_pushes, size_t *ret_count)
-{
-    const json_t *features = json_object_get(first_output(explanation), "features");
-    const json_t *local = json_array_get(json_object_get(explanation, "local"), 0);
-    const size_t n = json_array_size(features);
-    struct push *p = calloc(n + 1, sizeof *p);
-    CHECK(p != NULL, MEMORY);
-    for (size_t i = 0; i < n; i++) {
-        p[i] = (struct push){document_text(json_array_get(features, i), "feature"),
-                             json_array_get(json_object_get(local, "values"), i),
-                             document_end(first_output(local), "phi", i)};
-    }
-    qsort(p, n, sizeof *p, compare_pushes);
-    *ret_pushes = p;
-    *ret_count = n;
-    return OK;
-}
-
-static struct status
-say_example(const json_t *d, json_t *list, struct finding *f)
-{
-    const json_t *example = json_object_get(d, "example");
-    const bool decided = json_is_true(json_object_get(example, "decided"));
-    DEFER(memory_freep) struct push *p = NULL;
-    size_t n = 0;
-    TRY(pushes_of(json_object_get(d, "explanation"), &p, &n));
-    f->kind = "example";
-    buf_printf(&f->headline, "Row %.0f: ", document_number(example, "row"));
-    put_answer(d, decided ? "positive" : "negative", &f->headline);
-    buf_printf(&f->text, "Row %.0f of the dataset got a probability of %.1f %% and was decided ",
-               document_number(example, "row"), percent_at(example, "score"));
-    put_answer(d, decided ? "positive" : "negative", &f->text);
-    buf_printf(&f->text, "; the truth is %s. ", document_text(example, "label"));
-    buf_put_str(&f->text, "In log-odds, towards it: ");
-    put_pushes(p, n, decided, &f->text);
-    buf_put_str(&f->text, "; against it: ");
-    put_pushes(p, n, !decided, &f->text);
-    buf_put_str(&f->text, ".");
-    return add(list, f);
+    return findings_add(list, f);
 }
 
 /* ---- where it fails ---- */
@@ -379,29 +279,68 @@ worst_slice(const json_t *d)
     return NULL;
 }
 
+/* Of numbers an error is a distance, not a share of rows. */
+static void
+put_slice(const json_t *d, const json_t *s, struct finding *f)
+{
+    const double candidates =
+        document_number(json_object_get(json_object_get(d, "errors"), "slices"), "candidates");
+    const bool numeric = document_task(d) == MODEL_NUMBER;
+    const double scale = numeric ? 1 : 100, rate = scale * document_number(s, "error_rate"),
+                 low = scale * document_end(s, "ci_all", 0),
+                 high = scale * document_end(s, "ci_all", 1),
+                 rest = scale * document_number(s, "rest_error_rate");
+    buf_printf(&f->text, "It fails most where %s: ", document_text(s, "words"));
+    if (numeric) {
+        buf_printf(&f->headline, "Off by %.3g in one slice", rate);
+        buf_printf(&f->text,
+                   "off by %.4g on average in %.0f rows (%.0f %% interval that allows for all "
+                   "%.0f slices looked at: %.4g to %.4g), against %.4g elsewhere. %.0f %% of the "
+                   "sum of all errors lies there.",
+                   rate, document_number(s, "rows"), findings_percent(d, "level"), candidates, low,
+                   high, rest, findings_percent(s, "coverage"));
+    } else {
+        buf_printf(&f->headline, "Wrong for %.0f %% of one slice", rate);
+        buf_printf(&f->text,
+                   "wrong for %.0f of %.0f rows, %.1f %% (%.0f %% interval that allows for all "
+                   "%.0f slices looked at: %.1f to %.1f), against %.1f %% elsewhere. %.0f %% of "
+                   "all its mistakes lie there.",
+                   document_number(s, "mistakes"), document_number(s, "rows"), rate,
+                   findings_percent(d, "level"), candidates, low, high, rest,
+                   findings_percent(s, "coverage"));
+    }
+    buf_printf(&f->text, " As a cohort: %s.", document_text(s, "name"));
+}
+
 static struct status
 find_slice(const json_t *d, json_t *list, struct finding *f)
 {
     const json_t *s = worst_slice(d);
-    const json_t *slices = json_object_get(json_object_get(d, "errors"), "slices");
     if (s == NULL) {
         return OK;
     }
     f->kind = "errors";
-    f->size = fmax(0, document_end(s, "ci_all", 0) - document_number(s, "rest_error_rate"));
+    f->size =
+        fmax(0, document_end(s, "ci_all", 0) - document_number(s, "rest_error_rate")) / unit_of(d);
     f->p_adjusted = document_number(s, "q");
-    buf_printf(&f->headline, "Wrong for %.0f %% of one slice", percent_at(s, "error_rate"));
-    buf_printf(
-        &f->text,
-        "It fails most where %s: wrong for %.0f of %.0f rows, %.1f %% (%.0f %% interval that "
-        "allows for all %.0f slices looked at: %.1f to %.1f), against %.1f %% elsewhere. "
-        "%.0f %% of all its mistakes lie there. As a cohort: %s.",
-        document_text(s, "words"), document_number(s, "mistakes"), document_number(s, "rows"),
-        percent_at(s, "error_rate"), 100 * document_number(d, "level"),
-        document_number(slices, "candidates"), 100 * document_end(s, "ci_all", 0),
-        100 * document_end(s, "ci_all", 1), percent_at(s, "rest_error_rate"),
-        percent_at(s, "coverage"), document_text(s, "name"));
-    return add(list, f);
+    put_slice(d, s, f);
+    return findings_add(list, f);
+}
+
+static void
+put_worst_leaf(const json_t *d, const json_t *leaf, const json_t *root, struct buf *b)
+{
+    buf_printf(b, " The worst leaf of the error tree, which may be chance: %s, ",
+               document_text(leaf, "words"));
+    if (document_task(d) == MODEL_NUMBER) {
+        buf_printf(b, "off by %.4g on average in %.0f rows, against %.4g of all.",
+                   document_number(leaf, "error_rate"), document_number(leaf, "rows"),
+                   document_number(root, "error_rate"));
+    } else {
+        buf_printf(b, "wrong for %.0f of %.0f rows, %.0f %%, against %.1f %% of all.",
+                   document_number(leaf, "errors"), document_number(leaf, "rows"),
+                   findings_percent(leaf, "error_rate"), findings_percent(root, "error_rate"));
+    }
 }
 
 /* No slice holds: the tree's worst leaf is told as what it is. */
@@ -416,18 +355,14 @@ say_errors(const json_t *d, json_t *list, struct finding *f)
     }
     f->kind = "errors";
     buf_put_str(&f->headline, "No slice that is surely worse");
-    buf_put_str(&f->text,
-                "No slice was found in which the model is wrong more often than the worst "
-                "of as many would be by chance.");
+    buf_printf(&f->text,
+               "No slice was found in which the model is %s than the worst of as many would be by "
+               "chance.",
+               document_task(d) == MODEL_NUMBER ? "farther off" : "wrong more often");
     if (leaf != NULL) {
-        buf_printf(&f->text,
-                   " The worst leaf of the error tree, which may be chance: %s, wrong for %.0f of "
-                   "%.0f rows, %.0f %%, against %.1f %% of all.",
-                   document_text(leaf, "words"), document_number(leaf, "errors"),
-                   document_number(leaf, "rows"), percent_at(leaf, "error_rate"),
-                   percent_at(json_array_get(tree, 0), "error_rate"));
+        put_worst_leaf(d, leaf, json_array_get(tree, 0), &f->text);
     }
-    return add(list, f);
+    return findings_add(list, f);
 }
 
 /* ---- bias ---- */
@@ -457,7 +392,7 @@ find_bias(const json_t *d, json_t *list, struct finding *f)
             }
         }
         buf_put_str(&f->text, document_text(b, "text"));
-        TRY(add(list, f));
+        TRY(findings_add(list, f));
     }
     return OK;
 }
@@ -501,9 +436,9 @@ findings_put(json_t *d)
     TRY(find_bias(d, found, &f));
     TRY(put_worst_first(d, found));
     f.is_finding = false;
-    TRY(say_performance(d, summary, &f));
+    TRY(findings_say_performance(d, summary, &f));
     TRY(say_fairness(d, found, summary, &f));
-    TRY(say_explanation(d, summary, &f));
-    TRY(say_example(d, summary, &f));
+    TRY(findings_say_explanation(d, summary, &f));
+    TRY(findings_say_example(d, summary, &f));
     return say_errors(d, summary, &f);
 }

@@ -5,21 +5,10 @@
 #include "report/html_fairness.h"
 #include "report/html_parts.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FINDINGS 20u /* drawn */
-
-/* "deny = yes", of the label's "positive" or "negative". */
-static void
-put_answer(const json_t *d, const char *which, struct buf *b)
-{
-    const json_t *label = json_object_get(d, "label");
-    html_put(b, document_text(label, "column"));
-    buf_put_str(b, "&nbsp;=&nbsp;");
-    html_put(b, document_text(label, which));
-}
 
 /* ---- head ---- */
 
@@ -76,7 +65,7 @@ put_title(const json_t *d, struct buf *b)
     buf_printf(b, " <span class=\"soft\">version %.0f</span></h1><div class=\"facts\"><span>",
                document_number(m, "version"));
     buf_put_str(b, "predicts <b>");
-    put_answer(d, "positive", b);
+    html_answer(d, "positive", b);
     buf_put_str(b, "</b></span><span>data <b>");
     html_put(b, document_text(s, "name"));
     buf_printf(b, "</b> version <b>%.0f</b>, <b>", document_number(s, "version"));
@@ -159,118 +148,6 @@ put_findings(const json_t *d, struct buf *b)
                    FINDINGS, n);
     }
     buf_put_str(b, "</section>");
-}
-
-/* ---- performance ---- */
-
-static void
-put_tile(struct buf *b, const char *name, double value, double low, double high, bool percent)
-{
-    buf_put_str(b, "<div class=\"tile\"><div class=\"v\">");
-    if (!isfinite(value)) {
-        buf_put_str(b, "&ndash;");
-    } else if (percent) {
-        html_put_percent(b, value, 1);
-    } else {
-        buf_printf(b, "%.3f", value);
-    }
-    buf_printf(b, "</div><div class=\"n\">%s", name);
-    if (isfinite(low) && isfinite(value)) {
-        buf_printf(b, percent ? "<br>%.1f to %.1f&thinsp;%%" : "<br>%.3f to %.3f",
-                   percent ? 100 * low : low, percent ? 100 * high : high);
-    }
-    buf_put_str(b, "</div></div>");
-}
-
-static void
-put_rate_tile(struct buf *b, const json_t *p, const char *key, const char *name)
-{
-    const json_t *r = json_object_get(p, key);
-    put_tile(b, name, document_number(r, "value"), document_end(r, "ci", 0),
-             document_end(r, "ci", 1), true);
-}
-
-static void
-put_count(struct buf *b, const json_t *counts, const char *key, const char *class, const char *word)
-{
-    buf_printf(b, "<td class=\"%s\"><b>%.0f</b>%s</td>", class, document_number(counts, key), word);
-}
-
-static void
-put_confusion(const json_t *d, struct buf *b)
-{
-    const json_t *c = json_object_get(json_object_get(d, "performance"), "counts");
-    const json_t *label = json_object_get(d, "label");
-    buf_put_str(b, "<table class=\"confusion\"><thead><tr><td></td><th>decided ");
-    html_put(b, document_text(label, "positive"));
-    buf_put_str(b, "</th><th>decided ");
-    html_put(b, document_text(label, "negative"));
-    buf_put_str(b, "</th></tr></thead><tbody><tr><th>truth: ");
-    html_put(b, document_text(label, "positive"));
-    buf_put_str(b, "</th>");
-    put_count(b, c, "tp", "ok", "right");
-    put_count(b, c, "fn", "bad", "missed");
-    buf_put_str(b, "</tr><tr><th>truth: ");
-    html_put(b, document_text(label, "negative"));
-    buf_put_str(b, "</th>");
-    put_count(b, c, "fp", "bad", "wrongly so");
-    put_count(b, c, "tn", "ok", "right");
-    buf_put_str(b, "</tr></tbody></table>");
-}
-
-static void
-put_thresholds(const json_t *d, struct buf *b)
-{
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, HTML_MAX_BYTES);
-    document_put_thresholds(d, &text);
-    html_put(b, buf_str(&text));
-}
-
-static struct status
-put_performance(const json_t *d, struct buf *b)
-{
-    const json_t *p = json_object_get(d, "performance");
-    static const char *const definitions[][2] = {
-        {"ROC AUC", "how often a row with the positive truth has a higher score than one without; "
-                    "ties count half; 0.5 tells nothing"},
-        {"accuracy", "share of rows that are decided rightly"},
-        {"precision", "of the rows decided positive, the share that is so"},
-        {"recall", "of the rows that are positive, the share that is decided so"},
-        {"Brier score", "mean squared difference of score and truth; 0 is best"},
-        {"log loss", "mean of minus the natural logarithm of the probability given to the truth"},
-        {"calibration",
-         "rows by score in ten bins of about as many: mean score, and the share that "
-         "is positive; on the line they agree"},
-        {"interval", "Wilson's for shares, DeLong's for the area"},
-    };
-    html_section("performance", "Performance", b);
-    buf_put_str(b, "<p class=\"soft\">It decides ");
-    put_answer(d, "positive", b);
-    buf_put_str(b, " ");
-    put_thresholds(d, b);
-    buf_printf(b, ". Under each figure: its %.0f&thinsp;%% interval.",
-               100 * document_number(d, "level"));
-    buf_put_str(b, "</p><div class=\"tiles\">");
-    put_tile(b, "ROC AUC", document_number(p, "roc_auc"), document_end(p, "roc_auc_ci", 0),
-             document_end(p, "roc_auc_ci", 1), false);
-    put_rate_tile(b, p, "accuracy", "accuracy");
-    put_rate_tile(b, p, "precision", "precision");
-    put_rate_tile(b, p, "recall", "recall");
-    put_tile(b, "Brier score", document_number(p, "brier"), NAN, NAN, false);
-    put_tile(b, "log loss", document_number(p, "log_loss"), NAN, NAN, false);
-    buf_put_str(b, "</div><div class=\"three\"><div class=\"card\"><h3>Decisions</h3>");
-    put_confusion(d, b);
-    buf_put_str(b, "</div><div class=\"card\"><h3>Ranking (ROC)</h3>");
-    html_chart_roc(p, b);
-    buf_put_str(b, "</div><div class=\"card\"><h3>Calibration</h3>");
-    html_chart_calibration(p, b);
-    buf_put_str(b, "</div></div>");
-    html_definitions(definitions, sizeof definitions / sizeof *definitions, b);
-    buf_put_str(b, "<details><summary>All figures as tables</summary>");
-    TRY(html_errors_figures(json_object_get(d, "errors"), b));
-    buf_put_str(b, "</details></section>");
-    return OK;
 }
 
 /* ---- the other documents ---- */
@@ -378,7 +255,7 @@ html_report(const json_t *document, struct diag *diag, struct buf *ret_html)
     put_contents(ret_html);
     html_main(ret_html);
     put_findings(document, ret_html);
-    TRY(put_performance(document, ret_html));
+    TRY(html_performance(document, ret_html));
     TRY(put_parts(document, ret_html));
     put_record(document, ret_html);
     html_close(ret_html);

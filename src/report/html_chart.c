@@ -140,3 +140,104 @@ html_chart_calibration(const json_t *performance, struct buf *b)
     }
     svg_close(b);
 }
+
+/* ---- numbers ---- */
+
+/* Both axes alike, over all that is drawn. */
+struct square {
+    double low, high;
+};
+
+static double
+share_of(const struct square *s, double v)
+{
+    return (v - s->low) / (s->high > s->low ? s->high - s->low : 1);
+}
+
+static struct square
+square_of(const json_t *steps)
+{
+    struct square s = {INFINITY, -INFINITY};
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        const json_t *k = json_array_get(steps, i);
+        const double low = document_end(k, "ci", 0), high = document_end(k, "ci", 1),
+                     values[] = {document_number(k, "mean_prediction"),
+                                 document_number(k, "mean_truth"), low, high};
+        for (size_t j = 0; j < sizeof values / sizeof *values; j++) {
+            s.low = isfinite(values[j]) ? fmin(s.low, values[j]) : s.low;
+            s.high = isfinite(values[j]) ? fmax(s.high, values[j]) : s.high;
+        }
+    }
+    return isfinite(s.low) ? s : (struct square){0, 1};
+}
+
+static void
+put_number_square(struct buf *b, const struct square *s)
+{
+    for (int i = 0; i <= 4; i++) {
+        char text[24];
+        const double at = s->low + (s->high - s->low) * i / 4;
+        (void)snprintf(text, sizeof text, "%s%.3g", at < 0 ? "\xe2\x88\x92" : "", fabs(at));
+        svg_line(b, "g", 60 + 75.0 * i, 10, 60 + 75.0 * i, 310);
+        svg_line(b, "g", 60, 310 - 75.0 * i, 360, 310 - 75.0 * i);
+        svg_label(b, 60 + 75.0 * i, 328, "middle", "s", 12, text);
+        svg_label(b, 53, 314 - 75.0 * i, "end", "s", 12, text);
+    }
+    svg_label(b, 210, 350, "middle", "s", 60, "mean prediction");
+    buf_put_str(b, "<text transform=\"translate(13 160) rotate(-90)\" text-anchor=\"middle\" "
+                   "class=\"s\">mean truth</text>");
+    svg_line(b, "d", 60, 310, 360, 10);
+}
+
+void
+html_chart_steps(const json_t *performance, struct buf *b)
+{
+    const json_t *steps = json_object_get(performance, "by_prediction");
+    const struct square s = square_of(steps);
+    svg_open(b, 385, 360, false,
+             "Mean truth against mean prediction, in bins of about as many rows, with intervals");
+    put_number_square(b, &s);
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        const json_t *k = json_array_get(steps, i);
+        const double x = 60 + 300 * share_of(&s, document_number(k, "mean_prediction")),
+                     low = document_end(k, "ci", 0), high = document_end(k, "ci", 1);
+        if (isfinite(low) && isfinite(high)) {
+            svg_line(b, "ci", x, 310 - 300 * share_of(&s, low), x, 310 - 300 * share_of(&s, high));
+        }
+        svg_dot(b, "b", x, 310 - 300 * share_of(&s, document_number(k, "mean_truth")), 4.5);
+    }
+    svg_close(b);
+}
+
+/* Bars as high as their rows; the ends' are as wide as the others and say how far they reach. */
+void
+html_chart_residuals(const json_t *performance, struct buf *b)
+{
+    const json_t *bins = json_object_get(json_object_get(performance, "residuals"), "bins");
+    const size_t n = json_array_size(bins);
+    double most = 1;
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, document_number(json_array_get(bins, i), "rows"));
+    }
+    svg_open(b, 470, 300, false, "Rows by residual, prediction less truth");
+    svg_line(b, "a", 10, 260, 460, 260);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *k = json_array_get(bins, i);
+        const double width = 450.0 / (double)n, x = 10 + width * (double)i,
+                     height = 240 * document_number(k, "rows") / most;
+        const bool above = document_number(k, "from") >= 0;
+        char text[32];
+        svg_rect(b, above ? "r" : "b", x + 1, 260 - height, width - 2, height, 1);
+        if (i % 5 == 0 || i + 1 == n) {
+            const double at = document_number(k, i + 1 == n ? "to" : "from");
+            (void)snprintf(text, sizeof text, "%s%.3g", at < 0 ? "\xe2\x88\x92" : "", fabs(at));
+            svg_label(b, i + 1 == n ? 460 : x, 280,
+                      i + 1 == n ? "end"
+                      : i == 0   ? "start"
+                                 : "middle",
+                      "s", 12, text);
+        }
+    }
+    svg_label(b, 235, 297, "middle", "s", 60, "prediction less truth");
+    svg_close(b);
+}

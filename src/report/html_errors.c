@@ -120,8 +120,8 @@ put_metrics(const json_t *d, struct buf *b)
     buf_put_str(b, "</tbody></table></div>");
 }
 
-static void
-put_confusion(const json_t *d, struct buf *b)
+void
+html_errors_confusion(const json_t *d, struct buf *b)
 {
     const json_t *classes = json_object_get(d, "classes"), *lines = json_object_get(d, "confusion");
     const size_t n = json_array_size(lines), drawn = n < CLASSES_DRAWN ? n : CLASSES_DRAWN;
@@ -525,7 +525,7 @@ html_errors_figures(const json_t *document, struct buf *b)
     TRY(put_calibration(document, b));
     buf_put_str(b, "<div class=\"two\">");
     put_metrics(document, b);
-    put_confusion(document, b);
+    html_errors_confusion(document, b);
     buf_put_str(b, "</div>");
     return buf_status(b);
 }

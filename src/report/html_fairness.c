@@ -119,9 +119,12 @@ put_row(const json_t *g, const struct shown *s, const struct scale *k, double y,
         svg_label(b, LEFT + WIDTH, y, "end", "s", 40, "no such rows");
         return;
     }
-    if (s->share) {
+    if (s->share && isfinite(document_number(m, "n"))) {
         (void)snprintf(text, sizeof text, "%.1f %%  (%.0f of %.0f)%s", 100 * v,
                        document_number(m, "x"), document_number(m, "n"), judged ? "" : ", few");
+    } else if (s->share) { /* a mean over classes */
+        (void)snprintf(text, sizeof text, "%.1f %%  (%.0f rows)%s", 100 * v,
+                       document_number(g, "n"), judged ? "" : ", few");
     } else {
         (void)snprintf(text, sizeof text, "%.4g  (%.0f rows)%s", v, document_number(g, "n"),
                        judged ? "" : ", few");
@@ -189,12 +192,14 @@ put_group_table(const json_t *const *groups, size_t n, enum kind kind, struct bu
         {"mean_prediction", "mean", false},         {"mean_absolute_error", "MAE", false},
         {"root_mean_squared_error", "RMSE", false}, {"r2_score", "R&sup2;", false},
         {"overprediction", "over", false},          {"underprediction", "under", false}};
-    const struct shown *shown = kind == NUMBERS     ? numbers
-                                : kind == DECISIONS ? decisions
-                                                    : of_classes;
+    static const struct shown classes[] = {{"accuracy_score", "right", true},
+                                           {"recall_macro", "mean recall", true},
+                                           {"precision_macro", "mean precision", true},
+                                           {"f1_macro", "mean F1", true}};
+    const struct shown *shown = kind == NUMBERS ? numbers : kind == DECISIONS ? decisions : classes;
     const size_t columns = kind == NUMBERS     ? sizeof numbers / sizeof *numbers
                            : kind == DECISIONS ? sizeof decisions / sizeof *decisions
-                                               : sizeof of_classes / sizeof *of_classes;
+                                               : sizeof classes / sizeof *classes;
     buf_put_str(b, "<div class=\"card\"><table><thead><tr><th>group</th><th>rows</th>");
     for (size_t k = 0; k < columns; k++) {
         buf_printf(b, "<th>%s</th>", shown[k].title);

@@ -32,6 +32,15 @@ void html_put_percent(struct buf *b, double share, int digits); /* "12.3 %"; an 
 struct status html_groups(const json_t *factor, const json_t *ret_groups[static HTML_GROUPS],
                           size_t *ret_n);
 
+/* "deny = yes", of the label's "positive" or "negative"; the column where it has no such two. */
+void html_answer(const json_t *document, const char *which, struct buf *b);
+struct status html_performance(const json_t *document, struct buf *b); /* the section */
+/* A card with the table of truth by decision, of the errors document. */
+void html_errors_confusion(const json_t *errors, struct buf *b);
+
+/* Mean truth by prediction, and how residuals are spread, of the performance of numbers. */
+void html_chart_steps(const json_t *performance, struct buf *b);
+void html_chart_residuals(const json_t *performance, struct buf *b);
 void html_chart_roc(const json_t *performance, struct buf *b);
 void html_chart_calibration(const json_t *performance, struct buf *b);
 /* Horizontal bars of mean |phi|, at most 12, largest first; the others are told. */

@@ -2,6 +2,7 @@
 
 #include "data/cohort.h"
 #include "data/table_build.h"
+#include "num/quantile.h"
 #include "report/bias_document.h"
 #include "workspace/answers.h"
 #include "workspace/decisions.h"
@@ -33,6 +34,10 @@ gathered_done(struct gathered *g)
     free(g->codes);
     free(g->factors);
     free(g->y);
+    free(g->truth_class);
+    free(g->classes);
+    label_classes_done(&g->more);
+    free(g->truth);
     free(g->row_number);
     free(g->x);
     free(g->score);
@@ -55,15 +60,13 @@ remark(struct gathered *g, const char *format, const char *name)
     return OK;
 }
 
+/* Nothing of no row. */
 static struct status
-remark_unknown(struct gathered *g, uint64_t rows)
+remark_count(struct gathered *g, const char *format, uint64_t rows)
 {
     char text[24];
     (void)snprintf(text, sizeof text, "%llu", (unsigned long long)rows);
-    return remark(g,
-                  "for %s rows of the dataset the cohort's condition has no answer, since a value "
-                  "is missing: they are not in the cohort",
-                  text);
+    return rows == 0 ? OK : remark(g, format, text);
 }
 
 static bool
@@ -75,17 +78,6 @@ has_levels(const struct column *c)
 /* ---- which rows ---- */
 
 static struct status score_rows(struct gathered *g, unsigned threads, struct diag *diag);
-
-static struct status
-need_binary(const struct model *m, struct diag *diag)
-{
-    if (!model_file_is_binary(m->file)) {
-        diag_set(diag, "model %s: objective %s; an assessment needs a binary classifier", m->name,
-                 m->file->objective);
-        FAIL(UNSUPPORTED);
-    }
-    return OK;
-}
 
 /* What the model answers for every row of the dataset, for a condition that asks for it. */
 struct answers {
@@ -116,7 +108,7 @@ tell_answers(void *ctx, struct diag *diag, struct outcome *o)
                        &a->prediction));
     a->score = (struct column){.type = COLUMN_FLOAT, .f = a->all.score};
     o->prediction = &a->prediction;
-    o->score = &a->score;
+    o->score = model_file_is_binary(a->all.model->file) ? &a->score : NULL;
     return OK;
 }
 
@@ -136,52 +128,166 @@ select_cohort(struct gathered *g, const struct gather_options *o, struct diag *d
     a.outcome = (struct outcome){.table = g->table,
                                  .label = table_column(g->table, g->model->label),
                                  .positive = g->model->positive,
+                                 .numeric = model_file_task(g->model->file) == MODEL_NUMBER,
                                  .tell = tell_answers,
                                  .ctx = &a};
     TRY(cohort_select(g->table, &a.outcome, o->cohort, diag, in, &unknown));
     for (size_t i = 0; i < (size_t)g->table->rows; i++) {
         selected[i] &= in[i];
     }
-    return unknown == 0 ? OK : remark_unknown(g, unknown);
+    return remark_count(g,
+                        "for %s rows of the dataset the cohort's condition has no answer, since a "
+                        "value is missing: they are not in the cohort",
+                        unknown);
 }
 
-/* Fails with a sentence when the label cannot be read as two classes in the *whole* table: a cohort
- * with one class only is a finding, not an error. */
-static struct status
-label_whole(struct gathered *g, struct diag *diag, uint8_t **ret_y)
+/* ---- the label ---- */
+
+/* Of the whole table; one of the three, by what the model answers. */
+struct labels {
+    uint8_t *y;      /* 0, 1, 2 missing */
+    uint32_t *class; /* or LABEL_MISSING */
+    double *value;   /* NaN missing */
+};
+
+static void
+labels_done(struct labels *l)
 {
-    TRY(need_binary(g->model, diag));
-    const struct column *label = table_column(g->table, g->model->label);
-    if (label == NULL || label->role != ROLE_LABEL) {
-        diag_set(diag, "dataset %s has no label column \"%s\", which model %s predicts",
-                 g->info.name, g->model->label, g->model->name);
+    free(l->y);
+    free(l->class);
+    free(l->value);
+}
+
+static bool
+is_labelled(const struct labels *l, size_t row)
+{
+    return l->y != NULL       ? l->y[row] <= 1
+           : l->class != NULL ? l->class[row] != LABEL_MISSING
+                              : isfinite(l->value[row]);
+}
+
+/* The model's classes, and then those that only the label has. */
+static struct status
+name_classes(struct gathered *g, const struct column *label, struct diag *diag)
+{
+    const struct model_file *m = g->model->file;
+    if (m->output_names == NULL) {
+        diag_set(diag,
+                 "model %s: its %u classes have no names; add it again with --classes, or with "
+                 "--data and a dataset whose label has as many",
+                 g->model->name, m->outputs);
         FAIL(INPUT);
     }
-    *ret_y = calloc((size_t)g->table->rows + 1, 1);
-    CHECK(*ret_y != NULL, MEMORY);
-    return table_binary_label(g->table, diag, *ret_y);
+    TRY(label_classes_of(g->table, label, diag, &g->more));
+    g->classes = calloc((size_t)m->outputs + g->more.count + 1, sizeof *g->classes);
+    CHECK(g->classes != NULL, MEMORY);
+    for (uint32_t k = 0; k < m->outputs; k++) {
+        g->classes[g->class_count++] = m->output_names[k];
+    }
+    for (uint32_t k = 0; k < g->more.count; k++) {
+        bool known = false;
+        for (uint32_t j = 0; j < m->outputs; j++) {
+            known |= strcmp(g->more.names[k], m->output_names[j]) == 0;
+        }
+        if (!known) {
+            g->classes[g->class_count++] = g->more.names[k];
+        }
+    }
+    return OK;
 }
 
 static struct status
-keep_rows(struct gathered *g, const uint8_t *selected, const uint8_t *y, struct diag *diag)
+label_as_known(struct gathered *g, const struct column *label, struct diag *diag, struct labels *l)
+{
+    const size_t rows = (size_t)g->table->rows;
+    l->class = calloc(rows + 1, sizeof *l->class);
+    CHECK(l->class != NULL, MEMORY);
+    TRY(name_classes(g, label, diag));
+    TRY(label_as_classes(g->table, label, g->classes, g->class_count, diag, l->class));
+    if (g->class_count == g->model->file->outputs + g->more.count) {
+        diag_set(diag, "label \"%.60s\" of dataset %s has none of the classes of model %s",
+                 label->name, g->info.name, g->model->name);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+/* Fails with a sentence when the label cannot be read as what the model answers in the *whole*
+ * table: a cohort with one class only is a finding, not an error. */
+static struct status
+label_whole(struct gathered *g, struct diag *diag, struct labels *l)
+{
+    const struct model *m = g->model;
+    const size_t rows = (size_t)g->table->rows;
+    const struct column *label = m->label == NULL ? NULL : table_column(g->table, m->label);
+    if (m->label == NULL) {
+        diag_set(diag,
+                 "model %s does not say which column it predicts; add it again with --label COLUMN",
+                 m->name);
+        FAIL(INPUT);
+    }
+    if (label == NULL || label->role != ROLE_LABEL) {
+        diag_set(diag, "dataset %s has no label column \"%s\", which model %s predicts",
+                 g->info.name, m->label, m->name);
+        FAIL(INPUT);
+    }
+    switch (model_file_task(m->file)) {
+    case MODEL_BINARY:
+        l->y = calloc(rows + 1, 1);
+        CHECK(l->y != NULL, MEMORY);
+        return table_binary_label(g->table, diag, l->y);
+    case MODEL_CLASSES:
+        return label_as_known(g, label, diag, l);
+    case MODEL_NUMBER:
+        l->value = calloc(rows + 1, sizeof *l->value);
+        CHECK(l->value != NULL, MEMORY);
+        return label_as_numbers(g->table, label, diag, l->value);
+    default:
+        diag_set(diag,
+                 "model %s: objective %s answers with %u numbers; an assessment needs one number, "
+                 "or classes",
+                 m->name, m->file->objective, m->file->outputs);
+        FAIL(UNSUPPORTED);
+    }
+}
+
+static struct status
+keep_labels(struct gathered *g, const struct labels *l, const uint64_t *keep, size_t n)
+{
+    g->y = calloc(n + 1, sizeof *g->y);
+    g->truth_class = calloc(n + 1, sizeof *g->truth_class);
+    g->truth = calloc(n + 1, sizeof *g->truth);
+    CHECK(g->y != NULL && g->truth_class != NULL && g->truth != NULL, MEMORY);
+    for (size_t i = 0; i < n; i++) {
+        g->y[i] = l->y != NULL ? l->y[keep[i]] : 0;
+        g->truth_class[i] = l->class != NULL ? l->class[keep[i]] : 0;
+        g->truth[i] = l->value != NULL ? l->value[keep[i]] : 0;
+    }
+    return OK;
+}
+
+static struct status
+keep_rows(struct gathered *g, const uint8_t *selected, const struct labels *l, struct diag *diag)
 {
     const size_t rows = (size_t)g->table->rows;
     DEFER(memory_freep) uint64_t *keep = calloc(rows + 1, sizeof *keep);
-    g->y = calloc(rows + 1, 1);
-    CHECK(keep != NULL && g->y != NULL, MEMORY);
+    CHECK(keep != NULL, MEMORY);
     size_t n = 0;
+    uint64_t infinite = 0;
     for (size_t i = 0; i < rows; i++) {
-        g->dropped += selected[i] != 0 && y[i] > 1;
-        if (selected[i] != 0 && y[i] <= 1) {
-            g->y[n] = y[i];
-            keep[n++] = i;
-        }
+        const bool labelled = is_labelled(l, i);
+        infinite += selected[i] != 0 && l->value != NULL && isinf(l->value[i]);
+        g->dropped += selected[i] != 0 && !labelled;
+        keep[n] = i;
+        n += selected[i] != 0 && labelled;
     }
     if (n == 0) {
         diag_set(diag,
                  "no row to assess: the part and cohort that were asked for hold no labelled row");
         FAIL(INPUT);
     }
+    TRY(keep_labels(g, l, keep, n));
+    TRY(remark_count(g, "%s of the rows without a label have an infinite one", infinite));
     if (n < rows) {
         struct table *chosen = NULL;
         TRY(table_select(g->table, keep, n, &chosen));
@@ -199,12 +305,12 @@ static struct status
 choose_rows(struct gathered *g, const struct gather_options *o, struct diag *diag)
 {
     DEFER(memory_freep) uint8_t *selected = calloc((size_t)g->table->rows + 1, 1);
-    DEFER(memory_freep) uint8_t *y = NULL;
+    DEFER(labels_done) struct labels labels = {0};
     CHECK(selected != NULL, MEMORY);
-    TRY(label_whole(g, diag, &y));
+    TRY(label_whole(g, diag, &labels));
     TRY(model_select(g->model, &g->info, o->part, diag, selected));
     TRY(select_cohort(g, o, diag, selected));
-    return keep_rows(g, selected, y, diag);
+    return keep_rows(g, selected, &labels, diag);
 }
 
 /* ---- who the people are ---- */
@@ -243,7 +349,11 @@ gather_factors(struct gathered *g)
 struct coded {
     struct plain_codes *other;
     uint32_t others;
-    int32_t *label;
+    struct plain_codes cut; /* of a label of numbers */
+    int32_t *code;          /* of classes */
+    const char *two[2];
+    struct bias_column label;
+    uint32_t positive;
     struct bias_column *columns;
 };
 
@@ -253,8 +363,9 @@ coded_done(struct coded *c)
     for (uint32_t i = 0; c->other != NULL && i < c->others; i++) {
         plain_codes_done(&c->other[i]);
     }
+    plain_codes_done(&c->cut);
     free(c->other);
-    free(c->label);
+    free(c->code);
     free(c->columns);
 }
 
@@ -267,14 +378,10 @@ column_of(const struct plain_codes *p)
 static struct status
 code_columns(const struct gathered *g, struct coded *k)
 {
-    const size_t rows = (size_t)g->table->rows, room = (size_t)g->table->column_count + 1;
+    const size_t room = (size_t)g->table->column_count + 1;
     k->other = calloc(room, sizeof *k->other);
     k->columns = calloc(room, sizeof *k->columns);
-    k->label = calloc(rows + 1, sizeof *k->label);
-    CHECK(k->other != NULL && k->columns != NULL && k->label != NULL, MEMORY);
-    for (size_t i = 0; i < rows; i++) {
-        k->label[i] = g->y[i];
-    }
+    CHECK(k->other != NULL && k->columns != NULL, MEMORY);
     for (uint32_t i = 0; i < g->factor_count; i++) {
         k->columns[i] = column_of(&g->codes[i]);
     }
@@ -289,20 +396,98 @@ code_columns(const struct gathered *g, struct coded *k)
     return OK;
 }
 
+/* ---- the label, for bias ---- */
+
+/* The most frequent class stands for the positive one. */
+static struct status
+code_classes(struct gathered *g, struct coded *k)
+{
+    const size_t rows = (size_t)g->table->rows;
+    DEFER(memory_freep) uint64_t *count = calloc((size_t)g->class_count + 1, sizeof *count);
+    k->code = calloc(rows + 1, sizeof *k->code);
+    CHECK(count != NULL && k->code != NULL, MEMORY);
+    for (size_t i = 0; i < rows; i++) {
+        k->code[i] = (int32_t)g->truth_class[i];
+        count[g->truth_class[i]]++;
+    }
+    for (uint32_t c = 1; c < g->class_count; c++) {
+        k->positive = count[c] > count[k->positive] ? c : k->positive;
+    }
+    k->label = (struct bias_column){
+        .name = g->model->label, .codes = k->code, .names = g->classes, .levels = g->class_count};
+    return remark(g,
+                  "bias in the data: the positive class is the most frequent one, \"%.200s\", "
+                  "as a label of several classes has none of its own",
+                  g->classes[k->positive]);
+}
+
+/* Cut at the median of the rows: over it is positive. */
+static struct status
+cut_label(struct gathered *g, struct coded *k)
+{
+    const size_t rows = (size_t)g->table->rows;
+    const struct column *label = table_column(g->table, g->model->label);
+    DEFER(memory_freep) double *sorted = calloc(rows + 1, sizeof *sorted);
+    CHECK(sorted != NULL, MEMORY);
+    memcpy(sorted, g->truth, rows * sizeof *sorted);
+    const double median = quantile_sorted(sorted, quantile_sort(sorted, rows), 0.5);
+    if (label->type == COLUMN_BOOLEAN) {
+        TRY(plain_codes_of(g->table, label, FEATURE_INTERVALS, &k->cut));
+    } else {
+        TRY(plain_codes_cut(g->table, label, median, &k->cut));
+    }
+    k->label = column_of(&k->cut);
+    k->positive = k->label.levels - 1;
+    return remark(g,
+                  "bias in the data: the label is a number and is cut at its median; positive is "
+                  "%.200s",
+                  k->cut.names[k->positive]);
+}
+
+static struct status
+code_two(struct gathered *g, struct coded *k)
+{
+    const size_t rows = (size_t)g->table->rows;
+    k->code = calloc(rows + 1, sizeof *k->code);
+    CHECK(k->code != NULL, MEMORY);
+    for (size_t i = 0; i < rows; i++) {
+        k->code[i] = g->y[i];
+    }
+    k->two[0] = g->model->negative;
+    k->two[1] = g->model->positive;
+    k->positive = 1;
+    k->label = (struct bias_column){
+        .name = g->model->label, .codes = k->code, .names = k->two, .levels = 2};
+    return OK;
+}
+
+static struct status
+code_label(struct gathered *g, struct coded *k)
+{
+    switch (model_file_task(g->model->file)) {
+    case MODEL_BINARY:
+        return code_two(g, k);
+    case MODEL_CLASSES:
+        return code_classes(g, k);
+    default:
+        return cut_label(g, k);
+    }
+}
+
 static struct status
 gather_bias(struct gathered *g, const struct gather_options *o)
 {
-    const char *classes[] = {g->model->negative, g->model->positive};
     DEFER(coded_done) struct coded k = {0};
     struct diag why = {0};
     if (g->factor_count == 0) {
         return OK;
     }
+    TRY(code_label(g, &k));
     TRY(code_columns(g, &k));
     const struct bias_input in = {
         .rows = (size_t)g->table->rows,
-        .label = {.name = g->model->label, .codes = k.label, .names = classes, .levels = 2},
-        .positive = 1,
+        .label = k.label,
+        .positive = k.positive,
         .sensitive = k.columns,
         .sensitives = g->factor_count,
         .columns = k.columns,
@@ -488,6 +673,23 @@ gather_features(struct gathered *g)
 
 /* ---- the whole ---- */
 
+/* Means of it would not exist. */
+static struct status
+check_finite(const struct gathered *g, struct diag *diag)
+{
+    const bool numbers = model_file_task(g->model->file) == MODEL_NUMBER;
+    for (uint64_t i = 0; numbers && i < g->table->rows; i++) {
+        if (isinf(g->score[i])) {
+            diag_set(diag,
+                     "row %llu: model %s answers with an infinite number; assess a cohort without "
+                     "such rows",
+                     (unsigned long long)g->row_number[i], g->model->name);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
 struct status
 gather(struct workspace *w, const struct gather_options *o, struct diag *diag, struct gathered *g)
 {
@@ -502,6 +704,7 @@ gather(struct workspace *w, const struct gather_options *o, struct diag *diag, s
     }
     TRY(gather_bias(g, o));
     TRY(score_rows(g, o->threads, diag));
+    TRY(check_finite(g, diag));
     TRY(gather_read(g));
     return gather_features(g);
 }

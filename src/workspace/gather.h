@@ -3,6 +3,7 @@
 #ifndef STEWARD_WORKSPACE_GATHER_H
 #define STEWARD_WORKSPACE_GATHER_H
 
+#include "data/label.h"
 #include "report/assessment.h"
 #include "workspace/models.h"
 #include "workspace/plain_codes.h"
@@ -11,9 +12,14 @@ struct gathered {
     struct model *model;
     struct table *table; /* the chosen rows only; numbers are NaN where null */
     struct dataset_info info;
-    uint64_t dropped;     /* chosen, but without a label */
-    uint64_t *row_number; /* of each chosen row in the dataset, the first is 1 */
-    uint8_t *y;
+    uint64_t dropped;      /* chosen, but without a label */
+    uint64_t *row_number;  /* of each chosen row in the dataset, the first is 1 */
+    uint8_t *y;            /* binary: 0 or 1 */
+    uint32_t *truth_class; /* of several classes: below class_count */
+    const char **classes;  /* the model's, then the label's others; borrowed from `more`, too */
+    struct label_classes more;
+    uint32_t class_count;
+    double *truth; /* of numbers: finite */
     float *x;
     double *score;
     uint8_t *decision;

@@ -270,6 +270,47 @@ equals_scikit_learn_and_delong(void **state)
     }
 }
 
+/* ---- several classes ---- */
+
+static void
+a_class_the_model_does_not_know_has_probability_zero(void **state)
+{
+    (void)state;
+    const double score[] = {0.7, 0.2, 0.1, 0.3, 0.4, 0.3, 0.25, 0.25, 0.5, 1, 0, 0};
+    const uint32_t label[] = {0, 1, 2, 3};
+    double log_loss = 0, brier = 0;
+    performance_class_losses(label, score, 3, 3, &log_loss, &brier);
+    assert_near(log_loss, -(log(0.7) + log(0.4) + log(0.5)) / 3, 1e-15);
+    assert_near(brier, (0.09 + 0.04 + 0.01 + 0.09 + 0.36 + 0.09 + 0.0625 + 0.0625 + 0.25) / 3,
+                1e-15);
+    performance_class_losses(label + 3, score + 9, 1, 3, &log_loss, &brier);
+    assert_near(log_loss, 52 * M_LN2, 1e-12);
+    assert_near(brier, 2, 0);
+}
+
+/* Of two classes it is the binary log loss, and twice the binary score. */
+static void
+two_classes_have_the_losses_of_a_binary_classifier(void **state)
+{
+    (void)state;
+    double score[200], both[400], log_loss = 0, brier = 0;
+    uint8_t y[200];
+    uint32_t label[200];
+    struct performance p;
+    struct rng g;
+    rng_init(&g, 9, "losses");
+    for (size_t i = 0; i < 200; i++) {
+        score[i] = rng_unit(&g);
+        label[i] = y[i] = rng_unit(&g) < score[i];
+        both[2 * i] = 1 - score[i];
+        both[2 * i + 1] = score[i];
+    }
+    assert_ok(performance_binary(y, score, 200, 0.5, 0.95, &p));
+    performance_class_losses(label, both, 200, 2, &log_loss, &brier);
+    assert_near(log_loss, p.log_loss, 1e-12);
+    assert_near(brier, 2 * p.brier, 1e-12);
+}
+
 int
 main(void)
 {
@@ -283,6 +324,8 @@ main(void)
         cmocka_unit_test(the_bins_hold_every_row_once_and_equal_scores_together),
         cmocka_unit_test(the_order_of_the_rows_changes_no_digit_of_the_ranking),
         cmocka_unit_test(equals_scikit_learn_and_delong),
+        cmocka_unit_test(a_class_the_model_does_not_know_has_probability_zero),
+        cmocka_unit_test(two_classes_have_the_losses_of_a_binary_classifier),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

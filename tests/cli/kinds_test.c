@@ -43,6 +43,10 @@ refuses_several_numbers_and_objectives_that_do_not_fit(void **state)
     RUN(m, 0, "model", "add", "several", "--file", in(m, "m.json"), "--data", "price");
     RUN(m, 1, "errors", "--data", "workspace:price", "--model", "workspace:several");
     ERR_HAS(m, "answers with 2 numbers");
+    RUN(m, 1, "assess", "several", "--data", "price");
+    ERR_HAS(m, "answers with 2 numbers; an assessment needs one number, or classes");
+    RUN(m, 2, "assess", "kind", "--data", "price");
+    ERR_HAS(m, "dataset price has no label column \"kind\"");
     RUN(m, 2, "model", "train", "price", "--data", "kind", "--objective", "reg:squarederror");
     ERR_HAS(m, "is a category column");
     RUN(m, 2, "errors", "--data", "workspace:price", "--model", "workspace:price", "--score",
@@ -130,6 +134,135 @@ an_added_models_classes_are_found_by_name(void **state)
     DEFER(js_freep) json_t *errors = out_json(m);
     assert_int_equal(json_array_size(json_object_get(errors, "classes")), 3);
     assert_true(value_of(errors, "accuracy_score") > 0.6); /* a wrong order is right for few */
+}
+
+/* ---- the whole assessment ---- */
+
+/* The members of both that are named ("a b c") are equal to the last digit. */
+static void
+assert_same_members(const json_t *a, const json_t *b, const char *keys)
+{
+    while (*keys != '\0') {
+        char key[64];
+        const size_t n = strcspn(keys, " ");
+        (void)snprintf(key, sizeof key, "%.*s", (int)n, keys);
+        const json_t *one = json_object_get(a, key), *other = json_object_get(b, key);
+        assert_non_null(one);
+        if (!json_equal(one, other)) {
+            fail_msg("\"%s\" differs", key);
+        }
+        keys += n + (keys[n] == ' ');
+    }
+}
+
+/* What the verbs say alone of the same rows: all but the slices' permutations, whose number
+ * differs, and intervals that are drawn by the row, for the rows without a label are not counted
+ * here. */
+static void
+assert_as_the_verbs_alone(struct room *m, const char *model, const json_t *d)
+{
+    char data[80], name[80];
+    (void)snprintf(data, sizeof data, "workspace:%s:test", model);
+    (void)snprintf(name, sizeof name, "workspace:%s", model);
+    RUN(m, 0, "errors", "--data", data, "--model", name, "--json");
+    DEFER(js_freep) json_t *errors = out_json(m);
+    assert_same_members(json_object_get(d, "errors"), errors,
+                        "task classes metrics features tree map rows rows_wrong level");
+    RUN(m, 0, "fairness", "--data", data, "--model", name, "--json");
+    DEFER(js_freep) json_t *fairness = out_json(m);
+    const json_t *own = json_object_get(d, "fairness");
+    assert_same_members(own, fairness, "task overall rows_assessed level bootstrap");
+    const json_t *a = json_array_get(json_object_get(own, "groupings"), 0),
+                 *b = json_array_get(json_object_get(fairness, "groupings"), 0);
+    assert_same_members(a, b, "columns groups groups_judged count");
+}
+
+static void
+assert_explained_as_alone(struct room *m, const char *model, const json_t *d)
+{
+    char data[80], name[80], row[32];
+    (void)snprintf(data, sizeof data, "workspace:%s", model);
+    (void)snprintf(name, sizeof name, "workspace:%s", model);
+    const json_t *local =
+        json_array_get(json_object_get(json_object_get(d, "explanation"), "local"), 0);
+    (void)snprintf(row, sizeof row, "%lld",
+                   (long long)json_integer_value(json_object_get(local, "row")));
+    RUN(m, 0, "explain", "--data", data, "--model", name, "--record", "--row", row, "--json");
+    DEFER(js_freep) json_t *alone = out_json(m);
+    assert_true(json_equal(local, json_array_get(json_object_get(alone, "local"), 0)));
+}
+
+static json_t *
+assess(struct room *m, const char *model)
+{
+    char data[80], page[600];
+    (void)snprintf(data, sizeof data, "%s:test", model);
+    (void)snprintf(page, sizeof page, "%s", in(m, "assessment.html"));
+    RUN(m, 0, "assess", model, "--data", data, "--report", page, "--json");
+    return out_json(m);
+}
+
+static void
+assert_remark(const json_t *d, const char *text)
+{
+    size_t i = 0;
+    json_t *remark = NULL;
+    bool is = false;
+    json_array_foreach(json_object_get(d, "remarks"), i, remark)
+    {
+        is |= strstr(json_string_value(remark), text) != NULL;
+    }
+    assert_true(is);
+}
+
+static void
+an_assessment_of_classes_says_what_the_verbs_say_alone(void **state)
+{
+    struct room *m = *state;
+    DEFER(js_freep) json_t *d = assess(m, "kind");
+    DEFER(js_freep) json_t *kept = kept_metrics(m, "kind");
+    assert_task(d, "classes");
+    assert_as_the_verbs_alone(m, "kind", d);
+    assert_explained_as_alone(m, "kind", d);
+    const json_t *p = json_object_get(d, "performance");
+    assert_kept(kept, "accuracy",
+                json_number_value(json_object_get(json_object_get(p, "accuracy"), "value")));
+    assert_kept(kept, "log_loss", json_number_value(json_object_get(p, "log_loss")));
+    assert_true(json_is_object(json_object_get(d, "bias")));
+    assert_remark(d, "bias in the data: the positive class is the most frequent one, \"mid\"");
+    RUN(m, 0, "assess", "kind", "--data", "kind:test");
+    OUT_HAS(m, "The model's class is right for ");
+    OUT_HAS(m, "mean size of what a feature adds to the margin of dear:");
+    RUN(m, 0, "errors", "--data", "workspace:kind:test", "--model", "workspace:kind", "--cohort",
+        "node-1");
+    RUN(m, 0, "assess", "kind", "--data", "kind:test", "--cohort", "prediction = 'mid'");
+    RUN(m, 2, "assess", "kind", "--data", "kind:test", "--cohort", "score > 0.5");
+    ERR_HAS(m, "here is no score");
+}
+
+static void
+an_assessment_of_numbers_says_what_the_verbs_say_alone(void **state)
+{
+    struct room *m = *state;
+    DEFER(js_freep) json_t *d = assess(m, "price");
+    DEFER(js_freep) json_t *kept = kept_metrics(m, "price");
+    assert_task(d, "numeric");
+    assert_as_the_verbs_alone(m, "price", d);
+    assert_explained_as_alone(m, "price", d);
+    const json_t *p = json_object_get(d, "performance");
+    assert_kept(kept, "rmse", json_number_value(json_object_get(p, "root_mean_squared_error")));
+    assert_remark(d, "bias in the data: the label is a number and is cut at its median");
+    const json_t *list = json_object_get(d, "findings");
+    size_t i = 0, wild = 0;
+    json_t *f = NULL;
+    json_array_foreach((json_t *)(uintptr_t)list, i, f)
+    {
+        const char *text = json_string_value(json_object_get(f, "text"));
+        wild += strstr(text, "It fails most where ") != NULL && strstr(text, "zone: west") != NULL;
+    }
+    assert_int_equal(wild, 1); /* the slice in which prices are wild */
+    RUN(m, 0, "assess", "price", "--data", "price:test", "--cohort", "error > 10");
+    OUT_HAS(m, "The model's number is off by ");
 }
 
 /* ---- explanations ---- */
@@ -287,26 +420,21 @@ a_remover_is_shown_with_the_fairness_before_and_after(void **state)
                             "workspace:kind@3", "accuracy_score");
 }
 
+/* One room for all: training is what takes time. */
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(refuses_several_numbers_and_objectives_that_do_not_fit,
-                                        room_with_houses, room_done),
-        cmocka_unit_test_setup_teardown(a_number_has_the_errors_and_the_fairness_of_its_rows,
-                                        room_with_houses, room_done),
-        cmocka_unit_test_setup_teardown(classes_have_the_errors_and_the_fairness_of_their_rows,
-                                        room_with_houses, room_done),
-        cmocka_unit_test_setup_teardown(what_became_of_a_row_is_known_of_classes_and_of_numbers,
-                                        room_with_houses, room_done),
-        cmocka_unit_test_setup_teardown(an_added_models_classes_are_found_by_name, room_with_houses,
-                                        room_done),
-        cmocka_unit_test_setup_teardown(only_a_remover_mitigates_what_is_no_binary_classifier,
-                                        room_with_houses, room_done),
-        cmocka_unit_test_setup_teardown(a_remover_is_shown_with_the_fairness_before_and_after,
-                                        room_with_houses, room_done),
-        cmocka_unit_test_setup_teardown(the_page_of_an_explanation_shows_every_class,
-                                        room_with_houses, room_done),
+        cmocka_unit_test(refuses_several_numbers_and_objectives_that_do_not_fit),
+        cmocka_unit_test(a_number_has_the_errors_and_the_fairness_of_its_rows),
+        cmocka_unit_test(classes_have_the_errors_and_the_fairness_of_their_rows),
+        cmocka_unit_test(what_became_of_a_row_is_known_of_classes_and_of_numbers),
+        cmocka_unit_test(an_added_models_classes_are_found_by_name),
+        cmocka_unit_test(an_assessment_of_classes_says_what_the_verbs_say_alone),
+        cmocka_unit_test(an_assessment_of_numbers_says_what_the_verbs_say_alone),
+        cmocka_unit_test(the_page_of_an_explanation_shows_every_class),
+        cmocka_unit_test(only_a_remover_mitigates_what_is_no_binary_classifier),
+        cmocka_unit_test(a_remover_is_shown_with_the_fairness_before_and_after), /* a new version */
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, room_with_houses, room_done);
 }

@@ -29,7 +29,7 @@ number(const json_t *o, const char *key)
 /* ---- misuse and limits ---- */
 
 static void
-refuses_a_model_that_is_no_binary_classifier(void **state)
+refuses_a_model_of_several_numbers(void **state)
 {
     (void)state;
     DEFER(sample_done) struct sample s;
@@ -38,11 +38,12 @@ refuses_a_model_that_is_no_binary_classifier(void **state)
     sample_make(&sample_plain, 200, &s);
     struct model_file other = *s.file;
     other.link = FOREST_IDENTITY;
+    other.outputs = 2;
     other.objective = "reg:squarederror";
     s.in.file = &other;
     assert_status(assessment_run(&s.in, &diag, &document), UNSUPPORTED);
-    assert_says(&diag, "model mortgage: objective reg:squarederror; an assessment needs a binary "
-                       "classifier");
+    assert_says(&diag, "model mortgage: objective reg:squarederror answers with 2 numbers; an "
+                       "assessment needs one number, or classes");
     assert_null(document);
 }
 
@@ -169,6 +170,7 @@ types_named(const char *words)
         {"number or null", 1u << JSON_REAL | 1u << JSON_NULL},
         {"object", 1u << JSON_OBJECT},
         {"object or null", 1u << JSON_OBJECT | 1u << JSON_NULL},
+        {"null", 1u << JSON_NULL},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(known[i].words, words) == 0) {
@@ -217,6 +219,28 @@ bias_sample(void)
     return d;
 }
 
+/* Of several classes, with probabilities and with scores that are none; of numbers, of many rows
+ * and of one. */
+static void
+walk_other_kinds(struct paths *seen)
+{
+    DEFER(sample_done) struct sample classes;
+    DEFER(sample_done) struct sample numbers;
+    sample_classes(ROWS, &classes);
+    DEFER(js_freep) json_t *several = sample_assess(&classes);
+    walk(several, "", seen);
+    classes.in.rows = 15; /* none of the class that only the label has */
+    classes.score[0] = 1.5;
+    DEFER(js_freep) json_t *scores = sample_assess(&classes);
+    walk(scores, "", seen);
+    sample_numbers(ROWS, &numbers);
+    DEFER(js_freep) json_t *many = sample_assess(&numbers);
+    walk(many, "", seen);
+    numbers.in.rows = 1;
+    DEFER(js_freep) json_t *one = sample_assess(&numbers);
+    walk(one, "", seen);
+}
+
 static void
 has_exactly_the_fields_of_its_page(void **state)
 {
@@ -241,6 +265,7 @@ has_exactly_the_fields_of_its_page(void **state)
     s.in.rows = 1; /* most things do not exist */
     DEFER(js_freep) json_t *bare = sample_assess(&s);
     walk(bare, "", &seen);
+    walk_other_kinds(&seen);
     for (size_t i = 0; i < seen.count; i++) {
         const size_t known = page.count;
         const unsigned allowed = *types_of(&page, seen.path[i]);
@@ -368,6 +393,95 @@ values_read_as_the_model_read_them(void **state)
                 strstr(json_string_value(at(f, "text")), "income = 0.3665 (") != NULL;
     }
     assert_true(told);
+}
+
+/* ---- several classes, and numbers ---- */
+
+static void
+assert_task(const json_t *d, const char *task)
+{
+    static const char *const members[] = {"fairness", "errors"};
+    assert_string_equal(json_string_value(at(d, "task")), task);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(json_string_value(at(at(d, members[i]), "task")), task);
+    }
+}
+
+static void
+the_attributions_of_every_class_add_up_to_its_margin(void **state)
+{
+    (void)state;
+    DEFER(sample_done) struct sample s;
+    sample_classes(ROWS, &s);
+    DEFER(js_freep) json_t *d = sample_assess(&s);
+    const json_t *explanation = at(d, "explanation"), *example = at(d, "example");
+    const json_t *local = json_array_get(at(explanation, "local"), 0);
+    const size_t row = ((size_t)number(example, "row") - 7) / 3;
+    double margin[3];
+    assert_task(d, "classes");
+    assert_int_equal(json_array_size(at(explanation, "outputs")), 3);
+    model_file_margin(s.file, s.x + row * SAMPLE_FEATURES, 1, 1, margin);
+    for (size_t k = 0; k < 3; k++) {
+        const json_t *output = json_array_get(at(local, "outputs"), k);
+        double sum = number(json_array_get(at(explanation, "outputs"), k), "base");
+        for (size_t i = 0; i < SAMPLE_FEATURES; i++) {
+            sum += json_number_value(json_array_get(at(output, "phi"), i));
+        }
+        assert_near(sum, margin[k], 1e-9);
+        assert_near(number(output, "prediction"), s.score[3 * row + k], 0);
+        assert_string_equal(json_string_value(at(output, "output")), s.in.classes[k]);
+        assert_true(s.score[3 * row + k] <= number(example, "score"));
+    }
+}
+
+/* The class that only the label has is always wrong, has the probability 0 and is told. */
+static void
+a_class_that_the_model_does_not_know_is_wrong_and_told(void **state)
+{
+    (void)state;
+    DEFER(sample_done) struct sample s;
+    sample_classes(ROWS, &s);
+    DEFER(js_freep) json_t *d = sample_assess(&s);
+    const json_t *p = at(d, "performance"), *classes = at(p, "classes"),
+                 *never = json_array_get(classes, 3);
+    uint64_t right = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        const double *score = s.score + 3 * i;
+        const size_t first = score[1] > score[0], best = score[2] > score[first] ? 2 : first;
+        right += best == s.truth_class[i];
+    }
+    assert_true(number(at(p, "accuracy"), "x") == (double)right);
+    assert_int_equal(json_array_size(classes), 4);
+    assert_string_equal(json_string_value(at(never, "class")), "never");
+    assert_true(number(never, "rows") == 5 && number(never, "decided") == 0);
+    assert_true(number(at(never, "recall"), "value") == 0);
+    assert_true(json_is_null(at(at(never, "precision"), "value")));
+    const char *remark = json_string_value(json_array_get(at(d, "remarks"), 0));
+    assert_text_has(remark, "class \"never\" is none of the model's");
+}
+
+static void
+the_gap_of_groups_is_found_among_numbers(void **state)
+{
+    (void)state;
+    DEFER(sample_done) struct sample s;
+    sample_numbers(3000, &s);
+    DEFER(js_freep) json_t *d = sample_assess(&s);
+    const json_t *p = at(d, "performance"), *found = at(d, "findings");
+    bool gap = false;
+    double off = 0;
+    for (size_t i = 0; i < 3000; i++) {
+        off += fabs(s.truth[i] - s.score[i]) / 3000;
+    }
+    assert_task(d, "numeric");
+    assert_near(number(at(p, "mean_absolute_error"), "value"), off, 1e-9);
+    assert_true(number(at(p, "baseline"), "mean_absolute_error") > off);
+    for (size_t i = 0; i < json_array_size(found); i++) {
+        const json_t *f = json_array_get(found, i);
+        gap |= strstr(json_string_value(at(f, "headline")), "origin = a: mean prediction ") != NULL;
+        assert_true(number(f, "size") >= 0 && number(f, "p_adjusted") <= 0.05);
+    }
+    assert_true(gap); /* with more income */
 }
 
 /* ---- findings ---- */
@@ -587,7 +701,7 @@ int
 main(void)
 {
     const struct CMUnitTest cases[] = {
-        cmocka_unit_test(refuses_a_model_that_is_no_binary_classifier),
+        cmocka_unit_test(refuses_a_model_of_several_numbers),
         cmocka_unit_test(refuses_sensitive_columns_of_too_many_levels),
         cmocka_unit_test(no_sensitive_column_is_said_to_be_so),
         cmocka_unit_test(one_class_one_row_and_one_decision_are_assessed),
@@ -597,6 +711,9 @@ main(void)
         cmocka_unit_test(its_members_are_the_documents_of_the_modules_over_the_same_rows),
         cmocka_unit_test(the_explained_row_was_decided_positive_and_its_parts_add_up),
         cmocka_unit_test(values_read_as_the_model_read_them),
+        cmocka_unit_test(the_attributions_of_every_class_add_up_to_its_margin),
+        cmocka_unit_test(a_class_that_the_model_does_not_know_is_wrong_and_told),
+        cmocka_unit_test(the_gap_of_groups_is_found_among_numbers),
         cmocka_unit_test(what_holds_is_found_worst_first_and_what_may_be_chance_is_not),
         cmocka_unit_test(groups_that_are_treated_alike_are_no_finding),
         cmocka_unit_test(a_cohort_given_back_selects_exactly_its_rows),

@@ -26,8 +26,10 @@ make_report(const struct sample_names *names, size_t rows, struct buf *html)
 static void
 assert_lacks(const struct buf *html, const char *text)
 {
-    if (strstr(buf_str(html), text) != NULL) {
-        fail_msg("the report holds \"%s\"", text);
+    const char *at = strstr(buf_str(html), text);
+    if (at != NULL) {
+        const size_t before = (size_t)(at - buf_str(html)) < 60 ? 0 : 60;
+        fail_msg("the report holds \"%s\": %.120s", text, at - before);
     }
 }
 
@@ -162,7 +164,7 @@ refuses_what_is_no_assessment_of_this_version(void **state)
     DEFER(js_freep) json_t *d = json_pack("{s:s}", "format", "steward-assessment-9");
     buf_init(&html, HTML_MAX_BYTES);
     assert_status(html_report(d, &diag, &html), INPUT);
-    assert_says(&diag, "its \"format\" is \"steward-assessment-9\", not \"steward-assessment-2\"");
+    assert_says(&diag, "its \"format\" is \"steward-assessment-9\", not \"steward-assessment-3\"");
     assert_says(&diag, "assess again");
     assert_int_equal(html.len, 0);
     DEFER(js_freep) json_t *other = json_pack("{s:s}", "format", "steward-bias-1");
@@ -189,7 +191,7 @@ a_document_of_nothing_but_its_format_makes_a_page(void **state)
 {
     (void)state;
     DEFER(buf_done) struct buf html;
-    DEFER(js_freep) json_t *d = json_pack("{s:s}", "format", "steward-assessment-2");
+    DEFER(js_freep) json_t *d = json_pack("{s:s}", "format", "steward-assessment-3");
     draw(d, &html);
     check_well_formed(&html);
 }
@@ -440,6 +442,38 @@ many_groups_are_cut_and_counted(void **state)
     assert_lacks(&html, ">g35<");
 }
 
+/* ---- several classes, and numbers ---- */
+
+static void
+the_page_of_classes_and_the_page_of_numbers_are_well_formed(void **state)
+{
+    (void)state;
+    DEFER(sample_done) struct sample classes;
+    DEFER(sample_done) struct sample numbers;
+    DEFER(buf_done) struct buf first;
+    DEFER(buf_done) struct buf second;
+    sample_classes(900, &classes);
+    sample_numbers(900, &numbers);
+    DEFER(js_freep) json_t *several = sample_assess(&classes);
+    DEFER(js_freep) json_t *value = sample_assess(&numbers);
+    draw(several, &first);
+    draw(value, &second);
+    check_well_formed(&first);
+    check_well_formed(&second);
+    assert_int_equal(count_of(&first, "<summary>Output "), 3);
+    assert_int_equal(count_of(&first, " against the others: ranking and calibration"), 3);
+    assert_int_equal(count_of(&first, "Calibration of the answer"), 1);
+    assert_int_equal(count_of(&second, "Truth by prediction"), 1);
+    assert_int_equal(count_of(&second, "<summary>Output "), 0);
+    for (size_t i = 0; i < 2; i++) {
+        const struct buf *html = i == 0 ? &first : &second;
+        assert_lacks(html, "nan");
+        assert_lacks(html, ">inf<");
+        assert_lacks(html, "decided positive");
+        assert_true(count_of(html, "What the numbers mean") >= 4);
+    }
+}
+
 int
 main(void)
 {
@@ -456,6 +490,7 @@ main(void)
         cmocka_unit_test(says_whom_it_refuses_more_often_and_by_how_much),
         cmocka_unit_test(names_the_row_the_features_and_the_worst_slice),
         cmocka_unit_test(many_groups_are_cut_and_counted),
+        cmocka_unit_test(the_page_of_classes_and_the_page_of_numbers_are_well_formed),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

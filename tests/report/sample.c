@@ -53,26 +53,37 @@ zeroed(size_t n, size_t size)
     return p;
 }
 
+/* y[rows]: of the objective. Scores all rows. */
 static void
-train(struct sample *s)
+train_on(struct sample *s, const float *y, const char *objective, uint32_t classes, double base)
 {
     struct train_options o;
     struct diag diag = {0};
     DEFER(buf_done) struct buf model;
-    DEFER(memory_freep) float *y = zeroed(s->rows, sizeof *y);
     const size_t rows = s->rows < 2000 ? s->rows : 2000;
-    for (size_t i = 0; i < rows; i++) {
-        y[i] = s->y[i];
-    }
     train_defaults(&o);
+    o.objective = objective;
+    o.classes = classes;
+    o.base_score = base;
     o.rounds = 8;
     o.max_depth = 3;
     o.threads = 1;
     buf_init(&model, 1u << 24);
     assert_ok(train_xgboost(s->x, rows, SAMPLE_FEATURES, y, NULL, &o, &diag, &model));
     assert_ok(model_file_load(buf_view(&model), &diag, &s->file));
+    s->score = zeroed(s->rows * s->file->outputs, sizeof *s->score);
     model_file_margin(s->file, s->x, s->rows, 1, s->score);
     model_file_link_apply(s->file, s->score, s->rows);
+}
+
+static void
+train(struct sample *s)
+{
+    DEFER(memory_freep) float *y = zeroed(s->rows, sizeof *y);
+    for (size_t i = 0; i < s->rows; i++) {
+        y[i] = s->y[i];
+    }
+    train_on(s, y, "binary:logistic", 0, 0.5);
 }
 
 static void
@@ -142,7 +153,6 @@ sample_make(const struct sample_names *names, size_t rows, struct sample *s)
     s->code[1] = zeroed(rows, sizeof **s->code);
     s->x = zeroed(rows * SAMPLE_FEATURES, sizeof *s->x);
     s->y = zeroed(rows, 1);
-    s->score = zeroed(rows, sizeof *s->score);
     s->row_number = zeroed(rows, sizeof *s->row_number);
     for (size_t i = 0; i < rows; i++) {
         fill_row(s, i, &g);
@@ -156,6 +166,53 @@ sample_make(const struct sample_names *names, size_t rows, struct sample *s)
     s->in.settings.replicates = 100;
 }
 
+/* Another model in the place of the first. */
+static void
+retrain(struct sample *s, const float *y, const char *objective, uint32_t classes, double base)
+{
+    model_file_free(s->file);
+    free(s->score);
+    train_on(s, y, objective, classes, base);
+    s->in.file = s->file;
+    s->in.score = s->score;
+    s->in.y = NULL;
+    s->in.positive = s->in.negative = NULL;
+}
+
+void
+sample_classes(size_t rows, struct sample *s)
+{
+    static const char *const classes[] = {"later", "no", "yes", "never"};
+    sample_make(&sample_plain, rows, s);
+    DEFER(memory_freep) float *y = zeroed(rows, sizeof *y);
+    s->truth_class = zeroed(rows, sizeof *s->truth_class);
+    for (size_t i = 0; i < rows; i++) {
+        const bool later = s->y[i] == 0 && s->value[1][i] > 3;
+        y[i] = later ? 0 : (float)(1 + s->y[i]);
+        s->truth_class[i] = i % 300 == 17 ? 3 : (uint32_t)y[i];
+    }
+    retrain(s, y, "multi:softprob", 3, 0.5);
+    s->in.truth_class = s->truth_class;
+    s->in.classes = classes;
+    s->in.class_count = 4;
+}
+
+void
+sample_numbers(size_t rows, struct sample *s)
+{
+    sample_make(&sample_plain, rows, s);
+    DEFER(memory_freep) float *y = zeroed(rows, sizeof *y);
+    s->truth = zeroed(rows, sizeof *s->truth);
+    for (size_t i = 0; i < rows; i++) {
+        const double income = isnan(s->value[0][i]) ? 1.5 : s->value[0][i];
+        s->truth[i] = 10 * income + 3 * s->value[1][i] + (s->y[i] == 0 ? -4 : 4) +
+                      (s->code[0][i] == 1 ? 3 : 0);
+        y[i] = (float)s->truth[i];
+    }
+    retrain(s, y, "reg:squarederror", 0, 26);
+    s->in.truth = s->truth;
+}
+
 void
 sample_done(struct sample *s)
 {
@@ -166,6 +223,8 @@ sample_done(struct sample *s)
     free(s->code[1]);
     free(s->x);
     free(s->y);
+    free(s->truth_class);
+    free(s->truth);
     free(s->score);
     free(s->row_number);
     model_file_free(s->file);

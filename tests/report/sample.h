@@ -30,7 +30,10 @@ struct sample {
     int32_t *code[2];
     float *x;
     uint8_t *y;
-    double *score;
+    uint32_t
+        *truth_class; /* of sample_classes: 0, 1, 2, and in a few rows 3, unknown to the model */
+    double *truth;    /* of sample_numbers */
+    double *score;    /* rows * outputs */
     uint64_t *row_number;
     struct model_file *file;
     struct assessment_feature features[SAMPLE_FEATURES];
@@ -40,6 +43,9 @@ struct sample {
 };
 
 void sample_make(const struct sample_names *names, size_t rows, struct sample *ret_sample);
+/* The same rows with a model of three classes, and one of numbers. */
+void sample_classes(size_t rows, struct sample *ret_sample);
+void sample_numbers(size_t rows, struct sample *ret_sample);
 void sample_done(struct sample *s);
 /* The assessment of the sample; the caller releases it. */
 json_t *sample_assess(const struct sample *s);

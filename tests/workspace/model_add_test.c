@@ -378,9 +378,9 @@ classes_have_the_names_that_are_told_the_files_or_the_labels(void **state)
     assert_classes(r, &o, "p", "q", "s");
 }
 
-/* What other analyses than of two classes need of a model is not there yet: that is said. */
+/* As many as its label has: an assessment reads both by these names. */
 static void
-an_assessment_of_several_classes_is_refused_with_a_sentence(void **state)
+an_added_models_classes_are_assessed(void **state)
 {
     struct room *r = *state;
     struct model_add_options o = {.file_name = "m", .threshold = 0.5, .dataset = "kinds"};
@@ -393,8 +393,31 @@ an_assessment_of_several_classes_is_refused_with_a_sentence(void **state)
     assert_ok(add(r, "kinds", &o, &diag, &m));
     assess_defaults(&a);
     a.model = a.dataset = "kinds";
-    assert_status(assessment_make(r->w, &a, &diag, &document), UNSUPPORTED);
-    assert_says(&diag, "objective softmax; an assessment needs a binary classifier");
+    assert_ok(assessment_make(r->w, &a, &diag, &document));
+    const json_t *label = json_object_get(document, "label");
+    assert_int_equal(json_array_size(json_object_get(label, "classes")), 3);
+    assert_int_equal(json_integer_value(json_object_get(document, "rows")), 4);
+}
+
+/* Those that the model was given are none of the label's: nothing could be right. */
+static void
+classes_that_the_label_has_none_of_are_refused(void **state)
+{
+    struct room *r = *state;
+    static const char *const told[] = {"x", "y", "z"};
+    struct model_add_options o = {
+        .file_name = "m", .threshold = 0.5, .dataset = "kinds", .classes = told, .class_count = 3};
+    DEFER(model_freep) struct model *m = NULL;
+    DEFER(js_freep) json_t *document = NULL;
+    struct assess_options a;
+    struct diag diag;
+    add_kinds(r);
+    o.file = view_str(SOFTMAX(""));
+    assert_ok(add(r, "kinds", &o, &diag, &m));
+    assess_defaults(&a);
+    a.model = a.dataset = "kinds";
+    assert_status(assessment_make(r->w, &a, &diag, &document), INPUT);
+    assert_says(&diag, "has none of the classes of model kinds");
 }
 
 int
@@ -411,8 +434,9 @@ main(void)
         cmocka_unit_test_setup_teardown(categories_keep_their_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             classes_have_the_names_that_are_told_the_files_or_the_labels, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_assessment_of_several_classes_is_refused_with_a_sentence,
-                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_added_models_classes_are_assessed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(classes_that_the_label_has_none_of_are_refused, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
