@@ -188,7 +188,8 @@ the_manual_page_has_every_verb_option_and_exit_code(void **state)
     }
     /* troff would swallow a line that begins with one of these */
     for (const char *p = buf_str(&page); *p != '\0'; p += strcspn(p, "\n") + 1) {
-        static const char *const requests[] = {".TH ", ".SH ", ".SS ", ".TP\n", ".B ", ".I "};
+        static const char *const requests[] = {".TH ",  ".SH ", ".SS ", ".TP\n",
+                                               ".TQ\n", ".B ",  ".I "};
         bool known = *p != '.' && *p != '\'';
         for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
             known = known || strncmp(p, requests[i], strlen(requests[i])) == 0;
