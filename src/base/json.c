@@ -177,6 +177,21 @@ js_need_string(const json_t *o, const char *key, struct diag *diag, const char *
 }
 
 struct status
+js_need_base64(const json_t *o, const char *key, size_t n, struct diag *diag, uint8_t *ret_bytes)
+{
+    const char *text = NULL;
+    DEFER(buf_done) struct buf raw;
+    buf_init(&raw, n);
+    TRY(js_need_string(o, key, diag, &text));
+    if (!status_ok(text_from_base64(view_str(text), &raw)) || raw.len != n) {
+        diag_set(diag, "\"%s\" is not the base64 of %zu bytes", key, n);
+        FAIL(INTEGRITY);
+    }
+    memcpy(ret_bytes, raw.ptr, n);
+    return OK;
+}
+
+struct status
 js_need_i64(const json_t *o, const char *key, struct diag *diag, int64_t *ret_value)
 {
     json_t *value = NULL;

@@ -27,6 +27,9 @@ struct status js_need_array(const json_t *o, const char *key, struct diag *diag,
                             json_t **ret_value);
 struct status js_need_string(const json_t *o, const char *key, struct diag *diag,
                              const char **ret_text);
+/* Exactly n bytes, written in base64: STATUS_INTEGRITY otherwise. */
+struct status js_need_base64(const json_t *o, const char *key, size_t n, struct diag *diag,
+                             uint8_t *ret_bytes);
 struct status js_need_i64(const json_t *o, const char *key, struct diag *diag, int64_t *ret_value);
 struct status js_need_f64(const json_t *o, const char *key, struct diag *diag, double *ret_value);
 /* Sets a member of o and takes value, also on failure; NULL, which jansson gives when memory is

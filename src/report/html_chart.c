@@ -123,6 +123,16 @@ html_chart_roc(const json_t *performance, struct buf *b)
 }
 
 void
+html_calibration_error(const json_t *calibration, struct buf *b)
+{
+    buf_printf(b,
+               "<p class=\"soft small\">Expected calibration error %.4f (%.4f to %.4f); of a "
+               "perfectly calibrated model chance alone would make %.4f.</p>",
+               document_number(calibration, "ece"), document_end(calibration, "ece_ci", 0),
+               document_end(calibration, "ece_ci", 1), document_number(calibration, "ece_noise"));
+}
+
+void
 html_chart_calibration(const json_t *performance, struct buf *b)
 {
     size_t i = 0;

@@ -191,11 +191,8 @@ put_calibration(const json_t *d, struct buf *b)
     html_chart_calibration(curve, b);
     buf_put_str(b, "</div><div class=\"card\">");
     put_bins(bins, b);
-    buf_printf(b,
-               "<p class=\"soft small\">Expected calibration error %.4f (%.4f to %.4f); of a "
-               "perfectly calibrated model chance alone would make %.4f.</p></div></div>",
-               document_number(c, "ece"), document_end(c, "ece_ci", 0),
-               document_end(c, "ece_ci", 1), document_number(c, "ece_noise"));
+    html_calibration_error(c, b);
+    buf_put_str(b, "</div></div>");
     return OK;
 }
 

@@ -43,6 +43,8 @@ void html_chart_steps(const json_t *performance, struct buf *b);
 void html_chart_residuals(const json_t *performance, struct buf *b);
 void html_chart_roc(const json_t *performance, struct buf *b);
 void html_chart_calibration(const json_t *performance, struct buf *b);
+/* What "ece", "ece_ci" and "ece_noise" of a calibration say, as a paragraph. */
+void html_calibration_error(const json_t *calibration, struct buf *b);
 /* Horizontal bars of mean |phi|, at most 12, largest first; the others are told. */
 struct status html_chart_importance(const json_t *explanation, struct buf *b);
 /* From the expected margin to a row's, one step a feature: of "local" of the explain document

@@ -195,11 +195,8 @@ put_top_label(const json_t *performance, struct buf *b)
     CHECK(curve != NULL, MEMORY);
     buf_put_str(b, "<div class=\"card\"><h3>Calibration of the answer</h3>");
     html_chart_calibration(curve, b);
-    buf_printf(b,
-               "<p class=\"soft small\">Expected calibration error %.4f (%.4f to %.4f); of a "
-               "perfectly calibrated model chance alone would make %.4f.</p></div>",
-               document_number(top, "ece"), document_end(top, "ece_ci", 0),
-               document_end(top, "ece_ci", 1), document_number(top, "ece_noise"));
+    html_calibration_error(top, b);
+    buf_put_str(b, "</div>");
     return OK;
 }
 

@@ -361,21 +361,6 @@ read_generation(const json_t *o, struct diag *diag, struct generation *g)
 }
 
 static struct status
-read_bytes(const json_t *o, const char *key, size_t n, struct diag *diag, uint8_t *ret_bytes)
-{
-    const char *text = NULL;
-    DEFER(buf_done) struct buf raw;
-    buf_init(&raw, n);
-    TRY(js_need_string(o, key, diag, &text));
-    if (!status_ok(text_from_base64(view_str(text), &raw)) || raw.len != n) {
-        diag_set(diag, "\"%s\" is not the base64 of %zu bytes", key, n);
-        FAIL(INTEGRITY);
-    }
-    memcpy(ret_bytes, raw.ptr, n);
-    return OK;
-}
-
-static struct status
 read_older(const json_t *o, struct diag *diag, struct keyring *ring)
 {
     json_t *older = NULL, *row;
@@ -391,7 +376,7 @@ read_older(const json_t *o, struct diag *diag, struct keyring *ring)
         uint8_t wrapped[VAULT_WRAPPED_BYTES];
         struct digest bound;
         TRY(read_generation(row, diag, g));
-        TRY(read_bytes(row, "wrapped", sizeof wrapped, diag, wrapped));
+        TRY(js_need_base64(row, "wrapped", sizeof wrapped, diag, wrapped));
         bind_older(g->number, &bound);
         TRY(secret_new(VAULT_KEY_BYTES, &g->key));
         ring->count++;
@@ -405,7 +390,7 @@ static struct status
 verify(json_t *o, struct diag *diag, const struct keyring *ring)
 {
     uint8_t said[DIGEST_BYTES], right[DIGEST_BYTES];
-    TRY(read_bytes(o, "check", sizeof said, diag, said));
+    TRY(js_need_base64(o, "check", sizeof said, diag, said));
     (void)json_object_del(o, "check");
     TRY(check_of(ring, o, right));
     if (!view_equal_secret(view_of(said, sizeof said), view_of(right, sizeof right))) {

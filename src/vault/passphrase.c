@@ -18,7 +18,6 @@
 #define LOG2N_MOST 20  /* 1 GiB: what a file may make us allocate */
 #define BLOCK_R 8
 #define SEALED_BYTES (AEAD_NONCE_BYTES + VAULT_KEY_BYTES + AEAD_TAG_BYTES)
-#define STATE_MAX 4096u
 
 static struct status
 chosen_log2n(struct diag *diag, int *ret_log2n)
@@ -116,15 +115,8 @@ passphrase_wrap(const void *ctx, const struct secret *key, struct buf *ret_state
 
 struct state {
     int log2n;
-    struct buf salt, sealed;
+    uint8_t salt[SALT_BYTES], sealed[SEALED_BYTES];
 };
-
-static void
-state_done(struct state *s)
-{
-    buf_done(&s->salt);
-    buf_done(&s->sealed);
-}
 
 static struct status
 check_costs(const char *kdf, int64_t log2n, int64_t r, int64_t p, struct diag *diag)
@@ -136,18 +128,6 @@ check_costs(const char *kdf, int64_t log2n, int64_t r, int64_t p, struct diag *d
                  "log2n %d to %d, r %d, p 1",
                  kdf, (long long)log2n, (long long)r, (long long)p, LOG2N_TESTS, LOG2N_MOST,
                  BLOCK_R);
-        FAIL(INTEGRITY);
-    }
-    return OK;
-}
-
-static struct status
-read_bytes(const json_t *o, const char *key, size_t n, struct diag *diag, struct buf *ret_bytes)
-{
-    const char *text = NULL;
-    TRY(js_need_string(o, key, diag, &text));
-    if (!status_ok(text_from_base64(view_str(text), ret_bytes)) || ret_bytes->len != n) {
-        diag_set(diag, "\"%s\" is not the base64 of %zu bytes", key, n);
         FAIL(INTEGRITY);
     }
     return OK;
@@ -166,29 +146,27 @@ read_state(struct view text, struct diag *diag, struct state *s)
     TRY(js_need_i64(o, "p", diag, &p));
     TRY(check_costs(kdf, log2n, r, p, diag));
     s->log2n = (int)log2n;
-    TRY(read_bytes(o, "salt", SALT_BYTES, diag, &s->salt));
-    return read_bytes(o, "sealed", SEALED_BYTES, diag, &s->sealed);
+    TRY(js_need_base64(o, "salt", SALT_BYTES, diag, s->salt));
+    return js_need_base64(o, "sealed", SEALED_BYTES, diag, s->sealed);
 }
 
 static struct status
 passphrase_unwrap(const void *ctx, struct view text, struct secret *ret_key, struct diag *diag)
 {
-    DEFER(state_done) struct state s = {0};
-    buf_init(&s.salt, STATE_MAX);
-    buf_init(&s.sealed, STATE_MAX);
+    struct state s = {0};
     TRY(read_state(text, diag, &s));
     DEFER(secret_done) struct secret wrapping = {0};
     DEFER(secret_done) struct secret key = {0};
-    TRY(derive(ctx, s.log2n, buf_view(&s.salt), diag, &wrapping));
+    TRY(derive(ctx, s.log2n, view_of(s.salt, sizeof s.salt), diag, &wrapping));
     TRY(secret_new(VAULT_KEY_BYTES, &key));
     DEFER(buf_done) struct buf bound;
     buf_init(&bound, 256);
-    put_bound(&bound, s.log2n, buf_view(&s.salt));
+    put_bound(&bound, s.log2n, view_of(s.salt, sizeof s.salt));
     DEFER(aead_freep) struct aead *a = aead_new(wrapping.ptr, false);
     CHECK(a != NULL, MEMORY);
     const struct view sealed =
-        view_of(s.sealed.ptr + AEAD_NONCE_BYTES, SEALED_BYTES - AEAD_NONCE_BYTES);
-    if (!status_ok(aead_open(a, s.sealed.ptr, buf_view(&bound), sealed, key.ptr))) {
+        view_of(s.sealed + AEAD_NONCE_BYTES, SEALED_BYTES - AEAD_NONCE_BYTES);
+    if (!status_ok(aead_open(a, s.sealed, buf_view(&bound), sealed, key.ptr))) {
         diag_set(diag, "wrong passphrase (or this file was changed)");
         FAIL(AUTH);
     }
@@ -200,9 +178,7 @@ passphrase_unwrap(const void *ctx, struct view text, struct secret *ret_key, str
 static const char *
 passphrase_warning(struct view text)
 {
-    DEFER(state_done) struct state s = {0};
-    buf_init(&s.salt, STATE_MAX);
-    buf_init(&s.sealed, STATE_MAX);
+    struct state s = {0};
     return status_ok(read_state(text, NULL, &s)) && s.log2n >= LOG2N_DEFAULT
                ? NULL
                : "this workspace was made with STEWARD_INSECURE_TEST_KEYS: its passphrase is cheap "

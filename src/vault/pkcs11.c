@@ -167,21 +167,6 @@ pkcs11_wrap(const void *ctx, const struct secret *key, struct buf *ret_state, st
 }
 
 static struct status
-read_bytes(const json_t *o, const char *key, size_t n, struct diag *diag, uint8_t *ret_bytes)
-{
-    const char *text = NULL;
-    DEFER(buf_done) struct buf raw;
-    buf_init(&raw, n);
-    TRY(js_need_string(o, key, diag, &text));
-    if (!status_ok(text_from_base64(view_str(text), &raw)) || raw.len != n) {
-        diag_set(diag, "\"%s\" is not the base64 of %zu bytes", key, n);
-        FAIL(INTEGRITY);
-    }
-    memcpy(ret_bytes, raw.ptr, n);
-    return OK;
-}
-
-static struct status
 read_mechanism(const json_t *o, struct diag *diag, struct token_wrapped *w)
 {
     const char *name = NULL;
@@ -210,9 +195,9 @@ read_state(const struct pkcs11 *p, struct view text, struct diag *diag, struct t
     }
     TRY(read_mechanism(o, diag, w));
     if (w->mechanism == TOKEN_AES_GCM) {
-        TRY(read_bytes(o, "iv", sizeof w->iv, diag, w->iv));
+        TRY(js_need_base64(o, "iv", sizeof w->iv, diag, w->iv));
     }
-    return read_bytes(o, "wrapped", w->len, diag, w->bytes);
+    return js_need_base64(o, "wrapped", w->len, diag, w->bytes);
 }
 
 static struct status
