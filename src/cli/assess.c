@@ -213,15 +213,17 @@ print_classes(const json_t *performance)
 static void
 print_numbers(const json_t *performance)
 {
-    static const char *const words[] = {"mean_absolute_error", "median_absolute_error",
-                                        "mean_squared_error", "r2_score", "mean_error"};
+    static const char *const words[] = {"mean_absolute_error",
+                                        "median_absolute_error",
+                                        "root_mean_squared_error",
+                                        "mean_squared_error",
+                                        "r2_score",
+                                        "mean_error"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         const json_t *v = json_object_get(performance, words[i]);
         (void)printf("  %-24s %10.4g  (%.4g to %.4g)\n", words[i], document_number(v, "value"),
                      document_end(v, "ci", 0), document_end(v, "ci", 1));
     }
-    (void)printf("  %-24s %10.4g\n", "root_mean_squared_error",
-                 document_number(performance, "root_mean_squared_error"));
 }
 
 /* Two classes' are in the sentences. */

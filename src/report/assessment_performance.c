@@ -267,6 +267,18 @@ put_steps(const struct residuals *r, json_t *o)
     return OK;
 }
 
+/* Of the mean square, whose ends it has the roots of. */
+static struct errors_value
+root_of(const struct errors_value *square, double root)
+{
+    const struct interval ci = square->ci;
+    return (struct errors_value){
+        .value = root,
+        .x = NAN,
+        .n = square->n,
+        .ci = {ci.low < 0 ? 0 : sqrt(ci.low), ci.high < 0 ? 0 : sqrt(ci.high)}};
+}
+
 static struct status
 put_numbers(const struct assessed *a, json_t *o)
 {
@@ -283,7 +295,8 @@ put_numbers(const struct assessed *a, json_t *o)
             TRY(js_set(o, errors_metric_word((enum errors_metric)m), value_json(&v[m])));
         }
     }
-    TRY(js_set(o, "root_mean_squared_error", js_real(r->rmse)));
+    const struct errors_value rmse = root_of(&v[ERRORS_MSE], r->rmse);
+    TRY(js_set(o, "root_mean_squared_error", value_json(&rmse)));
     TRY(js_set(o, "truth",
                json_pack("{s:o, s:o, s:o, s:o, s:o}", "mean", js_real(r->truth_mean), "sd",
                          js_real(r->truth_sd), "least", js_real(r->truth_least), "median",

@@ -332,8 +332,7 @@ put_numbers(const json_t *d, struct buf *b)
                document_number(baseline, "mean_absolute_error"), 100 * document_number(d, "level"));
     put_number_tile(b, json_object_get(p, "mean_absolute_error"), "mean absolute error");
     put_number_tile(b, json_object_get(p, "median_absolute_error"), "median absolute error");
-    put_tile(b, "root mean squared error", document_number(p, "root_mean_squared_error"), NAN, NAN,
-             false);
+    put_number_tile(b, json_object_get(p, "root_mean_squared_error"), "root mean squared error");
     put_number_tile(b, json_object_get(p, "r2_score"), "R squared");
     put_number_tile(b, json_object_get(p, "mean_error"), "mean error");
     put_number_tile(b, json_object_get(p, "mean_prediction"), "mean prediction");

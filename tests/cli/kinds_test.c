@@ -250,7 +250,14 @@ an_assessment_of_numbers_says_what_the_verbs_say_alone(void **state)
     assert_as_the_verbs_alone(m, "price", d);
     assert_explained_as_alone(m, "price", d);
     const json_t *p = json_object_get(d, "performance");
-    assert_kept(kept, "rmse", json_number_value(json_object_get(p, "root_mean_squared_error")));
+    const json_t *rmse = json_object_get(p, "root_mean_squared_error");
+    const json_t *square = json_object_get(p, "mean_squared_error");
+    assert_kept(kept, "rmse", json_number_value(json_object_get(rmse, "value")));
+    for (size_t end = 0; end < 2; end++) {
+        const double root = json_number_value(json_array_get(json_object_get(rmse, "ci"), end));
+        assert_near(root * root,
+                    json_number_value(json_array_get(json_object_get(square, "ci"), end)), 1e-9);
+    }
     assert_remark(d, "bias in the data: the label is a number and is cut at its median");
     const json_t *list = json_object_get(d, "findings");
     size_t i = 0, wild = 0;
