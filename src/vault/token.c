@@ -404,12 +404,9 @@ struct gcm {
 static void
 gcm_init(struct gcm *g, const uint8_t *iv)
 {
-    g->params = (CK_GCM_PARAMS){.iv_ptr = (uint8_t *)(uintptr_t)iv,
-                                .iv_len = TOKEN_IV_BYTES,
-                                .iv_bits = TOKEN_IV_BYTES * 8,
-                                .aad_ptr = (uint8_t *)(uintptr_t)BOUND,
-                                .aad_len = sizeof BOUND - 1,
-                                .tag_bits = TAG_BYTES * 8};
+    /* By place: releases of the header name the members differently. */
+    g->params = (CK_GCM_PARAMS){(uint8_t *)(uintptr_t)iv,    TOKEN_IV_BYTES,   TOKEN_IV_BYTES * 8,
+                                (uint8_t *)(uintptr_t)BOUND, sizeof BOUND - 1, TAG_BYTES * 8};
     g->mechanism = (CK_MECHANISM){CKM_AES_GCM, &g->params, sizeof g->params};
 }
 
