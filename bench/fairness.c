@@ -106,6 +106,16 @@ columns_of(const struct work *w)
     return (struct group_columns){2, {w->a, w->b}, {LEVELS_A, LEVELS_B}};
 }
 
+static struct group_rows
+rows_of(const struct work *w)
+{
+    return (struct group_rows){.rows = w->rows,
+                               .y = w->y,
+                               .decision = w->decision,
+                               .prediction = w->score,
+                               .cell = w->cell};
+}
+
 /* Groups of grouping k out of the cells' tallies. */
 static void
 sum_groups(const struct group_columns *c, const struct group_tally *cells, size_t k,
@@ -202,11 +212,7 @@ gaps_of_replicates(struct work *w)
     struct group_tally cells[(LEVELS_A + 1) * (LEVELS_B + 1)] = {0};
     DEFER(drawn_done) struct drawn drawn[3] = {0};
     group_cell_of(&c, 0, w->rows, w->cell);
-    const struct group_rows r = {.rows = w->rows,
-                                 .y = w->y,
-                                 .decision = w->decision,
-                                 .prediction = w->score,
-                                 .cell = w->cell};
+    const struct group_rows r = rows_of(w);
     TRY(group_tally_all(&r, group_cells(&c), 1, cells));
     for (size_t k = 0; k < 3; k++) {
         struct drawn *d = &drawn[k];
@@ -257,11 +263,7 @@ scores_ours(void *ctx, double *ret_figure)
     DEFER(memory_freep) int32_t *group = malloc(w->rows * sizeof *group);
     CHECK(order != NULL && group != NULL, MEMORY);
     group_cell_of(&c, 0, w->rows, w->cell);
-    const struct group_rows r = {.rows = w->rows,
-                                 .y = w->y,
-                                 .decision = w->decision,
-                                 .prediction = w->score,
-                                 .cell = w->cell};
+    const struct group_rows r = rows_of(w);
     TRY(group_tally_all(&r, group_cells(&c), 1, cells));
     TRY(group_rows_order(&r, order));
     for (size_t k = 0; k < 3; k++) {

@@ -154,6 +154,18 @@ check_factor(const struct sw_factor *f, size_t rows, struct diag *diag)
     return OK;
 }
 
+static struct status
+check_factors(const struct sw_factor *factors, uint32_t n, size_t rows, struct diag *diag)
+{
+    if (n > 0) {
+        TRY(api_need(factors, "factors", diag));
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        TRY(check_factor(&factors[i], rows, diag));
+    }
+    return OK;
+}
+
 /* As the analyses take them. *ret_factors: the caller's to free; NULL of none. */
 static struct status
 take_factors(const struct sw_factor *factors, uint32_t n, size_t rows, struct diag *diag,
@@ -161,11 +173,8 @@ take_factors(const struct sw_factor *factors, uint32_t n, size_t rows, struct di
 {
     DEFER(memory_freep) struct assessment_factor *made = calloc((size_t)n + 1, sizeof *made);
     CHECK(made != NULL, MEMORY);
-    if (n > 0) {
-        TRY(api_need(factors, "factors", diag));
-    }
+    TRY(check_factors(factors, n, rows, diag));
     for (uint32_t i = 0; i < n; i++) {
-        TRY(check_factor(&factors[i], rows, diag));
         made[i] = (struct assessment_factor){factors[i].name, factors[i].code, factors[i].levels,
                                              factors[i].level_count};
     }
@@ -475,11 +484,8 @@ take_bias_columns(const struct sw_factor *factors, uint32_t n, size_t rows, stru
 {
     DEFER(memory_freep) struct bias_column *made = calloc((size_t)n + 1, sizeof *made);
     CHECK(made != NULL, MEMORY);
-    if (n > 0) {
-        TRY(api_need(factors, "factors", diag));
-    }
+    TRY(check_factors(factors, n, rows, diag));
     for (uint32_t i = 0; i < n; i++) {
-        TRY(check_factor(&factors[i], rows, diag));
         made[i] = bias_column_of(&factors[i]);
     }
     *ret_columns = MOVE(made);

@@ -176,6 +176,15 @@ js_need_string(const json_t *o, const char *key, struct diag *diag, const char *
     return OK;
 }
 
+json_t *
+js_base64(struct view bytes)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 4 * bytes.len / 3 + 8);
+    text_put_base64(&text, bytes);
+    return status_ok(buf_status(&text)) ? json_string(buf_str(&text)) : NULL;
+}
+
 struct status
 js_need_base64(const json_t *o, const char *key, size_t n, struct diag *diag, uint8_t *ret_bytes)
 {

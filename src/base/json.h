@@ -27,6 +27,8 @@ struct status js_need_array(const json_t *o, const char *key, struct diag *diag,
                             json_t **ret_value);
 struct status js_need_string(const json_t *o, const char *key, struct diag *diag,
                              const char **ret_text);
+/* A text in base64; NULL: no memory. */
+json_t *js_base64(struct view bytes);
 /* Exactly n bytes, written in base64: STATUS_INTEGRITY otherwise. */
 struct status js_need_base64(const json_t *o, const char *key, size_t n, struct diag *diag,
                              uint8_t *ret_bytes);

@@ -23,31 +23,37 @@ html_answer(const json_t *d, const char *which, struct buf *b)
 
 /* ---- two classes ---- */
 
+/* How a figure and its interval are written. */
+enum tile { TILE_FIGURE, TILE_SHARE, TILE_NUMBER };
+
 static void
-put_tile(struct buf *b, const char *name, double value, double low, double high, bool percent)
+put_tile(struct buf *b, const char *name, double value, double low, double high, enum tile how)
 {
+    static const char *const one[] = {"%.3f", "", "%.4g"};
+    static const char *const ends[] = {"<br>%.3f to %.3f", "<br>%.1f to %.1f&thinsp;%%",
+                                       "<br>%.4g to %.4g"};
+    const double scale = how == TILE_SHARE ? 100 : 1;
     buf_put_str(b, "<div class=\"tile\"><div class=\"v\">");
     if (!isfinite(value)) {
         buf_put_str(b, "&ndash;");
-    } else if (percent) {
+    } else if (how == TILE_SHARE) {
         html_put_percent(b, value, 1);
     } else {
-        buf_printf(b, "%.3f", value);
+        buf_printf(b, one[how], value);
     }
     buf_printf(b, "</div><div class=\"n\">%s", name);
-    if (isfinite(low) && isfinite(value)) {
-        buf_printf(b, percent ? "<br>%.1f to %.1f&thinsp;%%" : "<br>%.3f to %.3f",
-                   percent ? 100 * low : low, percent ? 100 * high : high);
+    if (isfinite(value) && isfinite(low) && isfinite(high)) {
+        buf_printf(b, ends[how], scale * low, scale * high);
     }
     buf_put_str(b, "</div></div>");
 }
 
+/* Of {"value", "ci"}. */
 static void
-put_rate_tile(struct buf *b, const json_t *p, const char *key, const char *name)
+put_value_tile(struct buf *b, const json_t *v, const char *name, enum tile how)
 {
-    const json_t *r = json_object_get(p, key);
-    put_tile(b, name, document_number(r, "value"), document_end(r, "ci", 0),
-             document_end(r, "ci", 1), true);
+    put_tile(b, name, document_number(v, "value"), document_end(v, "ci", 0),
+             document_end(v, "ci", 1), how);
 }
 
 static void
@@ -112,12 +118,12 @@ put_binary(const json_t *d, struct buf *b)
                100 * document_number(d, "level"));
     buf_put_str(b, "</p><div class=\"tiles\">");
     put_tile(b, "ROC AUC", document_number(p, "roc_auc"), document_end(p, "roc_auc_ci", 0),
-             document_end(p, "roc_auc_ci", 1), false);
-    put_rate_tile(b, p, "accuracy", "accuracy");
-    put_rate_tile(b, p, "precision", "precision");
-    put_rate_tile(b, p, "recall", "recall");
-    put_tile(b, "Brier score", document_number(p, "brier"), NAN, NAN, false);
-    put_tile(b, "log loss", document_number(p, "log_loss"), NAN, NAN, false);
+             document_end(p, "roc_auc_ci", 1), TILE_FIGURE);
+    put_value_tile(b, json_object_get(p, "accuracy"), "accuracy", TILE_SHARE);
+    put_value_tile(b, json_object_get(p, "precision"), "precision", TILE_SHARE);
+    put_value_tile(b, json_object_get(p, "recall"), "recall", TILE_SHARE);
+    put_tile(b, "Brier score", document_number(p, "brier"), NAN, NAN, TILE_FIGURE);
+    put_tile(b, "log loss", document_number(p, "log_loss"), NAN, NAN, TILE_FIGURE);
     buf_put_str(b, "</div><div class=\"three\"><div class=\"card\"><h3>Decisions</h3>");
     put_confusion(d, b);
     buf_put_str(b, "</div><div class=\"card\"><h3>Ranking (ROC)</h3>");
@@ -247,12 +253,12 @@ put_classes(const json_t *d, struct buf *b)
     html_put_percent(b, document_number(baseline, "share"), 1);
     buf_printf(b, ". Under each figure: its %.0f&thinsp;%% interval.</p><div class=\"tiles\">",
                100 * document_number(d, "level"));
-    put_rate_tile(b, p, "accuracy", "accuracy");
-    put_rate_tile(b, p, "macro_precision", "mean precision");
-    put_rate_tile(b, p, "macro_recall", "mean recall");
-    put_rate_tile(b, p, "macro_f1", "mean F1");
-    put_tile(b, "log loss", document_number(p, "log_loss"), NAN, NAN, false);
-    put_tile(b, "Brier score", document_number(p, "brier"), NAN, NAN, false);
+    put_value_tile(b, json_object_get(p, "accuracy"), "accuracy", TILE_SHARE);
+    put_value_tile(b, json_object_get(p, "macro_precision"), "mean precision", TILE_SHARE);
+    put_value_tile(b, json_object_get(p, "macro_recall"), "mean recall", TILE_SHARE);
+    put_value_tile(b, json_object_get(p, "macro_f1"), "mean F1", TILE_SHARE);
+    put_tile(b, "log loss", document_number(p, "log_loss"), NAN, NAN, TILE_FIGURE);
+    put_tile(b, "Brier score", document_number(p, "brier"), NAN, NAN, TILE_FIGURE);
     buf_put_str(b, "</div>");
     put_class_table(classes, b);
     buf_put_str(b, "<div class=\"two\">");
@@ -265,23 +271,6 @@ put_classes(const json_t *d, struct buf *b)
 }
 
 /* ---- numbers ---- */
-
-static void
-put_number_tile(struct buf *b, const json_t *v, const char *name)
-{
-    const double low = document_end(v, "ci", 0), high = document_end(v, "ci", 1);
-    buf_put_str(b, "<div class=\"tile\"><div class=\"v\">");
-    if (isfinite(document_number(v, "value"))) {
-        buf_printf(b, "%.4g", document_number(v, "value"));
-    } else {
-        buf_put_str(b, "&ndash;");
-    }
-    buf_printf(b, "</div><div class=\"n\">%s", name);
-    if (isfinite(low) && isfinite(high)) {
-        buf_printf(b, "<br>%.4g to %.4g", low, high);
-    }
-    buf_put_str(b, "</div></div>");
-}
 
 static void
 put_steps_table(const json_t *steps, struct buf *b)
@@ -330,12 +319,15 @@ put_numbers(const json_t *d, struct buf *b)
                "</p><div class=\"tiles\">",
                document_number(baseline, "answer"),
                document_number(baseline, "mean_absolute_error"), 100 * document_number(d, "level"));
-    put_number_tile(b, json_object_get(p, "mean_absolute_error"), "mean absolute error");
-    put_number_tile(b, json_object_get(p, "median_absolute_error"), "median absolute error");
-    put_number_tile(b, json_object_get(p, "root_mean_squared_error"), "root mean squared error");
-    put_number_tile(b, json_object_get(p, "r2_score"), "R squared");
-    put_number_tile(b, json_object_get(p, "mean_error"), "mean error");
-    put_number_tile(b, json_object_get(p, "mean_prediction"), "mean prediction");
+    put_value_tile(b, json_object_get(p, "mean_absolute_error"), "mean absolute error",
+                   TILE_NUMBER);
+    put_value_tile(b, json_object_get(p, "median_absolute_error"), "median absolute error",
+                   TILE_NUMBER);
+    put_value_tile(b, json_object_get(p, "root_mean_squared_error"), "root mean squared error",
+                   TILE_NUMBER);
+    put_value_tile(b, json_object_get(p, "r2_score"), "R squared", TILE_NUMBER);
+    put_value_tile(b, json_object_get(p, "mean_error"), "mean error", TILE_NUMBER);
+    put_value_tile(b, json_object_get(p, "mean_prediction"), "mean prediction", TILE_NUMBER);
     buf_put_str(b, "</div><div class=\"two\"><div class=\"card\"><h3>Truth by prediction</h3>");
     html_chart_steps(p, b);
     put_steps_table(json_object_get(p, "by_prediction"), b);

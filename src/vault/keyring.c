@@ -238,15 +238,6 @@ time_of(int64_t ns)
     return json_string(buf_str(&text));
 }
 
-static json_t *
-base64_of(struct view bytes)
-{
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, 1024);
-    text_put_base64(&text, bytes);
-    return json_string(buf_str(&text));
-}
-
 static struct status
 put_older(const struct keyring *ring, json_t *older)
 {
@@ -258,7 +249,7 @@ put_older(const struct keyring *ring, json_t *older)
         TRY(keyring_wrap(ring, OLDER_PURPOSE, bound.bytes, g->key.ptr, wrapped));
         json_t *row =
             json_pack("{s:I, s:o, s:o}", "generation", (json_int_t)g->number, "made",
-                      time_of(g->made_ns), "wrapped", base64_of(view_of(wrapped, sizeof wrapped)));
+                      time_of(g->made_ns), "wrapped", js_base64(view_of(wrapped, sizeof wrapped)));
         CHECK(row != NULL && json_array_append_new(older, row) == 0, MEMORY);
     }
     return OK;
@@ -322,7 +313,7 @@ put_object(const struct keyring *ring, const struct vault_provider *p, struct di
     TRY(js_set(o, "state", state));
     uint8_t check[DIGEST_BYTES];
     TRY(check_of(ring, o, check));
-    return js_set(o, "check", base64_of(view_of(check, sizeof check)));
+    return js_set(o, "check", js_base64(view_of(check, sizeof check)));
 }
 
 struct status

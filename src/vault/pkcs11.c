@@ -138,15 +138,6 @@ pkcs11_holder(struct pkcs11 *p)
 
 /* ---- the provider ---- */
 
-static json_t *
-base64_of(const uint8_t *bytes, size_t n)
-{
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, 1024);
-    text_put_base64(&text, view_of(bytes, n));
-    return json_string(buf_str(&text));
-}
-
 static struct status
 pkcs11_wrap(const void *ctx, const struct secret *key, struct buf *ret_state, struct diag *diag)
 {
@@ -160,9 +151,9 @@ pkcs11_wrap(const void *ctx, const struct secret *key, struct buf *ret_state, st
     TRY(js_set(o, "uri", json_string(p->uri)));
     TRY(js_set(o, "mechanism", json_string(token_mechanism_name(w.mechanism))));
     if (w.mechanism == TOKEN_AES_GCM) {
-        TRY(js_set(o, "iv", base64_of(w.iv, sizeof w.iv)));
+        TRY(js_set(o, "iv", js_base64(view_of(w.iv, sizeof w.iv))));
     }
-    TRY(js_set(o, "wrapped", base64_of(w.bytes, token_wrapped_bytes(w.mechanism))));
+    TRY(js_set(o, "wrapped", js_base64(view_of(w.bytes, token_wrapped_bytes(w.mechanism)))));
     return js_put(ret_state, o);
 }
 
