@@ -1,16 +1,11 @@
-/* Explainers: which engine, and many rows through it. Blocks of rows are fixed by the forest, so
- * that sums over them do not know how many threads there were. */
+/* Explainers: which engine, and many rows through it. */
 #include "assess/explain.h"
 
 #include "assess/explain_lanes.h"
 #include "assess/explain_tables.h"
 #include "base/threads.h"
 
-#include <math.h>
-
 #define PLAIN_BLOCK_ROWS 64u
-#define GLOBAL_BYTES ((size_t)64 << 20) /* of sums and of rows' phi that are held at once */
-#define WAVE_BLOCKS 64u
 
 struct explainer {
     const struct forest *forest;
@@ -328,118 +323,4 @@ explain_rows(const struct forest *f, const float *x, size_t rows, unsigned threa
     struct explainer e = {.forest = f};
     take_plain(&e);
     return explainer_rows(&e, x, rows, threads, ret_phi);
-}
-
-/* ---- means ---- */
-
-/* One wave of blocks; each block has its sums of |phi| and of phi. */
-struct global_job {
-    struct pool pool;
-    const float *x;
-    size_t rows, block_rows, width;
-    size_t first, blocks; /* of the wave */
-    double *sums;
-};
-
-static void
-global_block(const struct global_job *job, size_t index, void *scratch)
-{
-    const struct explainer *e = job->pool.e;
-    const size_t from = (job->first + index) * job->block_rows, left = job->rows - from;
-    const size_t rows = left < job->block_rows ? left : job->block_rows;
-    double *phi = scratch, *absolute = job->sums + index * 2 * job->width;
-    double *with_sign = absolute + job->width;
-    void *inner = (uint8_t *)scratch + (job->block_rows * job->width * sizeof *phi + 63) / 64 * 64;
-    engine_rows(e, job->x + from * e->forest->features, rows, inner, phi, NULL);
-    memset(absolute, 0, 2 * job->width * sizeof *absolute);
-    for (size_t i = 0; i < rows; i++) {
-        for (size_t k = 0; k < job->width; k++) {
-            absolute[k] += fabs(phi[i * job->width + k]);
-            with_sign[k] += phi[i * job->width + k];
-        }
-    }
-}
-
-static void
-global_worker(void *ctx, size_t worker)
-{
-    struct global_job *job = ctx;
-    void *scratch = job->pool.scratch + worker * job->pool.scratch_bytes;
-    for (;;) {
-        const size_t index = atomic_fetch_add(&job->pool.next, 1);
-        if (index >= job->blocks) {
-            return;
-        }
-        global_block(job, index, scratch);
-    }
-}
-
-static void
-global_job_done(struct global_job *job)
-{
-    pool_done(&job->pool);
-    free(job->sums);
-}
-
-/* Adds the blocks' sums in block order. */
-static void
-wave_merge(const struct global_job *job, double *total)
-{
-    for (size_t b = 0; b < job->blocks; b++) {
-        for (size_t k = 0; k < 2 * job->width; k++) {
-            total[k] += job->sums[b * 2 * job->width + k];
-        }
-    }
-}
-
-/* A mean over no rows is NaN. */
-static void
-means_out(const double *total, size_t width, size_t rows, double *ret_mean)
-{
-    for (size_t k = 0; ret_mean != NULL && k < width; k++) {
-        ret_mean[k] = rows == 0 ? NAN : total[k] / (double)rows;
-    }
-}
-
-struct status
-explainer_global(const struct explainer *e, const float *x, size_t rows, unsigned threads,
-                 double *ret_mean, double *ret_signed)
-{
-    const size_t width = (size_t)e->forest->outputs * e->forest->features;
-    ASSERT(width > 0 && !e->pairs);
-    const size_t fit = GLOBAL_BYTES / 8 / (width * sizeof(double)) + 1;
-    const size_t block_rows = fit < e->block_rows ? fit : e->block_rows;
-    const size_t blocks = block_count(rows, block_rows);
-    size_t wave = GLOBAL_BYTES / (2 * width * sizeof(double)) + 1;
-    wave = wave < WAVE_BLOCKS ? wave : WAVE_BLOCKS;
-    DEFER(memory_freep) double *total = calloc(2 * width, sizeof *total);
-    DEFER(global_job_done)
-    struct global_job job = {.x = x, .rows = rows, .block_rows = block_rows, .width = width};
-    TRY(pool_new(e, threads, wave < blocks ? wave : blocks,
-                 scratch_bytes(e, block_rows) + block_rows * width * sizeof(double) + 64,
-                 &job.pool));
-    job.sums = calloc(wave * 2 * width, sizeof *job.sums);
-    CHECK(total != NULL && job.sums != NULL, MEMORY);
-    for (; job.first < blocks; job.first += wave) {
-        job.blocks = blocks - job.first < wave ? blocks - job.first : wave;
-        atomic_store(&job.pool.next, 0);
-        threads_for(job.pool.workers, job.pool.workers, global_worker, &job);
-        wave_merge(&job, total);
-    }
-    means_out(total, width, rows, ret_mean);
-    means_out(total + width, width, rows, ret_signed);
-    return OK;
-}
-
-struct status
-explain_global(const struct forest *f, const float *x, size_t rows, unsigned threads,
-               double *ret_mean, double *ret_signed)
-{
-    struct explainer_options o;
-    explainer_defaults(&o);
-    o.precision = EXPLAIN_RECORD;
-    o.expected_rows = rows;
-    DEFER(explainer_freep) struct explainer *e = NULL;
-    TRY(explainer_new(f, &o, &e));
-    return explainer_global(e, x, rows, threads, ret_mean, ret_signed);
 }

@@ -49,10 +49,6 @@ struct status explainer_rows(const struct explainer *e, const float *x, size_t r
                              unsigned threads, double *ret_phi);
 struct status explainer_rows_float(const struct explainer *e, const float *x, size_t rows,
                                    unsigned threads, float *ret_phi);
-/* Mean |phi| per (output, feature) without keeping the rows: ret_mean[outputs * features]; mean phi
- * when ret_signed is not NULL. The same digits for any number of threads; NaN of no rows. */
-struct status explainer_global(const struct explainer *e, const float *x, size_t rows,
-                               unsigned threads, double *ret_mean, double *ret_signed);
 
 #define EXPLAIN_PAIRS_FEATURES 2048u /* that splits use, at most */
 /* Interactions: ret_pairs[rows * outputs * features * features]. Off the diagonal half the Shapley
@@ -76,8 +72,5 @@ void explain_row_ref(const struct forest *f, const float *x, void *scratch, doub
 /* All rows with the plain engine. STATUS_MEMORY only. */
 struct status explain_rows(const struct forest *f, const float *x, size_t rows, unsigned threads,
                            double *ret_phi);
-/* explainer_global of a record explainer made for it. */
-struct status explain_global(const struct forest *f, const float *x, size_t rows, unsigned threads,
-                             double *ret_mean, double *ret_signed);
 
 #endif

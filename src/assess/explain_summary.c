@@ -33,7 +33,7 @@ explain_summary_new(uint32_t outputs, uint32_t features, uint32_t cohorts, const
     s->group = calloc((size_t)cohorts + 1, sizeof *s->group);
     CHECK(s->group != NULL, MEMORY);
     for (uint32_t g = 0; g <= cohorts; g++) {
-        s->group[g].absolute = calloc(2 * width + 1, sizeof(double));
+        s->group[g].absolute = calloc(2 * width + 1, sizeof(struct sum));
         CHECK(s->group[g].absolute != NULL, MEMORY);
         s->group[g].with_sign = s->group[g].absolute + width;
     }
@@ -49,8 +49,8 @@ add_to_group(struct explain_group *g, const double *phi, size_t width)
 {
     g->rows++;
     for (size_t k = 0; k < width; k++) {
-        g->absolute[k] += fabs(phi[k]);
-        g->with_sign[k] += phi[k];
+        sum_add(&g->absolute[k], fabs(phi[k]));
+        sum_add(&g->with_sign[k], phi[k]);
     }
 }
 
@@ -60,8 +60,8 @@ add_to_bin(struct explain_bin *b, double phi)
     b->least = b->rows == 0 ? phi : fmin(b->least, phi);
     b->most = b->rows == 0 ? phi : fmax(b->most, phi);
     b->rows++;
-    b->sum += phi;
-    b->squares += phi * phi;
+    sum_add(&b->sum, phi);
+    sum_add(&b->squares, phi * phi);
 }
 
 static void
@@ -102,10 +102,10 @@ explain_summary_add_pairs(struct explain_summary *s, const double *pairs, size_t
     const size_t features = s->features, square = features * features;
     for (size_t i = 0; i < rows * s->outputs; i++) {
         const double *matrix = pairs + i * square;
-        double *sums = s->pairs + i % s->outputs * square;
+        struct sum *sums = s->pairs + i % s->outputs * square;
         for (size_t a = 0; a < features; a++) {
             for (size_t b = a + 1; b < features; b++) {
-                sums[a * features + b] += 2.0 * fabs(matrix[a * features + b]);
+                sum_add(&sums[a * features + b], 2.0 * fabs(matrix[a * features + b]));
             }
         }
     }

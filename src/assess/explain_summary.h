@@ -1,25 +1,27 @@
 /* explain_summary: what the attributions of many rows come to, without keeping the rows: sizes by
  * feature for all rows and for cohorts, dependence of attributions on values in bins, sizes of
- * pairs. Rows are added in order by one thread, so the digits depend on nothing else. */
+ * pairs. Sums are num/sum's: neither the order of the rows nor a split of them changes a digit. */
 #ifndef STEWARD_ASSESS_EXPLAIN_SUMMARY_H
 #define STEWARD_ASSESS_EXPLAIN_SUMMARY_H
 
 #include "assess/bins.h"
 #include "base/status.h"
+#include "num/sum.h"
 
 #define EXPLAIN_BINS 20u
 #define EXPLAIN_MISSING EXPLAIN_BINS     /* the bin of rows without a value */
-#define EXPLAIN_SUMMARY_CELLS (1u << 22) /* outputs * features * (EXPLAIN_BINS + 1), at most */
+#define EXPLAIN_SUMMARY_CELLS (1u << 21) /* outputs * features * (EXPLAIN_BINS + 1), at most */
 #define EXPLAIN_SUMMARY_PAIRS (1u << 22) /* outputs * features^2, at most */
 
 struct explain_bin { /* attributions of rows whose value lies in a bin */
     uint64_t rows;
-    double sum, squares, least, most;
+    struct sum sum, squares;
+    double least, most;
 };
 
 struct explain_group { /* sums over its rows: [outputs * features] */
     uint64_t rows;
-    double *absolute, *with_sign;
+    struct sum *absolute, *with_sign;
 };
 
 struct explain_summary {
@@ -28,7 +30,7 @@ struct explain_summary {
     struct explain_group *group; /* all rows, then each cohort */
     const struct bins *bins;     /* features, borrowed; NULL: no dependence */
     struct explain_bin *bin;     /* [outputs * features][EXPLAIN_BINS + 1] */
-    double *pairs;               /* sums of |both halves|, [outputs][features * features], i < j */
+    struct sum *pairs;           /* sums of |both halves|, [outputs][features * features], i < j */
 };
 
 /* bins: of EXPLAIN_BINS at most. STATUS_LIMIT past the cells or pairs that are allowed. */

@@ -41,9 +41,10 @@ put_outputs(const struct explain_input *in, json_t *d)
         TRY(new_list(output, "features", &features));
         for (uint32_t f = 0; f < s->features; f++) {
             const size_t cell = (size_t)o * s->features + f;
-            TRY(append(features, json_pack("{s:s, s:o, s:o}", "feature", in->features[f].name,
-                                           "mean_abs", mean_of(all->absolute[cell], all->rows),
-                                           "mean", mean_of(all->with_sign[cell], all->rows))));
+            TRY(append(features,
+                       json_pack("{s:s, s:o, s:o}", "feature", in->features[f].name, "mean_abs",
+                                 mean_of(sum_value(&all->absolute[cell]), all->rows), "mean",
+                                 mean_of(sum_value(&all->with_sign[cell]), all->rows))));
         }
     }
     return OK;
@@ -59,11 +60,14 @@ put_cohort_features(const struct explain_input *in, uint32_t cohort, uint32_t o,
     const uint64_t rest = all->rows - g->rows;
     for (uint32_t f = 0; f < s->features; f++) {
         const size_t cell = (size_t)o * s->features + f;
-        TRY(append(list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "feature", in->features[f].name,
-                                   "mean_abs", mean_of(g->absolute[cell], g->rows), "rest_mean_abs",
-                                   mean_of(all->absolute[cell] - g->absolute[cell], rest), "mean",
-                                   mean_of(g->with_sign[cell], g->rows), "rest_mean",
-                                   mean_of(all->with_sign[cell] - g->with_sign[cell], rest))));
+        TRY(append(
+            list,
+            json_pack(
+                "{s:s, s:o, s:o, s:o, s:o}", "feature", in->features[f].name, "mean_abs",
+                mean_of(sum_value(&g->absolute[cell]), g->rows), "rest_mean_abs",
+                mean_of(sum_value(&all->absolute[cell]) - sum_value(&g->absolute[cell]), rest),
+                "mean", mean_of(sum_value(&g->with_sign[cell]), g->rows), "rest_mean",
+                mean_of(sum_value(&all->with_sign[cell]) - sum_value(&g->with_sign[cell]), rest))));
     }
     return OK;
 }
@@ -100,11 +104,11 @@ bin_json(const struct explain_input *in, uint32_t feature, uint32_t bin,
 {
     const struct bins *bins = &in->summary->bins[feature];
     const struct explain_feature *f = &in->features[feature];
-    const double rows = (double)b->rows, mean = b->sum / rows;
+    const double rows = (double)b->rows, mean = sum_value(&b->sum) / rows;
     json_t *o =
         json_pack("{s:I, s:o, s:o, s:o, s:o}", "rows", (json_int_t)b->rows, "mean", js_real(mean),
-                  "sd", js_real(sqrt(fmax(b->squares / rows - mean * mean, 0))), "least",
-                  js_real(b->least), "most", js_real(b->most));
+                  "sd", js_real(sqrt(fmax(sum_value(&b->squares) / rows - mean * mean, 0))),
+                  "least", js_real(b->least), "most", js_real(b->most));
     if (o == NULL || bin == EXPLAIN_MISSING) {
         return o;
     }
@@ -156,7 +160,7 @@ largest_feature(const struct explain_input *in, const bool *taken)
     for (uint32_t f = 0; f < s->features; f++) {
         double sum = 0;
         for (uint32_t o = 0; o < s->outputs; o++) {
-            sum += s->group[0].absolute[(size_t)o * s->features + f];
+            sum += sum_value(&s->group[0].absolute[(size_t)o * s->features + f]);
         }
         if (!taken[f] && !in->features[f].several && sum > most) {
             best = f;
@@ -266,7 +270,8 @@ put_pairs(const struct explain_input *in, json_t *d)
         size_t n = 0;
         for (uint32_t a = 0; a < s->features; a++) {
             for (uint32_t b = a + 1; b < s->features; b++) {
-                offer(best, &n, (struct pair){a, b, s->pairs[(o * features + a) * features + b]});
+                offer(best, &n,
+                      (struct pair){a, b, sum_value(&s->pairs[(o * features + a) * features + b])});
             }
         }
         json_t *output = json_pack("{s:s}", "output", in->outputs[o]);

@@ -225,58 +225,6 @@ a_feature_that_no_split_uses_gets_exactly_nothing(void **state)
     check_additive(&m->f, x, phi, 1e-12);
 }
 
-/* ---- many rows ---- */
-
-static void
-the_global_means_have_the_same_digits_for_any_number_of_threads(void **state)
-{
-    (void)state;
-    struct rng g;
-    rng_init(&g, 10, "explain");
-    const struct made_recipe r = {
-        .features = 6, .outputs = 2, .trees = 4, .depth = 4, .with_categories = true};
-    enum { ROWS = 3000, WIDTH = 12 };
-    DEFER(memory_freep) struct made *m = made_new(&r, &g);
-    DEFER(memory_freep) float *x = calloc(ROWS * 6, sizeof *x);
-    DEFER(memory_freep) double *phi = calloc((size_t)ROWS * WIDTH, sizeof *phi);
-    assert_true(x != NULL && phi != NULL);
-    for (size_t i = 0; i < ROWS; i++) {
-        made_row(&r, &g, x + i * 6);
-    }
-    double mean[WIDTH], signed_mean[WIDTH], again[WIDTH], signed_again[WIDTH];
-    assert_ok(explain_global(&m->f, x, ROWS, 1, mean, signed_mean));
-    const unsigned threads[] = {2, 3, 7, 16};
-    for (size_t t = 0; t < 4; t++) {
-        assert_ok(explain_global(&m->f, x, ROWS, threads[t], again, signed_again));
-        assert_memory_equal(mean, again, sizeof mean);
-        assert_memory_equal(signed_mean, signed_again, sizeof signed_mean);
-    }
-    assert_ok(explain_rows(&m->f, x, ROWS, 2, phi));
-    for (size_t k = 0; k < WIDTH; k++) {
-        double absolute = 0.0, with_sign = 0.0;
-        for (size_t i = 0; i < ROWS; i++) {
-            absolute += fabs(phi[i * WIDTH + k]);
-            with_sign += phi[i * WIDTH + k];
-        }
-        assert_near(mean[k], absolute / ROWS, 1e-12);
-        assert_near(signed_mean[k], with_sign / ROWS, 1e-12);
-    }
-}
-
-static void
-no_rows_have_no_mean(void **state)
-{
-    (void)state;
-    struct rng g;
-    rng_init(&g, 11, "explain");
-    const struct made_recipe r = {.features = 2, .outputs = 1, .trees = 1, .depth = 2};
-    DEFER(memory_freep) struct made *m = made_new(&r, &g);
-    double mean[2] = {0};
-    assert_ok(explain_global(&m->f, NULL, 0, 2, mean, NULL));
-    assert_true(isnan(mean[0]) && isnan(mean[1]));
-    assert_ok(explain_rows(&m->f, NULL, 0, 2, mean));
-}
-
 /* ---- against XGBoost's own contributions, from the library that is linked ---- */
 
 #define need(CALL) assert_int_equal((CALL), 0)
@@ -582,7 +530,6 @@ int
 main(void)
 {
     const struct CMUnitTest cases[] = {
-        cmocka_unit_test(no_rows_have_no_mean),
         cmocka_unit_test(gives_a_number_whatever_the_shares_round_to),
         cmocka_unit_test(equals_every_subset_on_small_trees),
         cmocka_unit_test(equals_every_subset_when_features_repeat_on_a_path),
@@ -591,7 +538,6 @@ main(void)
         cmocka_unit_test(halves_where_nothing_is_known_of_the_covers),
         cmocka_unit_test(keeps_its_digits_on_the_deepest_path),
         cmocka_unit_test(a_feature_that_no_split_uses_gets_exactly_nothing),
-        cmocka_unit_test(the_global_means_have_the_same_digits_for_any_number_of_threads),
         cmocka_unit_test(equals_the_contributions_that_xgboost_gives),
         cmocka_unit_test(equals_xgboost_with_categorical_splits),
         cmocka_unit_test(equals_xgboost_for_each_class_of_many),

@@ -524,37 +524,6 @@ tables_give_the_same_digits_for_any_number_of_threads(void **state)
     check_threads(EXPLAIN_TABLES);
 }
 
-static void
-means_are_those_of_the_rows(void **state)
-{
-    (void)state;
-    struct rng g;
-    rng_init(&g, 41, "explainer");
-    const struct made_recipe r = {.features = 6, .outputs = 2, .trees = 6, .depth = 5};
-    DEFER(memory_freep) struct made *m = made_new(&r, &g);
-    DEFER(memory_freep) float *x = many_rows(&r, &g);
-    DEFER(memory_freep) double *phi = calloc((size_t)MANY * 12, sizeof *phi);
-    assert_non_null(phi);
-    struct explainer_options o;
-    explainer_defaults(&o);
-    DEFER(explainer_freep) struct explainer *e = NULL;
-    assert_ok(explainer_new(&m->f, &o, &e));
-    assert_ok(explainer_rows(e, x, MANY, 2, phi));
-    double mean[12], with_sign[12], again[12];
-    assert_ok(explainer_global(e, x, MANY, 1, mean, with_sign));
-    assert_ok(explainer_global(e, x, MANY, 3, again, NULL));
-    assert_memory_equal(mean, again, sizeof mean);
-    for (size_t k = 0; k < 12; k++) {
-        double absolute = 0.0, sum = 0.0;
-        for (size_t i = 0; i < MANY; i++) {
-            absolute += fabs(phi[i * 12 + k]);
-            sum += phi[i * 12 + k];
-        }
-        assert_near(mean[k], absolute / MANY, 1e-12);
-        assert_near(with_sign[k], sum / MANY, 1e-12);
-    }
-}
-
 int
 main(void)
 {
@@ -570,7 +539,6 @@ main(void)
         cmocka_unit_test(lanes_give_the_same_digits_for_any_number_of_threads),
         cmocka_unit_test(attributions_are_symmetric_spare_the_dummy_and_add_up),
         cmocka_unit_test(pairs_equal_every_subset_and_sum_to_the_attributions),
-        cmocka_unit_test(means_are_those_of_the_rows),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

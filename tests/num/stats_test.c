@@ -220,67 +220,6 @@ quantiles_take_out_nan_and_keep_infinity(void **state)
     assert_int_equal(quantile_sort(none, 2), 0);
 }
 
-/* ---- sums ---- */
-
-static void
-a_sum_keeps_the_digits_that_cancel(void **state)
-{
-    (void)state;
-    const double hard[] = {1, 1e100, 1, -1e100}; /* Neumaier's own; Kahan's gives 0 */
-    assert_true(sum_of(hard, 4) == 2);
-    const double ill[] = {1e16, 1, -1e16, 1e-16, 3.5, -1};
-    assert_true(sum_of(ill, 6) == 3.5);
-    struct sum tenth = {0};
-    for (unsigned i = 0; i < 1000000; i++) {
-        sum_add(&tenth, 0.1);
-    }
-    assert_near(sum_value(&tenth), 100000, 2e-11); /* as exact as 0.1 itself; plain adding: 1e-6 */
-}
-
-static void
-a_sum_passes_infinity_and_nan_on(void **state)
-{
-    (void)state;
-    const double up[] = {1, (double)INFINITY, 2}, both[] = {(double)INFINITY, (double)-INFINITY},
-                 nan[] = {1, (double)NAN, 2};
-    assert_true(sum_of(up, 3) == (double)INFINITY);
-    assert_true(isnan(sum_of(both, 2)) && isnan(sum_of(nan, 3)));
-}
-
-/* The same blocks merged in block order give the same digits, and an exact result within the bound
- * that the header states. */
-static void
-merged_sums_equal_the_whole(void **state)
-{
-    (void)state;
-    enum { N = 4096, BLOCK = 64 };
-    static double x[N];
-    struct rng r;
-    rng_init(&r, 3, "sums");
-    double sizes = 0;
-    for (unsigned i = 0; i < N; i += 2) { /* pairs that cancel but for 2^-k: the sum is exact */
-        x[i] = ldexp(rng_unit(&r), (int)rng_below(&r, 60));
-        x[i + 1] = -x[i];
-        sizes += 2 * x[i];
-    }
-    x[0] += 1;
-    struct sum merged = {0};
-    for (unsigned from = 0; from < N; from += BLOCK) {
-        struct sum part = {0};
-        for (unsigned i = from; i < from + BLOCK; i++) {
-            sum_add(&part, x[i]);
-        }
-        sum_merge(&merged, &part);
-    }
-    const double bound = 2 * DBL_EPSILON + N * DBL_EPSILON * DBL_EPSILON * sizes;
-    const double exact = x[0] + x[1];
-    assert_near(sum_of(x, N), exact, bound);
-    assert_near(sum_value(&merged), exact, bound);
-    struct sum empty = {0}, copy = merged;
-    sum_merge(&copy, &empty);
-    assert_true(sum_value(&copy) == sum_value(&merged));
-}
-
 static int
 by_value(const void *a, const void *b)
 {
@@ -331,9 +270,6 @@ main(void)
         cmocka_unit_test(an_interval_holds_its_estimate_and_grows_with_the_level),
         cmocka_unit_test(the_quantile_undoes_the_distribution),
         cmocka_unit_test(quantiles_take_out_nan_and_keep_infinity),
-        cmocka_unit_test(a_sum_keeps_the_digits_that_cancel),
-        cmocka_unit_test(a_sum_passes_infinity_and_nan_on),
-        cmocka_unit_test(merged_sums_equal_the_whole),
     };
     return cmocka_run_group_tests(cases, load, unload);
 }
