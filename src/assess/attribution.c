@@ -48,6 +48,7 @@ make_interventional(struct attribution *a, const struct attribution_options *giv
     o.space = given->probability ? INTERVENTIONAL_PROBABILITY : INTERVENTIONAL_MARGIN;
     o.precision = given->precision;
     o.expected_rows = given->expected_rows;
+    o.interactions = given->pairs;
     o.threads = given->threads;
     return interventional_new(a->m->forest, given->background, given->background_rows, &o,
                               &a->background);
@@ -58,7 +59,7 @@ attribution_new(const struct model_file *m, const struct attribution_options *o,
                 struct attribution **ret_attribution)
 {
     ASSERT(o->background != NULL || (!o->probability && attribution_needs_no_background(m)));
-    ASSERT(!o->pairs || (m->forest != NULL && o->background == NULL));
+    ASSERT(!o->pairs || m->forest != NULL);
     DEFER(attribution_freep) struct attribution *a = calloc(1, sizeof *a);
     CHECK(a != NULL, MEMORY);
     a->m = m;
@@ -108,7 +109,9 @@ struct status
 attribution_pairs(const struct attribution *a, const float *x, size_t rows, unsigned threads,
                   double *ret_pairs)
 {
-    return explainer_pairs(a->paths, x, rows, threads, ret_pairs);
+    return a->paths != NULL
+               ? explainer_pairs(a->paths, x, rows, threads, ret_pairs)
+               : interventional_interactions(a->background, x, rows, threads, ret_pairs);
 }
 
 struct attribution_told

@@ -11,7 +11,7 @@ struct attribution_options {
     const float *background; /* background_rows * features; NULL: what the model file tells */
     size_t background_rows;
     bool probability;     /* of what the model answers, not of its margin; with a background */
-    bool pairs;           /* for attribution_pairs instead of rows; of trees by their paths */
+    bool pairs;           /* for attribution_pairs instead of rows; of trees */
     size_t expected_rows; /* to be explained in all */
     unsigned threads;     /* of making ready */
 };

@@ -12,15 +12,16 @@ struct interventional {
     const struct forest *forest;
     struct interventional_background background;
     enum interventional_engine engine;
-    bool probability, record;
+    bool probability, record, interactions;
     struct predictor *predictor;
     double *margin; /* of the background, with `probability`: rows */
     struct interpolation interpolation;
     struct tables *tables;
     double *wide; /* tables of doubles; floats are in the tables themselves */
     struct slope slope;
-    struct deep *deep; /* NULL where units have all leaves */
-    size_t deep_bytes; /* that it may take */
+    struct deep *deep;           /* NULL where units have all leaves */
+    size_t bytes_max;            /* that tables, and deep leaves' sets, may take */
+    struct interactions **pairs; /* of each node, one on the margin; NULL: made for each call */
     double *expected;
 };
 
@@ -31,11 +32,22 @@ interventional_defaults(struct interventional_options *ret_options)
         .precision = EXPLAIN_FAST, .expected_rows = 1000000, .table_bytes_max = (size_t)512 << 20};
 }
 
+/* Times that tables are filled. */
+static uint32_t
+nodes_of(const struct interventional *e)
+{
+    return e->probability ? e->interpolation.nodes : 1;
+}
+
 void
 interventional_free(struct interventional *e)
 {
     if (e != NULL) {
         deep_free(e->deep);
+        for (uint32_t r = 0; e->pairs != NULL && r < nodes_of(e); r++) {
+            interactions_free(e->pairs[r]);
+        }
+        free(e->pairs);
         tables_free(e->tables);
         predictor_free(e->predictor);
         free(e->margin);
@@ -118,17 +130,18 @@ interpolate(struct interventional *e)
 #define COUNT_NS 1.2
 #define FILL_NS 4.0
 #define DEEP_NS 60.0
+#define INTERACTIONS 4.0 /* entries of a table are pairs of features */
 
 static bool
 tables_pay(const struct interventional *e, const struct tables *t, size_t rows)
 {
     const double background = (double)e->background.rows;
     const double pair = PAIR_NS * e->forest->trees * (e->forest->depth + 1.0);
-    const double times = e->probability ? e->interpolation.nodes : 1;
+    const double times = nodes_of(e), entries = e->interactions ? INTERACTIONS : 1;
     const double deep = DEEP_NS * (double)deep_leaves(t) * (background + (double)rows);
     return pair * (double)rows * background >
            times * (COUNT_NS * (double)tables_units(t) * background +
-                    FILL_NS * tables_fill_work(t) + deep);
+                    entries * FILL_NS * tables_fill_work(t) + deep);
 }
 
 /* Room for a set of tables, in floats or in doubles. */
@@ -145,17 +158,63 @@ tables_room(const struct interventional *e, float **ret_single, double **ret_wid
     return OK;
 }
 
+/* The background as one node weighs it; weight[rows] is the caller's room. */
+static struct interventional_background
+node_background(const struct interventional *e, uint32_t node, double *weight)
+{
+    struct interventional_background b = e->background;
+    for (size_t i = 0; i < b.rows; i++) {
+        weight[i] = interpolation_weight(&e->interpolation, node, e->margin[i]) / (double)b.rows;
+    }
+    b.weight = weight;
+    return b;
+}
+
+static struct status
+make_interactions(const struct interventional *e, uint32_t node, size_t bytes_max, unsigned threads,
+                  struct interactions **ret)
+{
+    struct interventional_background background = e->background;
+    DEFER(memory_freep) double *weight = NULL;
+    if (e->probability) {
+        weight = malloc(background.rows * sizeof *weight);
+        CHECK(weight != NULL, MEMORY);
+        background = node_background(e, node, weight);
+    }
+    return interactions_new(e->tables, &background, bytes_max, threads, ret);
+}
+
+/* Each node's, when there is room for what they keep in any case. */
+static struct status
+take_interactions(struct interventional *e, unsigned threads)
+{
+    const size_t kept = interactions_bytes(e->tables);
+    const uint32_t nodes = nodes_of(e);
+    if (e->probability && kept > e->bytes_max / nodes) {
+        return OK;
+    }
+    e->pairs = calloc(nodes, sizeof *e->pairs);
+    CHECK(e->pairs != NULL, MEMORY);
+    for (uint32_t r = 0; r < nodes; r++) {
+        TRY(make_interactions(e, r, e->bytes_max / nodes, threads, &e->pairs[r]));
+    }
+    return OK;
+}
+
 /* On probability tables are filled anew for each node, when there are rows. */
 static struct status
 take_tables(struct interventional *e, struct tables *t, unsigned threads)
 {
     e->tables = t;
     e->engine = INTERVENTIONAL_TABLES;
+    if (!e->probability && t->rests > 0) {
+        TRY(deep_new(t, &e->background, e->bytes_max, threads, &e->deep));
+    }
+    if (e->interactions) {
+        return take_interactions(e, threads);
+    }
     if (e->probability) {
         return OK;
-    }
-    if (t->rests > 0) {
-        TRY(deep_new(t, &e->background, e->deep_bytes, threads, &e->deep));
     }
     TRY(tables_room(e, &t->value, &e->wide));
     return interventional_fill(t, &e->background, threads, t->value, e->wide);
@@ -174,13 +233,13 @@ static struct status
 take_engine(struct interventional *e, const struct interventional_options *o)
 {
     const size_t entry = e->record ? 2 : 1; /* in floats */
+    const size_t bytes = e->interactions ? SIZE_MAX : o->table_bytes_max / entry;
     DEFER(tables_freep) struct tables *t = NULL;
     e->engine = INTERVENTIONAL_PAIRS;
     if (o->engine == INTERVENTIONAL_PAIRS) {
         return OK;
     }
-    const struct status s =
-        tables_new_partial(e->forest, o->table_bytes_max / entry, o->portable, &t);
+    const struct status s = tables_new_partial(e->forest, bytes, o->portable, &t);
     const bool refused = s.code == STATUS_UNSUPPORTED || s.code == STATUS_LIMIT;
     if (refused && o->engine == INTERVENTIONAL_CHOOSE) {
         return OK;
@@ -208,8 +267,9 @@ interventional_new(const struct forest *f, const float *background, size_t rows,
     DEFER(interventional_freep) struct interventional *e = calloc(1, sizeof *e);
     CHECK(e != NULL, MEMORY);
     e->forest = f;
-    e->record = o->precision == EXPLAIN_RECORD;
-    e->deep_bytes = o->table_bytes_max;
+    e->interactions = o->interactions;
+    e->record = o->precision == EXPLAIN_RECORD || o->interactions;
+    e->bytes_max = o->table_bytes_max;
     e->probability = o->space == INTERVENTIONAL_PROBABILITY;
     e->slope = (struct slope){f->link, f->link_scale};
     CHECK(!e->probability || (f->outputs == 1 && link_slope_known(f->link)), UNSUPPORTED);
@@ -246,7 +306,10 @@ static void
 pairs_block(const struct rows_job *j, size_t first, size_t rows, void *scratch)
 {
     const struct interventional *e = j->e;
-    const size_t features = e->forest->features, width = row_width(e);
+    const size_t features = e->forest->features,
+                 width = row_width(e) * (e->interactions ? features : 1);
+    void (*add)(const struct forest *, struct interventional_pair, double, uint8_t *, double *) =
+        e->interactions ? interventional_pair_add_interactions : interventional_pair_add;
     memset(j->phi + first * width, 0, rows * width * sizeof *j->phi);
     for (size_t i = first; i < first + rows; i++) {
         double *phi = j->phi + i * width;
@@ -254,7 +317,7 @@ pairs_block(const struct rows_job *j, size_t first, size_t rows, void *scratch)
             const struct interventional_pair pair = {j->x + i * features,
                                                      e->background.x + b * features};
             const double g = e->probability ? link_slope(e->slope, j->margin[i], e->margin[b]) : 1;
-            interventional_pair_add(e->forest, pair, g, scratch, phi);
+            add(e->forest, pair, g, scratch, phi);
         }
         for (size_t k = 0; k < width; k++) {
             phi[k] /= (double)e->background.rows;
@@ -372,19 +435,52 @@ run_nodes(struct rows_job *j, size_t workers, unsigned threads)
     DEFER(node_tables_done) struct node_tables n = {.tables = *e->tables};
     struct interventional_background background = e->background;
     TRY(tables_room(e, &n.tables.value, &n.wide));
-    background.weight = n.weight = malloc(background.rows * sizeof *n.weight);
+    n.weight = malloc(background.rows * sizeof *n.weight);
     CHECK(n.weight != NULL, MEMORY);
     memset(j->phi, 0, j->rows * row_width(e) * sizeof *j->phi);
     j->tables = &n.tables;
     j->wide = n.wide;
     for (j->node = 0; j->node < e->interpolation.nodes; j->node++) {
-        for (size_t b = 0; b < background.rows; b++) {
-            n.weight[b] = interpolation_weight(&e->interpolation, j->node, e->margin[b]) /
-                          (double)background.rows;
-        }
+        background = node_background(e, j->node, n.weight);
         TRY(interventional_fill(&n.tables, &background, threads, n.tables.value, n.wide));
         run_blocks(j, workers);
         TRY(add_deep(j, &background, threads));
+    }
+    return OK;
+}
+
+/* Blocks of rows, on the margins of the rows where they are needed. */
+static struct status
+run_rows(struct rows_job *j, unsigned threads)
+{
+    const struct interventional *e = j->e;
+    const bool pairs = e->engine == INTERVENTIONAL_PAIRS;
+    j->block_rows = pairs ? PAIRS_ROWS : tables_block_rows(e->tables);
+    j->block_rows = j->rows < j->block_rows ? j->rows : j->block_rows;
+    j->blocks = j->rows == 0 ? 0 : (j->rows + j->block_rows - 1) / j->block_rows;
+    j->scratch_bytes = scratch_bytes(j);
+    size_t workers = threads == 0 ? threads_cores() : threads;
+    workers = workers < j->blocks ? workers : j->blocks;
+    DEFER(memory_freep) uint8_t *scratch = aligned_alloc(64, (workers + 1) * j->scratch_bytes);
+    CHECK(scratch != NULL, MEMORY);
+    memset(scratch, 0, pairs ? workers * j->scratch_bytes : 0); /* as pairs need it */
+    j->scratch = scratch;
+    if (e->probability && !pairs) {
+        return run_nodes(j, workers, threads);
+    }
+    run_blocks(j, workers);
+    return OK;
+}
+
+/* Margins of rows, on probability. */
+static struct status
+row_margins(const struct interventional *e, const float *x, size_t rows, unsigned threads,
+            double **ret_margin)
+{
+    if (e->probability) {
+        *ret_margin = malloc((rows + 1) * sizeof **ret_margin);
+        CHECK(*ret_margin != NULL, MEMORY);
+        predictor_margin(e->predictor, x, rows, threads, *ret_margin);
     }
     return OK;
 }
@@ -393,28 +489,77 @@ struct status
 interventional_rows(const struct interventional *e, const float *x, size_t rows, unsigned threads,
                     double *ret_phi)
 {
-    const bool pairs = e->engine == INTERVENTIONAL_PAIRS;
-    struct rows_job j = {
-        .e = e, .tables = e->tables, .wide = e->wide, .x = x, .rows = rows, .phi = ret_phi};
-    j.block_rows = pairs ? PAIRS_ROWS : tables_block_rows(e->tables);
-    j.block_rows = rows < j.block_rows ? rows : j.block_rows;
-    j.blocks = rows == 0 ? 0 : (rows + j.block_rows - 1) / j.block_rows;
-    j.scratch_bytes = scratch_bytes(&j);
-    size_t workers = threads == 0 ? threads_cores() : threads;
-    workers = workers < j.blocks ? workers : j.blocks;
-    DEFER(memory_freep) uint8_t *scratch = aligned_alloc(64, (workers + 1) * j.scratch_bytes);
-    DEFER(memory_freep)
-    double *margin = malloc((e->probability ? rows + 1 : 1) * sizeof *margin);
-    CHECK(scratch != NULL && margin != NULL, MEMORY);
-    memset(scratch, 0, pairs ? workers * j.scratch_bytes : 0); /* as pairs need it */
-    j.scratch = scratch;
-    j.margin = margin;
-    if (e->probability) {
-        predictor_margin(e->predictor, x, rows, threads, margin);
-    }
-    if (e->probability && !pairs) {
-        return run_nodes(&j, workers, threads);
-    }
-    run_blocks(&j, workers);
+    ASSERT(!e->interactions);
+    DEFER(memory_freep) double *margin = NULL;
+    TRY(row_margins(e, x, rows, threads, &margin));
+    struct rows_job j = {.e = e,
+                         .tables = e->tables,
+                         .wide = e->wide,
+                         .x = x,
+                         .rows = rows,
+                         .margin = margin,
+                         .phi = ret_phi};
+    TRY(run_rows(&j, threads));
     return e->deep == NULL ? OK : deep_add(e->deep, x, rows, NULL, threads, ret_phi);
+}
+
+/* ---- interactions ---- */
+
+/* One node's part; factor is NULL on the margin. */
+static struct status
+add_interactions(const struct interventional *e, const float *x, size_t rows, uint32_t node,
+                 const double *factor, unsigned threads, double *pairs)
+{
+    DEFER(interactions_freep) struct interactions *made = NULL;
+    DEFER(deep_freep) struct deep *deep = NULL;
+    const struct interactions *of = e->pairs != NULL ? e->pairs[node] : NULL;
+    if (of == NULL) {
+        TRY(make_interactions(e, node, e->bytes_max, threads, &made));
+        of = made;
+    }
+    TRY(interactions_add(of, x, rows, factor, threads, pairs));
+    if (e->probability && e->tables->rests > 0) {
+        DEFER(memory_freep) double *weight = malloc(e->background.rows * sizeof *weight);
+        CHECK(weight != NULL, MEMORY);
+        const struct interventional_background background = node_background(e, node, weight);
+        TRY(deep_new(e->tables, &background, SIZE_MAX, threads, &deep));
+    }
+    const struct deep *below = deep != NULL ? deep : e->deep;
+    return below == NULL ? OK : deep_add_interactions(below, x, rows, factor, threads, pairs);
+}
+
+static struct status
+interactions_of_tables(const struct interventional *e, const float *x, size_t rows,
+                       const double *margin, unsigned threads, double *pairs)
+{
+    DEFER(memory_freep) double *factor = NULL;
+    if (e->probability) {
+        factor = malloc((rows + 1) * sizeof *factor);
+        CHECK(factor != NULL, MEMORY);
+    }
+    memset(pairs, 0, rows * row_width(e) * e->forest->features * sizeof *pairs);
+    for (uint32_t node = 0; node < nodes_of(e); node++) {
+        for (size_t i = 0; e->probability && i < rows; i++) {
+            factor[i] = link_slope(e->slope, margin[i], e->interpolation.at[node]);
+        }
+        TRY(add_interactions(e, x, rows, node, factor, threads, pairs));
+    }
+    return OK;
+}
+
+struct status
+interventional_interactions(const struct interventional *e, const float *x, size_t rows,
+                            unsigned threads, double *ret_pairs)
+{
+    ASSERT(e->interactions);
+    DEFER(memory_freep) double *margin = NULL;
+    TRY(row_margins(e, x, rows, threads, &margin));
+    if (e->engine == INTERVENTIONAL_PAIRS) {
+        struct rows_job j = {.e = e, .x = x, .rows = rows, .margin = margin, .phi = ret_pairs};
+        TRY(run_rows(&j, threads));
+    } else {
+        TRY(interactions_of_tables(e, x, rows, margin, threads, ret_pairs));
+    }
+    interactions_finish(rows * e->forest->outputs, e->forest->features, ret_pairs);
+    return OK;
 }

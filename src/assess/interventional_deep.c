@@ -12,6 +12,7 @@
 
 #define CHUNK 4096u      /* background rows ranked at once */
 #define BLOCK_ROWS 8192u /* rows whose distinct sets are shared */
+#define BLOCK_ROWS_PAIRS 512u
 #define SIZES (FOREST_MAX_DEPTH + 1)
 
 struct deep_compare {
@@ -369,12 +370,48 @@ leaf_values(const struct deep *d, const struct deep_leaf *l, uint64_t p, double 
     }
 }
 
+/* The upper triangle of the leaf's features: attributions on the diagonal, beside it half of what
+ * two have together: ret[features * (features + 1) / 2]. */
+static void
+leaf_pairs(const struct deep *d, const struct deep_leaf *l, uint64_t p, double *ret)
+{
+    const uint64_t lacks = all_of(l) & ~p;
+    const uint32_t n = l->features, b = (uint32_t)__builtin_popcountll(lacks);
+    memset(ret, 0, (size_t)n * (n + 1) / 2 * sizeof *ret);
+    for (size_t s = 0; s < l->sets; s++) {
+        if ((lacks & ~l->set[s]) != 0) {
+            continue;
+        }
+        const uint64_t alone = p & ~l->set[s], met = alone | lacks;
+        const uint32_t a = (uint32_t)__builtin_popcountll(alone);
+        const double v = l->value * l->weight[s];
+        const double single[2] = {a > 0 ? v * d->share[a - 1][b] : 0,
+                                  b > 0 ? -v * d->share[a][b - 1] : 0};
+        const double both = a > 1 ? v / 2 * d->share[a - 2][b] : 0,
+                     none = b > 1 ? v / 2 * d->share[a][b - 2] : 0,
+                     one = a > 0 && b > 0 ? -v / 2 * d->share[a - 1][b - 1] : 0;
+        for (uint64_t i = met; i != 0; i &= i - 1) {
+            const uint32_t k = (uint32_t)__builtin_ctzll(i);
+            const bool in = (alone >> k & 1) != 0;
+            double *line = ret + (size_t)k * n - (size_t)k * (k + 1) / 2;
+            line[k] += single[!in];
+            for (uint64_t j = i & (i - 1); j != 0; j &= j - 1) {
+                const uint32_t m = (uint32_t)__builtin_ctzll(j);
+                const bool other = (alone >> m & 1) != 0;
+                line[m] += in && other ? both : in || other ? one : none;
+            }
+        }
+    }
+}
+
 struct add_job {
     const struct deep *d;
     const float *x;
     size_t rows;
     const double *factor;
     double *phi;
+    bool pairs; /* phi is matrices */
+    size_t block_rows;
     _Atomic bool no_memory;
 };
 
@@ -395,25 +432,37 @@ add_room_done(struct add_room *r)
 }
 
 static void
+add_value(const struct add_job *j, const struct deep_leaf *l, size_t row, uint32_t output,
+          const double *value)
+{
+    const size_t features = j->d->t->forest->features, outputs = j->d->t->forest->outputs;
+    const double factor = j->factor == NULL ? 1 : j->factor[row];
+    double *phi = j->phi + (row * outputs + output) * features * (j->pairs ? features : 1);
+    for (uint32_t k = 0; k < l->features; k++) {
+        if (!j->pairs) {
+            phi[l->feature[k]] += factor * value[k];
+        }
+        for (uint32_t m = k; j->pairs && m < l->features; m++) {
+            phi[l->feature[k] * features + l->feature[m]] += factor * *value++;
+        }
+    }
+}
+
+static void
 add_leaf(const struct add_job *j, const struct deep_leaf *l, size_t first, size_t rows,
          uint32_t output, struct add_room *r)
 {
-    const struct forest *f = j->d->t->forest;
-    const size_t width = (size_t)f->features * f->outputs;
-    make_sets(l, r->rank, BLOCK_ROWS, rows, r->set);
+    const size_t n = l->features, width = j->pairs ? n * (n + 1) / 2 : n;
+    make_sets(l, r->rank, j->block_rows, rows, r->set);
     distinct_clear(&r->distinct);
     for (size_t i = 0; i < rows; i++) {
         const uint32_t known = r->distinct.n;
         const uint32_t number = distinct_number(&r->distinct, r->set[i]);
-        double *value = r->value + (size_t)number * l->features;
+        double *value = r->value + number * width;
         if (number == known) {
-            leaf_values(j->d, l, r->set[i], value);
+            (j->pairs ? leaf_pairs : leaf_values)(j->d, l, r->set[i], value);
         }
-        double *phi = j->phi + (first + i) * width + (size_t)output * f->features;
-        const double factor = j->factor == NULL ? 1 : j->factor[first + i];
-        for (uint32_t k = 0; k < l->features; k++) {
-            phi[l->feature[k]] += factor * value[k];
-        }
+        add_value(j, l, first + i, output, value);
     }
 }
 
@@ -423,14 +472,15 @@ add_rows(const struct add_job *j, size_t first, size_t rows)
     const struct tables *t = j->d->t;
     const size_t outputs = t->forest->outputs;
     DEFER(add_room_done) struct add_room r = {0};
-    r.rank = aligned_alloc(64, (size_t)BLOCK_ROWS * (t->columns + (size_t)1));
+    const size_t most = FOREST_MAX_DEPTH, width = j->pairs ? most * (most + 1) / 2 : most;
+    r.rank = aligned_alloc(64, j->block_rows * (t->columns + (size_t)1));
     r.set = malloc(rows * sizeof *r.set);
-    r.value = malloc(rows * FOREST_MAX_DEPTH * sizeof *r.value);
+    r.value = malloc(rows * width * sizeof *r.value);
     CHECK(r.rank != NULL && r.set != NULL && r.value != NULL, MEMORY);
     TRY(distinct_new(rows, &r.distinct));
     for (uint32_t s = 0; s < t->sections; s++) {
         const size_t *run = j->d->run + s * (outputs + 1);
-        ranks_rows8(t->section[s].ranks, j->x + first * t->forest->features, rows, BLOCK_ROWS,
+        ranks_rows8(t->section[s].ranks, j->x + first * t->forest->features, rows, j->block_rows,
                     r.rank);
         for (uint32_t o = 0; o < outputs; o++) {
             for (size_t i = run[o]; i < run[o + 1]; i++) {
@@ -445,18 +495,39 @@ static void
 add_block(void *ctx, size_t block)
 {
     struct add_job *j = ctx;
-    const size_t first = block * BLOCK_ROWS, left = j->rows - first;
-    if (!status_ok(add_rows(j, first, left < BLOCK_ROWS ? left : BLOCK_ROWS))) {
+    const size_t first = block * j->block_rows, left = j->rows - first;
+    if (!status_ok(add_rows(j, first, left < j->block_rows ? left : j->block_rows))) {
         atomic_store(&j->no_memory, true);
     }
+}
+
+static struct status
+add_all(struct add_job *j, unsigned threads)
+{
+    threads_for((j->rows + j->block_rows - 1) / j->block_rows, threads, add_block, j);
+    CHECK(!atomic_load(&j->no_memory), MEMORY);
+    return OK;
 }
 
 struct status
 deep_add(const struct deep *d, const float *x, size_t rows, const double *factor, unsigned threads,
          double *phi)
 {
-    struct add_job j = {.d = d, .x = x, .rows = rows, .factor = factor, .phi = phi};
-    threads_for((rows + BLOCK_ROWS - 1) / BLOCK_ROWS, threads, add_block, &j);
-    CHECK(!atomic_load(&j.no_memory), MEMORY);
-    return OK;
+    struct add_job j = {
+        .d = d, .x = x, .rows = rows, .factor = factor, .phi = phi, .block_rows = BLOCK_ROWS};
+    return add_all(&j, threads);
+}
+
+struct status
+deep_add_interactions(const struct deep *d, const float *x, size_t rows, const double *factor,
+                      unsigned threads, double *pairs)
+{
+    struct add_job j = {.d = d,
+                        .x = x,
+                        .rows = rows,
+                        .factor = factor,
+                        .phi = pairs,
+                        .pairs = true,
+                        .block_rows = BLOCK_ROWS_PAIRS};
+    return add_all(&j, threads);
 }

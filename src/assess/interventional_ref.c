@@ -11,7 +11,8 @@ struct pair_walk {
     uint8_t *origin;                       /* features */
     uint32_t decided[2][FOREST_MAX_DEPTH]; /* features from the row, from the background */
     uint32_t count[2];
-    double *phi;
+    double *phi;   /* of the tree's output; one of the two */
+    double *pairs; /* features * features */
 };
 
 size_t
@@ -44,12 +45,38 @@ leaf_add(const struct pair_walk *w, double value)
     }
 }
 
+/* Attributions on the diagonal, half of each interaction above or below it. */
+static void
+leaf_add_pairs(const struct pair_walk *w, double value)
+{
+    const size_t features = w->f->features;
+    const uint32_t a = w->count[0], b = w->count[1], n = a + b;
+    const double single[2] = {a > 0 ? value * interventional_share(a - 1, b) : 0,
+                              b > 0 ? -value * interventional_share(a, b - 1) : 0};
+    const double both = a > 1 ? value / 2 * interventional_share(a - 2, b) : 0,
+                 none = b > 1 ? value / 2 * interventional_share(a, b - 2) : 0,
+                 one = a > 0 && b > 0 ? -value / 2 * interventional_share(a - 1, b - 1) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const bool in = i < a;
+        const size_t row = in ? w->decided[0][i] : w->decided[1][i - a];
+        double *line = w->pairs + row * features;
+        line[row] += single[!in];
+        for (uint32_t j = i + 1; j < n; j++) {
+            line[j < a ? w->decided[0][j] : w->decided[1][j - a]] += j < a ? both : in ? one : none;
+        }
+    }
+}
+
 static void
 walk_pair(struct pair_walk *w, uint32_t n)
 {
     const struct forest *f = w->f;
     if (f->left[n] < 0) {
-        leaf_add(w, w->scale * f->value[n]);
+        if (w->pairs != NULL) {
+            leaf_add_pairs(w, w->scale * f->value[n]);
+        } else {
+            leaf_add(w, w->scale * f->value[n]);
+        }
         return;
     }
     const uint32_t feature = f->feature[n];
@@ -77,6 +104,18 @@ interventional_pair_add(const struct forest *f, struct interventional_pair pair,
     for (uint32_t t = 0; t < f->trees; t++) {
         w.scale = weight * f->tree_weight[t];
         w.phi = phi + (size_t)f->tree_output[t] * f->features;
+        walk_pair(&w, f->tree_start[t]);
+    }
+}
+
+void
+interventional_pair_add_interactions(const struct forest *f, struct interventional_pair pair,
+                                     double weight, uint8_t *scratch, double *pairs)
+{
+    struct pair_walk w = {.f = f, .pair = pair, .origin = scratch};
+    for (uint32_t t = 0; t < f->trees; t++) {
+        w.scale = weight * f->tree_weight[t];
+        w.pairs = pairs + (size_t)f->tree_output[t] * f->features * f->features;
         walk_pair(&w, f->tree_start[t]);
     }
 }

@@ -20,10 +20,6 @@ explain_background_asked(struct cli *c, struct explain_background *ret_backgroun
                            "attributions are defined on the margin alone");
         FAIL(INPUT);
     }
-    if (path != NULL && cli_flag(c, "interactions")) {
-        diag_set(&c->diag, "--interactions: of a model of trees without --background");
-        FAIL(INPUT);
-    }
     if (path != NULL && cli_is_given(c, "background-rows")) {
         diag_set(&c->diag, "--background-rows: of a black box; a model that explains itself takes "
                            "every row of --background");

@@ -287,6 +287,140 @@ leaves_below_long_paths_equal_pairs(void **state)
     }
 }
 
+/* ---- interactions ---- */
+
+static size_t bytes_max; /* of the explainers to be made; 0: the default */
+
+static double *
+interactions_of(const struct sample *s, enum interventional_engine engine, unsigned threads,
+                bool portable)
+{
+    const struct forest *f = &s->m->f;
+    DEFER(interventional_freep) struct interventional *e = NULL;
+    struct interventional_options o;
+    interventional_defaults(&o);
+    o.space = space;
+    o.engine = engine;
+    o.interactions = true;
+    o.threads = threads;
+    o.portable = portable;
+    o.table_bytes_max = bytes_max > 0 ? bytes_max : o.table_bytes_max;
+    assert_ok(interventional_new(f, s->background, s->background_rows, &o, &e));
+    double *pairs = calloc(s->rows * f->features * f->features * f->outputs, sizeof *pairs);
+    assert_non_null(pairs);
+    assert_ok(interventional_interactions(e, s->x, s->rows, threads, pairs));
+    return pairs;
+}
+
+/* Half the index of features i and j by its definition; of i and i, its Shapley value. */
+static double
+interaction(const double *v, uint32_t m, uint32_t i, uint32_t j)
+{
+    const uint32_t bi = UINT32_C(1) << i, bj = UINT32_C(1) << j;
+    double sum = 0;
+    for (uint32_t s = 0; s < UINT32_C(1) << m; s++) {
+        const double size = (double)__builtin_popcount(s);
+        if ((s & (bi | bj)) != 0) {
+            continue;
+        }
+        if (i == j) {
+            sum += exp(lgamma(size + 1) + lgamma(m - size) - lgamma(m + 1.0)) * (v[s | bi] - v[s]);
+        } else {
+            sum += exp(lgamma(size + 1) + lgamma(m - size - 1) - lgamma((double)m)) / 2 *
+                   (v[s | bi | bj] - v[s | bi] - v[s | bj] + v[s]);
+        }
+    }
+    return sum;
+}
+
+static void
+check_matrix(const struct sample *s, size_t row, uint32_t output, const double *got)
+{
+    const struct forest *f = &s->m->f;
+    const uint32_t m = f->features;
+    DEFER(memory_freep) double *v = calloc(UINT32_C(1) << m, sizeof *v);
+    for (uint32_t set = 0; set < UINT32_C(1) << m; set++) {
+        v[set] = mixed_margin(f, output, s->x + row * m, s->background, s->background_rows, set);
+    }
+    for (uint32_t i = 0; i < m; i++) {
+        double line = 0;
+        for (uint32_t j = 0; j < m; j++) {
+            line += got[i * m + j];
+            assert_true(got[i * m + j] == got[j * m + i]);
+            if (i != j) {
+                assert_near(got[i * m + j], interaction(v, m, i, j), 1e-11);
+            }
+        }
+        assert_near(line, interaction(v, m, i, i), 1e-11);
+    }
+}
+
+/* Repeated features, categories, missing values, several outputs. */
+static void
+interactions_equal_the_definition_over_all_subsets(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < RECIPES; i++) {
+        const struct made_recipe r = recipe(i);
+        const size_t square = (size_t)r.features * r.features;
+        DEFER(sample_done) struct sample s;
+        sample_make(&r, 400 + i, 2, 1 + i % 5, &s);
+        DEFER(memory_freep) double *pairs = interactions_of(&s, INTERVENTIONAL_PAIRS, 1, false);
+        DEFER(memory_freep) double *tables = interactions_of(&s, INTERVENTIONAL_TABLES, 1, false);
+        for (size_t row = 0; row < s.rows; row++) {
+            for (uint32_t k = 0; k < r.outputs; k++) {
+                check_matrix(&s, row, k, pairs + (row * r.outputs + k) * square);
+                check_matrix(&s, row, k, tables + (row * r.outputs + k) * square);
+            }
+        }
+    }
+}
+
+/* Units and leaves below long paths; on the margin and on probability: lines are attributions, the
+ * engines agree, and threads, vectors and little memory change no digit. */
+static void
+lines_of_interactions_sum_to_attributions(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++) {
+        const struct made_recipe r = {.features = i < 3 ? 12 : 20,
+                                      .outputs = 1 + i % 2,
+                                      .trees = 3,
+                                      .depth = i == 0 ? 5 : 7 + i % 3,
+                                      .with_categories = i % 3 == 1,
+                                      .dart = i == 2};
+        DEFER(sample_done) struct sample s;
+        sample_make(&r, 470 + i, i == 0 ? 300 : 6, 1 + 4 * i, &s);
+        s.m->f.link = FOREST_LOGISTIC;
+        s.m->f.link_scale = 1;
+        const size_t n = s.rows * r.features * r.outputs, cells = n * r.features;
+        for (int probability = 0; probability < (r.outputs == 1 ? 2 : 1); probability++) {
+            space = probability == 1 ? INTERVENTIONAL_PROBABILITY : INTERVENTIONAL_MARGIN;
+            DEFER(memory_freep)
+            double *phi = phi_of(&s, INTERVENTIONAL_PAIRS, EXPLAIN_RECORD, 1, false);
+            DEFER(memory_freep) double *pairs = interactions_of(&s, INTERVENTIONAL_PAIRS, 2, 0);
+            DEFER(memory_freep) double *tables = interactions_of(&s, INTERVENTIONAL_TABLES, 1, 0);
+            DEFER(memory_freep) double *threads = interactions_of(&s, INTERVENTIONAL_TABLES, 3, 1);
+            bytes_max = i < 3 ? 60000 : 0;
+            DEFER(memory_freep)
+            double *little =
+                i % 3 == 0 ? interactions_of(&s, INTERVENTIONAL_TABLES, 2, false) : NULL;
+            bytes_max = 0;
+            assert_memory_equal(tables, threads, cells * sizeof *tables);
+            if (little != NULL) {
+                assert_memory_equal(tables, little, cells * sizeof *tables);
+            }
+            DEFER(memory_freep) double *line = calloc(n, sizeof *line);
+            for (size_t k = 0; k < cells; k++) {
+                assert_near(tables[k], pairs[k], 1e-9);
+                line[k / r.features] += tables[k];
+            }
+            close_rows(&s, line, phi, 1e-8);
+        }
+        space = INTERVENTIONAL_MARGIN;
+    }
+}
+
 /* ---- laws ---- */
 
 static void
@@ -579,15 +713,21 @@ check_pinned(const struct forest *f, const float *x, size_t rows, const float *b
 }
 
 static void
+read_pins(const char *name, json_t **ret_pins)
+{
+    DEFER(memory_freep) char *path = testing_source(name);
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 1u << 20);
+    assert_ok(file_read(path, 1u << 20, NULL, &text));
+    assert_ok(js_parse(buf_view(&text), NULL, NULL, ret_pins));
+}
+
+static void
 equals_shap(void **state)
 {
     (void)state;
     DEFER(js_freep) json_t *pins = NULL;
-    DEFER(memory_freep) char *path = testing_source("tests/assess/data/interventional.json");
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, 1u << 20);
-    assert_ok(file_read(path, 1u << 20, NULL, &text));
-    assert_ok(js_parse(buf_view(&text), NULL, NULL, &pins));
+    read_pins("tests/assess/data/interventional.json", &pins);
     size_t rows = 0, background_rows = 0, i = 0;
     DEFER(memory_freep) float *x = pinned_rows(json_object_get(pins, "rows"), &rows);
     DEFER(memory_freep)
@@ -615,6 +755,58 @@ equals_shap(void **state)
     }
 }
 
+static const json_t *
+case_named(const json_t *pins, const char *name)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(pins, "cases"), i, one)
+    {
+        if (strcmp(json_string_value(json_object_get(one, "name")), name) == 0) {
+            return one;
+        }
+    }
+    fail_msg("no case %s", name);
+    return NULL;
+}
+
+static void
+interactions_equal_woodelf(void **state)
+{
+    (void)state;
+    DEFER(js_freep) json_t *pins = NULL;
+    DEFER(js_freep) json_t *pairs = NULL;
+    read_pins("tests/assess/data/interventional.json", &pins);
+    read_pins("tests/assess/data/interactions.json", &pairs);
+    struct sample s = {0};
+    DEFER(memory_freep) float *x = pinned_rows(json_object_get(pins, "rows"), &s.rows);
+    DEFER(memory_freep)
+    float *background = pinned_rows(json_object_get(pins, "background"), &s.background_rows);
+    size_t i;
+    json_t *one;
+    assert_int_equal(json_array_size(json_object_get(pairs, "cases")), 3);
+    json_array_foreach(json_object_get(pairs, "cases"), i, one)
+    {
+        const char *name = json_string_value(json_object_get(one, "name"));
+        DEFER(forest_freep)
+        struct forest *f =
+            pinned_forest(json_string_value(json_object_get(case_named(pins, name), "model")));
+        const size_t square = (size_t)f->features * f->features;
+        DEFER(interventional_freep) struct interventional *e = NULL;
+        DEFER(memory_freep) double *got = calloc(s.rows * square, sizeof *got);
+        struct interventional_options o;
+        interventional_defaults(&o);
+        o.interactions = true;
+        assert_ok(interventional_new(f, background, s.background_rows, &o, &e));
+        assert_ok(interventional_interactions(e, x, s.rows, 1, got));
+        for (size_t k = 0; k < s.rows * square; k++) {
+            const json_t *want = json_array_get(
+                json_array_get(json_object_get(one, "pairs"), k / square), k % square);
+            assert_near(got[k], json_number_value(want), 2e-6);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -624,6 +816,8 @@ main(void)
         cmocka_unit_test(equals_the_definition_over_all_subsets),
         cmocka_unit_test(tables_equal_pairs_in_both_precisions),
         cmocka_unit_test(leaves_below_long_paths_equal_pairs),
+        cmocka_unit_test(interactions_equal_the_definition_over_all_subsets),
+        cmocka_unit_test(lines_of_interactions_sum_to_attributions),
         cmocka_unit_test(values_and_the_background_mean_sum_to_the_margin),
         cmocka_unit_test(a_feature_that_changes_nothing_gets_nothing),
         cmocka_unit_test(features_that_change_places_change_values),
@@ -633,6 +827,7 @@ main(void)
         cmocka_unit_test(scales_each_pair_by_the_mean_slope),
         cmocka_unit_test(interpolated_probabilities_equal_pairs_and_sum_up),
         cmocka_unit_test(equals_shap),
+        cmocka_unit_test(interactions_equal_woodelf),
     };
     return cmocka_run_group_tests_name("assess/interventional", tests, NULL, NULL);
 }

@@ -103,9 +103,6 @@ refuses_what_does_not_go_together(void **state)
     RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--output-space", "probability");
     ERR_HAS(m, "--output-space probability: needs --background FILE");
     RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
-        "--interactions");
-    ERR_HAS(m, "--interactions: of a model of trees without --background");
-    RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
         "--background-rows", "5");
     ERR_HAS(m, "takes every row of --background");
     RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
@@ -167,6 +164,69 @@ the_document_names_the_background(void **state)
     assert_text_has(buf_str(&page), "on the probability: each background row");
 }
 
+/* The file of contributions against Woodelf's matrices: own effects, then both halves of pairs. */
+static void
+interactions_equal_woodelf(void **state)
+{
+    struct room *m = *state;
+    DEFER(files_done) struct files f = {0};
+    DEFER(file_freep) char *path = testing_source("tests/assess/data/interactions.json");
+    DEFER(js_freep) json_t *pinned = testing_read_json(path);
+    const json_t *one = json_array_get(json_object_get(pinned, "cases"), 0);
+    DEFER(buf_done) struct buf text;
+    size_t i;
+    json_t *matrix;
+    files_new(m, "binary", &f);
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--interactions", "--output", f.out, "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    assert_int_equal(json_array_size(json_object_get(d, "interactions")), 1);
+    assert_string_equal(json_string_value(json_object_get(d, "precision")), "record");
+    testing_read(f.out, &text);
+    const char *at = strchr(buf_str(&text), '\n') + 1;
+    json_array_foreach(json_object_get(one, "pairs"), i, matrix)
+    {
+        for (size_t k = 0; k < (size_t)FEATURES * FEATURES; k++) {
+            if (k % FEATURES >= k / FEATURES) {
+                const size_t n = strcspn(at, ",\n");
+                const double twice = k % FEATURES == k / FEATURES ? 1 : 2;
+                double v = 0;
+                assert_ok(text_to_f64(view_of(at, n), &v));
+                assert_near(v, twice * json_number_value(json_array_get(matrix, k)), 1e-6);
+                at += n + 1;
+            }
+        }
+        at = strchr(at, '\n') + 1; /* base */
+    }
+    assert_string_equal(at, "");
+}
+
+/* Several classes, and on probability: rows of pairs still sum to what is explained. */
+static void
+interactions_of_classes_and_on_probability_run(void **state)
+{
+    struct room *m = *state;
+    DEFER(files_done) struct files f = {0};
+    DEFER(files_done) struct files classes = {0};
+    files_new(m, "binary", &f);
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--interactions", "--output-space", "probability", "--json", "--row", "2");
+    DEFER(js_freep) json_t *d = out_json(m);
+    const json_t *local = json_array_get(json_object_get(d, "local"), 0);
+    const json_t *o = json_array_get(json_object_get(local, "outputs"), 0);
+    double sum = json_number_value(
+        json_object_get(json_array_get(json_object_get(d, "outputs"), 0), "base"));
+    for (size_t k = 0; k < FEATURES; k++) {
+        sum += json_number_value(json_array_get(json_object_get(o, "phi"), k));
+    }
+    assert_near(sum, json_number_value(json_object_get(o, "prediction")), 1e-9);
+    files_new(m, "classes", &classes);
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--interactions", "--json");
+    DEFER(js_freep) json_t *three = out_json(m);
+    assert_int_equal(json_array_size(json_object_get(three, "interactions")), 3);
+}
+
 int
 main(void)
 {
@@ -174,6 +234,8 @@ main(void)
         BARE(refuses_what_does_not_go_together),
         BARE(contributions_equal_shap),
         BARE(the_document_names_the_background),
+        BARE(interactions_equal_woodelf),
+        BARE(interactions_of_classes_and_on_probability_run),
     };
     return cmocka_run_group_tests_name("cli/explain_background", tests, NULL, NULL);
 }
