@@ -239,15 +239,15 @@ bootstrap_ours(void *ctx, double *ret_figure)
 
 /* AUC of a grouping's groups and of all rows. */
 static struct status
-put_auc(struct work *w, const uint32_t *order, size_t k, int32_t *group, struct group_tally *groups,
-        struct group_tally *all)
+put_auc(const struct work *w, const struct group_rows *sorted, size_t k, int32_t *group,
+        struct group_tally *groups, struct group_tally *all)
 {
     const struct group_columns c = columns_of(w);
     for (size_t i = 0; i < w->rows; i++) {
-        group[i] = (int32_t)group_of_cell(&c, w->cell[i], groupings[k].mask);
+        group[i] = (int32_t)group_of_cell(&c, sorted->cell[i], groupings[k].mask);
     }
     const struct group_auc_rows r = {
-        .rows = w->rows, .order = order, .score = w->score, .y = w->y, .group = group};
+        .rows = w->rows, .score = sorted->prediction, .y = sorted->y, .group = group};
     return group_auc(&r, groupings[k].groups, groups, all);
 }
 
@@ -266,9 +266,11 @@ scores_ours(void *ctx, double *ret_figure)
     const struct group_rows r = rows_of(w);
     TRY(group_tally_all(&r, group_cells(&c), 1, cells));
     TRY(group_rows_order(&r, order));
+    DEFER(group_rows_done) struct group_rows sorted = {0};
+    TRY(group_rows_sorted(&r, order, &sorted));
     for (size_t k = 0; k < 3; k++) {
         sum_groups(&c, cells, k, groups, &all);
-        TRY(put_auc(w, order, k, group, groups, &all));
+        TRY(put_auc(w, &sorted, k, group, groups, &all));
         const struct group_set set = {groupings[k].groups, groups, &all, SCORES, 0, 0.95};
         TRY(group_gaps_of(&set, NULL, &w->gaps[k]));
     }

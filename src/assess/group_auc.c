@@ -92,12 +92,6 @@ finish(const struct state *s, const struct state *all, struct group_tally *t)
     }
 }
 
-static size_t
-row_at(const struct group_auc_rows *r, size_t i)
-{
-    return r->order == NULL ? i : r->order[i];
-}
-
 static double
 weight_of(const struct group_auc_rows *r, size_t row)
 {
@@ -126,7 +120,7 @@ tie_row(const struct group_auc_rows *r, size_t row, struct state *s)
     x->tied_square += w * w;
 }
 
-/* The rows order[from] to order[to - 1] have the same score. A group is settled at its first row:
+/* The rows from to to - 1 have the same score. A group is settled at its first row:
  * afterwards nothing is tied. */
 static void
 settle_block(const struct group_auc_rows *r, size_t from, size_t to, struct state *state,
@@ -134,7 +128,7 @@ settle_block(const struct group_auc_rows *r, size_t from, size_t to, struct stat
 {
     const double o[2] = {placement(all, 0), placement(all, 1)};
     for (size_t i = from; i < to; i++) {
-        const int32_t g = r->group[row_at(r, i)];
+        const int32_t g = r->group[i];
         if (g >= 0 && (state[g].side[0].tied > 0 || state[g].side[1].tied > 0)) {
             settle(&state[g], o);
             pass(&state[g]);
@@ -156,10 +150,9 @@ group_auc(const struct group_auc_rows *r, uint32_t groups, struct group_tally *t
         r->group[i] >= 0 ? count_row(r, i, &state[r->group[i]]) : (void)0;
     }
     for (size_t i = 0, from = 0; i < r->rows; i++) {
-        const size_t row = row_at(r, i);
-        tie_row(r, row, &all);
-        r->group[row] >= 0 ? tie_row(r, row, &state[r->group[row]]) : (void)0;
-        if (i + 1 == r->rows || r->score[row_at(r, i + 1)] > r->score[row]) {
+        tie_row(r, i, &all);
+        r->group[i] >= 0 ? tie_row(r, i, &state[r->group[i]]) : (void)0;
+        if (i + 1 == r->rows || r->score[i + 1] > r->score[i]) {
             settle_block(r, from, i + 1, state, &all);
             from = i + 1;
         }

@@ -1,20 +1,18 @@
 /* group_auc: the area under the ROC curve of each group, exactly (ties count half), with the
  * standard error of DeLong, DeLong and Clarke-Pearson (1988) from placements; with weights the
- * weighted share of ordered pairs, and the variance of its linearisation. One sort of all rows;
- * then one pass for each way to group them. */
+ * weighted share of ordered pairs, and the variance of its linearisation. One pass. */
 #ifndef STEWARD_ASSESS_GROUP_AUC_H
 #define STEWARD_ASSESS_GROUP_AUC_H
 
 #include "assess/group_tally.h"
 
-/* order: row numbers by ascending score, which is not NaN (num/order.h); NULL: the rows are in that
- * order. y: 0, 1, else no part. weight: of independent rows, NULL: 1 each, 0: no
- * part. group: 0..groups-1; GROUP_AUC_ALL_ONLY: a row of no group; GROUP_AUC_NO_PART. */
+/* Rows by ascending score, which is not NaN (group_rows_sorted). y: 0, 1, else no part. weight: of
+ * independent rows, NULL: 1 each, 0: no part. group: 0..groups-1; GROUP_AUC_ALL_ONLY: a row of no
+ * group; GROUP_AUC_NO_PART. */
 #define GROUP_AUC_ALL_ONLY (-1)
 #define GROUP_AUC_NO_PART (-2)
 struct group_auc_rows {
     size_t rows;
-    const uint32_t *order;
     const double *score;
     const uint8_t *y;
     const double *weight;

@@ -215,18 +215,25 @@ struct scored {
     double score[SAMPLE], weight[SAMPLE];
     uint8_t y[SAMPLE];
     int32_t group[SAMPLE];
-    uint32_t order[SAMPLE];
 };
 
 static struct group_auc_rows
 in_order(struct scored *s, bool weighted)
 {
+    static struct scored from;
+    from = *s;
+    uint32_t order[SAMPLE];
     for (size_t i = 0; i < s->rows; i++) {
-        s->order[i] = (uint32_t)i;
+        order[i] = (uint32_t)i;
     }
-    assert_ok(order_by(s->score, s->rows, s->order));
+    assert_ok(order_by(from.score, s->rows, order));
+    for (size_t i = 0; i < s->rows; i++) {
+        s->score[i] = from.score[order[i]];
+        s->weight[i] = from.weight[order[i]];
+        s->y[i] = from.y[order[i]];
+        s->group[i] = from.group[order[i]];
+    }
     return (struct group_auc_rows){.rows = s->rows,
-                                   .order = s->order,
                                    .score = s->score,
                                    .y = s->y,
                                    .weight = weighted ? s->weight : NULL,

@@ -368,8 +368,15 @@ put_auc(const struct sample *s, uint32_t groups, struct group_tally *tally,
         order[i] = (uint32_t)i;
     }
     assert_ok(order_by(s->prediction, s->rows, order));
-    const struct group_auc_rows r = {
-        .rows = s->rows, .order = order, .score = s->prediction, .y = s->y, .group = s->g};
+    double score[ROWS_MAX];
+    uint8_t y[ROWS_MAX];
+    int32_t g[ROWS_MAX];
+    for (size_t i = 0; i < s->rows; i++) {
+        score[i] = s->prediction[order[i]];
+        y[i] = s->y[order[i]];
+        g[i] = s->g[order[i]];
+    }
+    const struct group_auc_rows r = {.rows = s->rows, .score = score, .y = y, .group = g};
     assert_ok(group_auc(&r, groups, tally, overall));
 }
 
