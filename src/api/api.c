@@ -119,7 +119,7 @@ open_workspace(const char *dir, const char *passphrase, struct diag *diag,
     TRY(take_passphrase(passphrase, diag, &secret));
     DEFER(memory_freep) struct sw_workspace *made = calloc(1, sizeof *made);
     CHECK(made != NULL, MEMORY);
-    const struct workspace_open_options o = {.passphrase = &secret};
+    const struct workspace_open_options o = {.passphrase = &secret, .reason = "libsteward"};
     TRY(workspace_open(dir, &o, diag, &made->inner));
     *ret_workspace = MOVE(made);
     return OK;

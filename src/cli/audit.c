@@ -156,8 +156,18 @@ print_entry(uint64_t index, const json_t *e)
 
 struct shown {
     struct cli *c;
-    json_t *list; /* with --json */
+    json_t *list;                 /* with --json */
+    const char *action, *without; /* NULL: any, none */
+    uint64_t wanted, found;       /* of the newest that are looked for, from the end */
 };
+
+static bool
+is_shown(const struct shown *s, const json_t *e)
+{
+    const char *action = text_of(e, "action");
+    return (s->action == NULL || strcmp(action, s->action) == 0) &&
+           (s->without == NULL || strcmp(action, s->without) != 0);
+}
 
 static struct status
 show_entry(void *ctx, uint64_t index, struct view entry)
@@ -165,6 +175,10 @@ show_entry(void *ctx, uint64_t index, struct view entry)
     struct shown *s = ctx;
     DEFER(js_freep) json_t *e = NULL;
     TRY(js_parse(entry, "entry", &s->c->diag, &e));
+    if (!is_shown(s, e) || s->found == s->wanted) {
+        return OK;
+    }
+    s->found++;
     if (s->list == NULL) {
         print_entry(index, e);
         return OK;
@@ -175,19 +189,39 @@ show_entry(void *ctx, uint64_t index, struct view entry)
     return OK;
 }
 
+#define WINDOW 1024u /* entries that are looked at at once, from the end */
+
+struct matches {
+    const struct shown *shown;
+    uint64_t at[WINDOW], count;
+};
+
 static struct status
-show_range(struct cli *c, uint64_t count, uint64_t *ret_from, uint64_t *ret_to)
+note_match(void *ctx, uint64_t index, struct view entry)
 {
-    uint64_t n = 0;
-    TRY(cli_u64(c, "last", &n));
-    if (cli_value(c, "from") != NULL) {
-        TRY(cli_u64(c, "from", ret_from));
-        *ret_from = *ret_from > count ? count : *ret_from;
-        *ret_to = n < count - *ret_from ? *ret_from + n : count;
-        return OK;
+    struct matches *m = ctx;
+    DEFER(js_freep) json_t *e = NULL;
+    TRY(js_parse(entry, "entry", NULL, &e));
+    if (is_shown(m->shown, e) && m->count < WINDOW) {
+        m->at[m->count++] = index;
     }
-    *ret_from = count > n ? count - n : 0;
-    *ret_to = count;
+    return OK;
+}
+
+/* Where the newest s->wanted entries that are shown begin. */
+static struct status
+find_newest(const struct shown *s, const char *dir, uint64_t count, uint64_t *ret_from)
+{
+    uint64_t left = s->wanted;
+    *ret_from = count;
+    while (left > 0 && *ret_from > 0) {
+        struct matches m = {.shown = s};
+        const uint64_t to = *ret_from;
+        *ret_from = to > WINDOW ? to - WINDOW : 0;
+        TRY(audit_each(dir, *ret_from, to, note_match, &m, &s->c->diag));
+        *ret_from = m.count >= left ? m.at[m.count - left] : *ret_from;
+        left -= m.count < left ? m.count : left;
+    }
     return OK;
 }
 
@@ -200,8 +234,17 @@ cli_audit_show(struct cli *c)
     CHECK(!c->json || list != NULL, MEMORY);
     TRY(log_dir(c, 0, &dir));
     TRY(audit_count(dir, &count, &c->diag));
-    TRY(show_range(c, count, &from, &to));
-    struct shown s = {c, list};
+    struct shown s = {
+        .c = c, .list = list, .action = cli_value(c, "action"), .without = cli_value(c, "without")};
+    TRY(cli_u64(c, "last", &s.wanted));
+    if (cli_value(c, "from") != NULL) {
+        TRY(cli_u64(c, "from", &from));
+        from = from > count ? count : from;
+    } else {
+        TRY(find_newest(&s, dir, count, &from));
+    }
+    const bool all = s.action == NULL && s.without == NULL;
+    to = all && s.wanted < count - from ? from + s.wanted : count;
     TRY(audit_each(dir, from, to, show_entry, &s, &c->diag));
     return c->json ? cli_print_json(list) : OK;
 }

@@ -31,7 +31,8 @@ open_even_revoked(struct cli *c, struct workspace **ret_workspace)
     TRY(workspace_check(c->dir, &c->diag));
     DEFER(secret_done) struct secret credential = {0};
     TRY(cli_credential(c, &credential));
-    const struct workspace_open_options o = {.passphrase = &credential, .even_revoked = true};
+    const struct workspace_open_options o = {
+        .passphrase = &credential, .even_revoked = true, .reason = c->verb->name};
     return workspace_open(c->dir, &o, &c->diag, ret_workspace);
 }
 
@@ -118,7 +119,7 @@ cli_key_rewrap(struct cli *c)
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(provider_freep) struct provider *to = NULL;
     DEFER(secret_done) struct secret credential = {0};
-    const struct workspace_open_options o = {.passphrase = &credential};
+    const struct workspace_open_options o = {.passphrase = &credential, .reason = c->verb->name};
     struct keys_result r = {0};
     struct cli_progress progress;
     const struct keys_progress p = {show_step, &progress};

@@ -384,6 +384,8 @@ static const struct cli_option audit_verify_options[] = {
 static const struct cli_option audit_show_options[] = {
     {"last", "N", "the newest N entries", "20", CLI_ONCE, NULL},
     {"from", "INDEX", "entries from INDEX on, instead of the newest", NULL, CLI_ONCE, NULL},
+    {"action", "ACTION", "of this action only, as key.use or model.infer", NULL, CLI_ONCE, NULL},
+    {"without", "ACTION", "not of this action", NULL, CLI_ONCE, NULL},
     {0},
 };
 

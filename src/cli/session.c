@@ -28,7 +28,7 @@ cli_open(struct cli *c, struct workspace **ret_workspace)
     TRY(workspace_check(c->dir, &c->diag));
     DEFER(secret_done) struct secret credential = {0};
     TRY(cli_credential(c, &credential));
-    const struct workspace_open_options o = {.passphrase = &credential};
+    const struct workspace_open_options o = {.passphrase = &credential, .reason = c->verb->name};
     return workspace_open(c->dir, &o, &c->diag, ret_workspace);
 }
 

@@ -272,8 +272,10 @@ open_house(struct house *h, struct workspace **ret_workspace)
         keeper_client_free(keeper);
         return s;
     }
-    const struct workspace_open_options o = {
-        .keeper = keeper, .audit_publish_ns = h->config.audit_publish_ns, .principal = h->user};
+    const struct workspace_open_options o = {.keeper = keeper,
+                                             .audit_publish_ns = h->config.audit_publish_ns,
+                                             .principal = h->user,
+                                             .reason = "serve"};
     return workspace_open(h->given.dir, &o, &h->diag, ret_workspace);
 }
 

@@ -49,7 +49,8 @@ find(const struct live *l, const char *name, uint64_t version)
     return NULL;
 }
 
-/* Loads one version into a slot; a failure other than "not found" leaves a slot without a model. */
+/* Loads one version into a slot; a failure leaves a slot without a model, unless it is one that can
+ * pass: not found, or a log (or disk) that cannot be written or read now. */
 static struct status
 add_slot(struct live *l, const char *name, uint64_t version, struct slot **ret_slot)
 {
@@ -59,7 +60,8 @@ add_slot(struct live *l, const char *name, uint64_t version, struct slot **ret_s
     (void)strncpy(s->name, name, sizeof s->name - 1);
     s->version = version;
     const struct status loaded = model_load(l->workspace, name, version, &diag, &s->model);
-    if (loaded.code == STATUS_NOT_FOUND && s->model == NULL) {
+    const bool passing = loaded.code == STATUS_NOT_FOUND || loaded.code == STATUS_IO;
+    if (passing && s->model == NULL) {
         free(s);
         return loaded;
     }

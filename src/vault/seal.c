@@ -259,6 +259,7 @@ struct seal_reader {
     int fd;
     struct aead *aead;
     struct digest bound;
+    struct seal_key key;
     uint64_t offset, size;
     uint32_t index;
     bool ended;
@@ -309,13 +310,14 @@ read_exactly(struct seal_reader *r, uint8_t *bytes, size_t n, struct diag *diag)
 /* From the newest place that opens: a place that a rotation has just written, perhaps not to its
  * end, does not lose the object. */
 static struct status
-unwrap_key(const struct seal_reader *r, const struct vault *v, const char *kind,
-           const uint8_t *places, struct secret *ret_key)
+unwrap_key(struct seal_reader *r, const struct vault *v, const char *kind, const uint8_t *places,
+           struct secret *ret_key)
 {
     struct status s = FAILURE(INTEGRITY);
     for (unsigned i = 0; i < PLACES && s.code == STATUS_INTEGRITY; i++) {
-        s = vault_unwrap(v, purpose_of(kind).text, r->bound.bytes, places + i * VAULT_WRAPPED_BYTES,
-                         ret_key);
+        const uint8_t *wrapped = places + i * VAULT_WRAPPED_BYTES;
+        s = vault_unwrap(v, purpose_of(kind).text, r->bound.bytes, wrapped, ret_key);
+        r->key.generation = vault_generation_of(wrapped);
     }
     return s;
 }
@@ -348,9 +350,16 @@ take_key(struct seal_reader *r, const struct vault *v, struct seal_id id, const 
         return refuse_key(r, &context, diag);
     }
     TRY(s);
+    vault_key_id(key.ptr, r->key.id);
     r->aead = aead_new(key.ptr, false);
     CHECK(r->aead != NULL, MEMORY);
     return OK;
+}
+
+void
+seal_reader_key(const struct seal_reader *r, struct seal_key *ret_key)
+{
+    *ret_key = r->key;
 }
 
 static struct status
@@ -554,15 +563,12 @@ read_whole(struct seal_reader *r, struct diag *diag, struct buf *ret_plain)
 }
 
 struct status
-seal_open_file(const struct vault *v, const char *path, struct seal_id id, size_t max,
-               struct diag *diag, struct buf *ret_plain)
+seal_reader_rest(struct seal_reader *r, size_t max, struct diag *diag, struct buf *ret_plain)
 {
-    DEFER(seal_reader_freep) struct seal_reader *r = NULL;
     uint64_t length = 0;
-    TRY(seal_reader_open(v, path, id, diag, &r));
     TRY(plain_length(r, diag, &length));
     if (length > max) {
-        diag_set(diag, "%s: %llu bytes, more than the %zu that are read at once", path,
+        diag_set(diag, "%s: %llu bytes, more than the %zu that are read at once", r->path,
                  (unsigned long long)length, max);
         FAIL(LIMIT);
     }
@@ -576,4 +582,13 @@ seal_open_file(const struct vault *v, const char *path, struct seal_id id, size_
         ret_plain->len = before;
     }
     return s;
+}
+
+struct status
+seal_open_file(const struct vault *v, const char *path, struct seal_id id, size_t max,
+               struct diag *diag, struct buf *ret_plain)
+{
+    DEFER(seal_reader_freep) struct seal_reader *r = NULL;
+    TRY(seal_reader_open(v, path, id, diag, &r));
+    return seal_reader_rest(r, max, diag, ret_plain);
 }

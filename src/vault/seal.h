@@ -45,6 +45,15 @@ struct status seal_reader_open_behind(const struct vault *v, const char *path, s
  * (verified) end. Until then the reader of a stream must not take it for the whole: a cut shows at
  * the last chunk. */
 struct status seal_reader_next(struct seal_reader *r, struct diag *diag, struct view *ret_plain);
+/* Which key opened it, for whoever keeps account of keys. */
+struct seal_key {
+    uint32_t generation; /* of the workspace key that it is wrapped under */
+    char id[VAULT_KEY_ID_MAX];
+};
+void seal_reader_key(const struct seal_reader *r, struct seal_key *ret_key);
+/* All that has not been read yet, or nothing; more than max bytes is STATUS_LIMIT. */
+struct status seal_reader_rest(struct seal_reader *r, size_t max, struct diag *diag,
+                               struct buf *ret_plain);
 void seal_reader_free(struct seal_reader *r);
 DEFINE_FREEP(seal_reader_free, struct seal_reader)
 /* Wraps the object's data key under the workspace key's newest generation, into the place of the

@@ -133,6 +133,29 @@ vault_unwrap(const struct vault *v, const char *purpose,
     return OK;
 }
 
+uint32_t
+vault_generation_of(const uint8_t wrapped[static VAULT_WRAPPED_BYTES])
+{
+    struct reader r = reader_of(view_of(wrapped, VAULT_WRAPPED_BYTES));
+    return reader_u32le(&r);
+}
+
+void
+vault_key_id(const uint8_t key[static VAULT_KEY_BYTES], char ret_id[static VAULT_KEY_ID_MAX])
+{
+    static const char prefix[] = "steward key id v1\n";
+    uint8_t text[sizeof prefix - 1 + VAULT_KEY_BYTES];
+    DEFER(buf_done) struct buf hex;
+    struct digest d;
+    memcpy(text, prefix, sizeof prefix - 1);
+    memcpy(text + sizeof prefix - 1, key, VAULT_KEY_BYTES);
+    digest_of(view_of(text, sizeof text), &d);
+    secret_wipe(text, sizeof text);
+    buf_init(&hex, 128);
+    digest_put_hex(&hex, &d);
+    (void)snprintf(ret_id, VAULT_KEY_ID_MAX, "%.16s", buf_str(&hex));
+}
+
 /* ---- records ---- */
 
 struct record_key {

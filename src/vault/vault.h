@@ -83,6 +83,12 @@ struct status vault_unwrap(const struct vault *v, const char *purpose,
                            const uint8_t wrapped[static VAULT_WRAPPED_BYTES],
                            struct secret *ret_key);
 
+/* The generation of the workspace key that it says it is wrapped under. */
+uint32_t vault_generation_of(const uint8_t wrapped[static VAULT_WRAPPED_BYTES]);
+/* A data key's name in the log: 16 hex digits of a digest of it, the same however it is wrapped. */
+#define VAULT_KEY_ID_MAX 17 /* with its terminator */
+void vault_key_id(const uint8_t key[static VAULT_KEY_BYTES], char ret_id[static VAULT_KEY_ID_MAX]);
+
 /* ---- records ---- */
 
 /* A random data key, wrapped for `purpose` and bound to `context`, and AES-256-GCM under it. */

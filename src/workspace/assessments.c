@@ -5,8 +5,8 @@
 #include "base/text.h"
 #include "data/cohort.h"
 #include "report/document.h"
-#include "vault/seal.h"
 #include "workspace/gather.h"
+#include "workspace/key_use.h"
 #include "workspace/registry.h"
 
 #include <stdio.h>
@@ -253,7 +253,7 @@ assessment_load(struct workspace *w, const char *model, uint64_t version, struct
     struct digest digest;
     buf_init(&bytes, DOCUMENT_MAX);
     const struct seal_id id = {COLLECTION, model, (uint64_t)number};
-    TRY(seal_open_file(w->vault, object, id, DOCUMENT_MAX, diag, &bytes));
+    TRY(key_use_read(w, id, DOCUMENT_MAX, diag, &bytes));
     digest_of(buf_view(&bytes), &digest);
     TRY(registry_check_digest(r, &digest, diag));
     return js_parse(buf_view(&bytes), object, diag, ret_document);

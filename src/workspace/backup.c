@@ -10,6 +10,7 @@
 #include "govern/tile.h"
 #include "vault/rotation.h"
 #include "workspace/backup_parts.h"
+#include "workspace/key_use.h"
 #include "workspace/registry.h"
 
 #include <errno.h>
@@ -114,14 +115,13 @@ struct checking {
 };
 
 static struct status
-digest_object(const struct checking *k, const char *path, struct seal_id id,
-              struct digest *ret_digest)
+digest_object(const struct checking *k, struct seal_id id, struct digest *ret_digest)
 {
     DEFER(seal_reader_freep) struct seal_reader *r = NULL;
     DEFER(digest_run_freep) struct digest_run *run = digest_run_new();
     struct view plain = {.len = 1};
     CHECK(run != NULL, MEMORY);
-    TRY(seal_reader_open(k->w->vault, path, id, k->diag, &r));
+    TRY(key_use_open(k->w, id, k->diag, &r));
     while (plain.len > 0) {
         TRY(seal_reader_next(r, k->diag, &plain));
         digest_run_add(run, plain);
@@ -142,7 +142,7 @@ check_object(void *ctx, const char *name, uint64_t version, const json_t *record
     if (k->each != NULL) {
         TRY(k->each(k->ctx, path));
     }
-    struct status s = digest_object(k, object, (struct seal_id){k->kind, name, version}, &found);
+    struct status s = digest_object(k, (struct seal_id){k->kind, name, version}, &found);
     if (s.code == STATUS_NOT_FOUND) {
         diag_set(k->diag, "%s: missing, and the registry has it", object);
         s = FAILURE(INTEGRITY);

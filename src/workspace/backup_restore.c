@@ -291,7 +291,8 @@ check_and_tell(const struct restoring *r, const struct secret *credential, const
                struct diag *diag)
 {
     DEFER(workspace_closep) struct workspace *w = NULL;
-    const struct workspace_open_options o = {.passphrase = credential, .keys = KEYS_APART};
+    const struct workspace_open_options o = {
+        .passphrase = credential, .keys = KEYS_APART, .reason = "backup restore", .told = true};
     TRY(check_texts(manifest, diag));
     TRY(workspace_open(r->root, &o, diag, &w));
     TRY(check_all(w, r, manifest, diag));

@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "vault/seal.h"
+#include "workspace/key_use.h"
 #include "workspace/registry.h"
 
 #include <stdio.h>
@@ -92,11 +92,10 @@ dataset_load(struct workspace *w, const char *name, uint64_t version, struct dia
     TRY(js_need_i64(record, "version", diag, &number));
     struct dataset_info info = {.version = (uint64_t)number};
     (void)snprintf(info.name, sizeof info.name, "%s", name);
-    DEFER(file_freep) char *object = workspace_object_path(w, COLLECTION, name, info.version);
     DEFER(buf_wipe) struct buf bytes;
     buf_init(&bytes, TABLE_MAX);
     const struct seal_id id = {COLLECTION, name, info.version};
-    TRY(seal_open_file(w->vault, object, id, TABLE_MAX, diag, &bytes));
+    TRY(key_use_read(w, id, TABLE_MAX, diag, &bytes));
     digest_of(buf_view(&bytes), &info.digest);
     TRY(registry_check_digest(record, &info.digest, diag));
     DEFER(table_freep) struct table *t = NULL;

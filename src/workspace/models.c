@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "vault/seal.h"
 #include "workspace/bundle.h"
+#include "workspace/key_use.h"
 #include "workspace/models_parts.h"
 #include "workspace/registry.h"
 
@@ -245,10 +245,8 @@ models_read_bundle(struct workspace *w, const char *name, uint64_t version, stru
     int64_t number = 0;
     TRY(registry_get(w, MODELS_COLLECTION, name, version, diag, &record));
     TRY(js_need_i64(record, "version", diag, &number));
-    DEFER(file_freep)
-    char *object = workspace_object_path(w, MODELS_COLLECTION, name, (uint64_t)number);
     const struct seal_id id = {MODELS_COLLECTION, name, (uint64_t)number};
-    TRY(seal_open_file(w->vault, object, id, MODELS_BUNDLE_MAX, diag, ret_bytes));
+    TRY(key_use_read(w, id, MODELS_BUNDLE_MAX, diag, ret_bytes));
     *ret_version = (uint64_t)number;
     *ret_record = MOVE(record);
     return OK;
@@ -302,6 +300,17 @@ models_next_version(struct workspace *w, const char *name, struct diag *diag, in
     return OK;
 }
 
+static struct status
+tell_signing(struct workspace *w, const char *name, uint64_t version, struct diag *diag)
+{
+    char resource[80], which[32];
+    (void)snprintf(resource, sizeof resource, "models/%s", name);
+    (void)snprintf(which, sizeof which, "version=%llu", (unsigned long long)version);
+    const struct key_use use = {
+        .resource = resource, .act = "sign", .key = "signing", .purpose = "model", .which = which};
+    return key_use_tell(w, &use, diag);
+}
+
 struct status
 models_register_bundle(struct workspace *w, const char *name, uint64_t version, json_t *manifest,
                        struct view file, const char *reason, struct diag *diag,
@@ -310,6 +319,7 @@ models_register_bundle(struct workspace *w, const char *name, uint64_t version, 
     DEFER(buf_wipe) struct buf bundle;
     DEFER(model_freep) struct model *m = NULL;
     buf_init(&bundle, MODELS_BUNDLE_MAX);
+    TRY(tell_signing(w, name, version, diag));
     TRY(bundle_put(w->vault, manifest, file, &bundle));
     TRY(model_from_bundle(w->vault, buf_view(&bundle), name, version, diag, &m));
     TRY(workspace_seal(w, MODELS_COLLECTION, name, version, buf_view(&bundle), diag));

@@ -2,10 +2,12 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "vault/provider.h"
 #include "vault/rotation.h"
 #include "vault/seal.h"
 #include "workspace/certificate.h"
+#include "workspace/key_use.h"
 #include "workspace/place.h"
 
 #include <dirent.h>
@@ -74,7 +76,7 @@ make_in(const char *dir, const struct workspace_init_options *o, struct diag *di
     TRY(make_store(dir, vault, diag));
     TRY(file_replace(config, o->config, 0644, diag));
     DEFER(workspace_closep) struct workspace *w = NULL;
-    const struct workspace_open_options open = {.passphrase = o->passphrase};
+    const struct workspace_open_options open = {.passphrase = o->passphrase, .told = true};
     TRY(workspace_open(dir, &open, diag, &w));
     const struct workspace_act act = {
         .action = "workspace.init", .resource = "workspace", .reason = "workspace made"};
@@ -186,6 +188,20 @@ open_all(struct workspace *w, const struct workspace_open_options *o, struct dia
     return open_audit(w, o->audit_publish_ns, diag);
 }
 
+/* What it wraps: records of the store, the signing key, the root of keyed hashes, data keys. */
+static struct status
+tell_opened(struct workspace *w, struct diag *diag)
+{
+    struct vault_generation all[VAULT_GENERATIONS];
+    const bool here = w->keeper == NULL && vault_generations(w->vault, all) > 0;
+    const struct key_use use = {.resource = "keys/workspace",
+                                .act = "open",
+                                .key = "workspace",
+                                .generation = here ? all[0].number : 0,
+                                .purpose = "workspace"};
+    return key_use_tell(w, &use, diag);
+}
+
 struct status
 workspace_open(const char *dir, const struct workspace_open_options *o, struct diag *diag,
                struct workspace **ret_workspace)
@@ -203,7 +219,9 @@ workspace_open(const char *dir, const struct workspace_open_options *o, struct d
     } else {
         (void)snprintf(w->principal, sizeof w->principal, "%s", o->principal);
     }
+    text_copy(w->reason, sizeof w->reason, o->reason == NULL ? "library" : o->reason);
     TRY(open_all(w, o, diag));
+    TRY(o->told ? OK : tell_opened(w, diag));
     *ret_workspace = MOVE(w);
     return OK;
 }
@@ -225,6 +243,7 @@ workspace_close(struct workspace *w)
     tls_keys_free(w->tls);
     vault_free(w->vault);
     provider_free(w->provider);
+    key_uses_done(&w->uses);
     free(w->dir);
     free(w);
 }
@@ -382,6 +401,8 @@ workspace_tls(struct workspace *w, struct diag *diag, struct buf *ret_chain,
               struct tls_signer *ret_signer)
 {
     DEFER(file_freep) char *path = file_join(w->dir, "tls/cert.pem");
+    const struct key_use use = {.resource = "tls", .act = "open", .key = "tls", .purpose = "tls"};
     TRY(file_read(path, TLS_MAX_BYTES, diag, ret_chain));
+    TRY(key_use_tell(w, &use, diag));
     return load_key(w, diag, ret_signer);
 }

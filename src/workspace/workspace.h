@@ -15,7 +15,15 @@
 
 #define WORKSPACE_USER_MAX 64
 
+#define WORKSPACE_REASON_MAX 64
+
 struct provider;
+
+/* workspace/key_use.h has it. */
+struct key_uses {
+    uint64_t *told;
+    size_t count, room;
+};
 
 struct workspace {
     char *dir;
@@ -28,6 +36,8 @@ struct workspace {
     struct audit *audit;
     char origin[VAULT_NAME_MAX];        /* the log's name: vault_name */
     char principal[WORKSPACE_USER_MAX]; /* who acts on the command line: "local:<user>" */
+    char reason[WORKSPACE_REASON_MAX];  /* what for: the verb */
+    struct key_uses uses;
 };
 
 struct workspace_init_options {
@@ -51,11 +61,14 @@ struct workspace_open_options {
     struct keeper_client *keeper;    /* in place of the passphrase; taken over, also on failure */
     int64_t audit_publish_ns;        /* 0: audit.h's default */
     const char *principal;           /* who acts; NULL: workspace_user */
-    bool even_revoked;               /* for what is done about a revoked key */
-    const char *keys; /* the folder in dir that the keys are in; NULL: "keys". No workspace yet */
+    const char *reason; /* what for, as entries about keys say it: the verb; NULL: "library" */
+    bool told;          /* the act's own entry tells that the workspace was opened */
+    bool even_revoked;  /* for what is done about a revoked key */
+    const char *keys;   /* the folder in dir that the keys are in; NULL: "keys". No workspace yet */
 };
 /* "local:<user>", who has started this process; reads the system's list of users. */
 void workspace_user(char ret_user[static WORKSPACE_USER_MAX]);
+/* Writes an entry that the workspace's key is used, unless `told`; fails when it cannot. */
 struct status workspace_open(const char *dir, const struct workspace_open_options *o,
                              struct diag *diag, struct workspace **ret_workspace);
 void workspace_close(struct workspace *w); /* publishes the log */

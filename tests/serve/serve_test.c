@@ -782,6 +782,35 @@ has_no_core_and_no_passphrase(pid_t pid)
     buf_done(&text);
 }
 
+struct key_count {
+    const char *resource;
+    unsigned found;
+};
+
+static struct status
+count_key(void *ctx, uint64_t index, struct view entry)
+{
+    (void)index;
+    struct key_count *k = ctx;
+    DEFER(js_freep) json_t *o = NULL;
+    assert_ok(js_parse(entry, "entry", NULL, &o));
+    const char *reason = json_string_value(json_object_get(o, "reason"));
+    k->found += strcmp(json_string_value(json_object_get(o, "action")), "key.use") == 0 &&
+                strcmp(json_string_value(json_object_get(o, "resource")), k->resource) == 0 &&
+                strstr(reason, " for=\"serve\"") != NULL;
+    return OK;
+}
+
+/* How often a server told that it opened that. */
+static unsigned
+keys_opened(const char *dir, const char *resource)
+{
+    struct key_count k = {.resource = resource};
+    DEFER(file_freep) char *audit = file_join(dir, "audit");
+    assert_ok(audit_each(audit, 0, UINT64_MAX, count_key, &k, NULL));
+    return k.found;
+}
+
 /* A few calls of every kind, connections left open and half sent, then SIGTERM: it ends in order.
  */
 static void
@@ -791,6 +820,11 @@ ends_in_order_after_a_few_requests(void **state)
     DEFER(testing_dirp) char *root = testing_dir();
     DEFER(file_freep) char *dir = file_join(root, "ws"), *log = file_join(root, "log");
     copy_workspace(dir);
+    static const char *const opened[] = {"keys/workspace", "tls", "models/loans"};
+    unsigned before[sizeof opened / sizeof *opened];
+    for (size_t i = 0; i < sizeof opened / sizeof *opened; i++) {
+        before[i] = keys_opened(dir, opened[i]);
+    }
     for (int round = 0; round < 3; round++) {
         char name[16];
         (void)snprintf(name, sizeof name, "port%d", round);
@@ -815,6 +849,9 @@ ends_in_order_after_a_few_requests(void **state)
         assert_int_equal(testing_stop(pid), 0);
         for (int i = 0; i < 3; i++) {
             client_close(&open[i]);
+        }
+        for (size_t i = 0; i < sizeof opened / sizeof *opened; i++) {
+            assert_int_equal(keys_opened(dir, opened[i]), ++before[i]);
         }
     }
     struct buf text;
