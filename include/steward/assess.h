@@ -52,7 +52,10 @@ struct sw_explain_options {
      * model's file tells. */
     const float *background;
     size_t background_rows;
-    int probability; /* 1: of the probability; two classes or independent ones, with a background */
+    /* 1: of the answer (the probability), with a background. Of several classes by coalitions of
+     * features: exact where the features that vary are few (11), else drawn, always the same way;
+     * sw_black_box_explain also tells the errors of what is drawn. */
+    int probability;
     /* Values of the raw columns that features were encoded from: column[features], each below
      * columns. A column's value is the sum of its features'. NULL: of the features. */
     const uint32_t *column;

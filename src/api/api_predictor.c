@@ -160,9 +160,11 @@ make_ready(struct explaining *e, size_t rows, struct diag *diag)
         .expected_rows = rows,
         .threads = o->threads};
     const struct status s = attribution_new(e->file, &options, &e->by);
-    if (s.code == STATUS_UNSUPPORTED) {
-        diag_set(diag, "attributions of probability: not of several classes that sum to 1; "
-                       "sw_black_box_explain explains any answer");
+    if (s.code == STATUS_LIMIT) {
+        diag_set(diag,
+                 "attributions of answers that share a softmax: the model reads more than "
+                 "%u features",
+                 SHAPLEY_MOST_PLAYERS);
     } else if (s.code == STATUS_INPUT) {
         diag_set(diag, "no row of the background has a margin: each has a missing value that the "
                        "model has none for");
@@ -179,13 +181,13 @@ explain_columns_of(const struct explaining *e, const float *x, size_t rows, doub
                                       .columns = o->columns,
                                       .column = (uint32_t *)(uintptr_t)o->column};
     if (o->column == NULL) {
-        return attribution_rows(e->by, x, rows, o->threads, ret_phi);
+        return attribution_rows(e->by, x, rows, o->threads, ret_phi, NULL);
     }
     DEFER(memory_freep) double *phi = calloc(BLOCK_ROWS * outputs * features + 1, sizeof *phi);
     CHECK(phi != NULL, MEMORY);
     for (size_t first = 0; first < rows; first += BLOCK_ROWS) {
         const size_t n = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
-        TRY(attribution_rows(e->by, x + first * features, n, o->threads, phi));
+        TRY(attribution_rows(e->by, x + first * features, n, o->threads, phi, NULL));
         explain_columns_sum(&c, phi, n * outputs, ret_phi + first * outputs * c.columns);
     }
     return OK;

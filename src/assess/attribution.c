@@ -1,7 +1,9 @@
 #include "assess/attribution.h"
 
+#include "assess/explain_answers.h"
 #include "assess/explain_linear.h"
 #include "assess/interventional.h"
+#include "assess/link_slope.h"
 
 struct attribution {
     const struct model_file *m;
@@ -9,6 +11,7 @@ struct attribution {
     struct explainer *paths;
     struct interventional *background;
     struct explain_linear *linear;
+    struct explain_answers *answers;
 };
 
 void
@@ -18,6 +21,7 @@ attribution_free(struct attribution *a)
         explainer_free(a->paths);
         interventional_free(a->background);
         explain_linear_free(a->linear);
+        explain_answers_free(a->answers);
         free(a);
     }
 }
@@ -45,13 +49,36 @@ make_interventional(struct attribution *a, const struct attribution_options *giv
 {
     struct interventional_options o;
     interventional_defaults(&o);
-    o.space = given->probability ? INTERVENTIONAL_PROBABILITY : INTERVENTIONAL_MARGIN;
+    o.space = given->probability && a->m->link != FOREST_IDENTITY ? INTERVENTIONAL_PROBABILITY
+                                                                  : INTERVENTIONAL_MARGIN;
     o.precision = given->precision;
     o.expected_rows = given->expected_rows;
     o.interactions = given->pairs;
     o.threads = given->threads;
     return interventional_new(a->m->forest, given->background, given->background_rows, &o,
                               &a->background);
+}
+
+/* Of a linear model each output has its own slope. */
+bool
+attribution_takes_coalitions(const struct model_file *m)
+{
+    if (m->link == FOREST_IDENTITY) {
+        return false;
+    }
+    return !link_slope_known(m->link) || (m->forest != NULL && m->outputs > 1);
+}
+
+static struct status
+make_answers(struct attribution *a, const struct attribution_options *given)
+{
+    const struct explain_answers_options o = {.background = given->background,
+                                              .rows = given->background_rows,
+                                              .evaluations = given->evaluations,
+                                              .seed = given->seed,
+                                              .threads = given->threads};
+    CHECK(!given->pairs, UNSUPPORTED);
+    return explain_answers_new(a->m, &o, &a->answers);
 }
 
 struct status
@@ -63,7 +90,9 @@ attribution_new(const struct model_file *m, const struct attribution_options *o,
     DEFER(attribution_freep) struct attribution *a = calloc(1, sizeof *a);
     CHECK(a != NULL, MEMORY);
     a->m = m;
-    if (m->linear != NULL) {
+    if (o->probability && attribution_takes_coalitions(m)) {
+        TRY(make_answers(a, o));
+    } else if (m->linear != NULL) {
         TRY(explain_linear_new(m->linear, o->background, o->background_rows, o->probability,
                                &a->linear));
     } else {
@@ -76,15 +105,18 @@ attribution_new(const struct model_file *m, const struct attribution_options *o,
 const char *
 attribution_method(const struct attribution *a)
 {
-    return a->linear != NULL  ? "exact SHAP of a linear model"
-           : a->paths != NULL ? "exact path-dependent TreeSHAP"
-                              : "exact interventional TreeSHAP";
+    return a->answers != NULL  ? "interventional SHAP by coalitions of features"
+           : a->linear != NULL ? "exact SHAP of a linear model"
+           : a->paths != NULL  ? "exact path-dependent TreeSHAP"
+                               : "exact interventional TreeSHAP";
 }
 
 void
 attribution_expected(const struct attribution *a, double *ret_expected)
 {
-    if (a->linear != NULL) {
+    if (a->answers != NULL) {
+        explain_answers_expected(a->answers, ret_expected);
+    } else if (a->linear != NULL) {
         explain_linear_expected(a->linear, ret_expected);
     } else if (a->paths != NULL) {
         explain_expected(a->m->forest, ret_expected);
@@ -95,8 +127,14 @@ attribution_expected(const struct attribution *a, double *ret_expected)
 
 struct status
 attribution_rows(const struct attribution *a, const float *x, size_t rows, unsigned threads,
-                 double *ret_phi)
+                 double *ret_phi, double *ret_error)
 {
+    if (a->answers != NULL) {
+        return explain_answers_rows(a->answers, x, rows, threads, ret_phi, ret_error);
+    }
+    if (ret_error != NULL) {
+        memset(ret_error, 0, rows * a->m->outputs * a->m->features * sizeof *ret_error);
+    }
     if (a->linear != NULL) {
         explain_linear_rows(a->linear, x, rows, threads, ret_phi);
         return OK;
@@ -118,7 +156,15 @@ struct attribution_told
 attribution_tell(const struct attribution *a)
 {
     struct attribution_told t = {0};
-    if (a->linear != NULL) {
+    if (a->answers != NULL) {
+        const struct explain_answers_told of = explain_answers_tell(a->answers);
+        t.coalitions = true;
+        t.exact_rows = of.exact_rows;
+        t.drawn_rows = of.drawn_rows;
+        t.evaluations = of.evaluations;
+        t.largest_error = of.largest_error;
+        t.left_out = of.left_out;
+    } else if (a->linear != NULL) {
         t.nodes = explain_linear_nodes(a->linear, &t.error);
         t.left_out = explain_linear_left_out(a->linear);
     } else if (a->background != NULL) {

@@ -41,7 +41,7 @@ cli_black_box_done(struct cli_black_box *b)
 
 /* ---- rows ---- */
 
-/* `want` of n rows, ascending, each set as likely (Knuth 3.4.2, algorithm S); 0 or more: all. */
+/* 0 or more than there are: all. */
 static struct status
 draw_rows(uint64_t n, uint64_t want, uint64_t seed, const char *stream, uint64_t **ret_row,
           size_t *ret_n)
@@ -51,11 +51,7 @@ draw_rows(uint64_t n, uint64_t want, uint64_t seed, const char *stream, uint64_t
     uint64_t *row = calloc(take > 0 ? take : 1, sizeof *row);
     CHECK(row != NULL, MEMORY);
     rng_init(&r, seed, stream);
-    for (uint64_t i = 0, kept = 0; i < n; i++) {
-        if (rng_below(&r, n - i) < take - kept) {
-            row[kept++] = i;
-        }
-    }
+    rng_subset(&r, n, take, row);
     *ret_row = row;
     *ret_n = (size_t)take;
     return OK;

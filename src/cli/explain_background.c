@@ -1,6 +1,8 @@
 #include "cli/explain_background.h"
 
+#include "assess/attribution.h"
 #include "cli/workspace_files.h"
+#include "num/rng.h"
 
 #include <string.h>
 
@@ -20,13 +22,44 @@ explain_background_asked(struct cli *c, struct explain_background *ret_backgroun
                            "attributions are defined on the margin alone");
         FAIL(INPUT);
     }
-    if (path != NULL && cli_is_given(c, "background-rows")) {
-        diag_set(&c->diag, "--background-rows: of a black box; a model that explains itself takes "
-                           "every row of --background");
-        FAIL(INPUT);
-    }
     ret_background->path = path;
     ret_background->probability = probability;
+    return OK;
+}
+
+/* Rows of the file that are taken; 0: all. */
+static struct status
+rows_wanted(struct cli *c, const struct model_file *m, const struct explain_background *b,
+            uint64_t *ret_rows)
+{
+    *ret_rows = 0;
+    if (b->probability && attribution_takes_coalitions(m)) {
+        return cli_u64(c, "background-rows", ret_rows);
+    }
+    if (cli_is_given(c, "background-rows")) {
+        diag_set(&c->diag, "--background-rows: of a black box, and of several classes on "
+                           "probability; else every row of --background is taken");
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+draw(struct cli *c, const struct plain_rows *rows, uint32_t features, uint64_t want,
+     struct explain_background *b)
+{
+    struct rng r;
+    uint64_t seed = 0;
+    b->rows = (size_t)want;
+    DEFER(memory_freep) uint64_t *row = calloc(b->rows + 1, sizeof *row);
+    b->x = calloc(b->rows * features + 1, sizeof *b->x);
+    CHECK(row != NULL && b->x != NULL, MEMORY);
+    TRY(cli_u64(c, "seed", &seed));
+    rng_init(&r, seed, "background rows");
+    rng_subset(&r, b->of, want, row);
+    for (size_t i = 0; i < b->rows; i++) {
+        plain_rows_fill(rows, row[i], 1, b->x + i * features);
+    }
     return OK;
 }
 
@@ -37,6 +70,8 @@ explain_background_load(struct cli *c, const struct model_file *m, const struct 
     DEFER(cli_import_done) struct cli_import import = {0};
     DEFER(table_freep) struct table *table = NULL;
     DEFER(plain_rows_freep) struct plain_rows *rows = NULL;
+    uint64_t want = 0;
+    TRY(rows_wanted(c, m, b, &want));
     TRY(cli_import_options(c, &import));
     TRY(cli_read_rows(c, b->path, &import.options, &table));
     if (table->rows == 0) {
@@ -44,6 +79,9 @@ explain_background_load(struct cli *c, const struct model_file *m, const struct 
         FAIL(INPUT);
     }
     TRY(plain_rows_new(table, m, remover, b->path, remarks, &c->diag, &rows));
-    b->rows = table->rows;
+    b->rows = b->of = table->rows;
+    if (want > 0 && want < b->of) {
+        return draw(c, rows, m->features, want, b);
+    }
     return plain_rows_all(rows, &b->x);
 }

@@ -9,13 +9,15 @@
 struct explain_background {
     const char *path; /* NULL: there is none */
     bool probability;
-    float *x; /* all rows of the file */
+    float *x; /* of the rows */
     size_t rows;
+    uint64_t of; /* rows in the file */
 };
 
 /* What the options ask for, before files are read. INPUT: they do not go together. */
 struct status explain_background_asked(struct cli *c, struct explain_background *ret_background);
-/* Reads the file's rows. */
+/* Reads the file's rows: all, or where answers take coalitions (assess/attribution.h) so many as
+ * --background-rows says, drawn from --seed. INPUT: that option where all are taken. */
 struct status explain_background_load(struct cli *c, const struct model_file *m,
                                       const struct remover *remover, json_t *remarks,
                                       struct explain_background *b);

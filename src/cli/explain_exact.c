@@ -2,6 +2,7 @@
  * itself. */
 #include "cli/explain_exact.h"
 #include "assess/attribution.h"
+#include "assess/shapley.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/cli.h"
@@ -9,6 +10,7 @@
 #include "cli/explain_background.h"
 #include "cli/explain_groups.h"
 #include "cli/explain_outcome.h"
+#include "cli/explain_tell.h"
 #include "cli/plain_files.h"
 #include "cli/workspace_files.h"
 #include "data/cohort.h"
@@ -22,6 +24,7 @@
 #include <string.h>
 
 #define BLOCK_CELLS ((size_t)1 << 21) /* of attributions in memory at a time */
+#define BLOCK_COALITIONS 32u          /* rows: each is work enough */
 #define BINNED_ROWS 100000u           /* that the bins' edges are made from, evenly spaced */
 #define COHORTS_MAX 16u
 #define LOCAL_MAX 32u
@@ -61,13 +64,15 @@ struct exact {
     struct explain_local local[LOCAL_MAX];
     size_t locals;
     float *local_x;
-    double *local_phi; /* then margins, predictions */
+    double *local_phi;   /* then margins, predictions */
+    double *local_error; /* of features that are not grouped; NULL: exact */
     uint32_t *chosen;
     size_t chosen_count;
     /* a block of rows: of the features, and of the columns, which may be the same */
     size_t block;
     float *x, *value;
     double *phi, *matrix, *sum, *sum_matrix;
+    double *error; /* of phi; NULL: exact */
     struct plain_csv csv;
     bool writes;
     struct cli_progress progress;
@@ -84,9 +89,11 @@ exact_done(struct exact *e)
     }
     free(e->x);
     free(e->phi);
+    free(e->error);
     free(e->matrix);
     free(e->local_x);
     free(e->local_phi);
+    free(e->local_error);
     free(e->chosen);
     free(e->cohort_memory);
     for (size_t i = 0; i < COHORTS_MAX; i++) {
@@ -431,73 +438,30 @@ make_bins(struct exact *e)
     return OK;
 }
 
-/* How the values are got. */
-static struct status
-tell_attribution(struct exact *e)
-{
-    const struct attribution_told t = attribution_tell(e->attribution);
-    if (t.pair_by_pair) {
-        TRY(plain_remark(e->remarks,
-                         "each row was held against each of the %zu background rows, one pair "
-                         "after another: the time grows with both",
-                         e->background.rows));
-    }
-    if (t.nodes > 1) {
-        TRY(plain_remark(e->remarks,
-                         "on probability: how the link scales a pair of rows is interpolated over "
-                         "the background's margins in %zu nodes, with an error of at most %.1e of "
-                         "the largest scale",
-                         t.nodes, t.error));
-    }
-    if (t.left_out > 0) {
-        TRY(plain_remark(e->remarks,
-                         "%zu of %zu background rows miss a value for which the model file has "
-                         "none to read instead (\"missing\"), and are left out",
-                         t.left_out, e->background.rows));
-    }
-    return OK;
-}
-
-static struct status
-refuse_attribution(struct exact *e, struct status s)
-{
-    const bool why = s.code == STATUS_LIMIT || s.code == STATUS_UNSUPPORTED;
-    if (s.code == STATUS_INPUT) {
-        diag_set(&e->c->diag,
-                 "%.300s: in every row a value is missing for which the model file has none to "
-                 "read instead (\"missing\")",
-                 e->background.path);
-    } else if (why && e->pairs) {
-        diag_set(&e->c->diag, "--interactions: the model splits on too many features for that");
-        FAIL(INPUT);
-    } else if (why) {
-        diag_set(&e->c->diag,
-                 "--output-space probability: of models with one output and a logistic or "
-                 "exponential link; on the margin this model can be explained");
-        FAIL(INPUT);
-    }
-    return s;
-}
-
 static struct status
 make_attribution(struct exact *e)
 {
+    uint64_t evaluations = 0, seed = 0;
     if (e->background.path != NULL) {
         TRY(explain_background_load(e->c, e->model, &e->remover, e->remarks, &e->background));
     }
+    TRY(cli_whole(e->c, "evaluations", 0, SHAPLEY_MOST, &evaluations));
+    TRY(cli_u64(e->c, "seed", &seed));
     const struct attribution_options o = {.precision = e->record ? EXPLAIN_RECORD : EXPLAIN_FAST,
                                           .background = e->background.x,
                                           .background_rows = e->background.rows,
                                           .probability = e->background.probability,
                                           .pairs = e->pairs,
                                           .expected_rows = e->table->rows,
+                                          .evaluations = (size_t)evaluations,
+                                          .seed = seed,
                                           .threads = e->threads};
     const struct status s = attribution_new(e->model, &o, &e->attribution);
     if (!status_ok(s)) {
-        return refuse_attribution(e, s);
+        return explain_tell_failure(e->c, &e->background, e->pairs, s);
     }
     attribution_expected(e->attribution, e->base);
-    return tell_attribution(e);
+    return explain_tell_made(e->attribution, &e->background, e->remarks);
 }
 
 static struct status
@@ -537,12 +501,19 @@ make_block(struct exact *e)
 {
     const size_t features = e->model->features, width = features * e->model->outputs;
     const size_t numbers = e->pairs ? width * features : width;
-    const size_t fit = BLOCK_CELLS / (numbers + 1) + 1;
+    const bool slow = attribution_tell(e->attribution).coalitions;
+    const size_t fit = slow ? BLOCK_COALITIONS : BLOCK_CELLS / (numbers + 1) + 1;
     e->block = fit < e->table->rows ? fit : (size_t)e->table->rows;
     e->x = calloc(e->block * features + 1, sizeof *e->x);
     e->phi = calloc(e->block * width + 1, sizeof *e->phi);
     e->matrix = e->pairs ? calloc(e->block * numbers + 1, sizeof *e->matrix) : NULL;
+    e->error = slow ? calloc(e->block * width + 1, sizeof *e->error) : NULL;
+    CHECK(e->error != NULL || !slow, MEMORY);
     CHECK(e->x != NULL && e->phi != NULL && (e->matrix != NULL || !e->pairs), MEMORY);
+    if (slow && e->groups.columns == NULL) {
+        e->local_error = calloc(e->locals * width + 1, sizeof *e->local_error);
+        CHECK(e->local_error != NULL, MEMORY);
+    }
     return make_sums(e);
 }
 
@@ -642,6 +613,11 @@ keep_locals(struct exact *e, uint64_t first, size_t rows)
         if (row >= first && row - first < rows) {
             double *to = e->local_phi + i * (width + 2 * (size_t)e->model->outputs);
             memcpy(to, e->sum + (row - first) * width, width * sizeof *to);
+            if (e->local_error != NULL) {
+                memcpy(e->local_error + i * width, e->error + (row - first) * width,
+                       width * sizeof *to);
+                e->local[i].error = e->local_error + i * width;
+            }
         }
     }
 }
@@ -654,7 +630,15 @@ attribute(struct exact *e, size_t rows)
         sum_lines(e, rows);
         return OK;
     }
-    return attribution_rows(e->attribution, e->x, rows, e->threads, e->phi);
+    const struct status s =
+        attribution_rows(e->attribution, e->x, rows, e->threads, e->phi, e->error);
+    if (s.code == STATUS_INPUT) {
+        diag_set(&e->c->diag,
+                 "--evaluations %s: too few for the features that vary in a row: 4 of "
+                 "each are needed",
+                 cli_value(e->c, "evaluations"));
+    }
+    return s;
 }
 
 /* Rows that have no margin have no attributions: they are in no view, and counted. */
@@ -709,6 +693,7 @@ explain_all(struct exact *e)
                          "left out of all views",
                          (unsigned long long)e->without, (unsigned long long)e->table->rows));
     }
+    TRY(explain_tell_drawn(e->attribution, e->remarks));
     return e->writes ? plain_csv_keep(&e->csv) : OK;
 }
 
@@ -717,9 +702,16 @@ explain_all(struct exact *e)
 static struct status
 make_document(struct exact *e, json_t **ret_document)
 {
+    const struct attribution_told told = attribution_tell(e->attribution);
     const struct explain_input in = {.model = e->model_path,
+                                     .coalitions = told.coalitions,
+                                     .exact_rows = told.exact_rows,
+                                     .drawn_rows = told.drawn_rows,
+                                     .evaluations = told.evaluations,
+                                     .largest_error = told.largest_error,
                                      .method = attribution_method(e->attribution),
-                                     .record = e->record || e->pairs || e->model->linear != NULL,
+                                     .record = e->record || e->pairs || told.coalitions ||
+                                               e->model->linear != NULL,
                                      .background = e->background.path,
                                      .background_rows = e->background.rows,
                                      .probability = e->background.probability,

@@ -168,9 +168,12 @@ static const struct cli_option explain_options[] = {
      NULL, CLI_ONCE, "@file"},
     {"output-space", "SPACE", "with --background: what attributions add up to", "margin", CLI_ONCE,
      "margin probability"},
-    {"background-rows", "N", "of a black box: draw so many of them; 0: all", "100", CLI_ONCE, NULL},
+    {"background-rows", "N",
+     "of a black box, and of several classes on probability: draw so many of them; 0: all", "100",
+     CLI_ONCE, NULL},
     {"rows", "N",
-     "draw so many rows; 0: all (default: 100 for kernel and permutation, else all, of an "
+     "of a black box: draw so many rows; 0: all (default: 100 for kernel and permutation, else "
+     "all, of an "
      "endpoint "
      "1000)",
      NULL, CLI_ONCE, NULL},
@@ -443,6 +446,8 @@ const struct cli_verb cli_verbs[] = {
      "A model of trees or a linear one explains itself: exact attributions (path-dependent "
      "TreeSHAP; with --background interventional) of every row "
      "on the margin, in seconds; their sum and the expected value is the row's margin. "
+     "With --output-space probability of what it answers; of several classes that is exact where "
+     "few features vary, else drawn, with its error told. "
      "With --method or --endpoint the model is a black box, of which only the answers are known. "
      "Nothing is left out in silence: rows that are drawn, errors of what is drawn, values that "
      "are missing are told. Endpoints are reached over TLS without proxies or redirects; "

@@ -106,3 +106,13 @@ rng_shuffle(struct rng *r, size_t *items, size_t n)
         items[k] = t;
     }
 }
+
+void
+rng_subset(struct rng *r, uint64_t n, uint64_t want, uint64_t *ret)
+{
+    for (uint64_t i = 0, kept = 0; i < n; i++) {
+        if (rng_below(r, n - i) < want - kept) {
+            ret[kept++] = i;
+        }
+    }
+}

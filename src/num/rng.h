@@ -20,4 +20,7 @@ uint64_t rng_below(struct rng *r, uint64_t bound); /* [0,bound), no modulo bias;
 double rng_normal(struct rng *r);
 void rng_shuffle(struct rng *r, size_t *items, size_t n); /* Fisher-Yates */
 
+/* `want` of 0 to n - 1, ascending, each set as likely (Knuth 3.4.2, algorithm S): ret[want]. */
+void rng_subset(struct rng *r, uint64_t n, uint64_t want, uint64_t *ret);
+
 #endif

@@ -107,7 +107,7 @@ explain_example(struct explaining *e, size_t row)
     e->of_example = calloc((size_t)e->width * e->outputs + 1, sizeof *e->of_example);
     CHECK(e->of_example != NULL, MEMORY);
     TRY(attribution_new(e->in->file, &o, &record));
-    return attribution_rows(record, e->in->x + row * e->width, 1, 1, e->of_example);
+    return attribution_rows(record, e->in->x + row * e->width, 1, 1, e->of_example, NULL);
 }
 
 /* ---- all rows ---- */
@@ -212,7 +212,7 @@ add_rows(struct explaining *e)
     for (size_t first = 0; first < in->rows; first += block) {
         const size_t rows = in->rows - first < block ? in->rows - first : block;
         const float *x = in->x + first * e->width;
-        TRY(attribution_rows(e->attribution, x, rows, in->threads, e->phi));
+        TRY(attribution_rows(e->attribution, x, rows, in->threads, e->phi, NULL));
         for (uint32_t k = 0; k < e->cohorts; k++) {
             cohort[k] = e->in_cohort + k * in->rows + first;
         }

@@ -204,10 +204,21 @@ value_json(const struct explain_feature *f, float v)
 }
 
 static struct status
+put_numbers(json_t *o, const char *key, const double *v, size_t n)
+{
+    json_t *list;
+    TRY(new_list(o, key, &list));
+    for (size_t i = 0; i < n; i++) {
+        TRY(append(list, js_real(v[i])));
+    }
+    return OK;
+}
+
+static struct status
 put_local(const struct explain_input *in, json_t *d)
 {
     const struct explain_summary *s = in->summary;
-    json_t *list, *values, *outputs, *phi;
+    json_t *list, *values, *outputs;
     TRY(new_list(d, "local", &list));
     for (size_t i = 0; i < in->local_count; i++) {
         const struct explain_local *l = &in->local[i];
@@ -223,9 +234,10 @@ put_local(const struct explain_input *in, json_t *d)
                 json_pack("{s:s, s:o, s:o}", "output", in->outputs[k], "margin",
                           js_real(l->margin[k]), "prediction", js_real(l->prediction[k]));
             TRY(append(outputs, output));
-            TRY(new_list(output, "phi", &phi));
-            for (uint32_t f = 0; f < s->features; f++) {
-                TRY(append(phi, js_real(l->phi[(size_t)k * s->features + f])));
+            TRY(put_numbers(output, "phi", l->phi + (size_t)k * s->features, s->features));
+            if (l->error != NULL) {
+                TRY(put_numbers(output, "standard_error", l->error + (size_t)k * s->features,
+                                s->features));
             }
         }
     }
@@ -299,6 +311,13 @@ explain_document(const struct explain_input *in, json_t **ret_document)
     if (in->background != NULL) {
         TRY(js_set(d, "background", json_string(in->background)));
         TRY(js_set(d, "background_rows", json_integer((json_int_t)in->background_rows)));
+    }
+    if (in->coalitions) {
+        TRY(js_set(d, "coalitions",
+                   json_pack("{s:I, s:I, s:I, s:o}", "exact_rows", (json_int_t)in->exact_rows,
+                             "drawn_rows", (json_int_t)in->drawn_rows, "evaluations",
+                             (json_int_t)in->evaluations, "largest_standard_error",
+                             js_real(in->largest_error))));
     }
     if (in->columns != NULL) {
         TRY(document_put_groups(d, in->columns, in->column_names, in->feature_names));

@@ -24,6 +24,7 @@ struct explain_local { /* one row that is shown */
     const float *x;
     const double *phi;                 /* outputs * features */
     const double *margin, *prediction; /* outputs */
+    const double *error;               /* standard errors of phi; NULL: exact */
 };
 
 struct explain_input {
@@ -32,6 +33,10 @@ struct explain_input {
     const char *background; /* file; NULL: path-dependent values */
     uint64_t background_rows;
     bool probability; /* attributions are of the probability, not of the margin */
+    bool coalitions;  /* were valued (assess/explain_answers.h), and then: */
+    uint64_t exact_rows, drawn_rows;
+    size_t evaluations;
+    double largest_error;
     const struct explain_feature *features; /* as many as the summary's */
     const struct explain_columns *columns;  /* what they are grouped from; NULL: nothing */
     const char *const *feature_names, *const *column_names;

@@ -31,16 +31,20 @@ put_game(const json_t *d, struct buf *b)
     const bool background = json_object_get(d, "background") != NULL;
     const bool linear = strcmp(document_text(d, "method"), "exact SHAP of a linear model") == 0;
     const bool probability = strcmp(document_text(d, "scale"), "probability") == 0;
+    const bool coalitions = json_object_get(d, "coalitions") != NULL;
     buf_printf(b,
                "<dt>attribution (phi)</dt><dd>the feature's Shapley value in the game in which a "
                "feature that is not known %s; on the %s</dd>",
                background ? "has the value that it has in each row of the background in turn"
                : linear   ? "has its mean in the training rows, as the model file tells it"
                           : "is followed both ways, in the shares of the training rows",
-               probability ? "probability: each background row's part is scaled by the link's mean "
-                             "slope between both margins"
-               : linear    ? "margin, the sum of coefficients times values"
-                           : "margin, the sum of the trees");
+               coalitions ? "probability, by the mean answer of the model for each coalition of "
+                            "features"
+               : probability
+                   ? "probability: each background row's part is scaled by the link's mean "
+                     "slope between both margins"
+               : linear ? "margin, the sum of coefficients times values"
+                        : "margin, the sum of the trees");
     buf_printf(
         b,
         "<dt>expected</dt><dd>the mean over the %s; expected and a row's attributions add up "

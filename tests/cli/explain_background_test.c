@@ -94,6 +94,20 @@ equals_pinned(const struct files *f, const char *values, const char *expected, s
     assert_string_equal(at, "");
 }
 
+/* Some sentence of the document's list says it. */
+static void
+assert_string_has(const json_t *d, const char *key, const char *text)
+{
+    size_t i;
+    json_t *one;
+    bool found = false;
+    json_array_foreach(json_object_get(d, key), i, one)
+    {
+        found = found || strstr(json_string_value(one), text) != NULL;
+    }
+    assert_true(found);
+}
+
 static void
 refuses_what_does_not_go_together(void **state)
 {
@@ -104,10 +118,13 @@ refuses_what_does_not_go_together(void **state)
     ERR_HAS(m, "--output-space probability: needs --background FILE");
     RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
         "--background-rows", "5");
-    ERR_HAS(m, "takes every row of --background");
+    ERR_HAS(m, "every row of --background is taken");
     RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
-        "--output-space", "probability");
-    ERR_HAS(m, "of models with one output");
+        "--output-space", "probability", "--interactions");
+    ERR_HAS(m, "on the margin this model's interactions can be explained");
+    RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--output-space", "probability", "--evaluations", "9");
+    ERR_HAS(m, "--evaluations 9: too few");
     testing_write(in(m, "empty.csv"), view_str("f0,f1,f2,f3,f4,f5,f6\n"));
     RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", m->path);
     ERR_HAS(m, "empty.csv");
@@ -162,6 +179,68 @@ the_document_names_the_background(void **state)
     testing_read(in(m, "page.html"), &page);
     assert_text_has(buf_str(&page), "against a background of 37 rows");
     assert_text_has(buf_str(&page), "on the probability: each background row");
+}
+
+/* Seven features: all coalitions are valued, whatever the margins' softmax makes of them. */
+static void
+classes_on_probability_equal_shap(void **state)
+{
+    struct room *m = *state;
+    DEFER(files_done) struct files f = {0};
+    DEFER(file_freep) char *path = testing_source("tests/assess/data/answers.json");
+    DEFER(js_freep) json_t *answers = testing_read_json(path);
+    files_new(m, "classes", &f);
+    f.one = answers;
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--output-space", "probability", "--output", f.out, "--json", "--report",
+        in(m, "page.html"));
+    equals_pinned(&f, "values", "expected", 3);
+    DEFER(js_freep) json_t *d = out_json(m);
+    const json_t *c = json_object_get(d, "coalitions");
+    assert_int_equal(json_integer_value(json_object_get(c, "exact_rows")), 6);
+    assert_int_equal(json_integer_value(json_object_get(c, "drawn_rows")), 0);
+    assert_true(json_number_value(json_object_get(c, "largest_standard_error")) == 0);
+    assert_string_equal(json_string_value(json_object_get(d, "scale")), "probability");
+    DEFER(buf_done) struct buf page;
+    testing_read(in(m, "page.html"), &page);
+    assert_text_has(buf_str(&page), "for each coalition of features");
+    assert_text_has(buf_str(&page), "attributions are exact");
+}
+
+/* Few evaluations and few background rows: both are told, and base and values still sum up. */
+static void
+classes_that_are_drawn_tell_their_error_and_sum_up(void **state)
+{
+    struct room *m = *state;
+    DEFER(files_done) struct files f = {0};
+    files_new(m, "classes", &f);
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--output-space", "probability", "--evaluations", "40", "--background-rows", "10", "--row",
+        "3", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    const json_t *c = json_object_get(d, "coalitions");
+    const double largest = json_number_value(json_object_get(c, "largest_standard_error"));
+    assert_true(largest > 0 && json_integer_value(json_object_get(c, "drawn_rows")) == 6);
+    assert_int_equal(json_integer_value(json_object_get(d, "background_rows")), 10);
+    assert_string_has(d, "remarks", "the background is 10 of the 37 rows");
+    assert_string_has(d, "remarks", "the largest standard error of an attribution is");
+    const json_t *outputs =
+        json_object_get(json_array_get(json_object_get(d, "local"), 0), "outputs");
+    for (size_t k = 0; k < 3; k++) {
+        const json_t *o = json_array_get(outputs, k);
+        double sum = json_number_value(
+            json_object_get(json_array_get(json_object_get(d, "outputs"), k), "base"));
+        for (size_t i = 0; i < FEATURES; i++) {
+            const double error =
+                json_number_value(json_array_get(json_object_get(o, "standard_error"), i));
+            sum += json_number_value(json_array_get(json_object_get(o, "phi"), i));
+            assert_true(error >= 0 && error <= largest);
+        }
+        assert_near(sum, json_number_value(json_object_get(o, "prediction")), 1e-9);
+    }
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--output-space", "probability", "--evaluations", "40", "--background-rows", "10");
+    ERR_HAS(m, "the largest standard error of an attribution is");
 }
 
 /* The file of contributions against Woodelf's matrices: own effects, then both halves of pairs. */
@@ -234,6 +313,8 @@ main(void)
         BARE(refuses_what_does_not_go_together),
         BARE(contributions_equal_shap),
         BARE(the_document_names_the_background),
+        BARE(classes_on_probability_equal_shap),
+        BARE(classes_that_are_drawn_tell_their_error_and_sum_up),
         BARE(interactions_equal_woodelf),
         BARE(interactions_of_classes_and_on_probability_run),
     };

@@ -82,9 +82,34 @@ what_is_wrong_is_told(void **state)
     testing_write(in(m, "b.csv"), view_str("age,debt\n1,\n,2\n"));
     EXPLAIN(m, 2, "--background", m->path);
     ERR_HAS(m, "in every row a value is missing");
+}
+
+/* A softmax's probabilities are no sum over features: by coalitions, and they still sum up. */
+static void
+classes_are_explained_on_probability(void **state)
+{
+    struct room *m = *state;
     DEFER(js_freep) json_t *classes = files(m, "classes");
-    EXPLAIN(m, 2, "--background", background, "--output-space", "probability");
-    ERR_HAS(m, "--output-space probability: of models with one output");
+    EXPLAIN(m, 0, "--background", background, "--output-space", "probability", "--row", "1",
+            "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    const json_t *base = json_object_get(d, "outputs");
+    const json_t *outputs =
+        json_object_get(json_array_get(json_object_get(d, "local"), 0), "outputs");
+    size_t k, i;
+    json_t *o, *v;
+    assert_string_equal(json_string_value(json_object_get(d, "method")),
+                        "interventional SHAP by coalitions of features");
+    assert_true(json_array_size(outputs) > 2);
+    json_array_foreach(outputs, k, o)
+    {
+        double sum = json_number_value(json_object_get(json_array_get(base, k), "base"));
+        json_array_foreach(json_object_get(o, "phi"), i, v)
+        {
+            sum += json_number_value(v);
+        }
+        assert_near(sum, json_number_value(json_object_get(o, "prediction")), 1e-12);
+    }
 }
 
 /* Line for line shap's values and the expected one, class after class. */
@@ -191,6 +216,7 @@ main(void)
 {
     const struct CMUnitTest cases[] = {
         BARE(what_is_wrong_is_told),
+        BARE(classes_are_explained_on_probability),
         BARE(contributions_equal_shap),
         BARE(views_add_up),
         BARE(means_of_the_file_are_enough),
