@@ -474,8 +474,9 @@ print_worst(const json_t *d)
         return;
     }
     (void)printf("\nworst predictions: %zu of %.0f\n  row        truth          decided        "
-                 "score\n",
-                 json_array_size(list), document_number(d, "rows_wrong"));
+                 "%s\n",
+                 json_array_size(list), document_number(d, "rows_wrong"),
+                 strcmp(document_text(d, "task"), "classes") == 0 ? "score of truth" : "score");
     json_array_foreach((json_t *)(uintptr_t)list, i, r)
     {
         (void)printf("  %-10.0f ", document_number(r, "row"));

@@ -287,13 +287,33 @@ errors_input_of(const struct assessed *a)
     };
 }
 
+/* ret_score[rows]: of the true class; 0 where the model does not know it. */
+static struct status
+truth_scores(const struct assessed *a, double **ret_score)
+{
+    const struct assessment_input *in = a->in;
+    const uint32_t outputs = in->file->outputs;
+    double *score = calloc(in->rows + 1, sizeof *score);
+    CHECK(score != NULL, MEMORY);
+    for (size_t i = 0; i < in->rows; i++) {
+        score[i] = a->label[i] < outputs ? in->score[i * outputs + a->label[i]] : 0;
+    }
+    *ret_score = score;
+    return OK;
+}
+
 static struct status
 put_errors(const struct assessed *a, struct diag *diag, json_t *d)
 {
+    DEFER(memory_freep) double *truth_score = NULL;
     DEFER(js_freep) json_t *errors = NULL;
     DEFER(js_freep) json_t *remarks = json_array();
     CHECK(remarks != NULL, MEMORY);
     struct errors_input e = errors_input_of(a);
+    if (a->task == MODEL_CLASSES && a->probabilities) {
+        TRY(truth_scores(a, &truth_score));
+    }
+    e.truth_score = truth_score;
     e.remarks = remarks;
     TRY(errors_document(&e, diag, &errors));
     return js_set(d, "errors", json_incref(errors));

@@ -347,8 +347,10 @@ compare_bad(const void *a, const void *b)
 static double
 distance(const struct errors_work *w, size_t i)
 {
-    const struct errors_outcome *o = &w->in->outcome;
-    return w->in->score == NULL ? w->loss[i] : fabs((double)(o->label[i] == 1) - w->in->score[i]);
+    const struct errors_input *in = w->in;
+    return in->score != NULL         ? fabs((double)(in->outcome.label[i] == 1) - in->score[i])
+           : in->truth_score != NULL ? 1 - in->truth_score[i]
+                                     : w->loss[i];
 }
 
 static struct status
@@ -363,8 +365,10 @@ put_bad_row(const struct errors_work *w, const struct bad_row *bad, json_t *list
         "{s:I, s:o, s:o, s:o, s:o, s:o}", "row", (json_int_t)in->row_number[i], "label",
         numeric ? js_real(o->truth[i]) : json_string(in->classes[o->label[i]]), "prediction",
         numeric ? js_real(o->prediction[i]) : json_string(in->classes[o->decision[i]]), "score",
-        in->score == NULL ? json_null() : js_real(in->score[i]), "loss", js_real(bad->loss),
-        "values", values);
+        js_real(in->score != NULL         ? in->score[i]
+                : in->truth_score != NULL ? in->truth_score[i]
+                                          : NAN),
+        "loss", js_real(bad->loss), "values", values);
     CHECK(line != NULL && json_array_append_new(list, line) == 0, MEMORY);
     for (uint32_t k = 0; k < w->columns.count && k < WORST_VALUES; k++) {
         const struct assessment_feature *f = &w->columns.item[w->order[k]];

@@ -24,6 +24,7 @@ struct errors_input {
     struct errors_outcome outcome;
     const char *const *classes; /* names, outcome.classes of them; NULL when numeric */
     const double *score;        /* rows, or NULL: probability of class 1, when binary */
+    const double *truth_score;  /* rows, or NULL: probability of the true one of several classes */
     const uint64_t *row_number; /* rows: in the file, the first is 1 */
     const char *label, *prediction, *score_name; /* columns */
     uint64_t rows_read;                          /* with those that were left out */

@@ -448,8 +448,9 @@ put_worst(const json_t *d, struct buf *b)
     buf_printf(b,
                "<h3>The worst predictions</h3><p class=\"soft\">%zu of %.0f rows that are wrong, "
                "the farthest off first.</p><div class=\"card\"><table><thead><tr><th>row</th><th>"
-               "truth</th><th>decided</th><th>score</th></tr></thead><tbody>",
-               json_array_size(list), document_number(d, "rows_wrong"));
+               "truth</th><th>decided</th><th>%s</th></tr></thead><tbody>",
+               json_array_size(list), document_number(d, "rows_wrong"),
+               strcmp(document_text(d, "task"), "classes") == 0 ? "score of the truth" : "score");
     json_array_foreach((json_t *)(uintptr_t)list, i, r)
     {
         static const char *const keys[] = {"label", "prediction", "score"};

@@ -215,6 +215,25 @@ assert_remark(const json_t *d, const char *text)
     assert_true(is);
 }
 
+/* By the probability of the truth, the least first. */
+static void
+assert_worst_in_order(const json_t *d)
+{
+    const json_t *worst = json_object_get(json_object_get(d, "errors"), "worst_predictions");
+    double before = 0;
+    size_t i = 0;
+    json_t *row = NULL;
+    assert_true(json_array_size(worst) > 2);
+    json_array_foreach((json_t *)(uintptr_t)worst, i, row)
+    {
+        const double score = json_number_value(json_object_get(row, "score"));
+        assert_true(score >= before && score < 0.5);
+        assert_near(json_number_value(json_object_get(row, "loss")), 1 - score, 1e-15);
+        before = score;
+    }
+    assert_true(before > 0);
+}
+
 static void
 an_assessment_of_classes_says_what_the_verbs_say_alone(void **state)
 {
@@ -224,6 +243,7 @@ an_assessment_of_classes_says_what_the_verbs_say_alone(void **state)
     assert_task(d, "classes");
     assert_as_the_verbs_alone(m, "kind", d);
     assert_explained_as_alone(m, "kind", d);
+    assert_worst_in_order(d);
     const json_t *p = json_object_get(d, "performance");
     assert_kept(kept, "accuracy",
                 json_number_value(json_object_get(json_object_get(p, "accuracy"), "value")));
