@@ -145,6 +145,34 @@ a_cohort_and_its_rest_add_up_to_the_whole(void **state)
     }
 }
 
+/* The first hundred rows say 0, the others 300: shap keeps a hundred of them unless told. */
+static void
+every_row_of_a_background_counts(void **state)
+{
+    struct room *m = *state;
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 1u << 16);
+    buf_put_str(&b, "x\n");
+    for (unsigned i = 0; i < 150; i++) {
+        buf_put_str(&b, i < 100 ? "0\n" : "300\n");
+    }
+    testing_write(in(m, "background.csv"), buf_view(&b));
+    testing_write(in(m, "one.csv"), view_str("x\n7\n"));
+    testing_write(in(m, "line.json"),
+                  view_str("{\"format\":\"steward-linear\",\"version\":1,\"link\":\"identity\","
+                           "\"features\":[\"x\"],\"intercept\":[0],\"coefficients\":[[1]]}"));
+    char model[300], data[300], output[300];
+    (void)snprintf(model, sizeof model, "%s", in(m, "line.json"));
+    (void)snprintf(data, sizeof data, "%s", in(m, "one.csv"));
+    (void)snprintf(output, sizeof output, "%s", in(m, "contributions.csv"));
+    RUN(m, 0, "explain", "--model", model, "--data", data, "--background", in(m, "background.csv"),
+        "--output", output);
+    DEFER(buf_done) struct buf got;
+    buf_init(&got, 1u << 10);
+    testing_read(output, &got);
+    assert_string_equal(buf_str(&got), "x,base\n-93,100\n");
+}
+
 int
 main(void)
 {
@@ -152,6 +180,7 @@ main(void)
         BARE(every_row_counts_not_the_first_five_thousand),
         BARE(blocks_and_threads_change_no_digit),
         BARE(a_cohort_and_its_rest_add_up_to_the_whole),
+        BARE(every_row_of_a_background_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
