@@ -251,6 +251,15 @@ static const char *const gateway_calls[] = {"accept",
                                             "seccomp",
                                             NULL};
 
+static const char *const fetcher_calls[] = {
+    "access",       "bind", /* of netlink: which addresses there are */
+    "clock_getres", "connect",   "dup",         "eventfd2",   "faccessat", "faccessat2",
+    "fstatfs",      "getcwd",    "getdents64",  "getegid",    "geteuid",   "getgid",
+    "getpeername",  "getrusage", "getsockname", "getsockopt", "getuid",    "lstat",
+    "membarrier",   "open",      "pipe2",       "pselect6",   "readlink",  "readlinkat",
+    "recvmmsg",     "select",    "sendmmsg",    "setsockopt", "shutdown",  "socketpair",
+    "stat",         "statfs",    "statx",       "sysinfo",    "uname",     NULL};
+
 /* Nobody here makes these: they kill. */
 static const char *const hostile_calls[] = {"add_key",
                                             "bpf",
@@ -322,32 +331,77 @@ add_call(scmp_filter_ctx filter, uint32_t action, const char *name, struct scmp_
 
 #define FIRST(ERROR, CALL) ((ERROR) != 0 ? (ERROR) : (CALL))
 
-/* Memory that is no code, unless `code`. */
+/* A file's bytes as code that cannot be written: a library is loaded. */
 static int
-add_memory(scmp_filter_ctx filter, bool code)
+add_libraries(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp fixed = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_WRITE, 0);
+    const struct scmp_arg_cmp of_file = SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0);
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, fixed, of_file);
+}
+
+/* Memory that is no code; the gateway's, until it is settled, may be. */
+static int
+add_memory(scmp_filter_ctx filter, enum sandbox_kind kind)
 {
     const struct scmp_arg_cmp plain = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
     static const char *const names[] = {"mmap", "mprotect", NULL};
-    if (code) {
+    if (kind == SANDBOX_GATEWAY) {
         return add_calls(filter, SCMP_ACT_ALLOW, names);
     }
-    const int rc = add_call(filter, SCMP_ACT_ALLOW, "mmap", plain);
+    int rc = add_call(filter, SCMP_ACT_ALLOW, "mmap", plain);
+    rc = FIRST(rc, kind == SANDBOX_FETCHER ? add_libraries(filter) : 0);
     return FIRST(rc, add_call(filter, SCMP_ACT_ALLOW, "mprotect", plain));
 }
 
-/* Threads, but no processes: clone3's arguments cannot be looked at, and glibc falls back on clone.
- */
+static int
+add_sockets(scmp_filter_ctx f, const int *families, size_t count)
+{
+    int rc = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct scmp_arg_cmp is = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]);
+        rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "socket", is));
+    }
+    return rc;
+}
+
+/* clone3's arguments cannot be looked at, and glibc falls back on clone. */
+static int
+hide_clone3(scmp_filter_ctx f)
+{
+    return seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
+/* Threads, but no processes. */
+static int
+add_threads(scmp_filter_ctx f)
+{
+    int rc = hide_clone3(f);
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "clone",
+                            SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)));
+    return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)));
+}
+
+static int
+add_fetcher(scmp_filter_ctx f)
+{
+    static const int families[] = {AF_INET, AF_INET6, AF_NETLINK, AF_UNIX};
+    int rc = add_calls(f, SCMP_ACT_ALLOW, fetcher_calls);
+    rc = FIRST(rc, add_threads(f));
+    rc = FIRST(rc, add_sockets(f, families, sizeof families / sizeof *families));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0)));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, FIONREAD)));
+    return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, FIONBIO)));
+}
+
 static int
 add_gateway(scmp_filter_ctx f)
 {
+    static const int families[] = {AF_INET, AF_INET6};
     int rc = add_calls(f, SCMP_ACT_ALLOW, gateway_calls);
-    rc = FIRST(rc, seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0));
-    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "clone",
-                            SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)));
-    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "socket", SCMP_A0(SCMP_CMP_EQ, AF_INET)));
-    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "socket", SCMP_A0(SCMP_CMP_EQ, AF_INET6)));
+    rc = FIRST(rc, add_threads(f));
+    rc = FIRST(rc, add_sockets(f, families, sizeof families / sizeof *families));
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0)));
-    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)));
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS)));
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, TCGETS)));
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, FIONREAD)));
@@ -365,18 +419,16 @@ load(scmp_filter_ctx filter)
 struct status
 sandbox_calls(enum sandbox_kind kind, struct diag *diag)
 {
-    const bool gateway = kind == SANDBOX_GATEWAY;
     TRY(tell_of_refused());
     DEFER(free_filter) scmp_filter_ctx f = seccomp_init(SCMP_ACT_TRAP);
     CHECK(f != NULL, MEMORY);
     int rc = add_calls(f, SCMP_ACT_ALLOW, common_calls);
     rc = FIRST(rc, add_calls(f, SCMP_ACT_KILL_PROCESS, hostile_calls));
-    rc = FIRST(rc, add_memory(f, gateway));
+    rc = FIRST(rc, add_memory(f, kind));
     rc = FIRST(rc,
                add_call(f, SCMP_ACT_ALLOW, "tgkill", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())));
-    if (gateway) {
-        rc = FIRST(rc, add_gateway(f));
-    }
+    rc = FIRST(rc, kind == SANDBOX_GATEWAY ? add_gateway(f) : 0);
+    rc = FIRST(rc, kind == SANDBOX_FETCHER ? add_fetcher(f) : 0);
     rc = FIRST(rc, load(f));
     return rc == 0 ? OK : refuse_filter(diag, rc, "list of system calls");
 }
@@ -401,6 +453,46 @@ sandbox_settle(bool outward, struct diag *diag)
     rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "mprotect", code));
     rc = FIRST(rc, load(f));
     return rc == 0 ? OK : refuse_filter(diag, rc, "second list of system calls");
+}
+
+/* Sockets of these families only: a list of allowed ones cannot be said of one argument, gaps
+ * between them can. */
+static int
+refuse_other_sockets(scmp_filter_ctx f)
+{
+    static const char *const closed[] = {"listen", "accept", "accept4", NULL};
+    static const int allowed[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+    int rc = add_calls(f, SCMP_ACT_TRAP, closed);
+    for (int family = 0; family < AF_MAX; family++) {
+        bool known = false;
+        for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
+            known = known || allowed[i] == family;
+        }
+        const struct scmp_arg_cmp is = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family);
+        rc = FIRST(rc, known ? 0 : add_call(f, SCMP_ACT_TRAP, "socket", is));
+    }
+    rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "socket", SCMP_A0(SCMP_CMP_GE, AF_MAX)));
+    const struct scmp_arg_cmp raw = SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW);
+    for (size_t i = 1; i < 3; i++) { /* of netlink every socket is raw */
+        const struct scmp_arg_cmp ip = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)allowed[i]);
+        rc = FIRST(rc, seccomp_rule_add(f, SCMP_ACT_TRAP, SCMP_SYS(socket), 2, ip, raw));
+    }
+    return rc;
+}
+
+struct status
+sandbox_driver(struct diag *diag)
+{
+    TRY(tell_of_refused());
+    DEFER(free_filter) scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+    CHECK(f != NULL, MEMORY);
+    const struct scmp_arg_cmp own = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER);
+    int rc = add_calls(f, SCMP_ACT_KILL_PROCESS, hostile_calls);
+    rc = FIRST(rc, hide_clone3(f));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_KILL_PROCESS, "clone", own));
+    rc = FIRST(rc, refuse_other_sockets(f));
+    rc = FIRST(rc, load(f));
+    return rc == 0 ? OK : refuse_filter(diag, rc, "list of system calls");
 }
 
 struct status

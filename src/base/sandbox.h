@@ -10,6 +10,7 @@
 enum sandbox_kind {
     SANDBOX_KEEPER,  /* answers on one socket, reads a file now and then */
     SANDBOX_GATEWAY, /* listens, reads and writes files, has threads */
+    SANDBOX_FETCHER, /* connects, resolves names, reads files, has threads */
 };
 
 enum sandbox_access {
@@ -39,6 +40,11 @@ struct status sandbox_calls(enum sandbox_kind kind, struct diag *diag);
 /* For the gateway once it listens, for every thread: no new socket unless `outward`, no new code in
  * its memory. */
 struct status sandbox_settle(bool outward, struct diag *diag);
+/* For a process that starts others like itself, or runs a token's driver, of which nobody knows
+ * what it needs: files, devices, local sockets, connections over IP, threads and processes, but no
+ * other program, no other process's memory, no privileges or namespaces, no raw packets, no
+ * listening. */
+struct status sandbox_driver(struct diag *diag);
 /* For a program that works on files with libraries of others: everything but the network, other
  * programs and other processes' memory. */
 struct status sandbox_offline(struct diag *diag);

@@ -53,6 +53,19 @@ put_keys(struct cli *c, json_t *o)
 }
 
 static struct status
+put_authorities(struct cli *c, json_t *o)
+{
+    const char *path = cli_value(c, "ca");
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, ACCESS_CA_MAX);
+    if (path == NULL) {
+        return OK;
+    }
+    TRY(file_read(path, ACCESS_CA_MAX, &c->diag, &text));
+    return js_set(o, "ca", json_stringn((const char *)text.ptr, text.len));
+}
+
+static struct status
 read_issuer(struct cli *c, json_t **ret_record)
 {
     static const struct {
@@ -60,8 +73,7 @@ read_issuer(struct cli *c, json_t **ret_record)
     } texts[] = {{"url", "issuer"},
                  {"audience", "audience"},
                  {"typ", "typ"},
-                 {"groups-claim", "groups_claim"},
-                 {"ca", "ca"}};
+                 {"groups-claim", "groups_claim"}};
     int64_t skew_ns = 0;
     json_t *algorithms = NULL;
     DEFER(js_freep) json_t *o = json_pack("{s:s}", "name", c->operand[0]);
@@ -84,6 +96,7 @@ read_issuer(struct cli *c, json_t **ret_record)
         TRY(js_set(o, "discover", json_true()));
     }
     TRY(put_keys(c, o));
+    TRY(put_authorities(c, o));
     *ret_record = MOVE(o);
     return OK;
 }

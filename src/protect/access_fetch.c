@@ -84,13 +84,26 @@ access_fetched_done(struct access *a)
 
 /* ---- fetching ---- */
 
+/* A workspace of before has a path there; what a path leads to may be anybody's. */
+static struct status
+get(const struct access_fetcher *f, const struct access_issuer *i, const char *url, size_t max,
+    struct diag *diag, struct buf *ret_body)
+{
+    if (i->ca != NULL && strstr(i->ca, ACCESS_CA_MARK) == NULL) {
+        diag_set(diag, "its authorities are named by a path, which is not read any more; remove "
+                       "the issuer and add it again");
+        FAIL(INPUT);
+    }
+    return f->get(f->ctx, url, view_str(i->ca == NULL ? "" : i->ca), max, diag, ret_body);
+}
+
 static struct status
 get_json(const struct access_fetcher *f, const struct access_issuer *i, const char *url,
          struct diag *diag, json_t **ret_object)
 {
     DEFER(buf_done) struct buf body;
     buf_init(&body, DOCUMENT_MAX);
-    TRY(f->get(f->ctx, url, i->ca_file, DOCUMENT_MAX, diag, &body));
+    TRY(get(f, i, url, DOCUMENT_MAX, diag, &body));
     TRY(js_parse_within(buf_view(&body), 4u << 20, "discovery", diag, ret_object));
     return OK;
 }
@@ -129,7 +142,7 @@ fetch(const struct access_fetcher *f, const struct access_issuer *i, struct diag
     DEFER(buf_done) struct buf body;
     buf_init(&body, JWKS_MAX_BYTES);
     TRY(find_keys_url(f, i, diag, url));
-    TRY(f->get(f->ctx, url, i->ca_file, JWKS_MAX_BYTES, diag, &body));
+    TRY(get(f, i, url, JWKS_MAX_BYTES, diag, &body));
     return jwks_read(buf_view(&body), diag, ret_keys);
 }
 

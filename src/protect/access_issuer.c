@@ -117,7 +117,7 @@ access_issuer_read(const json_t *o, struct arena *arena, struct diag *diag,
     TRY(keep_text(o, "issuer", "", arena, &i.rules.issuer));
     TRY(keep_text(o, "audience", "", arena, &i.rules.audience));
     TRY(keep_text(o, "groups_claim", "groups", arena, &i.groups_claim));
-    TRY(keep_text(o, "ca", NULL, arena, &i.ca_file));
+    TRY(keep_text(o, "ca", NULL, arena, &i.ca));
     if (*i.id == '\0') {
         diag_set(diag, "issuer \"%.64s\" has no id: remove it and add it anew", i.name);
         FAIL(INPUT);
@@ -227,6 +227,18 @@ put_id(json_t *record)
     return js_set(record, "id", json_string(buf_str(&hex)));
 }
 
+/* Text of a record that is about to be made: later one is known to have been. */
+static struct status
+check_ca(const struct access_issuer *i, struct diag *diag)
+{
+    if (i->ca != NULL && (strlen(i->ca) > ACCESS_CA_MAX || strstr(i->ca, ACCESS_CA_MARK) == NULL)) {
+        diag_set(diag, "an issuer's authorities (--ca) are certificates in PEM, of at most %u KiB",
+                 ACCESS_CA_MAX >> 10);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
 struct status
 access_issuer_add(struct access *a, const char *name, const json_t *record, struct diag *diag)
 {
@@ -238,6 +250,7 @@ access_issuer_add(struct access *a, const char *name, const json_t *record, stru
     TRY(put_id(own));
     TRY(access_issuer_read(own, arena, diag, &i));
     jwks_free(i.keys);
+    TRY(check_ca(&i, diag));
     const struct status s = access_put_record(a, ACCESS_ISSUERS, name, own, 0, diag);
     if (s.code == STATUS_EXISTS) {
         diag_set(diag, "issuer %s exists already; remove it first", name);

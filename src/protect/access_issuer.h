@@ -18,8 +18,8 @@ struct access_issuer {
     const struct access_group_map *groups;
     size_t group_count;
     bool discover;
-    const char *ca_file; /* NULL: the system's */
-    struct jwks *keys;   /* given with it; NULL when discovered. The snapshot's */
+    const char *ca;    /* PEM; NULL: the system's */
+    struct jwks *keys; /* given with it; NULL when discovered. The snapshot's */
 };
 
 /* Of a record. A sentence without a place; strings on the arena. */

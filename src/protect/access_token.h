@@ -7,9 +7,12 @@
 
 #define ACCESS_ISSUERS_MAX 16u
 #define ACCESS_SKEW_MOST_S 60u
+#define ACCESS_CA_MAX (64u << 10)
+#define ACCESS_CA_MARK "-----BEGIN CERTIFICATE-----"
 
 /* record (docs/spec/access.md): {issuer, audience, algorithms, typ, skew, groups_claim, groups,
- * discover, jwks, ca}. STATUS_EXISTS. */
+ * discover, jwks, ca}; ca: certificates in PEM, since who may write a file must not say whose keys
+ * are an issuer's. STATUS_EXISTS. */
 struct status access_issuer_add(struct access *a, const char *name, const json_t *record,
                                 struct diag *diag);
 /* What its subjects were linked to goes with it: a later issuer of that name is another. */
@@ -25,9 +28,10 @@ struct status access_put_links(struct access *a, struct buf *ret_json);
 
 /* ---- keys that are fetched ---- */
 
-/* GET of an https URL, at most max bytes; any status but 200 is a failure. */
+/* GET of an https URL, at most max bytes; any status but 200 is a failure. ca_pem: the authorities
+ * that its certificate is checked with; empty: the system's. */
 struct access_fetcher {
-    struct status (*get)(void *ctx, const char *url, const char *ca_file, size_t max,
+    struct status (*get)(void *ctx, const char *url, struct view ca_pem, size_t max,
                          struct diag *diag, struct buf *ret_body);
     void *ctx;
     /* What became of it, for the log; may be NULL. */

@@ -117,6 +117,33 @@ confine_gateway(const char *dir, const struct server_tls *tls, struct diag *diag
     return sandbox_calls(SANDBOX_GATEWAY, diag);
 }
 
+/* As they are now: who takes a question begins anew, so that files may be replaced. */
+struct status
+confine_fetcher(struct diag *diag, struct sandbox_told *ret_told)
+{
+    static const struct sandbox_path paths[] = {
+        {"/etc/gai.conf", SANDBOX_READ},
+        {"/etc/gnutls", SANDBOX_READ},
+        {"/etc/host.conf", SANDBOX_READ},
+        {"/etc/hosts", SANDBOX_READ},
+        {"/etc/ld.so.cache", SANDBOX_READ},
+        {"/etc/nsswitch.conf", SANDBOX_READ},
+        {"/etc/pki/tls/certs", SANDBOX_READ},
+        {"/etc/resolv.conf", SANDBOX_READ},
+        {"/etc/services", SANDBOX_READ},
+        {"/etc/ssl/certs", SANDBOX_READ},
+        {"/etc/ssl/openssl.cnf", SANDBOX_READ},
+        {"/lib", SANDBOX_READ},
+        {"/lib64", SANDBOX_READ},
+        {"/usr/lib", SANDBOX_READ},
+        {"/usr/lib64", SANDBOX_READ},
+        {"/usr/share/ca-certificates", SANDBOX_READ},
+        {"/usr/local/share/ca-certificates", SANDBOX_READ},
+    };
+    TRY(sandbox_files(paths, sizeof paths / sizeof *paths, true, diag, ret_told));
+    return sandbox_calls(SANDBOX_FETCHER, diag);
+}
+
 struct status
 confine_listening(struct diag *diag)
 {

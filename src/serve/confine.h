@@ -12,6 +12,9 @@
  * Landlock could not name otherwise (the store's journal, serve.lock). */
 struct status confine_gateway(const char *dir, const struct server_tls *tls, struct diag *diag,
                               struct sandbox_told *ret_told);
+/* For what fetches issuers' keys: reads what a name's resolution and the verification of a server
+ * need of the system's files, and nothing else; connects. */
+struct status confine_fetcher(struct diag *diag, struct sandbox_told *ret_told);
 /* Once it listens. */
 struct status confine_listening(struct diag *diag);
 

@@ -1,13 +1,18 @@
 /* fetcher: a process that fetches issuers' keys for a gateway that may connect to nothing. It is
  * started before the gateway opens its keeper's door to calls, holds no key, reads no client, and
  * answers one question: GET of an https URL through net/door, under the egress rules (purpose
- * jwks), over a socket pair. The gateway believes its answers no more than the network's. */
+ * jwks), over a socket pair. The gateway believes its answers no more than the network's.
+ *
+ * It only waits: each question is read, fetched and answered by a process of its own in a sandbox
+ * (serve/confine.h), which ends with it. */
 #ifndef STEWARD_SERVE_FETCHER_H
 #define STEWARD_SERVE_FETCHER_H
 
 #include "net/egress.h"
 
 #include <sys/types.h>
+
+#define FETCHER_CA_MAX (64u << 10)
 
 struct fetcher;
 
@@ -29,8 +34,9 @@ pid_t fetcher_pid(const struct fetcher *f);
 /* The rules are read anew, and hold for every question from now on: waits for one under way. False
  * when they are wrong, or the process is gone. Any thread, as fetcher_get. */
 bool fetcher_reread(struct fetcher *f);
-/* ca_file may be NULL. STATUS_IO when the process is gone. */
-struct status fetcher_get(struct fetcher *f, const char *url, const char *ca_file, size_t max,
+/* ca_pem: the authorities, of at most FETCHER_CA_MAX bytes; empty: the system's. STATUS_IO when the
+ * process is gone. */
+struct status fetcher_get(struct fetcher *f, const char *url, struct view ca_pem, size_t max,
                           struct diag *diag, struct buf *ret_body);
 
 #endif

@@ -16,11 +16,11 @@ struct tend {
 };
 
 static struct status
-get(void *ctx, const char *url, const char *ca_file, size_t max, struct diag *diag,
+get(void *ctx, const char *url, struct view ca_pem, size_t max, struct diag *diag,
     struct buf *ret_body)
 {
     const struct tend *t = ctx;
-    return fetcher_get(t->fetcher, url, ca_file, max, diag, ret_body);
+    return fetcher_get(t->fetcher, url, ca_pem, max, diag, ret_body);
 }
 
 static void

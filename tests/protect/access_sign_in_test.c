@@ -162,6 +162,7 @@ refuses_issuers_that_are_none(void **state)
         {"groups", "{\"x\":\"No Group\"}", "group name"},
         {"discover", "true", "either given (--jwks FILE) or found"},
         {"jwks", "{\"keys\":[]}", "no public key for signatures"},
+        {"ca", "\"/etc/ssl/corp.pem\"", "(--ca) are certificates in PEM"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct diag diag = {0};
@@ -313,11 +314,11 @@ static struct {
 } web;
 
 static struct status
-get(void *ctx, const char *url, const char *ca_file, size_t max, struct diag *diag,
+get(void *ctx, const char *url, struct view ca_pem, size_t max, struct diag *diag,
     struct buf *ret_body)
 {
     (void)ctx;
-    assert_null(ca_file);
+    assert_int_equal(ca_pem.len, 0);
     web.gets++;
     if (strcmp(url, "https://id.example/realm/.well-known/openid-configuration") == 0) {
         assert_true(max <= 1 << 16);

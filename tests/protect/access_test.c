@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "num/rng.h"
 #include "protect/access_key.h"
 #include "protect/access_roles.h"
@@ -80,7 +81,7 @@ decide(const char *name, enum access_action action, const char *resource,
        struct access_decision *ret_decision)
 {
     struct access_caller caller = {0};
-    (void)snprintf(caller.principal, sizeof caller.principal, "%s", name);
+    text_copy(caller.principal, sizeof caller.principal, name);
     access_decide(access_,
                   &(struct access_request){
                       .caller = &caller, .action = action, .resource = resource, .now_ns = NOW},

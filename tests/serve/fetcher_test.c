@@ -38,7 +38,7 @@ get(struct fetcher *f, const char *url, struct diag *diag)
     DEFER(buf_done) struct buf body;
     buf_init(&body, 1000);
     *diag = (struct diag){0};
-    const struct status s = fetcher_get(f, url, NULL, 1000, diag, &body);
+    const struct status s = fetcher_get(f, url, (struct view){0}, 1000, diag, &body);
     assert_true(!status_ok(s) || view_equal_str(buf_view(&body), "{\"keys\":[]}"));
     return s;
 }
@@ -76,11 +76,36 @@ it_connects_where_its_own_rules_say_and_takes_changed_ones(void **state)
     fake_stop(server);
 }
 
+static void
+a_name_is_resolved_within_its_walls(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *root = testing_dir();
+    DEFER(file_freep) char *path = file_join(root, "rule");
+    char url[128];
+    struct diag diag = {0};
+    DEFER(fetcher_stopp) struct fetcher *f = NULL;
+    testing_write(path, view_str("jwks localhost 1-65535 http at 127.0.0.0/8,::1"));
+    const struct fetcher_rules rules = {read_rule, path};
+    assert_int_equal(setenv("STEWARD_PASSPHRASE", "correct horse", 1), 0);
+    assert_ok(fetcher_start(&rules, &diag, &f));
+    struct fake *server = fake_start(answer, NULL);
+    (void)snprintf(url, sizeof url, "http://localhost:%u/keys", fake_port(server));
+    assert_ok(get(f, url, &diag));
+    assert_ok(get(f, url, &diag));
+    DEFER(buf_done) struct buf body;
+    buf_init(&body, 1000);
+    assert_status(fetcher_get(f, url, (struct view){0}, 5, &diag, &body), IO);
+    assert_says(&diag, "longer than 5 bytes");
+    fake_stop(server);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_connects_where_its_own_rules_say_and_takes_changed_ones),
+        cmocka_unit_test(a_name_is_resolved_within_its_walls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "serve/confine.h"
+#include "serve/fetcher.h"
 #include "vault/keeper.h"
 #include "vault/seal.h"
 #include "workspace/datasets.h"
@@ -504,6 +505,114 @@ opens_no_file_socket_or_process_outside(void **state)
     assert_int_equal(break_in(gain_privileges), KILLED);
 }
 
+/* ---- what fetches issuers' keys is taken over ---- */
+
+static int
+break_into_fetcher(int (*attempt)(void))
+{
+    int ended = 0;
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct diag diag = {0};
+        struct sandbox_told told = {0};
+        if (!status_ok(sandbox_driver(&diag)) || !status_ok(confine_fetcher(&diag, &told))) {
+            (void)fprintf(stderr, "%s\n", diag.text);
+            _exit(99);
+        }
+        _exit(attempt());
+    }
+    assert_int_equal(waitpid(pid, &ended, 0), pid);
+    return WIFSIGNALED(ended) ? 128 + WTERMSIG(ended) : WEXITSTATUS(ended);
+}
+
+static int
+fetcher_files(void)
+{
+    static const char *const paths[] = {"/etc/passwd", "/etc/shadow", "/proc/self/environ", "/",
+                                        "/tmp"};
+    static const char *const inside[] = {"",         "keys/workspace.json", "steward.yaml",
+                                         "state.db", "audit/vkey",          "tls/cert.pem"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        if (open(paths[i], O_RDONLY) >= 0) {
+            return 1 + (int)i;
+        }
+    }
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+        DEFER(file_freep) char *path = file_join(it.dir, inside[i]);
+        if (open(path, O_RDONLY) >= 0 || unlink(path) == 0 || open(path, O_WRONLY) >= 0) {
+            return 11 + (int)i;
+        }
+    }
+    DEFER(file_freep) char *fresh = file_join(it.root, "fresh");
+    return open(fresh, O_WRONLY | O_CREAT, 0600) >= 0 ? 21 : open("/etc/hosts", O_WRONLY) >= 0;
+}
+
+static int
+fetcher_sockets(void)
+{
+    static const int families[] = {AF_PACKET, AF_ALG, AF_VSOCK, AF_BLUETOOTH};
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        if (socket(families[i], SOCK_STREAM, 0) >= 0 || errno != EPERM) {
+            return 1 + (int)i;
+        }
+    }
+    if (socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) >= 0 || errno != EPERM) {
+        return 11;
+    }
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* it connects */
+    return fd < 0 ? 12 : listen(fd, 1) == 0 || errno != EPERM ? 13 : 0;
+}
+
+static int
+fetcher_code(void)
+{
+    return new_code(NULL);
+}
+
+static int
+fetcher_process(void)
+{
+    return new_process(NULL);
+}
+
+static int
+fetcher_program(void)
+{
+    return run_a_program(NULL);
+}
+
+static int
+fetcher_trace(void)
+{
+    (void)ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
+    return 1;
+}
+
+static int
+fetcher_kill(void)
+{
+    return kill(getppid(), 0) == 0 ? 1 : 0;
+}
+
+static void
+what_fetches_keys_has_no_files_no_programs_and_no_listener(void **state)
+{
+    (void)state;
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) <= 0) {
+        print_message("this kernel has no Landlock: files are not confined here\n");
+    } else {
+        assert_int_equal(break_into_fetcher(fetcher_files), 0);
+    }
+    assert_int_equal(break_into_fetcher(fetcher_sockets), 0);
+    assert_int_equal(break_into_fetcher(fetcher_code), 0);
+    const int forked = break_into_fetcher(fetcher_process);
+    assert_true(forked == 0 || forked == KILLED);
+    assert_int_equal(break_into_fetcher(fetcher_program), KILLED);
+    assert_int_equal(break_into_fetcher(fetcher_trace), KILLED);
+    assert_int_equal(break_into_fetcher(fetcher_kill), 0);
+}
+
 /* ---- the keeper, from outside ---- */
 
 static void
@@ -675,6 +784,40 @@ await_log(const char *log, const char *part, struct buf *ret_text)
     return found;
 }
 
+static struct egress *
+localhost_only(void *ctx)
+{
+    struct egress *e = ctx == NULL ? egress_new() : NULL;
+    const char *rule = "jwks localhost 1-65535 at 127.0.0.0/8,::1";
+    return e != NULL && status_ok(egress_add(e, view_str(rule), NULL)) ? e : NULL;
+}
+
+/* Over TLS, as keys of an issuer are: a server that the certificate vouches for. */
+static void
+fetch_from(const char *port_file)
+{
+    DEFER(fetcher_stopp) struct fetcher *f = NULL;
+    DEFER(file_freep) char *certificate = file_join(it.dir, "tls/cert.pem");
+    DEFER(buf_done) struct buf port;
+    DEFER(buf_done) struct buf pem;
+    DEFER(buf_done) struct buf body;
+    const struct fetcher_rules rules = {localhost_only, NULL};
+    struct diag diag = {0};
+    char url[128];
+    buf_init(&port, 64);
+    buf_init(&pem, 1 << 16);
+    buf_init(&body, 1 << 12);
+    testing_read(port_file, &port);
+    testing_read(certificate, &pem);
+    (void)snprintf(url, sizeof url, "https://localhost:%lu/v2/health/live",
+                   strtoul(buf_str(&port), NULL, 10));
+    assert_ok(fetcher_start(&rules, &diag, &f));
+    assert_status(fetcher_get(f, url, (struct view){0}, 1000, &diag, &body), IO);
+    const struct status s = fetcher_get(f, url, buf_view(&pem), 1000, &diag, &body);
+    assert_string_equal(status_ok(s) ? "" : diag.text, "");
+    assert_text_has(buf_str(&body), "live");
+}
+
 static void
 a_server_takes_a_new_certificate_and_stops_when_its_keeper_ends(void **state)
 {
@@ -698,6 +841,7 @@ a_server_takes_a_new_certificate_and_stops_when_its_keeper_ends(void **state)
     assert_steward("certificate", "renew", "--host", "localhost");
     assert_int_equal(kill(server, SIGHUP), 0);
     (void)await_log(log, "tls.reloaded", &text);
+    fetch_from(port_file);
     assert_null(strstr(buf_str(&text), "sandbox: system call"));
     assert_int_equal(kill(keeper, SIGKILL), 0);
     assert_int_equal(waitpid(server, &ended, 0), server);
@@ -722,6 +866,7 @@ main(void)
         cmocka_unit_test(the_clients_authorities_open_no_key_and_no_data),
         cmocka_unit_test(makes_no_connection_of_a_socket_that_it_has),
         cmocka_unit_test(changes_no_mode_of_a_file_outside),
+        cmocka_unit_test(what_fetches_keys_has_no_files_no_programs_and_no_listener),
         cmocka_unit_test(a_server_takes_a_new_certificate_and_stops_when_its_keeper_ends),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
