@@ -71,7 +71,8 @@ run(const struct model *model, const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct model_file file = {.outputs = 1, .link = FOREST_LOGISTIC};
+    static struct forest forest = {.has_cover = true};
+    static struct model_file file = {.outputs = 1, .link = FOREST_LOGISTIC, .forest = &forest};
     static const struct model plain = {.name = "loans",
                                        .version = 1,
                                        .features = {features, 4},

@@ -5,6 +5,7 @@
 
 #define FIRST_BLOCK 8192u
 #define LARGEST_STEP (1u << 20)
+#define KEPT_BLOCK (64u << 10) /* by a reset */
 #define ALIGNMENT 16u
 
 struct block {
@@ -63,16 +64,19 @@ arena_free(struct arena *a)
     }
 }
 
+/* The largest block that is not too large stays, so that what is done again needs no other. */
 void
 arena_reset(struct arena *a)
 {
-    struct block *first = a->block;
-    while (first->next != NULL) {
-        first = first->next;
+    struct block *kept = a->block;
+    while (kept->size > KEPT_BLOCK && kept->next != NULL) {
+        kept = kept->next;
     }
-    free_blocks(a->block, first);
-    first->used = 0;
-    a->block = first;
+    free_blocks(a->block, kept);
+    free_blocks(kept->next, NULL);
+    kept->next = NULL;
+    kept->used = 0;
+    a->block = kept;
     a->used = 0;
 }
 

@@ -10,7 +10,7 @@ struct arena;
 struct arena *arena_new(size_t max);
 void arena_free(struct arena *a);
 DEFINE_FREEP(arena_free, struct arena)
-void arena_reset(struct arena *a); /* everything handed out is gone; keeps the first block */
+void arena_reset(struct arena *a); /* everything handed out is gone; keeps a block */
 size_t arena_used(const struct arena *a);
 /* Zeroed, aligned for any type; NULL past the limit, on overflow of n * size, or out of memory. */
 void *arena_alloc(struct arena *a, size_t n, size_t size);

@@ -51,6 +51,8 @@ static const struct key {
      "of a request's body; more is answered 413"},
     {"limits", "rows", KIND_UNSIGNED, AT(server.max_rows), "10000", 1, 10000000,
      "of one infer call; more is answered 413"},
+    {"limits", "explained_rows", KIND_UNSIGNED, AT(server.explained_rows), "100", 1, 10000000,
+     "of an infer call that asks for contributions; more is answered 413"},
     {"limits", "call_memory", KIND_SIZE, AT(server.http.arena_bytes), "64MiB", 65536,
      UINT64_C(4) << 30,
      "of a call's JSON values, and again of what is made of them; more is answered 413"},

@@ -78,6 +78,7 @@ struct audit_event {
     const char *purpose; /* that the caller stated */
     const char *address; /* peer */
     const struct digest *request, *response;
+    const struct digest *explanation; /* of the part of the response that explains; NULL: none */
     int64_t duration_ns;
     uint64_t rows; /* 0: none */
 };

@@ -167,6 +167,18 @@ read_purpose(struct call *c)
     return !c->decided;
 }
 
+struct access_request
+call_request(const struct call *c)
+{
+    return (struct access_request){.caller = &c->caller,
+                                   .action = c->route->action,
+                                   .resource = c->resource,
+                                   .now_ns = clock_wall_ns(),
+                                   .address = c->x->address,
+                                   .certificate = c->certificate,
+                                   .purpose = c->purpose};
+}
+
 static void
 authorise(struct call *c)
 {
@@ -178,15 +190,8 @@ authorise(struct call *c)
     if (!read_purpose(c)) {
         return;
     }
-    access_decide(c->server->workspace->access,
-                  &(struct access_request){.caller = &c->caller,
-                                           .action = c->route->action,
-                                           .resource = c->resource,
-                                           .now_ns = clock_wall_ns(),
-                                           .address = c->x->address,
-                                           .certificate = c->certificate,
-                                           .purpose = c->purpose},
-                  d);
+    const struct access_request q = call_request(c);
+    access_decide(c->server->workspace->access, &q, d);
     c->allow = d->allow;
     if (d->break_glass) {
         log_event(LOG_WARN, "access.break-glass", "principal=%s action=%s resource=%s call=%s",
@@ -304,6 +309,7 @@ record(struct call *c)
         .address = c->x->address,
         .request = c->x->body.len > 0 ? &request : NULL,
         .response = &response,
+        .explanation = c->explained && c->x->status == 200 ? &c->explanation : NULL,
         .duration_ns = duration,
         .rows = c->rows,
     };

@@ -66,6 +66,8 @@ struct call {
     struct infer_request infer;
     uint64_t rows; /* predicted */
     double *out;
+    bool explained; /* contributions are in the answer */
+    struct digest explanation;
 };
 
 /* The stages that need the head only, before a long body is read. False: the call is refused and
@@ -81,6 +83,9 @@ void call_done(struct server *s, const struct http_exchange *x);
 size_t call_stages(const char *ret_names[static METRICS_STAGES]);
 /* A verdict: status and the sentence that the client sees; reason is what the log keeps. */
 void call_refuse(struct call *c, unsigned status, const char *client, const char *reason);
+
+/* What was decided on. */
+struct access_request call_request(const struct call *c);
 
 /* routes.c. NULL: none; ret_other_method, when not NULL then: the path is asked with that one. */
 const struct route *route_find(const char *method, const char *path, char ret_name[static 64],

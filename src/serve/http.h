@@ -37,19 +37,20 @@ struct http_options {
     struct identity *identity; /* borrowed by http_start, which counts one more */
     unsigned loops;            /* 0: one per core */
     struct http_limits limits;
-    size_t arena_bytes; /* per request */
+    size_t arena_bytes; /* per request, and for what a handler needs */
 };
 
-/* One request and its answer. All memory lives on the arena, freed after the answer is sent. */
+/* One request and its answer. */
 struct http_exchange {
-    struct arena *arena;
-    const char *method; /* "GET", "POST" */
-    const char *path;   /* without the query; starts with '/' ; percent-decoding not applied */
-    const char *query;  /* "" when none */
-    struct view body;
-    unsigned listener; /* 0 or 1: the first or the second */
-    char address[64];  /* peer, without port */
-    uint64_t peer;     /* the same as a number, an IPv6 /64 as one: peers_key */
+    struct arena *arena;   /* until the answer is sent */
+    struct arena *scratch; /* until the handler returns: the loop's, and warm in the cache */
+    const char *method;    /* "GET", "POST" */
+    const char *path;      /* without the query; starts with '/' ; percent-decoding not applied */
+    const char *query;     /* "" when none */
+    struct view body;      /* until the handler returns */
+    unsigned listener;     /* 0 or 1: the first or the second */
+    char address[64];      /* peer, without port */
+    uint64_t peer;         /* the same as a number, an IPv6 /64 as one: peers_key */
     /* Of a client's certificate, verified: "spiffe://..." or "subject:" and the name of RFC 4514;
      * "" when none came. */
     char client_identity[256];

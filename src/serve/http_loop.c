@@ -685,6 +685,9 @@ http_loop_start(struct http_server *s, struct http_loop *loop, struct diag *diag
     loop->epoll_fd = loop->event_fd = loop->spare_fd = -1;
     loop->swept_ns = clock_mono_ns();
     CHECK(pthread_mutex_init(&loop->inbox_lock, NULL) == 0, MEMORY);
+    loop->scratch = arena_new(s->options.arena_bytes);
+    CHECK(loop->scratch != NULL, MEMORY);
+    buf_init(&loop->body, s->options.limits.body_bytes);
     loop->mhd = start_daemon(loop);
     if (loop->mhd == NULL) {
         diag_set(diag, "the HTTP library did not start");
@@ -719,6 +722,8 @@ http_loop_done(struct http_loop *loop)
         loop->spare = r->next;
         http_request_free(r);
     }
+    arena_free(loop->scratch);
+    buf_done(&loop->body);
     for (unsigned i = 0; i < loop->inbox_count; i++) {
         (void)close(loop->inbox[i].fd);
     }

@@ -121,12 +121,14 @@ struct http_loop {
     struct request *waiting, *waiting_last; /* by ticket, since this thread submits them in order */
     struct request *spare;
     unsigned spares;
-    unsigned asked;       /* requests that wait, which the library asks about in each turn */
-    int64_t gathering_ns; /* since when tickets gather that nobody has asked for; 0: none do */
-    bool run;             /* the library has something to do */
-    bool stirred;         /* its last turn did more than ask */
-    uint64_t turns;       /* of the library, from 1 */
-    bool rekeyed;         /* a connection is */
+    struct arena *scratch; /* of the call that is with the handler */
+    struct buf body;       /* an empty one, for the next request with a body */
+    unsigned asked;        /* requests that wait, which the library asks about in each turn */
+    int64_t gathering_ns;  /* since when tickets gather that nobody has asked for; 0: none do */
+    bool run;              /* the library has something to do */
+    bool stirred;          /* its last turn did more than ask */
+    uint64_t turns;        /* of the library, from 1 */
+    bool rekeyed;          /* a connection is */
     bool closing; /* nothing is begun any more, so that nothing waits when the library stops */
     int64_t swept_ns;
     bool listening;

@@ -111,6 +111,7 @@ http_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
         return NULL;
     }
     r->conn = c;
+    r->x.scratch = loop->scratch;
     c->request = r;
     c->fresh = false;
     loop->stirred = true;
@@ -362,6 +363,11 @@ on_head(struct request *r, const char *url, const char *method, const char *vers
     }
     r->progress = REQUEST_BODY;
     conn_enter(r->conn, PHASE_BODY);
+    if (r->body.cap == 0) {
+        const struct buf empty = r->body;
+        r->body = r->conn->loop->body;
+        r->conn->loop->body = empty;
+    }
     if (verdict.length > 0 && verdict.length <= SPARE_BODY_BYTES) {
         buf_reserve(&r->body, (size_t)verdict.length);
     }
@@ -388,6 +394,20 @@ on_body(struct request *r, const char *upload, size_t *upload_size)
     return MHD_YES;
 }
 
+/* What waits for its ticket, or to be sent, needs the body no more: the next call takes it, as it
+ * lies in the processor's cache. */
+static void
+give_back_body(struct request *r)
+{
+    struct buf *spare = &r->conn->loop->body;
+    if (spare->cap == 0 && r->body.cap <= SPARE_BODY_BYTES) {
+        buf_reset(&r->body);
+        const struct buf empty = *spare;
+        *spare = r->body;
+        r->body = empty;
+    }
+}
+
 static void
 call_handler(struct request *r)
 {
@@ -398,6 +418,9 @@ call_handler(struct request *r)
     r->called = true;
     h->handle(h->ctx, &r->x);
     http_note_ticket(r);
+    r->x.body = (struct view){0};
+    arena_reset(r->conn->loop->scratch);
+    give_back_body(r);
 }
 
 enum MHD_Result

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/json_flat.h"
 #include "base/text.h"
+#include "serve/contributions.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -115,8 +116,8 @@ level_value(const struct parser *p, const struct tensor *t, const struct feature
         return OK;
     }
     char level[48], what[160];
-    (void)snprintf(what, sizeof what, "\"%s\" is not one of the %u values that the model knows",
-                   shown(text, level), f->level_count);
+    (void)snprintf(what, sizeof what, "\"%s\" is none of the values that the model knows",
+                   shown(text, level));
     return refuse_value(p, t, what);
 }
 
@@ -253,9 +254,7 @@ unknown_input(const struct parser *p, const struct tensor *t)
     const uint32_t besides = model_besides(p->m);
     const char **names = arena_alloc(p->arena, (size_t)l->count + besides, sizeof *names);
     CHECK(names != NULL, LIMIT);
-    for (uint32_t i = 0; i < l->count + besides; i++) {
-        names[i] = i < l->count ? l->items[i].name : model_beside(p->m, i - l->count)->name;
-    }
+    infer_column_names(p->m, names);
     const char *near = text_nearest(t->name, names, l->count + besides);
     char what[200], feature[48];
     if (near == NULL) {
@@ -396,6 +395,20 @@ check_parameters(const struct parser *p, const struct js_node *o)
     return OK;
 }
 
+static struct status
+ask_contributions(const struct parser *p)
+{
+    if (!contributions_possible(p->m)) {
+        diag_set(p->diag,
+                 "output \"contributions\": the model's file does not tell %s, which they rest on",
+                 p->m->file->forest != NULL ? "how many training rows went each way"
+                                            : "the features' means");
+        FAIL(INPUT);
+    }
+    p->q->want_contributions = true;
+    return OK;
+}
+
 /* One output that is asked for. */
 static struct status
 read_output(const struct parser *p, const struct js_node *o, bool binary)
@@ -403,11 +416,14 @@ read_output(const struct parser *p, const struct js_node *o, bool binary)
     const char *name = NULL;
     TRY(check_parameters(p, o));
     TRY(js_flat_need_string(o, "name", p->diag, &name));
+    if (strcmp(name, "contributions") == 0) {
+        return ask_contributions(p);
+    }
     const bool decision = binary && strcmp(name, "decision") == 0;
     if (!decision && strcmp(name, binary ? "probability" : "output") != 0) {
         char text[48];
-        diag_set(p->diag, "output \"%s\": the model has %s", shown(name, text),
-                 binary ? "probability and decision" : "output");
+        diag_set(p->diag, "output \"%s\": the model has %s, and contributions", shown(name, text),
+                 binary ? "probability, decision" : "output");
         FAIL(INPUT);
     }
     p->q->want_decision = p->q->want_decision || decision;
@@ -553,6 +569,10 @@ infer_put_answer(const struct model *m, const struct infer_request *q, const dou
         buf_put_str(ret_json, q->want_probability ? "," : "");
         put_decision(m, q, out, ret_json);
     }
+    if (q->contributions.len > 0) {
+        buf_put_str(ret_json, q->want_probability || q->want_decision ? "," : "");
+        buf_put(ret_json, q->contributions);
+    }
     buf_put_str(ret_json, "]}");
 }
 
@@ -570,40 +590,81 @@ datatype_of(const struct feature *f)
     }
 }
 
-static void
-put_input(const struct feature *f, struct buf *ret_json)
+static const struct feature *
+column_of(const struct model *m, uint32_t i)
 {
-    buf_put_str(ret_json, "{\"name\":");
-    js_put_string(ret_json, view_str(f->name));
-    buf_printf(ret_json, ",\"datatype\":\"%s\",\"shape\":[-1]}", datatype_of(f));
+    return i < m->features.count ? &m->features.items[i] : model_beside(m, i - m->features.count);
+}
+
+uint32_t
+infer_columns(const struct model *m)
+{
+    return m->features.count + model_besides(m);
 }
 
 void
-infer_put_metadata(const struct model *m, struct buf *ret_json)
+infer_column_names(const struct model *m, const char **ret_names)
 {
-    const bool binary = infer_decides(m);
+    for (uint32_t i = 0; i < infer_columns(m); i++) {
+        ret_names[i] = column_of(m, i)->name;
+    }
+}
+
+static void
+put_categories(const struct feature *f, struct buf *ret_json)
+{
+    buf_put_str(ret_json, ",\"parameters\":{\"categories\":[");
+    for (uint32_t i = 0; i < f->level_count; i++) {
+        buf_put_str(ret_json, i == 0 ? "" : ",");
+        js_put_string(ret_json, view_str(f->levels[i]));
+    }
+    buf_put_str(ret_json, "]}");
+}
+
+static void
+put_input(const struct feature *f, bool visible, struct buf *ret_json)
+{
+    buf_put_str(ret_json, "{\"name\":");
+    js_put_string(ret_json, view_str(f->name));
+    buf_printf(ret_json, ",\"datatype\":\"%s\",\"shape\":[-1]", datatype_of(f));
+    if (visible && f->level_count > 0) {
+        put_categories(f, ret_json);
+    }
+    buf_put_str(ret_json, "}");
+}
+
+static void
+put_outputs(const struct model *m, struct buf *ret_json)
+{
+    const uint32_t outputs = m->file->outputs;
+    if (infer_decides(m)) {
+        buf_put_str(ret_json, "{\"name\":\"probability\",\"datatype\":\"FP64\",\"shape\":[-1]},"
+                              "{\"name\":\"decision\",\"datatype\":\"BYTES\",\"shape\":[-1]}");
+    } else {
+        buf_printf(ret_json, "{\"name\":\"output\",\"datatype\":\"FP64\",\"shape\":[-1,%u]}",
+                   outputs);
+    }
+    if (contributions_possible(m)) {
+        buf_printf(ret_json,
+                   ",{\"name\":\"contributions\",\"datatype\":\"FP64\",\"shape\":[-1,%s-1]}",
+                   outputs > 1 ? "-1," : "");
+    }
+}
+
+void
+infer_put_metadata(const struct model *m, const bool *visible, struct buf *ret_json)
+{
     buf_put_str(ret_json, "{\"name\":");
     js_put_string(ret_json, view_str(m->name));
     buf_printf(ret_json, ",\"versions\":[\"%llu\"],\"platform\":\"steward_%s\",\"inputs\":[",
                (unsigned long long)m->version, m->file->linear != NULL ? "linear" : "forest");
-    for (uint32_t i = 0; i < m->features.count; i++) {
+    for (uint32_t i = 0; i < infer_columns(m); i++) {
         buf_put_str(ret_json, i == 0 ? "" : ",");
-        put_input(&m->features.items[i], ret_json);
+        put_input(column_of(m, i), visible[i], ret_json);
     }
-    for (uint32_t i = 0; i < model_besides(m); i++) {
-        buf_put_str(ret_json, ",");
-        put_input(model_beside(m, i), ret_json);
-    }
-    if (binary) {
-        buf_put_str(
-            ret_json,
-            "],\"outputs\":[{\"name\":\"probability\",\"datatype\":\"FP64\",\"shape\":[-1]},"
-            "{\"name\":\"decision\",\"datatype\":\"BYTES\",\"shape\":[-1]}]}");
-    } else {
-        buf_printf(ret_json,
-                   "],\"outputs\":[{\"name\":\"output\",\"datatype\":\"FP64\",\"shape\":[-1,%u]}]}",
-                   m->file->outputs);
-    }
+    buf_put_str(ret_json, "],\"outputs\":[");
+    put_outputs(m, ret_json);
+    buf_put_str(ret_json, "]}");
 }
 
 /* ---- a client's request ---- */

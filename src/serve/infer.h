@@ -13,8 +13,10 @@ struct infer_request {
     float *beside; /* rows * model_besides, as sent; NULL when that is 0 */
     float *group;  /* rows: as model_threshold takes it; NULL: one threshold for all */
     bool want_probability, want_decision;
-    bool named;     /* the request names the outputs it wants */
-    uint8_t digits; /* numbers are rounded to so many behind the point; 0: as they are */
+    bool want_contributions;   /* only by name */
+    struct view contributions; /* outputs made already, as they stand in the answer */
+    bool named;                /* the request names the outputs it wants */
+    uint8_t digits;            /* numbers are rounded to so many behind the point; 0: as they are */
 };
 
 /* The columns of model_beside are needed as further inputs. STATUS_INPUT with a sentence (400);
@@ -28,8 +30,12 @@ bool infer_decides(const struct model *m);
 /* out[rows * outputs], as model_predict gives it. */
 void infer_put_answer(const struct model *m, const struct infer_request *q, const double *out,
                       struct buf *ret_json);
-/* Model metadata: names, datatypes and shapes of inputs and outputs. */
-void infer_put_metadata(const struct model *m, struct buf *ret_json);
+/* Model metadata: names, datatypes and shapes of inputs and outputs; of the inputs that are seen
+ * unmasked (visible[features, then model_besides]) also their categories. */
+void infer_put_metadata(const struct model *m, const bool *visible, struct buf *ret_json);
+/* The names of what is sent, the features and those beside: ret_names[infer_columns]. */
+uint32_t infer_columns(const struct model *m);
+void infer_column_names(const struct model *m, const char **ret_names);
 
 /* The request that sends all rows of a table: one tensor a feature, and those beside. Fails with a
  * sentence when such a column is absent or of another type. */

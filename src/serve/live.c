@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "serve/contributions.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 
 struct slot {
     struct slot *next;
-    struct model *model; /* NULL: it did not open */
+    struct model *model;             /* NULL: it did not open */
+    struct attribution *attribution; /* NULL: nobody has asked for it */
     char name[64];
     uint64_t version;
     unsigned references;
@@ -33,6 +35,7 @@ struct live {
 static void
 slot_free(struct slot *s)
 {
+    attribution_free(s->attribution);
     model_free(s->model);
     free(s);
 }
@@ -194,6 +197,39 @@ live_take(struct live *l, const char *name, uint64_t version, const struct model
     const struct status s = take_locked(l, name, version, ret_model);
     (void)pthread_mutex_unlock(&l->lock);
     return s;
+}
+
+/* Under the lock; the caller has a reference. */
+static struct slot *
+slot_of(const struct live *l, const struct model *m)
+{
+    struct slot *s = l->slots;
+    while (s->model != m) {
+        s = s->next;
+    }
+    return s;
+}
+
+/* It is made without the lock, since calls to others should not wait; of two that were made at once
+ * the second is not kept. */
+struct status
+live_attribution(struct live *l, const struct model *m, const struct attribution **ret_attribution)
+{
+    DEFER(attribution_freep) struct attribution *fresh = NULL;
+    (void)pthread_mutex_lock(&l->lock);
+    struct slot *s = slot_of(l, m);
+    const bool made = s->attribution != NULL;
+    (void)pthread_mutex_unlock(&l->lock);
+    if (!made) {
+        TRY(contributions_new(m, &fresh));
+    }
+    (void)pthread_mutex_lock(&l->lock);
+    if (s->attribution == NULL) {
+        s->attribution = MOVE(fresh);
+    }
+    *ret_attribution = s->attribution;
+    (void)pthread_mutex_unlock(&l->lock);
+    return OK;
 }
 
 static void

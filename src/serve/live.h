@@ -7,6 +7,7 @@
 #include "workspace/models.h"
 
 struct live;
+struct attribution;
 
 /* Loads the newest version of every model; one that does not open is told in the log and is not
  * ready. */
@@ -16,6 +17,10 @@ void live_free(struct live *l);
  * open. */
 struct status live_take(struct live *l, const char *name, uint64_t version,
                         const struct model **ret_model);
+/* What explains that model, made when it is first asked for; it stays as long as the reference.
+ * STATUS_MEMORY, as contributions_new. */
+struct status live_attribution(struct live *l, const struct model *m,
+                               const struct attribution **ret_attribution);
 void live_give_back(struct live *l, const struct model *m);
 /* Frees every model, those in use when they are given back, and loads none until live_resume, which
  * loads them anew: live_take is STATUS_DENIED. */

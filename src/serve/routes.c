@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "serve/contributions.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -76,10 +77,31 @@ inspect_model(struct call *c)
     }
 }
 
+/* Which of what is sent to the model the caller sees unmasked: [infer_columns]. NULL: answered why
+ * not. */
+static bool *
+visible_columns(struct call *c)
+{
+    const uint32_t n = infer_columns(c->model);
+    const char **names = arena_alloc(c->x->scratch, n, sizeof *names);
+    bool *visible = arena_alloc(c->x->scratch, n, sizeof *visible);
+    if (names == NULL || visible == NULL) {
+        call_refuse(c, 413, "more columns than a call may have", "no memory for the columns");
+        return NULL;
+    }
+    const struct access_request q = call_request(c);
+    infer_column_names(c->model, names);
+    access_columns(c->server->workspace->access, &q, names, n, visible);
+    return visible;
+}
+
 static void
 act_model_metadata(struct call *c)
 {
-    infer_put_metadata(c->model, &c->x->answer);
+    const bool *visible = visible_columns(c);
+    if (visible != NULL) {
+        infer_put_metadata(c->model, visible, &c->x->answer);
+    }
 }
 
 static void
@@ -99,6 +121,14 @@ narrow_outputs(struct call *c)
     const enum access_output may = c->decision.output;
     const bool decides = infer_decides(c->model);
     q->digits = may == ACCESS_OUTPUT_ROUNDED ? c->decision.digits : 0;
+    if (q->want_contributions && (!c->decision.explanations || may < ACCESS_OUTPUT_FULL)) {
+        call_refuse(c, 403,
+                    c->decision.explanations
+                        ? "not allowed: contributions sum to the score, which is not shown in full"
+                        : "not allowed: contributions of this model are not shown",
+                    "the explanation is not for this role");
+        return;
+    }
     if (may >= ACCESS_OUTPUT_ROUNDED) {
         return;
     }
@@ -115,6 +145,22 @@ narrow_outputs(struct call *c)
     q->want_decision = q->want_decision && may == ACCESS_OUTPUT_CLASS;
 }
 
+#define EXPLAINED_ROWS 100u
+
+/* Attributions cost a hundred times what a prediction does, on a thread that others wait for. */
+static void
+limit_explained(struct call *c)
+{
+    const unsigned given = c->server->options.explained_rows;
+    const unsigned most = given == 0 ? EXPLAINED_ROWS : given;
+    if (c->infer.want_contributions && c->infer.rows > most) {
+        char text[96];
+        (void)snprintf(text, sizeof text, "%zu rows; a call for contributions may have %u",
+                       c->infer.rows, most);
+        call_refuse(c, 413, text, "more rows than a call for contributions may have");
+    }
+}
+
 static void
 inspect_infer(struct call *c)
 {
@@ -124,7 +170,7 @@ inspect_infer(struct call *c)
         return;
     }
     const struct status s = infer_parse(c->x->body, c->model, c->server->options.max_rows,
-                                        c->x->arena, &diag, &c->infer);
+                                        c->x->scratch, &diag, &c->infer);
     if (!status_ok(s)) {
         char text[800];
         diag_describe(&diag, s, text, sizeof text);
@@ -135,15 +181,56 @@ inspect_infer(struct call *c)
         return;
     }
     narrow_outputs(c);
+    if (!c->decided) {
+        limit_explained(c);
+    }
+}
+
+/* The columns that the role does not see are summed. The entry of the call has the digest of what
+ * leaves. */
+static struct status
+explain(struct call *c, const bool *visible, struct buf *ret_json)
+{
+    const struct attribution *a = NULL;
+    TRY(live_attribution(c->server->live, c->model, &a));
+    TRY(contributions_put(c->model, a, &c->infer, visible, c->x->scratch, ret_json));
+    c->infer.contributions = buf_view(ret_json);
+    digest_of(c->infer.contributions, &c->explanation);
+    return OK;
+}
+
+static void
+act_explained(struct call *c, struct buf *json)
+{
+    const bool *visible = visible_columns(c);
+    if (visible == NULL) {
+        return;
+    }
+    const struct status s = explain(c, visible, json);
+    if (s.code == STATUS_LIMIT) {
+        call_refuse(c, 413, "more rows than a call may have", "no memory for the contributions");
+    } else if (!status_ok(s)) {
+        call_refuse(c, 503, "the contributions could not be computed; try again",
+                    "the contributions could not be computed");
+    }
+    c->explained = status_ok(s);
 }
 
 static void
 act_infer(struct call *c)
 {
     const size_t rows = c->infer.rows;
-    c->out = arena_alloc(c->x->arena, rows * c->model->file->outputs, sizeof *c->out);
+    c->out = arena_alloc(c->x->scratch, rows * c->model->file->outputs, sizeof *c->out);
     if (c->out == NULL) {
         call_refuse(c, 413, "more rows than a call may have", "no memory for the predictions");
+        return;
+    }
+    DEFER(buf_done) struct buf contributions;
+    buf_init(&contributions, SIZE_MAX / 2);
+    if (c->infer.want_contributions) {
+        act_explained(c, &contributions);
+    }
+    if (c->decided) {
         return;
     }
     model_predict(c->model, c->infer.x, rows, 1,

@@ -19,7 +19,8 @@ struct server_tls {
 struct server_options {
     struct http_options http; /* identity is filled from the workspace */
     struct server_tls tls;
-    unsigned max_rows; /* rows per infer call: 413 */
+    unsigned max_rows;       /* rows per infer call: 413 */
+    unsigned explained_rows; /* of those, when contributions are asked for: 413; 0: 100 */
     /* Without a valid key, of one address: recorded and answered; further ones are closed. 0: no
      * limit. */
     unsigned refusals_per_minute;

@@ -1,11 +1,13 @@
 /* Who may see what, over HTTP: outputs by role, purposes, keys, tokens, and who guesses. */
 #include "client.h"
 
+#include "assess/explain.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "serve/server.h"
+#include "workspace/models.h"
 
 #include <math.h>
 #include <openssl/evp.h>
@@ -23,7 +25,7 @@ static struct {
     struct workspace *workspace;
     struct server *server;
     uint16_t port;
-    char desk[128], classes[128], rounds[128], blind[128], day[128];
+    char desk[128], classes[128], rounds[128], blind[128], day[128], why[128], half[128];
 } it;
 
 /* ---- the workspace ---- */
@@ -48,7 +50,10 @@ static const char roles[] =
     "  rules: [{actions: [model.infer], resources: [models/*], output: class}]\n"
     "- name: rounds\n"
     "  rules: [{actions: [model.infer, model.read], resources: [models/**], output: rounded,\n"
-    "           digits: 1}]\n"
+    "           digits: 1, explanations: true}]\n"
+    "- name: half\n"
+    "  rules: [{actions: [model.infer], resources: [models/**], output: full,\n"
+    "           explanations: true, unmasked: [age]}]\n"
     "- name: blind\n"
     "  rules: [{actions: [model.infer], resources: [models/loans], output: none}]\n"
     "- name: for-claims\n"
@@ -60,6 +65,8 @@ static const char roles[] =
     "- {to: 'group:counters', role: rounds}\n"
     "- {to: rounds, role: operator}\n"
     "- {to: blind, role: blind}\n"
+    "- {to: half, role: half}\n"
+    "- {to: why, role: data-scientist}\n"
     "- {to: day, role: for-claims}\n";
 
 static void
@@ -90,9 +97,9 @@ set_up(void **state)
     assert_steward("init", it.dir);
     assert_steward("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes");
     assert_steward("model", "train", "loans", "--data", "loans", "--rounds", "20");
-    char names[][16] = {"desk", "classes", "rounds", "blind", "day"};
-    char *keys[] = {it.desk, it.classes, it.rounds, it.blind, it.day};
-    for (size_t i = 0; i < 5; i++) {
+    char names[][16] = {"desk", "classes", "rounds", "blind", "day", "why", "half"};
+    char *keys[] = {it.desk, it.classes, it.rounds, it.blind, it.day, it.why, it.half};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         assert_steward("principal", "add", names[i], "--role", i == 0 ? "caller" : "auditor");
         testing_issue_key(names[i], keys[i]);
     }
@@ -104,6 +111,7 @@ set_up(void **state)
                  .limits = {16384, 64, 1 << 20, 60 * s, 60 * s, 60 * s, 60 * s, 60 * s, 256, 256},
                  .arena_bytes = 8 << 20},
         .max_rows = 50,
+        .explained_rows = 3,
         .grace_ns = 10 * s};
     assert_ok(server_start(it.workspace, &o, &diag, &it.server));
     it.port = server_port(it.server, SERVER_DATA);
@@ -164,6 +172,8 @@ outputs_of(const char *key, const char *outputs, char ret_names[static 128], jso
 
 #define PROBABILITY "{\"name\":\"probability\"}"
 #define DECISION "{\"name\":\"decision\"}"
+#define CONTRIBUTIONS "{\"name\":\"contributions\"}"
+#define EXPLAINED "contributions,contributions.base,contributions.features"
 
 static void
 tells_of_a_prediction_what_the_role_may_see(void **state)
@@ -186,6 +196,16 @@ tells_of_a_prediction_what_the_role_may_see(void **state)
         {it.blind, NULL, 200, ""},
         {it.blind, DECISION, 403, ""},
         {it.blind, PROBABILITY, 403, ""},
+        {it.why, NULL, 200, "probability,decision"},
+        {it.why, CONTRIBUTIONS, 200, EXPLAINED},
+        {it.why, CONTRIBUTIONS "," DECISION "," PROBABILITY, 200,
+         "probability,decision," EXPLAINED},
+        {it.half, CONTRIBUTIONS, 200, EXPLAINED},
+        {it.desk, CONTRIBUTIONS, 403, ""},
+        {it.desk, PROBABILITY "," CONTRIBUTIONS, 403, ""},
+        {it.classes, CONTRIBUTIONS, 403, ""},
+        {it.rounds, CONTRIBUTIONS, 403, ""}, /* has the right, but they sum to the score */
+        {it.blind, CONTRIBUTIONS, 403, ""},
     };
     for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
         char names[128];
@@ -221,6 +241,124 @@ rounds_numbers_and_not_decisions(void **state)
     assert_true(json_equal(json_array_get(a, 1), json_array_get(b, 1)));
     json_decref(full);
     json_decref(rounded);
+}
+
+/* ---- contributions ---- */
+
+static const json_t *
+data_of(const json_t *body, size_t output)
+{
+    return json_object_get(json_array_get(json_object_get(body, "outputs"), output), "data");
+}
+
+/* Of what ask() sends, by the plain engine: phi[3 rows * 2 features], the base, the margins. */
+static void
+by_the_plain_engine(double ret_phi[static 6], double *ret_base, double ret_margin[static 3])
+{
+    DEFER(model_freep) struct model *m = NULL;
+    struct diag diag = {0};
+    const float x[] = {30, 1200.5f, 44, 3100, 60, 4000};
+    assert_ok(model_load(it.workspace, "loans", 0, &diag, &m));
+    assert_ok(explain_rows(m->file->forest, x, 3, 1, ret_phi));
+    explain_expected(m->file->forest, ret_base);
+    model_file_margin(m->file, x, 3, 1, ret_margin);
+}
+
+static void
+contributions_are_those_of_the_plain_engine_and_sum_to_the_score(void **state)
+{
+    (void)state;
+    char names[128];
+    double phi[6], base = 0, margin[3];
+    DEFER(js_freep) json_t *o = NULL;
+    by_the_plain_engine(phi, &base, margin);
+    assert_int_equal(outputs_of(it.why, PROBABILITY "," CONTRIBUTIONS, names, &o), 200);
+    const json_t *p = data_of(o, 0), *told = data_of(o, 1), *told_base = data_of(o, 2);
+    assert_int_equal(json_array_size(told), 6);
+    assert_near(json_number_value(json_array_get(told_base, 0)), base, 1e-12);
+    for (size_t row = 0; row < 3; row++) {
+        double sum = base;
+        for (size_t i = 0; i < 2; i++) {
+            const double v = json_number_value(json_array_get(told, 2 * row + i));
+            assert_near(v, phi[2 * row + i], 1e-9);
+            sum += v;
+        }
+        assert_near(sum, margin[row], 1e-6); /* margins are summed in floats */
+        assert_near(1 / (1 + exp(-sum)), json_number_value(json_array_get(p, row)), 1e-6);
+    }
+    assert_string_equal(json_string_value(json_array_get(data_of(o, 3), 0)), "age");
+    assert_string_equal(json_string_value(json_array_get(data_of(o, 3), 1)), "income");
+    const json_t *first = json_array_get(json_object_get(o, "outputs"), 1);
+    const json_t *parameters = json_object_get(first, "parameters");
+    assert_string_equal(json_string_value(json_object_get(parameters, "of")), "log odds");
+    assert_int_equal(json_integer_value(json_object_get(parameters, "masked")), 0);
+}
+
+static void
+masked_columns_are_summed_and_not_named(void **state)
+{
+    (void)state;
+    double phi[6], base = 0, margin[3];
+    struct reply r;
+    by_the_plain_engine(phi, &base, margin);
+    assert_int_equal(ask(it.half, "", CONTRIBUTIONS, &r), 200);
+    assert_null(strstr(buf_str(&r.body), "income"));
+    DEFER(js_freep) json_t *o = NULL;
+    assert_ok(js_parse(buf_view(&r.body), NULL, NULL, &o));
+    for (size_t i = 0; i < 6; i++) {
+        assert_near(json_number_value(json_array_get(data_of(o, 0), i)), phi[i], 1e-9);
+    }
+    assert_int_equal(json_array_size(data_of(o, 2)), 2);
+    assert_string_equal(json_string_value(json_array_get(data_of(o, 2), 0)), "age");
+    assert_string_equal(json_string_value(json_array_get(data_of(o, 2), 1)), "masked");
+    reply_done(&r);
+}
+
+/* The digest is of the bytes as they stand in the answer. */
+static void
+the_log_has_the_digest_of_the_explanation_that_left(void **state)
+{
+    (void)state;
+    struct reply r;
+    DEFER(buf_done) struct buf hex;
+    struct digest d;
+    buf_init(&hex, 64);
+    assert_int_equal(ask(it.why, "", PROBABILITY "," CONTRIBUTIONS, &r), 200);
+    DEFER(js_freep) json_t *entry = entry_of(&r, it.dir);
+    const char *from = strstr(buf_str(&r.body), "{\"name\":\"contributions\"");
+    const char *to = buf_str(&r.body) + r.body.len - 2; /* before "]}" */
+    assert_non_null(from);
+    digest_of(view_of(from, (size_t)(to - from)), &d);
+    digest_put_hex(&hex, &d);
+    assert_string_equal(json_string_value(json_object_get(entry, "explanation_sha256")),
+                        buf_str(&hex));
+    reply_done(&r);
+    const char *without[] = {it.why, it.desk};
+    for (size_t i = 0; i < 2; i++) { /* none that nobody asked for, none that was refused */
+        assert_int_equal(ask(without[i], "", i == 0 ? NULL : CONTRIBUTIONS, &r),
+                         i == 0 ? 200 : 403);
+        DEFER(js_freep) json_t *plain = entry_of(&r, it.dir);
+        assert_null(json_object_get(plain, "explanation_sha256"));
+        reply_done(&r);
+    }
+}
+
+static void
+more_rows_than_may_be_explained_are_413(void **state)
+{
+    (void)state;
+    struct reply r;
+    char text[1024];
+    const char *body =
+        "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP64\",\"shape\":[4,2],\"data\":["
+        "30,1,30,1,30,1,30,1]}],\"outputs\":[" CONTRIBUTIONS "]}";
+    (void)snprintf(text, sizeof text,
+                   "POST " INFER " HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n"
+                   "content-length: %zu\r\n\r\n%s",
+                   it.why, strlen(body), body);
+    assert_int_equal(client_ask(it.port, text, &r), 413);
+    assert_text_has(buf_str(&r.body), "4 rows; a call for contributions may have 3");
+    reply_done(&r);
 }
 
 static void
@@ -385,6 +523,10 @@ main(void)
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(tells_of_a_prediction_what_the_role_may_see),
         cmocka_unit_test(rounds_numbers_and_not_decisions),
+        cmocka_unit_test(contributions_are_those_of_the_plain_engine_and_sum_to_the_score),
+        cmocka_unit_test(masked_columns_are_summed_and_not_named),
+        cmocka_unit_test(the_log_has_the_digest_of_the_explanation_that_left),
+        cmocka_unit_test(more_rows_than_may_be_explained_are_413),
         cmocka_unit_test(asks_for_the_purpose_that_the_grant_needs),
         cmocka_unit_test(the_log_has_the_purpose_that_was_stated),
         cmocka_unit_test(makes_who_guesses_wait_with_429),

@@ -2,7 +2,7 @@
 #include "testing/testing.h"
 
 #include "base/text.h"
-#include "serve/infer.h"
+#include "serve/contributions.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,7 +18,8 @@ static struct feature features[] = {
     {(char *)(uintptr_t) "region", COLUMN_CATEGORY, regions, 2},
     {(char *)(uintptr_t) "owner", COLUMN_BOOLEAN, truths, 2},
 };
-static struct model_file file = {.outputs = 1, .link = FOREST_LOGISTIC};
+static struct forest forest = {.has_cover = true};
+static struct model_file file = {.outputs = 1, .link = FOREST_LOGISTIC, .forest = &forest};
 static const struct model model = {.name = "loans",
                                    .version = 3,
                                    .features = {features, 4},
@@ -158,7 +159,7 @@ refuses_with_a_sentence(void **state)
         {BODY(AGE "," INPUT("x", "FP64", "[1,4]", "[1,2,1,1]")), "stands beside other inputs"},
         {BODY(INPUT("x", "FP64", "[1,3]", "[1,2,1]")), "3 columns; the model reads 4"},
         {BODY(AGE "," INCOME "," OWNER "," INPUT("region", "BYTES", "[1]", "[\"east\"]")),
-         "\"east\" is not one of the 2 values that the model knows"},
+         "\"east\" is none of the values that the model knows"},
         {BODY(AGE "," INCOME "," OWNER "," INPUT("region", "INT64", "[1]", "[2]")),
          "a category is sent as BYTES, or as its index"},
         {BODY(AGE "," INCOME "," REGION "," INPUT("owner", "INT64", "[1]", "[2]")),
@@ -168,7 +169,7 @@ refuses_with_a_sentence(void **state)
         {"{\"outputs\":7,\"inputs\":[]}", "outputs"},
         {"{\"outputs\":[7],\"inputs\":[]}", "name"},
         {"{\"outputs\":[{\"name\":\"p\"}],\"inputs\":[]}",
-         "output \"p\": the model has probability and decision"},
+         "output \"p\": the model has probability, decision, and contributions"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct infer_request q = {.rows = 77};
@@ -311,7 +312,7 @@ a_group_is_needed_and_checked_as_a_feature_is(void **state)
         {"{\"outputs\":[{\"name\":\"probability\"}],\"inputs\":[" AGE "," REST "]}",
          "input \"sex\" is missing"},
         {BODY(AGE "," REST "," INPUT("sexx", "BYTES", "[1]", "[\"f\"]")), "did you mean \"sex\"?"},
-        {SEX_OF("BYTES", "\"x\""), "(feature \"sex\"): \"x\" is not one of the 2 values"},
+        {SEX_OF("BYTES", "\"x\""), "(feature \"sex\"): \"x\" is none of the values"},
         {SEX_OF("INT64", "2"), "a category is sent as BYTES, or as its index"},
         {SEX_OF("INT64", "-1"), "a category is sent as BYTES, or as its index"},
         {SEX_OF("FP64", "0.5"), "a category is sent as BYTES, or as its index"},
@@ -407,7 +408,8 @@ a_remover_needs_its_columns_and_changes_features(void **state)
     infer_put_answer(&behind, &q, out, &answer);
     assert_text_has(buf_str(&answer), "\"data\":[\"deny\",\"grant\",\"grant\",\"grant\"]");
     buf_reset(&answer);
-    infer_put_metadata(&behind, &answer);
+    const bool none[6] = {false};
+    infer_put_metadata(&behind, none, &answer);
     assert_text_has(buf_str(&answer),
                     "{\"name\":\"owner\",\"datatype\":\"BYTES\",\"shape\":[-1]},{\"name\":"
                     "\"sex\",\"datatype\":\"BYTES\",\"shape\":[-1]},{\"name\":\"height\","
@@ -421,12 +423,137 @@ metadata_lists_the_group_last(void **state)
     DEFER(buf_done) struct buf one, two;
     buf_init(&one, 1 << 16);
     buf_init(&two, 1 << 16);
-    infer_put_metadata(&model, &one);
-    infer_put_metadata(&by_group, &two);
+    const bool none[5] = {false};
+    infer_put_metadata(&model, none, &one);
+    infer_put_metadata(&by_group, none, &two);
     assert_null(strstr(buf_str(&one), "sex"));
     assert_text_has(buf_str(&two),
                     "{\"name\":\"owner\",\"datatype\":\"BYTES\",\"shape\":[-1]},{\"name\":"
                     "\"sex\",\"datatype\":\"BYTES\",\"shape\":[-1]}],\"outputs\":");
+}
+
+/* The values that a category may have are those of the training data. */
+static void
+metadata_tells_categories_of_unmasked_columns_alone(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 1 << 16);
+    const bool owner_and_sex[5] = {[3] = true, [4] = true};
+    infer_put_metadata(&by_group, owner_and_sex, &b);
+    assert_null(strstr(buf_str(&b), "north"));
+    assert_text_has(buf_str(&b),
+                    "\"shape\":[-1],\"parameters\":{\"categories\":[\"no\",\"yes\"]}}");
+    assert_text_has(buf_str(&b), "\"parameters\":{\"categories\":[\"f\",\"m\"]}}");
+    buf_reset(&b);
+    const bool region_alone[5] = {[2] = true};
+    infer_put_metadata(&by_group, region_alone, &b);
+    assert_text_has(buf_str(&b), "{\"categories\":[\"north\",\"s\u00fcd\"]}");
+    assert_null(strstr(buf_str(&b), "\"yes\""));
+}
+
+/* No sentence tells a value of a category that was not sent, however near. */
+static void
+refusals_tell_no_categories(void **state)
+{
+    (void)state;
+    struct infer_request q;
+    struct diag diag;
+    const char *bodies[] = {
+        BODY(AGE "," INCOME "," OWNER "," INPUT("region", "BYTES", "[1]", "[\"nort\"]")),
+        BODY(AGE "," INCOME "," OWNER "," INPUT("region", "INT64", "[1]", "[7]")),
+        BODY(AGE "," INCOME "," OWNER "," INPUT("region", "BYTES", "[1]", "[3]")),
+        BODY(AGE "," INCOME "," OWNER "," INPUT("regio", "BYTES", "[1]", "[\"nort\"]")),
+        BODY(AGE "," INCOME "," OWNER),
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        assert_status(parse(bodies[i], &diag, &q), INPUT);
+        assert_null(strstr(diag.text, "north"));
+        assert_null(strstr(diag.text, "s\u00fcd"));
+    }
+}
+
+/* ---- contributions ---- */
+
+/* Two outputs over the four features: w (x - mean) by hand. */
+static const double intercept[] = {0.5, -1}, coefficient[] = {2, 0, 4, 1, 0, 8, -2, 0},
+                    mean[] = {30, 1, 0, 1}, scale[] = {1, 2, 4, 1}, missing[] = {NAN, 1, 0, 1};
+static struct linear linear = {.features = 4,
+                               .outputs = 2,
+                               .link = FOREST_IDENTITY,
+                               .intercept = intercept,
+                               .coefficient = coefficient,
+                               .mean = mean,
+                               .has_mean = true,
+                               .scale = scale,
+                               .missing = missing};
+static struct model_file linear_file = {.outputs = 2, .link = FOREST_IDENTITY, .linear = &linear};
+static const struct model scores = {
+    .name = "scores", .version = 1, .features = {features, 4}, .file = &linear_file};
+
+static void
+put_contributions(const bool *visible, struct buf *b)
+{
+    struct infer_request q;
+    struct diag diag;
+    DEFER(attribution_freep) struct attribution *a = NULL;
+    buf_reset(b);
+    assert_ok(parse_for(&scores,
+                        "{\"outputs\":[{\"name\":\"contributions\"}],\"inputs\":[" INPUT(
+                            "x", "FP64", "[2,4]", "[33,3,1,0,null,1,0,1]") "]}",
+                        &diag, &q));
+    assert_true(q.want_contributions && q.named && !q.want_probability && !q.want_decision);
+    assert_ok(contributions_new(&scores, &a));
+    assert_ok(contributions_put(&scores, a, &q, visible, arena, b));
+}
+
+static void
+contributions_of_a_linear_model_are_by_output_and_null_without_a_score(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 1 << 16);
+    const bool all[4] = {true, true, true, true}, some[4] = {false, true, false, true},
+               none[4] = {false};
+    put_contributions(all, &b);
+    assert_text_has(buf_str(&b),
+                    "\"shape\":[2,2,4],\"parameters\":{\"method\":\"exact SHAP of a linear "
+                    "model\",\"of\":\"margin\",\"masked\":0},\"data\":[6,0,1,-1,"
+                    "0,8,-0.5,0,null,null,null,null,null,null,null,null]}");
+    assert_text_has(buf_str(&b), "\"shape\":[2],\"data\":[0.5,-1]}");
+    assert_text_has(buf_str(&b),
+                    "\"shape\":[4],\"data\":[\"age\",\"income\",\"region\",\"owner\"]}");
+    put_contributions(some, &b);
+    assert_text_has(buf_str(&b), "\"shape\":[2,2,3]");
+    assert_text_has(buf_str(&b), "\"masked\":2},\"data\":[0,-1,7,8,0,-0.5,null,");
+    assert_text_has(buf_str(&b), "\"data\":[\"income\",\"owner\",\"masked\"]}");
+    put_contributions(none, &b);
+    assert_text_has(buf_str(&b), "\"shape\":[2,2,1]");
+    assert_text_has(buf_str(&b), "\"masked\":4},\"data\":[6,7.5,null,null]}");
+    assert_text_has(buf_str(&b), "\"shape\":[1],\"data\":[\"masked\"]}");
+}
+
+static void
+refuses_contributions_that_the_file_has_no_ground_for(void **state)
+{
+    (void)state;
+    struct infer_request q;
+    struct diag diag;
+    DEFER(buf_done) struct buf b;
+    struct linear bare = linear;
+    bare.has_mean = false;
+    struct model_file file_of_it = linear_file;
+    file_of_it.linear = &bare;
+    struct model m = scores;
+    m.file = &file_of_it;
+    assert_status(
+        parse_for(&m, "{\"outputs\":[{\"name\":\"contributions\"}],\"inputs\":[]}", &diag, &q),
+        INPUT);
+    assert_says(&diag, "the model's file does not tell the features' means");
+    const bool none[4] = {false};
+    buf_init(&b, 1 << 16);
+    infer_put_metadata(&m, none, &b);
+    assert_null(strstr(buf_str(&b), "contributions"));
 }
 
 static int
@@ -459,6 +586,10 @@ main(void)
         cmocka_unit_test(the_group_decides_beside_the_probability),
         cmocka_unit_test(a_remover_needs_its_columns_and_changes_features),
         cmocka_unit_test(metadata_lists_the_group_last),
+        cmocka_unit_test(metadata_tells_categories_of_unmasked_columns_alone),
+        cmocka_unit_test(refusals_tell_no_categories),
+        cmocka_unit_test(contributions_of_a_linear_model_are_by_output_and_null_without_a_score),
+        cmocka_unit_test(refuses_contributions_that_the_file_has_no_ground_for),
     };
     return cmocka_run_group_tests_name("serve/infer", tests, set_up, tear_down);
 }

@@ -333,7 +333,8 @@ tells_health_and_metadata(void **state)
          "\"FP64\",\"shape\":[-1]},{\"name\":\"region\",\"datatype\":\"BYTES\",\"shape\":[-1]},"},
         {"GET", "/v2/models/loans/versions/1", it.caller, NULL, 200,
          "\"outputs\":[{\"name\":\"probability\",\"datatype\":\"FP64\",\"shape\":[-1]},{\"name\":"
-         "\"decision\",\"datatype\":\"BYTES\",\"shape\":[-1]}]}"},
+         "\"decision\",\"datatype\":\"BYTES\",\"shape\":[-1]},{\"name\":\"contributions\","
+         "\"datatype\":\"FP64\",\"shape\":[-1,-1]}]}"},
         {"GET", "/v2/models/loans/ready", it.caller, NULL, 200, "\"ready\":true"},
         {"GET", "/v2/models/loans/versions/1/ready", it.caller, NULL, 200, "\"ready\":true"},
         {"POST", "/v2/models/loans/versions/1/infer", it.caller, BODY, 200,
