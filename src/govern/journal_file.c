@@ -11,6 +11,7 @@
 
 #define PENDING_MAX (256u << 20) /* journal bytes that may wait for integration */
 #define RESERVED_AT_ONCE (64 << 10)
+#define KEPT_BYTES (256u << 10) /* of each buffer, when a journal begins anew */
 
 void
 journal_file_init(struct journal_file *j, const char *dir)
@@ -95,12 +96,25 @@ read_range(const struct journal_file *j, off_t from, off_t to, struct diag *diag
     return OK;
 }
 
+/* What a burst, or a time without publications, has taken is given back. */
+static void
+empty(struct buf *b)
+{
+    if (b->cap > KEPT_BYTES) {
+        buf_done(b);
+        buf_init(b, JOURNAL_MAX);
+    } else {
+        buf_reset(b);
+    }
+}
+
 static void
 begin_empty(struct journal_file *j, const struct digest *chain)
 {
     j->chain = *chain;
     j->count = 0;
-    buf_reset(&j->records);
+    empty(&j->records);
+    empty(&j->batch);
 }
 
 struct status

@@ -215,12 +215,9 @@ int
 main(void)
 {
     const struct CMUnitTest cases[] = {
-        BARE(what_is_wrong_is_told),
-        BARE(classes_are_explained_on_probability),
-        BARE(contributions_equal_shap),
-        BARE(views_add_up),
-        BARE(means_of_the_file_are_enough),
-        BARE(rows_without_a_value_are_told_and_left_out),
+        BARE(what_is_wrong_is_told),        BARE(classes_are_explained_on_probability),
+        BARE(contributions_equal_shap),     BARE(views_add_up),
+        BARE(means_of_the_file_are_enough), BARE(rows_without_a_value_are_told_and_left_out),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

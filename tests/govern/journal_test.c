@@ -1,6 +1,7 @@
 #include "fixture.h"
 
-#include "govern/journal.h"
+#include "base/file.h"
+#include "govern/journal_file.h"
 
 #include <string.h>
 
@@ -206,6 +207,45 @@ a_journal_that_begins_later_holds_the_same_entries(void **state)
     }
 }
 
+/* What waits in memory between two publications is as much as came; a log that once took a burst,
+ * or could not publish for a while, must not keep that. */
+static void
+gives_back_the_memory_of_a_burst(void **state)
+{
+    (void)state;
+    enum { BATCH = 64, BATCHES = 256, ENTRY = 512 };
+    DEFER(testing_dirp) char *dir = testing_dir();
+    DEFER(buf_done) struct buf batch;
+    struct journal_file j;
+    struct diag diag = {0};
+    uint8_t entry[ENTRY] = {0};
+    int old = -1;
+    bool lost = false;
+    memset(entry, 'x', sizeof entry);
+    buf_init(&batch, 1 << 20);
+    for (int i = 0; i < BATCH; i++) {
+        buf_put_u32be(&batch, ENTRY);
+        buf_put(&batch, view_of(entry, ENTRY));
+    }
+    journal_file_init(&j, dir);
+    assert_ok(journal_file_restart(&j, 0, &ROOT_7, view_of(NULL, 0), &diag, &old));
+    for (int i = 0; i < BATCHES; i++) {
+        assert_ok(journal_file_append(&j, buf_view(&batch), BATCH, &diag, &lost));
+    }
+    assert_true(j.records.cap >= (size_t)BATCHES * BATCH * ENTRY);
+    const size_t kept = j.records.len / BATCHES; /* the last batch stays */
+    const struct view rest = view_of(j.records.ptr + j.records.len - kept, kept);
+    assert_ok(
+        journal_file_restart(&j, (uint64_t)BATCH * (BATCHES - 1), &ROOT_7, rest, &diag, &old));
+    file_closep(&old);
+    assert_int_equal(j.count, BATCH);
+    assert_int_equal(j.records.len, kept);
+    assert_true(j.records.cap + j.batch.cap < 1 << 20);
+    assert_ok(journal_file_append(&j, buf_view(&batch), BATCH, &diag, &lost));
+    assert_int_equal(j.records.len, 2 * kept);
+    journal_file_done(&j);
+}
+
 int
 main(void)
 {
@@ -217,6 +257,7 @@ main(void)
         cmocka_unit_test(a_cut_at_every_byte_is_a_torn_write),
         cmocka_unit_test(a_hole_in_the_last_batch_is_a_torn_write),
         cmocka_unit_test(a_journal_that_begins_later_holds_the_same_entries),
+        cmocka_unit_test(gives_back_the_memory_of_a_burst),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
