@@ -56,6 +56,14 @@ secret_from(struct view bytes, struct secret *ret_secret)
 }
 
 void
+secret_relock(const struct secret *s)
+{
+    if (s->ptr != NULL) {
+        (void)mlock(s->ptr, whole_pages(s->len));
+    }
+}
+
+void
 secret_done(struct secret *s)
 {
     if (s->ptr != NULL) {

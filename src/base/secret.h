@@ -14,6 +14,8 @@ struct secret {
 struct status secret_new(size_t len, struct secret *ret_secret);
 /* Copies; the caller wipes its own. */
 struct status secret_from(struct view bytes, struct secret *ret_secret);
+/* In a process that was forked, whose memory is not locked any more: as secret_new tried. */
+void secret_relock(const struct secret *s);
 void secret_done(struct secret *s);
 struct view secret_view(const struct secret *s);
 void secret_wipe(void *ptr, size_t len); /* not optimised away */

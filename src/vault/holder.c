@@ -1,6 +1,7 @@
 #include "vault/holder.h"
 
 #include "base/clock.h"
+#include "base/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -57,6 +59,16 @@ wipe_reply(struct reply *r)
 
 /* ---- the process ---- */
 
+/* A fork inherits no lock. */
+static void
+lock_memory(const struct holder_kind *k, const void *ctx, const void *message, size_t len)
+{
+    (void)mlock(message, len);
+    if (k->lock != NULL) {
+        k->lock(ctx);
+    }
+}
+
 static bool
 say(const struct reply *r)
 {
@@ -75,6 +87,8 @@ __attribute__((noreturn)) static void
 act(const struct holder_kind *k, const void *ctx, const struct request *q)
 {
     struct reply r = {.serial = q->serial};
+    lock_memory(k, ctx, q, sizeof *q);
+    (void)mlock(&r, sizeof r);
     const struct status s = q->act == ACT_WRAP ? k->wrap(ctx, q->key, &r.diag, &r.wrapped)
                                                : k->unwrap(ctx, &q->wrapped, &r.diag, r.key);
     r.code = s.code;
@@ -120,6 +134,7 @@ serve(const struct holder_kind *k, const void *ctx)
 {
     DEFER(wipe_request) struct request q = {0};
     bool refused = false;
+    lock_memory(k, ctx, &q, sizeof q);
     while (recv(HOLDER_FD, &q, sizeof q, 0) == (ssize_t)sizeof q) {
         if (refused) {
             say_failure(&q, FAILURE(AUTH), k->refused);
@@ -161,7 +176,7 @@ __attribute__((noreturn)) static void
 become(const struct holder_kind *k, const void *ctx, int fd)
 {
     secret_shield_process();
-    if (leave_behind(k, fd)) {
+    if (leave_behind(k, fd) && status_ok(sandbox_driver(NULL))) {
         serve(k, ctx);
     }
     _exit(0);

@@ -29,6 +29,13 @@ access_done(struct access *a)
     secret_done(&a->pin);
 }
 
+static void
+lock(const void *ctx)
+{
+    const struct access *a = ctx;
+    secret_relock(&a->pin);
+}
+
 static struct status
 wrap(const void *ctx, const uint8_t key[static VAULT_KEY_BYTES], struct diag *diag,
      struct holder_wrapped *ret_wrapped)
@@ -65,6 +72,7 @@ static const struct holder_kind kind = {
     .refused =
         "the PIN was wrong before; it is not tried again, since a token locks itself after a "
         "few wrong ones; start again with the right one",
+    .lock = lock,
     .wrap = wrap,
     .unwrap = unwrap};
 

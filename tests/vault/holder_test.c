@@ -1,18 +1,76 @@
 /* The process that asks a key's holder, and holders that hang, crash, refuse and lie. */
 #include "testing/testing.h"
 
+#include "base/file.h"
 #include "vault/holder.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
 /* What the holder does is what the first byte of what it unwraps says. */
-enum trick { HONEST = 'h', SLEEP = 's', CRASH = 'c', REFUSE = 'r', ENVIOUS = 'e' };
+enum trick {
+    HONEST = 'h',
+    SLEEP = 's',
+    CRASH = 'c',
+    REFUSE = 'r',
+    ENVIOUS = 'e',
+    PROGRAM = 'p',
+    TRACE = 't',
+    SPACE = 'n',
+    NETWORK = 'w',
+    MEMORY = 'm'
+};
+
+/* Connections of its own a driver may need: to a daemon, to a machine. Not to be connected to. */
+static struct status
+use_network(void)
+{
+    static const int refused[] = {AF_PACKET, AF_ALG, AF_VSOCK, AF_BLUETOOTH, AF_MAX + 1};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        CHECK(socket(refused[i], SOCK_STREAM, 0) < 0 && errno == EPERM, DENIED);
+    }
+    CHECK(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP) < 0 && errno == EPERM, DENIED);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(fd >= 0 && socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0, IO);
+    CHECK(listen(fd, 1) < 0 && errno == EPERM, DENIED);
+    return OK;
+}
+
+static struct status
+look_at_memory(struct diag *diag)
+{
+    struct rlimit core, locked;
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 1 << 16);
+    CHECK(getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max == 0, DENIED);
+    CHECK(prctl(PR_GET_DUMPABLE) == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, DENIED);
+    CHECK(getrlimit(RLIMIT_MEMLOCK, &locked) == 0, IO);
+    TRY(file_read("/proc/self/status", 1 << 16, diag, &text));
+    const char *at = strstr(buf_str(&text), "VmLck:");
+    /* The sanitizer's mlock does nothing. */
+    const bool can = locked.rlim_cur > 1 << 16 && !SANITIZED;
+    CHECK(at != NULL && (!can || strtol(at + strlen("VmLck:"), NULL, 10) > 0), DENIED);
+    return OK;
+}
 
 static struct status
 wrap(const void *ctx, const uint8_t key[static VAULT_KEY_BYTES], struct diag *diag,
@@ -47,6 +105,21 @@ unwrap(const void *ctx, const struct holder_wrapped *w, struct diag *diag,
         for (int fd = 4; fd < 64; fd++) {
             CHECK(fcntl(fd, F_GETFD) < 0, DENIED);
         }
+        break;
+    case PROGRAM:
+        (void)execl("/bin/true", "true", (char *)NULL);
+        FAIL(DENIED);
+    case TRACE:
+        (void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        FAIL(DENIED);
+    case SPACE:
+        (void)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+        FAIL(DENIED);
+    case NETWORK:
+        TRY(use_network());
+        break;
+    case MEMORY:
+        TRY(look_at_memory(diag));
         break;
     default:
         break;
@@ -141,6 +214,36 @@ takes_nothing_along_but_its_socket(void **state)
 }
 
 static void
+runs_no_program_and_traces_nobody_and_makes_no_space(void **state)
+{
+    static const enum trick tricks[] = {PROGRAM, TRACE, SPACE};
+    DEFER(holder_freep) struct holder *h = start();
+    (void)state;
+    for (size_t i = 0; i < sizeof tricks / sizeof *tricks; i++) {
+        struct diag diag = {0};
+        assert_status(attempt(h, tricks[i], &diag), IO);
+        assert_says(&diag, "the test's code crashed");
+    }
+    assert_ok(attempt(h, HONEST, NULL));
+}
+
+static void
+connects_and_does_not_listen(void **state)
+{
+    DEFER(holder_freep) struct holder *h = start();
+    (void)state;
+    assert_ok(attempt(h, NETWORK, NULL));
+}
+
+static void
+leaves_no_core_and_locks_its_memory(void **state)
+{
+    DEFER(holder_freep) struct holder *h = start();
+    (void)state;
+    assert_ok(attempt(h, MEMORY, NULL));
+}
+
+static void
 ends_with_who_asks_also_in_the_middle(void **state)
 {
     struct holder *h = start();
@@ -198,6 +301,9 @@ main(void)
         cmocka_unit_test(says_that_the_process_has_gone),
         cmocka_unit_test(believes_no_answer),
         cmocka_unit_test(takes_nothing_along_but_its_socket),
+        cmocka_unit_test(runs_no_program_and_traces_nobody_and_makes_no_space),
+        cmocka_unit_test(connects_and_does_not_listen),
+        cmocka_unit_test(leaves_no_core_and_locks_its_memory),
         cmocka_unit_test(ends_with_who_asks_also_in_the_middle),
         cmocka_unit_test(gives_back_what_it_wrapped),
     };
