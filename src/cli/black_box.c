@@ -232,7 +232,7 @@ find_columns(struct cli_black_box *b, const char *data)
         const struct status s =
             table_need_column(t, NULL, m->input[i].name, &b->c->diag, &b->column[n++]);
         if (!status_ok(s)) {
-            diag_prefix(&b->c->diag, "%s has not a column that the endpoint's model reads", data);
+            diag_prefix(&b->c->diag, "%s lacks a column that the endpoint's model reads", data);
             return s;
         }
     }

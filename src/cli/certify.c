@@ -53,7 +53,9 @@ find_values(struct cli *c, const float *x, uint64_t rows, uint32_t features, str
             continue;
         }
         if (k == FLIP_MAX_VALUES) {
-            diag_set(&c->diag, "--sensitive %s: more than %u values; flipping means a few groups",
+            diag_set(&c->diag,
+                     "--sensitive %s: more than %u values, to each of which every row would be "
+                     "changed in turn: a certificate is of a feature with few values",
                      s->column->name, FLIP_MAX_VALUES);
             FAIL(INPUT);
         }
@@ -61,8 +63,10 @@ find_values(struct cli *c, const float *x, uint64_t rows, uint32_t features, str
         s->row[s->count++] = i;
     }
     if (s->count < 2) {
-        diag_set(&c->diag, "--sensitive %s: all rows have the same value: there is nothing to flip",
-                 s->column->name);
+        diag_set(&c->diag, "--sensitive %s: %s: there is nothing to change it to", s->column->name,
+                 rows == 0             ? "there are no rows"
+                 : isnan(s->values[0]) ? "it is missing in all rows"
+                                       : "all rows have the same value");
         FAIL(INPUT);
     }
     return OK;
@@ -119,25 +123,30 @@ read_options(struct cli *c, const struct model_file *m, struct flip_options *o)
 }
 
 static struct status
-make_json(struct cli *c, const struct sensitive *s, const struct flip_result *r, json_t **ret_json)
+make_json(struct cli *c, const struct sensitive *s, const struct flip_result *r, json_t *remarks,
+          json_t **ret_json)
 {
+    double threshold = 0;
+    TRY(cli_f64(c, "threshold", &threshold));
     const struct interval ci = interval_wilson((double)r->flipped, (double)r->rows, LEVEL);
     json_t *values = json_array();
     DEFER(js_freep)
-    json_t *o = json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:o}", "format",
-                          "steward-certificate-1", "sensitive", s->column->name, "values", values,
-                          "measure", cli_value(c, "measure"), "lower", js_real(r->lower), "upper",
-                          js_real(r->upper), "exact", r->exact, "read_by_model", r->read, "boxes",
-                          (json_int_t)r->boxes, "rows", (json_int_t)r->rows, "rows_flipped",
-                          (json_int_t)r->flipped, "rows_flipped_ci",
-                          json_pack("[o, o]", js_real(ci.low), js_real(ci.high)));
+    json_t *o =
+        json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:o, s:O}",
+                  "format", "steward-certificate-1", "sensitive", s->column->name, "values", values,
+                  "threshold", js_real(threshold), "measure", cli_value(c, "measure"), "lower",
+                  js_real(r->lower), "upper", js_real(r->upper), "exact", r->exact, "read_by_model",
+                  r->read, "boxes", (json_int_t)r->boxes, "rows", (json_int_t)r->rows,
+                  "rows_flipped", (json_int_t)r->flipped, "rows_flipped_ci",
+                  json_pack("[o, o]", js_real(ci.low), js_real(ci.high)), "remarks", remarks);
     CHECK(o != NULL, MEMORY);
     for (uint32_t k = 0; k < s->count; k++) {
         DEFER(buf_done) struct buf text;
         buf_init(&text, 1u << 16);
         column_put_text(s->column, s->row[k], &text);
         TRY(buf_status(&text));
-        CHECK(json_array_append_new(values, json_string(buf_str(&text))) == 0, MEMORY);
+        json_t *value = isnan(s->values[k]) ? json_null() : json_string(buf_str(&text));
+        CHECK(json_array_append_new(values, value) == 0, MEMORY);
     }
     *ret_json = MOVE(o);
     return OK;
@@ -156,12 +165,42 @@ rounded_up(double share)
     return ceil(share * 1e5) / 1e3;
 }
 
+#define SHOWN 12u
+
+/* What the feature is changed to: "no, yes, missing". */
+static struct status
+print_values(const json_t *o)
+{
+    const json_t *values = json_object_get(o, "values");
+    const size_t n = json_array_size(values);
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 1u << 20);
+    for (size_t k = 0; k < n && k < SHOWN; k++) {
+        const char *text = json_string_value(json_array_get(values, k));
+        buf_printf(&b, "%s%.40s", k == 0 ? "" : ", ", text == NULL ? "missing" : text);
+    }
+    TRY(buf_status(&b));
+    if (n > SHOWN) {
+        cli_say("%s is changed to each of %zu values: %s, ...", document_text(o, "sensitive"), n,
+                buf_str(&b));
+    } else {
+        cli_say("%s is changed to each of: %s", document_text(o, "sensitive"), buf_str(&b));
+    }
+    return OK;
+}
+
 static struct status
 print(struct cli *c, const json_t *o)
 {
     const bool even = strcmp(document_text(o, "measure"), "even") == 0;
     if (c->json) {
         return cli_print_json(o);
+    }
+    plain_print_remarks(json_object_get(o, "remarks"));
+    TRY(print_values(o));
+    if (!json_is_true(json_object_get(o, "read_by_model"))) {
+        cli_say("no tree splits on it: changing it alone changes no decision, of any row");
+        return OK;
     }
     const double n = document_number(o, "rows"), x = document_number(o, "rows_flipped");
     const double low = document_number(o, "lower"), high = document_number(o, "upper");
@@ -179,6 +218,7 @@ print(struct cli *c, const json_t *o)
             100 * document_end(o, "rows_flipped_ci", 1));
     cli_say("the input space: every other feature %s, independently of the others",
             even ? "evenly over its range" : "distributed as in the rows");
+    cli_say("decided positive from %.6g on", document_number(o, "threshold"));
     return OK;
 }
 
@@ -219,7 +259,6 @@ cli_certify(struct cli *c)
     options.values = s.values;
     options.value_count = s.count;
     TRY(flip_certificate(m->forest, x, (size_t)t->rows, &options, &c->diag, &r));
-    plain_print_remarks(remarks);
-    TRY(make_json(c, &s, &r, &o));
+    TRY(make_json(c, &s, &r, remarks, &o));
     return print(c, o);
 }

@@ -1,6 +1,7 @@
 #include "cli/plain_files.h"
 
 #include "base/text.h"
+#include "data/matrix.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -155,33 +156,45 @@ remark_unread(const struct binding *b)
                         names);
 }
 
+/* missing: the first of them, by their place in the model. */
 static struct status
-refuse_missing(const struct binding *b, const char *first, uint32_t missing)
+refuse_missing(const struct binding *b, const uint32_t *missing, uint32_t n)
 {
+    const char *const *names = b->m->feature_names;
     const struct column *none = NULL;
-    const struct status s = table_need_column(b->t, NULL, first, b->diag, &none);
-    if (missing > 1) {
-        diag_prefix(b->diag, "%s has not the columns that the model reads; the first of %u missing",
-                    b->data, missing);
-    } else {
-        diag_prefix(b->diag, "%s has not a column that the model reads", b->data);
+    DEFER(buf_done) struct buf place;
+    buf_init(&place, 1u << 12);
+    const struct status s = table_need_column(b->t, NULL, names[missing[0]], b->diag, &none);
+    if (n == 1) {
+        diag_prefix(b->diag, "%.300s lacks a column that the model reads", b->data);
+        return s;
     }
+    buf_printf(&place, "%.300s lacks %u of the %u columns that the model reads (", b->data, n,
+               b->m->features);
+    for (uint32_t i = 0; i < n && i < NAMES_SHOWN; i++) {
+        buf_printf(&place, "%s\"%.60s\"", i == 0 ? "" : ", ", names[missing[i]]);
+    }
+    if (n > NAMES_SHOWN) {
+        buf_printf(&place, " and %u more", n - NAMES_SHOWN);
+    }
+    buf_put_str(&place, ")");
+    diag_prefix(b->diag, "%s", buf_str(&place));
     return s;
 }
 
 static struct status
 bind_by_name(const struct binding *b)
 {
-    uint32_t missing = 0;
-    const char *first = NULL;
+    uint32_t n = 0, missing[NAMES_SHOWN];
     for (uint32_t i = 0; i < b->m->features; i++) {
-        const char *name = b->m->feature_names[i];
-        const struct column *c = table_column_spaced(b->t, name);
-        first = c == NULL && first == NULL ? name : first;
-        missing += c == NULL;
+        const struct column *c = table_column_spaced(b->t, b->m->feature_names[i]);
+        if (c == NULL && n < NAMES_SHOWN) {
+            missing[n] = i;
+        }
+        n += c == NULL;
         b->rows->features[i].column = c;
     }
-    return missing == 0 ? OK : refuse_missing(b, first, missing);
+    return n == 0 ? OK : refuse_missing(b, missing, n);
 }
 
 static struct status
@@ -336,24 +349,17 @@ static struct status
 remark_unknown(const struct binding *b, uint32_t i)
 {
     const struct plain_feature *f = &b->rows->features[i];
-    uint64_t unknown = 0, first = 0;
-    for (uint64_t row = 0; row < b->t->rows; row++) {
-        if (!column_is_null(f->column, row) && isnan(feature_value(f, row))) {
-            first = unknown == 0 ? row : first;
-            unknown++;
-        }
-    }
-    if (unknown == 0) {
-        return OK;
-    }
+    struct unknown unknown = {0};
     DEFER(buf_done) struct buf word;
     buf_init(&word, 1u << 26);
-    column_put_text(f->column, first, &word);
-    return plain_remark(b->remarks,
-                        "column \"%.60s\": categories that the model does not know (rows: "
-                        "%llu, the first is %llu with \"%.40s\") are read as missing",
-                        f->column->name, (unsigned long long)unknown, (unsigned long long)first + 1,
-                        buf_str(&word));
+    for (uint64_t row = 0; row < b->t->rows; row++) {
+        if (!column_is_null(f->column, row) && isnan(feature_value(f, row))) {
+            buf_reset(&word);
+            column_put_text(f->column, row, &word);
+            unknown_add(&unknown, row, buf_view(&word));
+        }
+    }
+    return unknown_remark(&unknown, f->column->name, b->remarks);
 }
 
 static struct status
@@ -405,8 +411,12 @@ bind_categories(const struct binding *b, uint32_t i)
         TRY(match_words(&b->m->levels[i], f));
         return remark_unknown(b, i);
     default:
-        diag_set(b->diag, "%s: column \"%.60s\" is %s; the model reads categories there", b->data,
-                 f->column->name, column_type_word(f->column->type));
+        diag_set(b->diag, "%s: column \"%.60s\" is %s; the model reads categories there%s", b->data,
+                 f->column->name, column_type_word(f->column->type),
+                 f->column->type == COLUMN_TEXT
+                     ? ", and there are too many distinct values to be some: is it the column that "
+                       "the model was trained on?"
+                     : "");
         FAIL(INPUT);
     }
 }
@@ -471,7 +481,7 @@ bind_remover(const struct binding *b)
     if (b->rows->remover->by.count == 0) {
         return OK;
     }
-    TRY(remover_read(b->rows->remover, b->t, b->diag, &b->rows->beside, &missing));
+    TRY(remover_read(b->rows->remover, b->t, b->remarks, b->diag, &b->rows->beside, &missing));
     remover_describe(b->rows->remover, b->m->feature_names, missing, &text);
     TRY(buf_status(&text));
     return plain_remark(b->remarks, "%s", buf_str(&text));

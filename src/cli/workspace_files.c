@@ -65,7 +65,7 @@ tell(const struct feature_list *l, struct model_file *file)
     CHECK(t.names != NULL && t.levels != NULL, MEMORY);
     for (uint32_t i = 0; i < l->count; i++) {
         t.names[i] = l->items[i].name;
-        if (l->items[i].type == COLUMN_CATEGORY) {
+        if (l->items[i].level_count > 0) { /* a truth value may come as a category: by spelling */
             TRY(order_levels(&l->items[i], &t.levels[i]));
         }
     }

@@ -279,40 +279,96 @@ feature_set_levels(struct feature *f, const char *const *names, uint32_t n, stru
     return OK;
 }
 
+void
+unknown_add(struct unknown *u, uint64_t row, struct view value)
+{
+    char shown[64];
+    u->first = u->rows == 0 ? row : u->first;
+    u->rows++;
+    (void)name_shown(value, shown);
+    for (uint32_t i = 0; i < u->shown; i++) {
+        if (strncmp(u->value[i], shown, sizeof u->value[i] - 1) == 0) {
+            return;
+        }
+    }
+    u->more = u->shown == UNKNOWN_SHOWN;
+    if (!u->more) {
+        (void)snprintf(u->value[u->shown++], sizeof u->value[0], "%.47s", shown);
+    }
+}
+
+struct status
+unknown_remark(const struct unknown *u, const char *column, json_t *remarks)
+{
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 1u << 16);
+    if (u->rows == 0) {
+        return OK;
+    }
+    buf_printf(&b, "column \"%.60s\": the model does not know ", column);
+    for (uint32_t i = 0; i < u->shown; i++) {
+        buf_printf(&b, "%s\"%s\"",
+                   i == 0                          ? ""
+                   : i + 1 == u->shown && !u->more ? " and "
+                                                   : ", ",
+                   u->value[i]);
+    }
+    buf_printf(&b, "%s: %llu row%s, the first is %llu; read as missing",
+               u->more ? " and others" : "", (unsigned long long)u->rows, u->rows == 1 ? "" : "s",
+               (unsigned long long)u->first + 1);
+    TRY(buf_status(&b));
+    CHECK(json_array_append_new(remarks, js_sentence(buf_str(&b))) == 0, MEMORY);
+    return OK;
+}
+
+static struct status
+refuse_level(const struct column *c, uint64_t row, struct diag *diag)
+{
+    char shown[64];
+    diag_set(diag, "row %llu: column \"%s\": the model does not know the value \"%s\"",
+             (unsigned long long)row + 1, c->name,
+             name_shown(view_str(c->levels[c->code[row]]), shown));
+    FAIL(INPUT);
+}
+
 static struct status
 fill_levels(const struct table *t, const struct column *c, const struct feature *f, size_t stride,
-            struct diag *diag, float *x)
+            json_t *remarks, struct diag *diag, float *x)
 {
+    struct unknown unknown = {0};
     DEFER(memory_freep) int32_t *map = build_alloc(c->level_count, sizeof *map);
     CHECK(map != NULL, MEMORY);
     for (uint32_t k = 0; k < c->level_count; k++) {
         map[k] = feature_level(f, c->levels[k]);
     }
     for (uint64_t i = 0; i < t->rows; i++) {
-        if (column_is_null(c, i)) {
-            x[i * stride] = NAN;
-            continue;
+        const int32_t code = column_is_null(c, i) ? -1 : map[c->code[i]];
+        x[i * stride] = code < 0 ? NAN : (float)code;
+        if (code < 0 && !column_is_null(c, i)) {
+            TRY(remarks == NULL ? refuse_level(c, i, diag) : OK);
+            unknown_add(&unknown, i, view_str(c->levels[c->code[i]]));
         }
-        const int32_t code = map[c->code[i]];
-        if (code < 0) {
-            char shown[64];
-            diag_set(diag, "row %llu: column \"%s\": the model does not know the value \"%s\"",
-                     (unsigned long long)i + 1, c->name,
-                     name_shown(view_str(c->levels[c->code[i]]), shown));
-            FAIL(INPUT);
-        }
-        x[i * stride] = (float)code;
     }
-    return OK;
+    return remarks == NULL ? OK : unknown_remark(&unknown, c->name, remarks);
 }
 
-static void
-fill_numbers(const struct table *t, const struct column *c, size_t stride, float *x)
+static struct status
+fill_numbers(const struct table *t, const struct column *c, size_t stride, struct diag *diag,
+             float *x)
 {
     const double unit = c->type == COLUMN_TIME ? US_PER_DAY : 1;
     for (uint64_t i = 0; i < t->rows; i++) {
-        x[i * stride] = (float)(column_number(c, i) / unit);
+        const double v = column_number(c, i) / unit;
+        x[i * stride] = (float)v;
+        if (isinf(x[i * stride])) {
+            diag_set(diag,
+                     "row %llu: column \"%.60s\": %g is beyond what models read (32-bit floats, at "
+                     "most 3.4e38)",
+                     (unsigned long long)i + 1, c->name, v);
+            FAIL(INPUT);
+        }
     }
+    return OK;
 }
 
 bool
@@ -326,8 +382,8 @@ feature_fits(const struct table *t, const struct column *c, const struct feature
 }
 
 static struct status
-fill_feature(const struct table *t, const struct feature *f, size_t stride, struct diag *diag,
-             float *x)
+fill_feature(const struct table *t, const struct feature *f, size_t stride, json_t *remarks,
+             struct diag *diag, float *x)
 {
     const struct column *c = table_column(t, f->name);
     if (c == NULL) {
@@ -340,18 +396,17 @@ fill_feature(const struct table *t, const struct feature *f, size_t stride, stru
         FAIL(INPUT);
     }
     if (has_levels(c->type)) {
-        return fill_levels(t, c, f, stride, diag, x);
+        return fill_levels(t, c, f, stride, remarks, diag, x);
     }
-    fill_numbers(t, c, stride, x);
-    return OK;
+    return fill_numbers(t, c, stride, diag, x);
 }
 
 struct status
-matrix_from_table(const struct table *t, const struct feature_list *list, struct diag *diag,
-                  float *ret_x)
+matrix_from_table(const struct table *t, const struct feature_list *list, json_t *remarks,
+                  struct diag *diag, float *ret_x)
 {
     for (uint32_t i = 0; i < list->count; i++) {
-        TRY(fill_feature(t, &list->items[i], list->count, diag, ret_x + i));
+        TRY(fill_feature(t, &list->items[i], list->count, remarks, diag, ret_x + i));
     }
     return OK;
 }

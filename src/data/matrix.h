@@ -3,6 +3,7 @@
 #ifndef STEWARD_DATA_MATRIX_H
 #define STEWARD_DATA_MATRIX_H
 
+#include "base/json.h"
 #include "data/table.h"
 
 struct feature {
@@ -37,10 +38,24 @@ struct status feature_set_levels(struct feature *f, const char *const *names, ui
  * became depends on the values that happened to be in the file. A column without any value fits
  * every feature. */
 bool feature_fits(const struct table *t, const struct column *c, const struct feature *f);
-/* ret_x[rows * list->count], row-major; NaN where null; categories as the list's level index (a
- * level the list does not know fails with a sentence). Fails when a feature's column is absent or
- * of another type. */
+/* Values of a column that a model does not know: how many rows, and the first that differ. */
+#define UNKNOWN_SHOWN 3u
+struct unknown {
+    uint64_t rows, first; /* from 0 */
+    uint32_t shown;
+    bool more; /* others than those shown */
+    char value[UNKNOWN_SHOWN][48];
+};
+void unknown_add(struct unknown *u, uint64_t row, struct view value);
+/* Appends the sentence that tells of them, and that they are read as missing, to the list of
+ * remarks; nothing when there are none. MEMORY. */
+struct status unknown_remark(const struct unknown *u, const char *column, json_t *remarks);
+
+/* ret_x[rows * list->count], row-major; NaN where null; categories as the list's level index. A
+ * level that the list does not know is read as missing, with a sentence in `remarks`; without those
+ * it fails. Fails when a feature's column is absent or of another type, or a number is beyond what
+ * a float holds. */
 struct status matrix_from_table(const struct table *t, const struct feature_list *list,
-                                struct diag *diag, float *ret_x);
+                                json_t *remarks, struct diag *diag, float *ret_x);
 
 #endif

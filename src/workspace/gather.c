@@ -568,7 +568,7 @@ score_rows(struct gathered *g, unsigned threads, struct diag *diag)
     g->score = calloc(answers + 1, sizeof *g->score);
     g->decision = calloc(rows + 1, 1);
     CHECK(g->x != NULL && g->score != NULL && g->decision != NULL, MEMORY);
-    TRY(model_matrix(g->model, g->table, diag, g->x, &missing));
+    TRY(model_matrix(g->model, g->table, g->remarks, diag, g->x, &missing));
     TRY(remark_remover(g, missing));
     model_predict(g->model, g->x, rows, threads, g->score);
     TRY(check_scores(g, diag));

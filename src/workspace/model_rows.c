@@ -57,21 +57,21 @@ model_prepare(const struct model *m, const float *beside, size_t rows, float *x,
 
 struct status
 models_matrix(const struct feature_list *features, const struct remover *r, const struct table *t,
-              struct diag *diag, float *ret_x, uint64_t *ret_missing)
+              json_t *remarks, struct diag *diag, float *ret_x, uint64_t *ret_missing)
 {
     DEFER(memory_freep) float *s = NULL;
     *ret_missing = 0;
-    TRY(matrix_from_table(t, features, diag, ret_x));
+    TRY(matrix_from_table(t, features, remarks, diag, ret_x));
     if (r->by.count > 0) {
-        TRY(remover_read(r, t, diag, &s, ret_missing));
+        TRY(remover_read(r, t, remarks, diag, &s, ret_missing));
         remover_apply(r, s, r->by.count, (size_t)t->rows, features->count, ret_x);
     }
     return OK;
 }
 
 struct status
-model_matrix(const struct model *m, const struct table *t, struct diag *diag, float *ret_x,
-             uint64_t *ret_missing)
+model_matrix(const struct model *m, const struct table *t, json_t *remarks, struct diag *diag,
+             float *ret_x, uint64_t *ret_missing)
 {
-    return models_matrix(&m->features, &m->remover, t, diag, ret_x, ret_missing);
+    return models_matrix(&m->features, &m->remover, t, remarks, diag, ret_x, ret_missing);
 }

@@ -27,7 +27,7 @@ choose_thresholds(struct workspace *w, const struct model *old, const struct thr
     CHECK(train != NULL && y != NULL && x != NULL && score != NULL, MEMORY);
     TRY(model_select(old, &info, PART_TRAIN, diag, train));
     TRY(table_binary_label(table, diag, y));
-    TRY(model_matrix(old, table, diag, x, &missing));
+    TRY(model_matrix(old, table, NULL, diag, x, &missing));
     model_predict(old, x, rows, threads, score);
     return thresholds_choose(wish, table, train, y, score, diag, ret_thresholds, ret_note);
 }

@@ -178,7 +178,7 @@ prepare(struct workspace *w, const struct model_train_options *o, struct diag *d
     TRY(allocate_training(t, diag));
     TRY(read_label(t, o, diag));
     TRY(split_assign(t->table->rows, o->split, o->seed, t->train));
-    TRY(matrix_from_table(t->table, &t->features, diag, t->x));
+    TRY(matrix_from_table(t->table, &t->features, NULL, diag, t->x));
     gather(t);
     if (t->rows == 0) {
         diag_set(diag, "split %g leaves no labelled row to train on", o->split);
@@ -286,7 +286,7 @@ measure(struct training *t, struct view file, unsigned threads, struct diag *dia
     CHECK(!__builtin_mul_overflow(rows, (size_t)m->outputs, &cells), LIMIT);
     answer = calloc(cells + 1, sizeof *answer);
     CHECK(answer != NULL, MEMORY);
-    TRY(models_matrix(&t->features, &t->remover, t->table, diag, t->x,
+    TRY(models_matrix(&t->features, &t->remover, t->table, NULL, diag, t->x,
                       &missing)); /* it was moved together */
     model_file_margin(m, t->x, rows, threads, answer);
     model_file_link_apply(m, answer, rows);

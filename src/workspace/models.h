@@ -94,9 +94,10 @@ const struct feature *model_beside(const struct model *m, uint32_t i);
 void model_prepare(const struct model *m, const float *beside, size_t rows, float *x,
                    float *ret_group);
 /* ret_x[t->rows * features]: what the model file reads of the rows of a table. *ret_missing: rows
- * of which the remover misses a column. INPUT as matrix_from_table. */
-struct status model_matrix(const struct model *m, const struct table *t, struct diag *diag,
-                           float *ret_x, uint64_t *ret_missing);
+ * of which the remover misses a column. Categories that are not known are read as missing, with a
+ * sentence in `remarks`, or INPUT where those are NULL; and INPUT as matrix_from_table. */
+struct status model_matrix(const struct model *m, const struct table *t, json_t *remarks,
+                           struct diag *diag, float *ret_x, uint64_t *ret_missing);
 /* Probability of the positive class (or the value, or class probabilities) of rows as model_matrix
  * and model_prepare make them: ret_out[rows * outputs]. */
 void model_predict(const struct model *m, const float *x, size_t rows, unsigned threads,

@@ -32,7 +32,7 @@ struct status models_read_bundle(struct workspace *w, const char *name, uint64_t
 
 /* As model_matrix, of a model that is only being made. */
 struct status models_matrix(const struct feature_list *features, const struct remover *r,
-                            const struct table *t, struct diag *diag, float *ret_x,
+                            const struct table *t, json_t *remarks, struct diag *diag, float *ret_x,
                             uint64_t *ret_missing);
 /* Whether the column that decides has levels, should the remover read it, too. */
 bool model_group_fits(const struct model *m);

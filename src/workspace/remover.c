@@ -257,14 +257,14 @@ remover_apply(const struct remover *r, const float *s, uint32_t stride, size_t r
 }
 
 struct status
-remover_read(const struct remover *r, const struct table *t, struct diag *diag, float **ret_s,
-             uint64_t *ret_missing)
+remover_read(const struct remover *r, const struct table *t, json_t *remarks, struct diag *diag,
+             float **ret_s, uint64_t *ret_missing)
 {
     const size_t rows = (size_t)t->rows, n = r->by.count;
     uint64_t missing = 0;
     DEFER(memory_freep) float *s = calloc(rows * n + 1, sizeof *s);
     CHECK(s != NULL, MEMORY);
-    const struct status read = matrix_from_table(t, &r->by, diag, s);
+    const struct status read = matrix_from_table(t, &r->by, remarks, diag, s);
     if (!status_ok(read)) {
         diag_prefix(diag, "the correlation remover before the model needs the sensitive columns");
         return read;
@@ -404,7 +404,7 @@ take_sensitive(const struct remover *r, const struct table *t, const uint8_t *us
     const size_t n = r->by.count;
     size_t at = 0;
     uint64_t missing = 0;
-    TRY(remover_read(r, t, diag, ret_s, &missing));
+    TRY(remover_read(r, t, NULL, diag, ret_s, &missing));
     *ret_missing = 0;
     for (size_t i = 0; i < (size_t)t->rows; i++) {
         if (used[i] == 0) {

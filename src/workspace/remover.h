@@ -38,8 +38,8 @@ void remover_apply(const struct remover *r, const float *s, uint32_t stride, siz
                    uint32_t width, float *x);
 /* The sensitive columns of all rows of a table, on malloc; the rows with one missing. INPUT as
  * matrix_from_table. */
-struct status remover_read(const struct remover *r, const struct table *t, struct diag *diag,
-                           float **ret_s, uint64_t *ret_missing);
+struct status remover_read(const struct remover *r, const struct table *t, json_t *remarks,
+                           struct diag *diag, float **ret_s, uint64_t *ret_missing);
 /* What it does, in words; names: of the features that the model reads. */
 void remover_describe(const struct remover *r, const char *const *names, uint64_t missing,
                       struct buf *ret_text);

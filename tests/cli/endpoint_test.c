@@ -119,7 +119,7 @@ columns_and_outputs_that_are_not_there_are_named(void **state)
                                 ".2,.2,.2,2,2,yes,2,yes,yes,yes,yes\n"));
     RUN(m, 2, "explain", "--endpoint", it.url, "--endpoint-key", it.key, "--endpoint-ca", it.ca,
         "--data", few);
-    ERR_HAS(m, "has not a column that the endpoint's model reads");
+    ERR_HAS(m, "lacks a column that the endpoint's model reads");
     ERR_HAS(m, "selfem");
     EXPLAIN(m, 2, "--endpoint-output", "decision");
     ERR_HAS(m, "numbers can be explained");
@@ -178,7 +178,7 @@ truth_of(struct room *m, struct truth *t)
     assert_ok(import_file(it.data, &io, &diag, &table));
     t->rows = (size_t)table->rows;
     assert_true(t->rows == ROWS_OF_DATA && t->model->features.count <= 32);
-    assert_ok(matrix_from_table(table, &t->model->features, &diag, x));
+    assert_ok(matrix_from_table(table, &t->model->features, NULL, &diag, x));
     for (size_t i = 0; i < t->rows * t->model->features.count; i++) {
         t->x[i] = (double)x[i];
     }

@@ -74,10 +74,11 @@ columns_that_do_not_fit_the_model_are_named(void **state)
     (void)state;
     DEFER(model_file_freep) struct model_file *m = stump(2, "[\"income\",\"age\"]", false);
     refused("incme,age\n1,2\n3,4\n", m,
-            "rows.csv has not a column that the model reads: no column \"income\"; did you mean "
+            "rows.csv lacks a column that the model reads: no column \"income\"; did you mean "
             "\"incme\"?");
     refused("a,b\n1,2\n3,4\n", m,
-            "the first of 2 missing: no column \"income\" among the 2 columns");
+            "rows.csv lacks 2 of the 2 columns that the model reads (\"income\", \"age\"): no "
+            "column \"income\" among the 2 columns");
     refused("income,age\n1,2\nx,4\n", m,
             "column \"income\" is category (\"x\" in row 2); the model reads numbers there");
     refused("income,age\n2024-01-01,2\n2024-01-02,4\n", m, "column \"income\" is time");

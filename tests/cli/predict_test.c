@@ -126,10 +126,12 @@ the_words_of_pandas_are_matched(void **state)
     (void)strcpy(model, in(m, "model.txt"));
     testing_write(in(m, "rows.csv"), view_str(json_string_value(json_object_get(pandas, "csv"))));
     RUN(m, 0, "predict", "--model", model, "--data", in(m, "rows.csv"));
-    ERR_HAS(m, "note: column \"the word\": categories that the model does not know (rows: 2, the "
-               "first is 2 with \"e\") are read as missing");
-    ERR_HAS(m, "note: column \"size\": categories that the model does not know (rows: 1, the "
-               "first is 4 with \"30\")");
+    ERR_HAS(
+        m, "note: column \"the word\": the model does not know \"e\": 2 rows, the first is 2; read "
+           "as missing");
+    ERR_HAS(m,
+            "note: column \"size\": the model does not know \"30\": 1 row, the first is 4; read as "
+            "missing");
     const char *at = strchr(buf_str(&m->r.out), '\n') + 1;
     for (size_t i = 0; i < json_array_size(answer); i++) {
         (void)next_number(&at);

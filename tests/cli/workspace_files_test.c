@@ -67,6 +67,64 @@ explains_parts_and_cohorts_by_name(void **state)
     OUT_HAS(m, "pirat");
 }
 
+/* Rows of the demo's, the third with a value of phist that was never there. */
+static void
+write_odd(struct room *m, const char *name)
+{
+    DEFER(buf_done) struct buf text;
+    DEFER(buf_done) struct buf odd;
+    testing_read(m->csv, &text);
+    buf_init(&odd, 1u << 20);
+    const char *at = buf_str(&text);
+    for (size_t line = 0; *at != '\0'; line++) {
+        const size_t n = strcspn(at, "\n") + 1;
+        const char *phist = at;
+        for (size_t i = 0; i < 6; i++) {
+            phist = strchr(phist, ',') + 1;
+        }
+        const size_t before = (size_t)(phist - at), word = strcspn(phist, ",");
+        buf_put(&odd, view_of(at, before));
+        buf_put_str(&odd, line == 3 ? "perhaps" : "");
+        const size_t from = line == 3 ? before + word : before;
+        buf_put(&odd, view_of(at + from, n - from));
+        at += n;
+    }
+    testing_write(in(m, name), buf_view(&odd));
+}
+
+#define ODD "column \"phist\": the model does not know \"perhaps\": 1 row"
+
+/* The same sentence wherever the workspace's model answers for rows. */
+static void
+a_category_that_the_model_does_not_know_is_told_everywhere(void **state)
+{
+    struct room *m = *state;
+    static const char *const verbs[] = {"fairness", "errors"};
+    write_odd(m, "odd.csv");
+    RUN(m, 0, "dataset", "add", "odd", m->path, CSV_OPTIONS);
+    static const char *const plain[] = {"predict", "explain"};
+    for (size_t i = 0; i < 2; i++) {
+        RUN(m, 0, plain[i], "--model", "workspace:mortgage", "--data", in(m, "odd.csv"));
+        ERR_HAS(m, ODD);
+        RUN(m, 0, plain[i], "--model", "workspace:mortgage", "--data", "workspace:odd");
+        ERR_HAS(m, ODD);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        RUN(m, 0, verbs[i], "--model", "workspace:mortgage", "--data", "workspace:odd", "--label",
+            "deny", "--positive", "yes", "--json");
+        OUT_HAS(m, "does not know");
+    }
+    RUN(m, 0, "certify", "--model", "workspace:mortgage", "--data", "workspace:odd", "--sensitive",
+        "phist", "--json");
+    OUT_HAS(m, "does not know");
+    RUN(m, 0, "assess", "mortgage", "--data", "odd", "--bootstrap", "0", "--output",
+        in(m, "a.json"));
+    DEFER(js_freep) json_t *d = testing_read_json(m->path);
+    DEFER(buf_done) struct buf text;
+    testing_read(m->path, &text);
+    assert_text_has(buf_str(&text), "does not know");
+}
+
 int
 main(void)
 {
@@ -74,6 +132,7 @@ main(void)
         MODEL(what_is_wrong_is_told),
         MODEL(answers_are_those_of_the_files),
         MODEL(explains_parts_and_cohorts_by_name),
+        MODEL(a_category_that_the_model_does_not_know_is_told_everywhere),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

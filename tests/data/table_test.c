@@ -257,14 +257,39 @@ refuses_rows_that_the_model_does_not_fit(void **state)
     float x[16];
     struct diag diag = {0};
     DEFER(table_freep) struct table *absent = sample_csv("m,c,b,t\n1,red,no,2020-01-01\n", NULL);
-    assert_status(matrix_from_table(absent, &l, &diag, x), INPUT);
+    assert_status(matrix_from_table(absent, &l, NULL, &diag, x), INPUT);
     assert_says(&diag, "a feature of the model is missing: no column \"n\"");
     DEFER(table_freep) struct table *level = sample_csv("n,c,b,t\n1,green,no,2020-01-01\n", NULL);
-    assert_status(matrix_from_table(level, &l, &diag, x), INPUT);
+    assert_status(matrix_from_table(level, &l, NULL, &diag, x), INPUT);
     assert_says(&diag, "row 1: column \"c\": the model does not know the value \"green\"");
     DEFER(table_freep) struct table *type = sample_csv("n,c,b,t\nx,red,no,2020-01-01\n", NULL);
-    assert_status(matrix_from_table(type, &l, &diag, x), INPUT);
+    assert_status(matrix_from_table(type, &l, NULL, &diag, x), INPUT);
     assert_says(&diag, "column \"n\" is category; the model was trained with float");
+    DEFER(table_freep)
+    struct table *large = sample_csv("n,c,b,t\n1,red,no,2020-01-01\n-1e300,red,no,\n", NULL);
+    assert_status(matrix_from_table(large, &l, NULL, &diag, x), INPUT);
+    assert_says(&diag, "row 2: column \"n\": -1e+300 is beyond what models read");
+}
+
+static void
+what_the_model_does_not_know_is_missing_and_told(void **state)
+{
+    (void)state;
+    DEFER(table_freep) struct table *t = with_time(training);
+    DEFER(feature_list_done) struct feature_list l = {0};
+    DEFER(js_freep) json_t *remarks = json_array();
+    features_of(t, &l);
+    float x[28];
+    DEFER(table_freep)
+    struct table *other = sample_csv("n,c,b,t\n1,red,no,2020-01-01\n1,green,no,\n1,,no,\n"
+                                     "1,green,no,\n1,pink,no,\n1,grey,no,\n1,mauve,no,\n",
+                                     NULL);
+    assert_ok(matrix_from_table(other, &l, remarks, NULL, x));
+    assert_true(x[1] == 1 && isnan(x[5]) && isnan(x[9]) && isnan(x[17]));
+    assert_int_equal(json_array_size(remarks), 1);
+    assert_string_equal(json_string_value(json_array_get(remarks, 0)),
+                        "column \"c\": the model does not know \"green\", \"pink\", \"grey\" and "
+                        "others: 5 rows, the first is 2; read as missing");
 }
 
 static void
@@ -276,14 +301,14 @@ a_matrix_encodes_as_at_training(void **state)
     features_of(t, &l);
     assert_int_equal(l.count, 4); /* text is no feature */
     float x[12];
-    assert_ok(matrix_from_table(t, &l, NULL, x));
+    assert_ok(matrix_from_table(t, &l, NULL, NULL, x));
     const float nan = NAN, want[12] = {1, 1, 0, 18263, 2.5f, 0, 1, 0.5f, nan, nan, nan, nan};
     for (unsigned i = 0; i < 12; i++) {
         assert_near((double)x[i], (double)want[i], 0);
     }
     /* Other rows, other column order, fewer levels, a column of nothing: the same codes. */
     DEFER(table_freep) struct table *other = sample_csv("b,t,c,n\nyes,,red,7\n", NULL);
-    assert_ok(matrix_from_table(other, &l, NULL, x));
+    assert_ok(matrix_from_table(other, &l, NULL, NULL, x));
     const float again[4] = {7, 1, 1, nan};
     for (unsigned i = 0; i < 4; i++) {
         assert_near((double)x[i], (double)again[i], 0);
@@ -355,6 +380,7 @@ main(void)
         cmocka_unit_test(a_selection_keeps_order_types_and_nulls),
         cmocka_unit_test(times_are_read_whole_or_not_at_all),
         cmocka_unit_test(refuses_rows_that_the_model_does_not_fit),
+        cmocka_unit_test(what_the_model_does_not_know_is_missing_and_told),
         cmocka_unit_test(a_matrix_encodes_as_at_training),
         cmocka_unit_test(a_feature_list_survives_json),
         cmocka_unit_test(refuses_feature_lists_that_no_table_gives),

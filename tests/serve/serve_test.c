@@ -643,7 +643,7 @@ ask_off_line(const struct model *m, struct buf *ret_body, double *ret_out)
     }
     assert_ok(table_select(whole, first, MAX_ROWS, &t));
     assert_ok(infer_put_request(m, t, &diag, ret_body));
-    assert_ok(model_matrix(m, t, &diag, x, &missing));
+    assert_ok(model_matrix(m, t, NULL, &diag, x, &missing));
     model_predict(m, x, MAX_ROWS, 1, ret_out);
 }
 

@@ -194,7 +194,7 @@ answers_as_the_library_did(struct room *r, const char *name, const struct model 
         rows[i] = i;
     }
     assert_ok(table_select(whole, rows, ROWS, &t));
-    assert_ok(matrix_from_table(t, &m->features, &diag, x));
+    assert_ok(matrix_from_table(t, &m->features, NULL, &diag, x));
     buf_init(&body, 1u << 20);
     assert_ok(infer_put_request(m, t, &diag, &body));
     assert_ok(infer_parse(buf_view(&body), m, ROWS, arena, &diag, &q));

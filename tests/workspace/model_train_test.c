@@ -138,7 +138,7 @@ answers_of(struct room *r, const struct model *m, enum model_part part, double *
     struct diag diag = {0};
     DEFER(memory_freep) float *x = calloc((size_t)ROWS * m->features.count, sizeof *x);
     assert_ok(model_export(r->w, m, m->label, 0, part, &diag, ret_table));
-    assert_ok(matrix_from_table(*ret_table, &m->features, &diag, x));
+    assert_ok(matrix_from_table(*ret_table, &m->features, NULL, &diag, x));
     model_predict(m, x, (*ret_table)->rows, 1, answer);
     return (size_t)(*ret_table)->rows;
 }

@@ -367,7 +367,7 @@ count_training(const struct room *r, const struct model *m, struct counted *c)
     assert_ok(dataset_load(r->w, "people", 0, &diag, &t, &info));
     assert_ok(model_select(m, &info, PART_TRAIN, &diag, train));
     assert_ok(table_binary_label(t, &diag, y));
-    assert_ok(matrix_from_table(t, &m->features, &diag, x));
+    assert_ok(matrix_from_table(t, &m->features, NULL, &diag, x));
     model_predict(m, x, ROWS, 1, p);
     model_predict(r->old, x, ROWS, 1, old);
     assert_memory_equal(p, old, sizeof p);
