@@ -335,6 +335,25 @@ take_reference(struct run *r, json_t **ret_reference)
 /* ---- what is printed ---- */
 
 static void
+print_left_out(const json_t *factor)
+{
+    const json_t *list = json_object_get(factor, "columns_left_out");
+    DEFER(buf_done) struct buf names;
+    size_t i = 0;
+    json_t *name = NULL;
+    buf_init(&names, 1u << 20);
+    json_array_foreach((json_t *)(uintptr_t)list, i, name)
+    {
+        buf_printf(&names, "%s\"%s\"", i == 0 ? "" : ", ", json_string_value(name));
+    }
+    if (names.len > 0) {
+        cli_say("Note: not looked at as proxies, being free text or of too many different values: "
+                "%s.",
+                buf_str(&names));
+    }
+}
+
+static void
 print_factor(const json_t *d, const json_t *factor)
 {
     size_t i = 0;
@@ -364,6 +383,7 @@ print_factor(const json_t *d, const json_t *factor)
         cli_put_bar(stdout, rate, 15);
         (void)printf("%s\n", json_is_true(json_object_get(g, "judged")) ? "" : " few");
     }
+    print_left_out(factor);
 }
 
 static void

@@ -494,7 +494,9 @@ is_wanted(const struct taking *k, const struct column *c)
             return true;
         }
     }
-    return k->q->feature_count == 0 && c->role != ROLE_IDENTIFIER && c->role != ROLE_IGNORED;
+    /* Of text, which the import ignores, it is said that it is left out. */
+    return k->q->feature_count == 0 && c->role != ROLE_IDENTIFIER &&
+           (c->role != ROLE_IGNORED || c->type == COLUMN_TEXT);
 }
 
 /* Why it cannot be looked at, or NULL. */

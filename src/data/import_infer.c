@@ -41,6 +41,21 @@ is_float(struct view v, double *ret_value)
     return !has_leading_zero(v) && status_ok(text_to_f64(v, ret_value));
 }
 
+/* As programs write what is infinite or no number: inf, -Infinity, -nan. */
+static bool
+is_not_finite(struct view v)
+{
+    static const char *const words[] = {"inf", "infinity", "nan"};
+    const size_t sign = v.len > 0 && (v.ptr[0] == '-' || v.ptr[0] == '+');
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+        if (v.len - sign == strlen(words[k]) &&
+            strncasecmp((const char *)v.ptr + sign, words[k], v.len - sign) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Spellings of false and true, canonical ones first in each family. */
 static const char *const spellings[][2] = {
     {"no", "yes"}, {"false", "true"}, {"n", "y"}, {"f", "t"}};
@@ -62,7 +77,7 @@ boolean_family(struct view v, int *ret_truth)
 }
 
 struct census {
-    uint64_t values, integers, floats, times, booleans;
+    uint64_t values, integers, floats, not_finite, times, booleans;
     uint64_t first_not_float; /* row */
     int family;               /* of all booleans so far; -2: none yet */
 };
@@ -80,6 +95,7 @@ count_one(struct census *c, uint64_t row, struct view v)
         c->first_not_float = row;
     }
     c->floats += number;
+    c->not_finite += !number && is_not_finite(v);
     c->times += !number && time_parse(v, &i);
     const int family = number ? -1 : boolean_family(v, &truth);
     if (family >= 0 && (c->family == -2 || c->family == family)) {
@@ -121,6 +137,19 @@ refuse_value(const struct texts *t, const struct infer_request *q, uint64_t row,
     put_place(q, row, text_at(t, row), place);
     diag_set(diag, "%s is not %s", place, what);
     FAIL(INPUT);
+}
+
+/* All are numbers or infinite: not categories, but nothing that a mean exists of. */
+static struct status
+check_not_finite(const struct texts *t, const struct infer_request *q, const struct census *c,
+                 struct diag *diag)
+{
+    return c->floats > 0 && c->not_finite > 0 && c->floats + c->not_finite == c->values
+               ? refuse_value(t, q, c->first_not_float,
+                              "a finite number, as the column's others are; say --missing for a "
+                              "spelling of \"no value\"",
+                              diag)
+               : OK;
 }
 
 /* Nearly all are numbers: one slip must not turn a number column into a category in silence. */
@@ -400,6 +429,7 @@ infer_column(const struct texts *t, const struct infer_request *q, struct diag *
             return refuse_value(t, q, census.first_not_float, "a finite number", diag);
         }
         if (type == COLUMN_CATEGORY && !q->is_text) {
+            TRY(check_not_finite(t, q, &census, diag));
             TRY(check_suspect(t, q, &census, diag));
         }
     }

@@ -305,6 +305,17 @@ put_proxies(const json_t *factor, struct buf *b)
                document_number(factor, "proxy_folds"),
                json_array_size(json_object_get(factor, "proxies")),
                document_number(factor, "pairs_looked_at"));
+    const json_t *left_out = json_object_get(factor, "columns_left_out");
+    if (json_array_size(left_out) > 0) {
+        buf_put_str(b, "<p class=\"soft small\">Not looked at, being free text or of too many "
+                       "different values:");
+        json_array_foreach((json_t *)(uintptr_t)left_out, i, p)
+        {
+            buf_put_str(b, i == 0 ? " " : ", ");
+            html_put(b, json_string_value(p));
+        }
+        buf_put_str(b, ".</p>");
+    }
 }
 
 static void

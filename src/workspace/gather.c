@@ -664,7 +664,12 @@ gather_features(struct gathered *g)
         if (c->type == COLUMN_TIME) {
             TRY(remark(g, "column \"%.100s\" is of times: it is not looked at for mistakes",
                        c->name));
-        } else if (c->type != COLUMN_TEXT && c->nulls < g->table->rows) {
+        } else if (c->type != COLUMN_TEXT && c->nulls == g->table->rows) {
+            TRY(remark(g,
+                       "column \"%.100s\" has no value in any row: it is not looked at for "
+                       "mistakes",
+                       c->name));
+        } else if (c->type != COLUMN_TEXT) {
             TRY(gather_feature(g, c));
         }
     }

@@ -168,9 +168,40 @@ an_infinite_number(void **state)
     struct odd o = usual;
     o.w =
         (struct cells){"1|2|3|4|5|6|7|8|9|10|11|12|13|14|15|16|17|18|19|20|21|22|23|24|25|inf", 4};
-    FAIRNESS(2, "\"inf\" is not a number", &o);
-    BIAS(2, "\"inf\" is not a number", &o);
-    ERRORS(2, "\"inf\" is not a number", &o);
+    FAIRNESS(2, "\"inf\" is not a finite number", &o);
+    BIAS(2, "\"inf\" is not a finite number", &o);
+    ERRORS(2, "\"inf\" is not a finite number", &o);
+    o.w = (struct cells){"1|-Infinity|2|-nan", 4}; /* and were half of them so: no category */
+    FAIRNESS(2, "\"-Infinity\" is not a finite number, as the column's others are", &o);
+    BIAS(2, "\"-Infinity\" is not a finite number", &o);
+    ERRORS(2, "\"-Infinity\" is not a finite number", &o);
+}
+
+/* A value of its own in each row: as a group, as a label and among the others. */
+static void
+a_hundred_thousand_categories(void **state)
+{
+    struct room *m = *state;
+    DEFER(buf_done) struct buf csv;
+    buf_init(&csv, 16u << 20);
+    buf_put_str(&csv, "y,yhat,sex,who\n");
+    for (unsigned i = 0; i < 100000; i++) {
+        buf_printf(&csv, "%s,%s,%s,person %u\n", i % 3 == 0 ? "yes" : "no",
+                   i % 5 == 0 ? "yes" : "no", i % 2 == 0 ? "F" : "M", i);
+    }
+    testing_write(in(m, "who.csv"), buf_view(&csv));
+    const char *data = in(m, "who.csv");
+    LOOK(2, "column \"who\" has more than 1024 values: bring them together into groups", "fairness",
+         "--data", data, "--label", "y", "--prediction", "yhat", "--sensitive", "who");
+    LOOK(2, "sensitive column \"who\": too many different values, or free text", "bias", "--data",
+         data, "--label", "y", "--sensitive", "who");
+    LOOK(2, "column \"who\" of --label is text with too many different values", "errors", "--data",
+         data, "--label", "who", "--prediction", "yhat");
+    LOOK(0,
+         "Note: not looked at as proxies, being free text or of too many different values:", "bias",
+         "--data", data, "--label", "y", "--sensitive", "sex");
+    LOOK(0, "column \"who\" is text with too many different values", "errors", "--data", data,
+         "--label", "y", "--prediction", "yhat");
 }
 
 #define LINEAR                                                                                     \
@@ -243,6 +274,7 @@ main(void)
         BARE(a_constant_prediction_and_a_score_that_is_no_probability),
         BARE(weights_that_weigh_nothing_or_less),
         BARE(an_infinite_number),
+        BARE(a_hundred_thousand_categories),
         BARE(a_model_of_other_columns),
         BARE(few_rows_with_long_names),
         BARE(a_model_whose_only_feature_has_no_value),
