@@ -11,11 +11,12 @@
 
 /* ---- reweighing (Kamiran and Calders, Knowledge and Information Systems 33, 2012) ---- */
 
-/* count[groups * 2] by group and outcome. ret_weight[groups * 2]: P(group) P(outcome) / P(group,
- * outcome), which makes the two independent in the weighted data; 0 where there is no such row.
- * The weights of all rows sum to their number. *ret_empty: cells without a row, in which case
- * independence is out of reach. */
-void reweigh(const uint64_t *count, uint32_t groups, double *ret_weight, uint32_t *ret_empty);
+/* count[groups * classes] by group and outcome. ret_weight[groups * classes]: P(group) P(outcome) /
+ * P(group, outcome), which makes the two independent in the weighted data; 0 where there is no such
+ * row. The weights of all rows sum to their number. *ret_empty: groups with rows that lack an
+ * outcome which occurs, in which case independence is out of reach. classes: at least 2. */
+void reweigh(const uint64_t *count, uint32_t groups, uint32_t classes, double *ret_weight,
+             uint32_t *ret_empty);
 
 /* ---- correlation remover (Fairlearn's) ---- */
 

@@ -3,10 +3,13 @@
 #include "model/predictor.h"
 
 #include <math.h>
+#include <string.h>
 
 #define MODEL_MAX ((size_t)1 << 30)
 #define LEAST_ITERATIONS 5u
-#define SHRINK 0.8 /* of the step, when five answers brought the gap no nearer */
+#define LEAST_UNIT 1e-3
+#define SHRINK 0.8      /* of the step, when five answers brought the gap no nearer */
+#define LEAST_STEP 0.02 /* of the first one, when prices swing between groups */
 
 struct game {
     const float *x, *y;
@@ -17,8 +20,9 @@ struct game {
     double theta[MOMENT_MAX], price[MOMENT_MAX];
     float *label, *weight; /* rows: what the booster is asked */
     double *margin;        /* rows; before that, what a positive decision is worth */
-    double *decision;      /* rows: 0 or 1 */
-    double *sum;           /* rows: decisions for, over the answers */
+    double *decision;      /* rows: 0 or 1; of numbers the losses */
+    double *sum;           /* rows: of those, over the answers of the mixture */
+    uint32_t mixed;        /* answers in the mixture */
 };
 
 static void
@@ -132,7 +136,8 @@ ask(struct game *g)
     double sum = 0;
     moment_worth(&g->moment, g->price, g->y, g->group, g->rows, g->margin);
     for (size_t i = 0; i < g->rows; i++) {
-        g->label[i] = g->margin[i] > 0;
+        g->label[i] = g->moment.numbers ? (float)moment_clip(&g->moment, (double)g->y[i])
+                                        : (float)(g->margin[i] > 0);
         sum += fabs(g->margin[i]);
     }
     for (size_t i = 0; i < g->rows; i++) {
@@ -149,7 +154,7 @@ one_label(const struct game *g)
     for (size_t i = 0; i < g->rows; i++) {
         ones += g->label[i] > 0;
     }
-    return ones == 0 || ones == g->rows;
+    return !g->moment.numbers && (ones == 0 || ones == g->rows);
 }
 
 static struct status
@@ -169,8 +174,13 @@ reply(struct game *g, struct diag *diag, struct buf *ret_model, bool *ret_consta
     TRY(forest_load(buf_view(ret_model), diag, &f));
     TRY(predictor_new(f, &p));
     predictor_margin(p, g->x, g->rows, g->o->train.threads, g->margin);
+    if (g->moment.numbers) {
+        forest_link_apply(f, g->margin, g->rows);
+    }
     for (size_t i = 0; i < g->rows; i++) {
-        g->decision[i] = g->margin[i] >= 0; /* probability >= 1/2 */
+        g->decision[i] = g->moment.numbers
+                             ? moment_loss_of(&g->moment, (double)g->y[i], g->margin[i])
+                             : g->margin[i] >= 0; /* probability >= 1/2 */
     }
     return OK;
 }
@@ -194,8 +204,15 @@ static struct status
 start(struct game *g, uint32_t groups, struct diag *diag)
 {
     const struct gradient_options *o = g->o;
-    const struct moment_bounds bounds = {o->eps, o->ratio_bound, o->ratio_bound_slack,
-                                         o->loss_bound};
+    const struct moment_bounds bounds = {.difference = o->eps,
+                                         .ratio = o->ratio_bound,
+                                         .slack = o->ratio_bound_slack,
+                                         .loss = o->loss_bound,
+                                         .numbers =
+                                             strcmp(o->train.objective, "binary:logistic") != 0,
+                                         .kind = o->loss,
+                                         .low = o->low,
+                                         .high = o->high};
     TRY(check(o, diag));
     TRY(moment_init(&g->moment, o->constraint, &bounds, g->y, g->group, g->rows, groups, diag));
     g->label = calloc(g->rows, sizeof *g->label);
@@ -236,7 +253,7 @@ keep(double bound, uint32_t t, struct buf *model, struct buf *best, bool *kept_a
 static double
 upper_value(const struct game *g, struct gradient_result *r)
 {
-    const struct moment_rates mixed = rates_of(g, g->sum, 1 / (double)r->iterations);
+    const struct moment_rates mixed = rates_of(g, g->sum, 1 / (double)g->mixed);
     r->mixture = answer_of(g, &mixed);
     return r->mixture.error + fmax(r->mixture.violation - g->moment.bound, 0) / g->o->eps;
 }
@@ -257,7 +274,98 @@ play(struct game *g, struct diag *diag, struct buf *ret_model, struct moment_rat
     for (size_t i = 0; i < g->rows; i++) {
         g->sum[i] += g->decision[i];
     }
+    g->mixed++;
     return OK;
+}
+
+/* From one unit of losses to another. */
+static void
+scale_answer(struct gradient_answer *a, double times)
+{
+    a->error *= times;
+    a->violation *= times;
+    a->gap *= times;
+}
+
+static void
+scale_result(struct gradient_result *r, double times)
+{
+    r->game_gap *= times;
+    scale_answer(&r->mixture, times);
+    for (uint32_t t = 0; t < r->iterations; t++) {
+        scale_answer(&r->answer[t], times);
+    }
+}
+
+/* The mean loss of the plain answer, unless it is next to none, becomes the unit: steps are then as
+ * long for a model that tells nearly all as for one that tells little. */
+static void
+take_unit(struct game *g, struct gradient_result *r)
+{
+    const double unit = fmax(r->answer[0].error, LEAST_UNIT);
+    g->moment.unit *= unit;
+    g->moment.bound /= unit;
+    scale_result(r, 1 / unit);
+}
+
+static void
+set_thetas(struct game *g, double to)
+{
+    for (size_t i = 0; i < moment_count(&g->moment); i++) {
+        g->theta[i] = to;
+    }
+}
+
+/* Of numbers: the answer to no prices. Where it keeps the bound there is none better; else it is no
+ * part of the mixture, and prices start near what the mean loss itself weighs. */
+static struct status
+play_plain(struct game *g, struct diag *diag, struct buf *best, struct gradient_result *r,
+           bool *ret_kept)
+{
+    struct moment_rates now;
+    DEFER(buf_done) struct buf model;
+    buf_init(&model, MODEL_MAX);
+    set_thetas(g, -INFINITY);
+    TRY(play(g, diag, &model, &now, &r->answer[0]));
+    r->iterations = 1;
+    keep(g->moment.bound, 0, &model, best, ret_kept, r);
+    r->game_gap = upper_value(g, r) - lagrangian(g, &now);
+    g->mixed = 0;
+    memset(g->sum, 0, g->rows * sizeof *g->sum);
+    take_unit(g, r);
+    set_thetas(g, log(g->o->eps));
+    return OK;
+}
+
+/* How far prices move after an answer. */
+struct pace {
+    double eta;
+    uint32_t nearer; /* the last answer that brought the gap nearer, or that was acted upon */
+    uint32_t worst;  /* group of the greatest loss */
+};
+
+static uint32_t
+worst_group(const struct game *g, const struct moment_rates *r)
+{
+    uint32_t worst = 0;
+    for (uint32_t k = 1; k < g->moment.groups; k++) {
+        worst = r->rate[0][k] > r->rate[0][worst] ? k : worst;
+    }
+    return worst;
+}
+
+/* Steps were too long when no answer came nearer; of numbers also when they have made another group
+ * the worst one, between which prices would swing for ever where no answer keeps the bound. */
+static void
+set_pace(const struct game *g, const struct moment_rates *now, uint32_t t, struct pace *p)
+{
+    const uint32_t worst = worst_group(g, now);
+    const bool swings = g->moment.numbers && worst != p->worst && p->eta > LEAST_STEP * g->o->eta;
+    if (swings || t >= p->nearer + LEAST_ITERATIONS) {
+        p->eta *= SHRINK;
+        p->nearer = t;
+    }
+    p->worst = worst;
 }
 
 static struct status
@@ -267,32 +375,52 @@ play_all(struct game *g, struct diag *diag, struct buf *best, struct gradient_re
     const struct gradient_options *o = g->o;
     /* Where there is no price for too low to weigh against, steps times eps hardly move the
      * groups' prices apart. */
-    double lower = -INFINITY, eta = o->eta * (g->moment.sides == 1 ? 1 : o->eps);
-    uint32_t nearer = 0;
+    struct pace pace = {.eta = o->eta * (g->moment.sides == 1 ? 1 : o->eps)};
+    double lower = -INFINITY;
     DEFER(buf_done) struct buf model;
     buf_init(&model, MODEL_MAX);
     r->game_gap = INFINITY;
-    for (uint32_t t = 0; t < o->iterations; t++) {
+    if (g->moment.numbers) {
+        TRY(play_plain(g, diag, best, r, ret_kept));
+        if (r->answer[0].violation <= g->moment.bound) {
+            return OK;
+        }
+        lower = r->answer[0].error;
+    }
+    for (uint32_t t = r->iterations; t < o->iterations; t++) {
         struct moment_rates now;
         TRY(play(g, diag, &model, &now, &r->answer[t]));
         r->iterations = t + 1;
         keep(g->moment.bound, t, &model, best, ret_kept, r);
         lower = fmax(lower, lagrangian(g, &now));
         const double gap = upper_value(g, r) - lower;
-        nearer = gap < r->game_gap ? t : nearer;
+        pace.nearer = gap < r->game_gap ? t : pace.nearer;
         r->game_gap = gap;
         /* Nearer than the data can tell; but one answer alone is to be fair enough, too. */
         if (r->iterations >= LEAST_ITERATIONS && gap < 0.5 / sqrt((double)g->rows) && *ret_kept &&
             r->answer[r->chosen].violation <= g->moment.bound) {
             break;
         }
-        if (t >= nearer + LEAST_ITERATIONS) {
-            eta *= SHRINK;
-            nearer = t;
-        }
-        raise_prices(g, &now, eta);
+        set_pace(g, &now, t, &pace);
+        raise_prices(g, &now, pace.eta);
     }
     return OK;
+}
+
+static void
+finish(const struct game *g, struct gradient_result *r)
+{
+    r->met = r->answer[r->chosen].violation <= g->moment.bound;
+    scale_result(r, g->moment.unit);
+}
+
+const char *
+gradient_objective(const char *objective, enum moment_loss loss)
+{
+    const bool means = strcmp(objective, "reg:absoluteerror") != 0;
+    return loss != MOMENT_SQUARE_LOSS ? "reg:absoluteerror"
+           : means                    ? objective
+                                      : "reg:squarederror";
 }
 
 struct status
@@ -313,6 +441,7 @@ gradient_mitigate(const float *x, size_t rows, size_t features, const float *y,
         diag_set(diag, "no trees answer these constraints: only the same decision for all does");
         FAIL(INPUT);
     }
+    finish(&g, r);
     buf_put(ret_model, buf_view(&best));
     *ret_result = *r;
     return buf_status(ret_model);

@@ -37,6 +37,27 @@ moment_constraint_from_word(const char *word, enum moment_constraint *ret_constr
     FAIL(INPUT);
 }
 
+static const char *const losses[MOMENT_LOSSES] = {"zero_one", "square", "absolute"};
+
+const char *
+moment_loss_word(enum moment_loss loss)
+{
+    ASSERT((unsigned)loss < MOMENT_LOSSES);
+    return losses[loss];
+}
+
+struct status
+moment_loss_from_word(const char *word, enum moment_loss *ret_loss)
+{
+    for (unsigned i = 0; i < MOMENT_LOSSES; i++) {
+        if (strcmp(losses[i], word) == 0) {
+            *ret_loss = (enum moment_loss)i;
+            return OK;
+        }
+    }
+    FAIL(INPUT);
+}
+
 /* ---- the rows ---- */
 
 /* False: the row is of no event. */
@@ -48,23 +69,47 @@ event_of(const struct moment *m, float y, uint32_t *ret_event)
     return label < 0 || label == (y > 0);
 }
 
+/* NULL: nothing is wrong. */
+static const char *
+wrong_loss(const struct moment_bounds *b)
+{
+    if (b->ratio != 0) {
+        return "a ratio bound does not go with bounded_group_loss, which compares no groups";
+    }
+    if (b->numbers && !(b->loss > 0 && isfinite(b->loss))) {
+        return "bounded_group_loss needs a loss bound over 0, the mean loss that no group may "
+               "exceed: of the square loss in the label's unit squared, else in its unit";
+    }
+    if (b->numbers && !(isfinite(b->low) && isfinite(b->high) && b->low <= b->high)) {
+        return "a range to clip to, of two finite numbers, the lower one first: out of range";
+    }
+    if (!b->numbers && b->kind != MOMENT_ZERO_ONE_LOSS) {
+        return "the square and the absolute loss are of numbers: decisions between two classes "
+               "have the zero_one loss";
+    }
+    return b->numbers || (b->loss > 0 && b->loss < 1)
+               ? NULL
+               : "bounded_group_loss needs a loss bound, the error rate that no group may exceed, "
+                 "between 0 and 1";
+}
+
+static const char *
+wrong_parity(const struct moment_bounds *b)
+{
+    return b->numbers ? "this constraint compares decisions between two classes; of numbers the "
+                        "exponentiated gradient has bounded_group_loss"
+           : !(b->ratio >= 0 && b->ratio <= 1) ? "a ratio bound over 0, at most 1: out of range"
+           : !(b->slack >= 0 && b->slack < 1)
+               ? "a slack of the ratio bound from 0, under 1: out of range"
+           : !(b->difference >= 0 && b->difference < 1)
+               ? "a difference bound from 0, under 1: out of range"
+               : NULL;
+}
+
 static struct status
 check_bounds(enum moment_constraint constraint, const struct moment_bounds *b, struct diag *diag)
 {
-    const char *wrong = NULL;
-    const bool loss = constraint == MOMENT_BOUNDED_GROUP_LOSS;
-    if (loss && b->ratio != 0) {
-        wrong = "a ratio bound does not go with bounded_group_loss, which compares no groups";
-    } else if (loss && !(b->loss > 0 && b->loss < 1)) {
-        wrong = "bounded_group_loss needs a loss bound, the error rate that no group may exceed, "
-                "between 0 and 1";
-    } else if (!loss && !(b->ratio >= 0 && b->ratio <= 1)) {
-        wrong = "a ratio bound over 0, at most 1: out of range";
-    } else if (!loss && !(b->slack >= 0 && b->slack < 1)) {
-        wrong = "a slack of the ratio bound from 0, under 1: out of range";
-    } else if (!loss && !(b->difference >= 0 && b->difference < 1)) {
-        wrong = "a difference bound from 0, under 1: out of range";
-    }
+    const char *wrong = constraint == MOMENT_BOUNDED_GROUP_LOSS ? wrong_loss(b) : wrong_parity(b);
     if (wrong != NULL) {
         diag_set(diag, "%s", wrong);
         FAIL(INPUT);
@@ -91,6 +136,62 @@ check_shares(const struct moment *m, struct diag *diag)
     return OK;
 }
 
+/* ---- the losses of numbers ---- */
+
+double
+moment_clip(const struct moment *m, double v)
+{
+    return fmin(fmax(v, m->low), m->high);
+}
+
+double
+moment_loss_of(const struct moment *m, double y, double answer)
+{
+    const double far = moment_clip(m, y) - moment_clip(m, answer);
+    return (m->kind == MOMENT_SQUARE_LOSS ? far * far : fabs(far)) / m->unit;
+}
+
+static void
+set_range(struct moment *m, const struct moment_bounds *b, const float *y, size_t rows)
+{
+    m->low = b->low;
+    m->high = b->high;
+    if (b->kind == MOMENT_ZERO_ONE_LOSS) {
+        m->low = 0;
+        m->high = 1;
+    } else if (b->low >= b->high) {
+        m->low = INFINITY;
+        m->high = -INFINITY;
+        for (size_t i = 0; i < rows; i++) {
+            m->low = fmin(m->low, (double)y[i]);
+            m->high = fmax(m->high, (double)y[i]);
+        }
+    }
+}
+
+static struct status
+set_unit(struct moment *m, const float *y, size_t rows, struct diag *diag)
+{
+    double mean = 0, loss = 0;
+    for (size_t i = 0; i < rows; i++) {
+        mean += moment_clip(m, (double)y[i]) / (double)rows;
+    }
+    for (size_t i = 0; i < rows; i++) {
+        loss += moment_loss_of(m, (double)y[i], mean) / (double)rows;
+    }
+    /* What rounding leaves of a mean is no loss. */
+    if (!(loss > 1e-12 * (m->kind == MOMENT_SQUARE_LOSS ? mean * mean : fabs(mean)))) {
+        diag_set(diag,
+                 "between %g and %g the label is the same in all %zu rows: there is no loss "
+                 "to bound",
+                 m->low, m->high, rows);
+        FAIL(INPUT);
+    }
+    m->unit = loss;
+    m->bound /= loss;
+    return OK;
+}
+
 struct status
 moment_init(struct moment *ret_moment, enum moment_constraint constraint,
             const struct moment_bounds *bounds, const float *y, const int32_t *group, size_t rows,
@@ -105,7 +206,10 @@ moment_init(struct moment *ret_moment, enum moment_constraint constraint,
                        .ratio = ratio ? bounds->ratio : 1,
                        .bound = loss    ? bounds->loss
                                 : ratio ? bounds->slack
-                                        : bounds->difference};
+                                        : bounds->difference,
+                       .numbers = bounds->numbers,
+                       .kind = bounds->kind,
+                       .unit = 1};
     if (groups < 2 || groups > MOMENT_MAX_GROUPS) {
         diag_set(diag, "%u groups: from 2 to %u", groups, MOMENT_MAX_GROUPS);
         FAIL(INPUT);
@@ -120,6 +224,10 @@ moment_init(struct moment *ret_moment, enum moment_constraint constraint,
         }
     }
     TRY(check_shares(&m, diag));
+    if (m.numbers) {
+        set_range(&m, bounds, y, rows);
+        TRY(set_unit(&m, y, rows, diag));
+    }
     *ret_moment = m;
     return OK;
 }
@@ -133,7 +241,7 @@ moment_rates_of(const struct moment *m, const float *y, const int32_t *group, si
     struct moment_rates r = {0};
     const double n = (double)rows;
     for (size_t i = 0; i < rows; i++) {
-        const double p = chance[i] * times, wrong = y[i] > 0 ? 1 - p : p;
+        const double p = chance[i] * times, wrong = !m->numbers && y[i] > 0 ? 1 - p : p;
         const double value = kinds[m->constraint].errors ? wrong : p;
         uint32_t e = 0;
         r.error += wrong / n;
@@ -205,11 +313,12 @@ moment_worth(const struct moment *m, const double *price, const float *y, const 
         }
     }
     for (size_t i = 0; i < rows; i++) {
-        const double right = y[i] > 0 ? 1 : -1;
+        const double right = y[i] > 0 && !m->numbers ? 1 : -1;
         uint32_t e = 0;
         ret_worth[i] = right;
         if (event_of(m, y[i], &e)) {
             ret_worth[i] -= (kinds[m->constraint].errors ? -right : 1) * cost[e][group[i]];
         }
+        ret_worth[i] = m->numbers ? -ret_worth[i] : ret_worth[i];
     }
 }

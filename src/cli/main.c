@@ -53,7 +53,7 @@ static const struct cli_option model_train_options[] = {
     {"seed", "N", "of the split and of the training", "1", CLI_ONCE, NULL},
     {"objective", "WORD",
      "XGBoost's (default: by the label: with a positive value, a category, a number)", NULL,
-     CLI_ONCE, "binary:logistic multi:softprob reg:squarederror count:poisson"},
+     CLI_ONCE, "binary:logistic multi:softprob reg:squarederror reg:absoluteerror count:poisson"},
     {"rounds", "N", "trees; of several classes, of each", "100", CLI_ONCE, NULL},
     {"depth", "N", "greatest depth of a tree", "4", CLI_ONCE, NULL},
     {"learning-rate", "X", "shrinkage of each tree", "0.1", CLI_ONCE, NULL},
@@ -250,8 +250,10 @@ static const struct cli_option mitigate_options[] = {
     {"alpha", "X", "correlation remover: share of the correlation to remove", "1", CLI_ONCE, NULL},
     {"output", "FILE", "on a file: write decisions, weights or the changed rows (CSV)", NULL,
      CLI_ONCE, "@file"},
-    {"report", "FILE", "thresholds: write a page (HTML) with the accuracy-fairness front", NULL,
-     CLI_ONCE, "@file"},
+    {"report", "FILE",
+     "write a page (HTML): of a model old and new side by side, of a file's thresholds the "
+     "accuracy-fairness front",
+     NULL, CLI_ONCE, "@file"},
     CLI_DATA_FILE_OPTIONS,
     {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
      CLI_ONCE, NULL},
@@ -486,7 +488,8 @@ const struct cli_verb cli_verbs[] = {
      "With MODEL, one of the workspace: it is trained again on the same rows, which its sensitive "
      "columns weigh, or decides by a threshold for each group of one sensitive column, which each "
      "call must then send; the result is registered as the next version, and old and new are "
-     "assessed side by side. With "
+     "assessed side by side. All methods are for two classes; for several reweighing and the "
+     "correlation remover, for numbers bounded_group_loss and the correlation remover. With "
      "--data, on a file: thresholds by group for scored rows, weights for training, or features "
      "without linear trace of a sensitive column.",
      mitigate_options, cli_mitigate, true},

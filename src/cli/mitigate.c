@@ -271,52 +271,131 @@ find_thresholds(struct work *w)
 
 /* ---- reweighing ---- */
 
+/* The outcomes that groups are to have alike: the two of --positive, or each of a label's values.
+ */
+struct outcomes {
+    bool several;
+    uint32_t n;
+};
+
 static struct status
-put_weights(struct work *w, const double *weight)
+take_outcomes(struct work *w, struct outcomes *ret_outcomes)
+{
+    const char *name = NULL;
+    const struct column *c = NULL;
+    TRY(cli_need(w->c, "label", "COLUMN", &name));
+    TRY(table_need_column(w->t, "--label", name, &w->c->diag, &c));
+    if (cli_value(w->c, "positive") == NULL) {
+        DEFER(plain_codes_done) struct plain_codes codes = {0};
+        TRY(plain_codes_of(w->t, c, LABEL_VALUES, &codes));
+        if (codes.cut || codes.levels > LABEL_VALUES) {
+            diag_set(
+                &w->c->diag,
+                "label \"%s\" has more than %u values: reweighing goes by the counts of each "
+                "outcome; say with --positive which value is the positive one, or bin it first",
+                name, LABEL_VALUES);
+            FAIL(INPUT);
+        }
+        if (codes.levels > 2) {
+            *ret_outcomes = (struct outcomes){true, codes.levels};
+            return plain_codes_of(w->t, c, LABEL_VALUES, &w->label);
+        }
+    }
+    *ret_outcomes = (struct outcomes){false, 2};
+    return take_label(w);
+}
+
+/* -1: missing. */
+static int32_t
+outcome_of(const struct work *w, const struct outcomes *o, uint64_t row)
+{
+    return o->several ? w->label.codes[row] : w->y[row] > 1 ? -1 : w->y[row];
+}
+
+static struct status
+put_weights(struct work *w, const struct outcomes *o, const double *weight)
 {
     DEFER(plain_csv_done) struct plain_csv out = {0};
     TRY(plain_csv_open(cli_value(w->c, "output"), DIGITS, &w->c->diag, &out));
     plain_csv_text(&out, "weight");
     plain_csv_end_row(&out);
     for (uint64_t i = 0; i < w->t->rows; i++) {
-        const int32_t g = w->group.codes[i];
-        plain_csv_number(&out, g < 0 || w->y[i] > 1 ? 1 : weight[g * 2 + w->y[i]]);
+        const int32_t g = w->group.codes[i], y = outcome_of(w, o, i);
+        plain_csv_number(&out, g < 0 || y < 0 ? 1 : weight[(uint32_t)g * o->n + (uint32_t)y]);
         plain_csv_end_row(&out);
     }
     return plain_csv_keep(&out);
 }
 
+/* A weight of 0 is that of no row. */
+static void
+put_weight(struct buf *b, const char *outcome, double weight)
+{
+    buf_put_str(b, outcome);
+    if (weight > 0) {
+        buf_printf(b, " %.4f", weight);
+    } else {
+        buf_put_str(b, " (no row)");
+    }
+}
+
+static struct status
+print_weights(const struct work *w, const struct outcomes *o, const double *weight)
+{
+    DEFER(buf_done) struct buf line;
+    buf_init(&line, 1u << 20);
+    for (uint32_t g = 0; g < w->group.levels; g++) {
+        const double *of = weight + (size_t)g * o->n;
+        buf_reset(&line);
+        buf_printf(&line, "%s = %s: weight where %s is ", w->group.name, w->group.names[g],
+                   w->label.name);
+        if (!o->several) {
+            put_weight(&line, "positive", of[1]);
+            put_weight(&line, ", where not", of[0]);
+        }
+        for (uint32_t y = 0; o->several && y < o->n; y++) {
+            buf_put_str(&line, y == 0 ? "" : ", ");
+            put_weight(&line, w->label.names[y], of[y]);
+        }
+        TRY(buf_status(&line));
+        cli_put_wrapped(stdout, buf_str(&line), 0, 2);
+    }
+    return OK;
+}
+
 static struct status
 weigh(struct work *w)
 {
-    uint64_t count[MITIGATE_MAX_GROUPS * 2] = {0}, left = 0;
-    double weight[MITIGATE_MAX_GROUPS * 2];
+    struct outcomes o = {0};
+    uint64_t left = 0;
     uint32_t empty = 0;
     const char *output = NULL;
     TRY(cli_need(w->c, "output", "FILE", &output));
-    TRY(take_label(w));
+    TRY(take_outcomes(w, &o));
     TRY(take_group(w));
+    const size_t cells = (size_t)w->group.levels * o.n;
+    DEFER(memory_freep) uint64_t *count = calloc(cells, sizeof *count);
+    DEFER(memory_freep) double *weight = calloc(cells, sizeof *weight);
+    CHECK(count != NULL && weight != NULL, MEMORY);
     for (uint64_t i = 0; i < w->t->rows; i++) {
-        const int32_t g = w->group.codes[i];
-        if (g < 0 || w->y[i] > 1) {
+        const int32_t g = w->group.codes[i], y = outcome_of(w, &o, i);
+        if (g < 0 || y < 0) {
             left++;
         } else {
-            count[g * 2 + w->y[i]]++;
+            count[(uint32_t)g * o.n + (uint32_t)y]++;
         }
     }
-    reweigh(count, w->group.levels, weight, &empty);
-    TRY(put_weights(w, weight));
+    reweigh(count, w->group.levels, o.n, weight, &empty);
+    TRY(put_weights(w, &o, weight));
     if (strcmp(output, "-") == 0) {
         return OK;
     }
-    for (uint32_t g = 0; g < w->group.levels; g++) {
-        cli_say("%s = %s: weight %.4f where %s is positive, %.4f where not", w->group.name,
-                w->group.names[g], weight[g * 2 + 1], w->label.name, weight[g * 2]);
+    TRY(print_weights(w, &o, weight));
+    if (left > 0) {
+        cli_say("%llu rows without label or group have weight 1", (unsigned long long)left);
     }
-    if (left + empty > 0) {
-        cli_say("%llu rows without label or group have weight 1; %u groups lack an outcome, which "
-                "no weight can mend",
-                (unsigned long long)left, empty);
+    if (empty > 0) {
+        cli_say("%u groups lack an outcome, which no weight can mend", empty);
     }
     return OK;
 }

@@ -18,9 +18,25 @@
          CLI_ONCE,                                                                                 \
          NULL},                                                                                    \
         {"ratio-bound-slack", "X", "by which the ratio bound may be missed", "0", CLI_ONCE, NULL}, \
+        {"loss",                                                                                   \
+         "LOSS",                                                                                   \
+         "bounded_group_loss of numbers: square, absolute, or zero_one, which is the absolute "    \
+         "one within 0 and 1 (default: square; of decisions zero_one)",                            \
+         NULL,                                                                                     \
+         CLI_ONCE,                                                                                 \
+         "square absolute zero_one"},                                                              \
+        {"clip",                                                                                   \
+         "LOW,HIGH",                                                                               \
+         "bounded_group_loss of numbers: what labels and answers are clipped to for the loss "     \
+         "(default: the least and greatest label)",                                                \
+         NULL,                                                                                     \
+         CLI_ONCE,                                                                                 \
+         NULL},                                                                                    \
         {"loss-bound",                                                                             \
          "X",                                                                                      \
-         "bounded_group_loss: no group's share of wrong decisions is over X",                      \
+         "bounded_group_loss: no group's loss is over X: a share of wrong decisions, or of a "     \
+         "model "                                                                                  \
+         "of numbers a mean loss",                                                                 \
          NULL,                                                                                     \
          CLI_ONCE,                                                                                 \
          NULL},                                                                                    \
@@ -33,13 +49,7 @@ struct status mitigate_threshold_options(struct cli *c, struct threshold_options
 /* --alpha, a share. */
 struct status mitigate_alpha(struct cli *c, double *ret_alpha);
 struct status mitigate_model(struct cli *c); /* steward mitigate MODEL ... */
-/* What a model of numbers or of several classes gets right for whom, on its test part (all rows
- * where the split left none): as `steward fairness` says it, groups by the columns. */
-struct status mitigate_fairness(struct cli *c, struct workspace *w, const struct model *m,
-                                const char *const *sensitive, size_t count, unsigned threads,
-                                json_t **ret_document);
-/* Two such documents side by side. */
-void mitigate_fairness_print(const struct model *old, const struct model *new, const json_t *before,
-                             const json_t *after);
+/* result: {"model", "before", "after", "comparison"}; remarks: sentences. */
+void mitigate_print(const json_t *result, const json_t *remarks);
 
 #endif

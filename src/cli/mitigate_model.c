@@ -1,21 +1,27 @@
 /* steward mitigate MODEL: the next version, trained to be fairer, assessed beside the old one. */
 #include "cli/mitigate.h"
 
+#include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "report/document.h"
+#include "report/html.h"
+#include "report/mitigate_compare.h"
 #include "workspace/assessments.h"
 #include "workspace/mitigation.h"
 
-#include <stdio.h>
+#include <math.h>
 #include <string.h>
 
 #define TEXT_MAX (1u << 20)
+#define FILE_MODE 0644
 
 /* Options as given; memory of the names. */
 struct wish {
     struct mitigation m; /* trained again, or */
     bool by_group;
     struct thresholds_wish thresholds; /* thresholds by group */
+    const char *loss;                  /* as asked for; NULL: what fits the model */
     const char *names[CLI_MAX_REPEATS];
     char *memory;
 };
@@ -28,17 +34,47 @@ wish_done(struct wish *w)
 
 /* An option that may be left out is 0 then; given, it is over 0. */
 static struct status
-read_bound(struct cli *c, const char *option, double *ret_bound)
+read_bound(struct cli *c, const char *option, double most, double *ret_bound)
 {
     if (cli_value(c, option) == NULL) {
         return OK;
     }
     TRY(cli_f64(c, option, ret_bound));
-    if (!(*ret_bound > 0 && *ret_bound <= 1)) {
-        diag_set(&c->diag, "--%s %s: over 0, at most 1", option, cli_value(c, option));
+    if (!(*ret_bound > 0 && *ret_bound <= most && isfinite(*ret_bound))) {
+        diag_set(&c->diag, "--%s %s: over 0%s", option, cli_value(c, option),
+                 isfinite(most) ? ", at most 1" : "");
         FAIL(INPUT);
     }
     return OK;
+}
+
+static struct status
+read_clip(struct cli *c, struct gradient_options *o)
+{
+    const char *text = cli_value(c, "clip"), *comma = text == NULL ? NULL : strchr(text, ',');
+    if (text == NULL) {
+        return OK;
+    }
+    if (comma == NULL || !status_ok(text_to_f64(view_of(text, (size_t)(comma - text)), &o->low)) ||
+        !status_ok(text_to_f64(view_str(comma + 1), &o->high)) || !isfinite(o->low) ||
+        !isfinite(o->high) || o->low >= o->high) {
+        diag_set(&c->diag, "--clip %s: two numbers with a comma between, the lower one first",
+                 text);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+read_losses(struct cli *c, struct wish *w)
+{
+    w->loss = cli_value(c, "loss");
+    if (w->loss != NULL && !status_ok(moment_loss_from_word(w->loss, &w->m.gradient.loss))) {
+        diag_set(&c->diag, "--loss %s: square, absolute or zero_one", w->loss);
+        FAIL(INPUT);
+    }
+    TRY(read_bound(c, "loss-bound", (double)INFINITY, &w->m.gradient.loss_bound));
+    return read_clip(c, &w->m.gradient);
 }
 
 static struct status
@@ -54,9 +90,8 @@ read_gradient(struct cli *c, struct gradient_options *o)
         FAIL(INPUT);
     }
     TRY(cli_f64(c, "eps", &o->eps));
-    TRY(read_bound(c, "ratio-bound", &o->ratio_bound));
+    TRY(read_bound(c, "ratio-bound", 1, &o->ratio_bound));
     TRY(cli_f64(c, "ratio-bound-slack", &o->ratio_bound_slack));
-    TRY(read_bound(c, "loss-bound", &o->loss_bound));
     TRY(cli_u64(c, "iterations", &iterations));
     o->iterations = iterations > UINT32_MAX ? UINT32_MAX : (uint32_t)iterations;
     return OK;
@@ -75,6 +110,7 @@ read_training_wish(struct cli *c, struct wish *w)
         FAIL(INPUT);
     }
     TRY(mitigate_alpha(c, &w->m.alpha));
+    TRY(read_losses(c, w));
     return read_gradient(c, &w->m.gradient);
 }
 
@@ -98,8 +134,8 @@ read_wish(struct cli *c, struct wish *w)
 }
 
 static struct status
-assess(struct cli *c, struct workspace *w, const struct model *m, unsigned threads,
-       json_t **ret_document)
+assess(struct cli *c, struct workspace *w, const struct model *m, const struct wish *wish,
+       unsigned threads, json_t **ret_document)
 {
     struct assess_options o;
     assess_defaults(&o);
@@ -108,114 +144,97 @@ assess(struct cli *c, struct workspace *w, const struct model *m, unsigned threa
     o.dataset = m->dataset;
     o.dataset_version = m->dataset_version;
     o.part = m->split < 1 ? PART_TEST : PART_ALL;
+    o.sensitive = wish->names;
+    o.sensitive_count = wish->by_group ? 1 : wish->m.sensitive_count;
     o.threads = threads;
     return assessment_make(w, &o, &c->diag, ret_document);
 }
 
-/* Of a binary classifier the assessment, of another model the fairness of what it answers. */
-static struct status
-look_at(struct cli *c, struct workspace *w, const struct model *m, const struct wish *wish,
-        unsigned threads, json_t **ret_document)
-{
-    return model_file_is_binary(m->file)
-               ? assess(c, w, m, threads, ret_document)
-               : mitigate_fairness(c, w, m, wish->names, wish->m.sensitive_count, threads,
-                                   ret_document);
-}
-
-static double
-accuracy_of(const json_t *d)
-{
-    return document_number(json_object_get(json_object_get(d, "performance"), "accuracy"), "value");
-}
-
-static json_t *
-groupings_of(const json_t *d)
-{
-    return json_object_get(json_object_get(d, "fairness"), "groupings");
-}
-
-static void
-print_gaps(const json_t *was, const json_t *is)
-{
-    static const char *const keys[] = {"demographic_parity_difference",
-                                       "equalized_odds_difference"};
-    const json_t *columns = json_object_get(is, "columns");
-    const char *first = json_string_value(json_array_get(columns, 0));
-    for (size_t k = 0; k < 2; k++) {
-        char name[64];
-        (void)snprintf(name, sizeof name, "%.10s%s: %s", first,
-                       json_array_size(columns) > 1 ? "+" : "", keys[k]);
-        (void)fputs("  ", stdout);
-        cli_put_clean(stdout, name);
-        (void)printf("%*s %10.4f %10.4f\n", (int)(44 - strlen(name)), "",
-                     document_number(json_object_get(was, keys[k]), "value"),
-                     document_number(json_object_get(is, keys[k]), "value"));
-    }
-}
-
-static void
-print_versions(const struct model *old, const struct model *new, const json_t *before,
-               const json_t *after)
-{
-    size_t i = 0;
-    json_t *f = NULL;
-    cli_say("%s version %llu, made from version %llu; both assessed on %s, %.0f rows", new->name,
-            (unsigned long long)new->version, (unsigned long long)old->version,
-            document_text(after, "selection"), document_number(after, "rows"));
-    cli_say("  %-44s %10s %10s", "", "before", "after");
-    cli_say("  %-44s %10.4f %10.4f", "accuracy", accuracy_of(before), accuracy_of(after));
-    json_array_foreach(groupings_of(after), i, f)
-    {
-        print_gaps(json_array_get(groupings_of(before), i), f);
-    }
-}
+/* ---- what is said beside the figures ---- */
 
 /* Whether the served model needs another input, and what was left undone. */
 static void
-print_thresholds(const struct model *new, const json_t *record, const json_t *after)
+put_thresholds(const struct model *new, const json_t *note, const json_t *after, struct buf *b)
 {
-    const json_t *note = json_object_get(json_object_get(record, "manifest"), "mitigation");
     const json_t *kept = json_object_get(note, "kept");
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, TEXT_MAX);
-    buf_printf(&text, "%s is decided ", new->positive);
-    document_put_thresholds(after, &text);
-    cli_put_wrapped(stdout, buf_str(&text), 0, 2);
-    buf_reset(&text);
-    buf_printf(&text,
-               "chosen on %.0f training rows (%.0f left out), where the groups differ by %.4f; "
+    buf_printf(b, "%s is decided ", new->positive);
+    document_put_thresholds(after, b);
+    buf_printf(b,
+               ". Chosen on %.0f training rows (%.0f left out), where the groups differ by %.4f; "
                "chance between thresholds, which is for files only (--data), would have accuracy "
                "%.4f there instead of %.4f. Each call must now send \"%s\", too.",
                document_number(note, "rows"), document_number(note, "rows_left_out"),
                document_number(kept, "gap"),
                document_number(json_object_get(note, "randomised"), "accuracy"),
                document_number(kept, "accuracy"), model_group(new)->name);
-    cli_put_wrapped(stdout, buf_str(&text), 0, 2);
 }
 
 /* What changed, and that the served model needs more inputs. */
 static void
-print_remover(const struct model *new, const json_t *record)
+put_remover(const struct model *new, const json_t *note, struct buf *b)
 {
-    const json_t *manifest = json_object_get(record, "manifest"),
-                 *note = json_object_get(manifest, "mitigation");
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, TEXT_MAX);
-    buf_printf(&text, "a remover stands before the model file: %u of %u features lose %.0f %% of ",
+    buf_printf(b, "A remover stands before the model file: %u of %u features lose %.0f %% of ",
                new->remover.features, new->features.count, 100 * new->remover.alpha);
-    buf_put_str(&text, "their linear trace of the sensitive columns, the others are no numbers or "
-                       "miss values in training rows; what is not linear stays.");
+    buf_put_str(b, "their linear trace of the sensitive columns, the others are no numbers or miss "
+                   "values in training rows; what is not linear stays.");
     if (document_number(note, "rows_without_group") > 0) {
-        buf_printf(&text, " %.0f training rows without such a value counted as the mean.",
+        buf_printf(b, " %.0f training rows without such a value counted as the mean.",
                    document_number(note, "rows_without_group"));
     }
     for (uint32_t i = 0; i < model_besides(new); i++) {
-        buf_printf(&text, "%s\"%s\"", i == 0 ? " Each call must now send " : ", ",
+        buf_printf(b, "%s\"%s\"", i == 0 ? " Each call must now send " : ", ",
                    model_beside(new, i)->name);
     }
-    buf_put_str(&text, ", too.");
-    cli_put_wrapped(stdout, buf_str(&text), 0, 2);
+    buf_put_str(b, ", too.");
+}
+
+static void
+put_reweighing(const json_t *note, struct buf *b)
+{
+    const double empty = document_number(note, "groups_without_an_outcome");
+    if (empty > 0) {
+        buf_printf(b,
+                   "%.0f of %.0f groups of the training rows lack an outcome that others have, "
+                   "which no weight can mend.",
+                   empty, document_number(note, "groups"));
+    }
+}
+
+static struct status
+make_remarks(const struct model *new, const json_t *note, const json_t *after, json_t **ret_remarks)
+{
+    DEFER(js_freep) json_t *remarks = json_array();
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, TEXT_MAX);
+    CHECK(remarks != NULL, MEMORY);
+    if (model_group(new) != NULL) {
+        put_thresholds(new, note, after, &text);
+    } else if (new->remover.by.count > 0) {
+        put_remover(new, note, &text);
+    } else if (json_object_get(note, "groups_without_an_outcome") != NULL) {
+        put_reweighing(note, &text);
+    } else {
+        mitigate_put_reached(note, &text);
+    }
+    TRY(buf_status(&text));
+    if (text.len > 0) {
+        CHECK(json_array_append_new(remarks, js_sentence(buf_str(&text))) == 0, MEMORY);
+    }
+    *ret_remarks = MOVE(remarks);
+    return OK;
+}
+
+static struct status
+write_page(struct cli *c, const json_t *result, const json_t *remarks)
+{
+    const char *path = cli_value(c, "report");
+    if (path == NULL) {
+        return OK;
+    }
+    DEFER(buf_done) struct buf html;
+    buf_init(&html, HTML_MAX_BYTES);
+    TRY(html_mitigated_page(result, remarks, &html));
+    return file_replace(path, buf_view(&html), FILE_MODE, &c->diag);
 }
 
 static struct status
@@ -225,26 +244,24 @@ print_result(struct cli *c, struct workspace *w, const struct model *old, const 
     DEFER(js_freep) json_t *before = NULL;
     DEFER(js_freep) json_t *after = NULL;
     DEFER(js_freep) json_t *record = NULL;
-    TRY(look_at(c, w, old, wish, threads, &before));
-    TRY(look_at(c, w, new, wish, threads, &after));
+    DEFER(js_freep) json_t *comparison = NULL;
+    DEFER(js_freep) json_t *remarks = NULL;
+    TRY(assess(c, w, old, wish, threads, &before));
+    TRY(assess(c, w, new, wish, threads, &after));
     TRY(model_describe(w, new->name, new->version, &c->diag, &record));
-    if (!c->json) {
-        if (model_file_is_binary(new->file)) {
-            print_versions(old, new, before, after);
-        } else {
-            mitigate_fairness_print(old, new, before, after);
-        }
-        if (model_group(new) != NULL) {
-            print_thresholds(new, record, after);
-        } else if (new->remover.by.count > 0) {
-            print_remover(new, record);
-        }
-        return OK;
-    }
+    const json_t *note = json_object_get(json_object_get(record, "manifest"), "mitigation");
+    TRY(mitigate_compare(note, before, after, &comparison));
+    TRY(make_remarks(new, note, after, &remarks));
     DEFER(js_freep)
-    json_t *o = json_pack("{s:O, s:O, s:O}", "model", record, "before", before, "after", after);
+    json_t *o = json_pack("{s:O, s:O, s:O, s:O, s:O}", "model", record, "before", before, "after",
+                          after, "comparison", comparison, "remarks", remarks);
     CHECK(o != NULL, MEMORY);
-    return cli_print_json(o);
+    TRY(write_page(c, o, remarks));
+    if (c->json) {
+        return cli_print_json(o);
+    }
+    mitigate_print(o, remarks);
+    return OK;
 }
 
 static struct status
@@ -254,6 +271,10 @@ train_again(struct cli *c, struct workspace *w, const struct model *old, struct 
     struct model_train_options o = {0};
     struct cli_progress progress;
     TRY(model_training(old, &c->diag, &o));
+    if (wish->loss == NULL) {
+        wish->m.gradient.loss =
+            model_file_is_binary(old->file) ? MOMENT_ZERO_ONE_LOSS : MOMENT_SQUARE_LOSS;
+    }
     wish->m.based_on = old->version;
     o.mitigation = &wish->m;
     o.train.threads = threads;

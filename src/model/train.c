@@ -263,6 +263,7 @@ find_rule(const struct train_options *o, struct diag *diag, struct label_rule *r
         {"binary:logistic", 2, 0},
         {"multi:softprob", (double)INFINITY, 0},
         {"reg:squarederror", 0, -(double)INFINITY},
+        {"reg:absoluteerror", 0, -(double)INFINITY},
         {"count:poisson", 0, 0},
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
@@ -279,8 +280,8 @@ find_rule(const struct train_options *o, struct diag *diag, struct label_rule *r
         }
     }
     diag_set(diag,
-             "objective \"%.60s\": binary:logistic, multi:softprob, reg:squarederror and "
-             "count:poisson are trained here",
+             "objective \"%.60s\": binary:logistic, multi:softprob, reg:squarederror, "
+             "reg:absoluteerror and count:poisson are trained here",
              o->objective);
     FAIL(UNSUPPORTED);
 }

@@ -9,7 +9,8 @@
 #define TRAIN_MAX_THREADS 1024u
 
 struct train_options {
-    /* "binary:logistic", "multi:softprob", "reg:squarederror" or "count:poisson". */
+    /* "binary:logistic", "multi:softprob", "reg:squarederror", "reg:absoluteerror" or
+     * "count:poisson". */
     const char *objective;
     uint32_t classes;  /* for multi */
     double base_score; /* where the sum of the trees starts, as an answer */

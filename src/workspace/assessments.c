@@ -229,6 +229,8 @@ assessment_make(struct workspace *w, const struct assess_options *o, struct diag
                                         .dataset_version = o->dataset_version,
                                         .part = o->part,
                                         .cohort = o->cohort == NULL ? NULL : buf_str(&predicate),
+                                        .sensitive = o->sensitive,
+                                        .sensitive_count = o->sensitive_count,
                                         .settings = &o->settings,
                                         .threads = o->threads,
                                         .progress = o->progress,

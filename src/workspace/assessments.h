@@ -15,6 +15,8 @@ struct assess_options {
     /* SQL predicate (data/cohort.h), or the name of a slice or tree node of an earlier assessment
      * of the model: "slice-1" of its newest, "node-3@7" of the seventh; NULL: every row */
     const char *cohort;
+    const char *const *sensitive; /* columns that are sensitive beside the dataset's own */
+    size_t sensitive_count;
     struct assessment_settings settings;
     unsigned threads;              /* 0: one per core */
     assessment_progress *progress; /* may be NULL */

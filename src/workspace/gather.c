@@ -315,6 +315,20 @@ choose_rows(struct gathered *g, const struct gather_options *o, struct diag *dia
 
 /* ---- who the people are ---- */
 
+/* The table is ours: the columns that were asked for are as good as the dataset's own. */
+static struct status
+take_for_sensitive(struct gathered *g, const struct gather_options *o, struct diag *diag)
+{
+    for (size_t k = 0; k < o->sensitive_count; k++) {
+        const struct column *c = NULL;
+        TRY(table_need_column(g->table, "sensitive", o->sensitive[k], diag, &c));
+        if (c->role != ROLE_LABEL) {
+            g->table->columns[c - g->table->columns].role = ROLE_SENSITIVE;
+        }
+    }
+    return OK;
+}
+
 static struct status
 gather_factors(struct gathered *g)
 {
@@ -702,6 +716,7 @@ gather(struct workspace *w, const struct gather_options *o, struct diag *diag, s
     CHECK(g->remarks != NULL, MEMORY);
     TRY(model_load(w, o->model, o->model_version, diag, &g->model));
     TRY(dataset_load(w, o->dataset, o->dataset_version, diag, &g->table, &g->info));
+    TRY(take_for_sensitive(g, o, diag));
     TRY(choose_rows(g, o, diag));
     TRY(gather_factors(g));
     if (o->progress != NULL) {

@@ -40,7 +40,9 @@ struct gather_options {
     const char *model, *dataset;
     uint64_t model_version, dataset_version; /* 0: newest */
     enum model_part part;
-    const char *cohort; /* predicate, or NULL */
+    const char *cohort;           /* predicate, or NULL */
+    const char *const *sensitive; /* columns that are sensitive beside the dataset's own */
+    size_t sensitive_count;
     const struct assessment_settings *settings;
     unsigned threads;
     assessment_progress *progress;

@@ -131,6 +131,49 @@ make_groups(const struct mitigation *m, const struct table *t, const uint8_t *us
     return number_groups(cell, rows, diag, ret_group, ret_groups);
 }
 
+/* ---- which method for whom ---- */
+
+static bool
+has_word(const char *objective, const char *first)
+{
+    return strncmp(objective, first, strlen(first)) == 0;
+}
+
+struct status
+mitigation_check(const struct mitigation *m, const char *objective, struct diag *diag)
+{
+    const bool binary = has_word(objective, "binary:"), classes = has_word(objective, "multi:");
+    const bool gradient = m->method == MITIGATION_EXPONENTIATED_GRADIENT;
+    const char *wrong = NULL;
+    if (gradient && classes) {
+        wrong =
+            "the exponentiated gradient is for decisions between two classes and for numbers; a "
+            "model of several classes is mitigated by reweighing or correlation-remover";
+    } else if (gradient && !binary && m->gradient.constraint != MOMENT_BOUNDED_GROUP_LOSS) {
+        wrong = "a model of numbers decides nothing whose rates this constraint could compare; use "
+                "--constraint bounded_group_loss --loss-bound X, or --method correlation-remover";
+    } else if (m->method == MITIGATION_REWEIGHING && !binary && !classes) {
+        wrong = "reweighing makes groups and outcomes independent by the counts of each outcome, "
+                "which numbers do not have; a model of numbers is mitigated by "
+                "exponentiated-gradient with --constraint bounded_group_loss, or by "
+                "correlation-remover";
+    }
+    if (wrong != NULL) {
+        diag_set(diag, "objective %s: %s", objective, wrong);
+        FAIL(UNSUPPORTED);
+    }
+    return OK;
+}
+
+const char *
+mitigation_objective(const struct mitigation *m, const char *objective)
+{
+    const bool numbers = !has_word(objective, "binary:") && !has_word(objective, "multi:");
+    return numbers && m->method == MITIGATION_EXPONENTIATED_GRADIENT
+               ? gradient_objective(objective, m->gradient.loss)
+               : objective;
+}
+
 /* ---- the two methods ---- */
 
 static struct status
@@ -138,17 +181,19 @@ train_reweighed(const int32_t *group, uint32_t groups, const float *x, size_t ro
                 const float *y, const struct train_options *o, struct diag *diag,
                 struct buf *ret_model, json_t *note)
 {
-    uint64_t count[GRADIENT_MAX_GROUPS * 2] = {0};
-    double weight[GRADIENT_MAX_GROUPS * 2];
+    const uint32_t classes = o->classes > 0 ? o->classes : 2;
+    const size_t cells = (size_t)groups * classes;
     uint32_t empty = 0;
+    DEFER(memory_freep) uint64_t *count = calloc(cells, sizeof *count);
+    DEFER(memory_freep) double *weight = calloc(cells, sizeof *weight);
     DEFER(memory_freep) float *w = calloc(rows + 1, sizeof *w);
-    CHECK(w != NULL, MEMORY);
+    CHECK(count != NULL && weight != NULL && w != NULL, MEMORY);
     for (size_t i = 0; i < rows; i++) {
-        count[group[i] * 2 + (y[i] > 0)]++;
+        count[(size_t)group[i] * classes + (size_t)y[i]]++;
     }
-    reweigh(count, groups, weight, &empty);
+    reweigh(count, groups, classes, weight, &empty);
     for (size_t i = 0; i < rows; i++) {
-        w[i] = (float)weight[group[i] * 2 + (y[i] > 0)];
+        w[i] = (float)weight[(size_t)group[i] * classes + (size_t)y[i]];
     }
     TRY(js_set(note, "groups_without_an_outcome", json_integer(empty)));
     return train_xgboost(x, rows, features, y, w, o, diag, ret_model);
@@ -168,6 +213,7 @@ note_bounds(const struct gradient_options *g, json_t *note)
     TRY(js_set(note, "constraint", json_string(moment_constraint_word(g->constraint))));
     TRY(js_set(note, "eps", js_real(g->eps)));
     if (g->constraint == MOMENT_BOUNDED_GROUP_LOSS) {
+        TRY(js_set(note, "loss", json_string(moment_loss_word(g->loss))));
         return js_set(note, "loss_bound", js_real(g->loss_bound));
     }
     if (g->ratio_bound > 0) {
@@ -191,6 +237,7 @@ train_gradient(const struct mitigation *m, const int32_t *group, uint32_t groups
     TRY(note_bounds(&g, note));
     TRY(js_set(note, "iterations", json_integer(r->iterations)));
     TRY(js_set(note, "game_gap", js_real(r->game_gap)));
+    TRY(js_set(note, "bound_met", json_boolean(r->met)));
     TRY(js_set(note, "kept", answer_json(&g, &r->answer[r->chosen])));
     return js_set(note, "mixture", answer_json(&g, &r->mixture));
 }

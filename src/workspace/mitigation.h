@@ -32,6 +32,12 @@ struct mitigation {
 
 /* "reweighing", "exponentiated-gradient", "correlation-remover"; INPUT for another word. */
 struct status mitigation_method_from_word(const char *word, enum mitigation_method *ret_method);
+/* INPUT with a sentence, which names what does work, where a method or constraint is not for what
+ * such an objective predicts. */
+struct status mitigation_check(const struct mitigation *m, const char *objective,
+                               struct diag *diag);
+/* What the booster learns instead: the objective itself, but for bounded group loss. */
+const char *mitigation_objective(const struct mitigation *m, const char *objective);
 /* By one of the first two: as train_xgboost, on the rows of t with used[row] != 0, which x and y
  * hold in that order. *ret_note: what the manifest keeps under "mitigation". A missing sensitive
  * value is a group of its own; numbers are cut into four intervals. INPUT with a sentence: no such

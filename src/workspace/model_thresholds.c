@@ -66,8 +66,14 @@ static struct status
 need_probability(const struct model *m, struct diag *diag)
 {
     if (!model_file_is_binary(m->file)) {
-        diag_set(diag, "model %s: objective %s; thresholds are for a binary classifier", m->name,
-                 m->file->objective);
+        diag_set(
+            diag, "model %s: objective %s; thresholds are for a binary classifier; %s", m->name,
+            m->file->objective,
+            model_file_task(m->file) == MODEL_CLASSES
+                ? "a model of several classes is mitigated by reweighing or "
+                  "correlation-remover"
+                : "a model of numbers is mitigated by exponentiated-gradient with --constraint "
+                  "bounded_group_loss, or by correlation-remover");
         FAIL(UNSUPPORTED);
     }
     return OK;

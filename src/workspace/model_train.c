@@ -147,12 +147,9 @@ read_label(struct training *t, const struct model_train_options *o, struct diag 
     t->task = strncmp(t->objective, "binary:", 7) == 0  ? MODEL_BINARY
               : strncmp(t->objective, "multi:", 6) == 0 ? MODEL_CLASSES
                                                         : MODEL_NUMBER;
-    if (o->mitigation != NULL && !removes(o) && t->task != MODEL_BINARY) {
-        diag_set(diag,
-                 "objective %s: a model of numbers or of several classes is mitigated by "
-                 "correlation-remover; reweighing and exponentiated-gradient are for two classes",
-                 t->objective);
-        FAIL(UNSUPPORTED);
+    if (o->mitigation != NULL) {
+        TRY(mitigation_check(o->mitigation, t->objective, diag));
+        t->objective = mitigation_objective(o->mitigation, t->objective);
     }
     return t->task == MODEL_BINARY ? read_binary(t, diag)
            : t->task == MODEL_CLASSES
@@ -425,7 +422,7 @@ static const char *
 objective_word(const char *text)
 {
     static const char *const known[] = {"binary:logistic", "multi:softprob", "reg:squarederror",
-                                        "count:poisson"};
+                                        "reg:absoluteerror", "count:poisson"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(known[i], text) == 0) {
             return known[i];

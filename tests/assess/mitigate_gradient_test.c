@@ -216,6 +216,217 @@ the_same_seed_gives_the_same_trees(void **state)
     assert_true(view_equal(buf_view(&one), buf_view(&two)));
 }
 
+/* ---- of numbers ---- */
+
+#define NUMBERS 240u
+
+struct numbers {
+    json_t *file;
+    float cell[NUMBERS], y[NUMBERS];
+    int32_t group[NUMBERS];
+};
+
+static int
+load_numbers(void **state)
+{
+    struct numbers *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    DEFER(memory_freep) char *path = testing_source("tests/assess/data/loss.json");
+    s->file = testing_read_json(path);
+    for (size_t i = 0; i < NUMBERS; i++) {
+        s->y[i] = (float)json_number_value(json_array_get(json_object_get(s->file, "y"), i));
+        s->cell[i] = (float)json_number_value(json_array_get(json_object_get(s->file, "cell"), i));
+        s->group[i] =
+            (int32_t)json_integer_value(json_array_get(json_object_get(s->file, "group"), i));
+    }
+    *state = s;
+    return 0;
+}
+
+static int
+numbers_done(void **state)
+{
+    struct numbers *s = *state;
+    json_decref(s->file);
+    free(s);
+    return 0;
+}
+
+/* Trees that answer each cell with its weighted mean, or median, as good as exactly. */
+static struct gradient_options
+exact(enum moment_loss loss, double bound)
+{
+    struct gradient_options o = {.constraint = MOMENT_BOUNDED_GROUP_LOSS,
+                                 .loss = loss,
+                                 .loss_bound = bound,
+                                 .eps = 0.01,
+                                 .iterations = 60,
+                                 .eta = 2};
+    train_defaults(&o.train);
+    o.train.objective = gradient_objective("reg:squarederror", loss);
+    o.train.base_score = 2;
+    o.train.rounds = 8;
+    o.train.max_depth = 4;
+    o.train.learning_rate = 1;
+    o.train.lambda = 0;
+    o.train.min_child_weight = 0;
+    o.train.threads = 1;
+    return o;
+}
+
+static struct status
+run_numbers(const struct numbers *s, const struct gradient_options *o, struct diag *diag,
+            struct buf *model, struct gradient_result *r)
+{
+    return gradient_mitigate(s->cell, NUMBERS, 1, s->y, s->group, 2, o, diag, model, r);
+}
+
+static double
+loss_level(const struct numbers *s, const char *key, const char *what)
+{
+    return json_number_value(json_object_get(json_object_get(s->file, key), what));
+}
+
+static void
+a_loss_bound_of_numbers_is_kept_at_the_least_loss(void **state)
+{
+    const struct numbers *s = *state;
+    const double bound = json_number_value(json_object_get(s->file, "bound"));
+    const double best = loss_level(s, "best", "error"), plain = loss_level(s, "plain", "error");
+    const struct gradient_options o = exact(MOMENT_SQUARE_LOSS, bound);
+    struct diag diag = {0};
+    static struct gradient_result r;
+    DEFER(buf_done) struct buf model;
+    buf_init(&model, 1u << 24);
+    assert_ok(run_numbers(s, &o, &diag, &model, &r));
+    const struct gradient_answer *kept = &r.answer[r.chosen];
+    /* The first answer is the plain one, to the digits of the booster's floats. */
+    assert_near(r.answer[0].error, plain, 1e-4);
+    assert_near(r.answer[0].violation, loss_level(s, "plain", "greatest_loss"), 1e-3);
+    assert_true(r.met && kept->violation <= bound);
+    assert_true(kept->error > best - 1e-4 && kept->error < best + 0.02 * plain);
+    /* Never worse than what Fairlearn draws from at random. */
+    assert_true(kept->error < loss_level(s, "fairlearn", "error") + 0.02 * plain);
+    assert_true(r.mixture.violation < bound + 0.03 * plain);
+    assert_true(r.mixture.error < best + 0.05 * plain);
+}
+
+static void
+a_loose_loss_bound_gives_the_plain_model(void **state)
+{
+    const struct numbers *s = *state;
+    for (unsigned loss = MOMENT_ZERO_ONE_LOSS; loss < MOMENT_LOSSES; loss++) {
+        const struct gradient_options o = exact((enum moment_loss)loss, 100);
+        struct diag diag = {0};
+        static struct gradient_result r;
+        DEFER(buf_done) struct buf model;
+        DEFER(buf_done) struct buf plain;
+        buf_init(&model, 1u << 24);
+        buf_init(&plain, 1u << 24);
+        float y[NUMBERS], ones[NUMBERS];
+        for (size_t i = 0; i < NUMBERS; i++) {
+            y[i] = loss == MOMENT_ZERO_ONE_LOSS ? fminf(fmaxf(s->y[i], 0), 1) : s->y[i];
+            ones[i] = 1;
+        }
+        assert_ok(run_numbers(s, &o, &diag, &model, &r));
+        assert_int_equal(r.iterations, 1);
+        assert_true(r.met);
+        assert_near(r.game_gap, 0, 0);
+        assert_ok(train_xgboost(s->cell, NUMBERS, 1, y, ones, &o.train, &diag, &plain));
+        assert_true(view_equal(buf_view(&model), buf_view(&plain)));
+    }
+}
+
+/* What is kept is then what comes nearest. */
+static void
+an_impossible_loss_bound_reaches_the_least_greatest_loss(void **state)
+{
+    const struct numbers *s = *state;
+    const double least = json_number_value(json_object_get(s->file, "least_greatest_loss"));
+    const struct gradient_options o = exact(MOMENT_SQUARE_LOSS, 0.01);
+    struct diag diag = {0};
+    static struct gradient_result r;
+    DEFER(buf_done) struct buf model;
+    buf_init(&model, 1u << 24);
+    assert_ok(run_numbers(s, &o, &diag, &model, &r));
+    assert_false(r.met);
+    assert_true(r.answer[r.chosen].violation > least - 1e-4);
+    assert_true(r.answer[r.chosen].violation < least * 1.001);
+}
+
+/* The absolute loss: the same laws; no prices make it less than the plain answer's. */
+static void
+the_absolute_loss_is_bounded_likewise(void **state)
+{
+    const struct numbers *s = *state;
+    struct gradient_options o = exact(MOMENT_ABSOLUTE_LOSS, 100);
+    struct diag diag = {0};
+    static struct gradient_result loose, r;
+    DEFER(buf_done) struct buf model;
+    buf_init(&model, 1u << 24);
+    assert_ok(run_numbers(s, &o, &diag, &model, &loose));
+    o.loss_bound = loose.answer[0].violation * 0.85;
+    buf_reset(&model);
+    assert_ok(run_numbers(s, &o, &diag, &model, &r));
+    assert_true(r.met && r.iterations > 1);
+    assert_true(r.answer[r.chosen].violation <= o.loss_bound);
+    assert_true(r.answer[r.chosen].error >= loose.answer[0].error - 1e-4);
+}
+
+/* Labels in another unit: the same weights, so the same trees but for their scale. */
+static void
+the_unit_of_the_label_changes_nothing(void **state)
+{
+    struct numbers *s = *state;
+    struct gradient_options o =
+        exact(MOMENT_SQUARE_LOSS, json_number_value(json_object_get(s->file, "bound")));
+    struct diag diag = {0};
+    static struct gradient_result one, other;
+    DEFER(buf_done) struct buf model;
+    buf_init(&model, 1u << 24);
+    assert_ok(run_numbers(s, &o, &diag, &model, &one));
+    for (size_t i = 0; i < NUMBERS; i++) {
+        s->y[i] *= 1024;
+    }
+    o.train.base_score *= 1024;
+    o.loss_bound *= 1024.0 * 1024.0;
+    buf_reset(&model);
+    assert_ok(run_numbers(s, &o, &diag, &model, &other));
+    assert_int_equal(one.iterations, other.iterations);
+    assert_int_equal(one.chosen, other.chosen);
+    assert_near(other.answer[other.chosen].error / (1024.0 * 1024.0), one.answer[one.chosen].error,
+                1e-5);
+}
+
+static void
+what_no_game_of_numbers_can_be_is_refused(void **state)
+{
+    struct numbers *s = *state;
+    struct gradient_options o = exact(MOMENT_SQUARE_LOSS, 1);
+    struct diag diag = {0};
+    static struct gradient_result r;
+    DEFER(buf_done) struct buf model;
+    buf_init(&model, 1u << 24);
+    o.constraint = MOMENT_EQUALIZED_ODDS;
+    assert_status(run_numbers(s, &o, &diag, &model, &r), INPUT);
+    assert_says(&diag, "of numbers the exponentiated gradient has bounded_group_loss");
+    o = exact(MOMENT_SQUARE_LOSS, 1);
+    s->cell[17] = INFINITY;
+    assert_status(run_numbers(s, &o, &diag, &model, &r), INPUT);
+    assert_says(&diag, "row 17: inf is not a finite number");
+    for (size_t i = 0; i < NUMBERS; i++) {
+        s->cell[i] = NAN;
+    }
+    assert_status(run_numbers(s, &o, &diag, &model, &r), INPUT);
+    assert_says(&diag, "its value is missing in all 240 rows");
+    for (size_t i = 0; i < NUMBERS; i++) {
+        s->y[i] = 4;
+    }
+    assert_status(run_numbers(s, &o, &diag, &model, &r), INPUT);
+    assert_says(&diag, "the label is the same in all 240 rows");
+    assert_int_equal(model.len, 0);
+}
+
 int
 main(void)
 {
@@ -227,6 +438,18 @@ main(void)
                                         done),
         cmocka_unit_test_setup_teardown(a_bounded_group_loss_is_as_low_as_fairlearns, load, done),
         cmocka_unit_test_setup_teardown(the_same_seed_gives_the_same_trees, load, done),
+        cmocka_unit_test_setup_teardown(what_no_game_of_numbers_can_be_is_refused, load_numbers,
+                                        numbers_done),
+        cmocka_unit_test_setup_teardown(a_loss_bound_of_numbers_is_kept_at_the_least_loss,
+                                        load_numbers, numbers_done),
+        cmocka_unit_test_setup_teardown(a_loose_loss_bound_gives_the_plain_model, load_numbers,
+                                        numbers_done),
+        cmocka_unit_test_setup_teardown(an_impossible_loss_bound_reaches_the_least_greatest_loss,
+                                        load_numbers, numbers_done),
+        cmocka_unit_test_setup_teardown(the_absolute_loss_is_bounded_likewise, load_numbers,
+                                        numbers_done),
+        cmocka_unit_test_setup_teardown(the_unit_of_the_label_changes_nothing, load_numbers,
+                                        numbers_done),
     };
     return cmocka_run_group_tests_name("assess/mitigate_gradient", tests, NULL, NULL);
 }

@@ -127,6 +127,35 @@ infinite_and_neighbouring_scores_are_parted(void **state)
     }
 }
 
+/* Of several classes: in the weighted rows a class's share is the same in each group, and that of
+ * all rows, group and class alike; but for a group that lacks it. */
+static void
+weights_of_several_classes_make_them_independent(void **state)
+{
+    static const uint64_t full[] = {5, 20, 1, 4, 9, 30, 2, 2, 70, 11, 3, 8};
+    const uint32_t groups = 3, classes = 4;
+    double w[12], n = 0, of_class[4] = {0}, of_group[3] = {0};
+    uint32_t empty = 7;
+    (void)state;
+    reweigh(full, groups, classes, w, &empty);
+    assert_int_equal(empty, 0);
+    for (uint32_t i = 0; i < 12; i++) {
+        n += (double)full[i];
+        of_class[i % 4] += (double)full[i];
+        of_group[i / 4] += (double)full[i];
+    }
+    for (uint32_t i = 0; i < 12; i++) {
+        assert_near(w[i] * (double)full[i], of_group[i / 4] * of_class[i % 4] / n, 1e-12);
+    }
+    static const uint64_t lacks[] = {5, 0, 1, 3, 2, 0, 0, 0, 0};
+    reweigh(lacks, 3, 3, w, &empty); /* the first group lacks an outcome; the last has no row; */
+    assert_int_equal(empty, 2);      /* the second one lacks one, too */
+    for (uint32_t i = 0; i < 9; i++) {
+        assert_true(lacks[i] > 0 ? w[i] > 0 : !(w[i] > 0));
+        assert_true(isfinite(w[i]));
+    }
+}
+
 static void
 empty_cells_have_no_weight(void **state)
 {
@@ -134,7 +163,7 @@ empty_cells_have_no_weight(void **state)
     const uint64_t count[6] = {10, 0, 5, 5, 0, 0};
     double w[6];
     uint32_t empty = 0;
-    reweigh(count, 3, w, &empty);
+    reweigh(count, 3, 2, w, &empty);
     assert_int_equal(empty, 1); /* the third group is not there at all */
     assert_near(w[1], 0, 0);
     assert_near(w[4], 0, 0);
@@ -301,7 +330,7 @@ weights_agree_with_aif360(void **state)
         for (size_t k = 0; k < 4; k++) {
             count[k] = (uint64_t)item(json_array_get(json_object_get(v, "count"), k / 2), k % 2);
         }
-        reweigh(count, 2, w, &empty);
+        reweigh(count, 2, 2, w, &empty);
         assert_int_equal(empty, 0);
         for (size_t k = 0; k < 4; k++) {
             assert_near(w[k], item(json_array_get(json_object_get(v, "weight"), k / 2), k % 2),
@@ -621,6 +650,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_of_several_classes_make_them_independent),
         cmocka_unit_test(rows_that_make_no_curve_are_refused),
         cmocka_unit_test(words_go_both_ways),
         cmocka_unit_test(infinite_and_neighbouring_scores_are_parted),

@@ -380,21 +380,36 @@ what_became_of_a_row_is_known_of_classes_and_of_numbers(void **state)
 
 /* ---- mitigation ---- */
 
+#define GRADIENT "--method", "exponentiated-gradient", "--sensitive", "owner"
+#define OF_ZONE                                                                                    \
+    "--method", "exponentiated-gradient", "--sensitive", "zone", "--constraint",                   \
+        "bounded_group_loss"
+#define LOSS GRADIENT, "--constraint", "bounded_group_loss"
+
+/* Each refusal names what does work, which the tests below show. */
 static void
-only_a_remover_mitigates_what_is_no_binary_classifier(void **state)
+a_method_that_is_not_for_a_model_names_what_is(void **state)
 {
     struct room *m = *state;
-    static const char *const models[] = {"price", "kind"};
-    static const char *const methods[] = {"reweighing", "exponentiated-gradient"};
-    for (size_t i = 0; i < 2; i++) {
-        for (size_t k = 0; k < 2; k++) {
-            RUN(m, 1, "mitigate", models[i], "--method", methods[k], "--sensitive", "owner");
-            ERR_HAS(m, "is mitigated by correlation-remover");
-        }
-        RUN(m, 1, "mitigate", models[i], "--method", "threshold", "--sensitive", "owner");
-        ERR_HAS(m, "thresholds are for a binary classifier");
-        RUN(m, 4, "model", "show", i == 0 ? "price@2" : "kind@2"); /* nothing was registered */
+    static const char *const parities[] = {"demographic_parity", "equalized_odds",
+                                           "true_positive_rate_parity",
+                                           "false_positive_rate_parity", "error_rate_parity"};
+    for (size_t i = 0; i < sizeof parities / sizeof *parities; i++) {
+        RUN(m, 1, "mitigate", "price", GRADIENT, "--constraint", parities[i]);
+        ERR_HAS(m, "use --constraint bounded_group_loss --loss-bound X");
+        RUN(m, 1, "mitigate", "kind", GRADIENT, "--constraint", parities[i]);
+        ERR_HAS(m, "several classes is mitigated by reweighing or correlation-remover");
     }
+    RUN(m, 1, "mitigate", "kind", LOSS, "--loss-bound", "0.1");
+    ERR_HAS(m, "several classes is mitigated by reweighing or correlation-remover");
+    RUN(m, 1, "mitigate", "price", "--method", "reweighing", "--sensitive", "owner");
+    ERR_HAS(m, "exponentiated-gradient with --constraint bounded_group_loss");
+    RUN(m, 1, "mitigate", "price", "--method", "threshold", "--sensitive", "owner");
+    ERR_HAS(m, "thresholds are for a binary classifier; a model of numbers is mitigated by");
+    RUN(m, 1, "mitigate", "kind", "--method", "threshold", "--sensitive", "owner");
+    ERR_HAS(m, "a model of several classes is mitigated by reweighing or correlation-remover");
+    RUN(m, 4, "model", "show", "price@2"); /* nothing was registered */
+    RUN(m, 4, "model", "show", "kind@2");
     /* Two values to predict do not make the scores of several outputs one probability. */
     testing_write(in(m, "two.csv"), view_str(TWO));
     RUN(m, 0, "dataset", "add", "two", in(m, "two.csv"), "--label", "y", "--sensitive", "g");
@@ -404,6 +419,30 @@ only_a_remover_mitigates_what_is_no_binary_classifier(void **state)
     ERR_HAS(m, "thresholds are for a binary classifier");
 }
 
+static void
+bounds_of_losses_that_are_none_are_refused(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 2, "mitigate", "price", LOSS);
+    ERR_HAS(m, "bounded_group_loss needs a loss bound over 0");
+    RUN(m, 2, "mitigate", "price", LOSS, "--loss-bound", "-3");
+    ERR_HAS(m, "--loss-bound -3: over 0");
+    RUN(m, 2, "mitigate", "price", LOSS, "--loss-bound", "nan");
+    RUN(m, 2, "mitigate", "price", LOSS, "--loss-bound", "inf");
+    RUN(m, 2, "mitigate", "price", LOSS, "--loss-bound", "1", "--loss", "huber");
+    ERR_HAS(m, "--loss huber: square, absolute or zero_one");
+    RUN(m, 2, "mitigate", "price", LOSS, "--loss-bound", "1", "--clip", "9,3");
+    ERR_HAS(m, "--clip 9,3: two numbers with a comma between, the lower one first");
+    RUN(m, 2, "mitigate", "price", LOSS, "--loss-bound", "1", "--clip", "9");
+    RUN(m, 2, "mitigate", "price", LOSS, "--loss-bound", "1", "--clip", "1e8,1e9");
+    ERR_HAS(m, "the label is the same in all 1048 rows: there is no loss to bound");
+    RUN(m, 2, "mitigate", "price", LOSS, "--loss-bound", "1", "--ratio-bound", "0.8");
+    ERR_HAS(m, "a ratio bound does not go with bounded_group_loss");
+    RUN(m, 4, "model", "show", "price@2");
+}
+
+/* ---- old and new beside each other ---- */
+
 /* What is shown beside the new version is what steward fairness says of either. */
 static void
 assert_as_fairness_says(struct room *m, const json_t *document, const char *data, const char *model,
@@ -411,8 +450,9 @@ assert_as_fairness_says(struct room *m, const json_t *document, const char *data
 {
     RUN(m, 0, "fairness", "--data", data, "--model", model, "--json");
     DEFER(js_freep) json_t *fairness = out_json(m);
+    const json_t *own = json_object_get(document, "fairness");
     const json_t *groups =
-        json_object_get(json_array_get(json_object_get(document, "groupings"), 0), "groups");
+        json_object_get(json_array_get(json_object_get(own, "groupings"), 0), "groups");
     const json_t *other =
         json_object_get(json_array_get(json_object_get(fairness, "groupings"), 0), "groups");
     assert_true(json_array_size(groups) >= 2);
@@ -423,14 +463,39 @@ assert_as_fairness_says(struct room *m, const json_t *document, const char *data
     }
 }
 
+/* Both documents, as they are kept, and the comparison as both tell it. */
 static void
-a_remover_is_shown_with_the_fairness_before_and_after(void **state)
+assert_compared(const json_t *d, const char *metric, const char *overall)
+{
+    static const char *const sides[] = {"before", "after"};
+    const json_t *all = json_array_get(json_object_get(d, "comparison"), 0),
+                 *by = json_array_get(json_object_get(d, "comparison"), 1);
+    const json_t *first = json_array_get(json_object_get(all, "figures"), 0);
+    assert_string_equal(json_string_value(json_object_get(by, "groups_by")), metric);
+    assert_string_equal(json_string_value(json_object_get(first, "name")), overall);
+    for (size_t k = 0; k < 2; k++) {
+        const json_t *own = json_object_get(json_object_get(d, sides[k]), "fairness");
+        const json_t *g =
+            json_object_get(json_array_get(json_object_get(own, "groupings"), 0), "groups");
+        const json_t *rows = json_object_get(by, "groups");
+        assert_near(json_number_value(json_object_get(first, sides[k])),
+                    value_of(json_object_get(own, "overall"), overall), 0);
+        assert_int_equal(json_array_size(rows), json_array_size(g));
+        for (size_t i = 0; i < json_array_size(g); i++) {
+            assert_near(json_number_value(json_object_get(json_array_get(rows, i), sides[k])),
+                        value_of(json_array_get(g, i), metric), 0);
+        }
+    }
+}
+
+static void
+a_remover_is_shown_with_the_assessments_before_and_after(void **state)
 {
     struct room *m = *state;
     RUN(m, 0, "mitigate", "price", "--method", "correlation-remover", "--sensitive", "owner");
-    OUT_HAS(m, "price version 2, made from version 1; fairness of both");
-    OUT_HAS(m, "root_mean_squared_error by owner");
-    OUT_HAS(m, "a remover stands before the model file");
+    OUT_HAS(m, "price version 2, made from version 1; both assessed on test, 448 rows");
+    OUT_HAS(m, "by owner\n  mean_absolute_error, difference");
+    OUT_HAS(m, "A remover stands before the model file");
     RUN(m, 0, "mitigate", "price@1", "--method", "correlation-remover", "--sensitive", "owner",
         "--json");
     DEFER(js_freep) json_t *price = out_json(m);
@@ -438,13 +503,98 @@ a_remover_is_shown_with_the_fairness_before_and_after(void **state)
                             "workspace:price@1", "mean_absolute_error");
     assert_as_fairness_says(m, json_object_get(price, "after"), "workspace:price:test",
                             "workspace:price@3", "mean_absolute_error");
-    RUN(m, 0, "mitigate", "kind", "--method", "correlation-remover", "--sensitive", "owner");
-    OUT_HAS(m, "accuracy_score by owner");
+    assert_compared(price, "mean_absolute_error", "root_mean_squared_error");
     RUN(m, 0, "mitigate", "kind@1", "--method", "correlation-remover", "--sensitive", "owner",
         "--json");
     DEFER(js_freep) json_t *kind = out_json(m);
     assert_as_fairness_says(m, json_object_get(kind, "after"), "workspace:kind:test",
-                            "workspace:kind@3", "accuracy_score");
+                            "workspace:kind@2", "accuracy_score");
+    assert_compared(kind, "accuracy_score", "accuracy_score");
+}
+
+static const json_t *
+note_of(const json_t *d)
+{
+    return json_object_get(json_object_get(json_object_get(d, "model"), "manifest"), "mitigation");
+}
+
+static void
+reweighing_is_for_several_classes_too(void **state)
+{
+    struct room *m = *state;
+    char page[512];
+    (void)snprintf(page, sizeof page, "%s", in(m, "kind.html"));
+    RUN(m, 0, "mitigate", "kind@1", "--method", "reweighing", "--sensitive", "owner", "--report",
+        page, "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    assert_string_equal(json_string_value(json_object_get(note_of(d), "method")), "reweighing");
+    assert_int_equal(json_integer_value(json_object_get(note_of(d), "groups_without_an_outcome")),
+                     0);
+    assert_compared(d, "accuracy_score", "accuracy_score");
+    DEFER(buf_done) struct buf html;
+    testing_read(page, &html);
+    assert_text_has(buf_str(&html), "<h2>Before and after</h2>");
+    assert_text_has(buf_str(&html), "<h2>By owner</h2>");
+    assert_text_has(buf_str(&html), "dear: selection rate, difference");
+    /* Both assessments are kept: each is an entry, the new version's the last one. */
+    RUN(m, 0, "audit", "show", "--last", "1000");
+    DEFER(buf_done) struct buf log;
+    buf_init(&log, 1u << 22);
+    buf_put(&log, buf_view(&m->r.out));
+    assert_text_has(buf_str(&log), "assessed: assessment ");
+    RUN(m, 0, "mitigate", "kind@1", "--method", "reweighing", "--sensitive", "zone");
+    OUT_HAS(m, "\nby zone\n"); /* which the dataset does not call sensitive */
+    RUN(m, 0, "audit", "show", "--last", "1000");
+    assert_int_equal(places_of(&m->r.out, "assessed: assessment ") -
+                         places_of(&log, "assessed: assessment "),
+                     2);
+    RUN(m, 0, "audit", "verify");
+}
+
+/* The greatest loss of the training rows is within the bound, and its group is better off; what no
+ * training reaches is said, with what was. */
+static void
+a_bounded_group_loss_of_numbers_is_a_version(void **state)
+{
+    struct room *m = *state;
+    char bound[40];
+    RUN(m, 0, "mitigate", "price@1", OF_ZONE, "--loss-bound", "1e12", "--json");
+    DEFER(js_freep) json_t *loose = out_json(m);
+    const double plain = json_number_value(
+        json_object_get(json_object_get(note_of(loose), "kept"), "greatest_loss"));
+    assert_int_equal(json_integer_value(json_object_get(note_of(loose), "iterations")), 1);
+    assert_true(plain > 0);
+    (void)snprintf(bound, sizeof bound, "%.9g", plain * 0.9);
+    RUN(m, 0, "mitigate", "price@1", OF_ZONE, "--loss-bound", bound, "--iterations", "25",
+        "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    const json_t *kept = json_object_get(note_of(d), "kept");
+    assert_true(json_is_true(json_object_get(note_of(d), "bound_met")));
+    assert_true(json_number_value(json_object_get(kept, "greatest_loss")) <= plain * 0.9);
+    assert_compared(d, "mean_squared_error", "root_mean_squared_error");
+    RUN(m, 0, "mitigate", "price@1", OF_ZONE, "--loss-bound", "0.001", "--loss", "absolute",
+        "--iterations", "3", "--report", in(m, "price.html"));
+    OUT_HAS(m, "None of 3 trainings kept the absolute loss of every group at 0.001");
+    OUT_HAS(m, "is the least that one of them reached");
+    assert_null(strstr(buf_str(&m->r.out), "nan"));
+    DEFER(buf_done) struct buf html;
+    testing_read(in(m, "price.html"), &html);
+    assert_text_has(buf_str(&html), "None of 3 trainings kept");
+    /* It is a model like any other: the old one's data, its own objective. */
+    RUN(m, 0, "model", "show", "price", "--json");
+    DEFER(js_freep) json_t *shown = out_json(m);
+    const json_t *training = json_object_get(json_object_get(shown, "manifest"), "training");
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(training, "parameters"), "objective")),
+        "reg:absoluteerror");
+    RUN(m, 0, "mitigate", "price", OF_ZONE, "--loss-bound", "1e12", "--json");
+    DEFER(js_freep) json_t *again = out_json(m);
+    training =
+        json_object_get(json_object_get(json_object_get(again, "model"), "manifest"), "training");
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(training, "parameters"), "objective")),
+        "reg:squarederror");
+    RUN(m, 0, "audit", "verify");
 }
 
 /* One room for all: training is what takes time. */
@@ -460,8 +610,11 @@ main(void)
         cmocka_unit_test(an_assessment_of_classes_says_what_the_verbs_say_alone),
         cmocka_unit_test(an_assessment_of_numbers_says_what_the_verbs_say_alone),
         cmocka_unit_test(the_page_of_an_explanation_shows_every_class),
-        cmocka_unit_test(only_a_remover_mitigates_what_is_no_binary_classifier),
-        cmocka_unit_test(a_remover_is_shown_with_the_fairness_before_and_after), /* a new version */
+        cmocka_unit_test(a_method_that_is_not_for_a_model_names_what_is),
+        cmocka_unit_test(bounds_of_losses_that_are_none_are_refused),
+        cmocka_unit_test(a_remover_is_shown_with_the_assessments_before_and_after),
+        cmocka_unit_test(reweighing_is_for_several_classes_too),
+        cmocka_unit_test(a_bounded_group_loss_of_numbers_is_a_version),
     };
     return cmocka_run_group_tests(tests, room_with_houses, room_done);
 }
