@@ -510,8 +510,9 @@ sandbox_offline(struct diag *diag)
 void
 sandbox_wipe_environment(void)
 {
-    static const char *const names[] = {"STEWARD_PASSPHRASE", "STEWARD_NEW_PASSPHRASE",
-                                        "STEWARD_PKCS11_PIN", "STEWARD_NEW_PKCS11_PIN"};
+    static const char *const names[] = {"STEWARD_PASSPHRASE",    "STEWARD_NEW_PASSPHRASE",
+                                        "STEWARD_PKCS11_PIN",    "STEWARD_NEW_PKCS11_PIN",
+                                        "STEWARD_TRANSIT_TOKEN", "STEWARD_NEW_TRANSIT_TOKEN"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *text = getenv(names[i]);
         if (text != NULL) {

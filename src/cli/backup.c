@@ -56,8 +56,8 @@ read_backup(struct cli *c, const char *dir)
     const char *path = c->operand[0];
     buf_init(&target, PROVIDER_TARGET_MAX - 1);
     TRY(backup_look(path, &c->diag, &target));
-    TRY(credential_read(buf_str(&target), cli_value(c, "passphrase-file"), false, &c->diag,
-                        &credential));
+    TRY(credential_of_backup(buf_str(&target), cli_value(c, "passphrase-file"), &c->diag,
+                             &credential));
     cli_hold_signals();
     cli_progress_start(&progress, dir == NULL ? "backup" : "restoring");
     const struct status s = dir == NULL

@@ -25,6 +25,7 @@ enum kind {
     KIND_LEVEL,
     KIND_CLIENTS,
     KIND_PATH,
+    KIND_TRANSIT,
     KIND_LISTEN,
     KIND_BLOCKS,
     KIND_EGRESS
@@ -123,6 +124,10 @@ static const struct key {
      "how long calls to models are still answered while the key's holder cannot be asked: a "
      "token's "
      "driver or a service that fails or is silent"},
+    {"keys", "transit", KIND_TRANSIT, AT(transit), "none", 0, 0,
+     "where the transit service that holds the key is asked: transit:https://HOST:PORT/MOUNT/KEY"
+     "?ca-file=PATH&token-file=PATH; network.egress (purpose transit) must allow it. Needs a "
+     "restart"},
     {"analysis", "threads", KIND_UNSIGNED, AT(threads), "0", 0, CONFIG_MAX_THREADS,
      "of training and assessments; 0: one per core"},
     {"log", "level", KIND_LEVEL, AT(log_level), "info", 0, 0,
@@ -331,6 +336,16 @@ set_path(const struct key *k, struct view text, struct config *c)
 }
 
 static struct status
+set_transit(const struct key *k, struct view text, struct config *c)
+{
+    struct transit_uri u;
+    if (!view_equal_str(text, "none")) {
+        TRY(transit_uri_parse(text, NULL, &u));
+    }
+    return set_path(k, text, c);
+}
+
+static struct status
 set_address(const struct key *k, struct view text, struct config *c)
 {
     struct address parsed;
@@ -352,6 +367,9 @@ set_value(const struct key *k, struct view text, struct config *c)
     }
     if (k->kind == KIND_PATH) {
         return set_path(k, text, c);
+    }
+    if (k->kind == KIND_TRANSIT) {
+        return set_transit(k, text, c);
     }
     if (is_list(k)) {
         return set_list(k, text, c);
@@ -430,7 +448,7 @@ put_value(const struct key *k, const struct config *c, struct buf *b)
         buf_put_str(b, "]");
     } else if (k->kind == KIND_ADDRESS || k->kind == KIND_LISTEN) {
         buf_put_str(b, (const char *)c + k->offset);
-    } else if (k->kind == KIND_PATH) {
+    } else if (k->kind == KIND_PATH || k->kind == KIND_TRANSIT) {
         const char *path = (const char *)c + k->offset;
         buf_put_str(b, *path == '\0' ? "none" : path);
     } else if (words_of(k) != NULL) {
@@ -621,6 +639,7 @@ take_value(struct parser *p, size_t line, struct view word)
             [KIND_LEVEL] = "it must be error, warn, info or debug",
             [KIND_CLIENTS] = "it must be off, ask or require",
             [KIND_PATH] = "the path of a file is needed, of at most 1023 bytes, or none",
+            [KIND_TRANSIT] = "transit:https://HOST:PORT/MOUNT/KEY is needed, or none",
         };
         buf_put_str(&range, forms[k->kind]);
     }
@@ -724,22 +743,35 @@ config_of_workspace(const char *dir, const char *path, struct diag *diag, struct
 }
 
 static void
-put_initial(const struct key *k, struct buf *b)
+put_items(const char *text, struct buf *b)
 {
-    const char *text = k->initial;
     struct view item;
-    if (!is_list(k)) {
-        buf_printf(b, " %s\n", text);
-        return;
-    }
-    buf_put_str(b, *text == '\0' ? " []\n" : "\n");
     while (next_item(&text, &item)) {
         buf_printf(b, "    - \"%.*s\"\n", (int)item.len, (const char *)item.ptr);
     }
 }
 
+static void
+put_initial(const struct key *k, const char *transit, const char *rules, struct buf *b)
+{
+    if (!is_list(k)) {
+        buf_printf(b, " %s\n", k->kind == KIND_TRANSIT ? transit : k->initial);
+        return;
+    }
+    rules = k->kind == KIND_EGRESS ? rules : "";
+    buf_put_str(b, *k->initial == '\0' && *rules == '\0' ? " []\n" : "\n");
+    put_items(k->initial, b);
+    put_items(rules, b);
+}
+
 void
 config_put_example(struct buf *b)
+{
+    config_put_for_transit("none", "", b);
+}
+
+void
+config_put_for_transit(const char *uri, const char *rules, struct buf *b)
 {
     buf_put_str(b, "# Steward's configuration: every key, with its default. A key that is left out "
                    "has the default.\n");
@@ -750,7 +782,7 @@ config_put_example(struct buf *b)
         for (size_t i = 0; i < KEYS; i++) {
             if (strcmp(keys[i].section, sections[s].name) == 0) {
                 buf_printf(b, "  # %s\n  %s:", keys[i].about, keys[i].name);
-                put_initial(&keys[i], b);
+                put_initial(&keys[i], uri, rules, b);
             }
         }
     }

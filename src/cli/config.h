@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "net/egress.h"
 #include "serve/server.h"
+#include "vault/transit_uri.h"
 
 #define CONFIG_MAX_THREADS 1024u
 #define CONFIG_LISTEN_BYTES (ADDRESS_TEXT_MAX + 16)
@@ -19,6 +20,7 @@ struct config {
     unsigned threads;     /* for analysis; 0: one per core */
     int64_t audit_publish_ns;
     int log_level;
+    char transit[TRANSIT_URI_MAX + 1]; /* keys.transit; "": none */
     /* network: */
     char management_listen[CONFIG_LISTEN_BYTES];
     char management_address[ADDRESS_TEXT_MAX]; /* "": there is no such listener */
@@ -44,5 +46,8 @@ struct status config_ingress(const struct config *c, unsigned listener, struct i
 struct status config_read_listen(const char *text, char ret_address[static ADDRESS_TEXT_MAX],
                                  uint16_t *ret_port);
 void config_put_example(struct buf *ret_yaml); /* steward.example.yaml, byte for byte */
+/* The same, of a workspace whose key a transit service holds: keys.transit is that, and these lines
+ * stand in network.egress, too. */
+void config_put_for_transit(const char *uri, const char *rules, struct buf *ret_yaml);
 
 #endif

@@ -1,35 +1,15 @@
 #include "cli/credential.h"
 
 #include "base/file.h"
+#include "base/text.h"
+#include "cli/config.h"
 #include "cli/passphrase.h"
 #include "vault/provider.h"
+#include "vault/transit.h"
 
 #include <stdlib.h>
 
-struct status
-credential_read(const char *target, const char *file, bool confirm, struct diag *diag,
-                struct secret *ret_credential)
-{
-    switch (provider_asks(target)) {
-    case PROVIDER_PASSPHRASE:
-        return passphrase_read(file, confirm, diag, ret_credential);
-    case PROVIDER_PIN:
-        return passphrase_read_pin("STEWARD_PKCS11_PIN", diag, ret_credential);
-    case PROVIDER_PIN_IN_FILE:
-        break;
-    }
-    return OK;
-}
-
-struct status
-credential_of(const char *dir, const char *file, struct diag *diag, struct secret *ret_credential)
-{
-    DEFER(file_freep) char *keys = file_join(dir, "keys");
-    DEFER(buf_done) struct buf target;
-    buf_init(&target, PROVIDER_TARGET_MAX - 1);
-    TRY(provider_look(keys, diag, &target));
-    return credential_read(buf_str(&target), file, false, diag, ret_credential);
-}
+#define PRIVATE "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,127.0.0.0/8,fc00::/7,::1"
 
 /* One that was read is wiped. */
 static bool
@@ -39,18 +19,180 @@ is_set(const char *variable)
     return text != NULL && *text != '\0';
 }
 
+/* ---- a transit service ---- */
+
 struct status
-credential_read_new(const char *target, const char *file, struct diag *diag,
+credential_transit_rules(const char *uri, struct diag *diag, struct buf *ret_rules)
+{
+    struct transit_uri u;
+    TRY(transit_uri_parse(view_str(uri), diag, &u));
+    buf_printf(ret_rules, "transit %s %u\n", u.at.host, u.at.port);
+    if (!u.at.numeric) {
+        buf_printf(ret_rules, "transit %s %u at " PRIVATE "\n", u.at.host, u.at.port);
+    }
+    return buf_status(ret_rules);
+}
+
+/* Those lines of network.egress that are of purpose transit, and keys.transit. */
+static struct status
+read_config(const char *dir, const char *config, struct diag *diag, struct buf *ret_rules,
+            char ret_named[static TRANSIT_URI_MAX + 1])
+{
+    DEFER(memory_freep) struct config *c = calloc(1, sizeof *c);
+    CHECK(c != NULL, MEMORY);
+    TRY(config_of_workspace(dir, config, diag, c));
+    for (const char *line = c->egress; *line != '\0';) {
+        const size_t n = strcspn(line, "\n") + 1;
+        if (strncmp(line, "transit", sizeof "transit" - 1) == 0) {
+            buf_put(ret_rules, view_of(line, n));
+        }
+        line += n;
+    }
+    text_copy(ret_named, TRANSIT_URI_MAX + 1, c->transit);
+    return buf_status(ret_rules);
+}
+
+static struct status
+write_letter(const char *uri, const struct buf *rules, const char *variable, struct diag *diag,
+             struct secret *ret_letter)
+{
+    struct transit_uri u;
+    DEFER(secret_done) struct secret token = {0};
+    TRY(transit_uri_parse(view_str(uri), diag, &u));
+    if (*u.token_file == '\0') {
+        TRY(passphrase_read_token(variable, diag, &token));
+    }
+    return transit_write_letter(uri, buf_view(rules), &token, ret_letter);
+}
+
+/* in_file: for whoever reads the sentence; nobody is asked there. */
+static struct status
+find_named(const char *configured, const char *in_file, struct diag *diag, const char **ret_uri)
+{
+    *ret_uri = is_set("STEWARD_TRANSIT") ? getenv("STEWARD_TRANSIT") : configured;
+    if (**ret_uri == '\0') {
+        diag_set(diag,
+                 "a transit service holds the key, and is asked only where whoever runs Steward "
+                 "says so; if what the file says is right, set STEWARD_TRANSIT, or keys.transit in "
+                 "steward.yaml, to %.400s",
+                 in_file);
+        FAIL(AUTH);
+    }
+    return OK;
+}
+
+static struct status
+letter_of(const char *dir, const char *config, const char *in_file, struct diag *diag,
+          struct secret *ret_letter)
+{
+    char configured[TRANSIT_URI_MAX + 1];
+    DEFER(buf_done) struct buf rules;
+    const char *uri = NULL;
+    buf_init(&rules, CONFIG_LIST_BYTES);
+    TRY(read_config(dir, config, diag, &rules, configured));
+    TRY(find_named(configured, in_file, diag, &uri));
+    return write_letter(uri, &rules, "STEWARD_TRANSIT_TOKEN", diag, ret_letter);
+}
+
+/* Where there is no steward.yaml, naming it allows it. */
+static struct status
+first_letter(const char *uri, struct diag *diag, struct secret *ret_letter)
+{
+    DEFER(buf_done) struct buf rules;
+    buf_init(&rules, CONFIG_LIST_BYTES);
+    TRY(credential_transit_rules(uri, diag, &rules));
+    return write_letter(uri, &rules, "STEWARD_TRANSIT_TOKEN", diag, ret_letter);
+}
+
+static struct status
+letter_of_backup(const char *in_file, struct diag *diag, struct secret *ret_letter)
+{
+    const char *uri = NULL;
+    TRY(find_named("", in_file, diag, &uri));
+    return first_letter(uri, diag, ret_letter);
+}
+
+/* One that was given for the holder of before has been taken by it. */
+static const char *
+variable_of(const char *again, const char *plain)
+{
+    return is_set(plain) && !is_set(again) ? plain : again;
+}
+
+static struct status
+new_letter(const char *uri, const char *dir, struct diag *diag, struct secret *ret_letter)
+{
+    char configured[TRANSIT_URI_MAX + 1];
+    DEFER(buf_done) struct buf rules;
+    buf_init(&rules, CONFIG_LIST_BYTES);
+    TRY(read_config(dir, NULL, diag, &rules, configured));
+    return write_letter(uri, &rules,
+                        variable_of("STEWARD_NEW_TRANSIT_TOKEN", "STEWARD_TRANSIT_TOKEN"), diag,
+                        ret_letter);
+}
+
+/* ---- any holder ---- */
+
+/* Of one that is no transit service. */
+static struct status
+read_plain(const char *target, const char *file, bool confirm, struct diag *diag,
+           struct secret *ret_credential)
+{
+    switch (provider_asks(target)) {
+    case PROVIDER_PASSPHRASE:
+        return passphrase_read(file, confirm, diag, ret_credential);
+    case PROVIDER_PIN:
+        return passphrase_read_pin("STEWARD_PKCS11_PIN", diag, ret_credential);
+    case PROVIDER_LETTER:
+    case PROVIDER_PIN_IN_FILE:
+        break;
+    }
+    return OK;
+}
+
+struct status
+credential_first(const char *target, const char *file, struct diag *diag,
+                 struct secret *ret_credential)
+{
+    return provider_asks(target) == PROVIDER_LETTER
+               ? first_letter(target, diag, ret_credential)
+               : read_plain(target, file, true, diag, ret_credential);
+}
+
+struct status
+credential_of_backup(const char *target, const char *file, struct diag *diag,
+                     struct secret *ret_credential)
+{
+    return provider_asks(target) == PROVIDER_LETTER
+               ? letter_of_backup(target, diag, ret_credential)
+               : read_plain(target, file, false, diag, ret_credential);
+}
+
+struct status
+credential_of(const char *dir, const char *config, const char *file, struct diag *diag,
+              struct secret *ret_credential)
+{
+    DEFER(file_freep) char *keys = file_join(dir, "keys");
+    DEFER(buf_done) struct buf target;
+    buf_init(&target, PROVIDER_TARGET_MAX - 1);
+    TRY(provider_look(keys, diag, &target));
+    return provider_asks(buf_str(&target)) == PROVIDER_LETTER
+               ? letter_of(dir, config, buf_str(&target), diag, ret_credential)
+               : read_plain(buf_str(&target), file, false, diag, ret_credential);
+}
+
+struct status
+credential_read_new(const char *target, const char *dir, const char *file, struct diag *diag,
                     struct secret *ret_credential)
 {
     switch (provider_asks(target)) {
     case PROVIDER_PASSPHRASE:
         return passphrase_read_new(file, diag, ret_credential);
     case PROVIDER_PIN:
-        return passphrase_read_pin(is_set("STEWARD_PKCS11_PIN") && !is_set("STEWARD_NEW_PKCS11_PIN")
-                                       ? "STEWARD_PKCS11_PIN"
-                                       : "STEWARD_NEW_PKCS11_PIN",
+        return passphrase_read_pin(variable_of("STEWARD_NEW_PKCS11_PIN", "STEWARD_PKCS11_PIN"),
                                    diag, ret_credential);
+    case PROVIDER_LETTER:
+        return new_letter(target, dir, diag, ret_credential);
     case PROVIDER_PIN_IN_FILE:
         break;
     }

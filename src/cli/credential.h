@@ -1,21 +1,32 @@
 /* credential: what opens a workspace's key, as its holder asks for it (vault/provider.h): a
  * passphrase (cli/passphrase.h); a token's PIN, from a variable that is wiped or from the terminal;
- * nothing (len 0) when the PIN stands in a file that the target names. */
+ * nothing (len 0) when the PIN stands in a file that the target names; of a transit service a
+ * letter (vault/transit.h): where it may be asked, as STEWARD_TRANSIT or steward.yaml
+ * (keys.transit) says, never what lies in keys/ or a backup, and the token of STEWARD_TRANSIT_TOKEN
+ * (wiped) or the terminal, unless the URI names its file. */
 #ifndef STEWARD_CLI_CREDENTIAL_H
 #define STEWARD_CLI_CREDENTIAL_H
 
 #include "base/secret.h"
 
-/* For a holder that there is. file: --passphrase-file or NULL. confirm: a passphrase is asked
- * twice, since a workspace is made with it. The PIN's variable is STEWARD_PKCS11_PIN. */
-struct status credential_read(const char *target, const char *file, bool confirm, struct diag *diag,
-                              struct secret *ret_credential);
-/* For the holder of the workspace at dir. */
-struct status credential_of(const char *dir, const char *file, struct diag *diag,
-                            struct secret *ret_credential);
-/* For one that is to hold the key from now on: STEWARD_NEW_PKCS11_PIN, or
- * STEWARD_PKCS11_PIN when the holder of before has not taken it. */
-struct status credential_read_new(const char *target, const char *file, struct diag *diag,
-                                  struct secret *ret_credential);
+/* For the holder of the workspace at dir. file: --passphrase-file or NULL. config: --config or
+ * NULL. The PIN's variable is STEWARD_PKCS11_PIN. */
+struct status credential_of(const char *dir, const char *config, const char *file,
+                            struct diag *diag, struct secret *ret_credential);
+/* For the holder that a backup names: there is no steward.yaml yet. */
+struct status credential_of_backup(const char *target, const char *file, struct diag *diag,
+                                   struct secret *ret_credential);
+/* For one that whoever runs this names, of a workspace that is made: a passphrase is asked twice.
+ */
+struct status credential_first(const char *target, const char *file, struct diag *diag,
+                               struct secret *ret_credential);
+/* For one that whoever runs this names, which is to hold the key of the workspace at dir from now
+ * on: STEWARD_NEW_PKCS11_PIN and STEWARD_NEW_TRANSIT_TOKEN, or the variables without NEW when the
+ * holder of before has not taken them. */
+struct status credential_read_new(const char *target, const char *dir, const char *file,
+                                  struct diag *diag, struct secret *ret_credential);
+/* The lines of network.egress that let the transit service of that URI be asked: of an address the
+ * one, of a name wherever it is, publicly or in private blocks. */
+struct status credential_transit_rules(const char *uri, struct diag *diag, struct buf *ret_rules);
 
 #endif

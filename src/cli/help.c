@@ -57,7 +57,8 @@ cli_put_overview(FILE *out)
     }
     (void)fputs("\nThe passphrase comes from --passphrase-file, $STEWARD_PASSPHRASE_FILE,\n"
                 "$STEWARD_PASSPHRASE or the terminal, a token's PIN from the file that its URI\n"
-                "names, $STEWARD_PKCS11_PIN or the terminal.\n"
+                "names, $STEWARD_PKCS11_PIN or the terminal, a transit service's token from\n"
+                "the file that its URI names, $STEWARD_TRANSIT_TOKEN or the terminal.\n"
                 "Results go to stdout, all else to stderr.\n"
                 "\nexit codes:\n",
                 out);
@@ -204,6 +205,11 @@ static const char manual_end[] =
     ".TP\n.B STEWARD_PKCS11_MODULE\nthe token's driver, in place of the one that the URI names; it "
     "may "
     "be in a folder that others than root can change\n"
+    ".TP\n.B STEWARD_TRANSIT\nwhere the transit service that holds the key is asked, in place of "
+    "keys.transit in steward.yaml\n"
+    ".TP\n.B STEWARD_TRANSIT_TOKEN\nits token, when the URI names no file\n"
+    ".TP\n.B STEWARD_NEW_TRANSIT_TOKEN\nof the service that \"steward key rewrap\" gives the key "
+    "to\n"
     ".TP\n.B STEWARD_SCRYPT_LOG2N\ncost of guessing the passphrase of a workspace that init "
     "makes: 17 (the default) to 20; each step doubles time and memory\n"
     ".TP\n.B STEWARD_INSECURE_TEST_KEYS\nwith 1, init takes a cost down to 10: for tests without "

@@ -47,10 +47,26 @@ const struct cli_option cli_init_options[] = {
      "name or address the TLS certificate is for; may be repeated (default: localhost, 127.0.0.1, "
      "::1)",
      NULL, CLI_REPEATED, NULL},
-    {"provider", "TARGET", "who holds the key: passphrase, or a token's key as a pkcs11: URI",
+    {"provider", "TARGET",
+     "who holds the key: passphrase, a token's key as a pkcs11: URI, or a transit service's as a "
+     "transit: URI",
      "passphrase", CLI_ONCE, NULL},
     {0},
 };
+
+static struct status
+put_config(struct cli *c, const char *provider, struct buf *ret_config)
+{
+    DEFER(buf_done) struct buf rules;
+    buf_init(&rules, CONFIG_LIST_BYTES);
+    if (transit_uri_is(provider)) {
+        TRY(credential_transit_rules(provider, &c->diag, &rules));
+        config_put_for_transit(provider, buf_str(&rules), ret_config);
+    } else {
+        config_put_example(ret_config);
+    }
+    return buf_status(ret_config);
+}
 
 struct status
 cli_init(struct cli *c)
@@ -64,11 +80,10 @@ cli_init(struct cli *c)
     const char *provider = cli_value(c, "provider");
     provider = provider == NULL ? "passphrase" : provider;
     TRY(provider_check(provider, &c->diag));
-    TRY(credential_read(provider, cli_value(c, "passphrase-file"), true, &c->diag, &credential));
+    TRY(credential_first(provider, cli_value(c, "passphrase-file"), &c->diag, &credential));
     DEFER(buf_done) struct buf config;
     buf_init(&config, 1u << 20);
-    config_put_example(&config);
-    TRY(buf_status(&config));
+    TRY(put_config(c, provider, &config));
     cli_hold_signals();
     const struct workspace_init_options o = {.provider = provider,
                                              .passphrase = &credential,

@@ -6,14 +6,15 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "vault/transit_ask.h"
 #include "workspace/keys.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 const struct cli_option cli_key_rewrap_options[] = {
-    {"to", "TARGET", "who holds the key from now on: passphrase, or a pkcs11: URI", NULL, CLI_ONCE,
-     NULL},
+    {"to", "TARGET", "who holds the key from now on: passphrase, a pkcs11: or a transit: URI", NULL,
+     CLI_ONCE, NULL},
     {"new-passphrase-file", "FILE", "the new holder's passphrase, in FILE's first line", NULL,
      CLI_ONCE, "@file"},
     {0},
@@ -108,8 +109,8 @@ new_provider(struct cli *c, struct provider **ret_provider)
     DEFER(secret_done) struct secret credential = {0};
     target = target == NULL ? "passphrase" : target;
     TRY(provider_check(target, &c->diag));
-    TRY(credential_read_new(target, file, &c->diag, &credential));
-    const struct provider_means means = {.credential = &credential};
+    TRY(credential_read_new(target, c->dir, file, &c->diag, &credential));
+    const struct provider_means means = {.credential = &credential, .transit = &transit_kind};
     return provider_new(target, &means, &c->diag, ret_provider);
 }
 

@@ -408,8 +408,10 @@ static const struct cli_option audit_check_options[] = {
 
 const struct cli_verb cli_verbs[] = {
     {"init", "DIR", "make a workspace: keys, TLS certificate, audit log",
-     "Everything in a workspace is encrypted under a key that the passphrase opens, or a token's "
-     "key with --provider. There is no way back without it: keep it where you keep such things. "
+     "Everything in a workspace is encrypted under a key that the passphrase opens, or, with "
+     "--provider, a token's key (pkcs11:token=T;object=O?module-path=PATH) or a transit service's "
+     "(transit:https://HOST:PORT/MOUNT/KEY?ca-file=PATH&token-file=PATH). There is no way back "
+     "without it: keep it where you keep such things. "
      "DIR must be absent or empty.",
      cli_init_options, cli_init, true},
     {"dataset add", "NAME FILE",
@@ -564,7 +566,8 @@ const struct cli_verb cli_verbs[] = {
     {"key rotate", "", "a new workspace key; data keys are re-wrapped, data is not touched", NULL,
      none, cli_key_rotate, true},
     {"key rewrap", "", "finish a rotation; wrap the workspace key anew, as for a new passphrase",
-     NULL, cli_key_rewrap_options, cli_key_rewrap, true},
+     "Also under the newest version of a transit service's key, after that was rotated.",
+     cli_key_rewrap_options, cli_key_rewrap, true},
     {"key revoke", "", "let nothing of the workspace open until steward key restore",
      "A server that runs answers calls to models 503, with the reason, within keys.check (60s).",
      cli_key_revoke_options, cli_key_revoke, false},

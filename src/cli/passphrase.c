@@ -126,29 +126,42 @@ passphrase_read_new(const char *path, struct diag *diag, struct secret *ret_pass
                : passphrase_from_terminal(true, diag, ret_passphrase);
 }
 
-struct status
-passphrase_read_pin(const char *variable, struct diag *diag, struct secret *ret_pin)
+static struct status
+read_word(const char *called, const char *variable, const char *in_uri, struct diag *diag,
+          struct secret *ret_word)
 {
-    char *text = getenv(variable), line[PASSPHRASE_MAX];
+    char *text = getenv(variable), line[PASSPHRASE_MAX], prompt[80];
     struct status s = OK;
     if (text != NULL && *text != '\0') {
-        s = secret_from(view_str(text), ret_pin);
+        s = secret_from(view_str(text), ret_word);
         secret_wipe(text, strlen(text));
         return s;
     }
     if (isatty(STDIN_FILENO) == 0) {
-        diag_set(diag,
-                 "no PIN: set %s, or name a file that has it in the URI: ?pin-source=file:PATH",
-                 variable);
+        diag_set(diag, "no %s: set %s, or name a file that has it in the URI: ?%s", called,
+                 variable, in_uri);
         FAIL(AUTH);
     }
-    const ssize_t n = ask("PIN of the token: ", line, sizeof line);
-    const struct view pin = text_first_line(view_of(line, n < 0 ? 0 : (size_t)n));
-    if (pin.len == 0) {
-        diag_set(diag, "no PIN was given");
+    (void)snprintf(prompt, sizeof prompt, "%s: ", called);
+    const ssize_t n = ask(prompt, line, sizeof line);
+    const struct view word = text_first_line(view_of(line, n < 0 ? 0 : (size_t)n));
+    if (word.len == 0) {
+        diag_set(diag, "no %s was given", called);
         FAIL(INPUT);
     }
-    s = secret_from(pin, ret_pin);
+    s = secret_from(word, ret_word);
     secret_wipe(line, sizeof line);
     return s;
+}
+
+struct status
+passphrase_read_pin(const char *variable, struct diag *diag, struct secret *ret_pin)
+{
+    return read_word("PIN", variable, "pin-source=file:PATH", diag, ret_pin);
+}
+
+struct status
+passphrase_read_token(const char *variable, struct diag *diag, struct secret *ret_token)
+{
+    return read_word("token of the transit service", variable, "token-file=/PATH", diag, ret_token);
 }

@@ -1,4 +1,5 @@
-/* passphrase: from a file, the environment, or asked on the terminal; a token's PIN likewise. */
+/* passphrase: from a file, the environment, or asked on the terminal; a token's PIN and a
+ * transit service's token likewise. */
 #ifndef STEWARD_CLI_PASSPHRASE_H
 #define STEWARD_CLI_PASSPHRASE_H
 
@@ -15,5 +16,8 @@ struct status passphrase_read_new(const char *path, struct diag *diag,
                                   struct secret *ret_passphrase);
 /* From that variable, which is wiped, or the terminal. STATUS_AUTH when there is none. */
 struct status passphrase_read_pin(const char *variable, struct diag *diag, struct secret *ret_pin);
+/* The same, of a transit service. */
+struct status passphrase_read_token(const char *variable, struct diag *diag,
+                                    struct secret *ret_token);
 
 #endif

@@ -19,7 +19,7 @@
 struct status
 cli_credential(struct cli *c, struct secret *ret_credential)
 {
-    return credential_of(c->dir, cli_value(c, "passphrase-file"), &c->diag, ret_credential);
+    return credential_of(c->dir, NULL, cli_value(c, "passphrase-file"), &c->diag, ret_credential);
 }
 
 struct status

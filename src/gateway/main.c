@@ -12,6 +12,7 @@
 #include "serve/key_watch.h"
 #include "vault/keeper.h"
 #include "vault/provider.h"
+#include "vault/transit_ask.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -204,7 +205,7 @@ static struct status
 start_with_holder(struct house *h, struct keeper_options *o, struct keeper_client **ret_client)
 {
     DEFER(file_freep) char *keys = file_join(h->given.dir, "keys");
-    const struct provider_means means = {.credential = o->passphrase};
+    const struct provider_means means = {.credential = o->passphrase, .transit = &transit_kind};
     TRY(provider_open(keys, &means, &h->diag, &h->holder));
     struct holder *holder = provider_holder(h->holder);
     if (holder == NULL) {
@@ -225,7 +226,8 @@ static struct status
 start_keeper(struct house *h, struct keeper_client **ret_client)
 {
     DEFER(secret_done) struct secret credential = {0};
-    TRY(credential_of(h->given.dir, h->given.passphrase_file, &h->diag, &credential));
+    TRY(credential_of(h->given.dir, h->given.config, h->given.passphrase_file, &h->diag,
+                      &credential));
     struct keeper_options o = {.dir = h->given.dir,
                                .passphrase = &credential,
                                .check_ns = key_watch_every(h->config.server.key_check_ns),

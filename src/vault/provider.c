@@ -5,6 +5,7 @@
 #include "vault/keyring.h"
 #include "vault/pkcs11.h"
 #include "vault/pkcs11_uri.h"
+#include "vault/transit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct provider {
     struct vault_provider table;
     struct secret credential; /* of a passphrase */
     struct pkcs11 *pkcs11;
+    struct transit *transit;
     char target[PROVIDER_TARGET_MAX];
 };
 
@@ -25,6 +27,7 @@ provider_free(struct provider *p)
     if (p != NULL) {
         secret_done(&p->credential);
         pkcs11_free(p->pkcs11);
+        transit_free(p->transit);
         free(p);
     }
 }
@@ -47,17 +50,31 @@ hold_token(struct provider *p, const struct provider_means *m, struct diag *diag
     return OK;
 }
 
+static struct status
+hold_transit(struct provider *p, const struct provider_means *m, struct diag *diag)
+{
+    TRY(transit_new(p->target, m->credential, m->transit, m->holder, diag, &p->transit));
+    text_copy(p->target, sizeof p->target, transit_target(p->transit));
+    p->table = transit_provider(p->transit);
+    return OK;
+}
+
 struct status
 provider_check(const char *target, struct diag *diag)
 {
     struct pkcs11_uri uri;
+    struct transit_uri transit;
+    if (transit_uri_is(target)) {
+        return transit_uri_parse(view_str(target), diag, &transit);
+    }
     if (pkcs11_uri_is(target)) {
         return pkcs11_uri_parse(view_str(target), diag, &uri);
     }
     if (strcmp(target, PASSPHRASE) != 0) {
         diag_set(diag,
-                 "\"%.100s\": a key is held by a passphrase or a token: write \"passphrase\", or "
-                 "\"pkcs11:token=...;object=...?module-path=...\"",
+                 "\"%.100s\": a key is held by a passphrase, a token or a transit service: write "
+                 "\"passphrase\", \"pkcs11:token=...;object=...?module-path=...\" or "
+                 "\"transit:https://HOST:PORT/MOUNT/KEY\"",
                  target);
         FAIL(INPUT);
     }
@@ -72,7 +89,9 @@ provider_new(const char *target, const struct provider_means *m, struct diag *di
     CHECK(p != NULL, MEMORY);
     TRY(provider_check(target, diag));
     text_copy(p->target, sizeof p->target, target);
-    TRY(pkcs11_uri_is(target) ? hold_token(p, m, diag) : hold_passphrase(p, m));
+    TRY(pkcs11_uri_is(target)    ? hold_token(p, m, diag)
+        : transit_uri_is(target) ? hold_transit(p, m, diag)
+                                 : hold_passphrase(p, m));
     *ret_provider = MOVE(p);
     return OK;
 }
@@ -86,9 +105,12 @@ provider_look_at(struct view text, const char *name, struct diag *diag, struct b
     json_t *state = NULL;
     const char *provider = NULL, *uri = NULL;
     TRY(keyring_look(text, name, diag, &file, &provider, &state));
-    if (strcmp(provider, "pkcs11") == 0) {
-        if (!status_ok(js_need_string(state, "uri", diag, &uri)) || !pkcs11_uri_is(uri)) {
-            diag_set(diag, "%s: does not say which token holds the key", name);
+    const bool token = strcmp(provider, "pkcs11") == 0, transit = strcmp(provider, "transit") == 0;
+    if (token || transit) {
+        if (!status_ok(js_need_string(state, "uri", diag, &uri)) ||
+            !(token ? pkcs11_uri_is : transit_uri_is)(uri)) {
+            diag_set(diag, "%s: does not say which %s holds the key", name,
+                     token ? "token" : "transit service");
             FAIL(INTEGRITY);
         }
     }
@@ -112,7 +134,8 @@ provider_look(const char *dir, struct diag *diag, struct buf *ret_target)
 enum provider_credential
 provider_asks(const char *target)
 {
-    return !pkcs11_uri_is(target)   ? PROVIDER_PASSPHRASE
+    return transit_uri_is(target)   ? PROVIDER_LETTER
+           : !pkcs11_uri_is(target) ? PROVIDER_PASSPHRASE
            : pkcs11_has_pin(target) ? PROVIDER_PIN_IN_FILE
                                     : PROVIDER_PIN;
 }
@@ -136,7 +159,9 @@ provider_table(const struct provider *p)
 struct holder *
 provider_holder(const struct provider *p)
 {
-    return p->pkcs11 == NULL ? NULL : pkcs11_holder(p->pkcs11);
+    return p->pkcs11 != NULL    ? pkcs11_holder(p->pkcs11)
+           : p->transit != NULL ? transit_holder(p->transit)
+                                : NULL;
 }
 
 const char *

@@ -2,8 +2,9 @@
  * (struct vault_provider) borrows.
  *
  * A target says where a key is: "passphrase", or a key in a token as a URI of RFC 7512,
- * "pkcs11:token=...;object=...". The credential is what opens it: the passphrase, or the token's
- * PIN, which is empty when the URI names a file that has it (pin-source). */
+ * "pkcs11:token=...;object=...", or one of a transit service, "transit:https://...". The credential
+ * is what opens it: the passphrase; the token's PIN, which is empty when the URI names a file that
+ * has it (pin-source); a letter that says where the service may be asked (vault/transit.h). */
 #ifndef STEWARD_VAULT_PROVIDER_H
 #define STEWARD_VAULT_PROVIDER_H
 
@@ -18,6 +19,7 @@ struct provider;
 struct provider_means {
     const struct secret *credential; /* copied; a PIN into another process only (vault/holder.h) */
     int holder; /* socket of such a process that runs already, taken over; 0: there is none */
+    const struct holder_kind *transit; /* &transit_kind (vault/transit_ask.h); NULL: holder only */
 };
 
 /* STATUS_INPUT with a sentence when target is none of these. */
@@ -34,7 +36,12 @@ struct status provider_look(const char *dir, struct diag *diag, struct buf *ret_
 struct status provider_look_at(struct view text, const char *name, struct diag *diag,
                                struct buf *ret_target);
 /* What opens that target. */
-enum provider_credential { PROVIDER_PASSPHRASE, PROVIDER_PIN, PROVIDER_PIN_IN_FILE };
+enum provider_credential {
+    PROVIDER_PASSPHRASE,
+    PROVIDER_PIN,
+    PROVIDER_PIN_IN_FILE,
+    PROVIDER_LETTER
+};
 enum provider_credential provider_asks(const char *target);
 void provider_free(struct provider *p);
 DEFINE_FREEP(provider_free, struct provider)

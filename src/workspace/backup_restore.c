@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "vault/provider.h"
+#include "vault/transit_ask.h"
 #include "workspace/backup_parts.h"
 #include "workspace/place.h"
 
@@ -182,7 +183,7 @@ open_and_read(struct restoring *r, const char *keys, struct view head,
 {
     DEFER(provider_freep) struct provider *provider = NULL;
     DEFER(vault_freep) struct vault *vault = NULL;
-    const struct provider_means means = {.credential = credential};
+    const struct provider_means means = {.credential = credential, .transit = &transit_kind};
     TRY(provider_open(keys, &means, diag, &provider));
     TRY(vault_open(keys, provider_table(provider), diag, &vault));
     return read_stream(r, vault, head, diag, ret_manifest);

@@ -6,6 +6,7 @@
 #include "vault/provider.h"
 #include "vault/rotation.h"
 #include "vault/seal.h"
+#include "vault/transit_ask.h"
 #include "workspace/certificate.h"
 #include "workspace/key_use.h"
 #include "workspace/place.h"
@@ -68,7 +69,7 @@ make_in(const char *dir, const struct workspace_init_options *o, struct diag *di
     DEFER(file_freep) char *config = file_join(dir, "steward.yaml");
     DEFER(provider_freep) struct provider *provider = NULL;
     DEFER(vault_freep) struct vault *vault = NULL;
-    const struct provider_means means = {.credential = o->passphrase};
+    const struct provider_means means = {.credential = o->passphrase, .transit = &transit_kind};
     TRY(provider_new(o->provider == NULL ? "passphrase" : o->provider, &means, diag, &provider));
     TRY(file_mkdirs(keys, 0700, diag));
     TRY(vault_create(keys, provider_table(provider), diag, &vault));
@@ -168,7 +169,7 @@ open_vault(struct workspace *w, const struct workspace_open_options *o, struct d
     if (o->keys == NULL) {
         TRY(workspace_check(w->dir, diag));
     }
-    const struct provider_means means = {.credential = o->passphrase};
+    const struct provider_means means = {.credential = o->passphrase, .transit = &transit_kind};
     TRY(provider_open(keys, &means, diag, &w->provider));
     TRY((o->even_revoked ? vault_open_revoked : vault_open)(keys, provider_table(w->provider), diag,
                                                             &w->vault));

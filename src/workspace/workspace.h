@@ -42,7 +42,7 @@ struct workspace {
 
 struct workspace_init_options {
     const char *provider;            /* a target of vault/provider.h; NULL: passphrase */
-    const struct secret *passphrase; /* or the token's PIN */
+    const struct secret *passphrase; /* or what else opens the key (vault/provider.h) */
     /* Names and addresses for the TLS certificate; NULL: localhost, 127.0.0.1, ::1. */
     const char *const *hosts;
     size_t host_count;
@@ -57,7 +57,7 @@ struct workspace_init_options {
 struct status workspace_init(const char *dir, const struct workspace_init_options *o,
                              struct diag *diag);
 struct workspace_open_options {
-    const struct secret *passphrase; /* or the PIN of the token that holds the key */
+    const struct secret *passphrase; /* or what else opens the key */
     struct keeper_client *keeper;    /* in place of the passphrase; taken over, also on failure */
     int64_t audit_publish_ns;        /* 0: audit.h's default */
     const char *principal;           /* who acts; NULL: workspace_user */

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "govern/audit.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +91,48 @@ room_done(struct room *r)
     free(r->dir);
     free(r->log);
     return ended;
+}
+
+/* ---- the processes ---- */
+
+void
+room_field(pid_t pid, const char *name, char ret_value[static 64])
+{
+    char path[64], line[256];
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "re");
+    *ret_value = '\0';
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':') {
+            (void)sscanf(line + strlen(name) + 1, " %63[^\n]", ret_value);
+        }
+    }
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+}
+
+size_t
+room_children(const struct room *r, pid_t parent, const char *name, pid_t *ret_last)
+{
+    size_t n = 0;
+    DIR *d = opendir("/proc");
+    assert_non_null(d);
+    for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
+        const pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+        char found[64], above[64], state[64];
+        room_field(pid, "Name", found);
+        room_field(pid, "PPid", above);
+        room_field(pid, "State", state);
+        if (pid > 0 && strtol(above, NULL, 10) == parent && strcmp(found, name) == 0) {
+            /* An act that is done is one until it is waited for, in a moment. */
+            assert_true(parent != r->pid || state[0] != 'Z');
+            *ret_last = pid;
+            n++;
+        }
+    }
+    (void)closedir(d);
+    return n;
 }
 
 /* ---- asking ---- */

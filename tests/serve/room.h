@@ -21,6 +21,11 @@ void room_make(struct room *r, const char *provider, const char *config);
 void room_start(struct room *r);
 int room_done(struct room *r); /* the server's exit code */
 
+/* A field of /proc/PID/status; "" when the process is gone. */
+void room_field(pid_t pid, const char *name, char ret_value[static 64]);
+/* Children of a process by that name; none of the server's is left unwaited for. */
+size_t room_children(const struct room *r, pid_t parent, const char *name, pid_t *ret_last);
+
 void room_answers(const struct room *r, const char *method, const char *path, const char *key,
                   unsigned status, const char *says);
 /* Until a call to the model is answered with that status; never another one than these two. */

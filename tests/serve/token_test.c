@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "testing/softhsm.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,50 +40,6 @@ tear_down(void **state)
     if (!softhsm_is_there()) {                                                                     \
         skip();                                                                                    \
     }
-
-/* ---- the processes ---- */
-
-/* A field of /proc/PID/status; "" when the process is gone. */
-static void
-field_of(pid_t pid, const char *name, char ret_value[static 64])
-{
-    char path[64], line[256];
-    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *f = fopen(path, "re");
-    *ret_value = '\0';
-    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
-        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':') {
-            (void)sscanf(line + strlen(name) + 1, " %63[^\n]", ret_value);
-        }
-    }
-    if (f != NULL) {
-        (void)fclose(f);
-    }
-}
-
-/* Children of a process by that name; none of the server's is left unwaited for. */
-static size_t
-children_of(pid_t parent, const char *name, pid_t *ret_last)
-{
-    size_t n = 0;
-    DIR *d = opendir("/proc");
-    assert_non_null(d);
-    for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-        const pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
-        char found[64], above[64], state[64];
-        field_of(pid, "Name", found);
-        field_of(pid, "PPid", above);
-        field_of(pid, "State", state);
-        if (pid > 0 && strtol(above, NULL, 10) == parent && strcmp(found, name) == 0) {
-            /* An act that is done is one until it is waited for, in a moment. */
-            assert_true(parent != it.pid || state[0] != 'Z');
-            *ret_last = pid;
-            n++;
-        }
-    }
-    (void)closedir(d);
-    return n;
-}
 
 /* ---- the tests ---- */
 
@@ -145,17 +100,17 @@ one_process_has_the_token_and_none_is_left_behind(void **state)
 {
     pid_t token = 0, keeper = 0, act = 0;
     NEEDS_TOKEN
-    assert_int_equal(children_of(it.pid, "steward-token", &token), 1);
-    assert_int_equal(children_of(it.pid, "steward-keeper", &keeper), 1);
-    assert_int_equal(children_of(keeper, "steward-token", &act), 0);
+    assert_int_equal(room_children(&it, it.pid, "steward-token", &token), 1);
+    assert_int_equal(room_children(&it, it.pid, "steward-keeper", &keeper), 1);
+    assert_int_equal(room_children(&it, keeper, "steward-token", &act), 0);
     shows_no_pin(it.pid);
     shows_no_pin(keeper);
     shows_no_pin(token);
-    assert_true(children_of(token, "steward-token", &act) <= 1);
+    assert_true(room_children(&it, token, "steward-token", &act) <= 1);
     assert_int_equal(testing_stop(it.pid), 0);
     it.pid = 0;
     char gone[64];
-    field_of(token, "State", gone);
+    room_field(token, "State", gone);
     assert_string_equal(gone, "");
     room_start(&it);
     room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
@@ -185,7 +140,7 @@ a_holder_that_cannot_be_asked_stops_calls_after_its_time(void **state)
     pid_t token = 0;
     struct reply r;
     NEEDS_TOKEN
-    assert_int_equal(children_of(it.pid, "steward-token", &token), 1);
+    assert_int_equal(room_children(&it, it.pid, "steward-token", &token), 1);
     assert_int_equal(kill(token, SIGKILL), 0);
     room_await(&it, 200, 503, &r);
     assert_text_has(buf_str(&r.body), "the process that asks the token has ended");
