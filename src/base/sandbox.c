@@ -498,11 +498,12 @@ sandbox_driver(struct diag *diag)
 struct status
 sandbox_offline(struct diag *diag)
 {
+    static const char *const closed[] = {"socket", "connect", "bind", "listen", NULL};
     TRY(tell_of_refused());
     DEFER(free_filter) scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
     CHECK(f != NULL, MEMORY);
     int rc = add_calls(f, SCMP_ACT_KILL_PROCESS, hostile_calls);
-    rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "socket", SCMP_A0(SCMP_CMP_NE, AF_UNIX)));
+    rc = FIRST(rc, add_calls(f, SCMP_ACT_TRAP, closed));
     rc = FIRST(rc, load(f));
     return rc == 0 ? OK : refuse_filter(diag, rc, "list of system calls");
 }

@@ -45,8 +45,8 @@ struct status sandbox_settle(bool outward, struct diag *diag);
  * other program, no other process's memory, no privileges or namespaces, no raw packets, no
  * listening. */
 struct status sandbox_driver(struct diag *diag);
-/* For a program that works on files with libraries of others: everything but the network, other
- * programs and other processes' memory. */
+/* For a program that works on files with libraries of others: everything but sockets (those that
+ * are open stay so), other programs and other processes' memory. */
 struct status sandbox_offline(struct diag *diag);
 
 /* For a process that is forked before the passphrase is taken: it is not in its environment any

@@ -185,6 +185,40 @@ read_key(struct cli_black_box *b)
 }
 
 static struct status
+note_connection(struct workspace *w, const char *url, const char *refused, struct diag *diag)
+{
+    struct url u;
+    char resource[300], reason[400];
+    TRY(url_parse(view_str(url), diag, &u));
+    (void)snprintf(resource, sizeof resource, "egress/black-box/%.253s:%u", u.host, u.port);
+    (void)snprintf(reason, sizeof reason, "%.380s",
+                   refused == NULL ? "explain sends rows to a model behind a URL" : refused);
+    const struct workspace_act act = {.action = "network.connect",
+                                      .resource = resource,
+                                      .reason = reason,
+                                      .refused = refused != NULL};
+    return workspace_audit(w, &act, diag);
+}
+
+/* Where there is a workspace, whose network.egress it is that allows the connection: its log says
+ * so before, and when it is refused. */
+static struct status
+open_noted(struct cli_black_box *b, const struct oip_options *o)
+{
+    struct workspace *w = NULL;
+    struct diag other = {0};
+    if (status_ok(workspace_check(b->c->dir, &other))) {
+        TRY(cli_keep_open(b->c, &w));
+        TRY(note_connection(w, o->endpoint, NULL, &b->c->diag));
+    }
+    const struct status s = oip_open(o, &b->c->diag, &b->client);
+    if (w != NULL && s.code == STATUS_DENIED) {
+        TRY(note_connection(w, o->endpoint, b->c->diag.text, &other));
+    }
+    return s;
+}
+
+static struct status
 connect_endpoint(struct cli_black_box *b, const char *url)
 {
     uint64_t batch = 0;
@@ -205,7 +239,7 @@ connect_endpoint(struct cli_black_box *b, const char *url)
                                   .timeout_ns = timeout,
                                   .max_answer_bytes = (size_t)256 << 20,
                                   .rows = (size_t)batch};
-    return oip_open(&o, &b->c->diag, &b->client);
+    return open_noted(b, &o);
 }
 
 /* The endpoint's inputs by name; or, when it takes one matrix, --features or else every feature

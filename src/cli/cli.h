@@ -42,6 +42,8 @@ struct cli_verb {
     const struct cli_option *options; /* ends with a row without name */
     struct status (*run)(struct cli *c);
     bool prints; /* prints results: has --json */
+    /* Reads what strangers made and connects to nothing (explain: but --endpoint): no sockets. */
+    bool offline;
 };
 
 /* One run of the program. */
@@ -155,6 +157,9 @@ struct status cli_open(struct cli *c, struct workspace **ret_workspace);
  * other program from here on. */
 struct status cli_offline(struct cli *c);
 /* The same, opened once and closed when the verb has run. */
+/* Before a verb runs: what its row of the table says about the network. A workspace that it names
+ * (workspace:NAME) is open before, since its key's holder may be elsewhere. */
+struct status cli_shut_in(struct cli *c);
 struct status cli_keep_open(struct cli *c, struct workspace **ret_workspace);
 /* What is half made is removed again: SIGINT, SIGTERM and SIGHUP wait, and are looked at between
  * steps. */

@@ -457,7 +457,7 @@ const struct cli_verb cli_verbs[] = {
      "Nothing is left out in silence: rows that are drawn, errors of what is drawn, values that "
      "are missing are told. Endpoints are reached over TLS without proxies or redirects; "
      "plain http only on this machine.",
-     explain_options, cli_explain, true},
+     explain_options, cli_explain, true, true},
     {"predict", "", "what a model file answers for each row of a data file",
      "Needs no workspace. The output has a row for each row of the data, in order, with the "
      "columns "
@@ -465,19 +465,19 @@ const struct cli_verb cli_verbs[] = {
      "answers "
      "(a probability, a value). A model of several classes has CLASS:margin and CLASS:prediction "
      "for each class. The data's columns are found by the model's feature names.",
-     predict_options, cli_predict, false},
+     predict_options, cli_predict, false, true},
     {"bias", "", "what is uneven in a data file before any model is trained",
      "Needs no workspace. Labels by group (Clarify's pre-training metrics, data balance), within "
      "strata, "
      "who is missing against a reference, columns that tell the group, and missing values by "
      "group; "
      "every number with its interval or a p-value that is adjusted for their number.",
-     cli_bias_options, cli_bias, true},
+     cli_bias_options, cli_bias, true, true},
     {"fairness", "", "whom predictions in a data file treat differently, and how certainly",
      "Needs no workspace. Fairlearn's and Clarify's metrics by group, by intersection of sensitive "
      "columns and within control columns, each with its interval; differences and ratios with "
      "p-values that are adjusted for their number; a sentence for each.",
-     cli_fairness_options, cli_fairness, true},
+     cli_fairness_options, cli_fairness, true, true},
     {"errors", "",
      "where a model fails: error tree, worst slices, calibration, of a file of scored rows",
      "Needs no workspace, and uses every row. Slices are found exactly (SliceLine's score), and "
@@ -485,7 +485,7 @@ const struct cli_verb cli_verbs[] = {
      "is told with what chance would find among as many candidates. Slices, tree nodes and bins "
      "come "
      "with the condition that --cohort and --within take, here and in assess.",
-     cli_errors_options, cli_errors, true},
+     cli_errors_options, cli_errors, true, true},
     {"mitigate", "[MODEL]", "make a model, its decisions or its training data fairer",
      "With MODEL, one of the workspace: it is trained again on the same rows, which its sensitive "
      "columns weigh, or decides by a threshold for each group of one sensitive column, which each "
@@ -499,7 +499,7 @@ const struct cli_verb cli_verbs[] = {
      "on which share of the input space changing a sensitive feature alone changes the decision",
      "Needs no workspace. Lower and upper bound hold whenever the search stops; for the rows "
      "themselves the share is exact.",
-     certify_options, cli_certify, true},
+     certify_options, cli_certify, true, true},
     {"principal add", "NAME", "add somebody (or a program) with a role", NULL,
      principal_add_options, cli_principal_add, true},
     {"principal list", "", "principals and what they were granted", NULL, none, cli_principal_list,
@@ -592,20 +592,20 @@ const struct cli_verb cli_verbs[] = {
      "recompute the whole log and check its signature; names the first bad byte",
      "Needs no passphrase: DIR may be a copy of a workspace's audit directory. Exit code 6 when "
      "the log was changed.",
-     audit_verify_options, cli_audit_verify, true},
+     audit_verify_options, cli_audit_verify, true, true},
     {"audit show", "[DIR]", "entries of the log; needs no passphrase", NULL, audit_show_options,
-     cli_audit_show, true},
+     cli_audit_show, true, true},
     {"audit prove", "INDEX [DIR]", "a proof (c2sp.org/tlog-proof) that entry INDEX is in the log",
-     NULL, audit_prove_options, cli_audit_prove, false},
+     NULL, audit_prove_options, cli_audit_prove, false, true},
     {"audit check", "PROOF-FILE ENTRY-FILE", "check such a proof for an entry, offline",
      "ENTRY-FILE holds the entry's bytes, as `audit show --json` has them in \"raw\".",
-     audit_check_options, cli_audit_check, true},
+     audit_check_options, cli_audit_check, true, true},
     {"config example", "", "a configuration with every key, its meaning and its default (YAML)",
      NULL, none, cli_config_example, false},
     {"config check", "[FILE]",
      "read a configuration as serve would, and show every value that holds",
      "FILE is steward.yaml of the workspace when it is not given. Needs no passphrase.", none,
-     cli_config_check, true},
+     cli_config_check, true, true},
     {"help", "[VERB...]", "this help, or a verb's", NULL, none, cli_help, false},
     {"man", "", "the manual page, in troff: steward man | man -l -", NULL, none, cli_manual, false},
     {"completion", "", "completion for bash: source <(steward completion)", NULL, none,
@@ -622,7 +622,8 @@ main(int argc, char **argv)
     struct cli c = {0};
     struct status s = cli_parse(argc, argv, &c);
     if (status_ok(s) && c.verb != NULL) {
-        s = c.verb->run(&c);
+        s = cli_shut_in(&c);
+        s = status_ok(s) ? c.verb->run(&c) : s;
         workspace_close(c.kept);
     }
     if (status_ok(s) && (fflush(stdout) != 0 || ferror(stdout) != 0)) {

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/credential.h"
+#include "cli/workspace_files.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -46,6 +47,29 @@ cli_keep_open(struct cli *c, struct workspace **ret_workspace)
     }
     *ret_workspace = c->kept;
     return OK;
+}
+
+static bool
+names_workspace(const struct cli *c)
+{
+    bool named = false;
+    for (size_t i = 0; i < c->givens; i++) {
+        named = named || cli_is_of_workspace(c->given[i].value);
+    }
+    return named;
+}
+
+struct status
+cli_shut_in(struct cli *c)
+{
+    struct workspace *w = NULL;
+    if (!c->verb->offline || (cli_takes(c, "endpoint") && cli_value(c, "endpoint") != NULL)) {
+        return OK;
+    }
+    if (names_workspace(c)) {
+        TRY(cli_keep_open(c, &w));
+    }
+    return cli_offline(c);
 }
 
 struct status

@@ -245,6 +245,23 @@ profiles_are_those_of_the_model_itself(void **state)
     }
 }
 
+/* The workspace whose network.egress lets it out says so, also when it does not let it. */
+static void
+every_connection_is_in_the_log_of_its_workspace(void **state)
+{
+    struct room *m = *state;
+    EXPLAIN(m, 0, "--method", "ale", "--features", "lvrat", "--rows", "20");
+    RUN(m, 0, "audit", "show", "--last", "20", "--json");
+    OUT_HAS(m, "network.connect");
+    OUT_HAS(m, "egress/black-box/localhost:");
+    OUT_HAS(m, "sends rows to a model behind a URL");
+    RUN(m, 3, "explain", "--endpoint", "https://169.254.169.254/v2/models/x", "--data", it.data);
+    ERR_HAS(m, "no line of network.egress");
+    RUN(m, 0, "audit", "show", "--last", "20", "--json");
+    OUT_HAS(m, "egress/black-box/169.254.169.254:443");
+    OUT_HAS(m, "no line of network.egress allows it");
+}
+
 static void
 every_call_is_in_the_servers_log(void **state)
 {
@@ -264,6 +281,7 @@ main(void)
         cmocka_unit_test(attributions_are_those_of_the_model_itself),
         cmocka_unit_test(profiles_are_those_of_the_model_itself),
         cmocka_unit_test(every_call_is_in_the_servers_log),
+        cmocka_unit_test(every_connection_is_in_the_log_of_its_workspace),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
