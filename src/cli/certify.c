@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "assess/flip.h"
+#include "base/text.h"
 #include "cli/plain_files.h"
 #include "cli/workspace_files.h"
 #include "data/import.h"
@@ -104,7 +105,7 @@ read_options(struct cli *c, const struct model_file *m, struct flip_options *o)
     }
     if (m->forest == NULL || m->outputs != 1) {
         diag_set(&c->diag, "%s: a tree ensemble of one output is needed", cli_value(c, "model"));
-        FAIL(UNSUPPORTED);
+        FAIL(INPUT);
     }
     o->margin = margin_of(m->forest, threshold);
     if (!isfinite(o->margin)) {
@@ -177,7 +178,13 @@ print_values(const json_t *o)
     buf_init(&b, 1u << 20);
     for (size_t k = 0; k < n && k < SHOWN; k++) {
         const char *text = json_string_value(json_array_get(values, k));
-        buf_printf(&b, "%s%.40s", k == 0 ? "" : ", ", text == NULL ? "missing" : text);
+        double number = 0;
+        buf_put_str(&b, k == 0 ? "" : ", ");
+        if (text != NULL && status_ok(text_to_f64(view_str(text), &number))) {
+            buf_printf(&b, "%.6g", number);
+        } else {
+            buf_printf(&b, "%.40s", text == NULL ? "missing" : text);
+        }
     }
     TRY(buf_status(&b));
     if (n > SHOWN) {

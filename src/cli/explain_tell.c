@@ -8,8 +8,8 @@ explain_tell_made(const struct attribution *a, const struct explain_background *
     const struct attribution_told t = attribution_tell(a);
     if (t.pair_by_pair) {
         TRY(plain_remark(remarks,
-                         "each row was held against each of the %zu background rows, one pair "
-                         "after another: the time grows with both",
+                         "each row was held against each background row (%zu), one pair after "
+                         "another: the time grows with both",
                          b->rows));
     }
     if (t.nodes > 1) {

@@ -200,9 +200,10 @@ bind_by_name(const struct binding *b)
 static struct status
 bind_in_order(const struct binding *b)
 {
-    uint32_t n = 0;
+    uint32_t n = 0, text = 0;
     for (uint32_t i = 0; i < b->t->column_count; i++) {
         const struct column *c = &b->t->columns[i];
+        text += c->type == COLUMN_TEXT;
         if (c->is_feature && n < b->m->features) {
             b->rows->features[n].column = c;
         }
@@ -210,10 +211,12 @@ bind_in_order(const struct binding *b)
     }
     if (n != b->m->features) {
         diag_set(b->diag,
-                 "%s has %u column%s that can be features; the model reads %u and names none, so "
-                 "that they are taken in order: leave the others out, or give them a role (--role "
-                 "COLUMN=ignored)",
-                 b->data, n, n == 1 ? "" : "s", b->m->features);
+                 "%s has %u column%s that can be features%s; the model reads %u and names none, so "
+                 "that they are taken in order: %s",
+                 b->data, n, n == 1 ? "" : "s", text > 0 ? " (text is none)" : "", b->m->features,
+                 n > b->m->features
+                     ? "leave the others out, or give them a role (--role COLUMN=ignored)"
+                     : "the file must have all of them");
         FAIL(INPUT);
     }
     return plain_remark(b->remarks,
@@ -241,6 +244,15 @@ first_word(const struct binding *b, const struct column *c, struct buf *ret_text
     }
 }
 
+/* An infinite number, or one past the range of doubles, makes a column of words. */
+static bool
+says_infinite(const struct column *c, const char *word)
+{
+    char *end = NULL;
+    return c->type == COLUMN_CATEGORY && word[0] != '\0' && isinf(strtod(word, &end)) &&
+           *end == '"';
+}
+
 static struct status
 refuse_words(const struct binding *b, uint32_t i)
 {
@@ -248,6 +260,13 @@ refuse_words(const struct binding *b, uint32_t i)
     DEFER(buf_done) struct buf word;
     buf_init(&word, 1u << 26);
     first_word(b, c, &word);
+    if (says_infinite(c, buf_str(&word))) {
+        diag_set(b->diag,
+                 "%s: column \"%.60s\": \"%s is infinite, or beyond what a number holds; the model "
+                 "reads finite numbers: leave the cell empty where a value is not known",
+                 b->data, c->name, buf_str(&word));
+        FAIL(INPUT);
+    }
     diag_set(b->diag, "%s: column \"%.60s\" is %s (\"%s); the model reads %s there", b->data,
              c->name, column_type_word(c->type), buf_str(&word),
              b->m->categorical[i] ? "category numbers and does not say which word has which number"

@@ -219,8 +219,10 @@ cli_print_explanation(const json_t *d, bool named)
     json_t *o, *c;
     json_array_foreach(json_object_get(d, "outputs"), i, o)
     {
-        (void)printf("%s of %.0f rows, expected %.6g\n", document_text(o, "output"),
-                     document_number(d, "rows"), document_number(o, "base"));
+        const double rows = document_number(d, "rows");
+        (void)printf("%s%s of %.0f row%s, expected %.6g\n", i == 0 ? "" : "\n",
+                     document_text(o, "output"), rows, rows == 1 ? "" : "s",
+                     document_number(o, "base"));
         print_features(json_object_get(o, "features"), NULL);
     }
     json_array_foreach(json_object_get(d, "cohorts"), k, c)
