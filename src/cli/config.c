@@ -44,7 +44,7 @@ static const struct key {
     {"listen", "address", KIND_ADDRESS, AT(listen_address), "127.0.0.1", 0, 0,
      "IPv4 or IPv6 address; 0.0.0.0 or :: for every one of this machine"},
     {"listen", "port", KIND_U16, AT(listen_port), "8443", 0, 65535, "0 takes a free port"},
-    {"limits", "header_bytes", KIND_SIZE, LIMIT_AT(header_bytes), "16KiB", 1024, 1u << 20,
+    {"limits", "header_bytes", KIND_SIZE, LIMIT_AT(header_bytes), "10KiB", 1024, 1u << 20,
      "of a request's head; more is answered 431"},
     {"limits", "header_count", KIND_UNSIGNED, LIMIT_AT(header_count), "64", 4, 256,
      "header fields; more is answered 431"},

@@ -25,6 +25,8 @@
 
 #define EVENTS 128
 #define ACCEPTS_AT_ONCE 32
+#define MHD_FIELD_BYTES 64    /* what the library notes of a field, at least */
+#define MHD_ANSWER_BYTES 2048 /* the head of an answer, and some of its body */
 #define TAG_EVENT UINT64_MAX
 #define TAG_MHD (UINT64_MAX - 1)
 #define TAG_LISTEN (UINT64_MAX - HTTP_LISTENERS - 1) /* and the listener's number */
@@ -643,7 +645,9 @@ start_daemon(struct http_loop *loop)
     /* Before 1.0 strict means that the library answers a missing Host itself, and twice: the gate
      * does it better. */
     const intptr_t strict = loop->server->library >= HTTP_MHD_STRICT;
-    const size_t memory = o->limits.header_bytes + 8192;
+    /* It overwrites all of that with zeros, and half of it again, for each request. */
+    const size_t memory =
+        o->limits.header_bytes + o->limits.header_count * MHD_FIELD_BYTES + MHD_ANSWER_BYTES;
     const struct MHD_OptionItem items[] = {
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, loop},

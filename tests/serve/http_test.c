@@ -417,6 +417,31 @@ ask_sized(size_t value_bytes, unsigned fields, unsigned expected)
     reply_done(&r);
 }
 
+/* The library's memory for a connection is made for a head as long, and with as many fields, as the
+ * limits allow: a body comes through beside it. */
+static void
+takes_a_body_beside_the_largest_head(void **state)
+{
+    (void)state;
+    enum { FIELDS = 64, HEAD = 16384, BODY = 5000 };
+    DEFER(buf_done) struct buf text;
+    struct reply r;
+    start_default();
+    buf_init(&text, 1 << 20);
+    buf_printf(&text, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n", BODY);
+    for (unsigned i = 0; i < FIELDS - 2; i++) {
+        const size_t left = HEAD - 2 - text.len, fields = FIELDS - 2 - i;
+        const int n = (int)(left / fields) - 7; /* "x00: " and the end of the line */
+        buf_printf(&text, "x%02u: %0*d\r\n", i, n, 0);
+    }
+    buf_put_str(&text, "\r\n");
+    assert_int_equal(text.len, HEAD);
+    buf_printf(&text, "%0*d", BODY, 0);
+    assert_int_equal(client_ask(it.port, buf_str(&text), &r), 200);
+    reply_done(&r);
+    stop(0);
+}
+
 static void
 limits_the_head_by_bytes_and_by_fields(void **state)
 {
@@ -1174,6 +1199,7 @@ main(void)
         cmocka_unit_test(refuses_every_hostile_head_and_closes),
         cmocka_unit_test(takes_chunks_only_where_the_library_decodes_them_soundly),
         cmocka_unit_test(ends_heads_without_end_in_flat_memory),
+        cmocka_unit_test(takes_a_body_beside_the_largest_head),
         cmocka_unit_test(limits_the_head_by_bytes_and_by_fields),
         cmocka_unit_test(limits_the_body_before_it_is_read),
         cmocka_unit_test(limits_connections_of_one_address_and_in_all),
