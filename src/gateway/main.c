@@ -268,7 +268,7 @@ open_house(struct house *h, struct workspace **ret_workspace)
     workspace_user(h->user);
     struct status s = port_file_open(h->given.port_file, &h->port_file);
     if (status_ok(s)) {
-        s = confine_gateway(h->given.dir, &h->config.server.tls, &h->diag, &h->sandbox);
+        s = confine_gateway(h->given.dir, &h->diag, &h->sandbox);
     }
     if (!status_ok(s)) {
         keeper_client_free(keeper);
@@ -295,13 +295,24 @@ house_done(struct house *h)
 }
 
 static struct status
+start_reader(struct house *h, const char *config)
+{
+    struct server_tls *tls = &h->config.server.tls;
+    const char *const paths[CONFIG_READER_FILES] = {config, tls->client_ca, tls->client_crl};
+    TRY(config_reader_start(paths, &h->diag, &h->reader));
+    tls->read = config_reader_read;
+    tls->read_ctx = &h->reader;
+    return OK;
+}
+
+static struct status
 serve(struct house *h)
 {
     TRY(workspace_check(h->given.dir, &h->diag));
     TRY(read_config(h));
     DEFER(file_freep) char *own = file_join(h->given.dir, "steward.yaml");
     const char *read = h->given.config != NULL ? h->given.config : own;
-    TRY(config_reader_start(read, &h->diag, &h->reader));
+    TRY(start_reader(h, read));
     block_signals(&h->signals);
     DEFER(workspace_closep) struct workspace *w = NULL;
     TRY(open_house(h, &w));

@@ -20,7 +20,7 @@
 
 /* ---- the reader ---- */
 
-/* A byte asks. The answer is a head, and the text in pieces. */
+/* A byte asks, for the file of that place. The answer is a head, and the text in pieces. */
 struct answer_head {
     uint32_t good; /* 1: the file's text; 0: a sentence why not */
     uint32_t len;
@@ -39,19 +39,20 @@ send_pieces(int fd, uint32_t good, struct view text)
 }
 
 __attribute__((noreturn)) static void
-read_on_demand(const char *path, int fd)
+read_on_demand(const char *const *path, int fd)
 {
-    char ask;
+    uint8_t ask = 0;
     sandbox_wipe_environment();
     (void)signal(SIGINT, SIG_IGN); /* it ends when the server does */
     (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    while (recv(fd, &ask, 1, 0) == 1) {
+    const bool offline = status_ok(sandbox_offline(NULL));
+    while (offline && recv(fd, &ask, 1, 0) == 1 && ask < CONFIG_READER_FILES) {
         struct diag diag = {0};
         DEFER(buf_done) struct buf text;
         buf_init(&text, TEXT_MAX);
-        if (status_ok(file_read(path, TEXT_MAX, &diag, &text))) {
+        if (status_ok(file_read(path[ask], TEXT_MAX, &diag, &text))) {
             send_pieces(fd, 1, buf_view(&text));
         } else {
             send_pieces(fd, 0, view_str(diag.text));
@@ -61,7 +62,8 @@ read_on_demand(const char *path, int fd)
 }
 
 struct status
-config_reader_start(const char *path, struct diag *diag, struct config_reader *ret_reader)
+config_reader_start(const char *const path[static CONFIG_READER_FILES], struct diag *diag,
+                    struct config_reader *ret_reader)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -79,7 +81,8 @@ config_reader_start(const char *path, struct diag *diag, struct config_reader *r
         (void)close(ends[1]);
         FAIL(MEMORY);
     }
-    *ret_reader = (struct config_reader){pid, ends[1]};
+    *ret_reader = (struct config_reader){.pid = pid, .fd = ends[1]};
+    memcpy(ret_reader->path, path, sizeof ret_reader->path);
     return OK;
 }
 
@@ -94,10 +97,10 @@ config_reader_done(struct config_reader *r)
 }
 
 static struct status
-read_text(const struct config_reader *r, struct diag *diag, struct buf *ret_text)
+read_place(const struct config_reader *r, uint8_t place, struct diag *diag, struct buf *ret_text)
 {
     struct answer_head head = {0};
-    if (send(r->fd, "?", 1, MSG_NOSIGNAL) != 1 ||
+    if (send(r->fd, &place, 1, MSG_NOSIGNAL) != 1 ||
         recv(r->fd, &head, sizeof head, 0) != sizeof head || head.len > TEXT_MAX) {
         diag_set(diag, "the process that reads the configuration is gone; restart the server");
         FAIL(IO);
@@ -114,6 +117,18 @@ read_text(const struct config_reader *r, struct diag *diag, struct buf *ret_text
         FAIL(INPUT);
     }
     return OK;
+}
+
+struct status
+config_reader_read(void *reader, const char *path, struct diag *diag, struct buf *ret_text)
+{
+    const struct config_reader *r = reader;
+    for (uint8_t i = 1; i < CONFIG_READER_FILES; i++) {
+        if (strcmp(r->path[i], path) == 0) {
+            return read_place(r, i, diag, ret_text);
+        }
+    }
+    FAIL(NOT_FOUND);
 }
 
 /* ---- rules ---- */
@@ -214,7 +229,7 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
     DEFER(buf_done) struct buf text;
     buf_init(&text, 2 * TEXT_MAX);
     config_defaults(&now);
-    struct status s = read_text(r, &diag, &text);
+    struct status s = read_place(r, 0, &diag, &text);
     s = status_ok(s) ? config_parse(buf_view(&text), "steward.yaml", &diag, &now) : s;
     s = status_ok(s) ? take_rules(w, server, fetcher, &now, config, &diag) : s;
     if (status_ok(s)) {

@@ -1,23 +1,30 @@
 /* network: who may connect to a running server, and how that changes: on SIGHUP the
  * configuration is read anew, the lists of network: hold at once, and the audit log says so.
  *
- * The file is read by a process of its own, begun before the server has opened the workspace: the
- * process that reads the network need not read files, and the reader knows no secret. */
+ * The file, and those of the clients' authorities, are read by a process of its own, begun before
+ * the server has opened the workspace: the process that reads the network need not read files, a
+ * file that is replaced is read as it is then, and the reader knows no secret. */
 #ifndef STEWARD_GATEWAY_NETWORK_H
 #define STEWARD_GATEWAY_NETWORK_H
 
 #include "cli/config.h"
 #include "serve/fetcher.h"
 
+#define CONFIG_READER_FILES 3u /* the configuration first */
+
 struct config_reader {
     pid_t pid; /* 0: none */
     int fd;
+    const char *path[CONFIG_READER_FILES]; /* borrowed; "": none */
 };
 
-/* It ends when this process does. Before any thread starts. */
-struct status config_reader_start(const char *path, struct diag *diag,
-                                  struct config_reader *ret_reader);
+/* These files and no others. It ends when this process does. Before any thread starts. */
+struct status config_reader_start(const char *const path[static CONFIG_READER_FILES],
+                                  struct diag *diag, struct config_reader *ret_reader);
 void config_reader_done(struct config_reader *r);
+/* What one of its files has now; server_tls.read. One thread. */
+struct status config_reader_read(void *reader, const char *path, struct diag *diag,
+                                 struct buf *ret_text);
 /* The lists of `config`, for every listener. */
 struct status network_ingress(const struct config *config,
                               struct ingress ret_rules[HTTP_LISTENERS]);

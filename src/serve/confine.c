@@ -36,46 +36,10 @@ make_file(const char *path, struct diag *diag)
     return OK;
 }
 
-/* The folder a file is in: a new file of that name is made beside it and renamed. */
-static char *
-folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL   ? strdup(".")
-           : slash == path ? strdup("/")
-                           : strndup(path, (size_t)(slash - path));
-}
-
-/* Whether the workspace is that folder or beneath it; also when that cannot be said. */
-static bool
-holds(const char *folder, const char *dir)
-{
-    char *outer = realpath(folder, NULL), *inner = realpath(dir, NULL);
-    const size_t n = outer == NULL ? 0 : strlen(outer);
-    const bool beneath = outer == NULL || inner == NULL || strcmp(outer, "/") == 0 ||
-                         (strncmp(inner, outer, n) == 0 && (inner[n] == '/' || inner[n] == '\0'));
-    free(outer);
-    free(inner);
-    return beneath;
-}
-
-/* What is opened for a file of the clients' authorities: its folder, so that a renamed one is read
- * too; the file alone where the workspace, its keys and data would be opened with the folder. */
-static char *
-opened_for(const char *path, const char *dir)
-{
-    char *folder = folder_of(path);
-    if (folder == NULL || !holds(folder, dir)) {
-        return folder;
-    }
-    free(folder);
-    return strdup(path);
-}
-
 static struct status
-confine(const char *dir, char *const *opened, struct diag *diag, struct sandbox_told *ret_told)
+confine(const char *dir, struct diag *diag, struct sandbox_told *ret_told)
 {
-    struct sandbox_path paths[KEPT + 3];
+    struct sandbox_path paths[KEPT + 1];
     char *names[KEPT];
     size_t n = 0;
     struct status s = OK;
@@ -87,9 +51,6 @@ confine(const char *dir, char *const *opened, struct diag *diag, struct sandbox_
         }
     }
     paths[n++] = (struct sandbox_path){"/dev/null", SANDBOX_READ};
-    for (size_t i = 0; i < 2 && opened[i] != NULL; i++) {
-        paths[n++] = (struct sandbox_path){opened[i], SANDBOX_READ};
-    }
     if (status_ok(s)) {
         s = sandbox_files(paths, n, false, diag, ret_told);
     }
@@ -100,20 +61,11 @@ confine(const char *dir, char *const *opened, struct diag *diag, struct sandbox_
 }
 
 struct status
-confine_gateway(const char *dir, const struct server_tls *tls, struct diag *diag,
-                struct sandbox_told *ret_told)
+confine_gateway(const char *dir, struct diag *diag, struct sandbox_told *ret_told)
 {
-    char *opened[2] = {NULL, NULL};
-    if (tls->clients != IDENTITY_CLIENTS_OFF && *tls->client_ca != '\0') {
-        opened[0] = opened_for(tls->client_ca, dir);
-        opened[1] = *tls->client_crl == '\0' ? NULL : opened_for(tls->client_crl, dir);
-    }
     /* OpenSSL reads its configuration when it is first used: now. */
     (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
-    const struct status s = confine(dir, opened, diag, ret_told);
-    free(opened[0]);
-    free(opened[1]);
-    TRY(s);
+    TRY(confine(dir, diag, ret_told));
     return sandbox_calls(SANDBOX_GATEWAY, diag);
 }
 

@@ -1,7 +1,7 @@
 /* confine: what the gateway can reach once it has given up the rest: of the workspace, the models,
- * the log and the store, not the keys, the datasets or the configuration; outside it, the folder of
- * the clients' authorities, or their file alone when the workspace lies in that folder.
- * docs/threat-model.md. */
+ * the log and the store, not the keys, the datasets or the configuration; outside it, nothing: what
+ * it is to know of other files somebody else reads for it (server_tls.read). And what fetches
+ * issuers' keys. docs/threat-model.md. */
 #ifndef STEWARD_SERVE_CONFINE_H
 #define STEWARD_SERVE_CONFINE_H
 
@@ -10,8 +10,7 @@
 
 /* Before the workspace at dir is opened, and before there are threads. Makes the files that
  * Landlock could not name otherwise (the store's journal, serve.lock). */
-struct status confine_gateway(const char *dir, const struct server_tls *tls, struct diag *diag,
-                              struct sandbox_told *ret_told);
+struct status confine_gateway(const char *dir, struct diag *diag, struct sandbox_told *ret_told);
 /* For what fetches issuers' keys: reads what a name's resolution and the verification of a server
  * need of the system's files, and nothing else; connects. */
 struct status confine_fetcher(struct diag *diag, struct sandbox_told *ret_told);

@@ -154,6 +154,13 @@ take_lock(struct server *s, struct diag *diag)
 }
 
 static struct status
+read_file(const struct server_tls *t, const char *path, struct diag *diag, struct buf *ret_text)
+{
+    return t->read == NULL ? file_read(path, PEM_MAX, diag, ret_text)
+                           : t->read(t->read_ctx, path, diag, ret_text);
+}
+
+static struct status
 read_clients(const struct server_tls *t, struct diag *diag, struct buf *ret_ca, struct buf *ret_crl)
 {
     if (t->clients == IDENTITY_CLIENTS_OFF) {
@@ -164,8 +171,8 @@ read_clients(const struct server_tls *t, struct diag *diag, struct buf *ret_ca, 
                        "tls.client_ca");
         FAIL(INPUT);
     }
-    TRY(file_read(t->client_ca, PEM_MAX, diag, ret_ca));
-    return *t->client_crl == '\0' ? OK : file_read(t->client_crl, PEM_MAX, diag, ret_crl);
+    TRY(read_file(t, t->client_ca, diag, ret_ca));
+    return *t->client_crl == '\0' ? OK : read_file(t, t->client_crl, diag, ret_crl);
 }
 
 /* What the workspace and the authorities' files have now. */

@@ -14,6 +14,9 @@ struct server_tls {
     enum identity_clients clients;
     char client_ca[SERVER_PATH_MAX];  /* PEM; "" with OFF only */
     char client_crl[SERVER_PATH_MAX]; /* PEM; "" for none */
+    /* Reads them, as they are when it is asked; NULL: the server does. */
+    struct status (*read)(void *ctx, const char *path, struct diag *diag, struct buf *ret_text);
+    void *read_ctx;
 };
 
 struct server_options {

@@ -43,7 +43,6 @@
 static struct {
     char *root, *dir, *keeper;
     struct secret passphrase;
-    struct server_tls tls; /* of who is broken into */
 } it;
 
 static int
@@ -108,7 +107,7 @@ break_in(int (*attempt)(struct loot *l))
         struct diag diag = {0};
         struct sandbox_told told = {0};
         if (!status_ok(start_keeper(it.dir, &it.passphrase, &diag, &l.keeper_pid, &l.keeper)) ||
-            !status_ok(confine_gateway(it.dir, &it.tls, &diag, &told)) ||
+            !status_ok(confine_gateway(it.dir, &diag, &told)) ||
             !status_ok(confine_listening(&diag))) {
             (void)fprintf(stderr, "%s\n", diag.text);
             _exit(99);
@@ -447,39 +446,6 @@ gain_privileges(struct loot *l)
 {
     (void)l;
     return setuid(0) != 0 && unshare(0) != 0 ? 0 : 1;
-}
-
-static int
-files_beside_the_authorities(struct loot *l)
-{
-    if (open(it.tls.client_ca, O_RDONLY) < 0 || open(it.tls.client_crl, O_RDONLY) < 0) {
-        return 90;
-    }
-    return outside_files(l);
-}
-
-/* Their folder is opened with them, but not where that is the workspace, or above it. */
-static void
-the_clients_authorities_open_no_key_and_no_data(void **state)
-{
-    (void)state;
-    if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) <= 0) {
-        print_message("this kernel has no Landlock: files are not confined here\n");
-        skip();
-    }
-    const char *const folders[][2] = {{it.dir, it.root}, {it.root, it.dir}};
-    for (size_t i = 0; i < 2; i++) {
-        DEFER(file_freep) char *ca = file_join(folders[i][0], "clients.pem");
-        DEFER(file_freep) char *crl = file_join(folders[i][1], "revoked.pem");
-        assert_ok(file_replace(ca, view_str("authorities"), 0600, NULL));
-        assert_ok(file_replace(crl, view_str("revoked"), 0600, NULL));
-        it.tls.clients = IDENTITY_CLIENTS_ASKED;
-        (void)snprintf(it.tls.client_ca, sizeof it.tls.client_ca, "%s", ca);
-        (void)snprintf(it.tls.client_crl, sizeof it.tls.client_crl, "%s", crl);
-        const int files = break_in(files_beside_the_authorities);
-        it.tls = (struct server_tls){0};
-        assert_int_equal(files, 0);
-    }
 }
 
 static void
@@ -850,6 +816,52 @@ a_server_takes_a_new_certificate_and_stops_when_its_keeper_ends(void **state)
     assert_text_has(buf_str(&text), "has ended: the server has stopped");
 }
 
+static void
+replace(const char *path, struct view text)
+{
+    assert_ok(file_replace(path, text, 0600, NULL)); /* by rename */
+}
+
+/* Outside of the workspace, which Landlock does not open. */
+static void
+replaced_authorities_are_read_from_where_the_gateway_reads_nothing(void **state)
+{
+    (void)state;
+    DEFER(file_freep) char *log = file_join(it.root, "authorities.log");
+    DEFER(file_freep) char *ca = file_join(it.root, "clients.pem");
+    DEFER(file_freep) char *own = file_join(it.dir, "tls/cert.pem");
+    DEFER(file_freep) char *yaml = file_join(it.dir, "steward.yaml");
+    DEFER(buf_done) struct buf text;
+    DEFER(buf_done) struct buf pem;
+    DEFER(buf_done) struct buf before;
+    DEFER(buf_done) struct buf config;
+    buf_init(&text, 1 << 20);
+    buf_init(&pem, 1 << 16);
+    buf_init(&before, 1 << 16);
+    buf_init(&config, 1 << 16);
+    testing_read(own, &pem);
+    testing_read(yaml, &before);
+    buf_printf(&config, "tls:\n  client_certificates: ask\n  client_ca: %s\n", ca);
+    replace(yaml, buf_view(&config));
+    replace(ca, buf_view(&pem));
+    char *const argv[] = {(char *)(uintptr_t)testing_binary(), (char *)(uintptr_t) "serve",
+                          (char *)(uintptr_t) "--listen", (char *)(uintptr_t) "127.0.0.1:0", NULL};
+    const pid_t server = testing_start(argv, log);
+    (void)await_log(log, "serve.started", &text);
+    replace(ca, view_str("nobody\n"));
+    assert_int_equal(kill(server, SIGHUP), 0);
+    (void)await_log(log, "no certificate in PEM that could be read", &text);
+    assert_int_equal(unlink(ca), 0);
+    assert_int_equal(kill(server, SIGHUP), 0);
+    (void)await_log(log, "No such file", &text);
+    replace(ca, buf_view(&pem));
+    assert_int_equal(kill(server, SIGHUP), 0);
+    (void)await_log(log, "tls.reloaded", &text);
+    assert_null(strstr(buf_str(&text), "sandbox: system call"));
+    assert_int_equal(testing_stop(server), 0);
+    replace(yaml, buf_view(&before));
+}
+
 int
 main(void)
 {
@@ -863,7 +875,7 @@ main(void)
         cmocka_unit_test(gets_models_handshakes_and_checkpoints_that_grow),
         cmocka_unit_test(gets_no_dataset_no_key_and_no_other_signature),
         cmocka_unit_test(opens_no_file_socket_or_process_outside),
-        cmocka_unit_test(the_clients_authorities_open_no_key_and_no_data),
+        cmocka_unit_test(replaced_authorities_are_read_from_where_the_gateway_reads_nothing),
         cmocka_unit_test(makes_no_connection_of_a_socket_that_it_has),
         cmocka_unit_test(changes_no_mode_of_a_file_outside),
         cmocka_unit_test(what_fetches_keys_has_no_files_no_programs_and_no_listener),
