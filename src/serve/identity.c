@@ -8,6 +8,13 @@
 #include <string.h>
 #include <time.h>
 
+#define KEY_ID_BYTES 32u
+
+struct authority {
+    gnutls_datum_t name; /* RFC 4514 */
+    uint8_t key[KEY_ID_BYTES];
+};
+
 struct identity {
     atomic_uint count;
     struct tls_signer signer;
@@ -17,6 +24,8 @@ struct identity {
     int64_t begins, ends;
     enum identity_clients clients;
     gnutls_x509_trust_list_t authorities;
+    struct authority *doubtful; /* whose name another key has, too; sorted by name */
+    size_t doubtful_count;
 };
 
 static struct status
@@ -198,6 +207,86 @@ make_key(struct identity *i, struct diag *diag)
 
 /* ---- clients' authorities ---- */
 
+static int
+by_name(const void *a, const void *b)
+{
+    const gnutls_datum_t *x = &((const struct authority *)a)->name,
+                         *y = &((const struct authority *)b)->name;
+    const int order = memcmp(x->data, y->data, x->size < y->size ? x->size : y->size);
+    return order != 0 ? order : (x->size > y->size) - (x->size < y->size);
+}
+
+/* By name, those of one name by key. */
+static int
+by_name_and_key(const void *a, const void *b)
+{
+    const int order = by_name(a, b);
+    return order != 0 ? order
+                      : memcmp(((const struct authority *)a)->key,
+                               ((const struct authority *)b)->key, KEY_ID_BYTES);
+}
+
+/* As text, since a name has several encodings. */
+static struct status
+add_authority(struct identity *i, gnutls_x509_crt_t c)
+{
+    struct authority a = {0};
+    size_t n = sizeof a.key;
+    struct authority *more = realloc(i->doubtful, (i->doubtful_count + 1) * sizeof *more);
+    CHECK(more != NULL, MEMORY);
+    i->doubtful = more;
+    CHECK(gnutls_x509_crt_get_key_id(c, GNUTLS_KEYID_USE_SHA256, a.key, &n) == 0, INPUT);
+    if (gnutls_x509_crt_get_dn3(c, &a.name, 0) == 0) { /* one without a name names nobody */
+        i->doubtful[i->doubtful_count++] = a;
+    }
+    return OK;
+}
+
+static struct status
+list_authorities(struct identity *i)
+{
+    gnutls_x509_trust_list_iter_t at = NULL;
+    gnutls_x509_crt_t one = NULL;
+    struct status s = OK;
+    /* To the end in any case, which frees the iterator. */
+    while (gnutls_x509_trust_list_iter_get_ca(i->authorities, &at, &one) == 0) {
+        s = status_ok(s) ? add_authority(i, one) : s;
+        gnutls_x509_crt_deinit(one);
+    }
+    return s;
+}
+
+/* Of the list of all, the names that have several keys, once each. */
+static struct status
+find_namesakes(struct identity *i, struct diag *diag)
+{
+    const struct status s = list_authorities(i);
+    if (!status_ok(s)) {
+        diag_set(diag, "tls.client_ca: the key of an authority cannot be read");
+        return s;
+    }
+    size_t kept = 0;
+    const size_t n = i->doubtful_count;
+    if (n > 0) {
+        qsort(i->doubtful, n, sizeof *i->doubtful, by_name_and_key);
+    }
+    for (size_t first = 0, next = 0; first < n; first = next) {
+        struct authority *a = i->doubtful;
+        const struct authority one = a[first];
+        for (next = first + 1; next < n && by_name(&one, &a[next]) == 0; next++) {
+        }
+        const bool several = memcmp(one.key, a[next - 1].key, KEY_ID_BYTES) != 0;
+        for (size_t k = first + several; k < next; k++) {
+            gnutls_free(a[k].name.data);
+        }
+        if (several) {
+            a[kept++] = one;
+        }
+    }
+    i->doubtful_count = kept;
+    return OK;
+}
+
 static struct status
 read_authorities(struct identity *i, const struct identity_options *o, struct diag *diag)
 {
@@ -211,6 +300,7 @@ read_authorities(struct identity *i, const struct identity_options *o, struct di
         diag_set(diag, "tls.client_ca: no certificate in PEM that could be read");
         FAIL(INPUT);
     }
+    TRY(find_namesakes(i, diag));
     if (crl.size == 0) {
         return OK;
     }
@@ -265,6 +355,10 @@ identity_free(struct identity *i)
     }
     gnutls_privkey_deinit(i->key);
     gnutls_x509_trust_list_deinit(i->authorities, 1);
+    for (size_t n = 0; n < i->doubtful_count; n++) {
+        gnutls_free(i->doubtful[n].name.data);
+    }
+    free(i->doubtful);
     free(i);
 }
 
@@ -418,40 +512,17 @@ find_authority(const struct identity *i, const struct certificates *certs, struc
     FAIL(AUTH);
 }
 
-/* As text, since a name has several encodings. */
 static bool
-same_name(gnutls_x509_crt_t a, gnutls_x509_crt_t b)
+has_namesake(const struct identity *i, gnutls_x509_crt_t c)
 {
-    gnutls_datum_t x = {0}, y = {0};
-    const bool same = gnutls_x509_crt_get_dn3(a, &x, 0) == 0 &&
-                      gnutls_x509_crt_get_dn3(b, &y, 0) == 0 &&
-                      view_equal(view_of(x.data, x.size), view_of(y.data, y.size));
-    gnutls_free(x.data);
-    gnutls_free(y.data);
-    return same;
-}
-
-static bool
-same_key(gnutls_x509_crt_t a, gnutls_x509_crt_t b)
-{
-    uint8_t x[64], y[64];
-    size_t m = sizeof x, n = sizeof y;
-    return gnutls_x509_crt_get_key_id(a, GNUTLS_KEYID_USE_SHA256, x, &m) == 0 &&
-           gnutls_x509_crt_get_key_id(b, GNUTLS_KEYID_USE_SHA256, y, &n) == 0 &&
-           view_equal(view_of(x, m), view_of(y, n));
-}
-
-/* To the end in any case, which frees the iterator. */
-static bool
-has_namesake(const struct identity *i, gnutls_x509_crt_t authority)
-{
-    gnutls_x509_trust_list_iter_t at = NULL;
-    gnutls_x509_crt_t other = NULL;
-    bool found = false;
-    while (gnutls_x509_trust_list_iter_get_ca(i->authorities, &at, &other) == 0) {
-        found = found || (same_name(authority, other) && !same_key(authority, other));
-        gnutls_x509_crt_deinit(other);
+    struct authority a = {0};
+    if (i->doubtful_count == 0) {
+        return false;
     }
+    const bool found =
+        gnutls_x509_crt_get_dn3(c, &a.name, 0) < 0 ||
+        bsearch(&a, i->doubtful, i->doubtful_count, sizeof *i->doubtful, by_name) != NULL;
+    gnutls_free(a.name.data);
     return found;
 }
 
