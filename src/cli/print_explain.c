@@ -212,17 +212,46 @@ print_locals(const json_t *d)
     }
 }
 
+/* What the numbers are. */
+static void
+print_legend(const json_t *d)
+{
+    const char *background = json_string_value(json_object_get(d, "background")),
+               *scale = document_text(d, "scale");
+    cli_say("%s%s%s: phi is what a feature adds to the %s of a row; expected and all phi of a row "
+            "sum to it",
+            document_text(d, "method"), background == NULL ? "" : " against ",
+            background == NULL ? "" : background, scale);
+}
+
+/* What is shown of the first output alone. */
+static void
+say_of_first(const json_t *d, const char *what)
+{
+    const json_t *outputs = json_object_get(d, "outputs");
+    if (json_array_size(outputs) > 1) {
+        cli_say("%s, of output %s (--json has the others)", what,
+                document_text(json_array_get(outputs, 0), "output"));
+    } else {
+        cli_say("%s", what);
+    }
+}
+
 void
 cli_print_explanation(const json_t *d, bool named)
 {
     size_t i, k;
     json_t *o, *c;
+    const bool several = json_array_size(json_object_get(d, "outputs")) > 1;
+    print_legend(d);
     json_array_foreach(json_object_get(d, "outputs"), i, o)
     {
         const double rows = document_number(d, "rows");
-        (void)printf("%s%s of %.0f row%s, expected %.6g\n", i == 0 ? "" : "\n",
-                     document_text(o, "output"), rows, rows == 1 ? "" : "s",
-                     document_number(o, "base"));
+        const char *name = document_text(o, "output");
+        (void)fputc('\n', stdout);
+        cli_say("%s%s%s%s of %.0f row%s, expected %.6g", several ? "output " : "", name,
+                several ? ": " : "", several ? document_text(d, "scale") : "", rows,
+                rows == 1 ? "" : "s", document_number(o, "base"));
         print_features(json_object_get(o, "features"), NULL);
     }
     json_array_foreach(json_object_get(d, "cohorts"), k, c)
@@ -234,13 +263,19 @@ cli_print_explanation(const json_t *d, bool named)
                 of_name ? predicate : "", document_number(c, "rows"),
                 document_number(c, "rest_rows"));
         o = json_array_get(json_object_get(c, "outputs"), 0);
+        if (several) {
+            say_of_first(d, "attributions");
+        }
         print_features(json_object_get(o, "features"), "rest_mean_abs");
     }
     o = json_array_get(json_object_get(d, "interactions"), 0);
     json_array_foreach(json_object_get(o, "pairs"), i, c)
     {
         const json_t *names = json_object_get(c, "features");
-        (void)printf("%s", i == 0 ? "\npairs, mean |both halves|\n" : "");
+        if (i == 0) {
+            (void)fputc('\n', stdout);
+            say_of_first(d, "what pairs of features have together, mean size");
+        }
         print_name(json_string_value(json_array_get(names, 0)), 24);
         print_name(json_string_value(json_array_get(names, 1)), 24);
         (void)printf(" %11.4g\n", document_number(c, "mean_abs"));

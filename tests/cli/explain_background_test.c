@@ -241,6 +241,8 @@ classes_that_are_drawn_tell_their_error_and_sum_up(void **state)
     RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
         "--output-space", "probability", "--evaluations", "40", "--background-rows", "10");
     ERR_HAS(m, "the largest standard error of an attribution is");
+    OUT_HAS(m, "phi is what a feature adds");
+    OUT_HAS(m, "output 2: probability of 6 rows, expected 0.");
 }
 
 /* The file of contributions against Woodelf's matrices: own effects, then both halves of pairs. */

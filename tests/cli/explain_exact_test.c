@@ -156,7 +156,7 @@ interactions_sum_to_the_margin_too(void **state)
     RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--interactions", "--output", f.out);
     sums_to_margins(f.out, &f, "binary", FEATURES * (FEATURES + 1) / 2 + 1,
                     "x0,x0 x x1,x0 x x2,x0 x x3,x1,x1 x x2,x1 x x3,x2,x2 x x3,x3,base\n", 1e-6);
-    OUT_HAS(m, "pairs, mean |both halves|");
+    OUT_HAS(m, "what pairs of features have together, mean size");
 }
 
 static void
