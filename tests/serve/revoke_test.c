@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define PASSPHRASE "correct horse battery staple"
 
@@ -33,6 +34,35 @@ tear_down(void **state)
 }
 
 /* ---- the tests ---- */
+
+/* Calls are answered while it is made; what it restores is another workspace. */
+static void
+a_backup_is_made_under_a_server_and_never_restored_over_it(void **state)
+{
+    (void)state;
+    DEFER(file_freep) char *backup = file_join(it.root, "backup");
+    DEFER(file_freep) char *copy = file_join(it.root, "copy");
+    DEFER(file_freep) char *copied_log = file_join(it.root, "copy/audit");
+    DEFER(file_freep) char *said = file_join(it.root, "backup.log");
+    char *const argv[] = {(char *)(uintptr_t)testing_binary(), (char *)(uintptr_t) "backup",
+                          (char *)(uintptr_t) "create", backup, NULL};
+    struct testing_run r;
+    int ended = -1;
+    const pid_t pid = testing_start(argv, said);
+    do {
+        room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
+    } while (waitpid(pid, &ended, WNOHANG) == 0);
+    assert_int_equal(ended, 0);
+    assert_steward("backup", "verify", backup);
+    testing_steward(&r, "backup", "restore", backup, it.dir, NULL);
+    assert_int_equal(r.exit_code, 5);
+    assert_text_has(buf_str(&r.err), "not empty");
+    testing_run_done(&r);
+    assert_steward("backup", "restore", backup, copy);
+    assert_steward("audit", "verify", copied_log);
+    assert_steward("audit", "verify");
+    room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
+}
 
 static void
 a_revoked_key_stops_calls_to_models_and_a_restored_one_lets_them_in(void **state)
@@ -152,6 +182,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_in_use_is_dropped_when_it_is_given_back),
+        cmocka_unit_test(a_backup_is_made_under_a_server_and_never_restored_over_it),
         cmocka_unit_test(a_revoked_key_stops_calls_to_models_and_a_restored_one_lets_them_in),
         cmocka_unit_test(a_key_that_is_gone_for_a_while_is_served_again_when_it_is_back),
         cmocka_unit_test(another_passphrase_takes_the_key_from_a_server_that_has_the_one_before),
