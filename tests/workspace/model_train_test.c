@@ -106,7 +106,7 @@ refuses_objectives_that_do_not_fit_the_label(void **state)
 }
 
 static void
-refuses_to_mitigate_what_is_not_binary(void **state)
+refuses_to_reweigh_numbers(void **state)
 {
     struct room *r = *state;
     struct model *m = NULL;
@@ -117,7 +117,8 @@ refuses_to_mitigate_what_is_not_binary(void **state)
     train_defaults(&o.train);
     o.train.objective = NULL;
     assert_status(model_train(r->w, "price", &o, &diag, &m), UNSUPPORTED);
-    assert_says(&diag, "is mitigated by correlation-remover");
+    assert_says(&diag, "which numbers do not have; a model of numbers is mitigated by "
+                       "exponentiated-gradient");
 }
 
 /* ---- what is kept ---- */
@@ -238,7 +239,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_objectives_that_do_not_fit_the_label),
-        cmocka_unit_test(refuses_to_mitigate_what_is_not_binary),
+        cmocka_unit_test(refuses_to_reweigh_numbers),
         cmocka_unit_test(a_number_is_regressed_on_and_its_metrics_are_kept),
         cmocka_unit_test(several_classes_are_told_apart_by_their_names),
         cmocka_unit_test(the_options_that_are_kept_make_the_same_model),
