@@ -68,6 +68,26 @@ print_sentences(const json_t *list, size_t most)
     }
 }
 
+/* What was assessed, and what of it was not. */
+static void
+print_subject(const json_t *document)
+{
+    const json_t *model = json_object_get(document, "model");
+    const json_t *dataset = json_object_get(document, "dataset");
+    const double without = document_number(document, "rows_without_label");
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, TEXT_MAX);
+    buf_printf(&text, "%s version %.0f on %s version %.0f (%s): %.0f rows",
+               document_text(model, "name"), document_number(model, "version"),
+               document_text(dataset, "name"), document_number(dataset, "version"),
+               document_text(document, "selection"), document_number(document, "rows"));
+    if (without > 0) {
+        buf_printf(&text, "; %.0f more have no label and are left out", without);
+    }
+    buf_put_str(&text, ".");
+    cli_put_wrapped(stdout, buf_str(&text), 0, 2);
+}
+
 static void
 print_findings(const json_t *document)
 {
@@ -100,11 +120,11 @@ print_rule(const json_t *document)
 }
 
 static void
-print_remarks(const json_t *document)
+print_remarks(const json_t *part)
 {
     size_t i = 0;
     json_t *remark = NULL;
-    json_array_foreach(json_object_get(document, "remarks"), i, remark)
+    json_array_foreach(json_object_get(part, "remarks"), i, remark)
     {
         (void)fputs("Note: ", stdout);
         cli_put_wrapped(stdout, json_string_value(remark), 6, 6);
@@ -284,11 +304,13 @@ cli_assess(struct cli *c)
     if (c->json) {
         return cli_print_json(document);
     }
+    print_subject(document);
     print_findings(document);
     print_rule(document);
     print_figures(document);
     print_explanation(document);
     print_remarks(document);
+    print_remarks(json_object_get(document, "fairness"));
     if (report != NULL) {
         (void)printf("report: %s\n", report);
     }

@@ -202,16 +202,6 @@ take_sensitive(struct run *r)
         const struct column *c = NULL;
         bool by_edges = false;
         TRY(table_need_column(r->t, "--sensitive", names[i], &r->c->diag, &c));
-        for (size_t k = 0; k < r->sensitives; k++) {
-            if (r->sensitive[k].name == c->name) {
-                diag_set(&r->c->diag, "--sensitive: \"%s\" is named twice", names[i]);
-                FAIL(INPUT);
-            }
-        }
-        if (strcmp(c->name, r->label.name) == 0) {
-            diag_set(&r->c->diag, "--sensitive: \"%s\" is the label", names[i]);
-            FAIL(INPUT);
-        }
         r->sensitives++;
         TRY(facets_codes(r->c, r->t, c, (uint32_t)intervals, &r->sensitive[i], &by_edges));
     }
@@ -227,10 +217,6 @@ take_strata(struct run *r)
         return OK;
     }
     TRY(table_need_column(r->t, "--strata", name, &r->c->diag, &c));
-    if (strcmp(c->name, r->label.name) == 0) {
-        diag_set(&r->c->diag, "--strata: \"%s\" is the label", name);
-        FAIL(INPUT);
-    }
     return plain_codes_of(r->t, c, FEATURE_INTERVALS, &r->strata);
 }
 
@@ -479,8 +465,10 @@ fill_input(struct run *r)
 static struct status
 examine(struct run *r, json_t **ret_document)
 {
+    static const char *const parts[] = {"label", "sensitive", "strata", NULL};
     DEFER(js_freep) json_t *reference = NULL;
     struct cli_progress progress;
+    TRY(cli_distinct(r->c, parts));
     TRY(take_label(r));
     TRY(take_sensitive(r));
     TRY(take_strata(r));

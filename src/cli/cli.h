@@ -97,6 +97,9 @@ struct status cli_refuse_verb(struct diag *diag, const char *first, const char *
 /* All values of a repeating option: ret_values[max], strings owned by *ret_memory (free it). */
 struct status cli_list(struct cli *c, const char *name, const char **ret_values, size_t max,
                        size_t *ret_count, char **ret_memory);
+/* INPUT where two of the options (their names; ends with NULL), or one of them twice, name the same
+ * column: it would be held against itself. */
+struct status cli_distinct(struct cli *c, const char *const *options);
 /* The same as a JSON array of texts, the caller's; empty when none is given. */
 struct status cli_values(struct cli *c, const char *name, json_t **ret_list);
 struct status cli_u64(struct cli *c, const char *name, uint64_t *ret_value);

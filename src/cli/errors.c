@@ -266,7 +266,9 @@ take_conditions(struct cli *c, struct conditions *k, struct errors_request *q)
 static struct status
 take_columns(struct cli *c, struct errors_request *q)
 {
+    static const char *const parts[] = {"label", "prediction", "score", "features", NULL};
     TRY(cli_need(c, "label", "COLUMN", &q->label));
+    TRY(cli_distinct(c, parts));
     q->prediction = cli_value(c, "prediction");
     q->score = cli_value(c, "score");
     q->positive = cli_value(c, "positive");

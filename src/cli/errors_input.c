@@ -409,7 +409,7 @@ is_usable(const struct column *c, uint64_t row, bool finite)
     return c == NULL || (!column_is_null(c, row) && (!finite || isfinite(column_number(c, row))));
 }
 
-/* A score is only needed where it decides. */
+/* A score is only needed where it decides, and of two classes. */
 static struct status
 choose_rows(struct taking *k)
 {
@@ -454,28 +454,56 @@ choose_rows(struct taking *k)
     return OK;
 }
 
+/* As steward fairness does. */
+static struct status
+leave_out_scoreless(struct taking *k)
+{
+    struct errors_data *d = k->d;
+    size_t kept = 0;
+    for (size_t i = 0; i < d->rows; i++) {
+        d->keep[kept] = d->keep[i];
+        d->row_number[kept] = d->row_number[i];
+        d->label[kept] = d->label[i];
+        d->decision[kept] = d->decision[i];
+        kept += !column_is_null(k->score, d->keep[i]);
+    }
+    if (kept == 0) {
+        diag_set(k->diag,
+                 "%.200s: no row that is assessed has a score, \"%.100s\": leave --score out",
+                 k->q->path, k->score->name);
+        FAIL(INPUT);
+    }
+    const size_t without = d->rows - kept;
+    d->rows = k->in->outcome.rows = kept;
+    return without == 0 ? OK
+                        : plain_remark(k->in->remarks,
+                                       "left out, for want of a score, \"%s\": %zu of the rows",
+                                       k->score->name, without);
+}
+
 static struct status
 take_score(struct taking *k)
 {
     struct errors_data *d = k->d;
-    uint64_t bad = 0;
     if (k->score == NULL) {
         return OK;
     }
     if (k->in->outcome.kind != ERRORS_BINARY) {
         return plain_remark(k->in->remarks, "--score is looked at for two classes only");
     }
+    TRY(leave_out_scoreless(k));
     d->score = calloc(d->rows + 1, sizeof *d->score);
     CHECK(d->score != NULL, MEMORY);
     for (size_t i = 0; i < d->rows; i++) {
         d->score[i] = column_number(k->score, d->keep[i]);
-        bad += !(d->score[i] >= 0 && d->score[i] <= 1);
-    }
-    if (bad > 0) {
-        return plain_remark(k->in->remarks,
-                            "\"%s\" is missing or outside 0..1 in %llu rows: no calibration, and "
-                            "nothing else that needs probabilities",
-                            k->score->name, (unsigned long long)bad);
+        if (!(d->score[i] >= 0 && d->score[i] <= 1)) {
+            diag_set(
+                k->diag,
+                "%.200s: column \"%.100s\" row %llu: %.6g is no probability: a score is from 0 "
+                "to 1; leave --score out where there are none",
+                k->q->path, k->score->name, (unsigned long long)d->keep[i] + 1, d->score[i]);
+            FAIL(INPUT);
+        }
     }
     k->in->score = d->score;
     return OK;
@@ -494,12 +522,10 @@ is_wanted(const struct taking *k, const struct column *c)
             return true;
         }
     }
-    /* Of text, which the import ignores, it is said that it is left out. */
-    return k->q->feature_count == 0 && c->role != ROLE_IDENTIFIER &&
-           (c->role != ROLE_IGNORED || c->type == COLUMN_TEXT);
+    return k->q->feature_count == 0;
 }
 
-/* Why it cannot be looked at, or NULL. */
+/* Why it is not looked at, or NULL. */
 static const char *
 obstacle(const struct taking *k, const struct column *c)
 {
@@ -508,6 +534,9 @@ obstacle(const struct taking *k, const struct column *c)
     }
     if (c->type == COLUMN_TIME) {
         return "is a time";
+    }
+    if (k->q->feature_count == 0 && (c->role == ROLE_IDENTIFIER || c->role == ROLE_IGNORED)) {
+        return c->role == ROLE_IGNORED ? "has the role ignored" : "has the role identifier";
     }
     for (size_t i = 0; i < k->d->rows; i++) {
         if (!column_is_null(c, k->d->keep[i])) {

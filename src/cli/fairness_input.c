@@ -281,12 +281,6 @@ read_factor(struct cli *c, const struct table *t, const char *option, const char
         diag_set(&c->diag, "more than %u sensitive and control columns", FAIRNESS_COLUMNS_MAX);
         FAIL(LIMIT);
     }
-    for (size_t i = 0; i < a->code_count; i++) {
-        if (a->codes[i].name == col->name) {
-            diag_set(&c->diag, "%s: column \"%s\" is named twice", place, name);
-            FAIL(INPUT);
-        }
-    }
     struct plain_codes *p = &a->codes[a->code_count++];
     TRY(facets_codes(c, t, col, bins, p, &by_edges));
     if (p->levels == 0 && col->nulls < t->rows) {
@@ -350,11 +344,40 @@ read_features(struct cli *c, const struct table *t, struct fairness_arrays *a)
     return OK;
 }
 
+/* The prediction may be the label: who decided is then measured, not a model. */
+static struct status
+check_parts(struct cli *c)
+{
+    static const char *const parts[][5] = {{"label", "score", "weight", "sensitive"},
+                                           {"prediction", "score", "weight", "sensitive"},
+                                           {"sensitive", "control"},
+                                           {"label", "features"},
+                                           {"prediction", "features"},
+                                           {"score", "features"}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        TRY(cli_distinct(c, parts[i]));
+    }
+    return OK;
+}
+
+static struct status
+remark_own_truth(const struct fairness_input *in, json_t *notes)
+{
+    return strcmp(in->prediction, in->label) != 0
+               ? OK
+               : plain_remark(
+                     notes,
+                     "\"%s\" is the label and the prediction: no row can be a mistake; what "
+                     "is decided is compared, and nothing else tells anything",
+                     in->label);
+}
+
 struct status
 fairness_arrays_read(struct cli *c, const struct table *t, struct fairness_arrays *a)
 {
     uint64_t bins = 0;
     struct fairness_input *in = &a->in;
+    TRY(check_parts(c));
     a->notes = json_array();
     a->codes = calloc(FAIRNESS_COLUMNS_MAX, sizeof *a->codes);
     CHECK(a->notes != NULL && a->codes != NULL, MEMORY);
@@ -388,6 +411,7 @@ fairness_arrays_read(struct cli *c, const struct table *t, struct fairness_array
     in->classes = (const char *const *)a->classes;
     in->class_count = a->class_count;
     in->positive = a->positive;
+    TRY(remark_own_truth(in, a->notes));
     return in->task != FAIRNESS_BINARY || cli_flag(c, "adverse")
                ? OK
                : plain_remark(

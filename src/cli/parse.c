@@ -393,6 +393,42 @@ cli_values(struct cli *c, const char *name, json_t **ret_list)
     return OK;
 }
 
+static struct status
+add_part(struct cli *c, json_t *parts, const char *column, const char *option)
+{
+    const char *other = json_string_value(json_object_get(parts, column));
+    if (other == NULL) {
+        return js_set(parts, column, json_string(option));
+    }
+    if (strcmp(other, option) == 0) {
+        diag_set(&c->diag, "--%s: \"%.100s\" is named twice", option, column);
+    } else {
+        diag_set(&c->diag,
+                 "--%s: \"%.100s\" is the column of --%s; name another: it would be held against "
+                 "itself",
+                 option, column, other);
+    }
+    FAIL(INPUT);
+}
+
+struct status
+cli_distinct(struct cli *c, const char *const *options)
+{
+    DEFER(js_freep) json_t *parts = json_object();
+    CHECK(parts != NULL, MEMORY);
+    for (; *options != NULL; options++) {
+        DEFER(js_freep) json_t *columns = NULL;
+        size_t i = 0;
+        json_t *column = NULL;
+        TRY(cli_values(c, *options, &columns));
+        json_array_foreach(columns, i, column)
+        {
+            TRY(add_part(c, parts, json_string_value(column), *options));
+        }
+    }
+    return OK;
+}
+
 struct status
 cli_u64(struct cli *c, const char *name, uint64_t *ret_value)
 {

@@ -426,7 +426,9 @@ infer_column(const struct texts *t, const struct infer_request *q, struct diag *
         const struct census census = take_census(t);
         type = choose_type(&census, q->is_text);
         if (q->is_number && census.floats < census.values) {
-            return refuse_value(t, q, census.first_not_float, "a finite number", diag);
+            return refuse_value(t, q, census.first_not_float,
+                                "a finite number; say --missing for a spelling of \"no value\"",
+                                diag);
         }
         if (type == COLUMN_CATEGORY && !q->is_text) {
             TRY(check_not_finite(t, q, &census, diag));

@@ -165,7 +165,14 @@ check_numbers(const struct fairness_input *in, struct diag *diag)
     }
     for (size_t i = 0; in->weight != NULL && i < in->rows; i++) {
         const double v = in->weight[i];
-        if (!(v >= 0) || isinf(v)) {
+        if (isnan(v)) {
+            diag_set(diag,
+                     "column \"%.100s\" row %zu: no weight: write 0 for a row that is to count "
+                     "for nothing",
+                     in->weight_name == NULL ? "weight" : in->weight_name, i + 1);
+            FAIL(INPUT);
+        }
+        if (v < 0 || isinf(v)) {
             return refuse_row(diag, in->weight_name == NULL ? "weight" : in->weight_name, i, v,
                               "no weight: weights are numbers of 0 and more");
         }

@@ -224,6 +224,43 @@ find_disparities(const json_t *d, json_t *list, struct finding *f)
     return OK;
 }
 
+/* Whether any grouping has two groups that are large enough to be held against each other. */
+static bool
+compares_groups(const json_t *fairness)
+{
+    size_t i = 0, k = 0;
+    json_t *grouping = NULL, *group = NULL;
+    json_array_foreach(json_object_get(fairness, "groupings"), i, grouping)
+    {
+        size_t judged = 0;
+        json_array_foreach(json_object_get(grouping, "groups"), k, group)
+        {
+            judged += json_is_true(json_object_get(group, "judged"));
+        }
+        if (judged >= 2) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* There is no sensitive column, or none that makes groups, which the remarks tell. */
+static void
+say_unmeasured(const json_t *d, struct finding *f)
+{
+    size_t i = 0;
+    json_t *remark = NULL;
+    json_array_foreach(json_object_get(d, "remarks"), i, remark)
+    {
+        if (strstr(json_string_value(remark), "it makes no groups") != NULL) {
+            buf_put_str(&f->text, "No sensitive column of the dataset makes groups.");
+            return;
+        }
+    }
+    buf_put_str(&f->text, "No column of the dataset is marked as sensitive. Mark one with "
+                          "\"steward dataset add --sensitive COLUMN\".");
+}
+
 /* Where nothing was found, that is said too. */
 static struct status
 say_fairness(const json_t *d, const json_t *findings, json_t *list, struct finding *f)
@@ -244,8 +281,13 @@ say_fairness(const json_t *d, const json_t *findings, json_t *list, struct findi
         buf_put_str(&f->text, "There are too many classes to compare groups by each.");
     } else if (json_is_null(json_object_get(d, "fairness"))) {
         buf_put_str(&f->headline, "Not measured");
-        buf_put_str(&f->text, "No column of the dataset is marked as sensitive. Mark one with "
-                              "\"steward dataset add --sensitive COLUMN\".");
+        say_unmeasured(d, f);
+    } else if (!compares_groups(json_object_get(d, "fairness"))) {
+        buf_put_str(&f->headline, "Not compared");
+        buf_printf(&f->text,
+                   "No sensitive column has two groups of %.0f rows or more: none is held against "
+                   "another, and nothing is known of how differently they are treated.",
+                   document_number(d, "min_group"));
     } else {
         buf_put_str(&f->headline, "No settled difference");
         buf_printf(&f->text,

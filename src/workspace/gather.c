@@ -345,6 +345,11 @@ gather_factors(struct gathered *g)
             TRY(remark(g, "sensitive column \"%.100s\" is free text: it makes no groups", c->name));
             continue;
         }
+        if (c->nulls == g->table->rows) {
+            TRY(remark(g, "sensitive column \"%.100s\" has no value in any row: it makes no groups",
+                       c->name));
+            continue;
+        }
         struct plain_codes *p = &g->codes[g->factor_count];
         struct assessment_factor *f = &g->factors[g->factor_count++];
         TRY(plain_codes_of(g->table, c, FACTOR_INTERVALS, p));

@@ -143,8 +143,29 @@ a_constant_prediction_and_a_score_that_is_no_probability(void **state)
     ERRORS(0, "Note: every row is decided alike, as \"no\"", &o);
     o = usual;
     o.p.words = ".2|1.4";
-    FAIRNESS(2, "column \"p\" row 5: 1.4 is no probability", &o);
-    ERRORS(0, "Note: \"p\" is missing or outside 0..1 in 200 rows", &o);
+    FAIRNESS(2, "column \"p\" row 5: 1.4 is no probability: a score is from 0 to 1", &o);
+    ERRORS(2, "column \"p\" row 5: 1.4 is no probability: a score is from 0 to 1", &o);
+    o.p.words = ".2|-.001";
+    FAIRNESS(2, "-0.001 is no probability", &o);
+    ERRORS(2, "-0.001 is no probability", &o);
+}
+
+/* A row without a score is not assessed, by either of the verbs that read scores. */
+static void
+a_score_that_is_missing_or_not_a_number(void **state)
+{
+    static const char *const missing[] = {".2|nan", ".2|", ".2|NaN"};
+    struct room *m = *state;
+    struct odd o = usual;
+    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
+        o.p.words = missing[i];
+        FAIRNESS(0, "200 of 400 rows assessed", &o);
+        ERRORS(0, "yhat against y: 200 of 400 rows", &o);
+        OUT_HAS(m, "left out, for want of a score, \"p\": 200 of the rows");
+    }
+    o.p.words = "";
+    FAIRNESS(2, "no row has a label and a prediction", &o);
+    ERRORS(2, "no row that is assessed has a score, \"p\": leave --score out", &o);
 }
 
 static void
@@ -158,6 +179,9 @@ weights_that_weigh_nothing_or_less(void **state)
     FAIRNESS(2, "column \"w\" row 6: -1 is no weight", &o);
     o.w.words = "1|0";
     FAIRNESS(0, "200 of weight 0", &o);
+    o.w.words = "1||2|nan";
+    FAIRNESS(2, "column \"w\" row 6: no weight: write 0 for a row that is to count for nothing",
+             &o);
 }
 
 /* A spelling of infinity among numbers is a mistake in the file, whoever reads it. */
@@ -202,6 +226,166 @@ a_hundred_thousand_categories(void **state)
          "--data", data, "--label", "y", "--sensitive", "sex");
     LOOK(0, "column \"who\" is text with too many different values", "errors", "--data", data,
          "--label", "y", "--prediction", "yhat");
+}
+
+#define IN_PARQUET(CODE, SAYS, VERB, ...)                                                          \
+    LOOK(CODE, SAYS, VERB, "--data", in(m, "d.parquet"), "--label", "y", __VA_ARGS__)
+
+/* Doubles that are no numbers: NaN is a missing value, infinity a mistake. */
+static void
+nan_and_infinity_in_parquet(void **state)
+{
+    static const char query[] =
+        "SELECT CASE WHEN i %% 3 = 0 THEN 'yes' ELSE 'no' END AS y, CASE WHEN i %% 2 = 0 THEN "
+        "'yes' ELSE 'no' END AS yhat, CASE WHEN i %% 4 = 1 THEN 'nan'::DOUBLE ELSE 0.3 END AS p, "
+        "CASE WHEN i = 7 THEN '%s'::%s ELSE i / 2 END AS z, "
+        "CASE WHEN i %% 5 < 2 THEN 'F' ELSE 'M' END AS sex FROM range(200) r(i)";
+    static const char *const odd[][2] = {{"nan", "DOUBLE"}, {"-inf", "DOUBLE"}, {"inf", "FLOAT"}};
+    struct room *m = *state;
+    char sql[1024];
+    for (size_t k = 0; k < sizeof odd / sizeof *odd; k++) {
+        const int code = k == 0 ? 0 : 2;
+        const char *says = k == 0 ? "" : "inf\" is not a finite number; say --missing";
+        (void)snprintf(sql, sizeof sql, query, odd[k][0], odd[k][1]);
+        testing_parquet(in(m, "d.parquet"), sql);
+        IN_PARQUET(code, k == 0 ? "150 of 200 rows assessed" : says, "fairness", "--prediction",
+                   "yhat", "--score", "p", "--sensitive", "sex");
+        IN_PARQUET(code, k == 0 ? "150 of 200 rows" : says, "errors", "--prediction", "yhat",
+                   "--score", "p");
+        IN_PARQUET(code, says, "bias", "--sensitive", "sex");
+    }
+}
+
+/* What would be held against itself, in each verb. */
+static void
+a_column_that_plays_two_parts(void **state)
+{
+    static const struct {
+        const char *verb, *option, *column, *says;
+    } twice[] = {
+        {"fairness", "--sensitive", "y", "--sensitive: \"y\" is the column of --label"},
+        {"fairness", "--sensitive", "yhat", "--sensitive: \"yhat\" is the column of --prediction"},
+        {"fairness", "--score", "y", "--score: \"y\" is the column of --label"},
+        {"fairness", "--weight", "p", "is the column of --score"},
+        {"fairness", "--control", "sex", "--control: \"sex\" is the column of --sensitive"},
+        {"fairness", "--features", "age,y", "--features: \"y\" is the column of --label"},
+        {"errors", "--prediction", "y", "--prediction: \"y\" is the column of --label"},
+        {"errors", "--score", "yhat", "--score: \"yhat\" is the column of --prediction"},
+        {"errors", "--features", "age,yhat", "--features: \"yhat\" is the column of --prediction"},
+        {"bias", "--sensitive", "y", "--sensitive: \"y\" is the column of --label"},
+        {"bias", "--strata", "sex", "--strata: \"sex\" is the column of --sensitive"},
+    };
+    struct room *m = *state;
+    char data[600];
+    (void)snprintf(data, sizeof data, "%s", write_odd(m, &usual));
+    for (size_t i = 0; i < sizeof twice / sizeof *twice; i++) {
+        const char *words[24] = {twice[i].verb, "--data",     data, "--label",
+                                 "y",           "--positive", "yes"};
+        size_t n = 7;
+        static const char *const others[][2] = {
+            {"--prediction", "yhat"}, {"--score", "p"}, {"--sensitive", "sex"}};
+        for (size_t k = 0; k < 3; k++) {
+            const bool has = k == 2 ? twice[i].verb[0] != 'e' : twice[i].verb[0] != 'b';
+            if (has && strcmp(others[k][0], twice[i].option) != 0) {
+                words[n++] = others[k][0];
+                words[n++] = others[k][1];
+            }
+        }
+        words[n++] = twice[i].option;
+        words[n] = twice[i].column;
+        look(m, __LINE__, 2, twice[i].says, words);
+    }
+}
+
+static void
+columns_of_one_name(void **state)
+{
+    struct room *m = *state;
+    testing_write(in(m, "two.csv"), view_str("y,g,yhat,g\nyes,a,no,b\nno,b,no,a\n"));
+    static const char *const verbs[] = {"fairness", "bias", "errors"};
+    for (size_t i = 0; i < 3; i++) {
+        const char *words[12] = {verbs[i], "--data", in(m, "two.csv"), "--label", "y"};
+        size_t n = 5;
+        words[n++] = i < 2 ? "--sensitive" : "--prediction";
+        words[n++] = i < 2 ? "g" : "yhat";
+        if (i == 0) {
+            words[n++] = "--prediction";
+            words[n] = "yhat";
+        }
+        look(m, __LINE__, 2, "two columns are called \"g\"", words);
+    }
+    testing_write(in(m, "two.json"), view_str("[{\"y\":1,\"y\":2}]"));
+    RUN(m, 2, "errors", "--data", in(m, "two.json"), "--label", "y", "--prediction", "y");
+}
+
+/* ---- assess ---- */
+
+#define CONSTANT                                                                                   \
+    "{\"format\":\"steward-linear\",\"version\":1,\"link\":\"logistic\","                          \
+    "\"features\":[\"age\"],\"mean\":[40],\"intercept\":[-3],\"coefficients\":[[0]]}"
+
+static void
+assessed(struct room *m, const struct odd *o, const char *model, int code, const char *says)
+{
+    RUN(m, 0, "dataset", "add", "odd", write_odd(m, o), "--label", "y", "--sensitive", "sex,empty",
+        "--positive", "yes", "--role", "yhat=ignored", "--role", "w=ignored", "--role",
+        "p=ignored");
+    RUN(m, code, "assess", model, "--data", "odd", "--bootstrap", "50");
+    if (code == 0) {
+        OUT_HAS(m, says);
+        assert_no_nan(m);
+    } else {
+        ERR_HAS(m, says);
+    }
+}
+
+static void
+assess_tells_what_cannot_be_compared(void **state)
+{
+    struct room *m = *state;
+    struct odd o = usual;
+    testing_write(in(m, "m.json"), view_str(CONSTANT));
+    RUN(m, 0, "dataset", "add", "usual", write_odd(m, &o), "--label", "y", "--positive", "yes");
+    RUN(m, 0, "model", "add", "same", "--file", in(m, "m.json"), "--data", "usual");
+    assessed(m, &o, "same", 0, "No feature moves the model's answer: it is the same for every row");
+    OUT_HAS(m, "same version 1 on odd version 1 (all): 400 rows.");
+    OUT_HAS(m, "Note: sensitive column \"empty\" has no value in any row: it makes no groups");
+    assert_null(strstr(buf_str(&m->r.out), "could not be looked for")); /* sex is compared */
+    o.sex.words = "#";
+    assessed(m, &o, "same", 0, "No sensitive column has two groups of 30 rows or more");
+    o.sex.words = "";
+    assessed(m, &o, "same", 0, "No sensitive column of the dataset makes groups.");
+    o = usual;
+    o.y.words = "yes|no||";
+    assessed(m, &o, "same", 0, "200 rows; 200 more have no label and are");
+    RUN(m, 0, "assess", "same", "--data", "odd", "--cohort", "y = 'yes'", "--bootstrap", "50");
+    OUT_HAS(m, "Note: bias in the data could not be looked for: label \"y\": every row has the");
+    assert_no_nan(m);
+    RUN(m, 2, "assess", "same", "--data", "odd", "--cohort", "age > 99");
+    ERR_HAS(m, "no row to assess: the part and cohort");
+    RUN(m, 2, "dataset", "add", "self", write_odd(m, &usual), "--label", "y", "--sensitive", "y");
+    ERR_HAS(m, "\"y\" cannot be the label and sensitive too");
+}
+
+static void
+assess_refuses_a_dataset_that_lacks_what_the_model_reads(void **state)
+{
+    struct room *m = *state;
+    testing_write(in(m, "m.json"), view_str(CONSTANT));
+    RUN(m, 0, "dataset", "add", "usual", write_odd(m, &usual), "--label", "y", "--positive", "yes");
+    RUN(m, 0, "model", "add", "same", "--file", in(m, "m.json"), "--data", "usual");
+    testing_write(in(m, "other.csv"), view_str("y,agee\nyes,1\nno,2\nno,3\n"));
+    RUN(m, 0, "dataset", "add", "other", in(m, "other.csv"), "--label", "y");
+    RUN(m, 2, "assess", "same", "--data", "other");
+    ERR_HAS(m, "no column \"age\"; did you mean \"agee\"?");
+    testing_write(in(m, "words.csv"), view_str("y,age\nyes,old\nno,young\nno,old\n"));
+    RUN(m, 0, "dataset", "add", "words", in(m, "words.csv"), "--label", "y");
+    RUN(m, 2, "assess", "same", "--data", "words");
+    ERR_HAS(m, "column \"age\" is category");
+    testing_write(in(m, "none.csv"), view_str("y,age\nyes,\nno,\nno,\n"));
+    RUN(m, 0, "dataset", "add", "none", in(m, "none.csv"), "--label", "y");
+    RUN(m, 2, "assess", "same", "--data", "none");
+    ERR_HAS(m, "3 of 3 rows, the first is row 1, miss a value");
 }
 
 #define LINEAR                                                                                     \
@@ -272,9 +456,15 @@ main(void)
         BARE(a_label_of_one_class_or_of_none),
         BARE(a_sensitive_column_without_a_value_or_with_two_hundred),
         BARE(a_constant_prediction_and_a_score_that_is_no_probability),
+        BARE(a_score_that_is_missing_or_not_a_number),
         BARE(weights_that_weigh_nothing_or_less),
         BARE(an_infinite_number),
         BARE(a_hundred_thousand_categories),
+        BARE(nan_and_infinity_in_parquet),
+        BARE(a_column_that_plays_two_parts),
+        BARE(columns_of_one_name),
+        WORKSPACE(assess_tells_what_cannot_be_compared),
+        WORKSPACE(assess_refuses_a_dataset_that_lacks_what_the_model_reads),
         BARE(a_model_of_other_columns),
         BARE(few_rows_with_long_names),
         BARE(a_model_whose_only_feature_has_no_value),

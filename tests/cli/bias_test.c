@@ -54,9 +54,9 @@ what_cannot_be_compared_is_refused_with_a_sentence(void **state)
     RUN(m, 2, "bias", "--data", d, "--label", "y", "--sensitive", "sex,sex");
     ERR_HAS(m, "named twice");
     RUN(m, 2, "bias", "--data", d, "--label", "y", "--sensitive", "y");
-    ERR_HAS(m, "\"y\" is the label");
+    ERR_HAS(m, "\"y\" is the column of --label");
     RUN(m, 2, "bias", "--data", d, "--label", "y", "--sensitive", "sex", "--strata", "y");
-    ERR_HAS(m, "\"y\" is the label");
+    ERR_HAS(m, "\"y\" is the column of --label");
     RUN(m, 2, "bias", "--data", d, "--label", "y", "--positive", "2", "--sensitive", "sex");
     ERR_HAS(m, "no value is the one of --positive; its values: \"0\", \"1\"");
     RUN(m, 2, "bias", "--data", d, "--label", "sex", "--sensitive", "age");

@@ -156,15 +156,14 @@ what_is_left_out_is_said(void **state)
     struct room *m = *state;
     DEFER(memory_freep) char *file = FILE_OF(m, "odd.csv");
     write_text(m, "odd.csv",
-               "a,gone,when,y,yhat,p\n1,,2020-01-01,0,0,0.5\n2,,2020-01-02,1,0,1.5\n"
-               "3,,2020-01-03,,1,0.5\n4,,2020-01-04,1,1,0.1\n");
+               "a,gone,when,y,yhat,p\n1,,2020-01-01,0,0,0.5\n2,,2020-01-02,1,0,0.25\n"
+               "3,,2020-01-03,,1,0.5\n4,,2020-01-04,1,1,0.1\n5,,2020-01-05,1,1,\n");
     RUN(m, 0, "errors", "--data", file, "--type", "gone=float", "--label", "y", "--prediction",
         "yhat", "--score", "p", "--json");
     DEFER(js_freep) json_t *d = out_json(m);
-    assert_int_equal(json_integer_value(json_object_get(d, "rows_read")), 4);
+    assert_int_equal(json_integer_value(json_object_get(d, "rows_read")), 5);
     assert_int_equal(json_integer_value(json_object_get(d, "rows")), 3);
-    assert_null(json_object_get(d, "calibration"));
-    OUT_HAS(m, "outside 0..1 in 1 rows");
+    OUT_HAS(m, "for want of a score, \\\"p\\\": 1 of the rows");
     OUT_HAS(m, "column \\\"gone\\\" has no value");
     OUT_HAS(m, "column \\\"when\\\" is a time");
     OUT_HAS(m, ": 1 of the rows");

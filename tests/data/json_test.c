@@ -4,7 +4,6 @@
 
 #include "base/file.h"
 
-#include <duckdb.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,30 +149,13 @@ many_columns_of_one_type_stay_columns(void **state)
 
 /* ---- Parquet ---- */
 
-static void
-write_parquet(const char *path, const char *query)
-{
-    duckdb_database db = NULL;
-    duckdb_connection con = NULL;
-    duckdb_result r;
-    DEFER(buf_done) struct buf sql;
-    buf_init(&sql, 8192);
-    buf_printf(&sql, "COPY (%s) TO '%s' (FORMAT parquet)", query, path);
-    assert_int_equal(duckdb_open(NULL, &db), DuckDBSuccess);
-    assert_int_equal(duckdb_connect(db, &con), DuckDBSuccess);
-    assert_int_equal(duckdb_query(con, buf_str(&sql), &r), DuckDBSuccess);
-    duckdb_destroy_result(&r);
-    duckdb_disconnect(&con);
-    duckdb_close(&db);
-}
-
 static struct status
 parquet(const char *query, struct diag *diag, struct table **ret_table)
 {
     const struct import_options o = {.threads = 1};
     DEFER(testing_dirp) char *dir = testing_dir();
     DEFER(file_freep) char *path = file_join(dir, "t.parquet");
-    write_parquet(path, query);
+    testing_parquet(path, query);
     return import_file(path, &o, diag, ret_table);
 }
 
@@ -203,7 +185,7 @@ a_parquet_file_cut_anywhere_is_refused(void **state)
     (void)state;
     DEFER(testing_dirp) char *dir = testing_dir();
     DEFER(file_freep) char *path = file_join(dir, "t.parquet");
-    write_parquet(path, "SELECT i AS a, i / 7 AS b FROM range(500) r(i)");
+    testing_parquet(path, "SELECT i AS a, i / 7 AS b FROM range(500) r(i)");
     DEFER(buf_done) struct buf bytes;
     testing_read(path, &bytes);
     for (size_t cut = 1; cut < bytes.len; cut += bytes.len / 9) {
@@ -254,7 +236,7 @@ rows_keep_their_order_with_any_number_of_threads(void **state)
     (void)state;
     DEFER(testing_dirp) char *dir = testing_dir();
     DEFER(file_freep) char *path = file_join(dir, "t.parquet");
-    write_parquet(path, "SELECT i AS a, (i * 7919) % 1000003 AS b FROM range(300000) r(i)");
+    testing_parquet(path, "SELECT i AS a, (i * 7919) % 1000003 AS b FROM range(300000) r(i)");
     for (unsigned threads = 1; threads <= 4; threads += 3) {
         const struct import_options o = {.threads = threads};
         DEFER(table_freep) struct table *t = NULL;

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 
+#include <duckdb.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -118,6 +119,23 @@ void
 testing_write(const char *path, struct view bytes)
 {
     assert_ok(file_replace(path, bytes, 0600, NULL));
+}
+
+void
+testing_parquet(const char *path, const char *query)
+{
+    duckdb_database db = NULL;
+    duckdb_connection con = NULL;
+    duckdb_result r;
+    DEFER(buf_done) struct buf sql;
+    buf_init(&sql, 8192);
+    buf_printf(&sql, "COPY (%s) TO '%s' (FORMAT parquet)", query, path);
+    assert_int_equal(duckdb_open(NULL, &db), DuckDBSuccess);
+    assert_int_equal(duckdb_connect(db, &con), DuckDBSuccess);
+    assert_int_equal(duckdb_query(con, buf_str(&sql), &r), DuckDBSuccess);
+    duckdb_destroy_result(&r);
+    duckdb_disconnect(&con);
+    duckdb_close(&db);
 }
 
 json_t *

@@ -41,6 +41,8 @@ char *testing_source(const char *relative);
 /* A file of the source tree, or any file; the test fails when it cannot be read. */
 void testing_read(const char *path, struct buf *ret_bytes);
 void testing_write(const char *path, struct view bytes);
+/* The answer of a query of DuckDB's as a Parquet file. */
+void testing_parquet(const char *path, const char *query);
 json_t *testing_read_json(const char *path);
 /* Skips, with the reason, where no small file system can be mounted. First in a test: a skip jumps
  * over what its caller would release. */
