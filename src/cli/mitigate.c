@@ -85,8 +85,9 @@ take_group(struct work *w)
     TRY(table_need_column(w->t, "--sensitive", name, &w->c->diag, &c));
     TRY(plain_codes_of(w->t, c, INTERVALS, &w->group));
     if (w->group.levels < 2 || w->group.levels > MITIGATE_MAX_GROUPS) {
-        diag_set(&w->c->diag, "sensitive column \"%s\": %u groups; from 2 to %u are needed", name,
-                 w->group.levels, MITIGATE_MAX_GROUPS);
+        diag_set(&w->c->diag, "sensitive column \"%s\": %u groups; from 2 to %u are needed%s", name,
+                 w->group.levels, MITIGATE_MAX_GROUPS,
+                 w->group.levels > 1 ? ": join its values into fewer" : "");
         FAIL(INPUT);
     }
     return OK;
@@ -294,6 +295,13 @@ take_outcomes(struct work *w, struct outcomes *ret_outcomes)
                 "label \"%s\" has more than %u values: reweighing goes by the counts of each "
                 "outcome; say with --positive which value is the positive one, or bin it first",
                 name, LABEL_VALUES);
+            FAIL(INPUT);
+        }
+        if (codes.levels < 2) {
+            diag_set(&w->c->diag,
+                     "label \"%s\" has %u values: reweighing needs two outcomes at least, which it "
+                     "makes independent of the groups",
+                     name, codes.levels);
             FAIL(INPUT);
         }
         if (codes.levels > 2) {

@@ -11,6 +11,7 @@
 #include "workspace/mitigation.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define TEXT_MAX (1u << 20)
@@ -201,6 +202,25 @@ put_reweighing(const json_t *note, struct buf *b)
 }
 
 static struct status
+put_small_group(const json_t *note, json_t *remarks)
+{
+    struct assessment_settings settings;
+    char text[200];
+    const double least = document_number(note, "smallest_group");
+    assessment_defaults(&settings);
+    if (!(least < settings.min_group)) {
+        return OK;
+    }
+    (void)snprintf(
+        text, sizeof text,
+        "The smallest of %.0f groups has %.0f of the training rows: what so few rows ask "
+        "for may be chance.",
+        document_number(note, "groups"), least);
+    CHECK(json_array_append_new(remarks, json_string(text)) == 0, MEMORY);
+    return OK;
+}
+
+static struct status
 make_remarks(const struct model *new, const json_t *note, const json_t *after, json_t **ret_remarks)
 {
     DEFER(js_freep) json_t *remarks = json_array();
@@ -220,6 +240,7 @@ make_remarks(const struct model *new, const json_t *note, const json_t *after, j
     if (text.len > 0) {
         CHECK(json_array_append_new(remarks, js_sentence(buf_str(&text))) == 0, MEMORY);
     }
+    TRY(put_small_group(note, remarks));
     *ret_remarks = MOVE(remarks);
     return OK;
 }

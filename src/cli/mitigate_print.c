@@ -10,10 +10,24 @@
 #define GROUPS_PRINTED 20u
 #define NAME_WIDTH 34
 
-/* Shares have four digits after the point, what has a unit five in all. */
 struct style {
-    const char *value, *interval;
+    bool share;      /* four digits after the point */
+    bool *undefined; /* a figure was not defined */
 };
+
+/* What has a unit is whole where that is no longer than "1.2346e+08". */
+static void
+put_value(const struct style *s, double v, int digits, char ret_text[static 40])
+{
+    const double size = fabs(v), most = digits > 3 ? 1e9 : 1e7;
+    if (s->share) {
+        (void)snprintf(ret_text, 40, "%.4f", v);
+    } else if (size >= 1e3 && size < most) {
+        (void)snprintf(ret_text, 40, "%.0f", v);
+    } else {
+        (void)snprintf(ret_text, 40, "%.*g", digits, v);
+    }
+}
 
 /* What is not defined, as r2 of a label that does not vary, is "-". */
 static void
@@ -21,8 +35,9 @@ put_figure(const struct style *s, double v)
 {
     char text[40] = "-";
     if (isfinite(v)) {
-        (void)snprintf(text, sizeof text, s->value, v);
+        put_value(s, v, 5, text);
     }
+    *s->undefined |= !isfinite(v);
     (void)printf(" %10s", text);
 }
 
@@ -30,11 +45,11 @@ static void
 put_interval(const struct style *s, const json_t *row)
 {
     const double low = document_end(row, "after_ci", 0), high = document_end(row, "after_ci", 1);
+    char from[40], to[40];
     if (isfinite(low) && isfinite(high)) {
-        (void)fputs("  ", stdout);
-        (void)printf(s->interval, low);
-        (void)fputs(" to ", stdout);
-        (void)printf(s->interval, high);
+        put_value(s, low, 3, from);
+        put_value(s, high, 3, to);
+        (void)printf("  %s to %s", from, to);
     }
     (void)fputc('\n', stdout);
 }
@@ -99,9 +114,9 @@ print_title(const json_t *result)
 void
 mitigate_print(const json_t *result, const json_t *remarks)
 {
-    const bool numbers = document_task(json_object_get(result, "after")) == MODEL_NUMBER;
-    const struct style style =
-        numbers ? (struct style){"%.5g", "%.3g"} : (struct style){"%.4f", "%.4f"};
+    bool undefined = false;
+    const struct style style = {document_task(json_object_get(result, "after")) != MODEL_NUMBER,
+                                &undefined};
     size_t i = 0, k = 0;
     json_t *block = NULL, *row = NULL;
     print_title(result);
@@ -116,6 +131,9 @@ mitigate_print(const json_t *result, const json_t *remarks)
             print_row(&style, row, 2);
         }
         print_groups(&style, block);
+    }
+    if (undefined) {
+        cli_say("-: not defined, since a group lacks the rows for it");
     }
     json_array_foreach((json_t *)(uintptr_t)remarks, i, row)
     {

@@ -34,7 +34,8 @@ put_number(double v, bool share, struct buf *b)
     if (!isfinite(v)) {
         buf_put_str(b, "\xe2\x80\x93");
     } else {
-        buf_printf(b, share ? "%.4f" : "%.5g", v);
+        const bool whole = !share && fabs(v) >= 1e3 && fabs(v) < 1e9;
+        buf_printf(b, share ? "%.4f" : whole ? "%.0f" : "%.5g", v);
     }
 }
 

@@ -91,7 +91,10 @@ number_groups(const int64_t *cell, size_t rows, struct diag *diag, int32_t *ret_
             k++;
         }
         if (k == GRADIENT_MAX_GROUPS) {
-            diag_set(diag, "the sensitive columns make more than %u groups", GRADIENT_MAX_GROUPS);
+            diag_set(diag,
+                     "the sensitive columns make more than %u groups: name fewer columns, or join "
+                     "their values into fewer",
+                     GRADIENT_MAX_GROUPS);
             FAIL(INPUT);
         }
         known[k] = cell[i];
@@ -104,6 +107,19 @@ number_groups(const int64_t *cell, size_t rows, struct diag *diag, int32_t *ret_
     }
     *ret_groups = n;
     return OK;
+}
+
+static uint64_t
+smallest_group(const int32_t *group, size_t rows, uint32_t groups)
+{
+    uint64_t count[GRADIENT_MAX_GROUPS] = {0}, least = rows;
+    for (size_t i = 0; i < rows; i++) {
+        count[group[i]]++;
+    }
+    for (uint32_t k = 0; k < groups; k++) {
+        least = count[k] < least ? count[k] : least;
+    }
+    return least;
 }
 
 static struct status
@@ -259,6 +275,8 @@ mitigation_train(const struct mitigation *m, const struct table *t, const uint8_
     }
     TRY(make_groups(m, t, used, rows, diag, group, &groups));
     TRY(js_set(note, "groups", json_integer(groups)));
+    TRY(js_set(note, "smallest_group",
+               json_integer((json_int_t)smallest_group(group, rows, groups))));
     TRY(js_set(note, "based_on", json_integer((json_int_t)m->based_on)));
     if (m->method == MITIGATION_REWEIGHING) {
         TRY(train_reweighed(group, groups, x, rows, features, y, o, diag, ret_model, note));

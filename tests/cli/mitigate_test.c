@@ -252,7 +252,8 @@ a_fairer_version_is_registered_and_both_are_assessed(void **state)
     RUN(m, 0, "model", "show", "mortgage@3", "--json");
     DEFER(js_freep) json_t *shown = out_json(m);
     has_keys(json_object_get(json_object_get(shown, "manifest"), "mitigation"),
-             "method sensitive groups based_on constraint eps iterations game_gap bound_met kept "
+             "method sensitive groups smallest_group based_on constraint eps iterations game_gap "
+             "bound_met kept "
              "mixture");
     has_keys(
         json_object_get(json_object_get(json_object_get(shown, "manifest"), "mitigation"), "kept"),
@@ -291,7 +292,8 @@ static void
 each_constraint_brings_its_own_rate_nearer(void **state)
 {
 #define KEYS                                                                                       \
-    "method sensitive groups based_on constraint eps iterations game_gap bound_met kept mixture"
+    "method sensitive groups smallest_group based_on constraint eps iterations game_gap "          \
+    "bound_met kept mixture"
     static const struct kind kinds[] = {
         {"true_positive_rate_parity", NULL, NULL, "0", "true_positive_rate", KEYS, 0.1},
         {"false_positive_rate_parity", NULL, NULL, "0", "false_positive_rate", KEYS, 0.02},
@@ -404,6 +406,90 @@ a_version_with_a_remover_reads_changed_features(void **state)
     RUN(m, 0, "audit", "verify");
 }
 
+/* 200 values, one value, none at all, a group of one row, an outcome that a group lacks. */
+static void
+put_odd(struct room *m)
+{
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 1u << 20);
+    buf_put_str(&b, "a,y,k,g,many,one,none\n");
+    for (unsigned i = 0; i < 600; i++) {
+        buf_printf(&b, "%u,%s,k%u,%s,v%u,x,\n", (i * 37) % 101, (i * 7919) % 11 > 4 ? "yes" : "no",
+                   i % 2 ? (i / 2) % 3 : (i / 2) % 2,
+                   i == 4  ? "alone"
+                   : i % 2 ? "f"
+                           : "m",
+                   i % 200);
+    }
+    testing_write(in(m, "odd.csv"), buf_view(&b));
+    RUN(m, 0, "dataset", "add", "odd", in(m, "odd.csv"), "--label", "y", "--sensitive",
+        "g,many,one,none", "--role", "k=ignored");
+    RUN(m, 0, "model", "train", "odd", "--data", "odd", "--rounds", "3", "--split", "1");
+}
+
+#define EVERY_WAY 4
+
+static void
+groups_that_are_none_and_groups_of_one_row_are_told(void **state)
+{
+    static const char *const methods[EVERY_WAY] = {"reweighing", "exponentiated-gradient",
+                                                   "threshold", "correlation-remover"};
+    static const char *const columns[][1 + EVERY_WAY] = {
+        {"many", "more than 64 groups", "more than 64 groups", "more than 64 groups",
+         "from 2 to 65 levels"},
+        {"one", "all of one group", "all of one group", "of 1 group", "from 2 to 65 levels"},
+        {"none", "all of one group", "all of one group", "thresholds are for the levels",
+         "the same value in every training row"},
+        {"nobody", "no column", "no column", "no column", "no column"},
+    };
+    struct room *m = *state;
+    put_odd(m);
+    for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
+        for (size_t k = 0; k < EVERY_WAY; k++) {
+            RUN(m, 2, "mitigate", "odd@1", "--method", methods[k], "--sensitive", columns[c][0]);
+            ERR_HAS(m, columns[c][1 + k]);
+        }
+    }
+    RUN(m, 2, "mitigate", "odd@1", "--method", "threshold", "--sensitive", "g");
+    ERR_HAS(m, "both labels are needed among its 1 rows");
+    RUN(m, 2, "mitigate", "odd@1", "--method", "exponentiated-gradient", "--sensitive", "g",
+        "--constraint", "equalized_odds");
+    ERR_HAS(m, "no rows with the");
+    RUN(m, 4, "model", "show", "odd@2"); /* nothing was registered */
+    RUN(m, 0, "mitigate", "odd@1", "--method", "reweighing", "--sensitive", "g");
+    OUT_HAS(m, "1 of 3 groups of the training rows lack an outcome");
+    OUT_HAS(m, "The smallest of 3 groups has 1 of the training rows");
+    assert_null(strstr(buf_str(&m->r.out), "nan"));
+    RUN(m, 2, "mitigate", "odd@1", "--method", "exponentiated-gradient", "--sensitive", "g",
+        "--constraint", "bounded_group_loss", "--loss-bound", "0.2", "--loss", "square");
+    ERR_HAS(m, "decisions between two classes have the zero_one loss");
+    RUN(m, 0, "mitigate", "odd@1", "--method", "exponentiated-gradient", "--sensitive", "g",
+        "--constraint", "bounded_group_loss", "--loss-bound", "0.01", "--iterations", "2");
+    OUT_HAS(m, "None of 2 trainings kept the zero_one loss of every group at 0.01");
+    RUN(m, 0, "audit", "verify");
+}
+
+static void
+outcomes_that_no_weight_can_balance_are_told(void **state)
+{
+    struct room *m = *state;
+    char out[512];
+    testing_write(in(m, "d.csv"),
+                  view_str("k,g,one\na,x,1\nb,x,1\nc,x,1\na,y,1\nb,y,1\na,y,1\n,y,1\n"));
+    (void)snprintf(out, sizeof out, "%s", in(m, "w.csv"));
+    MITIGATE(m, 2, "--method", "reweighing", "--label", "one", "--sensitive", "g", "--output", out);
+    ERR_HAS(m, "label \"one\" has 1 values: reweighing needs two outcomes");
+    MITIGATE(m, 0, "--method", "reweighing", "--label", "k", "--sensitive", "g", "--output", out);
+    /* Of 6 rows 3 are a, 2 b, 1 c; 3 are x, 3 y. */
+    OUT_HAS(m, "g = x: weight where k is a 1.5000, b 1.0000, c 0.5000");
+    OUT_HAS(m, "g = y: weight where k is a 0.7500, b 1.0000, c (no row)");
+    OUT_HAS(m, "1 rows without label or group have weight 1");
+    OUT_HAS(m, "1 groups lack an outcome, which no weight can mend");
+    DEFER(buf_done) struct buf csv;
+    testing_read(out, &csv);
+    assert_text_has(buf_str(&csv), "weight\n1.5\n1\n0.5\n0.75\n1\n0.75\n1\n");
+}
+
 /* ---- the certificate ---- */
 
 static void
@@ -470,6 +556,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         BARE(what_no_method_can_do_is_refused),
         MODEL(what_no_method_can_do_to_a_model_is_refused),
+        MODEL(groups_that_are_none_and_groups_of_one_row_are_told),
+        BARE(outcomes_that_no_weight_can_balance_are_told),
         BARE(thresholds_part_the_groups_alike),
         BARE(weights_make_group_and_outcome_independent),
         BARE(features_lose_their_correlation),
