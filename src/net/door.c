@@ -68,6 +68,7 @@ static CURLcode started;
 static void
 start_curl(void)
 {
+    (void)unsetenv("SSLKEYLOGFILE"); /* libcurl would write the keys of its sessions there */
     started = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 

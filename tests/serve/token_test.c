@@ -22,7 +22,7 @@ set_up(void **state)
     if (softhsm_is_there()) {
         softhsm_make(it.root);
         (void)setenv("STEWARD_PKCS11_PIN", SOFTHSM_PIN, 1);
-        room_make(&it, SOFTHSM_URI("object=gcm"), "keys:\n  check: 1s\n  unreachable: 1s\n");
+        room_make(&it, SOFTHSM_URI("object=gcm"), "keys:\n  check: 1s\n  unreachable: 2s\n");
         room_start(&it);
     }
     return 0;
