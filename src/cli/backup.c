@@ -7,6 +7,8 @@
 #include "vault/provider.h"
 #include "workspace/backup.h"
 
+#include <string.h>
+
 static void
 show_step(void *ctx, const char *path)
 {
@@ -24,6 +26,13 @@ print_manifest(struct cli *c, const char *done, const char *path, const json_t *
             (long long)json_integer_value(json_object_get(manifest, "files")),
             (long long)json_integer_value(json_object_get(manifest, "bytes")),
             (long long)json_integer_value(json_object_get(log, "entries")));
+    const long long persons = (long long)json_integer_value(json_object_get(manifest, "persons"));
+    if (persons > 0 && strcmp(done, "backup made:") == 0) {
+        cli_say(
+            "it holds the keys of %lld persons: erasing one later does not reach it; keep it no "
+            "longer than an erasure may wait, and erase again after restoring it",
+            persons);
+    }
     (void)printf("  sha256 %s\n", json_string_value(json_object_get(manifest, "sha256")));
     return OK;
 }

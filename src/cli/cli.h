@@ -192,6 +192,8 @@ void cli_put_name(FILE *out, const char *name, int width);
 void cli_put_wrapped(FILE *out, const char *text, int at, int indent);
 /* A sentence of a result: wrapped, clean. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* On stderr: rows of persons who were erased are missing from what was done; nothing of none. */
+void cli_note_erased(uint64_t rows);
 /* A result, with --json. */
 struct status cli_print_json(const json_t *value);
 /* A table of an array of objects in plain text: columns "key:TITLE" separated by spaces. */
@@ -222,6 +224,8 @@ struct status cli_init(struct cli *c);
 struct status cli_dataset_add(struct cli *c);
 struct status cli_dataset_list(struct cli *c);
 struct status cli_dataset_show(struct cli *c);
+struct status cli_dataset_subjects(struct cli *c);
+struct status cli_dataset_erase(struct cli *c);
 struct status cli_model_train(struct cli *c);
 struct status cli_model_add(struct cli *c);
 struct status cli_model_list(struct cli *c);

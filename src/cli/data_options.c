@@ -33,7 +33,8 @@ read_roles(struct cli *c, const char **texts, size_t n, struct import_override *
         if (!status_ok(column_role_from_word(word, &ret[i].role))) {
             diag_set(
                 &c->diag,
-                "--role %s=%s: a role is feature, label, sensitive, identifier, ignored or time",
+                "--role %s=%s: a role is feature, label, sensitive, identifier, ignored, time or "
+                "subject",
                 texts[i], word);
             FAIL(INPUT);
         }

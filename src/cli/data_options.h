@@ -10,7 +10,7 @@
 #define CLI_DATA_FILE_OPTIONS                                                                       \
     {"role",                                                                                        \
      "COLUMN=ROLE",                                                                                 \
-     "feature, label, sensitive, identifier, ignored or time; may be repeated",                     \
+     "feature, label, sensitive, identifier, ignored, time or subject; may be repeated",            \
      NULL,                                                                                          \
      CLI_REPEATED,                                                                                  \
      NULL},                                                                                         \

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "workspace/dataset_subjects.h"
 #include "workspace/datasets.h"
 
 #define LIST_MAX 1024
@@ -35,6 +36,7 @@ cli_dataset_add(struct cli *c)
     TRY(cli_import_options(c, &import));
     o->label = cli_value(c, "label");
     o->positive = cli_value(c, "positive");
+    o->subject = cli_value(c, "subject");
     o->sensitive = sensitive;
     o->sensitive_as_features = cli_flag(c, "sensitive-as-features");
     DEFER(file_freep) char *memory = NULL;
@@ -92,6 +94,37 @@ mask(struct cli *c, struct workspace *w, const char *name, json_t *columns)
     return s;
 }
 
+/* "subjects" of the record: what there is to say of the dataset's persons, when it has some. */
+static struct status
+add_subjects(struct cli *c, struct workspace *w, const char *name, json_t *record)
+{
+    bool exist = false;
+    json_t *subjects = NULL;
+    TRY(dataset_subjects_exist(w, name, &exist));
+    if (!exist) {
+        return OK;
+    }
+    TRY(dataset_subjects_describe(w, name, &c->diag, &subjects));
+    return js_set(record, "subjects", subjects);
+}
+
+static void
+print_subjects(const json_t *record)
+{
+    const json_t *s = json_object_get(record, "subjects");
+    char version[24];
+    (void)snprintf(version, sizeof version, "%lld",
+                   (long long)json_integer_value(json_object_get(record, "version")));
+    if (s != NULL) {
+        cli_say("persons of all versions: %lld, of them erased %lld; rows of this version that "
+                "were erased: %lld",
+                (long long)json_integer_value(json_object_get(s, "persons")),
+                (long long)json_integer_value(json_object_get(s, "erased")),
+                (long long)json_integer_value(
+                    json_object_get(json_object_get(s, "rows_erased"), version)));
+    }
+}
+
 struct status
 cli_dataset_show(struct cli *c)
 {
@@ -102,6 +135,7 @@ cli_dataset_show(struct cli *c)
     TRY(cli_name_version(c, c->operand[0], name, &version));
     TRY(cli_open(c, &w));
     TRY(dataset_describe(w, name, version, &c->diag, &record));
+    TRY(add_subjects(c, w, name, record));
     TRY(mask(c, w, name, json_object_get(json_object_get(record, "schema"), "columns")));
     if (c->json) {
         return cli_print_json(record);
@@ -110,6 +144,7 @@ cli_dataset_show(struct cli *c)
             (long long)json_integer_value(json_object_get(record, "version")),
             (long long)json_integer_value(json_object_get(record, "rows")),
             json_string_value(json_object_get(record, "source")));
+    print_subjects(record);
     cli_print_table(json_object_get(json_object_get(record, "schema"), "columns"),
                     "name:COLUMN type:TYPE role:ROLE nulls:MISSING");
     return OK;

@@ -36,7 +36,18 @@ static const struct cli_option dataset_add_options[] = {
      CLI_COMMAS, NULL},
     {"sensitive-as-features", NULL, "let models read the sensitive columns too", NULL, CLI_ONCE,
      NULL},
+    {"subject", "COLUMN",
+     "names the person whom a row is about: each person's rows get a key of their own, and can be "
+     "erased (steward dataset erase)",
+     NULL, CLI_ONCE, NULL},
     CLI_DATA_FILE_OPTIONS,
+    {0},
+};
+
+static const struct cli_option dataset_erase_options[] = {
+    {"subject", "VALUE", "the person, as the subject column has it; may be repeated", NULL,
+     CLI_REPEATED, NULL},
+    {"from-file", "FILE", "the persons, one in each line", NULL, CLI_ONCE, "@file"},
     {0},
 };
 
@@ -424,6 +435,14 @@ const struct cli_verb cli_verbs[] = {
     {"dataset show", "NAME",
      "columns, types, roles and missing values of a dataset; NAME@N for version N", NULL,
      dataset_show_options, cli_dataset_show, true},
+    {"dataset subjects", "NAME", "how many persons a dataset is about, and who has been erased",
+     NULL, none, cli_dataset_subjects, true},
+    {"dataset erase", "NAME",
+     "erase persons: their keys are destroyed, and with them their rows in every version and in "
+     "every copy of the sealed data",
+     "What was made of the data (models, assessments, exported files) and copies of the folder "
+     "subjects/ made before (backups) are not reached; the answer lists the former.",
+     dataset_erase_options, cli_dataset_erase, true},
     {"model train", "NAME",
      "train gradient-boosted trees; registered as the next version of NAME, sealed and signed",
      NULL, model_train_options, cli_model_train, true},

@@ -81,6 +81,8 @@ print_trained(struct cli *c, struct workspace *w, const struct model *m)
 {
     DEFER(js_freep) json_t *record = NULL;
     TRY(model_describe(w, m->name, m->version, &c->diag, &record));
+    const json_t *data = json_object_get(json_object_get(record, "manifest"), "dataset");
+    cli_note_erased((uint64_t)json_integer_value(json_object_get(data, "erased_rows")));
     if (c->json) {
         return cli_print_json(record);
     }

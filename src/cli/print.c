@@ -114,6 +114,15 @@ cli_say(const char *format, ...)
     cli_put_wrapped(stdout, buf_str(&text), 0, 2);
 }
 
+void
+cli_note_erased(uint64_t rows)
+{
+    if (rows > 0) {
+        (void)fprintf(stderr, "note: %llu rows of the dataset are of persons who were erased\n",
+                      (unsigned long long)rows);
+    }
+}
+
 struct status
 cli_print_json(const json_t *value)
 {

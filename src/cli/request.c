@@ -60,6 +60,7 @@ cli_model_request(struct cli *c)
     TRY(cli_open(c, &w));
     TRY(model_load(w, name, version, &c->diag, &m));
     TRY(model_export(w, m, dataset, dataset_version, part, &c->diag, &t));
+    cli_note_erased(t->erased);
     TRY(mask(c, w, dataset, t));
     TRY(infer_put_request(m, t, &c->diag, &request));
     buf_put_u8(&request, '\n');

@@ -127,7 +127,9 @@ cli_read_rows(struct cli *c, const char *path, const struct import_options *o,
     }
     TRY(load_split(c, part, &m));
     TRY(cli_keep_open(c, &w));
-    return model_export(w, m, name, version, part, &c->diag, ret_table);
+    TRY(model_export(w, m, name, version, part, &c->diag, ret_table));
+    cli_note_erased((*ret_table)->erased);
+    return OK;
 }
 
 struct status

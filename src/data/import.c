@@ -5,6 +5,7 @@
 #include "data/duck.h"
 #include "data/import_infer.h"
 #include "data/json_scan.h"
+#include "data/subject_table.h"
 #include "data/table_build.h"
 
 #include <errno.h>
@@ -432,18 +433,28 @@ override_of(const struct import_options *o, const char *column, bool role)
     return found;
 }
 
+/* Names are kept as they are written: "007" is not 7. */
+static bool
+is_subject(const struct import_options *o, const char *column)
+{
+    const struct import_override *role = override_of(o, column, true);
+    return (o->subject != NULL && strcmp(o->subject, column) == 0) ||
+           (role != NULL && role->role == ROLE_SUBJECT);
+}
+
 static struct status
 fill_column(struct import *m, uint32_t i, struct column *c)
 {
     DEFER(gathered_done) struct gathered g = {0};
     TRY(gather(m, i, &g));
+    const bool subject = is_subject(m->o, m->names[i]);
     const struct import_override *type = override_of(m->o, m->names[i], false);
     const struct texts texts = {m->rows, g.null, g.offset,
                                 g.bytes.ptr == NULL ? "" : (const char *)g.bytes.ptr};
     const struct infer_request q = {.shown = m->shown,
                                     .column = m->names[i],
-                                    .has_type = type != NULL,
-                                    .type = type == NULL ? COLUMN_TEXT : type->type,
+                                    .has_type = subject || type != NULL,
+                                    .type = subject || type == NULL ? COLUMN_TEXT : type->type,
                                     .is_text = m->kinds[i] >= KIND_TEXT,
                                     .is_number = m->kinds[i] == KIND_NUMBER,
                                     .lines_are_rows = endings[m->ending].format == SOURCE_CSV &&
@@ -480,6 +491,49 @@ need_column(struct import *m, struct table *t, const char *name, struct column *
 }
 
 static struct status
+set_subject(struct import *m, struct table *t)
+{
+    struct column *c = NULL;
+    uint32_t subjects = 0;
+    if (m->o->subject != NULL) {
+        TRY(need_column(m, t, m->o->subject, &c));
+        if (c->role == ROLE_LABEL || c->role == ROLE_SENSITIVE) {
+            diag_set(m->diag, "%s: \"%s\" cannot be the subject and %s too", m->shown, c->name,
+                     c->role == ROLE_LABEL ? "the label" : "sensitive");
+            FAIL(INPUT);
+        }
+        c->role = ROLE_SUBJECT;
+    }
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        subjects += t->columns[i].role == ROLE_SUBJECT;
+    }
+    if (subjects > 1) {
+        diag_set(m->diag, "%s: %u columns have the role subject; one has", m->shown, subjects);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+/* Rows that are nobody's could not be erased. */
+static struct status
+check_subject(struct import *m, const struct table *t)
+{
+    const struct column *c = table_subject(t);
+    if (c == NULL || c->nulls == 0) {
+        return OK;
+    }
+    uint64_t first = 0;
+    while (!column_is_null(c, first)) {
+        first++;
+    }
+    diag_set(m->diag,
+             "%s: subject \"%s\": %llu rows have no value, the first is row %llu; every row needs "
+             "whom it is about",
+             m->shown, c->name, (unsigned long long)c->nulls, (unsigned long long)first + 1);
+    FAIL(INPUT);
+}
+
+static struct status
 set_roles(struct import *m, struct table *t)
 {
     const struct import_options *o = m->o;
@@ -507,6 +561,7 @@ set_roles(struct import *m, struct table *t)
         TRY(need_column(m, t, o->label, &c));
         c->role = ROLE_LABEL;
     }
+    TRY(set_subject(m, t));
     uint32_t labels = 0;
     for (uint32_t i = 0; i < t->column_count; i++) {
         c = &t->columns[i];
@@ -619,6 +674,7 @@ build(struct import *m, struct table **ret_table)
         TRY(fill_column(m, i, &t->columns[i]));
     }
     TRY(set_roles(m, t));
+    TRY(check_subject(m, t));
     const struct column *label = table_label(t);
     if (label == NULL && m->o->positive != NULL) {
         diag_set(m->diag, "%s: a positive value, but no label column that could have it", m->shown);

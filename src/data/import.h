@@ -22,6 +22,7 @@ struct import_override {
 
 struct import_options {
     const char *label;    /* column name; NULL for none */
+    const char *subject;  /* names whom a row is about: kept as text, in every row; NULL for none */
     const char *positive; /* its positive level; NULL: inferred for yes/no, true/false, 0/1 only */
     const char *const *sensitive; /* names */
     size_t sensitive_count;

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "data/split.h"
 #include "data/table_build.h"
 
 #include <math.h>
@@ -17,6 +18,7 @@ static const char *const type_words[COLUMN_TYPES] = {
 static const char *const role_words[COLUMN_ROLES] = {
     [ROLE_FEATURE] = "feature",       [ROLE_LABEL] = "label",     [ROLE_SENSITIVE] = "sensitive",
     [ROLE_IDENTIFIER] = "identifier", [ROLE_IGNORED] = "ignored", [ROLE_TIME] = "time",
+    [ROLE_SUBJECT] = "subject",
 };
 
 struct table *
@@ -44,6 +46,7 @@ table_free(struct table *t)
     }
     free(t->columns);
     free(t->positive);
+    free(t->number);
     free(t);
 }
 
@@ -268,6 +271,25 @@ table_select(const struct table *t, const uint64_t *rows, uint64_t n, struct tab
         CHECK(out->positive != NULL, MEMORY);
     }
     *ret_table = MOVE(out);
+    return OK;
+}
+
+uint64_t
+table_row_number(const struct table *t, uint64_t row)
+{
+    return (t->number == NULL ? row : t->number[row]) + 1;
+}
+
+struct status
+table_split(const struct table *t, double fraction, uint64_t seed, uint8_t *ret_train)
+{
+    const uint64_t all = t->rows + t->erased;
+    DEFER(memory_freep) uint8_t *train = build_alloc(all, 1);
+    CHECK(train != NULL, MEMORY);
+    TRY(split_assign(all, fraction, seed, train));
+    for (uint64_t i = 0; i < t->rows; i++) {
+        ret_train[i] = train[table_row_number(t, i) - 1];
+    }
     return OK;
 }
 

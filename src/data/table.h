@@ -23,6 +23,7 @@ enum column_role {
     ROLE_IDENTIFIER,
     ROLE_IGNORED,
     ROLE_TIME,
+    ROLE_SUBJECT, /* names the person whom the row is about */
     COLUMN_ROLES
 };
 
@@ -46,7 +47,9 @@ struct table {
     uint64_t rows;
     uint32_t column_count;
     struct column *columns;
-    char *positive; /* the label's positive level, or number as text; NULL without a label */
+    char *positive;   /* the label's positive level, or number as text; NULL without a label */
+    uint64_t erased;  /* rows that were there when it was sealed, of persons who have been erased */
+    uint64_t *number; /* of each row among rows + erased; NULL: its place. Not of a selection */
 };
 
 struct table *table_new(uint64_t rows, uint32_t columns); /* zeroed; NULL when memory is out */
@@ -75,6 +78,12 @@ struct status column_role_from_word(const char *word, enum column_role *ret_role
 /* New table with the given rows in the given order. */
 struct status table_select(const struct table *t, const uint64_t *rows, uint64_t n,
                            struct table **ret_table);
+/* ret_train[rows]: as split_assign of all rows, the erased ones too: who is left stays in the part
+ * that they were in. */
+struct status table_split(const struct table *t, double fraction, uint64_t seed,
+                          uint8_t *ret_train);
+/* The number of a row as people count, from 1, the erased ones too. */
+uint64_t table_row_number(const struct table *t, uint64_t row);
 /* The rows whose mark[rows] is that value, in their order. */
 struct status table_select_marked(const struct table *t, const uint8_t *mark, uint8_t value,
                                   struct table **ret_table);

@@ -24,6 +24,9 @@ bool time_parse(struct view text, int64_t *ret_us);
 void time_put(struct buf *b, int64_t us);
 /* 'no column "pirta"; did you mean "pirat"?' with place before it when not NULL. */
 void names_absent(struct diag *diag, const char *place, const char *word, const struct table *t);
+/* Names that are distinct, one label at most, and that of the positive value: what decoding needs.
+ */
+struct status table_check_names(const struct table *t);
 /* Without the spaces and tabs around it. */
 struct view view_trimmed(struct view v);
 /* The name as an error shows it: at most 60 bytes, control characters as '?'. */

@@ -194,7 +194,7 @@ take_column(struct reader *r, struct column *c, uint64_t rows)
     const uint8_t feature = reader_u8(r);
     const uint8_t has_null = reader_u8(r);
     const uint64_t nulls = reader_u64le(r);
-    CHECK(!r->bad && c->name[0] != '\0' && type < COLUMN_TYPES && role < COLUMN_ROLES, INTEGRITY);
+    CHECK(!r->bad && c->name[0] != '\0' && type < COLUMN_TYPES && role < ROLE_SUBJECT, INTEGRITY);
     CHECK(feature <= 1 && has_null == (nulls > 0) && nulls <= rows, INTEGRITY);
     CHECK(role == ROLE_SENSITIVE || feature == (role == ROLE_FEATURE), INTEGRITY);
     c->type = (enum column_type)type;
@@ -217,8 +217,8 @@ compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static struct status
-check_whole(const struct table *t)
+struct status
+table_check_names(const struct table *t)
 {
     DEFER(memory_freep) const char **names = build_alloc(t->column_count, sizeof *names);
     CHECK(names != NULL, MEMORY);
@@ -259,7 +259,7 @@ decode(struct view bytes, struct table **ret_table)
         TRY(take_column(&r, &t->columns[i], rows));
     }
     CHECK(!r.bad && reader_left(&r) == 0, INTEGRITY);
-    TRY(check_whole(t));
+    TRY(table_check_names(t));
     *ret_table = MOVE(t);
     return OK;
 }

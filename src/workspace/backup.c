@@ -10,6 +10,7 @@
 #include "govern/tile.h"
 #include "vault/rotation.h"
 #include "workspace/backup_parts.h"
+#include "workspace/dataset_subjects.h"
 #include "workspace/key_use.h"
 #include "workspace/registry.h"
 
@@ -175,6 +176,7 @@ struct making {
     struct buf head;
     struct seal_writer *seal;
     struct backup_writer *writer;
+    uint64_t persons; /* whose keys go in */
     struct diag *diag;
 };
 
@@ -239,6 +241,7 @@ make_plan(struct making *m, struct checkpoint *ret_checkpoint)
     TRY(make_head(m));
     TRY(add_store(m));
     TRY(backup_check_objects(m->w, list_object, m, m->diag));
+    TRY(dataset_subjects_check_all(m->w, list_object, m, m->diag, &m->persons));
     TRY(backup_plan_file(&m->plan, m->w, "tls/cert.pem", SMALL_MAX, m->diag));
     TRY(backup_plan_file(&m->plan, m->w, "tls/key.sealed", SMALL_MAX, m->diag));
     if (file_exists(config)) {
@@ -359,6 +362,7 @@ write_all(struct making *m, const char *path, const struct checkpoint *c, json_t
         TRY(write_item(m, &m->plan.items[i]));
     }
     TRY(make_manifest(m->w, c, &manifest));
+    TRY(js_set(manifest, "persons", json_integer((json_int_t)m->persons)));
     TRY(backup_writer_finish(m->writer, manifest, m->diag));
     TRY(seal_writer_finish(MOVE(m->seal), m->diag));
     *ret_manifest = MOVE(manifest);
@@ -376,9 +380,11 @@ make_all(struct making *m, const char *path, json_t **ret_manifest)
     TRY(make_plan(m, &c));
     TRY(write_all(m, path, &c, ret_manifest));
     (void)snprintf(
-        reason, sizeof reason, "backup made: %lld files, the log up to entry %llu; sha256 %s",
+        reason, sizeof reason,
+        "backup made: %lld files, keys of %llu persons, the log up to entry %llu; sha256 %s",
         (long long)json_integer_value(json_object_get(*ret_manifest, "files")),
-        (unsigned long long)c.size, json_string_value(json_object_get(*ret_manifest, "sha256")));
+        (unsigned long long)m->persons, (unsigned long long)c.size,
+        json_string_value(json_object_get(*ret_manifest, "sha256")));
     return backup_audit(m->w, ACTION, reason, m->diag);
 }
 

@@ -9,6 +9,7 @@
 #include "vault/provider.h"
 #include "vault/transit_ask.h"
 #include "workspace/backup_parts.h"
+#include "workspace/dataset_subjects.h"
 #include "workspace/place.h"
 
 #include <errno.h>
@@ -245,6 +246,7 @@ check_all(struct workspace *w, const struct restoring *r, const json_t *manifest
 {
     DEFER(buf_done) struct buf chain;
     struct tls_signer signer;
+    uint64_t persons = 0;
     struct counting c = {.progress = r->progress, .diag = diag};
     buf_init(&chain, 1u << 20);
     TRY(check_log(w, manifest, diag));
@@ -255,6 +257,7 @@ check_all(struct workspace *w, const struct restoring *r, const json_t *manifest
                  (unsigned long long)r->objects, (unsigned long long)c.objects);
         FAIL(INTEGRITY);
     }
+    TRY(dataset_subjects_check_all(w, NULL, NULL, diag, &persons));
     return workspace_tls(w, diag, &chain, &signer);
 }
 

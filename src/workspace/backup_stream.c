@@ -102,12 +102,28 @@ is_cut(const char *text)
     return strcmp(text, again) == 0;
 }
 
+/* "subjects/NAME.key", "subjects/NAME.slots". */
+static bool
+is_of_subjects(const char *path)
+{
+    char name[64];
+    const char *dot = strrchr(path, '.');
+    if (!skip(&path, "subjects/") || dot == NULL || dot < path ||
+        (size_t)(dot - path) >= sizeof name ||
+        (strcmp(dot, ".key") != 0 && strcmp(dot, ".slots") != 0)) {
+        return false;
+    }
+    text_copy(name, (size_t)(dot - path) + 1, path);
+    return text_is_name(name);
+}
+
 bool
 backup_path_is_known(const char *path)
 {
     struct tile_id tile;
     const char *rest = path;
     return is_one_of(path, singles, COUNT(singles)) || backup_path_is_object(path) ||
+           is_of_subjects(path) ||
            (skip(&rest, "audit/") &&
             (is_cut(rest) || status_ok(tile_parse_path(view_str(rest), &tile))));
 }

@@ -10,7 +10,8 @@
 struct dataset_info {
     char name[64];
     uint64_t version;
-    uint64_t rows;
+    uint64_t rows;        /* that can be read */
+    uint64_t erased_rows; /* of persons who were erased */
     uint32_t columns;
     struct digest digest; /* of the encoded table */
 };
@@ -23,6 +24,10 @@ struct status dataset_add(struct workspace *w, const char *name, const char *pat
 struct status dataset_load(struct workspace *w, const char *name, uint64_t version,
                            struct diag *diag, struct table **ret_table,
                            struct dataset_info *ret_info);
+/* The plain bytes of a version, as they were sealed and as the record has them; ret_bytes is the
+ * caller's to buf_wipe, also on failure. */
+struct status dataset_open_bytes(struct workspace *w, const char *name, uint64_t version,
+                                 struct diag *diag, struct buf *ret_bytes);
 /* The record with the schema: what `dataset show` prints. */
 struct status dataset_describe(struct workspace *w, const char *name, uint64_t version,
                                struct diag *diag, json_t **ret_record);

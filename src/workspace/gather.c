@@ -288,16 +288,22 @@ keep_rows(struct gathered *g, const uint8_t *selected, const struct labels *l, s
     }
     TRY(keep_labels(g, l, keep, n));
     TRY(remark_count(g, "%s of the rows without a label have an infinite one", infinite));
+    TRY(remark_count(g,
+                     "%s rows of the dataset are of persons who were erased: they cannot be read "
+                     "and are in no number",
+                     g->table->erased));
+    DEFER(memory_freep) uint64_t *numbers = calloc(n + 1, sizeof *numbers);
+    CHECK(numbers != NULL, MEMORY);
+    for (size_t i = 0; i < n; i++) {
+        numbers[i] = table_row_number(g->table, keep[i]);
+    }
     if (n < rows) {
         struct table *chosen = NULL;
         TRY(table_select(g->table, keep, n, &chosen));
         table_free(g->table);
         g->table = chosen;
     }
-    for (size_t i = 0; i < n; i++) {
-        keep[i]++;
-    }
-    g->row_number = MOVE(keep);
+    g->row_number = MOVE(numbers);
     return OK;
 }
 
@@ -308,7 +314,7 @@ choose_rows(struct gathered *g, const struct gather_options *o, struct diag *dia
     DEFER(labels_done) struct labels labels = {0};
     CHECK(selected != NULL, MEMORY);
     TRY(label_whole(g, diag, &labels));
-    TRY(model_select(g->model, &g->info, o->part, diag, selected));
+    TRY(model_select(g->model, &g->info, g->table, o->part, diag, selected));
     TRY(select_cohort(g, o, diag, selected));
     return keep_rows(g, selected, &labels, diag);
 }
@@ -530,7 +536,7 @@ gather_bias(struct gathered *g, const struct gather_options *o)
 static uint64_t
 row_number(const struct gathered *g, uint64_t i)
 {
-    return g->row_number == NULL ? i + 1 : g->row_number[i];
+    return g->row_number == NULL ? table_row_number(g->table, i) : g->row_number[i];
 }
 
 /* Only of a linear model: a value is missing that it has none to read instead. */
@@ -744,7 +750,7 @@ gather_decisions(struct model *m, struct table *t, unsigned threads, struct diag
     g->row_number = calloc((size_t)t->rows + 1, sizeof *g->row_number);
     CHECK(g->remarks != NULL && g->row_number != NULL, MEMORY);
     for (uint64_t i = 0; i < t->rows; i++) {
-        g->row_number[i] = i + 1;
+        g->row_number[i] = table_row_number(t, i);
     }
     if (model_file_task(m->file) == MODEL_NUMBERS) {
         diag_set(diag, "model %s: objective %s answers with %u numbers, which are no decision",

@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "vault/rotation.h"
 #include "vault/seal.h"
+#include "vault/subjects.h"
+#include "workspace/dataset_subjects.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -102,6 +104,22 @@ rewrap_kind(struct walk *k, const char *path, const char *name, struct diag *dia
     return each_entry(k, path, rewrap_name, diag);
 }
 
+/* "NAME.key", of a list of persons' keys. */
+static struct status
+rewrap_subjects(struct walk *k, const char *path, const char *name, struct diag *diag)
+{
+    char of[64];
+    const size_t n = strlen(name);
+    if (n < 5 || n - 4 >= sizeof of || strcmp(name + n - 4, ".key") != 0) {
+        return OK;
+    }
+    text_copy(of, n - 3, name);
+    DEFER(file_freep) char *base = dataset_subjects_base(k->w, of);
+    TRY(subjects_rewrap(k->w->vault, base, of, diag));
+    step(k->progress, path);
+    return OK;
+}
+
 /* ---- rotation ---- */
 
 static struct status
@@ -109,12 +127,14 @@ rewrap_all(struct workspace *w, const struct keys_progress *p, struct diag *diag
            struct keys_result *r)
 {
     DEFER(file_freep) char *objects = file_join(w->dir, "objects");
+    DEFER(file_freep) char *subjects = file_join(w->dir, "subjects");
     struct walk k = {.w = w, .progress = p, .result = r};
     TRY(vault_rewrap_roots(w->vault, diag));
     TRY(workspace_rewrap_tls(w, diag));
     step(p, "keys");
     TRY(store_rewrap(w->store, diag, &r->records));
     step(p, "store");
+    TRY(each_entry(&k, subjects, rewrap_subjects, diag));
     return each_entry(&k, objects, rewrap_kind, diag);
 }
 

@@ -1,6 +1,5 @@
 /* The part of a dataset that a model was trained on, or not. */
 #include "base/file.h"
-#include "data/split.h"
 #include "workspace/models.h"
 
 #include <stdio.h>
@@ -29,8 +28,8 @@ model_part_from_word(const char *word, enum model_part *ret_part)
 }
 
 struct status
-model_select(const struct model *m, const struct dataset_info *data, enum model_part part,
-             struct diag *diag, uint8_t *ret_selected)
+model_select(const struct model *m, const struct dataset_info *data, const struct table *t,
+             enum model_part part, struct diag *diag, uint8_t *ret_selected)
 {
     if (part == PART_ALL) {
         memset(ret_selected, 1, (size_t)data->rows);
@@ -47,7 +46,7 @@ model_select(const struct model *m, const struct dataset_info *data, enum model_
                  (unsigned long long)data->version, model_part_word(part));
         FAIL(INPUT);
     }
-    TRY(split_assign(data->rows, m->split, m->split_seed, ret_selected));
+    TRY(table_split(t, m->split, m->split_seed, ret_selected));
     for (size_t i = 0; i < (size_t)data->rows && part == PART_TEST; i++) {
         ret_selected[i] ^= 1;
     }
@@ -68,7 +67,7 @@ model_export(struct workspace *w, const struct model *m, const char *dataset, ui
     if (m == NULL) {
         memset(selected, 1, (size_t)whole->rows);
     } else {
-        TRY(model_select(m, &info, part, diag, selected));
+        TRY(model_select(m, &info, whole, part, diag, selected));
     }
     TRY(table_select_marked(whole, selected, 1, &chosen));
     char resource[80], reason[96];
@@ -79,6 +78,7 @@ model_export(struct workspace *w, const struct model *m, const char *dataset, ui
     const struct workspace_act act = {
         .action = "dataset.read", .resource = resource, .reason = reason};
     TRY(workspace_audit(w, &act, diag));
+    chosen->erased = whole->erased;
     *ret_table = MOVE(chosen);
     return OK;
 }

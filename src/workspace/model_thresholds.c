@@ -25,7 +25,7 @@ choose_thresholds(struct workspace *w, const struct model *old, const struct thr
     DEFER(memory_freep) float *x = calloc(cells + 1, sizeof *x);
     DEFER(memory_freep) double *score = calloc(rows + 1, sizeof *score);
     CHECK(train != NULL && y != NULL && x != NULL && score != NULL, MEMORY);
-    TRY(model_select(old, &info, PART_TRAIN, diag, train));
+    TRY(model_select(old, &info, table, PART_TRAIN, diag, train));
     TRY(table_binary_label(table, diag, y));
     TRY(model_matrix(old, table, NULL, diag, x, &missing));
     model_predict(old, x, rows, threads, score);

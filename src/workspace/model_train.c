@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "data/label.h"
-#include "data/split.h"
 #include "workspace/mitigation.h"
 #include "workspace/models_parts.h"
 #include "workspace/registry.h"
@@ -174,7 +173,7 @@ prepare(struct workspace *w, const struct model_train_options *o, struct diag *d
     }
     TRY(allocate_training(t, diag));
     TRY(read_label(t, o, diag));
-    TRY(split_assign(t->table->rows, o->split, o->seed, t->train));
+    TRY(table_split(t->table, o->split, o->seed, t->train));
     TRY(matrix_from_table(t->table, &t->features, NULL, diag, t->x));
     gather(t);
     if (t->rows == 0) {
@@ -313,6 +312,9 @@ put_training_set(json_t *manifest, const struct training *t, const struct model_
     TRY(js_set(d, "version", json_integer((json_int_t)t->info.version)));
     TRY(js_set(d, "sha256", json_string(buf_str(&hex))));
     TRY(js_set(d, "split", js_real(o->split)));
+    if (t->info.erased_rows > 0) {
+        TRY(js_set(d, "erased_rows", json_integer((json_int_t)t->info.erased_rows)));
+    }
     /* A 64-bit seed as text: JSON numbers lose digits in other people's readers. */
     char seed[24];
     (void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)o->seed);

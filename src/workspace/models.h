@@ -115,12 +115,14 @@ enum model_part { PART_ALL, PART_TRAIN, PART_TEST };
 const char *model_part_word(enum model_part part); /* "all", "train", "test" */
 /* STATUS_INPUT when it is none of those words. */
 struct status model_part_from_word(const char *word, enum model_part *ret_part);
-/* ret_selected[data->rows]: 1 where the row is in that part of the model's split. Fails with a
- * sentence when a part is asked for of a table that the model was not trained on. */
+/* t: the table of data. ret_selected[data->rows]: 1 where the row is in that part of the model's
+ * split. Fails with a sentence when a part is asked for of a table that the model was not trained
+ * on. */
 struct status model_select(const struct model *m, const struct dataset_info *data,
-                           enum model_part part, struct diag *diag, uint8_t *ret_selected);
+                           const struct table *t, enum model_part part, struct diag *diag,
+                           uint8_t *ret_selected);
 /* That part of a dataset as a table of its own; the read is audited, since it leaves the workspace.
- * m may be NULL for PART_ALL. */
+ * m may be NULL for PART_ALL. Its `erased` is that of the whole dataset. */
 struct status model_export(struct workspace *w, const struct model *m, const char *dataset,
                            uint64_t version, enum model_part part, struct diag *diag,
                            struct table **ret_table);

@@ -136,10 +136,13 @@ registry_newest(struct workspace *w, const char *collection, const char *name,
 
 static struct status
 put_record(struct workspace *w, const char *collection, const char *id, struct view value,
-           const struct workspace_act *act, struct diag *diag)
+           const struct registry_also *also, const struct workspace_act *act, struct diag *diag)
 {
     TRY(store_begin(w->store, diag));
-    const struct status put = store_put(w->store, collection, id, value, 0, diag);
+    struct status put = store_put(w->store, collection, id, value, 0, diag);
+    if (status_ok(put) && also != NULL) {
+        put = store_put(w->store, also->collection, also->id, also->value, STORE_ANY, diag);
+    }
     if (!status_ok(put)) {
         store_rollback(w->store);
         return put;
@@ -151,13 +154,21 @@ struct status
 registry_put(struct workspace *w, const char *collection, const char *name, uint64_t version,
              const json_t *record, const struct workspace_act *act, struct diag *diag)
 {
+    return registry_put_with(w, collection, name, version, record, NULL, act, diag);
+}
+
+struct status
+registry_put_with(struct workspace *w, const char *collection, const char *name, uint64_t version,
+                  const json_t *record, const struct registry_also *also,
+                  const struct workspace_act *act, struct diag *diag)
+{
     char id[ID_MAX];
     format_id(name, version, id);
     DEFER(buf_done) struct buf value;
     buf_init(&value, RECORD_MAX);
     struct status s = js_put(&value, record);
     if (status_ok(s)) {
-        s = put_record(w, collection, id, buf_view(&value), act, diag);
+        s = put_record(w, collection, id, buf_view(&value), also, act, diag);
     }
     if (!status_ok(s)) {
         DEFER(file_freep) char *object = workspace_object_path(w, collection, name, version);

@@ -24,6 +24,15 @@ struct status registry_newest(struct workspace *w, const char *collection, const
 struct status registry_put(struct workspace *w, const char *collection, const char *name,
                            uint64_t version, const json_t *record, const struct workspace_act *act,
                            struct diag *diag);
+/* The same, and in the same transaction another record. */
+struct registry_also {
+    const char *collection, *id;
+    struct view value;
+};
+struct status registry_put_with(struct workspace *w, const char *collection, const char *name,
+                                uint64_t version, const json_t *record,
+                                const struct registry_also *also, const struct workspace_act *act,
+                                struct diag *diag);
 /* version 0: the newest. STATUS_NOT_FOUND with a sentence that names what there is. */
 struct status registry_get(struct workspace *w, const char *collection, const char *name,
                            uint64_t version, struct diag *diag, json_t **ret_record);

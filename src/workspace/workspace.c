@@ -258,8 +258,8 @@ workspace_lock(const struct workspace *w, struct diag *diag, int *ret_fd)
 
 /* ---- what everybody needs of it ---- */
 
-struct status
-workspace_audit(struct workspace *w, const struct workspace_act *act, struct diag *diag)
+static struct status
+put_entry(const struct workspace *w, const struct workspace_act *act, struct buf *ret_entry)
 {
     const struct audit_event event = {
         .time_ns = clock_wall_ns(),
@@ -271,11 +271,25 @@ workspace_audit(struct workspace *w, const struct workspace_act *act, struct dia
         .allow = !act->refused,
         .reason = act->reason,
     };
-    DEFER(buf_done) struct buf entry;
-    buf_init(&entry, AUDIT_MAX_ENTRY);
-    audit_event_put(&event, &entry);
-    TRY(buf_status(&entry));
+    buf_init(ret_entry, AUDIT_MAX_ENTRY);
+    audit_event_put(&event, ret_entry);
+    return buf_status(ret_entry);
+}
+
+struct status
+workspace_audit(struct workspace *w, const struct workspace_act *act, struct diag *diag)
+{
+    DEFER(buf_done) struct buf entry = {0};
+    TRY(put_entry(w, act, &entry));
     return audit_append(w->audit, buf_view(&entry), diag);
+}
+
+struct status
+workspace_audit_queue(struct workspace *w, const struct workspace_act *act, uint64_t *ret_ticket)
+{
+    DEFER(buf_done) struct buf entry = {0};
+    TRY(put_entry(w, act, &entry));
+    return audit_queue(w->audit, buf_view(&entry), ret_ticket);
 }
 
 struct status

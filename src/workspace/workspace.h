@@ -94,6 +94,9 @@ struct workspace_act {
 };
 struct status workspace_audit(struct workspace *w, const struct workspace_act *act,
                               struct diag *diag);
+/* The same without waiting: what became of it, audit_fate says after a later workspace_audit. */
+struct status workspace_audit_queue(struct workspace *w, const struct workspace_act *act,
+                                    uint64_t *ret_ticket);
 /* Gives s back; what failed is in the log before, too, if it still takes entries. */
 struct status workspace_tell_failure(struct workspace *w, const char *action, const char *resource,
                                      struct status s, const struct diag *diag);

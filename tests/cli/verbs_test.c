@@ -143,7 +143,7 @@ wrong_names_and_columns_are_refused(void **state)
     RUN(m, 2, "dataset", "add", "x", m->csv, "--role", "afam");
     ERR_HAS(m, "--role afam: write COLUMN=ROLE");
     RUN(m, 2, "dataset", "add", "x", m->csv, "--role", "afam=secret");
-    ERR_HAS(m, "a role is feature, label, sensitive, identifier, ignored or time");
+    ERR_HAS(m, "a role is feature, label, sensitive, identifier, ignored, time or subject");
     RUN(m, 2, "dataset", "add", "x", m->csv, "--type", "afam=int");
     ERR_HAS(m, "a type is float, integer, category, boolean, time or text");
     RUN(m, 2, "dataset", "add", "x", m->csv, "--delimiter", ";;");

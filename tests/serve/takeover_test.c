@@ -66,6 +66,8 @@ set_up(void **state)
     assert_steward("init", it.dir);
     assert_steward("dataset", "add", "loans", csv, "--label", "paid", "--positive", "yes",
                    "--sensitive", "sex");
+    assert_steward("dataset", "add", "people", csv, "--label", "paid", "--positive", "yes",
+                   "--subject", "income");
     assert_steward("model", "train", "loans", "--data", "loans", "--rounds", "3");
     return status_ok(secret_from(view_str(PASSPHRASE), &it.passphrase)) ? 0 : -1;
 }
@@ -217,7 +219,8 @@ static int
 unwrap_a_dataset(struct loot *l)
 {
     static const char *const purposes[] = {
-        "object/dataset", "store/dataset", "object/assessment", "tls", "signing", "mac"};
+        "object/dataset", "store/dataset", "object/assessment", "tls",
+        "signing",        "mac",           "subjects",          "store/subjects"};
     for (size_t i = 0; i < sizeof purposes / sizeof *purposes; i++) {
         struct keeper_request q = {.operation = KEEPER_UNWRAP, .length = VAULT_WRAPPED_BYTES};
         struct keeper_reply r;
@@ -227,6 +230,15 @@ unwrap_a_dataset(struct loot *l)
         }
     }
     return 0;
+}
+
+/* Nor can it find out whether somebody is in a dataset. */
+static int
+hash_a_person(struct loot *l)
+{
+    struct keeper_request q = {.operation = KEEPER_MAC, .purpose = "subject", .length = 32};
+    struct keeper_reply r;
+    return keeper_client_ask(l->keeper, &q, NULL, &r).code == STATUS_DENIED ? 0 : 1;
 }
 
 static int
@@ -266,6 +278,7 @@ gets_no_dataset_no_key_and_no_other_signature(void **state)
     const int code = break_in(open_a_dataset);
     assert_true(code == STATUS_DENIED || code == STATUS_IO); /* the keeper's no, or Landlock's */
     assert_int_equal(break_in(unwrap_a_dataset), 0);
+    assert_int_equal(break_in(hash_a_person), 0);
     assert_int_equal(break_in(sign_other_texts), 0);
     assert_int_equal(break_in(ask_for_keys), 0);
 }
@@ -276,8 +289,9 @@ outside_files(struct loot *l)
     (void)l;
     static const char *const paths[] = {"/etc/passwd",        "/etc/shadow", "/proc/self/maps",
                                         "/proc/self/environ", "/",           "/tmp"};
-    static const char *const inside[] = {"keys/workspace.json", "keys/signing.sealed",
-                                         "steward.yaml", "objects/dataset/loans/1.sealed"};
+    static const char *const inside[] = {"keys/workspace.json",   "keys/signing.sealed",
+                                         "steward.yaml",          "objects/dataset/loans/1.sealed",
+                                         "subjects/people.slots", "subjects/people.key"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         if (open(paths[i], O_RDONLY) >= 0) {
             return 1 + (int)i;

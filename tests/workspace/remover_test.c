@@ -351,7 +351,7 @@ read_rows(const struct room *r, const struct model *m, struct rows *ret_rows)
     assert_ok(dataset_load(r->w, "people", 1, &diag, &ret_rows->t, &info));
     ret_rows->x = calloc((size_t)ROWS * m->features.count, sizeof *ret_rows->x);
     ret_rows->train = calloc(ROWS, 1);
-    assert_ok(model_select(m, &info, PART_TRAIN, &diag, ret_rows->train));
+    assert_ok(model_select(m, &info, ret_rows->t, PART_TRAIN, &diag, ret_rows->train));
     assert_ok(model_matrix(m, ret_rows->t, NULL, &diag, ret_rows->x, &ret_rows->missing));
 }
 

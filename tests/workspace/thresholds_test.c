@@ -365,7 +365,7 @@ count_training(const struct room *r, const struct model *m, struct counted *c)
     static float x[ROWS];
     static double p[ROWS], old[ROWS];
     assert_ok(dataset_load(r->w, "people", 0, &diag, &t, &info));
-    assert_ok(model_select(m, &info, PART_TRAIN, &diag, train));
+    assert_ok(model_select(m, &info, t, PART_TRAIN, &diag, train));
     assert_ok(table_binary_label(t, &diag, y));
     assert_ok(matrix_from_table(t, &m->features, NULL, &diag, x));
     model_predict(m, x, ROWS, 1, p);
