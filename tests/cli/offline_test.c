@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,14 +109,18 @@ a_verb_that_reads_no_file_of_strangers_could(void **state)
 int
 main(void)
 {
-#if defined(__SANITIZE_ADDRESS__)
-    print_message("the sanitizer must be loaded first: nothing can be loaded before it\n");
-    return 0;
+#ifdef __SANITIZE_ADDRESS__
+    const bool may_preload = false;
 #else
+    const bool may_preload = true;
+#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_verb_that_reads_no_file_of_strangers_could),
         cmocka_unit_test(verbs_on_files_can_have_no_socket),
     };
+    if (!may_preload) {
+        (void)printf("1..0 # SKIP the sanitizer must be loaded first, nothing can be before it\n");
+        return 0;
+    }
     return cmocka_run_group_tests(tests, set_up, tear_down);
-#endif
 }
