@@ -237,13 +237,15 @@ cli_audit_show(struct cli *c)
     struct shown s = {
         .c = c, .list = list, .action = cli_value(c, "action"), .without = cli_value(c, "without")};
     TRY(cli_u64(c, "last", &s.wanted));
+    const bool all = s.action == NULL && s.without == NULL;
     if (cli_value(c, "from") != NULL) {
         TRY(cli_u64(c, "from", &from));
         from = from > count ? count : from;
+    } else if (all) {
+        from = count > s.wanted ? count - s.wanted : 0;
     } else {
         TRY(find_newest(&s, dir, count, &from));
     }
-    const bool all = s.action == NULL && s.without == NULL;
     to = all && s.wanted < count - from ? from + s.wanted : count;
     TRY(audit_each(dir, from, to, show_entry, &s, &c->diag));
     return c->json ? cli_print_json(list) : OK;

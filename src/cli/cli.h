@@ -186,6 +186,8 @@ struct status cli_visible(struct cli *c, struct workspace *w, const char *datase
 struct status cli_threads(struct cli *c, unsigned *ret_threads);
 /* What others named must not reach a terminal as control codes: each becomes '?'. */
 void cli_put_clean(FILE *out, const char *text);
+/* The names of a grouping's columns: "sex and race". */
+void cli_put_columns(FILE *out, const json_t *columns);
 /* A name of a table's row, cut where it is longer and filled with blanks to width (at most 60). */
 void cli_put_name(FILE *out, const char *name, int width);
 /* Text after `indent` blanks, wrapped at 80 columns; clean. */

@@ -219,16 +219,12 @@ print_quotient(const json_t *grouping, const char *key, const char *of)
 static void
 print_groupings(const json_t *list, const struct shown *shown)
 {
-    size_t i = 0, k = 0;
-    json_t *g = NULL, *name = NULL;
+    size_t i = 0;
+    json_t *g = NULL;
     json_array_foreach((json_t *)(uintptr_t)list, i, g)
     {
         (void)fputc('\n', stdout);
-        json_array_foreach(json_object_get(g, "columns"), k, name)
-        {
-            (void)fputs(k == 0 ? "" : " and ", stdout);
-            cli_put_clean(stdout, json_string_value(name));
-        }
+        cli_put_columns(stdout, json_object_get(g, "columns"));
         (void)printf(": %.0f rows, %.0f without a group\n", document_number(g, "count"),
                      document_number(g, "rows_without_group"));
         if (json_array_size(json_object_get(g, "groups")) == 0) {

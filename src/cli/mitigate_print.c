@@ -67,14 +67,8 @@ print_row(const struct style *s, const json_t *row, int indent)
 static void
 print_columns(const json_t *columns)
 {
-    size_t i = 0;
-    json_t *name = NULL;
     (void)fputs("by ", stdout);
-    json_array_foreach((json_t *)(uintptr_t)columns, i, name)
-    {
-        (void)fputs(i == 0 ? "" : " and ", stdout);
-        cli_put_clean(stdout, json_string_value(name));
-    }
+    cli_put_columns(stdout, columns);
     (void)fputc('\n', stdout);
 }
 

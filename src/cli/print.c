@@ -43,6 +43,18 @@ cli_put_clean(FILE *out, const char *text)
 }
 
 void
+cli_put_columns(FILE *out, const json_t *columns)
+{
+    size_t i = 0;
+    json_t *name = NULL;
+    json_array_foreach((json_t *)(uintptr_t)columns, i, name)
+    {
+        (void)fputs(i == 0 ? "" : " and ", out);
+        cli_put_clean(out, json_string_value(name));
+    }
+}
+
+void
 cli_put_name(FILE *out, const char *name, int width)
 {
     char cut[64];

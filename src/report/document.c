@@ -46,6 +46,20 @@ document_end(const json_t *o, const char *key, size_t i)
     return json_is_number(v) ? json_number_value(v) : (double)NAN;
 }
 
+const json_t *
+document_group(const json_t *grouping, const char *name)
+{
+    size_t i = 0;
+    json_t *group = NULL;
+    json_array_foreach(json_object_get(grouping, "groups"), i, group)
+    {
+        if (strcmp(document_text(group, "group"), name) == 0) {
+            return group;
+        }
+    }
+    return NULL;
+}
+
 static int
 compare_ranked(const void *a, const void *b)
 {

@@ -18,6 +18,9 @@ const char *document_text(const json_t *o, const char *key);     /* "" when abse
 double document_number(const json_t *o, const char *key);        /* NaN when absent or null */
 double document_end(const json_t *o, const char *key, size_t i); /* i-th number of an array */
 
+/* Of a grouping's "groups" the one of that name; NULL when there is none. */
+const json_t *document_group(const json_t *grouping, const char *name);
+
 /* A json array's items by one of their numbers. */
 struct document_ranked {
     const json_t *item;

@@ -53,6 +53,18 @@ html_put(struct buf *b, const char *text)
 }
 
 void
+html_put_columns(struct buf *b, const json_t *columns)
+{
+    size_t i = 0;
+    json_t *name = NULL;
+    json_array_foreach((json_t *)(uintptr_t)columns, i, name)
+    {
+        buf_put_str(b, i == 0 ? "" : " and ");
+        html_put(b, json_string_value(name));
+    }
+}
+
+void
 html_put_prose(struct buf *b, const char *text)
 {
     put_plain(b, text, true);

@@ -40,22 +40,6 @@ kind_of(const json_t *document)
     return NULL;
 }
 
-/* The group of that name, in the i-th grouping of the rest. */
-static const json_t *
-same_group(const json_t *rest, const struct compared *k, size_t i, const char *name)
-{
-    const json_t *of = json_array_get(json_object_get(rest, k->list), i);
-    size_t g = 0;
-    json_t *group = NULL;
-    json_array_foreach(json_object_get(of, "groups"), g, group)
-    {
-        if (strcmp(document_text(group, "group"), name) == 0) {
-            return group;
-        }
-    }
-    return NULL;
-}
-
 static void
 put_cells(const json_t *group, const struct compared *k, struct buf *b)
 {
@@ -90,7 +74,7 @@ put_grouping(const json_t *of, const json_t *rest, const struct compared *k, siz
         html_put(b, name);
         buf_put_str(b, "</th>");
         put_cells(group, k, b);
-        put_cells(same_group(rest, k, i, name), k, b);
+        put_cells(document_group(json_array_get(json_object_get(rest, k->list), i), name), k, b);
         buf_put_str(b, "</tr>");
     }
 }

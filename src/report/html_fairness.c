@@ -330,14 +330,8 @@ put_odds(const json_t *grouping, struct buf *b)
 static void
 put_heading(const json_t *grouping, const char *stratum, struct buf *b)
 {
-    size_t i = 0;
-    json_t *name = NULL;
     buf_put_str(b, "<h3>");
-    json_array_foreach(json_object_get(grouping, "columns"), i, name)
-    {
-        buf_put_str(b, i == 0 ? "" : " and ");
-        html_put(b, json_string_value(name));
-    }
+    html_put_columns(b, json_object_get(grouping, "columns"));
     if (stratum != NULL) {
         buf_put_str(b, " <span class=\"soft\">where ");
         html_put(b, stratum);

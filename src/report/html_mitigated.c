@@ -173,14 +173,8 @@ put_chart(const json_t *block, bool share, struct buf *b)
 static void
 put_block(const json_t *block, bool share, struct buf *b)
 {
-    size_t i = 0;
-    json_t *name = NULL;
     buf_put_str(b, "<section><h2>By ");
-    json_array_foreach(json_object_get(block, "columns"), i, name)
-    {
-        buf_put_str(b, i == 0 ? "" : " and ");
-        html_put(b, json_string_value(name));
-    }
+    html_put_columns(b, json_object_get(block, "columns"));
     buf_put_str(b, "</h2><div class=\"card\">");
     put_table(json_object_get(block, "figures"), "differences", false, share, b);
     buf_put_str(b, "</div><div class=\"card\"><h3>");

@@ -24,6 +24,8 @@ void html_definitions(const char *const (*definitions)[2], size_t n, struct buf 
 /* Escaped; control characters and the ones that turn the direction of writing become U+FFFD, since
  * a column's name could otherwise reorder the text around it. */
 void html_put(struct buf *b, const char *text);
+/* The names of a grouping's columns: "sex and race". */
+void html_put_columns(struct buf *b, const json_t *columns);
 void html_put_prose(struct buf *b, const char *text); /* and keeps "a = b" and "5 %" on one line */
 void html_put_percent(struct buf *b, double share, int digits); /* "12.3 %"; an en dash for NaN */
 

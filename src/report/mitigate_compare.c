@@ -82,20 +82,6 @@ gap_of(const json_t *grouping, const char *metric)
                            "difference");
 }
 
-static const json_t *
-group_named(const json_t *grouping, const char *name)
-{
-    size_t i = 0;
-    json_t *g = NULL;
-    json_array_foreach(json_object_get(grouping, "groups"), i, g)
-    {
-        if (strcmp(document_text(g, "group"), name) == 0) {
-            return g;
-        }
-    }
-    return NULL;
-}
-
 /* ---- blocks ---- */
 
 static struct status
@@ -141,7 +127,7 @@ put_groups(json_t *block, const char *metric, const json_t *was, const json_t *i
     json_array_foreach(json_object_get(is, "groups"), i, g)
     {
         const char *name = document_text(g, "group");
-        TRY(put(rows, name, metric_of(group_named(was, name), metric), metric_of(g, metric)));
+        TRY(put(rows, name, metric_of(document_group(was, name), metric), metric_of(g, metric)));
         TRY(js_set(json_array_get(rows, i), "rows", own(g, "n")));
     }
     return OK;
