@@ -1,0 +1,263 @@
+/* Verifying: everything is computed anew from the entries, and compared with what stands there. */
+#include "govern/audit.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "govern/standing.h"
+#include "govern/tile.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TIME_LETTERS 27u
+#define ENTRY_START "{\"v\":1,\"time\":\""
+#define DURATION_KEY ",\"duration_ns\":"
+/* Entries of one moment are not written in the order of their ends. */
+#define CLOCK_SLACK NS_PER_S
+
+struct verifier {
+    const struct standing *s;
+    struct diag *diag;
+    struct merkle_edge *edge;
+    struct audit_report *report;
+    struct digest base_root;        /* of the first header.base entries */
+    int64_t last_end;               /* wall time */
+    size_t bundle_at[MERKLE_WIDTH]; /* byte of each entry in the bundle that is being read */
+};
+
+/* Where the tile's bytes differ from what the entries give. A tile of level 0 names the entry as
+ * well. */
+static struct status
+compare_tile(const struct verifier *v, unsigned level, uint64_t index, unsigned width,
+             const struct digest *hashes)
+{
+    const struct tile_id id = {level, index, width};
+    char path[TILE_PATH_MAX], entries[TILE_PATH_MAX];
+    DEFER(buf_done) struct buf bytes;
+    buf_init(&bytes, TILE_BYTES);
+    tile_put_path(&id, path);
+    TRY(tile_read(v->s->dir, &id, v->diag, &bytes));
+    for (unsigned i = 0; i < width; i++) {
+        if (memcmp(bytes.ptr + (size_t)i * DIGEST_BYTES, hashes[i].bytes, DIGEST_BYTES) == 0) {
+            continue;
+        }
+        if (level > 0) {
+            diag_set(v->diag, "%s: byte %u: this hash is not that of the tile below", path,
+                     i * DIGEST_BYTES);
+            FAIL(INTEGRITY);
+        }
+        const struct tile_id bundle = {TILE_ENTRIES, index, width};
+        tile_put_path(&bundle, entries);
+        diag_set(v->diag,
+                 "%s: byte %zu: entry %llu does not have the hash at %s byte %u: one of the two "
+                 "was changed",
+                 entries, v->bundle_at[i], (unsigned long long)(index * MERKLE_WIDTH + i), path,
+                 i * DIGEST_BYTES);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+full_tile(void *ctx, unsigned level, uint64_t index, const struct digest *hashes)
+{
+    return compare_tile(ctx, level, index, MERKLE_WIDTH, hashes);
+}
+
+/* The number at the end of an entry whose last key is the duration; 0 without. */
+static int64_t
+duration_of(struct view entry)
+{
+    const size_t key = sizeof DURATION_KEY - 1;
+    size_t at = entry.len - 1; /* of the closing brace */
+    while (at > 0 && entry.ptr[at - 1] >= '0' && entry.ptr[at - 1] <= '9') {
+        at--;
+    }
+    uint64_t ns = 0;
+    if (at < key || memcmp(entry.ptr + at - key, DURATION_KEY, key) != 0 ||
+        !status_ok(text_to_u64(view_of(entry.ptr + at, entry.len - 1 - at), &ns)) ||
+        ns > (uint64_t)(INT64_MAX / 4)) {
+        return 0;
+    }
+    return (int64_t)ns;
+}
+
+static void
+note_time(struct verifier *v, uint64_t index, struct view entry)
+{
+    const size_t start = sizeof ENTRY_START - 1;
+    int64_t time = 0;
+    if (entry.len < start + TIME_LETTERS || memcmp(entry.ptr, ENTRY_START, start) != 0 ||
+        !status_ok(clock_from_rfc3339(view_of(entry.ptr + start, TIME_LETTERS), &time)) ||
+        time < 0 || time > INT64_MAX / 2) {
+        return;
+    }
+    const int64_t end = time + duration_of(entry);
+    if (end < v->last_end - CLOCK_SLACK && v->report->clock_back++ == 0) {
+        v->report->first_clock_back = index;
+    }
+    v->last_end = end;
+}
+
+/* Inside a JSON string the quotes would be escaped: the key can stand nowhere else. */
+static bool
+has_action(struct view entry, const char *action)
+{
+    char key[64];
+    const int n = snprintf(key, sizeof key, ",\"action\":\"%s\"", action);
+    return memmem(entry.ptr, entry.len, key, (size_t)n) != NULL;
+}
+
+static void
+note_entry(struct verifier *v, uint64_t index, struct view entry)
+{
+    note_time(v, index, entry);
+    v->report->gaps += has_action(entry, AUDIT_GAP);
+    v->report->repairs += has_action(entry, AUDIT_REPAIR);
+}
+
+/* The journal's header says what the root was when it began. */
+static struct status
+check_base(const struct verifier *v)
+{
+    if (!merkle_equal(&v->base_root, &v->s->header.root)) {
+        diag_set(v->diag, "journal: byte 24: its root is not that of the first %llu entries",
+                 (unsigned long long)v->s->header.base);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+grow(struct verifier *v, struct view entry)
+{
+    struct digest leaf;
+    merkle_leaf(entry, &leaf);
+    TRY(merkle_edge_push(v->edge, &leaf, (struct merkle_sink){full_tile, v}));
+    if (v->edge->size == v->s->header.base) {
+        merkle_edge_root(v->edge, &v->base_root);
+    }
+    return OK;
+}
+
+/* A bundle whose lengths do not add up: the first entry that is not the one its tile's hash is of.
+ * Without one, the failure stays as it was. */
+static struct status
+locate_bad_entry(const struct verifier *v, const struct tile_id *id, struct status failure)
+{
+    const struct tile_id tile = {0, id->index, id->width};
+    char path[TILE_PATH_MAX];
+    DEFER(buf_done) struct buf bytes;
+    DEFER(buf_done) struct buf hashes;
+    buf_init(&bytes, TILE_BUNDLE_MAX + 1);
+    buf_init(&hashes, TILE_BYTES);
+    if (!status_ok(tile_read_raw(v->s->dir, id, NULL, &bytes)) ||
+        !status_ok(tile_read(v->s->dir, &tile, NULL, &hashes))) {
+        return failure;
+    }
+    struct reader r = reader_of(buf_view(&bytes));
+    for (unsigned i = 0; i < id->width; i++) {
+        const size_t at = r.pos;
+        struct view entry = {0};
+        struct digest leaf = {0};
+        if (tile_next_entry(&r, &entry)) {
+            merkle_leaf(entry, &leaf);
+        }
+        if (memcmp(hashes.ptr + (size_t)i * DIGEST_BYTES, leaf.bytes, DIGEST_BYTES) != 0) {
+            tile_put_path(id, path);
+            diag_set(v->diag, "%s: byte %zu: entry %llu was changed or cut short", path, at,
+                     (unsigned long long)(id->index * MERKLE_WIDTH + i));
+            FAIL(INTEGRITY);
+        }
+    }
+    return failure;
+}
+
+static struct status
+verify_bundle(struct verifier *v, const struct tile_id *id)
+{
+    DEFER(buf_done) struct buf bytes;
+    buf_init(&bytes, TILE_BUNDLE_MAX);
+    const struct status read = tile_read(v->s->dir, id, v->diag, &bytes);
+    if (!status_ok(read)) {
+        return locate_bad_entry(v, id, read);
+    }
+    struct reader r = reader_of(buf_view(&bytes));
+    for (unsigned i = 0; i < id->width; i++) {
+        struct view entry = {0};
+        v->bundle_at[i] = r.pos;
+        ASSERT(tile_next_entry(&r, &entry)); /* tile_read has counted them */
+        note_entry(v, id->index * MERKLE_WIDTH + i, entry);
+        TRY(grow(v, entry));
+    }
+    return OK;
+}
+
+static struct status
+verify_tree(struct verifier *v)
+{
+    const uint64_t size = v->s->checkpoint.size;
+    merkle_edge_root(v->edge, &v->base_root);
+    for (uint64_t at = 0; at < size;) {
+        const struct tile_id id = tile_holding(TILE_ENTRIES, at, size);
+        TRY(verify_bundle(v, &id));
+        at = id.index * MERKLE_WIDTH + id.width;
+    }
+    for (unsigned level = 0; level < MERKLE_LEVELS; level++) {
+        const unsigned width = merkle_width(size, level);
+        if (width > 0) {
+            TRY(compare_tile(v, level, merkle_index(size, level), width, v->edge->tiles[level]));
+        }
+    }
+    merkle_edge_root(v->edge, &v->report->root);
+    if (!merkle_equal(&v->report->root, &v->s->checkpoint.root)) {
+        diag_set(v->diag,
+                 "checkpoint: byte 0: its root is not that of the %llu entries: they were "
+                 "replaced, tiles and all",
+                 (unsigned long long)size);
+        FAIL(INTEGRITY);
+    }
+    return check_base(v);
+}
+
+static void
+note_pending(struct verifier *v)
+{
+    size_t pos = 0;
+    struct view entry = {0};
+    for (uint64_t i = v->s->checkpoint.size; journal_entry(v->s->records, &pos, &entry); i++) {
+        note_entry(v, i, entry);
+    }
+}
+
+static struct status
+verify(const char *dir, const char *vkey, struct diag *diag, struct audit_report *ret_report)
+{
+    struct audit_report r = {0};
+    DEFER(standing_done) struct standing s = {0};
+    DEFER(memory_freep) struct merkle_edge *edge = calloc(1, sizeof *edge);
+    CHECK(edge != NULL, MEMORY);
+    TRY(standing_take(dir, vkey, diag, &s));
+    struct verifier v = {.s = &s, .diag = diag, .edge = edge, .report = &r};
+    TRY(verify_tree(&v));
+    note_pending(&v);
+    r.entries = s.checkpoint.size;
+    r.pending = s.pending;
+    (void)snprintf(r.origin, sizeof r.origin, "%s", s.checkpoint.origin);
+    *ret_report = r;
+    return OK;
+}
+
+struct status
+audit_verify(const char *dir, const char *vkey, struct audit_fault *ret_fault,
+             struct audit_report *ret_report)
+{
+    struct diag diag = {0};
+    const struct status s = verify(dir, vkey, &diag, ret_report);
+    if (!status_ok(s)) {
+        (void)snprintf(ret_fault->text, sizeof ret_fault->text, "%.500s", diag.text);
+    }
+    return s;
+}
