@@ -195,3 +195,97 @@ merkle_check(const struct digest *leaf, uint64_t index, uint64_t size, const str
     }
     return sn == 0 && merkle_equal(&r, root);
 }
+
+struct status
+merkle_prove_consistency(struct merkle_source source, uint64_t old, uint64_t size,
+                         struct digest ret_path[static MERKLE_PATH_MAX], size_t *ret_n)
+{
+    ASSERT(old <= size);
+    struct digest down[MERKLE_PATH_MAX]; /* root side first */
+    uint64_t from = 0;
+    size_t n = 0;
+    if (old == 0) {
+        *ret_n = 0;
+        return OK;
+    }
+    while (old < size) {
+        const uint64_t k = UINT64_C(1) << split_log2(size);
+        if (old <= k) {
+            TRY(range_root(source, from + k, size - k, &down[n]));
+            size = k;
+        } else {
+            TRY(range_root(source, from, k, &down[n]));
+            from += k;
+            old -= k;
+            size -= k;
+        }
+        n++;
+    }
+    if (from > 0) { /* what is left is no tree that the verifier has the root of */
+        TRY(range_root(source, from, size, &down[n++]));
+    }
+    for (size_t i = 0; i < n; i++) {
+        ret_path[i] = down[n - 1 - i];
+    }
+    *ret_n = n;
+    return OK;
+}
+
+/* 0 < old < size. */
+static bool
+climb(uint64_t old, const struct digest *old_root, uint64_t size, const struct digest *root,
+      const struct digest *path, size_t n)
+{
+    uint64_t fn = old - 1, sn = size - 1;
+    size_t i = 0;
+    for (; (fn & 1) != 0; fn >>= 1) {
+        sn >>= 1;
+    }
+    const bool whole = (old & (old - 1)) == 0; /* a perfect tree: its root begins the path */
+    if (n == 0) {
+        return false;
+    }
+    struct digest fr = whole ? *old_root : path[i++], sr = fr;
+    for (; i < n; i++) {
+        if (sn == 0) {
+            return false;
+        }
+        if ((fn & 1) != 0 || fn == sn) {
+            merkle_node(&path[i], &fr, &fr);
+            merkle_node(&path[i], &sr, &sr);
+            for (; (fn & 1) == 0 && fn != 0; fn >>= 1) {
+                sn >>= 1;
+            }
+        } else {
+            merkle_node(&sr, &path[i], &sr);
+        }
+        fn >>= 1;
+        sn >>= 1;
+    }
+    return sn == 0 && merkle_equal(&fr, old_root) && merkle_equal(&sr, root);
+}
+
+static bool
+is_root_of_none(const struct digest *root)
+{
+    struct digest none;
+    merkle_root(NULL, 0, &none);
+    return merkle_equal(root, &none);
+}
+
+bool
+merkle_check_consistency(uint64_t old, const struct digest *old_root, uint64_t size,
+                         const struct digest *root, const struct digest *path, size_t n)
+{
+    if (old > size || (size == 0 && !is_root_of_none(root)) ||
+        (old == 0 && !is_root_of_none(old_root))) {
+        return false;
+    }
+    if (old == 0) {
+        return n == 0;
+    }
+    if (old == size) {
+        return n == 0 && merkle_equal(old_root, root);
+    }
+    return climb(old, old_root, size, root, path, n);
+}

@@ -1,5 +1,5 @@
-/* merkle: RFC 6962 hashing (SHA-256), the right edge of a growing tree, inclusion proofs. Pure: no
- * files, no clock. */
+/* merkle: RFC 6962 hashing (SHA-256), the right edge of a growing tree, proofs of inclusion and of
+ * consistency. Pure: no files, no clock. */
 #ifndef STEWARD_GOVERN_MERKLE_H
 #define STEWARD_GOVERN_MERKLE_H
 
@@ -54,5 +54,14 @@ struct status merkle_prove(struct merkle_source source, uint64_t index, uint64_t
 /* RFC 9162 section 2.1.3.2. */
 bool merkle_check(const struct digest *leaf, uint64_t index, uint64_t size,
                   const struct digest *path, size_t n, const struct digest *root);
+/* Consistency proof (RFC 6962 section 2.1.2) that the tree of the first `size` leaves begins with
+ * that of the first `old`; empty when old is 0 or size. old <= size. */
+struct status merkle_prove_consistency(struct merkle_source source, uint64_t old, uint64_t size,
+                                       struct digest ret_path[static MERKLE_PATH_MAX],
+                                       size_t *ret_n);
+/* RFC 9162 section 2.1.4.2, and: a proof from 0 or between equal sizes is empty; equal sizes have
+ * equal roots; the root of no leaf is SHA-256(""). */
+bool merkle_check_consistency(uint64_t old, const struct digest *old_root, uint64_t size,
+                              const struct digest *root, const struct digest *path, size_t n);
 
 #endif

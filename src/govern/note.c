@@ -5,7 +5,6 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-#define TYPE_ED25519 0x01
 #define SIGNATURES_MAX 128u
 #define DASH "\xe2\x80\x94 "
 
@@ -43,14 +42,14 @@ is_key_name(struct view name)
 }
 
 static uint32_t
-key_id(struct view name, const uint8_t *public_key)
+key_id(enum note_type type, struct view name, const uint8_t *public_key)
 {
     DEFER(buf_done) struct buf b;
     struct digest d;
     buf_init(&b, NOTE_NAME_MAX + 64);
     buf_put(&b, name);
     buf_put_u8(&b, '\n');
-    buf_put_u8(&b, TYPE_ED25519);
+    buf_put_u8(&b, (uint8_t)type);
     buf_put(&b, view_of(public_key, NOTE_PUBLIC_BYTES));
     digest_of(buf_view(&b), &d);
     struct reader r = reader_of(view_of(d.bytes, DIGEST_BYTES));
@@ -58,33 +57,47 @@ key_id(struct view name, const uint8_t *public_key)
 }
 
 static void
-key_fill(struct view name, const uint8_t *public_key, struct note_key *ret_key)
+key_fill(enum note_type type, struct view name, const uint8_t *public_key, struct note_key *ret_key)
 {
-    struct note_key k = {.id = key_id(name, public_key)};
+    struct note_key k = {.type = type, .id = key_id(type, name, public_key)};
     memcpy(k.name, name.ptr, name.len);
     memcpy(k.public_key, public_key, NOTE_PUBLIC_BYTES);
     *ret_key = k;
+}
+
+static struct status
+key_make(enum note_type type, const char *name, const uint8_t *public_key, struct diag *diag,
+         struct note_key *ret_key)
+{
+    if (!is_key_name(view_str(name))) {
+        diag_set(diag,
+                 "%s name \"%.255s\": must be 1 to 255 bytes without whitespace, '+' or control "
+                 "characters",
+                 type == NOTE_ED25519 ? "log" : "witness", name);
+        FAIL(INPUT);
+    }
+    key_fill(type, view_str(name), public_key, ret_key);
+    return OK;
 }
 
 struct status
 note_key_make(const char *name, const uint8_t public_key[static NOTE_PUBLIC_BYTES],
               struct diag *diag, struct note_key *ret_key)
 {
-    if (!is_key_name(view_str(name))) {
-        diag_set(diag,
-                 "log name \"%.255s\": must be 1 to 255 bytes without whitespace, '+' or control "
-                 "characters",
-                 name);
-        FAIL(INPUT);
-    }
-    key_fill(view_str(name), public_key, ret_key);
-    return OK;
+    return key_make(NOTE_ED25519, name, public_key, diag, ret_key);
+}
+
+struct status
+note_cosigner_make(const char *name, const uint8_t public_key[static NOTE_PUBLIC_BYTES],
+                   struct diag *diag, struct note_key *ret_key)
+{
+    return key_make(NOTE_COSIGNATURE, name, public_key, diag, ret_key);
 }
 
 void
 note_put_vkey(const struct note_key *key, struct buf *b)
 {
-    uint8_t blob[1 + NOTE_PUBLIC_BYTES] = {TYPE_ED25519};
+    uint8_t blob[1 + NOTE_PUBLIC_BYTES] = {(uint8_t)key->type};
     memcpy(blob + 1, key->public_key, NOTE_PUBLIC_BYTES);
     buf_printf(b, "%s+%08x+", key->name, key->id);
     text_put_base64(b, view_of(blob, sizeof blob));
@@ -105,8 +118,22 @@ find(struct view v, size_t from, uint8_t c)
     return p == NULL ? v.len : (size_t)(p - v.ptr);
 }
 
-struct status
-note_parse_vkey(struct view text, struct diag *diag, struct note_key *ret_key)
+static struct status
+bad_key(enum note_type type, int have, size_t at, struct diag *diag)
+{
+    if (type == NOTE_ED25519 && have == NOTE_COSIGNATURE) {
+        return bad(diag, at, "this is a witness's key; a log's is needed");
+    }
+    if (type == NOTE_COSIGNATURE && have == NOTE_ED25519) {
+        return bad(diag, at, "this is a log's key; a witness's is needed (it begins with 4)");
+    }
+    return bad(diag, at,
+               type == NOTE_ED25519 ? "not a base64 Ed25519 key (33 bytes that begin with 1)"
+                                    : "not a base64 Ed25519 key (33 bytes that begin with 4)");
+}
+
+static struct status
+parse_key(enum note_type type, struct view text, struct diag *diag, struct note_key *ret_key)
 {
     DEFER(buf_done) struct buf blob;
     DEFER(buf_done) struct buf hex;
@@ -120,12 +147,13 @@ note_parse_vkey(struct view text, struct diag *diag, struct note_key *ret_key)
         return bad(diag, first + 1, "the key hash must be 8 hex digits between two '+'");
     }
     const struct view key = view_of(text.ptr + first + 10, text.len - first - 10);
-    if (!status_ok(text_from_base64(key, &blob)) || blob.len != 1 + NOTE_PUBLIC_BYTES ||
-        blob.ptr[0] != TYPE_ED25519) {
-        return bad(diag, first + 10, "not a base64 Ed25519 key (33 bytes that begin with 1)");
+    const bool long_enough =
+        status_ok(text_from_base64(key, &blob)) && blob.len == 1 + NOTE_PUBLIC_BYTES;
+    if (!long_enough || blob.ptr[0] != (uint8_t)type) {
+        return bad_key(type, long_enough ? blob.ptr[0] : 0, first + 10, diag);
     }
     struct note_key k;
-    key_fill(view_of(text.ptr, first), blob.ptr + 1, &k);
+    key_fill(type, view_of(text.ptr, first), blob.ptr + 1, &k);
     buf_printf(&hex, "%08x", k.id);
     if (memcmp(hex.ptr, text.ptr + first + 1, 8) != 0) {
         return bad(diag, first + 1, "the key hash is not that of this name and key");
@@ -134,19 +162,58 @@ note_parse_vkey(struct view text, struct diag *diag, struct note_key *ret_key)
     return OK;
 }
 
+struct status
+note_parse_vkey(struct view text, struct diag *diag, struct note_key *ret_key)
+{
+    return parse_key(NOTE_ED25519, text, diag, ret_key);
+}
+
+struct status
+note_parse_cosigner(struct view text, struct diag *diag, struct note_key *ret_key)
+{
+    return parse_key(NOTE_COSIGNATURE, text, diag, ret_key);
+}
+
+static void
+put_line(struct buf *b, const struct note_key *key, struct view blob)
+{
+    buf_printf(b, DASH "%s ", key->name);
+    text_put_base64(b, blob);
+    buf_put_u8(b, '\n');
+}
+
 void
 note_put(struct buf *b, struct view text, const struct note_key *key,
          const uint8_t signature[static NOTE_SIGNATURE_BYTES])
 {
-    ASSERT(text.len > 0 && text.ptr[text.len - 1] == '\n');
+    ASSERT(key->type == NOTE_ED25519 && text.len > 0 && text.ptr[text.len - 1] == '\n');
     DEFER(buf_done) struct buf blob;
     buf_init(&blob, 128);
     buf_put_u32be(&blob, key->id);
     buf_put(&blob, view_of(signature, NOTE_SIGNATURE_BYTES));
     buf_put(b, text);
-    buf_printf(b, "\n" DASH "%s ", key->name);
-    text_put_base64(b, buf_view(&blob));
     buf_put_u8(b, '\n');
+    put_line(b, key, buf_view(&blob));
+}
+
+void
+note_put_cosigned(struct buf *b, struct view text, uint64_t time_s)
+{
+    buf_printf(b, "cosignature/v1\ntime %llu\n", (unsigned long long)time_s);
+    buf_put(b, text);
+}
+
+void
+note_put_cosignature(struct buf *b, const struct note_key *key, uint64_t time_s,
+                     const uint8_t signature[static NOTE_SIGNATURE_BYTES])
+{
+    ASSERT(key->type == NOTE_COSIGNATURE && time_s > 0 && time_s <= INT64_MAX);
+    DEFER(buf_done) struct buf blob;
+    buf_init(&blob, 128);
+    buf_put_u32be(&blob, key->id);
+    buf_put_u64be(&blob, time_s);
+    buf_put(&blob, view_of(signature, NOTE_SIGNATURE_BYTES));
+    put_line(b, key, buf_view(&blob));
 }
 
 static bool
@@ -180,28 +247,60 @@ parse_signature(struct view line, struct view *ret_name, struct buf *ret_blob)
     return OK;
 }
 
-/* Does this line hold the key's signature? A wrong one is a failure. */
+/* r stands behind the key id. */
+static bool
+signature_verifies(const struct note_key *key, struct view text, struct reader *r,
+                   uint64_t *ret_time)
+{
+    DEFER(buf_done) struct buf cosigned;
+    buf_init(&cosigned, NOTE_MAX + 64);
+    *ret_time = 0;
+    if (key->type == NOTE_COSIGNATURE) {
+        *ret_time = reader_u64be(r);
+        note_put_cosigned(&cosigned, text, *ret_time);
+        text = buf_view(&cosigned);
+    }
+    const struct view signature = reader_bytes(r, NOTE_SIGNATURE_BYTES);
+    return !r->bad && reader_left(r) == 0 && status_ok(buf_status(&cosigned)) &&
+           *ret_time <= INT64_MAX && ed25519_verifies(key, text, signature.ptr);
+}
+
+static const struct note_key *
+find_key(const struct note_key *keys, size_t n, struct view name, uint32_t id)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (keys[i].id == id && view_equal_str(name, keys[i].name)) {
+            return &keys[i];
+        }
+    }
+    return NULL;
+}
+
+/* Does this line hold a signature of one of the keys? A wrong one is a failure. */
 static struct status
-check_signature(struct view text, struct view line, size_t at, const struct note_key *key,
-                struct diag *diag, bool *ret_found)
+check_signature(struct view text, struct view line, size_t at, const struct note_key *keys,
+                size_t n, struct diag *diag, struct note_signed *found)
 {
     DEFER(buf_done) struct buf blob;
     struct view name;
+    uint64_t time = 0;
     buf_init(&blob, 16384);
     if (!status_ok(parse_signature(line, &name, &blob))) {
         return bad(diag, at, "malformed signature line");
     }
     struct reader r = reader_of(buf_view(&blob));
-    if (!view_equal_str(name, key->name) || reader_u32be(&r) != key->id) {
+    const struct note_key *key = find_key(keys, n, name, reader_u32be(&r));
+    if (key == NULL) {
         return OK;
     }
-    const struct view signature = reader_bytes(&r, NOTE_SIGNATURE_BYTES);
-    if (r.bad || reader_left(&r) != 0 || !ed25519_verifies(key, text, signature.ptr)) {
+    if (!signature_verifies(key, text, &r, &time)) {
         return bad(
             diag, at,
             "the signature does not verify: the text before it was changed, or the signature was");
     }
-    *ret_found = true;
+    struct note_signed *s = &found[key - keys];
+    s->time = s->time < time ? time : s->time;
+    s->found = true;
     return OK;
 }
 
@@ -236,27 +335,60 @@ find_signatures(struct view note, struct diag *diag, size_t *ret_at)
 }
 
 struct status
-note_open(struct view note, const struct note_key *key, struct diag *diag, struct view *ret_text)
+note_split(struct view note, struct diag *diag, struct view *ret_text, struct view *ret_lines)
 {
     size_t at = 0;
     TRY(find_signatures(note, diag, &at));
     TRY(check_characters(note, diag));
-    const struct view text = view_of(note.ptr, at - 1);
-    bool found = false;
-    for (size_t n = 0; at < note.len; n++) {
+    *ret_text = view_of(note.ptr, at - 1);
+    *ret_lines = view_of(note.ptr + at, note.len - at);
+    return OK;
+}
+
+static struct status
+check_signatures(struct view note, struct view text, const struct note_key *keys, size_t n,
+                 struct diag *diag, struct note_signed *found)
+{
+    size_t at = text.len + 1;
+    for (size_t lines = 0; at < note.len; lines++) {
         const size_t end = find(note, at, '\n');
-        if (n == SIGNATURES_MAX) {
+        if (lines == SIGNATURES_MAX) {
             return bad(diag, at, "too many signatures");
         }
-        TRY(check_signature(text, view_of(note.ptr + at, end - at), at, key, diag, &found));
+        TRY(check_signature(text, view_of(note.ptr + at, end - at), at, keys, n, diag, found));
         at = end + 1;
     }
-    if (!found) {
-        diag_set(diag, "byte %zu: no signature by %s+%08x", text.len + 1, key->name, key->id);
+    return OK;
+}
+
+struct status
+note_open_any(struct view note, const struct note_key *keys, size_t n, struct diag *diag,
+              struct note_signed *ret_signed, struct view *ret_text)
+{
+    struct view text, lines;
+    bool any = false;
+    memset(ret_signed, 0, n * sizeof *ret_signed);
+    TRY(note_split(note, diag, &text, &lines));
+    TRY(check_signatures(note, text, keys, n, diag, ret_signed));
+    for (size_t i = 0; i < n; i++) {
+        any = any || ret_signed[i].found;
+    }
+    if (!any && n == 1) {
+        diag_set(diag, "byte %zu: no signature by %s+%08x", text.len + 1, keys->name, keys->id);
         FAIL(INTEGRITY);
+    }
+    if (!any) {
+        return bad(diag, text.len + 1, "no signature by any of the keys");
     }
     *ret_text = text;
     return OK;
+}
+
+struct status
+note_open(struct view note, const struct note_key *key, struct diag *diag, struct view *ret_text)
+{
+    struct note_signed found;
+    return note_open_any(note, key, 1, diag, &found, ret_text);
 }
 
 void

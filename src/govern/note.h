@@ -1,6 +1,6 @@
-/* note: C2SP signed notes (Ed25519), verifier keys, and the checkpoint text. Rules:
- * docs/spec/audit.md. On failure the diag says "byte N: why"; the caller prefixes the file. Pure:
- * bytes in, bytes out. */
+/* note: C2SP signed notes (Ed25519), cosignatures of witnesses (tlog-cosignature), verifier keys,
+ * and the checkpoint text. Rules: docs/spec/audit.md, docs/spec/witness.md. On failure the diag
+ * says "byte N: why"; the caller prefixes the file. Pure: bytes in, bytes out. */
 #ifndef STEWARD_GOVERN_NOTE_H
 #define STEWARD_GOVERN_NOTE_H
 
@@ -11,18 +11,30 @@
 #define NOTE_PUBLIC_BYTES 32
 #define NOTE_SIGNATURE_BYTES 64
 
+enum note_type {
+    NOTE_ED25519 = 0x01,    /* of a log: signs the text */
+    NOTE_COSIGNATURE = 0x04 /* of a witness: signs the text and a time */
+};
+
 struct note_key {
     char name[NOTE_NAME_MAX + 1];
-    uint32_t id; /* first 4 bytes of SHA-256(name, newline, 0x01, public key) */
+    enum note_type type;
+    uint32_t id; /* first 4 bytes of SHA-256(name, newline, type, public key) */
     uint8_t public_key[NOTE_PUBLIC_BYTES];
 };
 
 /* STATUS_INPUT when the name is empty, long, or holds whitespace, '+' or control bytes. */
 struct status note_key_make(const char *name, const uint8_t public_key[static NOTE_PUBLIC_BYTES],
                             struct diag *diag, struct note_key *ret_key);
+/* The same of a witness. */
+struct status note_cosigner_make(const char *name,
+                                 const uint8_t public_key[static NOTE_PUBLIC_BYTES],
+                                 struct diag *diag, struct note_key *ret_key);
 /* "name+hex8+base64", no newline. */
 void note_put_vkey(const struct note_key *key, struct buf *b);
+/* Of a log; of a witness. The other's is refused. */
 struct status note_parse_vkey(struct view text, struct diag *diag, struct note_key *ret_key);
+struct status note_parse_cosigner(struct view text, struct diag *diag, struct note_key *ret_key);
 
 /* text (ending in a newline), an empty line, our signature line. */
 void note_put(struct buf *b, struct view text, const struct note_key *key,
@@ -31,6 +43,25 @@ void note_put(struct buf *b, struct view text, const struct note_key *key,
  * passed over; a wrong one of this key, or none, is STATUS_INTEGRITY. */
 struct status note_open(struct view note, const struct note_key *key, struct diag *diag,
                         struct view *ret_text);
+/* What one of several keys has to do with a note. */
+struct note_signed {
+    bool found;
+    uint64_t time; /* of a cosignature, the newest: seconds since 1970 */
+};
+/* The same of several keys, of logs and witnesses: each signature of any of them must verify, and
+ * one must be there. ret_signed[n]. */
+struct status note_open_any(struct view note, const struct note_key *keys, size_t n,
+                            struct diag *diag, struct note_signed *ret_signed,
+                            struct view *ret_text);
+/* Where the signature lines begin, without looking at them. */
+struct status note_split(struct view note, struct diag *diag, struct view *ret_text,
+                         struct view *ret_lines);
+
+/* What a witness signs: "cosignature/v1", the time, the note's text. */
+void note_put_cosigned(struct buf *b, struct view text, uint64_t time_s);
+/* Its signature line. */
+void note_put_cosignature(struct buf *b, const struct note_key *key, uint64_t time_s,
+                          const uint8_t signature[static NOTE_SIGNATURE_BYTES]);
 
 struct checkpoint {
     char origin[NOTE_NAME_MAX + 1];

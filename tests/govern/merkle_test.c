@@ -239,11 +239,124 @@ refuses_a_proof_of_anything_else(void **state)
     }
 }
 
+/* RFC 6962 section 2.1.2, word by word. */
+static size_t
+oracle_consistency(size_t m, const struct digest *d, size_t n, bool known, struct digest *ret_path)
+{
+    if (m == n) {
+        if (!known) {
+            fixture_mth(d, n, ret_path);
+        }
+        return known ? 0 : 1;
+    }
+    size_t k = 1;
+    while (k * 2 < n) {
+        k *= 2;
+    }
+    const size_t depth = m <= k ? oracle_consistency(m, d, k, known, ret_path)
+                                : oracle_consistency(m - k, d + k, n - k, false, ret_path);
+    if (m <= k) {
+        fixture_mth(d + k, n - k, &ret_path[depth]);
+    } else {
+        fixture_mth(d, k, &ret_path[depth]);
+    }
+    return depth + 1;
+}
+
+static struct digest root_of[LEAVES + 1];
+
+static void
+make_roots(void)
+{
+    for (size_t n = 0; n <= LEAVES; n++) {
+        fixture_mth(leaf, n, &root_of[n]);
+    }
+}
+
+static void
+consistency_of_every_pair_of_sizes_equals_the_definition(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size <= LEAVES; size++) {
+        for (size_t old = 0; old <= size; old++) {
+            struct digest path[MERKLE_PATH_MAX], want[MERKLE_PATH_MAX];
+            size_t n = 99;
+            assert_ok(merkle_prove_consistency((struct merkle_source){oracle_node, &size}, old,
+                                               size, path, &n));
+            assert_int_equal(n, old == 0 ? 0 : oracle_consistency(old, leaf, size, true, want));
+            assert_memory_equal(path, want, n * sizeof path[0]);
+            assert_true(
+                merkle_check_consistency(old, &root_of[old], size, &root_of[size], path, n));
+        }
+    }
+}
+
+/* Each way in which one proof of one pair can be wrong. */
+static void
+refuse_others(size_t old, size_t size, struct digest *path, size_t n)
+{
+    const struct digest *a = &root_of[old], *b = &root_of[size];
+    assert_false(merkle_check_consistency(size + 1, a, size, b, path, n));
+    assert_false(merkle_check_consistency(UINT64_MAX, a, size, b, path, n));
+    assert_false(merkle_check_consistency(old, a, 0, b, path, n));
+    assert_false(merkle_check_consistency(old, a, size, b, path, n + 1));
+    assert_true(old == 0 || size == 1 ||
+                !merkle_check_consistency(old, a, size, &leaf[0], path, n));
+    assert_true(n == 0 || !merkle_check_consistency(old, a, size, b, path, n - 1));
+    for (size_t other = 0; other <= size; other++) {
+        const bool same = other == old;
+        assert_true(merkle_check_consistency(other, &root_of[other], size, b, path, n) == same ||
+                    (n == 0 && (other == 0 || other == size)));
+        assert_true(merkle_check_consistency(old, &root_of[other], size, b, path, n) == same);
+    }
+    for (size_t bit = 0; bit < n * DIGEST_BYTES; bit += 5) {
+        path[bit / DIGEST_BYTES].bytes[bit % DIGEST_BYTES] ^= 1;
+        assert_false(merkle_check_consistency(old, a, size, b, path, n));
+        path[bit / DIGEST_BYTES].bytes[bit % DIGEST_BYTES] ^= 1;
+    }
+}
+
+static void
+refuses_a_consistency_proof_of_anything_else(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size <= 40; size++) {
+        for (size_t old = 0; old <= size; old++) {
+            struct digest path[MERKLE_PATH_MAX] = {0};
+            size_t n = 0;
+            assert_ok(merkle_prove_consistency((struct merkle_source){oracle_node, &size}, old,
+                                               size, path, &n));
+            refuse_others(old, size, path, n);
+        }
+    }
+}
+
+/* The path of the largest trees that there can be: no shift goes astray. */
+static void
+refuses_hostile_sizes_of_a_consistency_proof(void **state)
+{
+    (void)state;
+    struct digest path[MERKLE_PATH_MAX] = {0};
+    const uint64_t sizes[] = {1, 2, 3, UINT64_C(1) << 63, UINT64_MAX - 1, UINT64_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (size_t n = 0; n <= MERKLE_PATH_MAX; n++) {
+            assert_false(
+                merkle_check_consistency(sizes[i], &leaf[0], UINT64_MAX, &leaf[1], path, n));
+        }
+    }
+    assert_false(merkle_check_consistency(0, &leaf[0], 5, &root_of[5], path, 0));
+    assert_false(merkle_check_consistency(0, &root_of[0], 0, &leaf[0], path, 0));
+    assert_true(merkle_check_consistency(0, &root_of[0], 0, &root_of[0], path, 0));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(refuses_a_proof_of_anything_else),
+        cmocka_unit_test(refuses_a_consistency_proof_of_anything_else),
+        cmocka_unit_test(refuses_hostile_sizes_of_a_consistency_proof),
+        cmocka_unit_test(consistency_of_every_pair_of_sizes_equals_the_definition),
         cmocka_unit_test(gives_the_roots_of_certificate_transparency),
         cmocka_unit_test(roots_of_every_size_equal_the_definition),
         cmocka_unit_test(edge_has_the_root_of_the_definition_at_every_size),
@@ -251,5 +364,6 @@ main(void)
         cmocka_unit_test(proofs_of_every_entry_equal_the_definition),
     };
     make_leaves();
+    make_roots();
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include "base/text.h"
 #include "govern/note.h"
 
 #include <string.h>
@@ -244,6 +245,160 @@ refuses_a_checkpoint_of_another_log(void **state)
     assert_says(&diag, "the checkpoint is of another log than its key");
 }
 
+/* ---- cosignatures ---- */
+
+static struct note_key
+witness_key(const struct audit_signer *signer, const char *name)
+{
+    struct note_key key;
+    assert_ok(note_cosigner_make(name, signer->public_key, NULL, &key));
+    return key;
+}
+
+static void
+put_cosigned(struct buf *note, const struct audit_signer *signer, const struct note_key *key,
+             struct view body, uint64_t time_s)
+{
+    uint8_t raw[NOTE_SIGNATURE_BYTES];
+    DEFER(buf_done) struct buf message;
+    buf_init(&message, NOTE_MAX);
+    note_put_cosigned(&message, body, time_s);
+    assert_ok(signer->sign(signer->ctx, buf_view(&message), raw));
+    note_put_cosignature(note, key, time_s, raw);
+}
+
+/* A note of our log that a witness of another key has cosigned twice. */
+static void
+make_cosigned(struct note_key ret_keys[static 2], struct buf *note)
+{
+    struct audit_signer log = fixture_signer(), witness = fixture_other_signer();
+    uint8_t raw[NOTE_SIGNATURE_BYTES];
+    assert_ok(note_key_make(log.origin, log.public_key, NULL, &ret_keys[0]));
+    ret_keys[1] = witness_key(&witness, "witness.example");
+    assert_ok(log.sign(log.ctx, view_str(text), raw));
+    buf_init(note, NOTE_MAX);
+    note_put(note, view_str(text), &ret_keys[0], raw);
+    put_cosigned(note, &witness, &ret_keys[1], view_str(text), 1700000000);
+    put_cosigned(note, &witness, &ret_keys[1], view_str(text), 1600000000);
+}
+
+static void
+opens_a_note_with_several_keys(void **state)
+{
+    (void)state;
+    struct note_key keys[3];
+    struct note_signed found[3];
+    struct view opened;
+    DEFER(buf_done) struct buf note;
+    make_cosigned(keys, &note);
+    keys[2] = vector_key();
+    assert_ok(note_open_any(buf_view(&note), keys, 3, NULL, found, &opened));
+    assert_true(view_equal_str(opened, text));
+    assert_true(found[0].found && found[0].time == 0);
+    assert_true(found[1].found && found[1].time == 1700000000);
+    assert_false(found[2].found);
+    assert_ok(note_open(buf_view(&note), &keys[0], NULL, &opened));
+    assert_ok(note_open(buf_view(&note), &keys[1], NULL, &opened));
+    struct diag diag = {0};
+    assert_status(note_open_any(buf_view(&note), &keys[2], 1, &diag, found, &opened), INTEGRITY);
+    assert_status(note_open_any(buf_view(&note), keys, 0, &diag, found, &opened), INTEGRITY);
+    assert_says(&diag, "no signature by any of the keys");
+}
+
+/* Of whatever line: a known key's wrong signature refuses the whole note. */
+static void
+refuses_a_flipped_byte_of_a_cosigned_note(void **state)
+{
+    (void)state;
+    struct note_key keys[2];
+    struct note_signed found[2];
+    DEFER(buf_done) struct buf note;
+    make_cosigned(keys, &note);
+    for (size_t i = 0; i < note.len; i++) {
+        struct view opened;
+        note.ptr[i] ^= 1;
+        const struct status s = note_open_any(buf_view(&note), keys, 2, NULL, found, &opened);
+        /* A name or an id that is nobody's any more is passed over. */
+        assert_true(!status_ok(s) || !(found[0].found && found[1].found) ||
+                    found[1].time != 1700000000 || i > note.len / 2);
+        note.ptr[i] ^= 1;
+    }
+}
+
+/* The same bytes under a key of the other type are no signature of it. */
+static void
+a_cosignature_is_no_signature_of_a_log(void **state)
+{
+    (void)state;
+    struct audit_signer witness = fixture_other_signer();
+    struct note_key log, key = witness_key(&witness, "witness.example");
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf vkey_text;
+    buf_init(&vkey_text, 512);
+    note_put_vkey(&key, &vkey_text);
+    assert_status(note_parse_vkey(buf_view(&vkey_text), &diag, &log), INTEGRITY);
+    assert_says(&diag, "this is a witness's key; a log's is needed");
+    assert_ok(note_parse_cosigner(buf_view(&vkey_text), NULL, &log));
+    assert_int_equal(log.id, key.id);
+    assert_status(note_parse_cosigner(view_str(vkey), &diag, &log), INTEGRITY);
+    assert_says(&diag, "this is a log's key; a witness's is needed");
+    assert_ok(note_key_make(key.name, key.public_key, NULL, &log));
+    assert_int_not_equal(log.id, key.id);
+}
+
+/* The time is signed, and no other blob is a cosignature: short, long, of no time. */
+static void
+refuses_a_cosignature_of_another_time_or_length(void **state)
+{
+    (void)state;
+    struct note_key keys[2];
+    struct audit_signer witness = fixture_other_signer();
+    uint8_t raw[NOTE_SIGNATURE_BYTES];
+    struct diag diag = {0};
+    struct view opened;
+    struct note_signed found[2];
+    DEFER(buf_done) struct buf note;
+    DEFER(buf_done) struct buf message;
+    make_cosigned(keys, &note);
+    buf_init(&message, NOTE_MAX);
+    note_put_cosigned(&message, view_str(text), 7);
+    assert_ok(witness.sign(witness.ctx, buf_view(&message), raw));
+    const size_t before = note.len;
+    note_put_cosignature(&note, &keys[1], 8, raw);
+    assert_status(note_open_any(buf_view(&note), keys, 2, &diag, found, &opened), INTEGRITY);
+    assert_says(&diag, "the signature does not verify");
+    buf_cut(&note, before);
+    note_put_cosignature(&note, &keys[1], 7, raw);
+    assert_ok(note_open_any(buf_view(&note), keys, 2, NULL, found, &opened));
+    buf_cut(&note, before);
+    buf_printf(&note, "\xe2\x80\x94 %s ", keys[1].name);
+    const uint8_t id[4] = {(uint8_t)(keys[1].id >> 24), (uint8_t)(keys[1].id >> 16),
+                           (uint8_t)(keys[1].id >> 8), (uint8_t)keys[1].id};
+    DEFER(buf_done) struct buf blob;
+    buf_init(&blob, 256);
+    buf_put(&blob, view_of(id, 4));
+    buf_put(&blob, view_of(raw, sizeof raw)); /* as a log's would be: no time */
+    text_put_base64(&note, buf_view(&blob));
+    buf_put_u8(&note, '\n');
+    assert_status(note_open_any(buf_view(&note), keys, 2, &diag, found, &opened), INTEGRITY);
+}
+
+/* The example of C2SP tlog-cosignature, made again: the message that is signed. */
+static void
+the_signed_message_is_that_of_the_specification(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf message;
+    buf_init(&message, 1024);
+    note_put_cosigned(&message,
+                      view_str("example.com/behind-the-sofa\n20852163\n"
+                               "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"),
+                      1679315147);
+    assert_string_equal(buf_str(&message),
+                        "cosignature/v1\ntime 1679315147\nexample.com/behind-the-sofa\n20852163\n"
+                        "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n");
+}
+
 int
 main(void)
 {
@@ -254,6 +409,11 @@ main(void)
         cmocka_unit_test(refuses_names_that_no_key_may_have),
         cmocka_unit_test(refuses_a_flipped_byte_of_a_verifier_key),
         cmocka_unit_test(refuses_malformed_checkpoints),
+        cmocka_unit_test(refuses_a_flipped_byte_of_a_cosigned_note),
+        cmocka_unit_test(refuses_a_cosignature_of_another_time_or_length),
+        cmocka_unit_test(a_cosignature_is_no_signature_of_a_log),
+        cmocka_unit_test(the_signed_message_is_that_of_the_specification),
+        cmocka_unit_test(opens_a_note_with_several_keys),
         cmocka_unit_test(refuses_a_checkpoint_of_another_log),
         cmocka_unit_test(opens_the_vector_of_the_specification),
         cmocka_unit_test(takes_the_last_empty_line_as_the_border),
