@@ -51,6 +51,37 @@ as_vkey(struct view bytes)
     }
 }
 
+/* The example of C2SP tlog-policy and tlog-witness has such keys. */
+static void
+as_cosigner(struct view bytes)
+{
+    struct note_key key;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, 4096);
+    if (status_ok(note_parse_cosigner(bytes, &diag, &key))) {
+        note_put_vkey(&key, &b);
+        ASSERT(view_equal(buf_view(&b), bytes));
+    }
+}
+
+/* With a key of each kind, of the same name and bytes. */
+static void
+as_cosigned(struct view bytes)
+{
+    struct note_key keys[2];
+    struct note_signed found[2];
+    struct view text, split, lines;
+    struct diag diag = {0};
+    ASSERT(status_ok(note_parse_vkey(view_str(vkey), &diag, &keys[0])));
+    ASSERT(status_ok(note_cosigner_make(keys[0].name, keys[0].public_key, &diag, &keys[1])));
+    if (status_ok(note_open_any(bytes, keys, 2, &diag, found, &text))) {
+        ASSERT(found[0].found || found[1].found);
+        ASSERT(status_ok(note_split(bytes, &diag, &split, &lines)));
+        ASSERT(view_equal(text, split) && text.len + 1 + lines.len == bytes.len);
+    }
+}
+
 /* Valid records, encoded again, are the same bytes. */
 static void
 as_journal(struct view bytes)
@@ -119,7 +150,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const as[])(struct view) = {
-        as_note, as_checkpoint, as_vkey, as_journal, as_records, as_path, as_bundle, as_proof,
+        as_note, as_checkpoint, as_vkey,  as_journal,  as_records,
+        as_path, as_bundle,     as_proof, as_cosigned, as_cosigner,
     };
     if (size > 0) {
         as[(data[0] & 0x0f) % (sizeof as / sizeof as[0])](view_of(data + 1, size - 1));

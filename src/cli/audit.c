@@ -1,6 +1,7 @@
 /* audit: reading the log. None of these needs the passphrase: what they check, a third party can
  * check on a copy. */
 #include "cli/cli.h"
+#include "cli/witnessed.h"
 
 #include "base/file.h"
 #include "base/json.h"
@@ -48,8 +49,15 @@ print_notes(const struct audit_report *r)
     }
 }
 
+/* With --policy. */
+struct judged {
+    bool is;
+    struct witnessed witnessed;
+    bool good;
+};
+
 static struct status
-print_report_json(const struct audit_report *r, const char *root)
+print_report_json(const struct audit_report *r, const struct judged *j, const char *root)
 {
     json_t *first = r->clock_back > 0 ? json_integer((json_int_t)r->first_clock_back) : json_null();
     DEFER(js_freep)
@@ -59,17 +67,23 @@ print_report_json(const struct audit_report *r, const char *root)
                           (json_int_t)r->repairs, "gaps", (json_int_t)r->gaps, "clock_back",
                           (json_int_t)r->clock_back, "first_clock_back", first);
     CHECK(o != NULL, MEMORY);
+    if (j->is) {
+        const struct witnessed *w = &j->witnessed;
+        CHECK(json_object_set_new(o, "witnessed",
+                                  cli_witnessed_json(&w->verdict, w->behind, j->good)) == 0,
+              MEMORY);
+    }
     return cli_print_json(o);
 }
 
 static struct status
-print_report(struct cli *c, const struct audit_report *r)
+print_report(struct cli *c, const struct audit_report *r, const struct judged *j)
 {
     DEFER(buf_done) struct buf hex;
     buf_init(&hex, 128);
     digest_put_hex(&hex, &r->root);
     if (c->json) {
-        return print_report_json(r, buf_str(&hex));
+        return print_report_json(r, j, buf_str(&hex));
     }
     (void)printf("verified: %llu entries of log ", (unsigned long long)r->entries);
     cli_put_clean(stdout, r->origin);
@@ -77,6 +91,9 @@ print_report(struct cli *c, const struct audit_report *r)
     if (r->pending > 0) {
         (void)printf("  and %llu durable entries that the next checkpoint will cover\n",
                      (unsigned long long)r->pending);
+    }
+    if (j->is) {
+        cli_print_witnessed(&j->witnessed, j->good);
     }
     print_notes(r);
     return OK;
@@ -97,14 +114,36 @@ print_fault(struct cli *c, const struct audit_fault *fault)
     return OK;
 }
 
+/* After the log itself: its tiles are believed. */
+static struct status
+judge(struct cli *c, const char *dir, const char *vkey, const struct quorum *q, struct judged *j)
+{
+    if (q == NULL) {
+        return OK;
+    }
+    j->is = true;
+    TRY(witnessed_log(dir, vkey, q, &c->diag, &j->witnessed));
+    return cli_judge_witnessed(c, &j->witnessed, &j->good);
+}
+
 struct status
 cli_audit_verify(struct cli *c)
 {
     DEFER(file_freep) char *dir = NULL;
+    DEFER(quorum_freep) struct quorum *q = NULL;
+    DEFER(buf_done) struct buf policy_vkey;
     struct audit_fault fault = {0};
     struct audit_report report = {0};
+    struct judged j = {0};
+    const char *vkey = cli_value(c, "vkey");
+    buf_init(&policy_vkey, 4096);
     TRY(log_dir(c, 0, &dir));
-    const struct status s = audit_verify(dir, cli_value(c, "vkey"), &fault, &report);
+    TRY(cli_quorum(c, &q));
+    if (q != NULL) {
+        TRY(cli_quorum_vkey(c, dir, q, &policy_vkey));
+        vkey = buf_str(&policy_vkey);
+    }
+    const struct status s = audit_verify(dir, vkey, &fault, &report);
     if (s.code == STATUS_INTEGRITY) {
         return print_fault(c, &fault);
     }
@@ -112,7 +151,8 @@ cli_audit_verify(struct cli *c)
         diag_set(&c->diag, "%s", fault.text[0] == '\0' ? dir : fault.text);
         return s;
     }
-    return print_report(c, &report);
+    TRY(judge(c, dir, vkey, q, &j));
+    return print_report(c, &report, &j);
 }
 
 /* ---- show ---- */
@@ -276,27 +316,45 @@ cli_audit_prove(struct cli *c)
     return OK;
 }
 
+static struct status
+print_proved(struct cli *c, const struct quorum_verdict *v)
+{
+    if (c->json) {
+        DEFER(js_freep) json_t *o = json_pack("{s:b}", "proved", 1);
+        CHECK(o != NULL, MEMORY);
+        CHECK(v == NULL || json_object_set_new(o, "witnessed", cli_witnessed_json(v, 0, true)) == 0,
+              MEMORY);
+        return cli_print_json(o);
+    }
+    (void)puts("proved: the entry is in the log that this key signs");
+    if (v != NULL) {
+        cli_print_verdict(v);
+    }
+    return OK;
+}
+
 struct status
 cli_audit_check(struct cli *c)
 {
     const char *vkey = cli_value(c, "vkey");
-    if (vkey == NULL) {
-        diag_set(&c->diag, "audit check: --vkey KEY is needed: the log's public key, from whoever "
-                           "you trust to tell it");
-        FAIL(INPUT);
-    }
+    struct quorum_verdict v;
+    DEFER(quorum_freep) struct quorum *q = NULL;
     DEFER(buf_done) struct buf proof;
     DEFER(buf_done) struct buf entry;
     buf_init(&proof, PROOF_MAX);
     buf_init(&entry, AUDIT_MAX_ENTRY);
+    TRY(cli_quorum(c, &q));
+    if (vkey == NULL && q == NULL) {
+        diag_set(&c->diag, "audit check: --vkey KEY is needed, or --policy FILE: the log's public "
+                           "key, from whoever you trust to tell it");
+        FAIL(INPUT);
+    }
     TRY(file_read(c->operand[0], PROOF_MAX, &c->diag, &proof));
     TRY(file_read(c->operand[1], AUDIT_MAX_ENTRY, &c->diag, &entry));
-    TRY(audit_check_proof(vkey, buf_view(&entry), buf_view(&proof), &c->diag));
-    if (c->json) {
-        DEFER(js_freep) json_t *o = json_pack("{s:b}", "proved", 1);
-        CHECK(o != NULL, MEMORY);
-        return cli_print_json(o);
+    if (q == NULL) {
+        TRY(audit_check_proof(vkey, buf_view(&entry), buf_view(&proof), &c->diag));
+        return print_proved(c, NULL);
     }
-    (void)puts("proved: the entry is in the log that this key signs");
-    return OK;
+    TRY(witnessed_proof(vkey, q, buf_view(&entry), buf_view(&proof), &c->diag, &v));
+    return print_proved(c, &v);
 }

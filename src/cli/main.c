@@ -395,6 +395,11 @@ static const struct cli_option audit_verify_options[] = {
     {"vkey", "KEY",
      "the log's public key, from whoever you trust to tell it (default: the one beside the log)",
      NULL, CLI_ONCE, NULL},
+    {"policy", "FILE",
+     "who must have cosigned it: a tlog-policy (docs/spec/witness.md); its log's key is --vkey",
+     NULL, CLI_ONCE, "@file"},
+    {"within", "DURATION", "with --policy: so long ago at most, such as 10m or 1d", NULL, CLI_ONCE,
+     NULL},
     {0},
 };
 
@@ -412,8 +417,11 @@ static const struct cli_option audit_prove_options[] = {
 };
 
 static const struct cli_option audit_check_options[] = {
-    {"vkey", "KEY", "the log's public key (required: a proof is worth what its key is worth)", NULL,
-     CLI_ONCE, NULL},
+    {"vkey", "KEY",
+     "the log's public key (required unless --policy names it: a proof is worth what its key is)",
+     NULL, CLI_ONCE, NULL},
+    {"policy", "FILE", "who must have cosigned its checkpoint: a tlog-policy", NULL, CLI_ONCE,
+     "@file"},
     {0},
 };
 
