@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "cli/facet_options.h"
 #include "report/document.h"
 #include "report/html.h"
 #include "workspace/assessments.h"
@@ -281,6 +282,7 @@ cli_assess(struct cli *c)
     o.progress = show_stage;
     o.progress_ctx = &progress;
     TRY(take_settings(c, &o.settings));
+    TRY(cli_facets(c, &o.facets));
     TRY(cli_name_version(c, c->operand[0], model, &o.model_version));
     TRY(cli_data(c, dataset, &o.dataset_version, &o.part));
     o.dataset = dataset;

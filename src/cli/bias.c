@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "cli/cohort_rows.h"
 #include "cli/data_options.h"
-#include "cli/facets.h"
+#include "cli/facet_options.h"
 #include "cli/plain_files.h"
 #include "cli/workspace_files.h"
 #include "data/import.h"
@@ -48,11 +48,7 @@ const struct cli_option cli_bias_options[] = {
     {"clarify", "FILE", "write the label metrics as SageMaker Clarify's analysis.json", NULL,
      CLI_ONCE, "@file"},
     {"report", "FILE", "write the report (HTML) to FILE", NULL, CLI_ONCE, "@file"},
-    {"bins", "N", "groups that a sensitive number of many values is cut into", "4", CLI_ONCE, NULL},
-    {"intervals", "COLUMN=A,B", "cut a sensitive number at these numbers instead; may be repeated",
-     NULL, CLI_REPEATED, NULL},
-    {"facet", "COLUMN=V,W", "these values of a sensitive column are one group; may be repeated",
-     NULL, CLI_REPEATED, NULL},
+    CLI_FACET_OPTIONS,
     {"min-group", "N", "smaller groups are shown, not judged", "30", CLI_ONCE, NULL},
     {"level", "SHARE", "confidence level of the intervals", "0.95", CLI_ONCE, NULL},
     {"fdr", "SHARE", "false-discovery rate: what an adjusted p must be under", "0.05", CLI_ONCE,
@@ -192,10 +188,10 @@ take_sensitive(struct run *r)
     const char *names[CLI_MAX_REPEATS], *first = NULL;
     DEFER(memory_freep) char *memory = NULL;
     size_t n = 0;
-    uint64_t intervals = 0;
+    struct facets facets;
     TRY(cli_need(r->c, "sensitive", "COLUMNS", &first));
     TRY(cli_list(r->c, "sensitive", names, CLI_MAX_REPEATS, &n, &memory));
-    TRY(cli_whole(r->c, "bins", 2, BINS_MOST, &intervals));
+    TRY(cli_facets(r->c, &facets));
     r->sensitive = calloc(n, sizeof *r->sensitive);
     CHECK(r->sensitive != NULL, MEMORY);
     for (size_t i = 0; i < n; i++) {
@@ -203,9 +199,9 @@ take_sensitive(struct run *r)
         bool by_edges = false;
         TRY(table_need_column(r->t, "--sensitive", names[i], &r->c->diag, &c));
         r->sensitives++;
-        TRY(facets_codes(r->c, r->t, c, (uint32_t)intervals, &r->sensitive[i], &by_edges));
+        TRY(facets_codes(&facets, r->t, c, &r->c->diag, &r->sensitive[i], &by_edges));
     }
-    return facets_check(r->c, r->sensitive, r->sensitives);
+    return facets_check(&facets, r->sensitive, r->sensitives, &r->c->diag);
 }
 
 static struct status

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/cohort_rows.h"
 #include "cli/data_options.h"
+#include "cli/facet_options.h"
 #include "cli/fairness_input.h"
 #include "cli/plain_files.h"
 #include "cli/workspace_files.h"
@@ -46,14 +47,7 @@ const struct cli_option cli_fairness_options[] = {
      NULL, CLI_COMMAS, NULL},
     {"weight", "COLUMN", "of each row: inverse of the probability that it was sampled", NULL,
      CLI_ONCE, NULL},
-    {"bins", "N", "a numeric column is cut into N intervals of about as many rows", "4", CLI_ONCE,
-     NULL},
-    {"intervals", "COLUMN=A,B", "cut a numeric column at these numbers instead; may be repeated",
-     NULL, CLI_REPEATED, NULL},
-    {"facet", "COLUMN=V,W",
-     "these values of a sensitive or control column are one group; may be "
-     "repeated",
-     NULL, CLI_REPEATED, NULL},
+    CLI_FACET_OPTIONS,
     {"min-group", "N", "groups with fewer rows are shown, not judged", "30", CLI_ONCE, NULL},
     {"level", "P", "confidence of the intervals", "0.95", CLI_ONCE, NULL},
     {"fdr", "SHARE", "false-discovery rate: what an adjusted p must be under", "0.05", CLI_ONCE,

@@ -2,7 +2,7 @@
 
 #include "assess/bins.h"
 #include "base/text.h"
-#include "cli/facets.h"
+#include "cli/facet_options.h"
 #include "cli/plain_files.h"
 #include "data/import.h"
 #include "num/quantile.h"
@@ -270,7 +270,7 @@ read_outcome(struct cli *c, const struct table *t, struct fairness_arrays *a)
 
 static struct status
 read_factor(struct cli *c, const struct table *t, const char *option, const char *name,
-            uint32_t bins, struct fairness_arrays *a)
+            const struct facets *facets, struct fairness_arrays *a)
 {
     const struct column *col = NULL;
     bool by_edges = false;
@@ -282,7 +282,7 @@ read_factor(struct cli *c, const struct table *t, const char *option, const char
         FAIL(LIMIT);
     }
     struct plain_codes *p = &a->codes[a->code_count++];
-    TRY(facets_codes(c, t, col, bins, p, &by_edges));
+    TRY(facets_codes(facets, t, col, &c->diag, p, &by_edges));
     if (p->levels == 0 && col->nulls < t->rows) {
         diag_set(&c->diag,
                  "%s: column \"%s\" has more than %u values: bring them together into groups",
@@ -298,7 +298,7 @@ read_factor(struct cli *c, const struct table *t, const char *option, const char
 }
 
 static struct status
-read_factors(struct cli *c, const struct table *t, const char *option, uint32_t bins,
+read_factors(struct cli *c, const struct table *t, const char *option, const struct facets *facets,
              struct fairness_arrays *a, uint32_t *ret_count)
 {
     const char *names[CLI_MAX_REPEATS];
@@ -306,7 +306,7 @@ read_factors(struct cli *c, const struct table *t, const char *option, uint32_t 
     size_t n = 0;
     TRY(cli_list(c, option, names, CLI_MAX_REPEATS, &n, &memory));
     for (size_t i = 0; i < n; i++) {
-        TRY(read_factor(c, t, option, names[i], bins, a));
+        TRY(read_factor(c, t, option, names[i], facets, a));
     }
     *ret_count = (uint32_t)n;
     return OK;
@@ -375,8 +375,8 @@ remark_own_truth(const struct fairness_input *in, json_t *notes)
 struct status
 fairness_arrays_read(struct cli *c, const struct table *t, struct fairness_arrays *a)
 {
-    uint64_t bins = 0;
     struct fairness_input *in = &a->in;
+    struct facets facets;
     TRY(check_parts(c));
     a->notes = json_array();
     a->codes = calloc(FAIRNESS_COLUMNS_MAX, sizeof *a->codes);
@@ -385,14 +385,10 @@ fairness_arrays_read(struct cli *c, const struct table *t, struct fairness_array
     in->score = cli_value(c, "score");
     in->prediction = cli_value(c, "prediction") != NULL ? cli_value(c, "prediction") : in->score;
     TRY(read_outcome(c, t, a));
-    TRY(cli_u64(c, "bins", &bins));
-    if (bins < 2 || bins > BINS_MOST) {
-        diag_set(&c->diag, "--bins %s: from 2 to %u", cli_value(c, "bins"), BINS_MOST);
-        FAIL(INPUT);
-    }
-    TRY(read_factors(c, t, "sensitive", (uint32_t)bins, a, &in->sensitive_count));
-    TRY(read_factors(c, t, "control", (uint32_t)bins, a, &in->control_count));
-    TRY(facets_check(c, a->codes, a->code_count));
+    TRY(cli_facets(c, &facets));
+    TRY(read_factors(c, t, "sensitive", &facets, a, &in->sensitive_count));
+    TRY(read_factors(c, t, "control", &facets, a, &in->control_count));
+    TRY(facets_check(&facets, a->codes, a->code_count, &c->diag));
     if (cli_value(c, "weight") != NULL) {
         TRY(read_numbers(c, t, "weight", &a->weight));
     }

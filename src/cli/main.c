@@ -1,6 +1,7 @@
 /* main: the table of verbs. Adding one is adding a row and a file. */
 #include "cli/cli.h"
 #include "cli/data_options.h"
+#include "cli/facet_options.h"
 #include "cli/mitigate.h"
 
 #include "base/log.h"
@@ -113,6 +114,7 @@ static const struct cli_option assess_options[] = {
      NULL, CLI_ONCE, NULL},
     {"adverse", NULL, "the positive answer is bad for the person: denied, flagged", NULL, CLI_ONCE,
      NULL},
+    CLI_FACET_OPTIONS,
     {"slices", "N", "worst slices to find; 0: none", "10", CLI_ONCE, NULL},
     {"min-group", "N", "groups with fewer rows are shown, not judged", "30", CLI_ONCE, NULL},
     {"bootstrap", "N", "replicates; 0: none", "1000", CLI_ONCE, NULL},

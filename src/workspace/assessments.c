@@ -18,7 +18,7 @@
 void
 assess_defaults(struct assess_options *ret_options)
 {
-    *ret_options = (struct assess_options){.part = PART_ALL};
+    *ret_options = (struct assess_options){.part = PART_ALL, .facets = {.bins = FACETS_INTERVALS}};
     assessment_defaults(&ret_options->settings);
 }
 
@@ -231,6 +231,7 @@ assessment_make(struct workspace *w, const struct assess_options *o, struct diag
                                         .cohort = o->cohort == NULL ? NULL : buf_str(&predicate),
                                         .sensitive = o->sensitive,
                                         .sensitive_count = o->sensitive_count,
+                                        .facets = &o->facets,
                                         .settings = &o->settings,
                                         .threads = o->threads,
                                         .progress = o->progress,

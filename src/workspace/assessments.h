@@ -4,6 +4,7 @@
 #define STEWARD_WORKSPACE_ASSESSMENTS_H
 
 #include "report/assessment.h"
+#include "workspace/facets.h"
 #include "workspace/models.h"
 
 struct assess_options {
@@ -17,6 +18,7 @@ struct assess_options {
     const char *cohort;
     const char *const *sensitive; /* columns that are sensitive beside the dataset's own */
     size_t sensitive_count;
+    struct facets facets; /* how sensitive columns make groups */
     struct assessment_settings settings;
     unsigned threads;              /* 0: one per core */
     assessment_progress *progress; /* may be NULL */

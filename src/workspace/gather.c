@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FACTOR_INTERVALS 4u
 #define FEATURE_INTERVALS 10u
 
 void
@@ -336,7 +335,7 @@ take_for_sensitive(struct gathered *g, const struct gather_options *o, struct di
 }
 
 static struct status
-gather_factors(struct gathered *g)
+gather_factors(struct gathered *g, const struct gather_options *o, struct diag *diag)
 {
     const size_t room = (size_t)g->table->column_count + 1;
     g->factors = calloc(room, sizeof *g->factors);
@@ -358,14 +357,18 @@ gather_factors(struct gathered *g)
         }
         struct plain_codes *p = &g->codes[g->factor_count];
         struct assessment_factor *f = &g->factors[g->factor_count++];
-        TRY(plain_codes_of(g->table, c, FACTOR_INTERVALS, p));
+        bool by_edges = false;
+        TRY(facets_codes(o->facets, g->table, c, diag, p, &by_edges));
         *f = (struct assessment_factor){p->name, p->codes, p->names, p->levels};
         if (p->cut) {
-            TRY(remark(g, "sensitive column \"%.100s\" is cut into intervals of about as many rows",
+            TRY(remark(g,
+                       by_edges ? "sensitive column \"%.100s\" is cut as --intervals says"
+                                : "sensitive column \"%.100s\" is cut into intervals of about as "
+                                  "many rows",
                        c->name));
         }
     }
-    return OK;
+    return facets_check(o->facets, g->codes, g->factor_count, diag);
 }
 
 /* ---- bias in the data ---- */
@@ -729,7 +732,7 @@ gather(struct workspace *w, const struct gather_options *o, struct diag *diag, s
     TRY(dataset_load(w, o->dataset, o->dataset_version, diag, &g->table, &g->info));
     TRY(take_for_sensitive(g, o, diag));
     TRY(choose_rows(g, o, diag));
-    TRY(gather_factors(g));
+    TRY(gather_factors(g, o, diag));
     if (o->progress != NULL) {
         o->progress(o->progress_ctx, "bias in the data", 0.05);
     }

@@ -5,8 +5,8 @@
 
 #include "data/label.h"
 #include "report/assessment.h"
+#include "workspace/facets.h"
 #include "workspace/models.h"
-#include "workspace/plain_codes.h"
 
 struct gathered {
     struct model *model;
@@ -43,6 +43,7 @@ struct gather_options {
     const char *cohort;           /* predicate, or NULL */
     const char *const *sensitive; /* columns that are sensitive beside the dataset's own */
     size_t sensitive_count;
+    const struct facets *facets;
     const struct assessment_settings *settings;
     unsigned threads;
     assessment_progress *progress;

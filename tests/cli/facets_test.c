@@ -164,6 +164,63 @@ a_facet_is_the_column_with_one_name_in_its_place(void **state)
     assert_string_equal(json_string_value(json_object_get(y, "wasserstein_ground")), "discrete");
 }
 
+#define BY_AGE                                                                                     \
+    "{\"format\":\"steward-linear\",\"version\":1,\"link\":\"logistic\","                          \
+    "\"features\":[\"x\"],\"mean\":[0],\"intercept\":[-1],\"coefficients\":[[0.5]]}"
+
+static void
+write_people(struct room *m)
+{
+    static const char *const race[] = {"black", "white", "asian"};
+    DEFER(buf_done) struct buf csv;
+    buf_init(&csv, 1u << 20);
+    buf_put_str(&csv, "y,x,race,age\n");
+    for (unsigned i = 0; i < 600; i++) {
+        buf_printf(&csv, "%s,%u,%s,%u\n", i * 7 % 11 < 4 ? "yes" : "no", i * 5 % 7, race[i % 3],
+                   18 + i * 13 % 60);
+    }
+    testing_write(in(m, "people.csv"), buf_view(&csv));
+}
+
+static void
+assessments_group_as_fairness_does(void **state)
+{
+    static const char *const options[][6] = {
+        {"--facet", "race=black,asian", "--intervals", "age=30,50", NULL},
+        {"--bins", "2", NULL},
+    };
+    static const char *const names[][2] = {{"asian, black", "30 to < 50"}, {"asian", "18 to 47"}};
+    struct room *m = *state;
+    write_people(m);
+    testing_write(in(m, "m.json"), view_str(BY_AGE));
+    RUN(m, 0, "init", getenv("STEWARD_WORKSPACE"));
+    RUN(m, 0, "dataset", "add", "people", in(m, "people.csv"), "--label", "y", "--positive", "yes",
+        "--sensitive", "race,age");
+    RUN(m, 0, "model", "add", "m", "--file", in(m, "m.json"), "--data", "people");
+    for (size_t i = 0; i < 2; i++) {
+        const char *const *o = options[i];
+        const bool two = o[2] != NULL;
+        RUN(m, 0, "assess", "m", "--data", "people", "--json", o[0], o[1], two ? o[2] : NULL,
+            two ? o[3] : NULL);
+        DEFER(js_freep) json_t *whole = out_json(m);
+        RUN(m, 0, "fairness", "--data", "workspace:people", "--model", "workspace:m", "--json",
+            o[0], o[1], two ? o[2] : NULL, two ? o[3] : NULL);
+        DEFER(js_freep) json_t *alone = out_json(m);
+        const json_t *in_whole = json_object_get(whole, "fairness");
+        assert_true(json_equal(json_object_get(in_whole, "groupings"),
+                               json_object_get(alone, "groupings")));
+        for (size_t k = 0; k < 2; k++) {
+            (void)group_named(in_whole, "groupings", k, names[i][k]);
+            (void)group_named(json_object_get(whole, "bias"), "factors", k, names[i][k]);
+        }
+    }
+    RUN(m, 2, "assess", "m", "--data", "people", "--intervals", "x=3");
+    ERR_HAS(m, "--intervals x=3: no such sensitive or control column");
+    RUN(m, 2, "assess", "m", "--data", "people", "--facet", "race=pink");
+    ERR_HAS(m, "column \"race\" has no value \"pink\"");
+    RUN(m, 2, "assess", "m", "--data", "people", "--bins", "1");
+}
+
 int
 main(void)
 {
@@ -171,6 +228,7 @@ main(void)
         BARE(says_what_is_no_value_and_no_column),
         BARE(facets_of_several_values_and_thresholds_are_clarifys),
         BARE(a_facet_is_the_column_with_one_name_in_its_place),
+        BARE(assessments_group_as_fairness_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "cli/facets.h"
+#include "workspace/facets.h"
 
 #include "base/text.h"
 
@@ -7,20 +7,17 @@
 
 #define EDGES_MAX 32u
 
-/* What the i-th given option says of the column: "A,B" of COLUMN=A,B; NULL: it is another one, or
- * of another column. */
+/* What the text says of the column: "A,B" of COLUMN=A,B; NULL: it is of another one. */
 static const char *
-said_of(const struct cli *c, size_t i, const char *option, const char *column)
+said_of(const char *text, const char *column)
 {
-    const char *text = c->given[i].value;
     const size_t n = strlen(column);
-    const bool is = strcmp(c->given[i].option->name, option) == 0 &&
-                    strncmp(text, column, n) == 0 && text[n] == '=';
-    return is ? text + n + 1 : NULL;
+    return strncmp(text, column, n) == 0 && text[n] == '=' ? text + n + 1 : NULL;
 }
 
 static struct status
-take_edges(struct cli *c, const char *given, const char *list, double *ret_edges, size_t *ret_count)
+take_edges(const char *given, const char *list, struct diag *diag, double *ret_edges,
+           size_t *ret_count)
 {
     *ret_count = 0;
     for (const char *at = list; *at != '\0' || *ret_count == 0;) {
@@ -28,8 +25,7 @@ take_edges(struct cli *c, const char *given, const char *list, double *ret_edges
         double v = 0;
         if (!status_ok(text_to_f64(view_of(at, n), &v)) || *ret_count == EDGES_MAX ||
             (*ret_count > 0 && v <= ret_edges[*ret_count - 1])) {
-            diag_set(&c->diag,
-                     "--intervals %s: write COLUMN=A,B,C with at most %u numbers that ascend",
+            diag_set(diag, "--intervals %s: write COLUMN=A,B,C with at most %u numbers that ascend",
                      given, EDGES_MAX);
             FAIL(INPUT);
         }
@@ -41,17 +37,18 @@ take_edges(struct cli *c, const char *given, const char *list, double *ret_edges
 
 /* Of the last --intervals for the column; 0 where there is none. */
 static struct status
-edges_of(struct cli *c, const struct column *column, double *ret_edges, size_t *ret_count)
+edges_of(const struct facets *f, const struct column *column, struct diag *diag, double *ret_edges,
+         size_t *ret_count)
 {
     *ret_count = 0;
-    for (size_t i = 0; i < c->givens; i++) {
-        const char *list = said_of(c, i, "intervals", column->name);
+    for (size_t i = 0; i < f->intervals; i++) {
+        const char *list = said_of(f->interval[i], column->name);
         if (list != NULL) {
-            TRY(take_edges(c, c->given[i].value, list, ret_edges, ret_count));
+            TRY(take_edges(f->interval[i], list, diag, ret_edges, ret_count));
         }
     }
     if (*ret_count > 0 && column->type != COLUMN_FLOAT && column->type != COLUMN_INTEGER) {
-        diag_set(&c->diag, "--intervals: column \"%s\" is not of numbers", column->name);
+        diag_set(diag, "--intervals: column \"%s\" is not of numbers", column->name);
         FAIL(INPUT);
     }
     return OK;
@@ -76,18 +73,18 @@ level_at(const struct plain_codes *p, const char *list)
 }
 
 static struct status
-take_facet(struct cli *c, const char *list, const struct plain_codes *p, uint32_t k,
+take_facet(const char *list, const struct plain_codes *p, uint32_t k, struct diag *diag,
            uint32_t *facet)
 {
     for (const char *at = list;;) {
         const uint32_t i = level_at(p, at);
         if (i == p->levels) {
-            diag_set(&c->diag, "--facet: column \"%s\" has no value \"%.*s\"", p->name,
+            diag_set(diag, "--facet: column \"%s\" has no value \"%.*s\"", p->name,
                      (int)strcspn(at, ","), at);
             FAIL(INPUT);
         }
         if (facet[i] != 0) {
-            diag_set(&c->diag, "--facet: value \"%s\" of column \"%s\" is named twice", p->names[i],
+            diag_set(diag, "--facet: value \"%s\" of column \"%s\" is named twice", p->names[i],
                      p->name);
             FAIL(INPUT);
         }
@@ -101,47 +98,53 @@ take_facet(struct cli *c, const char *list, const struct plain_codes *p, uint32_
 }
 
 static struct status
-join(struct cli *c, const struct table *t, struct plain_codes *p)
+join(const struct facets *f, const struct table *t, struct diag *diag, struct plain_codes *p)
 {
     uint32_t facets = 0;
     DEFER(memory_freep) uint32_t *facet = calloc(p->levels + (size_t)1, sizeof *facet);
     CHECK(facet != NULL, MEMORY);
-    for (size_t i = 0; i < c->givens; i++) {
-        const char *list = said_of(c, i, "facet", p->name);
+    for (size_t i = 0; i < f->facets; i++) {
+        const char *list = said_of(f->facet[i], p->name);
         if (list != NULL) {
-            TRY(take_facet(c, list, p, ++facets, facet));
+            TRY(take_facet(list, p, ++facets, diag, facet));
         }
     }
     return facets == 0 ? OK : plain_codes_join(t, facet, facets, p);
 }
 
 struct status
-facets_codes(struct cli *c, const struct table *t, const struct column *column, uint32_t bins,
-             struct plain_codes *ret_codes, bool *ret_by_edges)
+facets_codes(const struct facets *f, const struct table *t, const struct column *column,
+             struct diag *diag, struct plain_codes *ret_codes, bool *ret_by_edges)
 {
     double edges[EDGES_MAX];
     size_t n = 0;
-    TRY(edges_of(c, column, edges, &n));
+    TRY(edges_of(f, column, diag, edges, &n));
     *ret_by_edges = n > 0;
     TRY(n > 0 ? plain_codes_by_edges(t, column, edges, n, ret_codes)
-              : plain_codes_of(t, column, bins, ret_codes));
-    return join(c, t, ret_codes);
+              : plain_codes_of(t, column, f->bins, ret_codes));
+    return join(f, t, diag, ret_codes);
 }
 
-struct status
-facets_check(struct cli *c, const struct plain_codes *codes, size_t n)
+static struct status
+check(const char *option, const char *const *text, size_t texts, const struct plain_codes *codes,
+      size_t n, struct diag *diag)
 {
-    for (size_t i = 0; i < c->givens; i++) {
-        const char *option = c->given[i].option->name;
-        bool known = strcmp(option, "intervals") != 0 && strcmp(option, "facet") != 0;
+    for (size_t i = 0; i < texts; i++) {
+        bool known = false;
         for (size_t k = 0; k < n && !known; k++) {
-            known = said_of(c, i, option, codes[k].name) != NULL;
+            known = said_of(text[i], codes[k].name) != NULL;
         }
         if (!known) {
-            diag_set(&c->diag, "--%s %s: no such sensitive or control column", option,
-                     c->given[i].value);
+            diag_set(diag, "--%s %s: no such sensitive or control column", option, text[i]);
             FAIL(INPUT);
         }
     }
     return OK;
+}
+
+struct status
+facets_check(const struct facets *f, const struct plain_codes *codes, size_t n, struct diag *diag)
+{
+    TRY(check("intervals", f->interval, f->intervals, codes, n, diag));
+    return check("facet", f->facet, f->facets, codes, n, diag);
 }
