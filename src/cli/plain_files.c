@@ -286,23 +286,13 @@ bind_boolean(const struct binding *b, uint32_t i)
                         f->column->name, f->column->levels[0], f->column->levels[1]);
 }
 
-/* Category numbers are whole: a fraction would be cut without a word. */
 static struct status
 check_number(const struct binding *b, uint32_t i, uint64_t row, double v)
 {
-    const char *name = b->rows->features[i].column->name;
-    if (b->m->categorical[i] && v != floor(v)) {
-        diag_set(b->diag,
-                 "%s row %llu: column \"%.60s\": %g is not a category number, which is "
-                 "whole",
-                 b->data, (unsigned long long)row + 1, name, v);
-        FAIL(INPUT);
-    }
-    if (!isfinite((float)v)) {
-        diag_set(b->diag,
-                 "%s row %llu: column \"%.60s\": %g is beyond what models read (32-bit "
-                 "floats, at most 3.4e38)",
-                 b->data, (unsigned long long)row + 1, name, v);
+    const char *why = matrix_refuses(v, b->m->categorical[i] != 0);
+    if (why != NULL) {
+        diag_set(b->diag, "%s row %llu: column \"%.60s\": %g %s", b->data,
+                 (unsigned long long)row + 1, b->rows->features[i].column->name, v, why);
         FAIL(INPUT);
     }
     return OK;

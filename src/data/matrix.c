@@ -352,21 +352,28 @@ fill_levels(const struct table *t, const struct column *c, const struct feature 
     return remarks == NULL ? OK : unknown_remark(&unknown, c->name, remarks);
 }
 
+const char *
+matrix_refuses(double v, bool whole)
+{
+    return whole && v != floor(v) && !isnan(v) ? "is not a category number, which is whole"
+           : isinf((float)v) ? "is beyond what models read (32-bit floats, at most 3.4e38)"
+                             : NULL;
+}
+
 static struct status
-fill_numbers(const struct table *t, const struct column *c, size_t stride, struct diag *diag,
-             float *x)
+fill_numbers(const struct table *t, const struct column *c, bool whole, size_t stride,
+             struct diag *diag, float *x)
 {
     const double unit = c->type == COLUMN_TIME ? US_PER_DAY : 1;
     for (uint64_t i = 0; i < t->rows; i++) {
         const double v = column_number(c, i) / unit;
-        x[i * stride] = (float)v;
-        if (isinf(x[i * stride])) {
-            diag_set(diag,
-                     "row %llu: column \"%.60s\": %g is beyond what models read (32-bit floats, at "
-                     "most 3.4e38)",
-                     (unsigned long long)i + 1, c->name, v);
+        const char *why = matrix_refuses(v, whole);
+        if (why != NULL) {
+            diag_set(diag, "row %llu: column \"%.60s\": %g %s", (unsigned long long)i + 1, c->name,
+                     v, why);
             FAIL(INPUT);
         }
+        x[i * stride] = (float)v;
     }
     return OK;
 }
@@ -398,7 +405,7 @@ fill_feature(const struct table *t, const struct feature *f, size_t stride, json
     if (has_levels(c->type)) {
         return fill_levels(t, c, f, stride, remarks, diag, x);
     }
-    return fill_numbers(t, c, stride, diag, x);
+    return fill_numbers(t, c, f->whole, stride, diag, x);
 }
 
 struct status

@@ -12,6 +12,7 @@ struct feature {
     char **levels;         /* category (sorted) and boolean: as at training */
     uint32_t level_count;
     uint32_t *code; /* category: the number that the model reads for each level; NULL: its place */
+    bool whole;     /* a number that stands for a category: not of the manifest, but of the file */
 };
 
 struct feature_list {
@@ -51,10 +52,14 @@ void unknown_add(struct unknown *u, uint64_t row, struct view value);
  * remarks; nothing when there are none. MEMORY. */
 struct status unknown_remark(const struct unknown *u, const char *column, json_t *remarks);
 
+/* Why no model can read v, a category's number (whole) or another: what follows it in a sentence.
+ * NULL: it can; NaN is a missing value. */
+const char *matrix_refuses(double v, bool whole);
+
 /* ret_x[rows * list->count], row-major; NaN where null; categories as the list's level index. A
  * level that the list does not know is read as missing, with a sentence in `remarks`; without those
- * it fails. Fails when a feature's column is absent or of another type, or a number is beyond what
- * a float holds. */
+ * it fails. Fails when a feature's column is absent or of another type, or where matrix_refuses a
+ * number. */
 struct status matrix_from_table(const struct table *t, const struct feature_list *list,
                                 json_t *remarks, struct diag *diag, float *ret_x);
 

@@ -133,8 +133,11 @@ number_value(const struct parser *p, const struct tensor *t, const struct featur
         return refuse_value(p, t,
                             "a category is sent as BYTES, or as its index in the model's list");
     }
-    if (fabs(v) > (double)__FLT_MAX__) {
-        return refuse_value(p, t, "past the range of a 32-bit float, which the model reads");
+    const char *why = matrix_refuses(v, f->whole);
+    if (why != NULL) {
+        char what[160];
+        (void)snprintf(what, sizeof what, "%g %s", v, why);
+        return refuse_value(p, t, what);
     }
     *ret_value = (float)v;
     return OK;

@@ -215,6 +215,16 @@ check_fits(const struct model *m, struct diag *diag)
     return OK;
 }
 
+/* What only the file tells: which numbers are those of categories. */
+static void
+mark_categories(struct model *m)
+{
+    for (uint32_t i = 0; i < m->features.count; i++) {
+        struct feature *f = &m->features.items[i];
+        f->whole = m->file->categorical[i] != 0 && f->level_count == 0;
+    }
+}
+
 static struct status
 model_from_bundle(const struct vault *v, struct view bytes, const char *name, uint64_t version,
                   struct diag *diag, struct model **ret_model)
@@ -233,6 +243,7 @@ model_from_bundle(const struct vault *v, struct view bytes, const char *name, ui
     TRY(model_file_load(file, diag, &m->file));
     TRY(tell_classes(manifest, diag, m));
     TRY(check_fits(m, diag));
+    mark_categories(m);
     *ret_model = MOVE(m);
     return OK;
 }

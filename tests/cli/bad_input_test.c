@@ -388,6 +388,43 @@ assess_refuses_a_dataset_that_lacks_what_the_model_reads(void **state)
     ERR_HAS(m, "3 of 3 rows, the first is row 1, miss a value");
 }
 
+#define OF_CATEGORIES                                                                              \
+    "{\"version\":[1,7,4],\"learner\":{\"feature_names\":[\"c\"],\"learner_model_param\":"         \
+    "{\"base_score\":\"0\",\"num_class\":\"0\",\"num_feature\":\"1\"},\"objective\":{\"name\":"    \
+    "\"reg:squarederror\"},\"gradient_booster\":{\"name\":\"gbtree\",\"model\":"                   \
+    "{\"gbtree_model_param\":{\"num_trees\":\"1\"},\"tree_info\":[0],\"trees\":[{"                 \
+    "\"left_children\":[1,-1,-1],\"right_children\":[2,-1,-1],\"split_indices\":[0,0,0],"          \
+    "\"split_conditions\":[0.5,1,2],\"default_left\":[1,0,0],\"sum_hessian\":[2,1,1],"             \
+    "\"split_type\":[1,0,0],\"categories_nodes\":[0],\"categories_segments\":[0],"                 \
+    "\"categories_sizes\":[1],\"categories\":[3]}]}}}}"
+
+/* One rule for all: what is read of a number does not depend on the verb. */
+static void
+a_fraction_is_no_category_to_any_verb(void **state)
+{
+    static const char says[] = "row 2: column \"c\": 1.5 is not a category number, which is whole";
+    struct room *m = *state;
+    char model[600], data[600];
+    (void)snprintf(model, sizeof model, "%s", in(m, "m.json"));
+    (void)snprintf(data, sizeof data, "%s", in(m, "d.csv"));
+    testing_write(model, view_str(OF_CATEGORIES));
+    testing_write(data, view_str("y,c,sex\n1.25,3,f\n2.5,1.5,m\n3.75,2,f\n"));
+    RUN(m, 0, "dataset", "add", "d", data, "--label", "y", "--sensitive", "sex");
+    RUN(m, 0, "model", "add", "m", "--file", model, "--label", "y");
+    RUN(m, 2, "predict", "--model", model, "--data", data);
+    ERR_HAS(m, says);
+    RUN(m, 2, "explain", "--model", model, "--data", data);
+    ERR_HAS(m, says);
+    RUN(m, 2, "assess", "m", "--data", "d");
+    ERR_HAS(m, says);
+    RUN(m, 2, "fairness", "--model", "workspace:m", "--data", "workspace:d");
+    ERR_HAS(m, says);
+    RUN(m, 2, "errors", "--model", "workspace:m", "--data", "workspace:d");
+    ERR_HAS(m, says);
+    RUN(m, 2, "explain", "--model", "workspace:m", "--data", "workspace:d");
+    ERR_HAS(m, says);
+}
+
 #define LINEAR                                                                                     \
     "{\"format\":\"steward-linear\",\"version\":1,\"link\":\"logistic\",\"features\":[\"%s\"],"    \
     "\"mean\":[40],\"intercept\":[0],\"coefficients\":[[1]]}"
@@ -465,6 +502,7 @@ main(void)
         BARE(columns_of_one_name),
         WORKSPACE(assess_tells_what_cannot_be_compared),
         WORKSPACE(assess_refuses_a_dataset_that_lacks_what_the_model_reads),
+        WORKSPACE(a_fraction_is_no_category_to_any_verb),
         BARE(a_model_of_other_columns),
         BARE(few_rows_with_long_names),
         BARE(a_model_whose_only_feature_has_no_value),

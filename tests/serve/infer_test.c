@@ -93,6 +93,22 @@ parse(const char *body, struct diag *diag, struct infer_request *ret_request)
 
 #define LETTERS "\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"
 
+static void
+a_category_number_is_whole(void **state)
+{
+    (void)state;
+    struct feature one = {.name = (char *)(uintptr_t) "c", .type = COLUMN_INTEGER, .whole = true};
+    struct model m = model;
+    m.features = (struct feature_list){&one, 1};
+    struct infer_request q;
+    struct diag diag = {0};
+    assert_ok(parse_for(&m, BODY(INPUT("c", "FP64", "[2]", "[2.0,null]")), &diag, &q));
+    assert_near(q.x[0], 2, 0);
+    assert_true(isnan(q.x[1]));
+    assert_status(parse_for(&m, BODY(INPUT("c", "FP64", "[1]", "[1.5]")), &diag, &q), INPUT);
+    assert_says(&diag, "(feature \"c\"): 1.5 is not a category number, which is whole");
+}
+
 /* An answer is JSON: names are not cut in the middle of a letter. */
 static void
 refuses_long_names_in_whole_letters(void **state)
@@ -134,7 +150,7 @@ refuses_with_a_sentence(void **state)
         {AGE_OF("INT64", "1.5"), "element 0 (feature \"age\"): a whole number is needed"},
         {AGE_OF("INT64", "\"1\""), "a whole number is needed"},
         {AGE_OF("FP32", "true"), "a number is needed"},
-        {AGE_OF("FP64", "1e39"), "past the range of a 32-bit float"},
+        {AGE_OF("FP64", "1e39"), "1e+39 is beyond what models read (32-bit floats"},
         {AGE_OF("FP64", "1e999"), "body line 1 column "},
         {AGE_OF("INT8", "128"), "past the range of its datatype"},
         {AGE_OF("UINT8", "-1"), "past the range of its datatype"},
@@ -578,6 +594,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_with_a_sentence),
         cmocka_unit_test(refuses_long_names_in_whole_letters),
+        cmocka_unit_test(a_category_number_is_whole),
         cmocka_unit_test(limits_rows_and_memory),
         cmocka_unit_test(reads_each_datatype_at_the_ends_of_its_range),
         cmocka_unit_test(reads_a_tensor_a_column_or_one_matrix_alike),
