@@ -378,6 +378,13 @@ print_document(const json_t *d)
         print_factor(d, v);
         (void)fputc('\n', stdout);
     }
+    json_array_foreach(json_object_get(d, "without_groups"), i, v)
+    {
+        DEFER(buf_done) struct buf text;
+        buf_init(&text, 1u << 16);
+        document_put_without_groups(v, &text);
+        cli_say("Note: %s.", buf_str(&text));
+    }
     json_array_foreach(json_object_get(d, "findings"), i, v)
     {
         (void)fputs("- ", stdout);

@@ -25,6 +25,7 @@
 #define FOREST_MAX_DEPTH 64u
 #define FOREST_MAX_FEATURES 65536u
 #define FOREST_MAX_OUTPUTS 1024u
+#define FOREST_MAX_VALUE 1e30           /* of a leaf (weighted) and of a base score */
 #define FOREST_CATEGORIES_END (1 << 24) /* categories are below: floats hold them exactly */
 
 #define FOREST_MAX_BYTES ((size_t)1 << 30)  /* of the file */

@@ -167,12 +167,39 @@ load(struct view bytes, struct diag *diag, struct forest **ret_forest)
                               : forest_load_xgboost(bytes, diag, ret_forest);
 }
 
+/* So that no sum of them, not in floats either, is infinite or no number at all. */
+static struct status
+check_values(const struct forest *f, struct diag *diag)
+{
+    for (uint32_t t = 0; t < f->trees; t++) {
+        for (uint32_t n = f->tree_start[t]; n < f->tree_start[t + 1]; n++) {
+            if (f->left[n] < 0 && !(fabs(f->value[n] * f->tree_weight[t]) <= FOREST_MAX_VALUE)) {
+                diag_set(diag, "tree %u: its leaf of %g is over the limit of %g", t, f->value[n],
+                         FOREST_MAX_VALUE);
+                FAIL(LIMIT);
+            }
+        }
+    }
+    for (uint32_t k = 0; k < f->outputs; k++) {
+        if (!(fabs(f->base[k]) <= FOREST_MAX_VALUE)) {
+            diag_set(diag, "its base score of %g is over the limit of %g", f->base[k],
+                     FOREST_MAX_VALUE);
+            FAIL(LIMIT);
+        }
+    }
+    return OK;
+}
+
 struct status
 forest_load(struct view bytes, struct diag *diag, struct forest **ret_forest)
 {
     struct diag inner = {0};
-    const struct status s = load(bytes, &inner, ret_forest);
-    if (!status_ok(s)) {
+    DEFER(forest_freep) struct forest *f = NULL;
+    struct status s = load(bytes, &inner, &f);
+    s = status_ok(s) ? check_values(f, &inner) : s;
+    if (status_ok(s)) {
+        *ret_forest = MOVE(f);
+    } else {
         diag_set(diag, "model: %s", inner.text[0] != '\0' ? inner.text : status_word(s.code));
     }
     return s;

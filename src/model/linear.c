@@ -68,6 +68,10 @@ read_numbers(const struct loader *l, const json_t *list, const char *key, size_t
         if (!isfinite(ret[i])) {
             return refuse(l, "\"%s\": value %zu is not a finite number", key, i);
         }
+        if (fabs(ret[i]) > LINEAR_MAX_VALUE) {
+            return refuse(l, "\"%s\": value %zu is %g, over the limit of %g", key, i, ret[i],
+                          LINEAR_MAX_VALUE);
+        }
     }
     return OK;
 }
@@ -158,8 +162,9 @@ read_standard(struct loader *l)
     TRY(read_optional(l, "scale", 1, &l->m->scale));
     TRY(read_optional(l, "missing", (double)NAN, &l->m->missing));
     for (uint32_t i = 0; i < l->m->features; i++) {
-        if (l->m->scale[i] == 0) {
-            return refuse(l, "\"scale\": value %u is 0", i);
+        if (fabs(l->m->scale[i]) < 1 / LINEAR_MAX_VALUE) {
+            return refuse(l, "\"scale\": value %u is %s", i,
+                          l->m->scale[i] == 0 ? "0" : "nearer to 0 than 1e-45");
         }
     }
     return OK;

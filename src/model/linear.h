@@ -9,6 +9,9 @@
 
 #define LINEAR_MAX_FEATURES 65536u
 #define LINEAR_MAX_OUTPUTS 1024u
+#define LINEAR_MAX_VALUE                                                                           \
+    1e45 /* of a number's size; a scale is at least its inverse: no margin,                        \
+            attribution or square of one is infinite then */
 #define LINEAR_MAX_BYTES ((size_t)1 << 28)
 
 struct linear {

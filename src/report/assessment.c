@@ -128,6 +128,8 @@ put_subject(const struct assessed *a, json_t *d)
     TRY(js_set(d, "false_discovery_rate", js_real(in->settings.fdr)));
     TRY(js_set(d, "min_group", json_integer(in->settings.min_group)));
     TRY(js_set(d, "seed", json_integer((json_int_t)in->settings.seed)));
+    TRY(js_set(d, "without_groups",
+               in->without_groups == NULL ? json_array() : json_deep_copy(in->without_groups)));
     return js_set(d, "remarks", json_deep_copy(in->remarks));
 }
 

@@ -68,6 +68,7 @@ struct assessment_input {
     uint32_t feature_count;
     const struct assessment_factor *factors;
     uint32_t factor_count;
+    const json_t *without_groups; /* sensitive columns that make none, as the document has them; NULL: none */
     const json_t *bias; /* bias document of these rows (report/bias_document.h); NULL: none */
     json_t *remarks;    /* sentences, array, borrowed: what is left out, and why */
     struct assessment_settings settings;

@@ -441,7 +441,7 @@ put_combinations(const struct bias_input *in, json_t *d)
         columns[i] = (struct cross_column){.codes = in->sensitive[i].codes,
                                            .levels = in->sensitive[i].levels};
     }
-    const size_t cells = cross_cells(columns, (uint32_t)n, CELLS_MAX);
+    const size_t cells = n == 0 ? 0 : cross_cells(columns, (uint32_t)n, CELLS_MAX);
     if (cells == 0) {
         return js_set(d, "combinations", json_null());
     }
@@ -494,22 +494,49 @@ put_label(const struct bias_input *in, struct diag *diag, json_t *d)
     return js_set(d, "rows_without_label", json_integer((json_int_t)missing));
 }
 
-/* Why a column without levels makes no groups. */
+static bool
+has_values(const struct bias_input *in, const struct bias_column *c)
+{
+    for (size_t i = 0; c->levels == 0 && i < in->rows; i++) {
+        if (c->codes[i] >= 0) {
+            return true;
+        }
+    }
+    return c->levels > 0;
+}
+
+/* ret_with[in->sensitives]: those of the sensitive columns that have values; the others are told.
+ */
+static struct status
+put_without_groups(const struct bias_input *in, json_t *d, struct bias_column *ret_with,
+                   size_t *ret_count)
+{
+    json_t *list = json_array();
+    TRY(js_set(d, "without_groups", list));
+    *ret_count = 0;
+    for (size_t i = 0; i < in->sensitives; i++) {
+        const struct bias_column *c = &in->sensitive[i];
+        if (has_values(in, c)) {
+            ret_with[(*ret_count)++] = *c;
+        } else {
+            TRY(document_add_without_groups(list, c->name, "has no value in any row"));
+        }
+    }
+    return OK;
+}
+
 static const char *
 no_levels(const struct bias_input *in, const struct bias_column *c)
 {
-    for (size_t i = 0; i < in->rows; i++) {
-        if (c->codes[i] >= 0) {
-            return "too many different values, or free text: bring them together into groups";
-        }
-    }
-    return "no value in any row: it makes no groups";
+    return has_values(in, c)
+               ? "too many different values, or free text: bring them together into groups"
+               : "no value in any row";
 }
 
 static struct status
-check(const struct bias_input *in, struct diag *diag)
+check(const struct bias_input *in, size_t named, struct diag *diag)
 {
-    if (in->sensitives == 0) {
+    if (named == 0) {
         diag_set(diag, "no sensitive column is named: there is nothing to compare");
         FAIL(INPUT);
     }
@@ -537,16 +564,21 @@ bias_document(const struct bias_input *in, struct diag *diag, json_t **ret_docum
         json_pack("{s:s, s:I, s:o, s:o, s:I, s:I}", "format", BIAS_FORMAT, "rows",
                   (json_int_t)in->rows, "level", js_real(in->level), "fdr", js_real(in->fdr),
                   "min_group", (json_int_t)in->min_group, "seed", (json_int_t)in->seed);
-    CHECK(d != NULL, MEMORY);
-    TRY(check(in, diag));
+    DEFER(memory_freep)
+    struct bias_column *sensitive = calloc(in->sensitives + 1, sizeof *sensitive);
+    CHECK(d != NULL && sensitive != NULL, MEMORY);
+    struct bias_input with = *in;
+    with.sensitive = sensitive;
+    TRY(put_without_groups(in, d, sensitive, &with.sensitives));
+    TRY(check(&with, in->sensitives, diag));
     TRY(put_label(in, diag, d));
     TRY(js_set(d, "strata", in->strata == NULL ? json_null() : json_string(in->strata->name)));
     json_t *factors = json_array();
     TRY(js_set(d, "factors", factors));
-    for (size_t i = 0; i < in->sensitives; i++) {
-        TRY(put_factor(in, &in->sensitive[i], diag, factors));
+    for (size_t i = 0; i < with.sensitives; i++) {
+        TRY(put_factor(&with, &with.sensitive[i], diag, factors));
     }
-    TRY(put_combinations(in, d));
+    TRY(put_combinations(&with, d));
     TRY(bias_put_findings(d));
     *ret_document = MOVE(d);
     return OK;

@@ -120,6 +120,21 @@ is_grouped(const struct explain_columns *c, uint32_t k, const char *name,
 }
 
 struct status
+document_add_without_groups(json_t *list, const char *column, const char *reason)
+{
+    json_t *item = json_pack("{s:s, s:s}", "column", column, "reason", reason);
+    CHECK(item != NULL && json_array_append_new(list, item) == 0, MEMORY);
+    return OK;
+}
+
+void
+document_put_without_groups(const json_t *item, struct buf *ret_text)
+{
+    buf_printf(ret_text, "sensitive column \"%.100s\" %s: it makes no groups",
+               document_text(item, "column"), document_text(item, "reason"));
+}
+
+struct status
 document_put_groups(json_t *document, const struct explain_columns *c, const char *const *names,
                     const char *const *features)
 {

@@ -38,6 +38,12 @@ struct status document_rank(const json_t *items, const char *key, enum document_
  * probability of 0.5 and over". */
 void document_put_thresholds(const json_t *document, struct buf *ret_text);
 
+/* Appends {"column", "reason"} to a document's "without_groups": a sensitive column that makes no
+ * groups. reason: what follows the column's name, "has no value in any row". */
+struct status document_add_without_groups(json_t *list, const char *column, const char *reason);
+/* Such an item's sentence. */
+void document_put_without_groups(const json_t *item, struct buf *ret_text);
+
 /* Sets "groups": [{"column", "features": [...]}], the columns of several features. */
 struct status document_put_groups(json_t *document, const struct explain_columns *columns,
                                   const char *const *names, const char *const *features);

@@ -1,6 +1,7 @@
 #include "report/fairness_document.h"
 
 #include "assess/group_auc.h"
+#include "report/document.h"
 #include "report/fairness_parts.h"
 
 #include <math.h>
@@ -285,6 +286,30 @@ put_subject(const struct fairness_input *in, json_t *d)
     return js_set(d, "min_group", json_integer(in->min_group));
 }
 
+static bool
+is_empty(const struct fairness_input *in, const struct assessment_factor *f)
+{
+    size_t i = 0;
+    while (i < in->rows && f->code[i] < 0) {
+        i++;
+    }
+    return i == in->rows;
+}
+
+static struct status
+put_without_groups(const struct fairness_input *in, json_t *d)
+{
+    json_t *list = json_array();
+    TRY(js_set(d, "without_groups", list));
+    for (uint32_t k = 0; k < in->sensitive_count; k++) {
+        if (is_empty(in, &in->sensitive[k])) {
+            TRY(document_add_without_groups(list, in->sensitive[k].name,
+                                            "has no value in any row"));
+        }
+    }
+    return OK;
+}
+
 static struct status
 remark_on_groups(const struct fairness_work *w)
 {
@@ -420,6 +445,7 @@ fairness_document(const struct fairness_input *in, struct diag *diag, json_t **r
     TRY(js_set(d, "remarks", remarks));
     TRY(check_numbers(in, diag));
     TRY(put_missing(in, diag, d));
+    TRY(put_without_groups(in, d));
     if (in->task == FAIRNESS_CLASSES) {
         TRY(put_classes(in, diag, remarks, d));
     } else {

@@ -248,14 +248,9 @@ compares_groups(const json_t *fairness)
 static void
 say_unmeasured(const json_t *d, struct finding *f)
 {
-    size_t i = 0;
-    json_t *remark = NULL;
-    json_array_foreach(json_object_get(d, "remarks"), i, remark)
-    {
-        if (strstr(json_string_value(remark), "it makes no groups") != NULL) {
-            buf_put_str(&f->text, "No sensitive column of the dataset makes groups.");
-            return;
-        }
+    if (json_array_size(json_object_get(d, "without_groups")) > 0) {
+        buf_put_str(&f->text, "No sensitive column of the dataset makes groups.");
+        return;
     }
     buf_put_str(&f->text, "No column of the dataset is marked as sensitive. Mark one with "
                           "\"steward dataset add --sensitive COLUMN\".");

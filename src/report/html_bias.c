@@ -395,6 +395,16 @@ html_bias(const json_t *document, struct buf *b)
         html_put_prose(b, document_text(v, "text"));
         buf_put_str(b, "</li>");
     }
+    json_array_foreach(json_object_get(document, "without_groups"), i, v)
+    {
+        DEFER(buf_done) struct buf text;
+        buf_init(&text, 1u << 16);
+        document_put_without_groups(v, &text);
+        TRY(buf_status(&text));
+        buf_put_str(b, "<li>");
+        html_put_prose(b, buf_str(&text));
+        buf_put_str(b, ".</li>");
+    }
     buf_put_str(b, "</ul>");
     json_array_foreach(json_object_get(document, "factors"), i, v)
     {

@@ -153,6 +153,7 @@ run(struct gathered *g, const struct assess_options *o, const char *selection, s
         .feature_count = g->feature_count,
         .factors = g->factors,
         .factor_count = g->factor_count,
+        .without_groups = g->without_groups,
         .bias = g->bias,
         .remarks = g->remarks,
         .settings = o->settings,

@@ -4,6 +4,7 @@
 #include "data/table_build.h"
 #include "num/quantile.h"
 #include "report/bias_document.h"
+#include "report/document.h"
 #include "workspace/answers.h"
 #include "workspace/decisions.h"
 
@@ -43,6 +44,7 @@ gathered_done(struct gathered *g)
     free(g->decision);
     js_freep(&g->thresholds);
     js_freep(&g->bias);
+    js_freep(&g->without_groups);
     js_freep(&g->remarks);
     table_free(g->table);
     model_free(g->model);
@@ -335,6 +337,20 @@ take_for_sensitive(struct gathered *g, const struct gather_options *o, struct di
 }
 
 static struct status
+tell_without_groups(struct gathered *g, const struct column *c)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 1u << 16);
+    TRY(document_add_without_groups(g->without_groups, c->name,
+                                    c->type == COLUMN_TEXT ? "is free text"
+                                                           : "has no value in any row"));
+    document_put_without_groups(
+        json_array_get(g->without_groups, json_array_size(g->without_groups) - 1), &text);
+    TRY(buf_status(&text));
+    return remark(g, "%s", buf_str(&text));
+}
+
+static struct status
 gather_factors(struct gathered *g, const struct gather_options *o, struct diag *diag)
 {
     const size_t room = (size_t)g->table->column_count + 1;
@@ -346,13 +362,8 @@ gather_factors(struct gathered *g, const struct gather_options *o, struct diag *
         if (c->role != ROLE_SENSITIVE) {
             continue;
         }
-        if (c->type == COLUMN_TEXT) {
-            TRY(remark(g, "sensitive column \"%.100s\" is free text: it makes no groups", c->name));
-            continue;
-        }
-        if (c->nulls == g->table->rows) {
-            TRY(remark(g, "sensitive column \"%.100s\" has no value in any row: it makes no groups",
-                       c->name));
+        if (c->type == COLUMN_TEXT || c->nulls == g->table->rows) {
+            TRY(tell_without_groups(g, c));
             continue;
         }
         struct plain_codes *p = &g->codes[g->factor_count];
@@ -727,7 +738,8 @@ struct status
 gather(struct workspace *w, const struct gather_options *o, struct diag *diag, struct gathered *g)
 {
     g->remarks = json_array();
-    CHECK(g->remarks != NULL, MEMORY);
+    g->without_groups = json_array();
+    CHECK(g->remarks != NULL && g->without_groups != NULL, MEMORY);
     TRY(model_load(w, o->model, o->model_version, diag, &g->model));
     TRY(dataset_load(w, o->dataset, o->dataset_version, diag, &g->table, &g->info));
     TRY(take_for_sensitive(g, o, diag));

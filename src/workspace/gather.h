@@ -32,8 +32,9 @@ struct gathered {
     struct plain_codes *codes; /* of the sensitive columns */
     struct assessment_factor *factors;
     uint32_t factor_count;
-    json_t *bias;    /* or NULL */
-    json_t *remarks; /* sentences */
+    json_t *without_groups; /* sensitive columns that make none, as the document has them */
+    json_t *bias;           /* or NULL */
+    json_t *remarks;        /* sentences */
 };
 
 struct gather_options {

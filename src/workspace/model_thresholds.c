@@ -19,17 +19,19 @@ choose_thresholds(struct workspace *w, const struct model *old, const struct thr
     const size_t rows = (size_t)table->rows, width = old->features.count;
     size_t cells = 0;
     uint64_t missing = 0; /* the assessment tells */
+    DEFER(js_freep) json_t *remarks = json_array();
     CHECK(!__builtin_mul_overflow(rows, width, &cells), LIMIT);
     DEFER(memory_freep) uint8_t *train = calloc(rows + 1, 1);
     DEFER(memory_freep) uint8_t *y = calloc(rows + 1, 1);
     DEFER(memory_freep) float *x = calloc(cells + 1, sizeof *x);
     DEFER(memory_freep) double *score = calloc(rows + 1, sizeof *score);
-    CHECK(train != NULL && y != NULL && x != NULL && score != NULL, MEMORY);
+    CHECK(train != NULL && y != NULL && x != NULL && score != NULL && remarks != NULL, MEMORY);
     TRY(model_select(old, &info, table, PART_TRAIN, diag, train));
     TRY(table_binary_label(table, diag, y));
-    TRY(model_matrix(old, table, NULL, diag, x, &missing));
+    TRY(model_matrix(old, table, remarks, diag, x, &missing));
     model_predict(old, x, rows, threads, score);
-    return thresholds_choose(wish, table, train, y, score, diag, ret_thresholds, ret_note);
+    TRY(thresholds_choose(wish, table, train, y, score, diag, ret_thresholds, ret_note));
+    return json_array_size(remarks) == 0 ? OK : js_set(*ret_note, "remarks", json_incref(remarks));
 }
 
 /* What made the old one stays told: a model trained to be fairer may get thresholds, too. */

@@ -246,6 +246,7 @@ refuses_thresholds_and_leaves_that_are_no_numbers(void **state)
     changed_refused(TREE "split_conditions.3", "null", STATUS_INPUT,
                     "tree 0 node 3: its leaf value (split_conditions) is not a finite number");
     changed_refused(TREE "split_conditions.3", "[1,2]", STATUS_INPUT, "node 3: its leaf value");
+    changed_refused(TREE "split_conditions.3", "-2e30", STATUS_LIMIT, "is over the limit of 1e+30");
     refused(view_str("{\"learner\":NaN}"), STATUS_INPUT, "\"learner\" must be an object");
     refused(view_str("{\"learner\":Nan}"), STATUS_INPUT, "JSON line 1 column");
 }

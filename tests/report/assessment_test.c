@@ -72,6 +72,10 @@ no_sensitive_column_is_said_to_be_so(void **state)
     assert_true(json_is_null(at(d, "fairness")));
     assert_true(json_is_null(at(d, "bias")));
     const char *text = json_string_value(at(json_array_get(at(d, "summary"), 1), "text"));
+    assert_text_has(text, "No sensitive column of the dataset makes groups.");
+    s.in.without_groups = NULL;
+    DEFER(js_freep) json_t *none = sample_assess(&s);
+    text = json_string_value(at(json_array_get(at(none, "summary"), 1), "text"));
     assert_text_has(text, "No column of the dataset is marked as sensitive");
 }
 

@@ -136,6 +136,7 @@ input_of(const struct sample *s)
         .factors = s->factors,
         .factor_count = 2,
         .remarks = s->remarks,
+        .without_groups = s->without_groups,
         .threads = 1,
     };
 }
@@ -160,7 +161,8 @@ sample_make(const struct sample_names *names, size_t rows, struct sample *s)
     train(s);
     describe(s);
     s->remarks = json_array();
-    assert_non_null(s->remarks);
+    s->without_groups = json_pack("[{s:s, s:s}]", "column", "region", "reason", "is free text");
+    assert_true(s->remarks != NULL && s->without_groups != NULL);
     s->in = input_of(s);
     assessment_defaults(&s->in.settings);
     s->in.settings.replicates = 100;
@@ -229,6 +231,7 @@ sample_done(struct sample *s)
     free(s->row_number);
     model_file_free(s->file);
     json_decref(s->remarks);
+    json_decref(s->without_groups);
 }
 
 json_t *

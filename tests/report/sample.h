@@ -38,7 +38,7 @@ struct sample {
     struct model_file *file;
     struct assessment_feature features[SAMPLE_FEATURES];
     struct assessment_factor factors[SAMPLE_FACTORS_MAX];
-    json_t *remarks;
+    json_t *remarks, *without_groups;
     struct assessment_input in;
 };
 

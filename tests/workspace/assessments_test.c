@@ -147,6 +147,7 @@ sensitive_columns_without_a_value_have_no_groups(void **state)
                 NULL;
     }
     assert_int_equal(said, 2); /* age, income */
+    assert_int_equal(json_array_size(json_object_get(document, "without_groups")), 2);
     assert_true(json_is_object(json_object_get(document, "bias")));
 }
 
