@@ -212,7 +212,7 @@ put_effect(const struct ale *a, bool levels, const double *behind, size_t output
             if (n > 0) {
                 const double v1 = moments_variance(&cell[TO]), v2 = moments_variance(&cell[FROM]);
                 const double twice = moments_variance(&cell[SUM]) - v1 - v2;
-                effect += n * (to * cell[TO].mean + from * cell[FROM].mean);
+                effect += n * (to * moments_mean(&cell[TO]) + from * moments_mean(&cell[FROM]));
                 variance += n * (to * to * v1 + from * from * v2 + to * from * twice);
             }
         }

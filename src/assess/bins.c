@@ -1,30 +1,8 @@
 #include "assess/bins.h"
 
 #include "assess/cut.h"
-#include "base/status.h"
 
 #include <math.h>
-
-/* How many values from `from` on are equal to the first. */
-static size_t
-run_length(const double *sorted, size_t n, size_t from)
-{
-    size_t to = from + 1;
-    while (to < n && sorted[to] == sorted[from]) {
-        to++;
-    }
-    return to - from;
-}
-
-static uint32_t
-distinct(const double *sorted, size_t n, uint32_t most)
-{
-    uint32_t found = 0;
-    for (size_t i = 0; i < n && found <= most; i += run_length(sorted, n, i)) {
-        found++;
-    }
-    return found;
-}
 
 static void
 add_bin(struct bins *b, double least, double most)
@@ -37,24 +15,34 @@ add_bin(struct bins *b, double least, double most)
 }
 
 void
-bins_make(const double *sorted, size_t n, uint32_t most, struct bins *ret_bins)
+bins_of(const struct counted *values, uint32_t most, struct bins *ret_bins)
 {
     struct bins b = {0};
     ASSERT(most > 0 && most <= BINS_MOST);
-    const bool each = distinct(sorted, n, most) <= most;
-    size_t from = 0;
-    while (from < n) {
+    const bool each = values->n <= most;
+    const uint64_t n = counted_rows(values);
+    size_t k = 0;
+    for (uint64_t from = 0; from < n; from = values->at[k - 1].upto) {
         /* Up to the next k/most of all rows, and on to the end of that value. */
-        const size_t want = each ? from + 1 : (size_t)(((double)b.count + 1) * (double)n / most);
-        size_t to = from + 1 > want ? from + 1 : want;
-        to = to > n || b.count + 1 == most ? n : to;
-        while (to < n && sorted[to] == sorted[to - 1]) {
-            to++;
-        }
-        add_bin(&b, sorted[from], sorted[to - 1]);
-        from = to;
+        const uint64_t want =
+            each ? from + 1 : (uint64_t)(((double)b.count + 1) * (double)n / most);
+        const uint64_t to = from + 1 > want ? from + 1 : want;
+        const size_t last =
+            to > n || b.count + 1 == most ? values->n - 1 : counted_place(values, to - 1);
+        add_bin(&b, values->at[k].value, values->at[last].value);
+        k = last + 1;
     }
     *ret_bins = b;
+}
+
+struct status
+bins_make(const double *value, size_t n, uint32_t most, struct bins *ret_bins)
+{
+    DEFER(counted_done) struct counted values = {0};
+    TRY(counted_add(&values, value, n, 1));
+    TRY(counted_settle(&values));
+    bins_of(&values, most, ret_bins);
+    return OK;
 }
 
 int32_t

@@ -2,8 +2,7 @@
 #ifndef STEWARD_ASSESS_BINS_H
 #define STEWARD_ASSESS_BINS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "num/counted.h"
 
 #define BINS_MOST 64u
 
@@ -14,9 +13,11 @@ struct bins {
     double most[BINS_MOST];
 };
 
-/* sorted[n] ascending, no NaN. At most `most` (<= BINS_MOST) bins of about equal size that no value
- * is split between; with that many distinct values or fewer, one bin each. n = 0: no bin. */
-void bins_make(const double *sorted, size_t n, uint32_t most, struct bins *ret_bins);
+/* At most `most` (<= BINS_MOST) bins of about equal size that no value is split between; with that
+ * many distinct values or fewer, one bin each. No value: no bin. Settled (num/counted.h). */
+void bins_of(const struct counted *values, uint32_t most, struct bins *ret_bins);
+/* The same of an array, NaN left out. STATUS_MEMORY. */
+struct status bins_make(const double *value, size_t n, uint32_t most, struct bins *ret_bins);
 /* -1 for NaN, else the bin; values outside the range go to the end bins. */
 int32_t bins_code(const struct bins *b, double v);
 

@@ -1,12 +1,9 @@
 #include "assess/calibration.h"
 
 #include "num/poisson_bootstrap.h"
-#include "num/quantile.h"
 #include "num/rng.h"
-#include "num/sum.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 static uint32_t
 bin_of(const double *edge, uint32_t bins, double score)
@@ -23,46 +20,64 @@ bin_of(const double *edge, uint32_t bins, double score)
     return low;
 }
 
-static struct status
-cut(const double *score, size_t rows, uint32_t bins, bool equal_width, double *ret_edge)
+struct status
+calibration_begin(uint32_t bins, const struct counted *scores, struct calibration_state *ret_state)
 {
-    DEFER(memory_freep) double *sorted = NULL;
-    if (!equal_width) {
-        sorted = malloc(rows * sizeof *sorted);
-        CHECK(sorted != NULL, MEMORY);
-        memcpy(sorted, score, rows * sizeof *sorted);
-        (void)quantile_sort(sorted, rows);
-    }
+    CHECK(bins >= 1 && bins <= CALIBRATION_MAX_BINS, LIMIT);
+    memset(ret_state, 0, sizeof *ret_state);
+    ret_state->bins = bins;
     for (uint32_t b = 0; b <= bins; b++) {
         const double share = (double)b / bins;
-        ret_edge[b] = equal_width ? share : quantile_sorted(sorted, rows, share);
+        ret_state->edge[b] = scores == NULL ? share : counted_quantile(scores, share);
     }
     return OK;
 }
 
-static void
-fill(const uint8_t *y, const double *score, size_t rows, const double *edge, uint32_t bins,
-     double level, struct calibration *c)
+struct status
+calibration_add(struct calibration_state *s, const uint8_t *y, const double *score, size_t rows)
 {
-    struct sum sum[CALIBRATION_MAX_BINS] = {0};
-    struct calibration_bin all[CALIBRATION_MAX_BINS] = {0};
     for (size_t i = 0; i < rows; i++) {
-        const uint32_t b = bin_of(edge, bins, score[i]);
-        sum_add(&sum[b], score[i]);
-        all[b].rows++;
-        all[b].positives += y[i];
+        CHECK(y[i] <= 1 && score[i] >= 0 && score[i] <= 1, INPUT);
     }
-    for (uint32_t b = 0; b < bins; b++) {
-        const double n = (double)all[b].rows, x = (double)all[b].positives;
+    for (size_t i = 0; i < rows; i++) {
+        const uint32_t b = bin_of(s->edge, s->bins, score[i]);
+        s->bin[b].rows++;
+        s->bin[b].positives += y[i];
+        sum_add(&s->bin[b].score, score[i]);
+    }
+    return OK;
+}
+
+void
+calibration_merge(struct calibration_state *s, const struct calibration_state *other)
+{
+    ASSERT(s->bins == other->bins);
+    for (uint32_t b = 0; b < s->bins; b++) {
+        s->bin[b].rows += other->bin[b].rows;
+        s->bin[b].positives += other->bin[b].positives;
+        sum_merge(&s->bin[b].score, &other->bin[b].score);
+    }
+}
+
+/* Returns the rows. */
+static size_t
+fill(const struct calibration_state *s, double level, struct calibration *c)
+{
+    size_t rows = 0;
+    for (uint32_t b = 0; b < s->bins; b++) {
+        const double n = (double)s->bin[b].rows, x = (double)s->bin[b].positives;
+        rows += s->bin[b].rows;
         if (n > 0) {
-            all[b].low = edge[b];
-            all[b].high = edge[b + 1];
-            all[b].mean_score = sum_value(&sum[b]) / n;
-            all[b].observed = x / n;
-            all[b].ci = interval_wilson(x, n, level);
-            c->bin[c->bins++] = all[b];
+            c->bin[c->bins++] = (struct calibration_bin){s->edge[b],
+                                                         s->edge[b + 1],
+                                                         s->bin[b].rows,
+                                                         s->bin[b].positives,
+                                                         sum_value(&s->bin[b].score) / n,
+                                                         x / n,
+                                                         interval_wilson(x, n, level)};
         }
     }
+    return rows;
 }
 
 /* With y true at its score, a bin's distance is about normal around 0, whose mean size is sqrt(2 /
@@ -130,19 +145,28 @@ put_interval(size_t rows, uint64_t seed, double level, struct calibration *c)
 }
 
 struct status
-calibration_of(const uint8_t *y, const double *score, size_t rows, uint32_t bins, bool equal_width,
-               double level, uint64_t seed, struct calibration *ret_calibration)
+calibration_finish(const struct calibration_state *s, double level, uint64_t seed,
+                   struct calibration *ret_calibration)
 {
-    double edge[CALIBRATION_MAX_BINS + 1] = {0};
-    CHECK(bins >= 1 && bins <= CALIBRATION_MAX_BINS, LIMIT);
-    CHECK(rows > 0, INPUT);
-    for (size_t i = 0; i < rows; i++) {
-        CHECK(y[i] <= 1 && score[i] >= 0 && score[i] <= 1, INPUT);
-    }
-    TRY(cut(score, rows, bins, equal_width, edge));
     memset(ret_calibration, 0, sizeof *ret_calibration);
-    fill(y, score, rows, edge, bins, level, ret_calibration);
+    const size_t rows = fill(s, level, ret_calibration);
+    CHECK(rows > 0, INPUT);
     measure(rows, ret_calibration);
     put_interval(rows, seed, level, ret_calibration);
     return OK;
+}
+
+struct status
+calibration_of(const uint8_t *y, const double *score, size_t rows, uint32_t bins, bool equal_width,
+               double level, uint64_t seed, struct calibration *ret_calibration)
+{
+    DEFER(counted_done) struct counted scores = {0};
+    struct calibration_state s;
+    if (!equal_width) {
+        TRY(counted_add(&scores, score, rows, 1));
+        TRY(counted_settle(&scores));
+    }
+    TRY(calibration_begin(bins, equal_width ? NULL : &scores, &s));
+    TRY(calibration_add(&s, y, score, rows));
+    return calibration_finish(&s, level, seed, ret_calibration);
 }

@@ -6,8 +6,9 @@
 #ifndef STEWARD_ASSESS_CALIBRATION_H
 #define STEWARD_ASSESS_CALIBRATION_H
 
-#include "base/status.h"
+#include "num/counted.h"
 #include "num/interval.h"
+#include "num/sum.h"
 
 #define CALIBRATION_MAX_BINS 100u
 #define CALIBRATION_REPLICATES 200u
@@ -31,9 +32,29 @@ struct calibration {
     double mce;             /* the largest distance of a bin */
 };
 
-/* y[rows] 0 or 1, score[rows] in [0, 1] (STATUS_INPUT), rows > 0. bins: at most; equal scores stay
- * in one bin; without equal_width each has about as many rows; empty ones are left out. seed: of
- * the bootstrap. */
+/* What rows come to: the same in any order and any split. */
+struct calibration_state {
+    uint32_t bins;
+    double edge[CALIBRATION_MAX_BINS + 1];
+    struct {
+        uint64_t rows, positives;
+        struct sum score;
+    } bin[CALIBRATION_MAX_BINS];
+};
+
+/* scores: of all rows, settled: at most so many bins with about as many rows each, equal scores in
+ * one; NULL: as wide each. STATUS_LIMIT. */
+struct status calibration_begin(uint32_t bins, const struct counted *scores,
+                                struct calibration_state *ret_state);
+/* y[rows] 0 or 1, score[rows] in [0, 1]: STATUS_INPUT, and nothing is added. */
+struct status calibration_add(struct calibration_state *s, const uint8_t *y, const double *score,
+                              size_t rows);
+/* The same as adding the other's rows; both began with the same scores. */
+void calibration_merge(struct calibration_state *s, const struct calibration_state *other);
+/* Empty bins are left out. seed: of the bootstrap. STATUS_INPUT of no row. */
+struct status calibration_finish(const struct calibration_state *s, double level, uint64_t seed,
+                                 struct calibration *ret_calibration);
+/* All of these, of rows that are at hand. */
 struct status calibration_of(const uint8_t *y, const double *score, size_t rows, uint32_t bins,
                              bool equal_width, double level, uint64_t seed,
                              struct calibration *ret_calibration);

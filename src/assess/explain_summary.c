@@ -110,3 +110,41 @@ explain_summary_add_pairs(struct explain_summary *s, const double *pairs, size_t
         }
     }
 }
+
+static void
+merge_sums(struct sum *s, const struct sum *other, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        sum_merge(&s[k], &other[k]);
+    }
+}
+
+static void
+merge_bin(struct explain_bin *b, const struct explain_bin *other)
+{
+    if (other->rows == 0) {
+        return;
+    }
+    b->least = b->rows == 0 ? other->least : fmin(b->least, other->least);
+    b->most = b->rows == 0 ? other->most : fmax(b->most, other->most);
+    b->rows += other->rows;
+    sum_merge(&b->sum, &other->sum);
+    sum_merge(&b->squares, &other->squares);
+}
+
+void
+explain_summary_merge(struct explain_summary *s, const struct explain_summary *other)
+{
+    const size_t width = (size_t)s->outputs * s->features;
+    ASSERT(s->outputs == other->outputs && s->features == other->features &&
+           s->cohorts == other->cohorts && (s->bin == NULL) == (other->bin == NULL) &&
+           (s->pairs == NULL) == (other->pairs == NULL));
+    for (uint32_t g = 0; g <= s->cohorts; g++) {
+        s->group[g].rows += other->group[g].rows;
+        merge_sums(s->group[g].absolute, other->group[g].absolute, 2 * width); /* with_sign, too */
+    }
+    for (size_t k = 0; s->bin != NULL && k < width * BINS; k++) {
+        merge_bin(&s->bin[k], &other->bin[k]);
+    }
+    merge_sums(s->pairs, other->pairs, s->pairs == NULL ? 0 : width * s->features);
+}

@@ -44,5 +44,7 @@ void explain_summary_add(struct explain_summary *s, const float *x, const double
                          const uint8_t *const *cohort, size_t rows);
 /* pairs: as of explainer_pairs. */
 void explain_summary_add_pairs(struct explain_summary *s, const double *pairs, size_t rows);
+/* The same as adding the other's rows; it is of the same shape, with the same bins. */
+void explain_summary_merge(struct explain_summary *s, const struct explain_summary *other);
 
 #endif

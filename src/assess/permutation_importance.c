@@ -68,8 +68,9 @@ summary(const struct permutation_input *in, double baseline, const double *metri
     }
     const double half =
         student_quantile((1 + in->level) / 2, (double)in->repeats - 1) * moments_error(&m);
+    const double mean = moments_mean(&m);
     return (struct permutation_importance){
-        m.mean, sqrt(moments_variance(&m)), {m.mean - half, m.mean + half}};
+        mean, sqrt(moments_variance(&m)), {mean - half, mean + half}};
 }
 
 struct status

@@ -104,7 +104,7 @@ profile_feature(const struct black_box *box, const struct profile_input *in, str
             moments_merge(&all, &m[b * cells + c]);
         }
         const size_t at = c % box->outputs * in->points + c / box->outputs;
-        ret_mean[at] = all.mean;
+        ret_mean[at] = moments_mean(&all);
         ret_error[at] = moments_error(&all);
     }
     return OK;

@@ -82,7 +82,7 @@ shapley_permutation(const struct shapley_work *w, const double *base, struct dia
         take_walk(w, order + k * players, base, value + k * walk * outputs, contribution, m);
     }
     for (size_t i = 0; i < w->columns * outputs; i++) {
-        ret_phi[i] = m[i].mean;
+        ret_phi[i] = moments_mean(&m[i]);
         ret_error[i] = moments_error(&m[i]);
     }
     told->evaluations = pairs * walk;

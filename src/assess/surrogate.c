@@ -302,8 +302,9 @@ measure(const struct surrogate_input *in, const size_t *row, size_t n, size_t fe
         same += (mine >= in->threshold) == (theirs >= in->threshold);
     }
     s->measured_on = n;
+    const double spread = moments_squares(&all);
     s->spread = sqrt(moments_variance(&all));
-    s->fidelity = all.m2 > 0 ? 1 - sum_value(&off) / all.m2 : (double)NAN;
+    s->fidelity = spread > 0 ? 1 - sum_value(&off) / spread : (double)NAN;
     s->agreement = isnan(in->threshold) ? (double)NAN : (double)same / (double)n;
     s->refused = s->fidelity < in->floor;
 }
@@ -320,14 +321,15 @@ grow_on(const struct surrogate_input *in, size_t features, const size_t *row, si
     for (size_t i = 0; i < n; i++) {
         moments_add(&all, answer[row[i]]);
     }
+    const double mean = moments_mean(&all);
     for (size_t i = 0; i < n; i++) {
-        mine[i] = answer[row[i]] - all.mean;
+        mine[i] = answer[row[i]] - mean;
         place[i] = i;
     }
     TRY(surrogate_bins_make(in->x, row, n, features, in->level_count, in->threads, &bins));
-    const struct growth g = {in, &bins, mine, place, LEAST_GAIN * all.m2};
+    const struct growth g = {in, &bins, mine, place, LEAST_GAIN * moments_squares(&all)};
     s->grown_on = n;
-    return grow(&g, all.mean, s);
+    return grow(&g, mean, s);
 }
 
 static void

@@ -14,7 +14,6 @@
 #include "cli/plain_files.h"
 #include "cli/workspace_files.h"
 #include "data/cohort.h"
-#include "num/quantile.h"
 #include "report/document.h"
 #include "report/explain_document.h"
 #include "report/html.h"
@@ -427,7 +426,7 @@ make_bins(struct exact *e)
         for (size_t i = 0; i < rows; i++) {
             v[i] = (double)value[i * columns + k];
         }
-        bins_make(v, quantile_sort(v, rows), EXPLAIN_BINS, &e->bins[k]);
+        TRY(bins_make(v, rows, EXPLAIN_BINS, &e->bins[k]));
     }
     if (rows < e->table->rows) {
         TRY(plain_remark(e->remarks,

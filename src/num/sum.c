@@ -39,8 +39,8 @@ raise_to(struct sum *s, int64_t top)
     s->top = top;
 }
 
-void
-sum_add(struct sum *s, double x)
+static inline void
+add(struct sum *s, double x, int64_t times)
 {
     if (!isfinite(x)) {
         s->special += x;
@@ -52,7 +52,31 @@ sum_add(struct sum *s, double x)
     }
     const size_t first = s->top - p.top < SUM_DIGITS ? (size_t)(s->top - p.top) : SUM_DIGITS;
     for (size_t k = 0; k < 3 && first + k < SUM_DIGITS; k++) {
-        s->digit[first + k] += p.part[k];
+        s->digit[first + k] += p.part[k] * times;
+    }
+}
+
+void
+sum_add(struct sum *s, double x)
+{
+    add(s, x, 1);
+}
+
+void
+sum_add_times(struct sum *s, double x, uint64_t times)
+{
+    if (times > 0) {
+        add(s, x, (int64_t)times);
+    }
+}
+
+void
+sum_add_product(struct sum *s, double x, double y)
+{
+    const double product = x * y;
+    sum_add(s, product);
+    if (isfinite(product)) {
+        sum_add(s, fma(x, y, -product));
     }
 }
 

@@ -21,6 +21,10 @@ struct sum {
 };
 
 void sum_add(struct sum *s, double x);
+/* The same as adding x so many times, at most 2^31. */
+void sum_add_times(struct sum *s, double x, uint64_t times);
+/* x * y without rounding, but for what lies below the smallest double. */
+void sum_add_product(struct sum *s, double x, double y);
 /* The same as adding the other's values one by one. */
 void sum_merge(struct sum *s, const struct sum *other);
 /* Rounded to nearest even; NaN of infinities of both signs. */

@@ -3,7 +3,6 @@
 #include "report/assessment_parts.h"
 
 #include "assess/attribution.h"
-#include "num/quantile.h"
 #include "report/explain_document.h"
 
 #include <math.h>
@@ -129,7 +128,7 @@ make_bins(struct explaining *e)
         for (size_t i = 0; i < rows; i++) {
             v[i] = (double)e->in->x[i * e->in->rows / rows * e->width + f];
         }
-        bins_make(v, quantile_sort(v, rows), EXPLAIN_BINS, &e->bins[f]);
+        TRY(bins_make(v, rows, EXPLAIN_BINS, &e->bins[f]));
     }
     return OK;
 }

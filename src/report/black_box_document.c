@@ -168,7 +168,8 @@ static struct status
 put_size_band(json_t *o, const struct moments *m, double level)
 {
     const double half = normal_quantile((1 + level) / 2) * moments_error(m);
-    const double ends[] = {isnan(half) ? half : fmax(m->mean - half, 0), m->mean + half};
+    const double mean = moments_mean(m);
+    const double ends[] = {isnan(half) ? half : fmax(mean - half, 0), mean + half};
     return js_set(o, "ci", black_box_numbers(ends, 2));
 }
 
@@ -187,14 +188,14 @@ put_summary(const struct attributions *a, json_t *o)
         json_t *one = json_object(), *outputs = json_array();
         CHECK(json_array_append_new(list, one) == 0, MEMORY);
         TRY(js_set(one, "feature", json_string(column_name(in, f))));
-        TRY(js_set(one, "mean_abs", js_real(a->size[f].mean))); /* of the first output */
+        TRY(js_set(one, "mean_abs", js_real(moments_mean(&a->size[f])))); /* of the first output */
         TRY(js_set(one, "outputs", outputs));
         for (size_t k = 0; k < in->box->outputs; k++) {
             const struct moments *size = &a->size[k * a->columns + f];
             json_t *v = json_object();
             CHECK(json_array_append_new(outputs, v) == 0, MEMORY);
-            TRY(js_set(v, "mean_abs", js_real(size->mean)));
-            TRY(js_set(v, "mean", js_real(a->value[k * a->columns + f].mean)));
+            TRY(js_set(v, "mean_abs", js_real(moments_mean(size))));
+            TRY(js_set(v, "mean", js_real(moments_mean(&a->value[k * a->columns + f]))));
             TRY(put_size_band(v, size, in->level));
         }
     }

@@ -3,7 +3,6 @@
 #include "assess/bins.h"
 #include "assess/mitigate.h"
 #include "assess/mitigate_gradient.h"
-#include "num/quantile.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -46,7 +45,7 @@ code_numbers(const struct table *t, const struct column *c, struct coded *r)
     for (uint64_t i = 0; i < t->rows; i++) {
         v[i] = column_number(c, i);
     }
-    bins_make(v, quantile_sort(v, t->rows), INTERVALS, &bins);
+    TRY(bins_make(v, t->rows, INTERVALS, &bins));
     for (uint64_t i = 0; i < t->rows; i++) {
         r->codes[i] = bins_code(&bins, column_number(c, i));
     }

@@ -2,7 +2,6 @@
 
 #include "assess/bins.h"
 #include "base/text.h"
-#include "num/quantile.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -94,7 +93,7 @@ by_interval(const struct table *t, const struct column *c, uint32_t intervals,
     for (uint64_t i = 0; i < t->rows; i++) {
         v[i] = column_number(c, i);
     }
-    bins_make(v, quantile_sort(v, t->rows), intervals, &bins);
+    TRY(bins_make(v, t->rows, intervals, &bins));
     TRY(start(t, c, bins.count, p));
     p->ordered = true;
     for (uint64_t i = 0; i < t->rows; i++) {

@@ -3,6 +3,7 @@
 #include "assess/bias_proxy.h"
 #include "assess/bins.h"
 #include "num/cross.h"
+#include "num/quantile.h"
 #include "num/rng.h"
 
 #include <math.h>
@@ -242,15 +243,9 @@ no_value_is_split_between_bins(void **state)
         for (size_t i = 0; i < n; i++) {
             v[i] = (double)rng_below(&r, kinds) / 7;
         }
-        for (size_t i = 1; i < n; i++) { /* sorted by insertion */
-            for (size_t k = i; k > 0 && v[k] < v[k - 1]; k--) {
-                const double x = v[k];
-                v[k] = v[k - 1];
-                v[k - 1] = x;
-            }
-        }
         struct bins b;
-        bins_make(v, n, most, &b);
+        assert_ok(bins_make(v, n, most, &b));
+        (void)quantile_sort(v, n);
         assert_true(b.count <= most && (b.count > 0) == (n > 0));
         for (size_t i = 0; i < n; i++) {
             const int32_t code = bins_code(&b, v[i]);
@@ -270,7 +265,7 @@ bins_of_distinct_values_are_of_equal_size(void **state)
     for (size_t i = 0; i < 1000; i++) {
         v[i] = sqrt((double)i);
     }
-    bins_make(v, 1000, 4, &b);
+    assert_ok(bins_make(v, 1000, 4, &b));
     assert_int_equal(b.count, 4);
     for (size_t i = 0; i < 1000; i++) {
         n[bins_code(&b, v[i])]++;

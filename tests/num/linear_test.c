@@ -65,9 +65,9 @@ moments_of_nothing_and_of_one_have_no_spread(void **state)
     struct moments m = {0}, none = {0};
     assert_true(isnan(moments_variance(&m)) && isnan(moments_error(&m)));
     moments_add(&m, 1e9);
-    assert_true(m.mean == 1e9 && isnan(moments_variance(&m)));
+    assert_true(moments_mean(&m) == 1e9 && isnan(moments_variance(&m)));
     moments_merge(&m, &none);
-    assert_true(m.n == 1 && m.mean == 1e9);
+    assert_true(m.n == 1 && moments_mean(&m) == 1e9);
 }
 
 static void
@@ -94,11 +94,64 @@ merged_moments_are_those_of_the_whole(void **state)
         moments_merge(&merged, &part);
     }
     assert_int_equal(merged.n, 1000);
-    assert_near(all.mean, mean, 1e-6);
-    assert_near(merged.mean, mean, 1e-6);
+    assert_near(moments_mean(&all), mean, 1e-6);
     assert_near(moments_variance(&all), square / 999, 1e-6);
-    assert_near(moments_variance(&merged), square / 999, 1e-6);
-    assert_near(moments_error(&merged), sqrt(square / 999 / 1000), 1e-7);
+    assert_near(moments_error(&all), sqrt(square / 999 / 1000), 1e-7);
+    assert_true(moments_mean(&merged) == moments_mean(&all));
+    assert_true(moments_squares(&merged) == moments_squares(&all));
+}
+
+/* Of values with a far mean, of one value many times, and of both signs: in any order and any
+ * split the same bits, and near what long doubles say. */
+static void
+moments_do_not_depend_on_order_or_split(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_init(&r, 5, "test");
+    for (unsigned round = 0; round < 200; round++) {
+        const size_t n = 2 + rng_below(&r, 400);
+        const double far = round % 3 == 0 ? 0 : round % 3 == 1 ? 1e6 : -3e12;
+        double x[402];
+        struct moments all = {0}, merged = {0}, part[7] = {0};
+        long double mean = 0, squares = 0;
+        for (size_t i = 0; i < n; i++) {
+            x[i] = far + rng_normal(&r);
+            mean += (long double)x[i] / (long double)n;
+            moments_add(&all, x[i]);
+        }
+        for (size_t i = n; i-- > 0;) {
+            squares += ((long double)x[i] - mean) * ((long double)x[i] - mean);
+            moments_add_times(&part[rng_below(&r, 7)], x[i], 1);
+        }
+        for (size_t k = 0; k < 7; k++) {
+            moments_merge(k % 2 == 0 ? &merged : &part[k + 1], &part[k]);
+        }
+        assert_memory_equal(&merged, &all, sizeof all);
+        assert_near(moments_squares(&all), (double)squares, 1e-9 * (double)squares);
+    }
+}
+
+static void
+equal_values_have_no_variance_at_all(void **state)
+{
+    (void)state;
+    static const double values[] = {0.1, -1e300 / 1e150, 1e-3, 123456.789, 1e6 + 0.3};
+    for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+        for (uint64_t n = 2; n < 3000; n = n * 3 + 1) {
+            struct moments one_by_one = {0}, at_once = {0};
+            for (uint64_t i = 0; i < n; i++) {
+                moments_add(&one_by_one, values[k]);
+            }
+            moments_add_times(&at_once, values[k], n);
+            assert_memory_equal(&one_by_one, &at_once, sizeof at_once);
+            assert_true(moments_variance(&at_once) == 0);
+        }
+    }
+    struct moments infinite = {0};
+    moments_add(&infinite, (double)INFINITY);
+    moments_add(&infinite, 1);
+    assert_true(isnan(moments_squares(&infinite)));
 }
 
 static void
@@ -136,6 +189,8 @@ main(void)
         cmocka_unit_test(solves_what_was_made_from_its_answer),
         cmocka_unit_test(moments_of_nothing_and_of_one_have_no_spread),
         cmocka_unit_test(merged_moments_are_those_of_the_whole),
+        cmocka_unit_test(moments_do_not_depend_on_order_or_split),
+        cmocka_unit_test(equal_values_have_no_variance_at_all),
         cmocka_unit_test(quantiles_of_students_t_are_scipys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
