@@ -146,12 +146,23 @@ as_proof(struct view bytes)
     ASSERT(status_ok(s) || diag.text[0] != '\0');
 }
 
+static void
+as_receipt(struct view bytes)
+{
+    struct diag diag = {0};
+    uint64_t index = 0;
+    DEFER(buf_done) struct buf entry;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    const struct status s = audit_receipt_entry(bytes, &diag, &index, &entry);
+    ASSERT(status_ok(s) || (diag.text[0] != '\0' && entry.len == 0));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const as[])(struct view) = {
-        as_note, as_checkpoint, as_vkey,  as_journal,  as_records,
-        as_path, as_bundle,     as_proof, as_cosigned, as_cosigner,
+        as_note,   as_checkpoint, as_vkey,     as_journal,  as_records, as_path,
+        as_bundle, as_proof,      as_cosigned, as_cosigner, as_receipt,
     };
     if (size > 0) {
         as[(data[0] & 0x0f) % (sizeof as / sizeof as[0])](view_of(data + 1, size - 1));

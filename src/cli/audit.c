@@ -5,14 +5,12 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The operand, or the workspace's own log. */
-static struct status
-log_dir(struct cli *c, size_t operand, char **ret_dir)
+struct status
+cli_log_dir(struct cli *c, size_t operand, char **ret_dir)
 {
     if (c->operands > operand) {
         *ret_dir = strdup(c->operand[operand]);
@@ -137,7 +135,7 @@ cli_audit_verify(struct cli *c)
     struct judged j = {0};
     const char *vkey = cli_value(c, "vkey");
     buf_init(&policy_vkey, 4096);
-    TRY(log_dir(c, 0, &dir));
+    TRY(cli_log_dir(c, 0, &dir));
     TRY(cli_quorum(c, &q));
     if (q != NULL) {
         TRY(cli_quorum_vkey(c, dir, q, &policy_vkey));
@@ -272,7 +270,7 @@ cli_audit_show(struct cli *c)
     DEFER(file_freep) char *dir = NULL;
     DEFER(js_freep) json_t *list = c->json ? json_array() : NULL;
     CHECK(!c->json || list != NULL, MEMORY);
-    TRY(log_dir(c, 0, &dir));
+    TRY(cli_log_dir(c, 0, &dir));
     TRY(audit_count(dir, &count, &c->diag));
     struct shown s = {
         .c = c, .list = list, .action = cli_value(c, "action"), .without = cli_value(c, "without")};
@@ -289,72 +287,4 @@ cli_audit_show(struct cli *c)
     to = all && s.wanted < count - from ? from + s.wanted : count;
     TRY(audit_each(dir, from, to, show_entry, &s, &c->diag));
     return c->json ? cli_print_json(list) : OK;
-}
-
-/* ---- proofs ---- */
-
-#define PROOF_MAX (1u << 20)
-
-struct status
-cli_audit_prove(struct cli *c)
-{
-    uint64_t index = 0;
-    DEFER(file_freep) char *dir = NULL;
-    DEFER(buf_done) struct buf proof;
-    buf_init(&proof, PROOF_MAX);
-    if (!status_ok(text_to_u64(view_str(c->operand[0]), &index))) {
-        diag_set(&c->diag, "%s: an entry's index is a whole number from 0", c->operand[0]);
-        FAIL(INPUT);
-    }
-    TRY(log_dir(c, 1, &dir));
-    TRY(audit_prove(dir, index, &proof, &c->diag));
-    const char *path = cli_value(c, "output");
-    if (path != NULL) {
-        return file_replace(path, buf_view(&proof), 0644, &c->diag);
-    }
-    (void)fwrite(proof.ptr, 1, proof.len, stdout);
-    return OK;
-}
-
-static struct status
-print_proved(struct cli *c, const struct quorum_verdict *v)
-{
-    if (c->json) {
-        DEFER(js_freep) json_t *o = json_pack("{s:b}", "proved", 1);
-        CHECK(o != NULL, MEMORY);
-        CHECK(v == NULL || json_object_set_new(o, "witnessed", cli_witnessed_json(v, 0, true)) == 0,
-              MEMORY);
-        return cli_print_json(o);
-    }
-    (void)puts("proved: the entry is in the log that this key signs");
-    if (v != NULL) {
-        cli_print_verdict(v);
-    }
-    return OK;
-}
-
-struct status
-cli_audit_check(struct cli *c)
-{
-    const char *vkey = cli_value(c, "vkey");
-    struct quorum_verdict v;
-    DEFER(quorum_freep) struct quorum *q = NULL;
-    DEFER(buf_done) struct buf proof;
-    DEFER(buf_done) struct buf entry;
-    buf_init(&proof, PROOF_MAX);
-    buf_init(&entry, AUDIT_MAX_ENTRY);
-    TRY(cli_quorum(c, &q));
-    if (vkey == NULL && q == NULL) {
-        diag_set(&c->diag, "audit check: --vkey KEY is needed, or --policy FILE: the log's public "
-                           "key, from whoever you trust to tell it");
-        FAIL(INPUT);
-    }
-    TRY(file_read(c->operand[0], PROOF_MAX, &c->diag, &proof));
-    TRY(file_read(c->operand[1], AUDIT_MAX_ENTRY, &c->diag, &entry));
-    if (q == NULL) {
-        TRY(audit_check_proof(vkey, buf_view(&entry), buf_view(&proof), &c->diag));
-        return print_proved(c, NULL);
-    }
-    TRY(witnessed_proof(vkey, q, buf_view(&entry), buf_view(&proof), &c->diag, &v));
-    return print_proved(c, &v);
 }

@@ -184,6 +184,8 @@ struct status cli_visible(struct cli *c, struct workspace *w, const char *datase
                           const char *const *columns, size_t n, bool *ret_visible);
 /* --threads, else analysis.threads of the workspace's configuration. */
 struct status cli_threads(struct cli *c, unsigned *ret_threads);
+/* The folder of a log: that operand, or the workspace's own log. Malloc'd. */
+struct status cli_log_dir(struct cli *c, size_t operand, char **ret_dir);
 /* What others named must not reach a terminal as control codes: each becomes '?'. */
 void cli_put_clean(FILE *out, const char *text);
 /* The names of a grouping's columns: "sex and race". */

@@ -414,7 +414,12 @@ static const struct cli_option audit_show_options[] = {
 };
 
 static const struct cli_option audit_prove_options[] = {
-    {"output", "FILE", "write the proof to FILE instead of stdout", NULL, CLI_ONCE, "@file"},
+    {"output", "FILE", "write the receipt to FILE instead of stdout", NULL, CLI_ONCE, "@file"},
+    {"check", "FILE", "make nothing: check that receipt, offline", NULL, CLI_ONCE, "@file"},
+    {"vkey", "KEY", "with --check: the log's public key, from whoever you trust to tell it", NULL,
+     CLI_ONCE, NULL},
+    {"policy", "FILE", "with --check: who must have cosigned its checkpoint: a tlog-policy", NULL,
+     CLI_ONCE, "@file"},
     {0},
 };
 
@@ -624,10 +629,14 @@ const struct cli_verb cli_verbs[] = {
      audit_verify_options, cli_audit_verify, true, true},
     {"audit show", "[DIR]", "entries of the log; needs no passphrase", NULL, audit_show_options,
      cli_audit_show, true, true},
-    {"audit prove", "INDEX [DIR]", "a proof (c2sp.org/tlog-proof) that entry INDEX is in the log",
-     NULL, audit_prove_options, cli_audit_prove, false, true},
-    {"audit check", "PROOF-FILE ENTRY-FILE", "check such a proof for an entry, offline",
-     "ENTRY-FILE holds the entry's bytes, as `audit show --json` has them in \"raw\".",
+    {"audit prove", "[INDEX] [DIR]",
+     "a receipt: the proof (c2sp.org/tlog-proof) that entry INDEX is in the log",
+     "A call's INDEX is in the header steward-log-index of its answer. A receipt has the entry in "
+     "it; --check FILE needs nothing but the receipt and the log's key, and prints the entry.",
+     audit_prove_options, cli_audit_prove, true, true},
+    {"audit check", "PROOF-FILE [ENTRY-FILE]", "check such a proof, offline",
+     "ENTRY-FILE holds the entry's bytes, as `audit show --json` has them in \"raw\"; without it "
+     "the entry in the proof is meant, as with `audit prove --check`.",
      audit_check_options, cli_audit_check, true, true},
     {"config example", "", "a configuration with every key, its meaning and its default (YAML)",
      NULL, none, cli_config_example, false},

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/threads.h"
 #include "govern/ledger.h"
+#include "govern/runs.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -61,9 +62,12 @@ struct audit {
     struct lost lost[LOST_MAX]; /* oldest first; those of tickets up to lost_before are forgotten */
     size_t lost_count;
     uint64_t lost_before;
+    struct runs runs;
+    uint64_t wanted; /* a checkpoint over so many entries is asked for; 0: none */
     int subscriber[SUBSCRIBERS_MAX];
     size_t subscribers;
-    _Atomic uint64_t durable, failed, size;
+    _Atomic uint64_t durable, failed, size, covered; /* the last: by a checkpoint */
+    atomic_bool unpublished;                         /* the newest publication failed */
     _Atomic uint32_t settled; /* changes with each batch; what audit_append waits on */
 };
 
@@ -102,13 +106,20 @@ enter(struct audit *a, struct diag *diag)
     return s;
 }
 
+static void
+note_size(struct audit *a)
+{
+    atomic_store(&a->size, ledger_size(a->ledger));
+    atomic_store(&a->covered, ledger_size(a->ledger) - ledger_pending(a->ledger));
+}
+
 /* When the next publication is due follows from what is pending now. */
 static void
 leave(struct audit *a)
 {
     const bool waits = ledger_pending(a->ledger) > 0,
                many = ledger_pending_bytes(a->ledger) > PUBLISH_BYTES;
-    atomic_store(&a->size, ledger_size(a->ledger));
+    note_size(a);
     ledger_unlock(a->ledger);
     (void)pthread_mutex_lock(&a->lock);
     const int64_t wait = many && !a->published.failing ? 0 : a->publish_ns;
@@ -138,9 +149,11 @@ announce(struct audit *a)
 }
 
 static struct status
-append_batch(struct audit *a, struct view records, uint64_t count, struct diag *diag)
+append_batch(struct audit *a, struct view records, uint64_t count, struct diag *diag,
+             uint64_t *ret_first)
 {
     TRY(enter(a, diag));
+    *ret_first = ledger_size(a->ledger);
     const struct status s = ledger_append(a->ledger, records, count, diag);
     leave(a);
     return s;
@@ -172,14 +185,16 @@ commit(struct audit *a, struct buf *batch)
     *batch = a->queue;
     a->queue = swap;
     const uint64_t count = a->queued, upto = a->next_ticket - 1;
+    uint64_t first = 0;
     a->queued = 0;
     a->hasty = false;
     (void)pthread_mutex_unlock(&a->lock);
-    const struct status s = append_batch(a, buf_view(batch), count, &diag);
+    const struct status s = append_batch(a, buf_view(batch), count, &diag, &first);
     buf_reset(batch);
     (void)pthread_mutex_lock(&a->lock);
     keep_outcome(&a->committed, s, &diag);
     if (status_ok(s)) {
+        runs_add(&a->runs, upto - count + 1, upto, first);
         atomic_store(&a->durable, upto);
     } else {
         keep_lost(a, upto - count + 1, upto);
@@ -200,6 +215,7 @@ tell_gap(struct audit *a, struct buf *batch)
     DEFER(buf_done) struct buf entry;
     buf_init(&entry, AUDIT_MAX_ENTRY);
     const uint64_t dropped = a->dropped;
+    uint64_t first = 0;
     (void)snprintf(reason, sizeof reason,
                    "entries refused since they could not be written: %llu; %s",
                    (unsigned long long)dropped, a->committed.diag.text);
@@ -214,7 +230,7 @@ tell_gap(struct audit *a, struct buf *batch)
     buf_put(batch, buf_view(&entry));
     struct status s = buf_status(&entry);
     s = status_ok(s) ? buf_status(batch) : s;
-    s = status_ok(s) ? append_batch(a, buf_view(batch), 1, &diag) : s;
+    s = status_ok(s) ? append_batch(a, buf_view(batch), 1, &diag, &first) : s;
     buf_reset(batch);
     (void)pthread_mutex_lock(&a->lock);
     keep_outcome(&a->committed, s, &diag);
@@ -331,8 +347,16 @@ publish_now(struct audit *a)
     const struct status s = publish(a, &diag);
     (void)pthread_mutex_lock(&a->lock);
     keep_outcome(&a->published, s, &diag);
+    atomic_store(&a->unpublished, !status_ok(s));
     if (!status_ok(s)) {
         a->publish_due = clock_mono_ns() + a->publish_ns;
+    } else if (a->wanted > atomic_load(&a->covered)) {
+        a->publish_due = clock_mono_ns();
+        return; /* it came while this one was under way */
+    }
+    if (a->wanted > 0) {
+        a->wanted = 0;
+        announce(a);
     }
 }
 
@@ -425,7 +449,7 @@ audit_open(const char *dir, const struct audit_options *o, struct diag *diag,
     a->next_ticket = 1;
     struct status s = ledger_open(dir, &o->signer, diag, &a->ledger);
     if (status_ok(s)) {
-        atomic_store(&a->size, ledger_size(a->ledger));
+        note_size(a);
         a->publish_due = ledger_pending(a->ledger) > 0 ? clock_mono_ns() + a->publish_ns : 0;
         s = start_threads(a);
     } else {
@@ -552,6 +576,40 @@ audit_fate(const struct audit *a, uint64_t ticket)
     const bool lost = is_lost(a, ticket);
     (void)pthread_mutex_unlock(&mutable->lock);
     return lost ? AUDIT_FAILED : AUDIT_DURABLE;
+}
+
+bool
+audit_index(const struct audit *a, uint64_t ticket, uint64_t *ret_index)
+{
+    struct audit *mutable = (struct audit *)(uintptr_t)a;
+    if (runs_find_newest(&a->runs, ticket, ret_index)) {
+        return true;
+    }
+    (void)pthread_mutex_lock(&mutable->lock);
+    const bool found = runs_find(&a->runs, ticket, ret_index);
+    (void)pthread_mutex_unlock(&mutable->lock);
+    return found;
+}
+
+void
+audit_cover(struct audit *a, uint64_t size)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    if (size > a->wanted && size > atomic_load(&a->covered) && size <= atomic_load(&a->size)) {
+        a->wanted = size;
+        a->publish_due = clock_mono_ns();
+        (void)pthread_cond_signal(&a->pending);
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+enum audit_fate
+audit_covered(const struct audit *a, uint64_t size)
+{
+    if (atomic_load(&a->covered) >= size) {
+        return AUDIT_DURABLE;
+    }
+    return atomic_load(&a->unpublished) ? AUDIT_FAILED : AUDIT_WAITING;
 }
 
 uint64_t

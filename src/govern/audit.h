@@ -49,6 +49,14 @@ struct status audit_submit(struct audit *a, struct view entry, uint64_t *ret_tic
  * failed. */
 enum audit_fate { AUDIT_WAITING, AUDIT_DURABLE, AUDIT_FAILED };
 enum audit_fate audit_fate(const struct audit *a, uint64_t ticket);
+/* Which entry of the log a durable ticket became. False: that is not known any more, since other
+ * processes have written between hundreds of batches since. Lock-free for the newest ones. */
+bool audit_index(const struct audit *a, uint64_t ticket, uint64_t *ret_index);
+/* Asks that a checkpoint over the first `size` entries, which are durable, be signed now and not
+ * when its time has come; and whether there is one: failed while publishing fails. The subscribed
+ * eventfds are written when that changes. */
+void audit_cover(struct audit *a, uint64_t size);
+enum audit_fate audit_covered(const struct audit *a, uint64_t size);
 /* OK, or why the newest commit or publication failed (full disk). The entries of a commit that
  * failed are dropped; about once a second it is tried to write an entry "audit.gap" that says how
  * many those were, and with that, or the next commit, the log is healthy again. */
@@ -110,11 +118,17 @@ struct status audit_each(const char *dir, uint64_t from, uint64_t to,
                          struct status (*each)(void *ctx, uint64_t index, struct view entry),
                          void *ctx, struct diag *diag);
 struct status audit_count(const char *dir, uint64_t *ret_entries, struct diag *diag);
-/* c2sp.org/tlog-proof@v1 for entry index: inclusion proof and checkpoint. */
-struct status audit_prove(const char *dir, uint64_t index, struct buf *ret_proof,
-                          struct diag *diag);
+/* A receipt: c2sp.org/tlog-proof@v1 for entry index: the entry (as extra data), inclusion proof and
+ * checkpoint; and the entry besides (ret_entry may be NULL). Reads no journal: STATUS_NOT_FOUND
+ * when no checkpoint covers the entry. */
+struct status audit_prove(const char *dir, uint64_t index, struct buf *ret_entry,
+                          struct buf *ret_proof, struct diag *diag);
 /* Checks such a proof for an entry against a vkey: STATUS_INTEGRITY with the reason. */
 struct status audit_check_proof(const char *vkey, struct view entry, struct view proof,
                                 struct diag *diag);
+/* Which entry a receipt is of, and the bytes of the entry in it: what somebody says, until
+ * audit_check_proof has held the one against the other. STATUS_INPUT when there is none in it. */
+struct status audit_receipt_entry(struct view receipt, struct diag *diag, uint64_t *ret_index,
+                                  struct buf *ret_entry);
 
 #endif

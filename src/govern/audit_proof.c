@@ -16,38 +16,88 @@ put_hash_line(struct buf *b, const struct digest *d)
     buf_put_u8(b, '\n');
 }
 
-struct status
-audit_prove(const char *dir, uint64_t index, struct buf *ret_proof, struct diag *diag)
+static struct status
+refuse_uncovered(const char *dir, uint64_t index, struct diag *diag)
 {
     DEFER(standing_done) struct standing s = {0};
     TRY(standing_take(dir, NULL, diag, &s));
-    if (index >= s.checkpoint.size) {
-        diag_set(diag, "entry %llu is %s", (unsigned long long)index,
-                 index < s.checkpoint.size + s.pending
-                     ? "durable, but not yet under a checkpoint; ask again in a second or two"
-                     : "not in the log");
-        FAIL(NOT_FOUND);
+    diag_set(diag, "entry %llu is %s", (unsigned long long)index,
+             index < s.checkpoint.size + s.pending
+                 ? "durable, but not yet under a checkpoint; ask again in a second or two"
+                 : "not in the log");
+    FAIL(NOT_FOUND);
+}
+
+static struct status
+read_entry(const struct standing *s, uint64_t index, struct diag *diag, struct buf *ret_entry)
+{
+    const struct tile_id id = tile_holding(TILE_ENTRIES, index, s->checkpoint.size);
+    DEFER(buf_done) struct buf bundle;
+    struct view entry = {0};
+    buf_init(&bundle, TILE_BUNDLE_MAX);
+    TRY(tile_read(s->dir, &id, diag, &bundle));
+    struct reader r = reader_of(buf_view(&bundle));
+    for (uint64_t i = id.index * MERKLE_WIDTH; i <= index; i++) {
+        ASSERT(tile_next_entry(&r, &entry)); /* tile_read has counted them */
     }
-    struct digest path[MERKLE_PATH_MAX];
-    size_t n = 0;
+    buf_put(ret_entry, entry);
+    return buf_status(ret_entry);
+}
+
+static struct status
+find_path(const struct standing *s, uint64_t index, struct view entry, struct diag *diag,
+          struct digest ret_path[static MERKLE_PATH_MAX], size_t *ret_n)
+{
     DEFER(memory_freep) struct tile_source *tiles = calloc(1, sizeof *tiles);
     CHECK(tiles != NULL, MEMORY);
-    *tiles = (struct tile_source){.dir = dir, .size = s.checkpoint.size, .diag = diag};
+    *tiles = (struct tile_source){.dir = s->dir, .size = s->checkpoint.size, .diag = diag};
     const struct merkle_source source = {tile_node, tiles};
     struct digest leaf;
-    TRY(merkle_prove(source, index, s.checkpoint.size, path, &n));
-    TRY(tile_node(tiles, 0, index, &leaf));
-    if (!merkle_check(&leaf, index, s.checkpoint.size, path, n, &s.checkpoint.root)) {
+    TRY(merkle_prove(source, index, s->checkpoint.size, ret_path, ret_n));
+    merkle_leaf(entry, &leaf);
+    if (!merkle_check(&leaf, index, s->checkpoint.size, ret_path, *ret_n, &s->checkpoint.root)) {
         diag_set(diag, "tile: the tiles do not give the checkpoint's root; run \"audit verify\"");
         FAIL(INTEGRITY);
     }
-    buf_printf(ret_proof, "c2sp.org/tlog-proof@v1\nindex %llu\n", (unsigned long long)index);
+    return OK;
+}
+
+static struct status
+put_proof(const struct standing *s, uint64_t index, struct view entry, struct diag *diag,
+          struct buf *ret_proof)
+{
+    struct digest path[MERKLE_PATH_MAX];
+    size_t n = 0;
+    TRY(find_path(s, index, entry, diag, path, &n));
+    buf_put_str(ret_proof, "c2sp.org/tlog-proof@v1\nextra ");
+    text_put_base64(ret_proof, entry);
+    buf_printf(ret_proof, "\nindex %llu\n", (unsigned long long)index);
     for (size_t i = 0; i < n; i++) {
         put_hash_line(ret_proof, &path[i]);
     }
     buf_put_u8(ret_proof, '\n');
-    buf_put(ret_proof, buf_view(&s.note));
+    buf_put(ret_proof, buf_view(&s->note));
     return buf_status(ret_proof);
+}
+
+struct status
+audit_prove(const char *dir, uint64_t index, struct buf *ret_entry, struct buf *ret_proof,
+            struct diag *diag)
+{
+    DEFER(standing_done) struct standing s = {0};
+    DEFER(buf_done) struct buf entry;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    TRY(standing_signed(dir, diag, &s));
+    if (index >= s.checkpoint.size) {
+        return refuse_uncovered(dir, index, diag);
+    }
+    TRY(read_entry(&s, index, diag, &entry));
+    TRY(put_proof(&s, index, buf_view(&entry), diag, ret_proof));
+    if (ret_entry != NULL) {
+        buf_put(ret_entry, buf_view(&entry));
+        TRY(buf_status(ret_entry));
+    }
+    return OK;
 }
 
 /* A line without its end; *at moves behind it. */
@@ -71,6 +121,7 @@ starts_with(struct view line, const char *word)
 }
 
 struct proof {
+    struct view extra; /* in base64; ptr NULL: there is none */
     uint64_t index;
     struct digest path[MERKLE_PATH_MAX];
     size_t n;
@@ -96,6 +147,7 @@ parse_proof(struct view text, struct proof *p)
     CHECK(view_equal_str(next_line(text, &at), "c2sp.org/tlog-proof@v1"), INPUT);
     struct view line = next_line(text, &at);
     if (starts_with(line, "extra ")) {
+        p->extra = view_of(line.ptr + 6, line.len - 6);
         line = next_line(text, &at);
     }
     CHECK(starts_with(line, "index "), INPUT);
@@ -110,17 +162,25 @@ parse_proof(struct view text, struct proof *p)
     return OK;
 }
 
+static struct status
+read_proof(struct view text, struct diag *diag, struct proof *ret_proof)
+{
+    *ret_proof = (struct proof){0};
+    if (!status_ok(parse_proof(text, ret_proof))) {
+        diag_set(diag, "not a proof in the form c2sp.org/tlog-proof@v1");
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
 struct status
 audit_check_proof(const char *vkey, struct view entry, struct view text, struct diag *diag)
 {
     struct note_key key;
-    struct proof p = {0};
+    struct proof p;
     struct checkpoint c;
     TRY(standing_key("", vkey, diag, &key));
-    if (!status_ok(parse_proof(text, &p))) {
-        diag_set(diag, "not a proof in the form c2sp.org/tlog-proof@v1");
-        FAIL(INPUT);
-    }
+    TRY(read_proof(text, diag, &p));
     const struct status opened = checkpoint_open(p.note, &key, diag, &c);
     if (!status_ok(opened)) {
         diag_prefix(diag, "the proof's checkpoint");
@@ -133,5 +193,27 @@ audit_check_proof(const char *vkey, struct view entry, struct view text, struct 
                  (unsigned long long)p.index, (unsigned long long)c.size);
         FAIL(INTEGRITY);
     }
+    return OK;
+}
+
+struct status
+audit_receipt_entry(struct view receipt, struct diag *diag, uint64_t *ret_index,
+                    struct buf *ret_entry)
+{
+    struct proof p;
+    DEFER(buf_done) struct buf entry;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    TRY(read_proof(receipt, diag, &p));
+    if (p.extra.ptr == NULL) {
+        diag_set(diag, "the proof has no entry in it; give the entry's bytes in a file");
+        FAIL(INPUT);
+    }
+    if (!status_ok(text_from_base64(p.extra, &entry))) {
+        diag_set(diag, "the proof's extra data is no entry in base64");
+        FAIL(INPUT);
+    }
+    buf_put(ret_entry, buf_view(&entry));
+    TRY(buf_status(ret_entry));
+    *ret_index = p.index;
     return OK;
 }

@@ -140,13 +140,26 @@ share_lock(const char *dir, int *ret_fd)
     }
 }
 
-struct status
-standing_take(const char *dir, const char *vkey, struct diag *diag, struct standing *s)
+static struct status
+begin(const char *dir, const char *vkey, struct diag *diag, struct standing *s)
 {
     s->dir = dir;
     buf_init(&s->note, NOTE_MAX);
     buf_init(&s->journal, JOURNAL_MAX);
-    TRY(standing_key(dir, vkey, diag, &s->key));
+    return standing_key(dir, vkey, diag, &s->key);
+}
+
+struct status
+standing_signed(const char *dir, struct diag *diag, struct standing *s)
+{
+    TRY(begin(dir, NULL, diag, s));
+    return read_note(s, diag);
+}
+
+struct status
+standing_take(const char *dir, const char *vkey, struct diag *diag, struct standing *s)
+{
+    TRY(begin(dir, vkey, diag, s));
     const struct status seen = look(s, NULL);
     if (status_ok(seen)) {
         return seen;

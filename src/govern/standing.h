@@ -25,6 +25,8 @@ struct status standing_key(const char *dir, const char *vkey, struct diag *diag,
  * Standing_done in any case; ret_standing was zeroed before. */
 struct status standing_take(const char *dir, const char *vkey, struct diag *diag,
                             struct standing *ret_standing);
+/* The checkpoint alone, which is one file: the rest stays zero. */
+struct status standing_signed(const char *dir, struct diag *diag, struct standing *ret_standing);
 void standing_done(struct standing *s);
 
 #endif

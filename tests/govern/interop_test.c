@@ -59,7 +59,7 @@ write_proofs(const char *dir, const char *to, uint64_t n)
         char name[64];
         DEFER(buf_done) struct buf proof;
         buf_init(&proof, 1 << 16);
-        assert_ok(audit_prove(dir, i, &proof, NULL));
+        assert_ok(audit_prove(dir, i, NULL, &proof, NULL));
         (void)snprintf(name, sizeof name, "%llu.tlog-proof", (unsigned long long)i);
         fixture_overwrite(to, name, buf_view(&proof));
     }

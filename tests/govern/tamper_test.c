@@ -333,6 +333,23 @@ refuses_a_log_that_another_key_has_signed(void **state)
 
 /* ---- proofs ---- */
 
+/* Does the receipt prove the entry that is in it, and that it is the one with this index? */
+static bool
+checks(const char *vkey, struct view receipt, uint64_t index)
+{
+    uint64_t found = UINT64_MAX;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf entry;
+    DEFER(buf_done) struct buf wanted;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    buf_init(&wanted, 4096);
+    fixture_entry(index, &wanted);
+    const bool good = status_ok(audit_receipt_entry(receipt, &diag, &found, &entry)) &&
+                      status_ok(audit_check_proof(vkey, buf_view(&entry), receipt, &diag));
+    assert_true(good || diag.text[0] != '\0');
+    return good && found == index && view_equal(buf_view(&entry), buf_view(&wanted));
+}
+
 static void
 proves_every_entry(void **state)
 {
@@ -352,8 +369,9 @@ proves_every_entry(void **state)
             struct diag diag = {0};
             buf_init(&proof, 1 << 16);
             buf_init(&entry, 4096);
-            assert_ok(audit_prove(dir, i, &proof, &diag));
+            assert_ok(audit_prove(dir, i, NULL, &proof, &diag));
             fixture_entry(i, &entry);
+            assert_true(checks(buf_str(&vkey), buf_view(&proof), i));
             assert_ok(audit_check_proof(buf_str(&vkey), buf_view(&entry), buf_view(&proof), &diag));
             entry.ptr[entry.len - 3] ^= 1;
             assert_status(
@@ -372,24 +390,62 @@ refuses_a_proof_with_any_bit_flipped_or_cut(void **state)
     DEFER(buf_done) struct buf vkey;
     DEFER(buf_done) struct buf proof;
     DEFER(buf_done) struct buf entry;
+    DEFER(buf_done) struct buf made;
     struct diag diag = {0};
     buf_init(&proof, 1 << 16);
     buf_init(&entry, 4096);
+    buf_init(&made, 4096);
     fixture_append(dir, 0, 13);
     keep_copy(dir, "vkey", &vkey);
     fixture_entry(9, &entry);
-    assert_ok(audit_prove(dir, 9, &proof, &diag));
+    assert_ok(audit_prove(dir, 9, &made, &proof, &diag));
+    assert_true(view_equal(buf_view(&made), buf_view(&entry)));
     for (size_t i = 0; i < proof.len; i++) {
         for (int bit = 0; bit < 8; bit++) {
             proof.ptr[i] = (uint8_t)(proof.ptr[i] ^ (1 << bit));
-            assert_false(status_ok(
-                audit_check_proof(buf_str(&vkey), buf_view(&entry), buf_view(&proof), &diag)));
+            assert_false(checks(buf_str(&vkey), buf_view(&proof), 9));
             proof.ptr[i] = (uint8_t)(proof.ptr[i] ^ (1 << bit));
         }
-        assert_false(status_ok(
-            audit_check_proof(buf_str(&vkey), buf_view(&entry), view_of(proof.ptr, i), &diag)));
+        assert_false(checks(buf_str(&vkey), view_of(proof.ptr, i), 9));
     }
+    assert_true(checks(buf_str(&vkey), buf_view(&proof), 9));
     assert_ok(audit_check_proof(buf_str(&vkey), buf_view(&entry), buf_view(&proof), &diag));
+}
+
+/* A proof of somebody else's, whose extra data is not the entry, proves an entry that is given. */
+static void
+a_proof_needs_no_entry_in_it(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *dir = testing_dir();
+    DEFER(buf_done) struct buf vkey;
+    DEFER(buf_done) struct buf proof;
+    DEFER(buf_done) struct buf bare;
+    DEFER(buf_done) struct buf entry;
+    struct diag diag = {0};
+    uint64_t index = 0;
+    buf_init(&proof, 1 << 16);
+    buf_init(&bare, 1 << 16);
+    buf_init(&entry, 4096);
+    fixture_append(dir, 0, 5);
+    keep_copy(dir, "vkey", &vkey);
+    fixture_entry(4, &entry);
+    assert_ok(audit_prove(dir, 4, NULL, &proof, &diag));
+    buf_put_str(&bare, "c2sp.org/tlog-proof@v1\n");
+    buf_put_str(&bare, strstr(buf_str(&proof), "index "));
+    assert_ok(audit_check_proof(buf_str(&vkey), buf_view(&entry), buf_view(&bare), &diag));
+    buf_reset(&entry);
+    assert_status(audit_receipt_entry(buf_view(&bare), &diag, &index, &entry), INPUT);
+    assert_says(&diag, "the proof has no entry in it");
+    assert_int_equal(entry.len, 0);
+    buf_reset(&bare);
+    buf_put_str(&bare, "c2sp.org/tlog-proof@v1\nextra e30=\n");
+    buf_put_str(&bare, strstr(buf_str(&proof), "index "));
+    assert_false(checks(buf_str(&vkey), buf_view(&bare), 4));
+    buf_put_str(&entry, "{}");
+    assert_status(audit_check_proof(buf_str(&vkey), buf_view(&entry), buf_view(&bare), &diag),
+                  INTEGRITY);
+    assert_says(&diag, "not proved: these bytes are not entry 4 of the log with 5 entries");
 }
 
 static void
@@ -401,9 +457,9 @@ says_why_an_entry_has_no_proof(void **state)
     struct diag diag = {0};
     buf_init(&proof, 1 << 16);
     fixture_log(dir, 2, 1);
-    assert_status(audit_prove(dir, 2, &proof, &diag), NOT_FOUND);
+    assert_status(audit_prove(dir, 2, NULL, &proof, &diag), NOT_FOUND);
     assert_says(&diag, "entry 2 is durable, but not yet under a checkpoint");
-    assert_status(audit_prove(dir, 3, &proof, &diag), NOT_FOUND);
+    assert_status(audit_prove(dir, 3, NULL, &proof, &diag), NOT_FOUND);
     assert_says(&diag, "entry 3 is not in the log");
     assert_status(audit_check_proof("x", view_str("{}"), view_str(""), &diag), INTEGRITY);
     assert_says(&diag, "--vkey: byte 0: not a verifier key");
@@ -424,6 +480,7 @@ main(void)
         cmocka_unit_test(refuses_a_log_that_another_key_has_signed),
         cmocka_unit_test(says_why_an_entry_has_no_proof),
         cmocka_unit_test(refuses_a_proof_with_any_bit_flipped_or_cut),
+        cmocka_unit_test(a_proof_needs_no_entry_in_it),
         cmocka_unit_test(proves_every_entry),
     };
     fixture_in_memory();

@@ -1,5 +1,5 @@
 // Checks a log of ours with Go's own implementation: golang.org/x/mod/sumdb/note and tlog.
-// usage: interop VKEY LOG-FOLDER PROOF-FOLDER
+// usage: interop VKEY LOG-FOLDER PROOF-FOLDER, or interop VKEY receipt FILE
 // Opens the checkpoint as a signed note; recomputes the root from the tiles through tlog.TileHashReader;
 // checks that the hash of every entry of the bundles is the one in the tree; proves every entry and compares with
 // the inclusion proofs (PROOF-FOLDER/<index>.tlog-proof) that we have written.
@@ -81,14 +81,20 @@ func entries(dir string, size int64) [][]byte {
 	return all
 }
 
-// A c2sp.org/tlog-proof@v1: index, path, and the checkpoint it leads to.
-func readProof(file string, verifier note.Verifier) (int64, tlog.RecordProof, int64, tlog.Hash) {
+// A c2sp.org/tlog-proof@v1: index, path, the checkpoint it leads to, and the extra data, which is the entry in a receipt of ours.
+func readProof(file string, verifier note.Verifier) (int64, tlog.RecordProof, int64, tlog.Hash, []byte) {
 	text, err := os.ReadFile(file)
 	must(err)
 	head, checkpoint, found := strings.Cut(string(text), "\n\n")
 	lines := strings.Split(head, "\n")
 	if !found || lines[0] != "c2sp.org/tlog-proof@v1" {
 		must(fmt.Errorf("%s: no tlog-proof", file))
+	}
+	var extra []byte
+	if text, found := strings.CutPrefix(lines[1], "extra "); found {
+		extra, err = base64.StdEncoding.DecodeString(text)
+		must(err)
+		lines = lines[1:]
 	}
 	index, err := strconv.ParseInt(strings.TrimPrefix(lines[1], "index "), 10, 64)
 	must(err)
@@ -99,12 +105,23 @@ func readProof(file string, verifier note.Verifier) (int64, tlog.RecordProof, in
 		proof = append(proof, h)
 	}
 	size, root := open([]byte(checkpoint), verifier)
-	return index, proof, size, root
+	return index, proof, size, root, extra
+}
+
+// A receipt by itself: the entry in it is in the log that its checkpoint is of.
+func checkReceipt(file string, verifier note.Verifier) {
+	index, proof, size, root, entry := readProof(file, verifier)
+	must(tlog.CheckRecord(proof, size, root, index, tlog.RecordHash(entry)))
+	fmt.Printf("accepted: entry %d of %d: %s\n", index, size, entry)
 }
 
 func main() {
 	verifier, err := note.NewVerifier(os.Args[1])
 	must(err)
+	if os.Args[2] == "receipt" {
+		checkReceipt(os.Args[3], verifier)
+		return
+	}
 	dir := os.Args[2]
 	text, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
 	must(err)
@@ -123,9 +140,12 @@ func main() {
 		leaf := tlog.RecordHash(e)
 		theirs, err := tlog.ProveRecord(size, int64(i), hashes)
 		must(err)
-		index, ours, at, signed := readProof(filepath.Join(os.Args[3], fmt.Sprintf("%d.tlog-proof", i)), verifier)
+		index, ours, at, signed, extra := readProof(filepath.Join(os.Args[3], fmt.Sprintf("%d.tlog-proof", i)), verifier)
 		if index != int64(i) || at != size || signed != root || fmt.Sprint(ours) != fmt.Sprint(theirs) {
 			must(fmt.Errorf("proof of entry %d differs", i))
+		}
+		if string(extra) != string(e) {
+			must(fmt.Errorf("the extra data of the proof of entry %d is not the entry", i))
 		}
 		must(tlog.CheckRecord(ours, at, signed, index, leaf))
 	}
