@@ -24,6 +24,7 @@ enum kind {
     KIND_DURATION,
     KIND_LEVEL,
     KIND_CLIENTS,
+    KIND_OPEN,
     KIND_PATH,
     KIND_TRANSIT,
     KIND_LISTEN,
@@ -114,6 +115,9 @@ static const struct key {
      UINT64_C(3600000000000),
      "at most so long until an entry is under a signed checkpoint (it is durable before its answer "
      "leaves)"},
+    {"audit", "open", KIND_OPEN, AT(server.log_open), "none", 0, 0,
+     "what of the log everybody may read at /audit/, without a key: none, hashes (checkpoint and "
+     "tiles) or entries (these too: they name principals)"},
     {"keys", "check", KIND_DURATION, AT(server.key_check_ns), "60s", 1000000000,
      UINT64_C(3600000000000),
      "at most so long after steward key revoke, or after its holder stops giving the key, are "
@@ -273,11 +277,17 @@ static const char *const clients[] = {[IDENTITY_CLIENTS_OFF] = "off",
                                       [IDENTITY_CLIENTS_ASKED] = "ask",
                                       [IDENTITY_CLIENTS_REQUIRED] = "require",
                                       NULL};
+static const char *const opened[] = {[SERVER_LOG_CLOSED] = "none",
+                                     [SERVER_LOG_HASHES] = "hashes",
+                                     [SERVER_LOG_ENTRIES] = "entries",
+                                     NULL};
 
 static const char *const *
 words_of(const struct key *k)
 {
-    return k->kind == KIND_LEVEL ? levels : k->kind == KIND_CLIENTS ? clients : NULL;
+    static const char *const *const of[KIND_EGRESS + 1] = {
+        [KIND_LEVEL] = levels, [KIND_CLIENTS] = clients, [KIND_OPEN] = opened};
+    return of[k->kind];
 }
 
 static struct status
@@ -638,6 +648,7 @@ take_value(struct parser *p, size_t line, struct view word)
             [KIND_LISTEN] = "ADDRESS:PORT is needed, such as 127.0.0.1:9443 or [::1]:9443, or none",
             [KIND_LEVEL] = "it must be error, warn, info or debug",
             [KIND_CLIENTS] = "it must be off, ask or require",
+            [KIND_OPEN] = "it must be none, hashes or entries",
             [KIND_PATH] = "the path of a file is needed, of at most 1023 bytes, or none",
             [KIND_TRANSIT] = "transit:https://HOST:PORT/MOUNT/KEY is needed, or none",
         };

@@ -195,6 +195,7 @@ access_decide(struct access *a, const struct access_request *q,
     DEFER(access_snapshot_releasep) struct access_snapshot *s = access_snapshot_take(a);
     struct deciding d = {.q = q};
     ret_decision->allow = false;
+    ret_decision->denied = s == NULL;
     ret_decision->output = ACCESS_OUTPUT_NONE;
     ret_decision->digits = 0;
     ret_decision->explanations = ret_decision->break_glass = false;
@@ -207,6 +208,7 @@ access_decide(struct access *a, const struct access_request *q,
     const struct access_rule *by = settle(&d);
     text_copy(ret_decision->rule, sizeof ret_decision->rule,
               by == NULL ? "default deny" : by->text);
+    ret_decision->denied = by != NULL && by->deny;
     if (by != NULL && !by->deny) {
         ret_decision->allow = true;
         ret_decision->output = d.rights.output;

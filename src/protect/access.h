@@ -147,6 +147,7 @@ struct access_request {
 bool access_purpose_ok(const char *text);
 struct access_decision {
     bool allow;
+    bool denied;    /* by a rule, or since nothing can be read; not by default */
     char rule[160]; /* "role caller on models/mortgage", "default deny" */
     /* When allowed: */
     enum access_output output;

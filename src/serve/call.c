@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "govern/audit.h"
+#include "serve/log_routes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +49,7 @@ put_resource(struct call *c)
     text_copy(c->resource, sizeof c->resource, shape);
     if (mark != NULL) {
         const size_t at = (size_t)(mark - shape);
-        text_copy(c->resource + at, sizeof c->resource - at, c->name);
+        text_copy(c->resource + at, sizeof c->resource - at, c->at.name);
     }
 }
 
@@ -65,7 +66,7 @@ static void
 admit(struct call *c)
 {
     const char *other_method = NULL;
-    c->route = route_find(c->x->method, c->x->path, c->name, &c->version, &other_method);
+    c->route = route_find(c->x->method, c->x->path, &c->at, &other_method);
     if (c->route != NULL && !is_served_here(c)) {
         c->route = NULL;
         other_method = NULL;
@@ -103,10 +104,18 @@ refuse_stranger(struct call *c, struct status s, const struct access_sign_in *in
     }
 }
 
+/* What is open to everybody needs no credential; one that comes is looked at all the same. */
+static bool
+is_anonymous(const struct call *c)
+{
+    return c->route->open || (log_is_open(c->server, c->route) && *c->x->client_identity == '\0' &&
+                              http_header(c->x, "authorization") == NULL);
+}
+
 static void
 authenticate(struct call *c)
 {
-    if (c->route->open) {
+    if (is_anonymous(c)) {
         return;
     }
     static const char *const no_bearer = "the authorization header is not \"Bearer KEY\"";
@@ -179,10 +188,26 @@ call_request(const struct call *c)
                                    .purpose = c->purpose};
 }
 
+/* What no rule allows, and none denies: the log may be open, or the call the caller's own. */
+static void
+let_read(struct call *c)
+{
+    struct access_decision *d = &c->decision;
+    if (d->allow || d->denied) {
+        return;
+    }
+    d->allow = log_is_open(c->server, c->route) || c->route->own;
+    c->own_only = d->allow && !log_is_open(c->server, c->route);
+    if (d->allow) {
+        text_copy(d->rule, sizeof d->rule, c->own_only ? "its own calls" : "open to everybody");
+    }
+}
+
 static void
 authorise(struct call *c)
 {
-    if (c->route->open) {
+    c->reads_log = c->route->read != LOG_NO_READ;
+    if (is_anonymous(c)) {
         c->allow = true;
         return;
     }
@@ -192,7 +217,9 @@ authorise(struct call *c)
     }
     const struct access_request q = call_request(c);
     access_decide(c->server->workspace->access, &q, d);
+    let_read(c);
     c->allow = d->allow;
+    c->reads_log = c->reads_log && d->allow;
     if (d->break_glass) {
         log_event(LOG_WARN, "access.break-glass", "principal=%s action=%s resource=%s call=%s",
                   c->caller.principal, access_action_word(c->route->action), c->resource, c->id);
@@ -203,7 +230,7 @@ authorise(struct call *c)
         (void)snprintf(client, sizeof client, "not allowed: %s on %.80s",
                        access_action_word(c->route->action), c->resource);
         call_refuse(c, 403, client, d->rule);
-    } else if (*c->name != '\0' && !key_watch_usable(c->server->key_watch)) {
+    } else if (*c->at.name != '\0' && !key_watch_usable(c->server->key_watch)) {
         refuse_without_key(c);
     }
 }
@@ -284,11 +311,24 @@ has_room(struct call *c)
     return room != METER_FULL;
 }
 
+/* Reading the log would make it longer: the first read of a minute is recorded, of a principal and
+ * kind; none of nobody, which only what is open to everybody allows. */
+static bool
+is_counted_only(const struct call *c)
+{
+    if (!c->reads_log) {
+        return c->route != NULL && c->route->open;
+    }
+    (void)atomic_fetch_add(&c->server->metrics.log_reads[c->route->read], 1);
+    return c->caller.principal[0] == '\0' ||
+           !reads_first(c->server->reads, c->caller.principal, c->resource, clock_mono_ns());
+}
+
 static void
 record(struct call *c)
 {
     const int64_t duration = clock_mono_ns() - c->x->arrived_ns;
-    if ((c->route != NULL && c->route->open) || !has_room(c)) {
+    if (is_counted_only(c) || !has_room(c)) {
         return;
     }
     struct digest request, response;
@@ -420,19 +460,66 @@ call_head(struct server *s, struct http_exchange *x)
     return !c->decided;
 }
 
+/* A stage that parks the call is the last for now. */
+static void
+run_stages(struct call *c, size_t from)
+{
+    struct metrics *m = &c->server->metrics;
+    struct metrics_lap lap;
+    metrics_lap_begin(&lap);
+    for (c->stage = from; c->stage < STAGES; c->stage++) {
+        if (stages[c->stage].always || !c->decided) {
+            stages[c->stage].run(c);
+            metrics_lap(m, &lap, c->stage);
+        }
+        if (c->parked) {
+            return;
+        }
+    }
+}
+
 /* After call_head, head stages run again: a key may have been revoked while the body came. */
 void
 call_run(struct server *s, struct http_exchange *x)
 {
-    struct metrics_lap lap;
-    metrics_lap_begin(&lap);
     struct call *c = call_of(s, x);
-    for (size_t i = 0; c != NULL && i < STAGES; i++) {
-        if (stages[i].always || !c->decided) {
-            stages[i].run(c);
-            metrics_lap(&s->metrics, &lap, i);
-        }
+    if (c != NULL) {
+        run_stages(c, 0);
     }
+}
+
+void
+call_park(struct call *c, uint64_t ticket)
+{
+    c->parked = c->parked_once = true;
+    c->x->ticket = ticket;
+    c->x->status = 503; /* should it not come back */
+}
+
+static void
+unpark(struct call *c)
+{
+    c->parked = false;
+    c->x->ticket = 0;
+    run_stages(c, c->stage);
+}
+
+bool
+call_settled(struct server *s, struct http_exchange *x)
+{
+    struct call *c = x->user;
+    uint64_t index = 0;
+    char text[24];
+    if (c != NULL && c->parked) {
+        unpark(c);
+        return x->ticket == 0;
+    }
+    if (c != NULL && *c->caller.principal != '\0' &&
+        audit_index(s->workspace->audit, x->ticket, &index)) {
+        (void)snprintf(text, sizeof text, "%llu", (unsigned long long)index);
+        http_set_header(x, "steward-log-index", text);
+    }
+    return true;
 }
 
 void
@@ -451,9 +538,14 @@ call_refused(struct server *s, struct http_exchange *x, const char *reason)
 }
 
 void
-call_done(struct server *s, const struct http_exchange *x)
+call_done(struct server *s, struct http_exchange *x)
 {
-    const struct call *c = x->user;
+    struct call *c = x->user;
+    if (c != NULL && c->parked) { /* the client left, or it took too long */
+        c->parked = false;
+        call_refuse(c, 503, "the call took too long", "not waited for to the end");
+        record(c);
+    }
     const uint64_t rows = c != NULL && x->status == 200 ? c->rows : 0;
     metrics_note(&s->metrics, x->status, clock_mono_ns() - x->arrived_ns, rows > 0, rows);
 }

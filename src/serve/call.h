@@ -11,6 +11,7 @@
 #include "serve/live.h"
 #include "serve/meter.h"
 #include "serve/metrics.h"
+#include "serve/reads.h"
 #include "serve/server.h"
 #include "serve/tend.h"
 
@@ -18,7 +19,8 @@
 
 struct call;
 
-/* One row of the routes: method, path with {name} and {version}, who may. */
+/* One row of the routes: method, path with {name}, {version}, {index} and, last, {rest} (one or
+ * more segments), who may. */
 struct route {
     const char *method, *path;
     bool open; /* no key needed, no entry written: health */
@@ -27,7 +29,20 @@ struct route {
     void (*inspect)(struct call *c); /* may be NULL */
     void (*act)(struct call *c);
     enum { SIDE_DATA, SIDE_MANAGEMENT, SIDE_BOTH } side; /* when there is a second listener */
+    /* Of the audit log: allowed ones are counted, and one a minute of a principal is recorded. */
+    enum { LOG_NO_READ, LOG_CHECKPOINT, LOG_TILES, LOG_ENTRIES, LOG_RECEIPTS } read;
+    bool own; /* also what the caller has made itself, unless that is denied: act looks */
 };
+
+/* What a path has for the places of its shape. */
+struct route_place {
+    char name[64]; /* "" without */
+    uint64_t version, index;
+};
+
+/* A ticket of this kind is settled when a checkpoint covers as many entries as its other bits say,
+ * or publishing has failed. */
+#define SERVER_COVER_TICKET (UINT64_C(1) << 63)
 
 struct server {
     struct workspace *workspace;
@@ -35,6 +50,7 @@ struct server {
     struct live *live;
     struct metrics metrics;
     struct meter *refusals;
+    struct reads *reads;
     _Atomic int64_t warned_ns; /* of refusals that were dropped */
     struct http_server *http;
     pthread_rwlock_t ingress_lock;
@@ -49,8 +65,7 @@ struct call {
     struct server *server;
     struct http_exchange *x;
     const struct route *route;
-    char name[64]; /* of the model in the path */
-    uint64_t version;
+    struct route_place at; /* of the path: the model's name */
     char id[33];
     struct access_caller caller; /* principal "" until authenticated */
     bool certificate;            /* one of its own came with it */
@@ -58,7 +73,12 @@ struct call {
     const char *purpose; /* that is stated; NULL: none, or none that is read yet */
     char resource[96];
     char reason[160];
-    bool decided; /* an answer stands; the stages that answer are passed over */
+    bool decided;     /* an answer stands; the stages that answer are passed over */
+    bool reads_log;   /* and may */
+    bool own_only;    /* may have what it has made itself */
+    bool parked;      /* waits in the middle of the stages for x->ticket */
+    bool parked_once; /* has done so */
+    size_t stage;     /* that is run again then */
     bool allow;
     const struct model *model; /* a reference; given back when the call is recorded */
     uint64_t model_version;
@@ -78,7 +98,12 @@ void call_run(struct server *s, struct http_exchange *x);
 /* A request that http refused before it was a call: recorded all the same. */
 void call_refused(struct server *s, struct http_exchange *x, const char *reason);
 /* The answer was handed to the socket, or the client left: counted as what it came to. */
-void call_done(struct server *s, const struct http_exchange *x);
+void call_done(struct server *s, struct http_exchange *x);
+/* Its ticket is settled: the answer may leave with what follows from that; or, false, a call that
+ * was parked has gone on and waits for another one. */
+bool call_settled(struct server *s, struct http_exchange *x);
+/* For a stage: it is run again when that ticket is settled. */
+void call_park(struct call *c, uint64_t ticket);
 /* The names of the stages, in their order. */
 size_t call_stages(const char *ret_names[static METRICS_STAGES]);
 /* A verdict: status and the sentence that the client sees; reason is what the log keeps. */
@@ -88,7 +113,7 @@ void call_refuse(struct call *c, unsigned status, const char *client, const char
 struct access_request call_request(const struct call *c);
 
 /* routes.c. NULL: none; ret_other_method, when not NULL then: the path is asked with that one. */
-const struct route *route_find(const char *method, const char *path, char ret_name[static 64],
-                               uint64_t *ret_version, const char **ret_other_method);
+const struct route *route_find(const char *method, const char *path, struct route_place *ret_place,
+                               const char **ret_other_method);
 
 #endif

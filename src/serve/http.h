@@ -65,7 +65,7 @@ struct http_exchange {
 
 /* Of the request; NULL when absent; case-insensitive. */
 const char *http_header(const struct http_exchange *x, const char *name);
-/* On the answer; at most 8. */
+/* On the answer, in place of one of that name (written alike); at most 8. */
 void http_set_header(struct http_exchange *x, const char *name, const char *value);
 
 enum http_fate { HTTP_WAITING, HTTP_DURABLE, HTTP_FAILED };
@@ -95,6 +95,9 @@ struct http_handler {
     struct status (*subscribe)(void *ctx, int event_fd);
     void (*unsubscribe)(void *ctx, int event_fd);
     void (*failed)(void *ctx, struct http_exchange *x);
+    /* The ticket is durable and the answer about to leave: what follows from that is added now.
+     * False: there is another ticket, which is waited for as the first was. May be NULL. */
+    bool (*settled)(void *ctx, struct http_exchange *x);
     /* bytes were handed to the socket, or the connection died */
     void (*done)(void *ctx, struct http_exchange *x);
     /* Whether that peer may connect to that listener; asked on a loop's thread when it does, and

@@ -40,7 +40,7 @@ http_answer_raw(struct request *r)
 {
     DEFER(buf_done) struct buf head;
     struct conn *c = r->conn;
-    http_request_settle(r);
+    (void)http_request_settle(r); /* refused, or late: no ticket follows */
     buf_init(&head, 4096);
     if (r->x.status == 0) {
         http_conn_shut(c);

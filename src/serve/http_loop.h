@@ -196,8 +196,9 @@ void http_on_completed(void *cls, struct MHD_Connection *mhd, void **slot,
                        enum MHD_RequestTerminationCode why);
 void http_request_refuse(struct request *r, unsigned status, const char *reason);
 void http_request_free(struct request *r);
-/* Before an answer leaves: a failed or late one is replaced by 503. */
-void http_request_settle(struct request *r);
+/* Before an answer leaves: a failed or late one is replaced by 503. False: it waits for another
+ * ticket. */
+bool http_request_settle(struct request *r);
 
 /* http_transport.c: between TLS and the socket */
 void http_transport_attach(struct conn *c);

@@ -26,12 +26,17 @@ void
 http_set_header(struct http_exchange *x, const char *name, const char *value)
 {
     struct request *r = request_of(x);
-    ASSERT(r->header_count < HTTP_ANSWER_HEADERS);
+    unsigned at = 0;
+    while (at < r->header_count && strcmp(r->headers[at].name, name) != 0) {
+        at++;
+    }
+    ASSERT(at < HTTP_ANSWER_HEADERS);
     const char *kept_name = arena_strdup(x->arena, view_str(name));
     const char *kept_value = arena_strdup(x->arena, view_str(value));
     if (kept_name != NULL && kept_value != NULL) {
-        r->headers[r->header_count].name = kept_name;
-        r->headers[r->header_count++].value = kept_value;
+        r->headers[at].name = kept_name;
+        r->headers[at].value = kept_value;
+        r->header_count += at == r->header_count;
     }
 }
 
@@ -285,14 +290,18 @@ queue_answer(struct request *r)
     return result;
 }
 
-void
+bool
 http_request_settle(struct request *r)
 {
     const struct http_handler *h = &r->conn->loop->server->handler;
     struct http_exchange *x = &r->x;
     const bool failed = x->ticket != 0 && h->fate(h->ctx, x->ticket) == HTTP_FAILED;
+    if (!failed && !r->late && x->ticket != 0 && h->settled != NULL && !h->settled(h->ctx, x)) {
+        http_note_ticket(r);
+        return false;
+    }
     if (x->status == 0 || (!failed && !r->late && status_ok(buf_status(&x->answer)))) {
-        return;
+        return true;
     }
     x->status = 503;
     x->content_type = "application/json";
@@ -302,6 +311,7 @@ http_request_settle(struct request *r)
     } else {
         buf_put_str(&x->answer, "{\"error\":\"the call could not be recorded\"}");
     }
+    return true;
 }
 
 /* The answer is decided: out with it, or wait for its ticket. last: the request was read whole. */
@@ -322,7 +332,9 @@ answer(struct request *r, bool last)
         http_release(r);
     }
     r->conn->loop->stirred = true;
-    http_request_settle(r);
+    if (!http_request_settle(r)) {
+        return answer(r, last);
+    }
     return r->x.status == 0 ? MHD_NO : queue_answer(r);
 }
 

@@ -114,6 +114,19 @@ put_stages(const struct metrics *m, const struct metrics_gauges *g, struct buf *
     put_stage("other", g->process_ns - g->loops_ns, b);
 }
 
+static void
+put_log_reads(const struct metrics *m, struct buf *b)
+{
+    static const char *const kinds[METRICS_LOG_READS] = {"none", "checkpoint", "tiles", "entries",
+                                                         "receipts"};
+    put_head(b, "steward_audit_reads_total", "counter",
+             "Allowed reads of the audit log; one a minute of a principal and kind is an entry.");
+    for (unsigned i = 1; i < METRICS_LOG_READS; i++) {
+        buf_printf(b, "steward_audit_reads_total{kind=\"%s\"} %llu\n", kinds[i],
+                   (unsigned long long)atomic_load(&m->log_reads[i]));
+    }
+}
+
 void
 metrics_put(const struct metrics *m, const struct metrics_gauges *g, struct buf *ret_text)
 {
@@ -145,6 +158,7 @@ metrics_put(const struct metrics *m, const struct metrics_gauges *g, struct buf 
     put_head(ret_text, "steward_audit_failing", "gauge",
              "1 while the audit log cannot be written (calls are then refused).");
     buf_printf(ret_text, "steward_audit_failing %llu\n", (unsigned long long)g->audit_failed);
+    put_log_reads(m, ret_text);
     put_head(ret_text, "steward_models_ready", "gauge", "Models that are loaded and verified.");
     buf_printf(ret_text, "steward_models_ready %u\n", g->models_ready);
     put_head(ret_text, "steward_uptime_seconds", "gauge", "Time since the server started.");

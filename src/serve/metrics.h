@@ -10,6 +10,7 @@
 #define METRICS_BUCKETS 12u
 #define METRICS_STATUSES 600u
 #define METRICS_STAGES 12u
+#define METRICS_LOG_READS 5u
 #define METRICS_EACH 61u /* of a thread's calls, one is measured, and stands for as many */
 
 struct metrics {
@@ -17,8 +18,9 @@ struct metrics {
     _Atomic uint64_t infer_calls, infer_rows;
     _Atomic uint64_t bucket[METRICS_BUCKETS + 1]; /* of duration; the last: over all bounds */
     _Atomic uint64_t duration_ns;
-    _Atomic uint64_t denied[2];                /* connections, by listener: data, management */
-    _Atomic uint64_t stage_ns[METRICS_STAGES]; /* processor time, of the calls measured */
+    _Atomic uint64_t log_reads[METRICS_LOG_READS]; /* of the audit log, by kind */
+    _Atomic uint64_t denied[2];                    /* connections, by listener: data, management */
+    _Atomic uint64_t stage_ns[METRICS_STAGES];     /* processor time, of the calls measured */
 };
 
 /* The processor time of a call's stages, on the thread that runs them. */

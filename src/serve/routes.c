@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "serve/contributions.h"
+#include "serve/log_routes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +63,7 @@ act_metrics(struct call *c)
 static void
 inspect_model(struct call *c)
 {
-    const struct status s = live_take(c->server->live, c->name, c->version, &c->model);
+    const struct status s = live_take(c->server->live, c->at.name, c->at.version, &c->model);
     if (s.code == STATUS_INTEGRITY) {
         call_refuse(c, 503, "this model is not served: it did not verify",
                     "the model did not verify");
@@ -257,24 +258,35 @@ static const struct route routes[] = {
     {"POST", "/v2/models/{name}/versions/{version}/infer", false, ACCESS_MODEL_INFER,
      "models/{name}", inspect_infer, act_infer},
     {"GET", "/metrics", false, ACCESS_METRICS_READ, "metrics", NULL, act_metrics, SIDE_MANAGEMENT},
+    {"GET", LOG_PREFIX "checkpoint", false, ACCESS_AUDIT_READ, "audit/checkpoint", NULL,
+     log_act_checkpoint, SIDE_BOTH, LOG_CHECKPOINT},
+    {"GET", LOG_PREFIX "tile/entries/{rest}", false, ACCESS_AUDIT_READ, "audit/entries", NULL,
+     log_act_tile, SIDE_BOTH, LOG_ENTRIES},
+    {"GET", LOG_PREFIX "tile/{rest}", false, ACCESS_AUDIT_READ, "audit/tiles", NULL, log_act_tile,
+     SIDE_BOTH, LOG_TILES},
+    {"GET", LOG_PREFIX "receipts/{index}", false, ACCESS_AUDIT_READ, "audit/receipts",
+     log_inspect_receipt, log_act_receipt, SIDE_BOTH, LOG_RECEIPTS, true},
 };
 
 /* ---- matching ---- */
 
 /* One segment of a shape against one of the path. */
 static bool
-match_segment(struct view shape, struct view part, char *ret_name, uint64_t *ret_version)
+match_segment(struct view shape, struct view part, struct route_place *ret_place)
 {
     if (view_equal_str(shape, "{name}")) {
         if (part.len == 0 || part.len > 63) {
             return false;
         }
-        memcpy(ret_name, part.ptr, part.len);
-        ret_name[part.len] = '\0';
-        return text_is_name(ret_name);
+        memcpy(ret_place->name, part.ptr, part.len);
+        ret_place->name[part.len] = '\0';
+        return text_is_name(ret_place->name);
     }
     if (view_equal_str(shape, "{version}")) {
-        return status_ok(text_to_u64(part, ret_version)) && *ret_version > 0;
+        return status_ok(text_to_u64(part, &ret_place->version)) && ret_place->version > 0;
+    }
+    if (view_equal_str(shape, "{index}")) {
+        return status_ok(text_to_u64(part, &ret_place->index)) && ret_place->index < INT64_MAX;
     }
     return view_equal(shape, part);
 }
@@ -289,13 +301,15 @@ take_segment(const char **at)
 }
 
 static bool
-match(const char *shape, const char *path, char ret_name[static 64], uint64_t *ret_version)
+match(const char *shape, const char *path, struct route_place *ret_place)
 {
-    *ret_name = '\0';
-    *ret_version = 0;
+    *ret_place = (struct route_place){.version = 0};
     while (*shape == '/' && *path == '/') {
+        if (strcmp(shape, "/{rest}") == 0) {
+            return path[1] != '\0';
+        }
         const struct view a = take_segment(&shape), b = take_segment(&path);
-        if (!match_segment(a, b, ret_name, ret_version)) {
+        if (!match_segment(a, b, ret_place)) {
             return false;
         }
     }
@@ -303,11 +317,11 @@ match(const char *shape, const char *path, char ret_name[static 64], uint64_t *r
 }
 
 const struct route *
-route_find(const char *method, const char *path, char ret_name[static 64], uint64_t *ret_version,
+route_find(const char *method, const char *path, struct route_place *ret_place,
            const char **ret_other_method)
 {
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (match(routes[i].path, path, ret_name, ret_version)) {
+        if (match(routes[i].path, path, ret_place)) {
             if (strcmp(routes[i].method, method) == 0) {
                 return &routes[i];
             }

@@ -41,10 +41,15 @@ on_refused(void *ctx, struct http_exchange *x, const char *reason)
 static enum http_fate
 fate(void *ctx, uint64_t ticket)
 {
+    const struct server *s = ctx;
+    if ((ticket & SERVER_COVER_TICKET) != 0) { /* who waits for it looks what came of it */
+        return audit_covered(s->workspace->audit, ticket & ~SERVER_COVER_TICKET) == AUDIT_WAITING
+                   ? HTTP_WAITING
+                   : HTTP_DURABLE;
+    }
     static const enum http_fate of[] = {[AUDIT_WAITING] = HTTP_WAITING,
                                         [AUDIT_DURABLE] = HTTP_DURABLE,
                                         [AUDIT_FAILED] = HTTP_FAILED};
-    const struct server *s = ctx;
     return of[audit_fate(s->workspace->audit, ticket)];
 }
 
@@ -80,6 +85,12 @@ static void
 on_done(void *ctx, struct http_exchange *x)
 {
     call_done(ctx, x);
+}
+
+static bool
+on_settled(void *ctx, struct http_exchange *x)
+{
+    return call_settled(ctx, x);
 }
 
 /* ---- who may connect ---- */
@@ -240,6 +251,7 @@ start_http(struct server *s, struct diag *diag)
                                    .subscribe = subscribe,
                                    .unsubscribe = unsubscribe,
                                    .failed = on_failed,
+                                   .settled = on_settled,
                                    .done = on_done,
                                    .admits = admits,
                                    .denied = denied,
@@ -254,6 +266,7 @@ server_free(struct server *s)
     tend_stop(s->tend);
     live_free(s->live);
     meter_free(s->refusals);
+    reads_free(s->reads);
     for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
         ingress_done(&s->ingress[i]);
     }
@@ -290,7 +303,9 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     s->started_ns = clock_mono_ns();
     s->warned_ns = -60 * NS_PER_S;
     s->refusals = meter_new(o->refusals_per_minute);
-    struct status done = s->refusals == NULL ? FAILURE(MEMORY) : take_lock(s, diag);
+    s->reads = reads_new();
+    struct status done =
+        s->refusals == NULL || s->reads == NULL ? FAILURE(MEMORY) : take_lock(s, diag);
     if (status_ok(done)) {
         done = live_open(w, &s->live);
     }

@@ -19,6 +19,14 @@ struct server_tls {
     void *read_ctx;
 };
 
+/* What of the audit log everybody may read, without a key; each holds what stands before it. */
+enum server_log_part {
+    SERVER_LOG_CLOSED,
+    SERVER_LOG_HASHES,   /* checkpoint and tiles: how many entries there are, and their hashes */
+    SERVER_LOG_ENTRIES,  /* and the entries, which name principals */
+    SERVER_LOG_RECEIPTS, /* never open */
+};
+
 struct server_options {
     struct http_options http; /* identity is filled from the workspace */
     struct server_tls tls;
@@ -32,6 +40,7 @@ struct server_options {
     int64_t key_unreachable_ns; /* and one whose holder cannot be asked */
     struct ingress *ingress;    /* who may connect, by listener; taken over; NULL: everybody */
     struct fetcher *fetcher;    /* of issuers' keys; borrowed; NULL: none are fetched */
+    enum server_log_part log_open;
 };
 
 /* The listeners: for calls, and, when it is configured, for metrics and management. */
