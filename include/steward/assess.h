@@ -68,9 +68,14 @@ struct sw_explain_options {
 SW_API int sw_predictor_explain(const struct sw_predictor *predictor, const float *x, size_t rows,
                                 const struct sw_explain_options *options, double *ret_phi,
                                 double *ret_expected, struct sw_error *error);
-/* ret_pairs[rows * outputs * features * features]: SHAP interaction values of trees, as records. */
+/* SHAP interaction values of trees, as records: ret_pairs[rows * outputs * features * features], or
+ * with options->column [rows * outputs * columns * columns]; ret_expected[outputs]. A line sums to
+ * the value of its feature. options may be NULL: by the paths of the trees. On probability several
+ * classes have them where the features in which a row differs from the background are at most 11;
+ * of more SW_INPUT says so, and on the margin there are all. */
 SW_API int sw_predictor_interactions(const struct sw_predictor *predictor, const float *x,
-                                     size_t rows, unsigned threads, double *ret_pairs,
+                                     size_t rows, const struct sw_explain_options *options,
+                                     double *ret_pairs, double *ret_expected,
                                      struct sw_error *error);
 
 /* Any model of which only the answers are known. */

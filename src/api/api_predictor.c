@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define BLOCK_ROWS 4096u
+#define PAIR_CELLS ((size_t)1 << 20) /* of a block whose pairs are summed by column */
 
 struct sw_predictor {
     struct model_file *file;
@@ -149,22 +150,25 @@ check_explaining(const struct explaining *e, struct diag *diag)
 }
 
 static struct status
-make_ready(struct explaining *e, size_t rows, struct diag *diag)
+make_ready(struct explaining *e, size_t rows, bool pairs, struct diag *diag)
 {
     const struct sw_explain_options *o = e->options;
     const struct attribution_options options = {
-        .precision = o->precision == SW_RECORD ? EXPLAIN_RECORD : EXPLAIN_FAST,
+        .precision = pairs || o->precision == SW_RECORD ? EXPLAIN_RECORD : EXPLAIN_FAST,
         .background = o->background,
         .background_rows = o->background_rows,
         .probability = o->probability != 0,
+        .pairs = pairs,
         .expected_rows = rows,
         .threads = o->threads};
     const struct status s = attribution_new(e->file, &options, &e->by);
-    if (s.code == STATUS_LIMIT) {
+    if (s.code == STATUS_LIMIT && (!pairs || o->probability != 0)) {
         diag_set(diag,
                  "attributions of answers that share a softmax: the model reads more than "
                  "%u features",
                  SHAPLEY_MOST_PLAYERS);
+    } else if (s.code == STATUS_LIMIT) {
+        diag_set(diag, "interactions: the model splits on too many features for them");
     } else if (s.code == STATUS_INPUT) {
         diag_set(diag, "no row of the background has a margin: each has a missing value that the "
                        "model has none for");
@@ -203,7 +207,7 @@ explain(const struct sw_predictor *predictor, const float *x, size_t rows,
     TRY(api_need(ret_expected, "ret_expected", diag));
     DEFER(explaining_done) struct explaining e = {.file = predictor->file, .options = &o};
     TRY(check_explaining(&e, diag));
-    TRY(make_ready(&e, rows, diag));
+    TRY(make_ready(&e, rows, false, diag));
     TRY(explain_columns_of(&e, x, rows, ret_phi));
     attribution_expected(e.by, ret_expected);
     return OK;
@@ -220,28 +224,74 @@ sw_predictor_explain(const struct sw_predictor *predictor, const float *x, size_
 }
 
 static struct status
-interactions(const struct sw_predictor *predictor, const float *x, size_t rows, unsigned threads,
-             struct diag *diag, double *ret_pairs)
+pairs_of(const struct explaining *e, const float *x, size_t rows, struct diag *diag,
+         double *ret_pairs)
 {
-    DEFER(attribution_freep) struct attribution *a = NULL;
-    const struct attribution_options options = {
-        .precision = EXPLAIN_RECORD, .pairs = true, .expected_rows = rows, .threads = threads};
+    const struct status s = attribution_pairs(e->by, x, rows, e->options->threads, ret_pairs);
+    if (s.code == STATUS_LIMIT) {
+        diag_set(diag,
+                 "interactions of several classes on probability: a row differs from the "
+                 "background in %zu features, whose coalitions are too many; on the margin there "
+                 "are all interactions",
+                 attribution_tell(e->by).players);
+        FAIL(INPUT);
+    }
+    return s;
+}
+
+static struct status
+pair_columns_of(const struct explaining *e, const float *x, size_t rows, struct diag *diag,
+                double *ret_pairs)
+{
+    const struct sw_explain_options *o = e->options;
+    const size_t features = e->file->features, outputs = e->file->outputs;
+    const struct explain_columns c = {.features = e->file->features,
+                                      .columns = o->columns,
+                                      .column = (uint32_t *)(uintptr_t)o->column};
+    if (o->column == NULL) {
+        return pairs_of(e, x, rows, diag, ret_pairs);
+    }
+    const size_t cells = outputs * features * features, block = PAIR_CELLS / cells + 1;
+    DEFER(memory_freep) double *pairs = calloc(block * cells, sizeof *pairs);
+    CHECK(pairs != NULL, MEMORY);
+    for (size_t first = 0; first < rows; first += block) {
+        const size_t n = rows - first < block ? rows - first : block;
+        TRY(pairs_of(e, x + first * features, n, diag, pairs));
+        explain_columns_sum_pairs(&c, pairs, n * outputs,
+                                  ret_pairs + first * outputs * c.columns * c.columns);
+    }
+    return OK;
+}
+
+static struct status
+interactions(const struct sw_predictor *predictor, const float *x, size_t rows,
+             const struct sw_explain_options *options, struct diag *diag, double *ret_pairs,
+             double *ret_expected)
+{
+    const struct sw_explain_options o = options == NULL ? (struct sw_explain_options){0} : *options;
     TRY(need_rows(predictor, x, rows, ret_pairs, diag));
+    TRY(api_need(ret_expected, "ret_expected", diag));
     if (predictor->file->forest == NULL) {
         diag_set(diag, "a linear model has no interactions: on the margin, what a feature adds "
                        "does not depend on the others");
         FAIL(INPUT);
     }
-    TRY(attribution_new(predictor->file, &options, &a));
-    return attribution_pairs(a, x, rows, threads, ret_pairs);
+    DEFER(explaining_done) struct explaining e = {.file = predictor->file, .options = &o};
+    TRY(check_explaining(&e, diag));
+    TRY(make_ready(&e, rows, true, diag));
+    TRY(pair_columns_of(&e, x, rows, diag, ret_pairs));
+    attribution_expected(e.by, ret_expected);
+    return OK;
 }
 
 int
 sw_predictor_interactions(const struct sw_predictor *predictor, const float *x, size_t rows,
-                          unsigned threads, double *ret_pairs, struct sw_error *error)
+                          const struct sw_explain_options *options, double *ret_pairs,
+                          double *ret_expected, struct sw_error *error)
 {
     struct diag diag = {0};
-    return api_result(interactions(predictor, x, rows, threads, &diag, ret_pairs), &diag, error);
+    return api_result(interactions(predictor, x, rows, options, &diag, ret_pairs, ret_expected),
+                      &diag, error);
 }
 
 /* ---- any model ---- */

@@ -77,7 +77,6 @@ make_answers(struct attribution *a, const struct attribution_options *given)
                                               .evaluations = given->evaluations,
                                               .seed = given->seed,
                                               .threads = given->threads};
-    CHECK(!given->pairs, UNSUPPORTED);
     return explain_answers_new(a->m, &o, &a->answers);
 }
 
@@ -147,7 +146,8 @@ struct status
 attribution_pairs(const struct attribution *a, const float *x, size_t rows, unsigned threads,
                   double *ret_pairs)
 {
-    return a->paths != NULL
+    return a->answers != NULL ? explain_answers_pairs(a->answers, x, rows, threads, ret_pairs)
+           : a->paths != NULL
                ? explainer_pairs(a->paths, x, rows, threads, ret_pairs)
                : interventional_interactions(a->background, x, rows, threads, ret_pairs);
 }
@@ -162,6 +162,7 @@ attribution_tell(const struct attribution *a)
         t.exact_rows = of.exact_rows;
         t.drawn_rows = of.drawn_rows;
         t.evaluations = of.evaluations;
+        t.players = of.players;
         t.largest_error = of.largest_error;
         t.left_out = of.left_out;
     } else if (a->linear != NULL) {

@@ -26,9 +26,8 @@ bool attribution_needs_no_background(const struct model_file *m);
 /* True when answers (options' probability) are explained by coalitions, with a cost of evaluations
  * times background rows predictions a row: several classes, or a link that is no known one. */
 bool attribution_takes_coalitions(const struct model_file *m);
-/* Borrows model and background. STATUS_UNSUPPORTED: pairs of answers that take coalitions;
- * STATUS_LIMIT: too many features for pairs, or for coalitions; STATUS_INPUT: no row of the
- * background has a margin; MEMORY. */
+/* Borrows model and background. STATUS_LIMIT: too many features for pairs, or for coalitions;
+ * STATUS_INPUT: no row of the background has a margin; MEMORY. */
 struct status attribution_new(const struct model_file *m, const struct attribution_options *o,
                               struct attribution **ret_attribution);
 void attribution_free(struct attribution *a);
@@ -41,7 +40,8 @@ void attribution_expected(const struct attribution *a, double *ret_expected);
  * LIMIT, and INPUT: fewer evaluations than the row's features need. */
 struct status attribution_rows(const struct attribution *a, const float *x, size_t rows,
                                unsigned threads, double *ret_phi, double *ret_error);
-/* ret_pairs[rows * outputs * features * features], as explainer_pairs. */
+/* ret_pairs[rows * outputs * features * features], as explainer_pairs; where coalitions are taken
+ * as explain_answers_pairs. */
 struct status attribution_pairs(const struct attribution *a, const float *x, size_t rows,
                                 unsigned threads, double *ret_pairs);
 
@@ -54,6 +54,7 @@ struct attribution_told {
     bool coalitions;
     uint64_t exact_rows, drawn_rows;
     size_t evaluations;   /* of a row, the most */
+    size_t players;       /* features that vary in a row, the most */
     double largest_error; /* standard error of an attribution */
 };
 struct attribution_told attribution_tell(const struct attribution *a);

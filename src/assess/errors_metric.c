@@ -298,7 +298,7 @@ put_mean(const struct errors_outcome *o, const uint32_t *row, size_t n, enum err
     }
     v[m] = mean_of(x, n, level);
     if (m == ERRORS_MAE || m == ERRORS_MSE) {
-        v[m].ci.low = fmax(0, v[m].ci.low);
+        v[m].ci.low = v[m].ci.low < 0 ? 0 : v[m].ci.low; /* NaN stays */
     }
 }
 

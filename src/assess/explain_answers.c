@@ -1,5 +1,6 @@
 #include "assess/explain_answers.h"
 
+#include "assess/shapley_pairs.h"
 #include "base/threads.h"
 
 #include <math.h>
@@ -155,6 +156,7 @@ key_of(const double *row, size_t features)
     return key;
 }
 
+/* error[n] */
 static void
 tell_row(struct explain_answers *e, const struct shapley_told *row, const double *error, size_t n)
 {
@@ -163,6 +165,7 @@ tell_row(struct explain_answers *e, const struct shapley_told *row, const double
         largest = fmax(largest, error[i]);
     }
     (void)pthread_mutex_lock(&e->lock);
+    e->told.players = row->players > e->told.players ? row->players : e->told.players;
     *(row->exact ? &e->told.exact_rows : &e->told.drawn_rows) += 1;
     e->told.evaluations =
         row->evaluations > e->told.evaluations ? row->evaluations : e->told.evaluations;
@@ -200,15 +203,20 @@ explain_row(const struct rows_job *j, size_t row)
 }
 
 static void
+fail(struct explain_answers *e, struct status s)
+{
+    if (!status_ok(s)) {
+        (void)pthread_mutex_lock(&e->lock);
+        e->failed = s;
+        (void)pthread_mutex_unlock(&e->lock);
+    }
+}
+
+static void
 explain_one(void *ctx, size_t row)
 {
     const struct rows_job *j = ctx;
-    const struct status s = explain_row(j, row);
-    if (!status_ok(s)) {
-        (void)pthread_mutex_lock(&j->e->lock);
-        j->e->failed = s;
-        (void)pthread_mutex_unlock(&j->e->lock);
-    }
+    fail(j->e, explain_row(j, row));
 }
 
 struct status
@@ -218,5 +226,56 @@ explain_answers_rows(struct explain_answers *e, const float *x, size_t rows, uns
     struct rows_job j = {e, x, ret_phi, ret_error};
     e->failed = OK;
     threads_for(rows, threads, explain_one, &j);
+    return e->failed;
+}
+
+/* ---- pairs ---- */
+
+struct pairs_job {
+    struct explain_answers *e;
+    const float *x;
+    double *pairs;
+};
+
+static struct status
+pair_row(const struct pairs_job *j, size_t row)
+{
+    struct explain_answers *e = j->e;
+    const size_t features = e->m->features, outputs = e->m->outputs;
+    const size_t width = outputs * features * features;
+    struct diag diag = {0};
+    struct shapley_told told = {.exact = true};
+    DEFER(memory_freep) double *x = malloc((features + outputs) * sizeof *x);
+    CHECK(x != NULL, MEMORY);
+    model_file_margin(e->m, j->x + row * features, 1, 1, x + features);
+    if (isnan(x[features])) {
+        for (size_t i = 0; i < width; i++) {
+            j->pairs[row * width + i] = NAN;
+        }
+        return OK;
+    }
+    widen(e, j->x + row * features, x);
+    const struct status s = shapley_pairs(&e->box, x, e->background, e->rows, e->evaluations, 1,
+                                          &diag, j->pairs + row * width, &told.players);
+    told.evaluations =
+        status_ok(s) ? ((size_t)1 << told.players) - (told.players > 0 ? 2u : 1u) : 0;
+    tell_row(e, &told, NULL, 0);
+    return s;
+}
+
+static void
+pair_one(void *ctx, size_t row)
+{
+    const struct pairs_job *j = ctx;
+    fail(j->e, pair_row(j, row));
+}
+
+struct status
+explain_answers_pairs(struct explain_answers *e, const float *x, size_t rows, unsigned threads,
+                      double *ret_pairs)
+{
+    struct pairs_job j = {e, x, ret_pairs};
+    e->failed = OK;
+    threads_for(rows, threads, pair_one, &j);
     return e->failed;
 }

@@ -37,9 +37,16 @@ void explain_answers_expected(const struct explain_answers *e, double *ret_expec
 struct status explain_answers_rows(struct explain_answers *e, const float *x, size_t rows,
                                    unsigned threads, double *ret_phi, double *ret_error);
 
+/* ret_pairs[rows * outputs * features^2]: interaction values as shapley_pairs.h has them, of all
+ * coalitions. LIMIT: the features in which some row differs from the background (told as players)
+ * have more of them than the evaluations; MEMORY. */
+struct status explain_answers_pairs(struct explain_answers *e, const float *x, size_t rows,
+                                    unsigned threads, double *ret_pairs);
+
 struct explain_answers_told { /* of all rows until now */
     uint64_t exact_rows, drawn_rows;
     size_t evaluations;   /* coalitions of a row, the most */
+    size_t players;       /* features that differ from the background in a row, the most */
     double largest_error; /* standard error of an attribution */
     size_t left_out;      /* rows of the background */
 };

@@ -242,8 +242,15 @@ print_numbers(const json_t *performance)
                                         "mean_error"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         const json_t *v = json_object_get(performance, words[i]);
-        (void)printf("  %-24s %10.4g  (%.4g to %.4g)\n", words[i], document_number(v, "value"),
-                     document_end(v, "ci", 0), document_end(v, "ci", 1));
+        const double value = document_number(v, "value"), low = document_end(v, "ci", 0);
+        if (isnan(value)) {
+            (void)printf("  %-24s          -\n", words[i]);
+        } else if (isnan(low)) {
+            (void)printf("  %-24s %10.4g  (too few rows for an interval)\n", words[i], value);
+        } else {
+            (void)printf("  %-24s %10.4g  (%.4g to %.4g)\n", words[i], value, low,
+                         document_end(v, "ci", 1));
+        }
     }
 }
 

@@ -44,7 +44,7 @@ struct exact {
     json_t *remarks;
     struct explain_background background;
     struct attribution *attribution;
-    uint64_t without; /* rows that have no margin */
+    uint64_t without, infinite; /* rows that have no margin; whose answer is infinite */
     struct explain_summary *summary;
     struct bins *bins;
     struct explain_groups groups;
@@ -460,6 +460,7 @@ make_attribution(struct exact *e)
         return explain_tell_failure(e->c, &e->background, e->pairs, s);
     }
     attribution_expected(e->attribution, e->base);
+    TRY(explain_tell_expected(e->c, &e->background, e->base, e->model->outputs));
     return explain_tell_made(e->attribution, &e->background, e->remarks);
 }
 
@@ -625,9 +626,10 @@ static struct status
 attribute(struct exact *e, size_t rows)
 {
     if (e->pairs) {
-        TRY(attribution_pairs(e->attribution, e->x, rows, e->threads, e->matrix));
+        const struct status s =
+            attribution_pairs(e->attribution, e->x, rows, e->threads, e->matrix);
         sum_lines(e, rows);
-        return OK;
+        return explain_tell_pairs(e->c, e->attribution, s);
     }
     const struct status s =
         attribution_rows(e->attribution, e->x, rows, e->threads, e->phi, e->error);
@@ -640,7 +642,19 @@ attribute(struct exact *e, size_t rows)
     return s;
 }
 
-/* Rows that have no margin have no attributions: they are in no view, and counted. */
+static bool
+misses_value(const struct exact *e, size_t row)
+{
+    const size_t features = e->model->features;
+    size_t k = 0;
+    while (k < features && !isnan(e->x[row * features + k])) {
+        k++;
+    }
+    return k < features;
+}
+
+/* Rows that have no margin, or an infinite answer, have no attributions: they are in no view, and
+ * counted. */
 static void
 summarise(struct exact *e, uint64_t first, size_t rows)
 {
@@ -654,7 +668,11 @@ summarise(struct exact *e, uint64_t first, size_t rows)
         }
         explain_summary_add(e->summary, e->value + i * e->columns, e->sum + i * width, cohort,
                             end - i);
-        e->without += end < rows;
+        if (end < rows) {
+            const bool misses = misses_value(e, end);
+            e->without += misses;
+            e->infinite += !misses;
+        }
     }
 }
 
@@ -685,13 +703,7 @@ explain_all(struct exact *e)
                           (unsigned long long)(e->table->rows - left + e->block),
                           (unsigned long long)e->table->rows);
     }
-    if (e->without > 0) {
-        TRY(plain_remark(e->remarks,
-                         "%llu of %llu rows miss a value for which the model file has none to read "
-                         "instead (\"missing\"): they have no margin and no attributions, and are "
-                         "left out of all views",
-                         (unsigned long long)e->without, (unsigned long long)e->table->rows));
-    }
+    TRY(explain_tell_left_out(e->without, e->infinite, e->table->rows, e->remarks));
     TRY(explain_tell_drawn(e->attribution, e->remarks));
     return e->writes ? plain_csv_keep(&e->csv) : OK;
 }

@@ -1,6 +1,10 @@
 #include "cli/explain_tell.h"
 
 #include "assess/shapley.h"
+#include "assess/shapley_pairs.h"
+
+#include <math.h>
+#include <stdio.h>
 
 struct status
 explain_tell_made(const struct attribution *a, const struct explain_background *b, json_t *remarks)
@@ -61,6 +65,64 @@ explain_tell_drawn(const struct attribution *a, json_t *remarks)
 }
 
 struct status
+explain_tell_expected(struct cli *c, const struct explain_background *b, const double *base,
+                      size_t outputs)
+{
+    for (size_t k = 0; k < outputs; k++) {
+        if (!isfinite(base[k])) {
+            diag_set(&c->diag,
+                     "--background %s: the model answers some of its rows with an infinite number, "
+                     "of which no mean exists; explain the margin (--output-space margin), or give "
+                     "a background without them",
+                     b->path);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+struct status
+explain_tell_left_out(uint64_t without, uint64_t infinite, uint64_t rows, json_t *remarks)
+{
+    if (without > 0) {
+        TRY(plain_remark(remarks,
+                         "%llu of %llu rows miss a value for which the model file has none to read "
+                         "instead (\"missing\"): they have no margin and no attributions, and are "
+                         "left out of all views",
+                         (unsigned long long)without, (unsigned long long)rows));
+    }
+    return infinite == 0
+               ? OK
+               : plain_remark(remarks,
+                              "the model answers %llu of %llu rows with an infinite number: they "
+                              "have no attributions, and are left out of all views",
+                              (unsigned long long)infinite, (unsigned long long)rows);
+}
+
+/* Interactions are not drawn: all coalitions, or none. */
+struct status
+explain_tell_pairs(struct cli *c, const struct attribution *a, struct status s)
+{
+    const struct attribution_told t = attribution_tell(a);
+    char more[80] = "";
+    if (s.code != STATUS_LIMIT) {
+        return s;
+    }
+    if (t.players <= SHAPLEY_PAIRS_MOST_PLAYERS) {
+        (void)snprintf(more, sizeof more, " ask for all of them (--evaluations %zu), or",
+                       ((size_t)1 << t.players) - 2);
+    }
+    diag_set(
+        &c->diag,
+        "--interactions with --output-space probability: a row differs from the background in "
+        "%zu features, and the interactions of several classes are those of all their "
+        "coalitions, which are more than are valued for a row;%s explain the margin "
+        "(--output-space margin), where interactions are exact whatever the number of features",
+        t.players, more);
+    FAIL(INPUT);
+}
+
+struct status
 explain_tell_failure(struct cli *c, const struct explain_background *b, bool pairs, struct status s)
 {
     const bool why = s.code == STATUS_LIMIT || s.code == STATUS_UNSUPPORTED;
@@ -70,8 +132,8 @@ explain_tell_failure(struct cli *c, const struct explain_background *b, bool pai
                  "read instead (\"missing\")",
                  b->path);
     } else if (why && pairs && b->probability) {
-        diag_set(&c->diag, "--interactions with --output-space probability: of models with one "
-                           "output and a logistic or exponential link; on the margin this model's "
+        diag_set(&c->diag, "--interactions with --output-space probability: the model reads too "
+                           "many features for that; on the margin (--output-space margin) its "
                            "interactions can be explained");
         FAIL(INPUT);
     } else if (why && pairs) {

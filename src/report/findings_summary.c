@@ -121,6 +121,16 @@ say_classes(const json_t *d, json_t *list, struct finding *f)
 
 /* ---- of numbers ---- */
 
+/* " (1.2 to 3.4)"; nothing where too few rows have no interval. */
+static void
+put_interval(const json_t *number, const char *before, const char *after, struct buf *b)
+{
+    if (isfinite(document_end(number, "ci", 0))) {
+        buf_printf(b, "%s%.4g to %.4g%s", before, document_end(number, "ci", 0),
+                   document_end(number, "ci", 1), after);
+    }
+}
+
 static struct status
 say_numbers(const json_t *d, json_t *list, struct finding *f)
 {
@@ -132,22 +142,23 @@ say_numbers(const json_t *d, json_t *list, struct finding *f)
     const double always = document_number(baseline, "mean_absolute_error");
     buf_printf(&f->headline, "Off by %.3g on average; always the median by %.3g",
                document_number(off, "value"), always);
-    buf_printf(&f->text,
-               "The model's number is off by %.4g on average over %.0f rows (%.0f %% interval: "
-               "%.4g to %.4g). Always answering the median, %.4g, would be off by %.4g.",
+    char before[48];
+    (void)snprintf(before, sizeof before, " (%.0f %% interval: ", findings_percent(d, "level"));
+    buf_printf(&f->text, "The model's number is off by %.4g on average over %.0f row%s",
                document_number(off, "value"), document_number(d, "rows"),
-               findings_percent(d, "level"), document_end(off, "ci", 0), document_end(off, "ci", 1),
+               document_number(d, "rows") > 1 ? "s" : "");
+    put_interval(off, before, ")", &f->text);
+    buf_printf(&f->text, ". Always answering the median, %.4g, would be off by %.4g.",
                document_number(baseline, "answer"), always);
     if (isfinite(document_number(r2, "value"))) {
         buf_printf(&f->text, " R squared is %.3f (%.3f to %.3f).", document_number(r2, "value"),
                    document_end(r2, "ci", 0), document_end(r2, "ci", 1));
     }
-    buf_printf(&f->text,
-               " Prediction less truth is %.3g on average (%.3g to %.3g) and from %.3g to %.3g for "
-               "nine rows in ten.",
-               document_number(mean, "value"), document_end(mean, "ci", 0),
-               document_end(mean, "ci", 1), document_number(residuals, "p05"),
-               document_number(residuals, "p95"));
+    buf_printf(&f->text, " Prediction less truth is %.3g on average",
+               document_number(mean, "value"));
+    put_interval(mean, " (", ")", &f->text);
+    buf_printf(&f->text, " and from %.3g to %.3g for nine rows in ten.",
+               document_number(residuals, "p05"), document_number(residuals, "p95"));
     return findings_add(list, f);
 }
 
@@ -262,7 +273,7 @@ put_pushes(const struct push *p, size_t n, bool positive, struct buf *b)
         if (p[i].phi != 0 && (p[i].phi > 0) == positive) {
             buf_printf(b, "%s%s = ", put == 0 ? "" : ", ", p[i].feature);
             put_value(p[i].value, b);
-            buf_printf(b, " (%+.2f)", p[i].phi);
+            buf_printf(b, fabs(p[i].phi) < 1e7 ? " (%+.2f)" : " (%+.3g)", p[i].phi);
             put++;
         }
     }

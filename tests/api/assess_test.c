@@ -77,6 +77,35 @@ explain_columns(const struct sw_predictor *predictor, const float *x)
     free(phi);
 }
 
+/* phi: of the first row against the second. */
+static void
+explain_pairs_against(const struct sw_predictor *predictor, const float *x, const double *margin,
+                      const double *phi, double *pairs)
+{
+    const size_t features = sw_predictor_features(predictor);
+    struct sw_explain_options o = {.background = x + features, .background_rows = 1};
+    double expected = 0, line = 0, all = 0, answer[2];
+    check(sw_predictor_interactions(predictor, x, 1, &o, pairs, &expected, &error) == 0 &&
+              fabs(expected - margin[1]) < 1e-9,
+          "explains pairs against a background");
+    for (size_t f = 0; f < features; f++) {
+        line += pairs[f];
+    }
+    check(fabs(line - phi[0]) < 1e-9, "whose line is the feature's value against it");
+    o.probability = 1;
+    check(sw_predictor_predict(predictor, x, 2, 1, answer, &error) == 0 &&
+              sw_predictor_interactions(predictor, x, 1, &o, pairs, &expected, &error) == 0,
+          "explains pairs on probability");
+    for (size_t f = 0; f < features * features; f++) {
+        all += pairs[f];
+    }
+    check(fabs(all + expected - answer[0]) < 1e-9, "whose sum is the probability");
+    o.background = NULL;
+    check(sw_predictor_interactions(predictor, x, 1, &o, pairs, &expected, &error) == SW_INPUT &&
+              says("need a background"),
+          "refuses pairs on probability without a background");
+}
+
 /* Of two rows, one with a missing value: margin, values and interactions add up. */
 static void
 explain(const struct sw_predictor *predictor)
@@ -103,7 +132,8 @@ explain(const struct sw_predictor *predictor)
         sum += phi[f];
     }
     check(fabs(sum + expected - margin[0]) < 1e-9, "values add up to the margin");
-    check(sw_predictor_interactions(predictor, x, 2, 1, pairs, &error) == 0, "explains pairs");
+    check(sw_predictor_interactions(predictor, x, 2, NULL, pairs, &expected, &error) == 0,
+          "explains pairs");
     for (size_t f = 0; f < features * features; f++) {
         pair_sum += pairs[f];
         line += f < features ? pairs[f] : 0;
@@ -115,6 +145,7 @@ explain(const struct sw_predictor *predictor)
     check(sw_predictor_explain(predictor, x, 1, &against, phi, &expected, &error) == 0 &&
               fabs(expected - margin[1]) < 1e-9,
           "against one other row, that row's margin is expected");
+    explain_pairs_against(predictor, x, margin, phi, pairs);
     const struct sw_explain_options none = {.probability = 1};
     check(sw_predictor_explain(predictor, x, 1, &none, phi, &expected, &error) == SW_INPUT &&
               says("need a background"),
@@ -152,7 +183,7 @@ explain_a_linear_model(void)
     check(sw_predictor_explain(linear, x, 1, &o, phi, &expected, &error) == 0 && phi[0] == 0 &&
               fabs(phi[1] - 4) < 1e-12 && fabs(expected - 1.5) < 1e-12,
           "and against a background");
-    check(sw_predictor_interactions(linear, x, 1, 1, pairs, &error) == SW_INPUT &&
+    check(sw_predictor_interactions(linear, x, 1, NULL, pairs, &expected, &error) == SW_INPUT &&
               says("no interactions"),
           "refuses pairs of a linear model");
     sw_predictor_free(linear);

@@ -103,6 +103,42 @@ shapley(const struct sample *s, const float *x, double *ret)
     }
 }
 
+/* The definition: ret[outputs * features * features], half of the index off the diagonal. */
+static void
+interactions(const struct sample *s, const float *x, double *ret)
+{
+    const uint32_t m = s->m->f.features, outputs = s->m->f.outputs, sets = UINT32_C(1) << m;
+    const size_t cells = (size_t)m * m;
+    DEFER(memory_freep) double *v = calloc((size_t)sets * outputs, sizeof *v);
+    DEFER(memory_freep) double *phi = calloc((size_t)m * outputs, sizeof *phi);
+    for (uint32_t set = 0; set < sets; set++) {
+        mixed_answer(s, x, set, v + (size_t)set * outputs);
+    }
+    shapley(s, x, phi);
+    memset(ret, 0, cells * outputs * sizeof *ret);
+    for (uint32_t k = 0; k < outputs; k++) {
+        for (uint32_t i = 0; i < m; i++) {
+            ret[k * cells + i * m + i] = phi[k * m + i];
+        }
+        for (uint32_t i = 0; i < m; i++) {
+            for (uint32_t j = 0; j < m; j++) {
+                const uint32_t a = UINT32_C(1) << i, b = UINT32_C(1) << j;
+                double index = 0;
+                for (uint32_t set = 0; i != j && set < sets; set++) {
+                    const double size = (double)__builtin_popcount(set);
+                    if ((set & (a | b)) == 0) {
+                        index += exp(lgamma(size + 1) + lgamma(m - size - 1) - lgamma((double)m)) *
+                                 (v[(set | a | b) * outputs + k] - v[(set | a) * outputs + k] -
+                                  v[(set | b) * outputs + k] + v[set * outputs + k]);
+                    }
+                }
+                ret[k * cells + i * m + j] += i == j ? 0 : index / 2;
+                ret[k * cells + i * m + i] -= i == j ? 0 : index / 2;
+            }
+        }
+    }
+}
+
 /* ---- limits ---- */
 
 static void
@@ -165,6 +201,43 @@ few_features_equal_the_definition_over_all_subsets(void **state)
     }
 }
 
+static void
+pairs_equal_the_definition_over_all_subsets(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 8; i++) {
+        const struct made_recipe r = {.features = 2 + i % 6,
+                                      .outputs = 2 + i % 2,
+                                      .trees = 4,
+                                      .depth = 1 + i % 4,
+                                      .with_categories = i % 2 == 1};
+        DEFER(sample_done) struct sample s;
+        sample_make(&r, 700 + i, 4, 1 + i, &s);
+        DEFER(explain_answers_freep) struct explain_answers *e = explainer(&s, 0);
+        const size_t line = r.features, width = line * line * r.outputs;
+        DEFER(memory_freep) double *pairs = calloc(s.rows * width, sizeof *pairs);
+        DEFER(memory_freep) double *phi = calloc(s.rows * line * r.outputs, sizeof *phi);
+        double defined[MADE_FEATURES * MADE_FEATURES * MADE_OUTPUTS], largest = 0;
+        assert_ok(explain_answers_pairs(e, s.x, s.rows, 2, pairs));
+        assert_ok(explain_answers_rows(e, s.x, s.rows, 1, phi, NULL));
+        for (size_t row = 0; row < s.rows; row++) {
+            interactions(&s, s.x + row * r.features, defined);
+            for (size_t k = 0; k < width; k++) {
+                assert_near(pairs[row * width + k], defined[k], 1e-11);
+                largest = fmax(largest, k / line % line == k % line ? 0 : fabs(defined[k]));
+            }
+        }
+        for (size_t k = 0; k < s.rows * line * r.outputs; k++) {
+            double sum = 0;
+            for (size_t j = 0; j < line; j++) {
+                sum += pairs[k * line + j];
+            }
+            assert_near(sum, phi[k], 1e-12);
+        }
+        assert_true(i < 4 || largest > 1e-3); /* there is something to be found */
+    }
+}
+
 static const struct made_recipe wide = {.features = 14, .outputs = 3, .trees = 8, .depth = 5};
 
 /* Drawn with few evaluations, exact with all of them: the difference is of the size that is told,
@@ -219,6 +292,34 @@ gives_the_same_digits_for_any_threads_and_for_a_row_alone(void **state)
     assert_ok(explain_answers_rows(e, s.x + 7 * 14, 1, 1, alone, NULL));
     assert_memory_equal(one, three, sizeof one);
     assert_memory_equal(alone, one + 7 * 42, sizeof alone);
+}
+
+static void
+pairs_are_of_all_coalitions_or_refused(void **state)
+{
+    (void)state;
+    DEFER(sample_done) struct sample s;
+    sample_make(&wide, 44, 1, 4, &s);
+    DEFER(explain_answers_freep) struct explain_answers *few = explainer(&s, 0);
+    DEFER(explain_answers_freep) struct explain_answers *all = explainer(&s, (1u << 14) - 2);
+    const size_t width = 3 * 14 * 14;
+    DEFER(memory_freep) double *pairs = calloc(width, sizeof *pairs);
+    double base[3], p[3];
+    assert_status(explain_answers_pairs(few, s.x, 1, 1, pairs), LIMIT);
+    const size_t players = explain_answers_tell(few).players;
+    assert_true(players > 11 && players <= 14);
+    assert_ok(explain_answers_pairs(all, s.x, 1, 1, pairs));
+    assert_int_equal(explain_answers_tell(all).exact_rows, 1);
+    explain_answers_expected(all, base);
+    forest_margin_ref(&s.m->f, s.x, 1, p);
+    forest_link_apply(&s.m->f, p, 1);
+    for (size_t k = 0; k < 3; k++) {
+        double sum = base[k];
+        for (size_t i = 0; i < 196; i++) {
+            sum += pairs[k * 196 + i];
+        }
+        assert_near(sum, p[k], 1e-11);
+    }
 }
 
 /* A feature that no split uses is no player, however it varies. */
@@ -301,6 +402,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_a_background_without_margins_and_too_many_features),
         cmocka_unit_test(few_features_equal_the_definition_over_all_subsets),
+        cmocka_unit_test(pairs_equal_the_definition_over_all_subsets),
+        cmocka_unit_test(pairs_are_of_all_coalitions_or_refused),
         cmocka_unit_test(drawn_values_lie_within_their_errors_and_sum_up),
         cmocka_unit_test(gives_the_same_digits_for_any_threads_and_for_a_row_alone),
         cmocka_unit_test(a_feature_that_no_split_uses_gets_nothing),

@@ -425,6 +425,47 @@ a_fraction_is_no_category_to_any_verb(void **state)
     ERR_HAS(m, says);
 }
 
+#define GROWING                                                                                    \
+    "{\"format\":\"steward-linear\",\"version\":1,\"link\":\"exp\",\"features\":[\"a\"],"          \
+    "\"mean\":[0],\"intercept\":[0],\"coefficients\":[[1]]}"
+
+/* e to the 800 is beyond a double: an answer, but none that means exist of. */
+static void
+a_model_whose_answer_is_infinite(void **state)
+{
+    struct room *m = *state;
+    char model[600], data[600];
+    (void)snprintf(model, sizeof model, "%s", in(m, "m.json"));
+    (void)snprintf(data, sizeof data, "%s", in(m, "d.csv"));
+    testing_write(model, view_str(GROWING));
+    testing_write(data, view_str("y,a,sex\n1,0,f\n2.5,800,m\n3.75,1,f\n4,2,m\n"));
+    RUN(m, 0, "dataset", "add", "d", data, "--label", "y", "--sensitive", "sex");
+    RUN(m, 0, "model", "add", "m", "--file", model, "--label", "y");
+    RUN(m, 2, "assess", "m", "--data", "d");
+    ERR_HAS(m, "row 2: model m answers with an infinite number; assess a cohort without such rows");
+    RUN(m, 0, "assess", "m", "--data", "d", "--cohort", "a < 700");
+    assert_no_nan(m);
+    RUN(m, 0, "assess", "m", "--data", "d", "--cohort", "a < 0.5"); /* one row */
+    assert_no_nan(m);
+    OUT_HAS(m, "off by 0 on average over 1 row. Always");
+    RUN(m, 2, "fairness", "--model", "workspace:m", "--data", "workspace:d");
+    ERR_HAS(m, "row 2: inf is infinite: means of it do not exist");
+    RUN(m, 0, "errors", "--model", "workspace:m", "--data", "workspace:d");
+    OUT_HAS(m, "left out, for want of a finite");
+    RUN(m, 0, "explain", "--model", model, "--data", data);
+    assert_no_nan(m);
+    RUN(m, 2, "explain", "--model", model, "--data", data, "--background", data, "--output-space",
+        "probability");
+    ERR_HAS(m, "answers some of its rows with an infinite number, of which no mean exists");
+    testing_write(in(m, "b.csv"), view_str("a\n0\n1\n"));
+    RUN(m, 0, "explain", "--model", model, "--data", data, "--background", m->path,
+        "--output-space", "probability");
+    assert_no_nan(m);
+    ERR_HAS(m, "the model answers 1 of 4 rows with an infinite number: they have no attributions");
+    RUN(m, 2, "explain", "--model", model, "--data", data, "--method", "permutation");
+    ERR_HAS(m, "the model answered infinity: an explanation needs finite numbers");
+}
+
 #define LINEAR                                                                                     \
     "{\"format\":\"steward-linear\",\"version\":1,\"link\":\"logistic\",\"features\":[\"%s\"],"    \
     "\"mean\":[40],\"intercept\":[0],\"coefficients\":[[1]]}"
@@ -503,6 +544,7 @@ main(void)
         WORKSPACE(assess_tells_what_cannot_be_compared),
         WORKSPACE(assess_refuses_a_dataset_that_lacks_what_the_model_reads),
         WORKSPACE(a_fraction_is_no_category_to_any_verb),
+        WORKSPACE(a_model_whose_answer_is_infinite),
         BARE(a_model_of_other_columns),
         BARE(few_rows_with_long_names),
         BARE(a_model_whose_only_feature_has_no_value),

@@ -120,8 +120,9 @@ refuses_what_does_not_go_together(void **state)
         "--background-rows", "5");
     ERR_HAS(m, "every row of --background is taken");
     RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
-        "--output-space", "probability", "--interactions");
-    ERR_HAS(m, "on the margin this model's interactions can be explained");
+        "--output-space", "probability", "--interactions", "--evaluations", "9");
+    ERR_HAS(m, "ask for all of them (--evaluations ");
+    ERR_HAS(m, "or explain the margin (--output-space margin)");
     RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
         "--output-space", "probability", "--evaluations", "9");
     ERR_HAS(m, "--evaluations 9: too few");
@@ -306,6 +307,21 @@ interactions_of_classes_and_on_probability_run(void **state)
         "--interactions", "--json");
     DEFER(js_freep) json_t *three = out_json(m);
     assert_int_equal(json_array_size(json_object_get(three, "interactions")), 3);
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
+        "--interactions", "--output-space", "probability", "--row", "2", "--json");
+    DEFER(js_freep) json_t *answers = out_json(m);
+    assert_int_equal(json_array_size(json_object_get(answers, "interactions")), 3);
+    assert_string_has(answers, "remarks", "attributions are exact");
+    const json_t *row = json_array_get(json_object_get(answers, "local"), 0);
+    for (size_t c = 0; c < 3; c++) {
+        const json_t *of = json_array_get(json_object_get(row, "outputs"), c);
+        double all = json_number_value(
+            json_object_get(json_array_get(json_object_get(answers, "outputs"), c), "base"));
+        for (size_t k = 0; k < FEATURES; k++) {
+            all += json_number_value(json_array_get(json_object_get(of, "phi"), k));
+        }
+        assert_near(all, json_number_value(json_object_get(of, "prediction")), 1e-9);
+    }
 }
 
 int
