@@ -219,10 +219,27 @@ text_is_name(const char *text)
            *text != '.' && *text != '_' && *text != '-' && strstr(text, "..") == NULL;
 }
 
+/* U+200E, U+200F, U+202A to U+202E and U+2066 to U+2069: three bytes each. */
+static bool
+turns_direction(const uint8_t *t)
+{
+    if (t[0] != 0xe2 || t[1] == 0 || (t[1] != 0x80 && t[1] != 0x81)) {
+        return false;
+    }
+    return t[1] == 0x80 ? t[2] == 0x8e || t[2] == 0x8f || (t[2] >= 0xaa && t[2] <= 0xae)
+                        : t[2] >= 0xa6 && t[2] <= 0xa9;
+}
+
 void
 text_put_html(struct buf *b, const char *text)
 {
     for (; *text != '\0'; text++) {
+        const bool turns = turns_direction((const uint8_t *)text);
+        if (turns || (uint8_t)*text < 0x20 || *text == 0x7f) {
+            buf_put_str(b, "\xef\xbf\xbd");
+            text += turns ? 2 : 0;
+            continue;
+        }
         const char *entity = *text == '&'    ? "&amp;"
                              : *text == '<'  ? "&lt;"
                              : *text == '>'  ? "&gt;"

@@ -27,7 +27,9 @@ void text_put_base64(struct buf *b, struct view v); /* standard alphabet, padded
 /* These two append nothing on bad text; base64's padding must be canonical. */
 struct status text_from_hex(struct view text, struct buf *ret_bytes);
 struct status text_from_base64(struct view text, struct buf *ret_bytes);
-void text_put_html(struct buf *b, const char *text); /* escapes & < > " ' */
+/* Escapes & < > " '; control characters and the ones that turn the direction of writing become
+ * U+FFFD, since a name could otherwise reorder the text around it. */
+void text_put_html(struct buf *b, const char *text);
 /* Between marks, a mark inside doubled: SQL's names and texts. */
 void text_put_quoted(struct buf *b, char mark, const char *text);
 /* text into to[size], cut where it does not fit; always terminated. */

@@ -81,7 +81,7 @@ static const struct key {
      "empty: every address, unless denied"},
     {"network", "data_deny", KIND_BLOCKS, AT(deny[SERVER_DATA]), "", 0, 0,
      "blocks that may not; deny beats allow"},
-    {"network", "management_listen", KIND_LISTEN, AT(management_listen), "none", 0, 0,
+    {"network", "management_listen", KIND_LISTEN, AT(management), "none", 0, 0,
      "ADDRESS:PORT of a second listener, to which /metrics then moves; both have health. none: one "
      "listener serves everything"},
     {"network", "management_allow", KIND_BLOCKS, AT(allow[SERVER_MANAGEMENT]), "", 0, 0,
@@ -92,6 +92,19 @@ static const struct key {
      1, 100000, "as limits.connections, of that listener"},
     {"network", "management_connections_per_address", KIND_UNSIGNED,
      AT(server.http.second.connections_per_address), "16", 1, 100000,
+     "as limits.connections_per_address, of that listener"},
+    {"network", "console_listen", KIND_LISTEN, AT(console), "none", 0, 0,
+     "ADDRESS:PORT of the console, pages for people who look (docs/spec/console.md). none: there "
+     "is "
+     "no console"},
+    {"network", "console_allow", KIND_BLOCKS, AT(allow[SERVER_CONSOLE]), "", 0, 0,
+     "as data_allow, of that listener"},
+    {"network", "console_deny", KIND_BLOCKS, AT(deny[SERVER_CONSOLE]), "", 0, 0,
+     "as data_deny, of that listener"},
+    {"network", "console_connections", KIND_UNSIGNED, AT(server.http.third.connections), "64", 1,
+     100000, "as limits.connections, of that listener"},
+    {"network", "console_connections_per_address", KIND_UNSIGNED,
+     AT(server.http.third.connections_per_address), "16", 1, 100000,
      "as limits.connections_per_address, of that listener"},
     {"network", "egress", KIND_EGRESS, AT(egress),
      "black-box * 1-65535\nblack-box localhost 1-65535 http at 127.0.0.0/8,::1\n"
@@ -167,19 +180,6 @@ is_list(const struct key *k)
     return k->kind == KIND_EGRESS || k->kind == KIND_BLOCKS;
 }
 
-/* The next item of a list's text; false at its end. */
-static bool
-next_item(const char **text, struct view *ret_item)
-{
-    const size_t n = strcspn(*text, "\n");
-    if (n == 0) {
-        return false;
-    }
-    *ret_item = view_of(*text, n);
-    *text += n + 1;
-    return true;
-}
-
 static struct status
 check_item(const struct key *k, struct view item, struct diag *diag)
 {
@@ -217,58 +217,14 @@ set_list(const struct key *k, struct view text, struct config *c)
     return OK;
 }
 
-struct status
-config_egress(const struct config *c, struct egress **ret_rules)
-{
-    DEFER(egress_freep) struct egress *rules = egress_new();
-    const char *text = c->egress;
-    struct view item;
-    CHECK(rules != NULL, MEMORY);
-    while (next_item(&text, &item)) {
-        TRY(egress_add(rules, item, NULL));
-    }
-    *ret_rules = MOVE(rules);
-    return OK;
-}
-
-static struct status
-add_blocks(const char *text, struct cidr_set *set)
-{
-    struct view item;
-    while (next_item(&text, &item)) {
-        struct cidr block;
-        TRY(cidr_parse(item, NULL, &block));
-        TRY(cidr_set_add(set, &block));
-    }
-    return OK;
-}
-
-struct status
-config_ingress(const struct config *c, unsigned listener, struct ingress *ret_rules)
-{
-    DEFER(ingress_done) struct ingress rules = {0};
-    TRY(add_blocks(c->allow[listener], &rules.allow));
-    TRY(add_blocks(c->deny[listener], &rules.deny));
-    *ret_rules = rules;
-    rules = (struct ingress){0};
-    return OK;
-}
-
 /* ---- one value ---- */
 
 static struct status
 set_listen(const struct key *k, struct view text, struct config *c)
 {
-    char copy[CONFIG_LISTEN_BYTES] = "";
-    CHECK(text.len < sizeof copy && memchr(text.ptr, '\0', text.len) == NULL, INPUT);
-    memcpy(copy, text.ptr, text.len);
-    if (strcmp(copy, "none") == 0) {
-        c->management_address[0] = '\0';
-    } else {
-        TRY(config_read_listen(copy, c->management_address, &c->server.http.second.port));
-    }
-    memcpy((char *)c + k->offset, copy, sizeof copy);
-    return OK;
+    struct config_listener *l = (struct config_listener *)(void *)((char *)c + k->offset);
+    struct http_options *http = &c->server.http;
+    return config_set_listener(text, l, l == &c->console ? &http->third : &http->second);
 }
 
 /* What one of a few words stands for is its number. */
@@ -452,7 +408,7 @@ put_value(const struct key *k, const struct config *c, struct buf *b)
         const char *text = (const char *)c + k->offset;
         struct view item;
         buf_put_str(b, "["); /* as YAML has it; no item holds a quote */
-        for (bool first = true; next_item(&text, &item); first = false) {
+        for (bool first = true; config_next_item(&text, &item); first = false) {
             buf_printf(b, "%s\"%.*s\"", first ? "" : ", ", (int)item.len, (const char *)item.ptr);
         }
         buf_put_str(b, "]");
@@ -757,7 +713,7 @@ static void
 put_items(const char *text, struct buf *b)
 {
     struct view item;
-    while (next_item(&text, &item)) {
+    while (config_next_item(&text, &item)) {
         buf_printf(b, "    - \"%.*s\"\n", (int)item.len, (const char *)item.ptr);
     }
 }

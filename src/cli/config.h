@@ -22,8 +22,10 @@ struct config {
     int log_level;
     char transit[TRANSIT_URI_MAX + 1]; /* keys.transit; "": none */
     /* network: */
-    char management_listen[CONFIG_LISTEN_BYTES];
-    char management_address[ADDRESS_TEXT_MAX]; /* "": there is no such listener */
+    struct config_listener {
+        char text[CONFIG_LISTEN_BYTES];
+        char address[ADDRESS_TEXT_MAX]; /* "": there is no such listener */
+    } management, console;
     char allow[HTTP_LISTENERS][CONFIG_LIST_BYTES], deny[HTTP_LISTENERS][CONFIG_LIST_BYTES];
     char egress[CONFIG_LIST_BYTES]; /* net/egress.h */
 };
@@ -42,6 +44,11 @@ struct status config_parse(struct view yaml, const char *name, struct diag *diag
 struct status config_egress(const struct config *c, struct egress **ret_rules);
 /* Who may connect to a listener; ingress_done. MEMORY. */
 struct status config_ingress(const struct config *c, unsigned listener, struct ingress *ret_rules);
+/* The next item of a list's text; false at its end. */
+bool config_next_item(const char **text, struct view *ret_item);
+/* "127.0.0.1:8443" or "none" */
+struct status config_set_listener(struct view text, struct config_listener *ret_listener,
+                                  struct http_listener *ret_http);
 /* "127.0.0.1:8443", "[::1]:0" */
 struct status config_read_listen(const char *text, char ret_address[static ADDRESS_TEXT_MAX],
                                  uint16_t *ret_port);

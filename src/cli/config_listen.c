@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+/* ---- listeners ---- */
+
 struct status
 config_read_listen(const char *text, char ret_address[static ADDRESS_TEXT_MAX], uint16_t *ret_port)
 {
@@ -23,5 +25,70 @@ config_read_listen(const char *text, char ret_address[static ADDRESS_TEXT_MAX], 
     memcpy(ret_address, address.ptr, address.len);
     ret_address[n] = '\0';
     *ret_port = (uint16_t)port;
+    return OK;
+}
+
+struct status
+config_set_listener(struct view text, struct config_listener *ret_listener,
+                    struct http_listener *ret_http)
+{
+    struct config_listener made = {0};
+    CHECK(text.len < sizeof made.text && memchr(text.ptr, '\0', text.len) == NULL, INPUT);
+    memcpy(made.text, text.ptr, text.len);
+    if (strcmp(made.text, "none") != 0) {
+        TRY(config_read_listen(made.text, made.address, &ret_http->port));
+    }
+    *ret_listener = made;
+    return OK;
+}
+
+/* ---- lists of rules ---- */
+
+bool
+config_next_item(const char **text, struct view *ret_item)
+{
+    const size_t n = strcspn(*text, "\n");
+    if (n == 0) {
+        return false;
+    }
+    *ret_item = view_of(*text, n);
+    *text += n + 1;
+    return true;
+}
+
+struct status
+config_egress(const struct config *c, struct egress **ret_rules)
+{
+    DEFER(egress_freep) struct egress *rules = egress_new();
+    const char *text = c->egress;
+    struct view item;
+    CHECK(rules != NULL, MEMORY);
+    while (config_next_item(&text, &item)) {
+        TRY(egress_add(rules, item, NULL));
+    }
+    *ret_rules = MOVE(rules);
+    return OK;
+}
+
+static struct status
+add_blocks(const char *text, struct cidr_set *set)
+{
+    struct view item;
+    while (config_next_item(&text, &item)) {
+        struct cidr block;
+        TRY(cidr_parse(item, NULL, &block));
+        TRY(cidr_set_add(set, &block));
+    }
+    return OK;
+}
+
+struct status
+config_ingress(const struct config *c, unsigned listener, struct ingress *ret_rules)
+{
+    DEFER(ingress_done) struct ingress rules = {0};
+    TRY(add_blocks(c->allow[listener], &rules.allow));
+    TRY(add_blocks(c->deny[listener], &rules.deny));
+    *ret_rules = rules;
+    rules = (struct ingress){0};
     return OK;
 }

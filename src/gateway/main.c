@@ -51,6 +51,12 @@ read_listen(const char *text, struct house *h)
     return OK;
 }
 
+static const char *
+address_of(const struct config_listener *l)
+{
+    return *l->address == '\0' ? NULL : l->address;
+}
+
 static struct status
 read_config(struct house *h)
 {
@@ -61,8 +67,8 @@ read_config(struct house *h)
     }
     config->server.http.address = config->listen_address;
     config->server.http.port = config->listen_port;
-    config->server.http.second.address =
-        *config->management_address == '\0' ? NULL : config->management_address;
+    config->server.http.second.address = address_of(&config->management);
+    config->server.http.third.address = address_of(&config->console);
     log_set_level((enum log_level)config->log_level);
     return OK;
 }
@@ -93,18 +99,20 @@ audit_state(struct house *h, struct workspace *w, const char *reason)
 static void
 tell_started(const struct house *h, const struct server *server)
 {
-    const char *management = h->config.management_address;
+    const char *management = address_of(&h->config.management),
+               *console = address_of(&h->config.console);
     const bool v6 = strchr(h->config.listen_address, ':') != NULL;
     char landlock[64] = "none; this kernel lacks it: files are not confined";
     if (h->sandbox.landlock > 0) {
         (void)snprintf(landlock, sizeof landlock, "%d", h->sandbox.landlock);
     }
     log_event(LOG_INFO, "serve.started",
-              "url=https://%s%s%s:%u management=%s/%u workspace=%s version=%s libmicrohttpd=%s "
-              "keeper=%d seccomp=on landlock=%s",
+              "url=https://%s%s%s:%u management=%s/%u console=%s/%u workspace=%s version=%s "
+              "libmicrohttpd=%s keeper=%d seccomp=on landlock=%s",
               v6 ? "[" : "", h->config.listen_address, v6 ? "]" : "",
-              server_port(server, SERVER_DATA), *management == '\0' ? "none" : management,
-              server_port(server, SERVER_MANAGEMENT), h->given.dir, STEWARD_VERSION,
+              server_port(server, SERVER_DATA), management == NULL ? "none" : management,
+              server_port(server, SERVER_MANAGEMENT), console == NULL ? "none" : console,
+              server_port(server, SERVER_CONSOLE), h->given.dir, STEWARD_VERSION,
               http_library_version(), (int)h->keeper, landlock);
 }
 

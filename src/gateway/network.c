@@ -156,25 +156,23 @@ static struct status
 audit_rules(struct workspace *w, const struct config *config, struct diag *diag)
 {
     struct digest digest;
-    char reason[256];
+    DEFER(buf_done) struct buf reason;
     DEFER(buf_done) struct buf all;
     DEFER(buf_done) struct buf hex;
+    buf_init(&reason, 512);
     buf_init(&all, (2 * HTTP_LISTENERS + 2) * CONFIG_LIST_BYTES);
     buf_init(&hex, 128);
     for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
         buf_printf(&all, "allow %u\n%sdeny %u\n%s", i, config->allow[i], i, config->deny[i]);
+        buf_printf(&reason, "%s %zu allow, %zu deny; ", server_listener_name(i),
+                   lines(config->allow[i]), lines(config->deny[i]));
     }
     buf_printf(&all, "egress\n%s", config->egress);
     digest_of(buf_view(&all), &digest);
     digest_put_hex(&hex, &digest);
-    (void)snprintf(
-        reason, sizeof reason,
-        "data %zu allow, %zu deny; management %zu allow, %zu deny; egress %zu; lists sha256 %.16s",
-        lines(config->allow[SERVER_DATA]), lines(config->deny[SERVER_DATA]),
-        lines(config->allow[SERVER_MANAGEMENT]), lines(config->deny[SERVER_MANAGEMENT]),
-        lines(config->egress), buf_str(&hex));
+    buf_printf(&reason, "egress %zu; lists sha256 %.16s", lines(config->egress), buf_str(&hex));
     const struct workspace_act act = {
-        .action = "network.configure", .resource = "network", .reason = reason};
+        .action = "network.configure", .resource = "network", .reason = buf_str(&reason)};
     return workspace_audit(w, &act, diag);
 }
 

@@ -119,8 +119,9 @@ struct access_caller {
 struct access_credential {
     const char *bearer;      /* an API key or a token; NULL: none */
     const char *certificate; /* identity of a verified client certificate; "" or NULL: none */
-    uint64_t peer;           /* the address as a number: for those who fail */
-    int64_t now_ns;          /* clock_wall_ns */
+    const char *key_id; /* where there is no bearer: of a key that was right when a session began */
+    uint64_t peer;      /* the address as a number: for those who fail */
+    int64_t now_ns;     /* clock_wall_ns */
 };
 struct access_sign_in {
     struct access_caller caller; /* principal "" unless OK */

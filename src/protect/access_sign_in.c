@@ -126,6 +126,12 @@ compare_keys(const void *a, const void *b)
 }
 
 static const char *
+why_over(const struct access_key_row *k, int64_t now_ns)
+{
+    return k->revoked ? "key revoked" : now_ns >= k->expires_ns ? "key expired" : NULL;
+}
+
+static const char *
 why_not(const struct access_key_row *k, const uint8_t *mac, int64_t now_ns)
 {
     if (k == NULL) {
@@ -134,18 +140,32 @@ why_not(const struct access_key_row *k, const uint8_t *mac, int64_t now_ns)
     if (!view_equal_secret(view_of(k->mac, 32), view_of(mac, 32))) {
         return "key unknown (its id is known, its secret is not)";
     }
-    return k->revoked ? "key revoked" : now_ns >= k->expires_ns ? "key expired" : NULL;
+    return why_over(k, now_ns);
+}
+
+/* NULL: no key has that id. */
+static struct access_key_row *
+find_key(const struct access_snapshot *s, const char *id)
+{
+    struct access_key_row wanted = {0};
+    text_copy(wanted.id, sizeof wanted.id, id);
+    return s->key_count == 0
+               ? NULL
+               : bsearch(&wanted, s->keys, s->key_count, sizeof *s->keys, compare_keys);
+}
+
+static struct status
+take_key(struct attempt *t, struct access_key_row *found)
+{
+    text_copy(t->out->caller.principal, ACCESS_NAME_MAX, found->principal);
+    atomic_store_explicit(&found->used_ns, t->c->now_ns, memory_order_relaxed);
+    return OK;
 }
 
 static struct status
 check_key(struct attempt *t, struct view key)
 {
-    struct access_key_row wanted = {0};
-    const struct access_snapshot *s = t->s;
-    text_copy(wanted.id, sizeof wanted.id, t->id);
-    struct access_key_row *found =
-        s->key_count == 0 ? NULL
-                          : bsearch(&wanted, s->keys, s->key_count, sizeof *s->keys, compare_keys);
+    struct access_key_row *found = find_key(t->s, t->id);
     /* Also for unknown ids: the same time for both. */
     if (!t->proven && !status_ok(vault_mac(t->a->vault, ACCESS_KEY_PURPOSE, key, t->mac))) {
         return refuse(t, "the key's hash cannot be computed");
@@ -157,9 +177,16 @@ check_key(struct attempt *t, struct view key)
     if (!t->proven) {
         remember_key(t->a, &t->text, t->mac);
     }
-    text_copy(t->out->caller.principal, ACCESS_NAME_MAX, found->principal);
-    atomic_store_explicit(&found->used_ns, t->c->now_ns, memory_order_relaxed);
-    return OK;
+    return take_key(t, found);
+}
+
+/* Its secret was right before: what is asked is whether it still holds. */
+static struct status
+sign_in_kept(struct attempt *t)
+{
+    struct access_key_row *found = find_key(t->s, t->c->key_id);
+    const char *why = found == NULL ? "key unknown" : why_over(found, t->c->now_ns);
+    return why != NULL ? refuse(t, why) : take_key(t, found);
 }
 
 /* ---- tokens ---- */
@@ -431,10 +458,12 @@ access_authenticate(struct access *a, const struct access_credential *c,
     if (s == NULL) {
         return refuse(&t, "the list of keys cannot be read");
     }
-    if (c->bearer == NULL && !has_certificate(c)) {
+    if (c->bearer == NULL && c->key_id == NULL && !has_certificate(c)) {
         return refuse(&t, "no key");
     }
-    const struct status done = c->bearer != NULL ? sign_in_bearer(&t) : sign_in_certificate(&t);
+    const struct status done = c->bearer != NULL   ? sign_in_bearer(&t)
+                               : c->key_id != NULL ? sign_in_kept(&t)
+                                                   : sign_in_certificate(&t);
     if (!status_ok(done)) {
         ret_sign_in->caller.principal[0] = '\0';
         ret_sign_in->caller.group_count = 0;

@@ -7,17 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 
-/* U+200E, U+200F, U+202A to U+202E and U+2066 to U+2069: three bytes each. */
-static bool
-turns_direction(const uint8_t *t)
-{
-    if (t[0] != 0xe2 || t[1] == 0 || (t[1] != 0x80 && t[1] != 0x81)) {
-        return false;
-    }
-    return t[1] == 0x80 ? t[2] == 0x8e || t[2] == 0x8f || (t[2] >= 0xaa && t[2] <= 0xae)
-                        : t[2] >= 0xa6 && t[2] <= 0xa9;
-}
-
 /* " = " and " %" hold together: a line does not end before them. */
 static bool
 holds(const char *text, const uint8_t *t)
@@ -26,30 +15,10 @@ holds(const char *text, const uint8_t *t)
     return around || (t[0] == ' ' && (const char *)t > text + 1 && t[-1] == '=' && t[-2] == ' ');
 }
 
-static void
-put_plain(struct buf *b, const char *text, bool prose)
-{
-    DEFER(buf_done) struct buf plain;
-    buf_init(&plain, 4u << 20);
-    for (const uint8_t *t = (const uint8_t *)text; *t != '\0'; t++) {
-        const bool turns = turns_direction(t);
-        if (turns || *t < 0x20 || *t == 0x7f) {
-            buf_put_str(&plain, "\xef\xbf\xbd");
-            t += turns ? 2 : 0;
-        } else if (prose && holds(text, t)) {
-            buf_put_str(&plain, "\xc2\xa0");
-        } else {
-            buf_put_u8(&plain, *t);
-        }
-    }
-    text_put_html(b, buf_str(&plain));
-    b->failed = b->failed != 0 ? b->failed : plain.failed;
-}
-
 void
 html_put(struct buf *b, const char *text)
 {
-    put_plain(b, text, false);
+    text_put_html(b, text);
 }
 
 void
@@ -67,7 +36,17 @@ html_put_columns(struct buf *b, const json_t *columns)
 void
 html_put_prose(struct buf *b, const char *text)
 {
-    put_plain(b, text, true);
+    DEFER(buf_done) struct buf kept;
+    buf_init(&kept, 4u << 20);
+    for (const uint8_t *t = (const uint8_t *)text; *t != '\0'; t++) {
+        if (holds(text, t)) {
+            buf_put_str(&kept, "\xc2\xa0");
+        } else {
+            buf_put_u8(&kept, *t);
+        }
+    }
+    text_put_html(b, buf_str(&kept));
+    b->failed = b->failed != 0 ? b->failed : kept.failed;
 }
 
 void

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "govern/audit.h"
+#include "serve/console.h"
 #include "serve/log_routes.h"
 
 #include <stdio.h>
@@ -23,9 +24,13 @@ call_refuse(struct call *c, unsigned status, const char *client, const char *rea
     c->x->status = status;
     c->x->content_type = "application/json";
     buf_reset(&c->x->answer);
-    buf_put_str(&c->x->answer, "{\"error\":");
-    js_put_string(&c->x->answer, view_str(client));
-    buf_put_str(&c->x->answer, "}");
+    if (c->x->listener == SERVER_CONSOLE) {
+        console_put_refusal(c, client);
+    } else {
+        buf_put_str(&c->x->answer, "{\"error\":");
+        js_put_string(&c->x->answer, view_str(client));
+        buf_put_str(&c->x->answer, "}");
+    }
     text_copy(c->reason, sizeof c->reason, reason);
 }
 
@@ -53,10 +58,13 @@ put_resource(struct call *c)
     }
 }
 
-/* Where there is one listener, it serves everything. */
+/* Where there is one listener for programs, it serves all that they ask for. */
 static bool
 is_served_here(const struct call *c)
 {
+    if (c->route->side == SIDE_CONSOLE || c->x->listener == SERVER_CONSOLE) {
+        return c->route->side == SIDE_CONSOLE && c->x->listener == SERVER_CONSOLE;
+    }
     const unsigned own = c->route->side == SIDE_MANAGEMENT ? SERVER_MANAGEMENT : SERVER_DATA;
     return c->server->options.http.second.address == NULL || c->route->side == SIDE_BOTH ||
            own == c->x->listener;
@@ -86,8 +94,9 @@ admit(struct call *c)
 
 /* ---- authenticate: who calls? ---- */
 
-static void
-refuse_stranger(struct call *c, struct status s, const struct access_sign_in *in)
+void
+call_refuse_sign_in(struct call *c, struct status s, const struct access_sign_in *in,
+                    const char *wanted)
 {
     char wait[16];
     if (s.code == STATUS_LIMIT || s.code == STATUS_BUSY) {
@@ -99,8 +108,7 @@ refuse_stranger(struct call *c, struct status s, const struct access_sign_in *in
     } else if (s.code == STATUS_BUSY) {
         call_refuse(c, 503, "who calls cannot be verified now; try again", in->reason);
     } else {
-        http_set_header(c->x, "www-authenticate", "Bearer realm=\"steward\"");
-        call_refuse(c, 401, "a valid key is needed: Authorization: Bearer KEY", in->reason);
+        call_refuse(c, 401, wanted, in->reason);
     }
 }
 
@@ -113,9 +121,22 @@ is_anonymous(const struct call *c)
 }
 
 static void
+refuse_stranger(struct call *c, struct status s, const struct access_sign_in *in)
+{
+    if (s.code != STATUS_LIMIT && s.code != STATUS_BUSY) {
+        http_set_header(c->x, "www-authenticate", "Bearer realm=\"steward\"");
+    }
+    call_refuse_sign_in(c, s, in, "a valid key is needed: Authorization: Bearer KEY");
+}
+
+static void
 authenticate(struct call *c)
 {
     if (is_anonymous(c)) {
+        return;
+    }
+    if (c->route->side == SIDE_CONSOLE) {
+        console_authenticate(c);
         return;
     }
     static const char *const no_bearer = "the authorization header is not \"Bearer KEY\"";
@@ -212,6 +233,11 @@ authorise(struct call *c)
         return;
     }
     struct access_decision *d = &c->decision;
+    if (c->route->signed_in != NULL) {
+        c->allow = true;
+        text_copy(c->reason, sizeof c->reason, "signed in; each part by its own right");
+        return;
+    }
     if (!read_purpose(c)) {
         return;
     }
@@ -338,7 +364,9 @@ record(struct call *c)
         .time_ns = clock_wall_ns(),
         .id = c->id,
         .principal = c->caller.principal[0] == '\0' ? NULL : c->caller.principal,
-        .action = c->route == NULL ? "http.unknown" : access_action_word(c->route->action),
+        .action = c->route == NULL              ? "http.unknown"
+                  : c->route->signed_in != NULL ? c->route->signed_in
+                                                : access_action_word(c->route->action),
         .resource = c->resource,
         .model_version = c->model_version,
         .model_digest = c->model_version == 0 ? NULL : &c->model_digest,
@@ -413,6 +441,9 @@ set_headers(struct call *c)
     http_set_header(c->x, "steward-call-id", c->id);
     http_set_header(c->x, "cache-control", "no-store");
     http_set_header(c->x, "x-content-type-options", "nosniff");
+    if (c->x->listener == SERVER_CONSOLE) {
+        console_set_headers(c);
+    }
 }
 
 static void
@@ -439,6 +470,15 @@ call_of(struct server *s, struct http_exchange *x)
     return c;
 }
 
+/* A form of the console is read whole, or not at all. */
+static void
+refuse_long_body(struct call *c)
+{
+    if (!c->decided && c->route->side == SIDE_CONSOLE) {
+        call_refuse(c, 413, "no form of this console is so long", "a body longer than any form");
+    }
+}
+
 bool
 call_head(struct server *s, struct http_exchange *x)
 {
@@ -449,6 +489,7 @@ call_head(struct server *s, struct http_exchange *x)
     for (size_t i = 0; i < STAGES; i++) {
         if (stages[i].head && !c->decided) {
             stages[i].run(c);
+            refuse_long_body(c);
         }
     }
     if (!c->decided && c->route->open) {

@@ -28,10 +28,14 @@ struct route {
     const char *resource;            /* "models/{name}" */
     void (*inspect)(struct call *c); /* may be NULL */
     void (*act)(struct call *c);
-    enum { SIDE_DATA, SIDE_MANAGEMENT, SIDE_BOTH } side; /* when there is a second listener */
+    /* Where there are several listeners; the console's are its own in any case. */
+    enum { SIDE_DATA, SIDE_MANAGEMENT, SIDE_BOTH, SIDE_CONSOLE } side;
     /* Of the audit log: allowed ones are counted, and one a minute of a principal is recorded. */
     enum { LOG_NO_READ, LOG_CHECKPOINT, LOG_TILES, LOG_ENTRIES, LOG_RECEIPTS } read;
     bool own; /* also what the caller has made itself, unless that is denied: act looks */
+    /* Of the console: whoever is signed in may, and what is shown is decided part by part; what the
+     * log calls it. NULL: the action decides. */
+    const char *signed_in;
 };
 
 /* What a path has for the places of its shape. */
@@ -57,6 +61,8 @@ struct server {
     struct ingress ingress[HTTP_LISTENERS];
     struct tend *tend;
     struct key_watch *key_watch; /* NULL: nobody watches */
+    struct sessions *sessions;   /* of the console */
+    _Atomic int64_t certificate_ends_s;
     int lock_fd;
     int64_t started_ns;
 };
@@ -109,6 +115,9 @@ size_t call_stages(const char *ret_names[static METRICS_STAGES]);
 /* A verdict: status and the sentence that the client sees; reason is what the log keeps. */
 void call_refuse(struct call *c, unsigned status, const char *client, const char *reason);
 
+/* Why a key or certificate is not taken, or has to wait; the answer is what is asked for then. */
+void call_refuse_sign_in(struct call *c, struct status s, const struct access_sign_in *in,
+                         const char *wanted);
 /* What was decided on. */
 struct access_request call_request(const struct call *c);
 

@@ -61,8 +61,13 @@ open_listeners(struct http_server *s, struct diag *diag)
     const struct http_options *o = &s->options;
     const struct http_listener first = {o->address, o->port, o->limits.connections,
                                         o->limits.connections_per_address};
-    TRY(open_listener(&first, diag, &s->listener[0]));
-    return o->second.address == NULL ? OK : open_listener(&o->second, diag, &s->listener[1]);
+    const struct http_listener *all[HTTP_LISTENERS] = {&first, &o->second, &o->third};
+    for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
+        if (all[i]->address != NULL) {
+            TRY(open_listener(all[i], diag, &s->listener[i]));
+        }
+    }
+    return OK;
 }
 
 /* "1.0.10" -> 0x01000a00, as MHD_VERSION writes it for the first three parts. */

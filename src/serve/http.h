@@ -28,12 +28,12 @@ struct http_listener {
     uint16_t port;                                 /* 0: any; http_port tells */
     unsigned connections, connections_per_address; /* as of http_limits, which the first one has */
 };
-#define HTTP_LISTENERS 2u
+#define HTTP_LISTENERS 3u
 
 struct http_options {
     const char *address; /* the first listener: "127.0.0.1" or "::1" */
     uint16_t port;       /* 0: any; http_port tells */
-    struct http_listener second;
+    struct http_listener second, third;
     struct identity *identity; /* borrowed by http_start, which counts one more */
     unsigned loops;            /* 0: one per core */
     struct http_limits limits;
@@ -48,7 +48,7 @@ struct http_exchange {
     const char *path;      /* without the query; starts with '/' ; percent-decoding not applied */
     const char *query;     /* "" when none */
     struct view body;      /* until the handler returns */
-    unsigned listener;     /* 0 or 1: the first or the second */
+    unsigned listener;     /* 0, 1 or 2: the first, second or third */
     char address[64];      /* peer, without port */
     uint64_t peer;         /* the same as a number, an IPv6 /64 as one: peers_key */
     /* Of a client's certificate, verified: "spiffe://..." or "subject:" and the name of RFC 4514;
@@ -65,7 +65,7 @@ struct http_exchange {
 
 /* Of the request; NULL when absent; case-insensitive. */
 const char *http_header(const struct http_exchange *x, const char *name);
-/* On the answer, in place of one of that name (written alike); at most 8. */
+/* On the answer, in place of one of that name (written alike); at most 12. */
 void http_set_header(struct http_exchange *x, const char *name, const char *value);
 
 enum http_fate { HTTP_WAITING, HTTP_DURABLE, HTTP_FAILED };

@@ -654,7 +654,9 @@ start_daemon(struct http_loop *loop)
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_on_completed, loop},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_on_target, loop},
         {MHD_OPTION_CONNECTION_LIMIT,
-         (intptr_t)o->limits.connections + (intptr_t)o->second.connections + 8, NULL},
+         (intptr_t)o->limits.connections + (intptr_t)o->second.connections +
+             (intptr_t)o->third.connections + 8,
+         NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, strict, NULL},
         {MHD_OPTION_END, 0, NULL},

@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-#define HTTP_ANSWER_HEADERS 8
+#define HTTP_ANSWER_HEADERS 12
 #define HTTP_INBOX 64u
 #define HTTP_HELD_BYTES 2048        /* an answer's head */
 #define HTTP_AHEAD_BYTES 20480      /* more than a TLS record */

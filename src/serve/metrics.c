@@ -148,9 +148,10 @@ metrics_put(const struct metrics *m, const struct metrics_gauges *g, struct buf 
                (unsigned long long)atomic_load(&m->infer_rows));
     put_head(ret_text, "steward_connections_denied_total", "counter",
              "Connections of addresses that may not connect to that listener.");
-    for (unsigned i = 0; i < 2; i++) {
+    static const char *const listeners[METRICS_LISTENERS] = {"data", "management", "console"};
+    for (unsigned i = 0; i < METRICS_LISTENERS; i++) {
         buf_printf(ret_text, "steward_connections_denied_total{listener=\"%s\"} %llu\n",
-                   i == 0 ? "data" : "management", (unsigned long long)atomic_load(&m->denied[i]));
+                   listeners[i], (unsigned long long)atomic_load(&m->denied[i]));
     }
     put_stages(m, g, ret_text);
     put_head(ret_text, "steward_audit_entries", "gauge", "Durable entries of the audit log.");

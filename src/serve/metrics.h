@@ -11,7 +11,8 @@
 #define METRICS_STATUSES 600u
 #define METRICS_STAGES 12u
 #define METRICS_LOG_READS 5u
-#define METRICS_EACH 61u /* of a thread's calls, one is measured, and stands for as many */
+#define METRICS_LISTENERS 3u /* data, management, console */
+#define METRICS_EACH 61u     /* of a thread's calls, one is measured, and stands for as many */
 
 struct metrics {
     _Atomic uint64_t by_status[METRICS_STATUSES]; /* calls by HTTP status */
@@ -19,7 +20,7 @@ struct metrics {
     _Atomic uint64_t bucket[METRICS_BUCKETS + 1]; /* of duration; the last: over all bounds */
     _Atomic uint64_t duration_ns;
     _Atomic uint64_t log_reads[METRICS_LOG_READS]; /* of the audit log, by kind */
-    _Atomic uint64_t denied[2];                    /* connections, by listener: data, management */
+    _Atomic uint64_t denied[METRICS_LISTENERS];    /* connections, by listener */
     _Atomic uint64_t stage_ns[METRICS_STAGES];     /* processor time, of the calls measured */
 };
 

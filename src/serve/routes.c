@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "serve/console.h"
 #include "serve/contributions.h"
 #include "serve/log_routes.h"
 
@@ -266,6 +267,20 @@ static const struct route routes[] = {
      SIDE_BOTH, LOG_TILES},
     {"GET", LOG_PREFIX "receipts/{index}", false, ACCESS_AUDIT_READ, "audit/receipts",
      log_inspect_receipt, log_act_receipt, SIDE_BOTH, LOG_RECEIPTS, true},
+    {"GET", "/", false, ACCESS_METRICS_READ, "console", NULL, console_home, SIDE_CONSOLE,
+     .signed_in = "console.read"},
+    {"GET", "/style.css", true, ACCESS_METRICS_READ, "console", NULL, console_style, SIDE_CONSOLE},
+    {"POST", "/sign-in", false, ACCESS_METRICS_READ, "console", NULL, console_sign_in, SIDE_CONSOLE,
+     .signed_in = "console.sign-in"},
+    {"POST", "/sign-out", false, ACCESS_METRICS_READ, "console", NULL, console_sign_out,
+     SIDE_CONSOLE, .signed_in = "console.sign-out"},
+    {"GET", "/models", false, ACCESS_MODEL_READ, "models", NULL, console_models, SIDE_CONSOLE,
+     .signed_in = "model.read"},
+    {"GET", "/access", false, ACCESS_PRINCIPAL_READ, "principals", NULL, console_access,
+     SIDE_CONSOLE},
+    {"GET", "/access/explain", false, ACCESS_PRINCIPAL_READ, "principals", NULL, console_explain,
+     SIDE_CONSOLE},
+    {"GET", "/audit", false, ACCESS_AUDIT_READ, "audit", NULL, console_audit, SIDE_CONSOLE},
 };
 
 /* ---- matching ---- */

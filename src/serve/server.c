@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "net/peers.h"
 #include "serve/call.h"
+#include "serve/console_session.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -95,6 +96,14 @@ on_settled(void *ctx, struct http_exchange *x)
 
 /* ---- who may connect ---- */
 
+const char *
+server_listener_name(unsigned listener)
+{
+    static const char *const names[HTTP_LISTENERS] = {
+        [SERVER_DATA] = "data", [SERVER_MANAGEMENT] = "management", [SERVER_CONSOLE] = "console"};
+    return names[listener];
+}
+
 static bool
 admits(void *ctx, unsigned listener, const struct sockaddr *peer)
 {
@@ -110,16 +119,16 @@ static void
 denied(void *ctx, unsigned listener, const struct sockaddr *peer)
 {
     struct server *s = ctx;
-    char address[ADDRESS_TEXT_MAX];
+    char address[ADDRESS_TEXT_MAX], resource[32];
     (void)atomic_fetch_add(&s->metrics.denied[listener], 1);
     if (meter_take(s->refusals, peers_key(peer), clock_mono_ns()) == METER_FULL) {
         return;
     }
     address_put_text(peer, address);
+    (void)snprintf(resource, sizeof resource, "listeners/%s", server_listener_name(listener));
     const struct audit_event e = {.time_ns = clock_wall_ns(),
                                   .action = "network.connect",
-                                  .resource = listener == SERVER_DATA ? "listeners/data"
-                                                                      : "listeners/management",
+                                  .resource = resource,
                                   .reason = "this address may not connect to this listener; closed",
                                   .address = address};
     DEFER(buf_done) struct buf entry;
@@ -207,8 +216,9 @@ read_identity(struct server *s, struct diag *diag, struct identity **ret_identit
 
 /* A client whose clock is right refuses such a certificate; so it is told, and served. */
 static void
-warn_of_times(const struct identity *i)
+note_times(struct server *s, const struct identity *i)
 {
+    atomic_store(&s->certificate_ends_s, identity_ends(i));
     const int64_t now = clock_wall_ns() / NS_PER_S;
     const int64_t left = (identity_ends(i) - now) / 86400;
     if (now < identity_begins(i)) {
@@ -231,7 +241,7 @@ server_reload(struct server *s, struct diag *diag)
 {
     DEFER(identity_freep) struct identity *fresh = NULL;
     TRY(read_identity(s, diag, &fresh));
-    warn_of_times(fresh);
+    note_times(s, fresh);
     http_set_identity(s->http, fresh);
     return OK;
 }
@@ -241,7 +251,7 @@ start_http(struct server *s, struct diag *diag)
 {
     DEFER(identity_freep) struct identity *identity = NULL;
     TRY(read_identity(s, diag, &identity));
-    warn_of_times(identity);
+    note_times(s, identity);
     s->options.http.identity = identity;
     const struct http_handler h = {.head = on_head,
                                    .handle = on_call,
@@ -267,6 +277,7 @@ server_free(struct server *s)
     live_free(s->live);
     meter_free(s->refusals);
     reads_free(s->reads);
+    sessions_free(s->sessions);
     for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
         ingress_done(&s->ingress[i]);
     }
@@ -304,8 +315,10 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     s->warned_ns = -60 * NS_PER_S;
     s->refusals = meter_new(o->refusals_per_minute);
     s->reads = reads_new();
-    struct status done =
-        s->refusals == NULL || s->reads == NULL ? FAILURE(MEMORY) : take_lock(s, diag);
+    s->sessions = sessions_new();
+    struct status done = s->refusals == NULL || s->reads == NULL || s->sessions == NULL
+                             ? FAILURE(MEMORY)
+                             : take_lock(s, diag);
     if (status_ok(done)) {
         done = live_open(w, &s->live);
     }

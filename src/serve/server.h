@@ -43,9 +43,12 @@ struct server_options {
     enum server_log_part log_open;
 };
 
-/* The listeners: for calls, and, when it is configured, for metrics and management. */
+/* The listeners: for calls, and, when they are configured, for metrics and management, and for
+ * people who look (serve/console.h). */
 #define SERVER_DATA 0u
 #define SERVER_MANAGEMENT 1u
+#define SERVER_CONSOLE 2u
+const char *server_listener_name(unsigned listener); /* "data" */
 
 struct server;
 /* Takes serve.lock: STATUS_BUSY with a sentence when another server has this workspace. Loads every

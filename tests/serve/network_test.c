@@ -35,6 +35,7 @@ options(void)
     return (struct server_options){
         .http = {.address = "::", /* takes IPv4 too, as mapped addresses */
                  .second = {"::", 0, 8, 2},
+                 .third = {"::", 0, 8, 2},
                  .loops = 2,
                  .limits = {16384, 64, 1 << 20, 60 * s, 60 * s, 60 * s, 60 * s, 60 * s, 64, 64},
                  .arena_bytes = 8 << 20},
@@ -220,6 +221,35 @@ each_listener_has_its_lists_its_routes_and_its_room(void **state)
     rules("", "", "", "");
 }
 
+static void
+the_console_has_its_lists_and_its_room(void **state)
+{
+    (void)state;
+    NEEDS_SPACE();
+    struct client first, second, third;
+    struct ingress made[HTTP_LISTENERS] = {0};
+    add_blocks("10.9.0.0/16", &made[SERVER_DATA].deny);
+    add_blocks("10.9.0.0/16,fd00:9::/32", &made[SERVER_CONSOLE].allow);
+    add_blocks("10.9.0.2", &made[SERVER_CONSOLE].deny);
+    server_set_ingress(it.server, made);
+    assert_true(open_from(NEAR4, SERVER_CONSOLE, &first));
+    assert_false(admitted(NEAR4, SERVER_DATA));
+    assert_false(admitted(FAR4, SERVER_CONSOLE)); /* a list exists: the rest is denied */
+    assert_false(admitted("127.0.0.1", SERVER_CONSOLE));
+    assert_false(admitted("10.9.0.2", SERVER_CONSOLE));
+    assert_true(admitted(NEAR6, SERVER_CONSOLE));
+    assert_false(admitted(FAR6, SERVER_CONSOLE));
+    assert_int_equal(ask(&first, "/"), 401);
+    assert_int_equal(ask(&first, "/v2/health/live"), 404);
+    assert_true(open_from(NEAR4, SERVER_CONSOLE, &second));
+    assert_false(open_from(NEAR4, SERVER_CONSOLE, &third)); /* the third of two */
+    client_close(&third);
+    rules("", "", "", "");
+    assert_true(admitted(FAR4, SERVER_CONSOLE));
+    client_close(&first);
+    client_close(&second);
+}
+
 /* ---- changes ---- */
 
 static void
@@ -354,7 +384,8 @@ a_signal_puts_the_file_s_lists_into_force_and_a_wrong_file_changes_nothing(void 
     testing_run_done(&r);
     testing_write(config, view_str("network:\n  data_allow: [10.9.0.0/16]\n"
                                    "  egress: [jwks a.example 443]\n"
-                                   "  management_listen: 127.0.0.1:0\n"));
+                                   "  management_listen: 127.0.0.1:0\n"
+                                   "  console_listen: 127.0.0.1:0\n"));
     char *argv[] = {(char *)(uintptr_t)testing_binary(),
                     (char *)(uintptr_t) "serve",
                     (char *)(uintptr_t) "--workspace",
@@ -401,6 +432,7 @@ main(void)
         cmocka_unit_test(an_allow_list_is_all_there_is),
         cmocka_unit_test(deny_beats_allow_whichever_is_narrower),
         cmocka_unit_test(each_listener_has_its_lists_its_routes_and_its_room),
+        cmocka_unit_test(the_console_has_its_lists_and_its_room),
         cmocka_unit_test(a_change_ends_the_connections_that_it_denies_and_no_others),
         cmocka_unit_test(refused_connections_are_recorded_within_the_room_of_their_address),
         cmocka_unit_test(
