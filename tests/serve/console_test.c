@@ -11,6 +11,9 @@
 #include "serve/console_session.h"
 #include "serve/server.h"
 
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +27,51 @@ static struct {
     struct workspace *workspace;
     struct server *server;
     char auditor[128], desk[128], gone[128];
+    struct buf certificate, key; /* of "ann"'s browser, in PEM */
 } it;
+
+#define CERTIFIED "subject:CN=browser;issuer:CN=browser"
+
+static void
+add_extension(X509 *cert, int nid, const char *value)
+{
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+    assert_int_equal(X509_add_ext(cert, e, -1), 1);
+    X509_EXTENSION_free(e);
+}
+
+/* Trusted as it is. */
+static void
+make_certificate(void)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *cert = X509_new();
+    BIO *bio[2] = {BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem())};
+    struct buf *to[2] = {&it.certificate, &it.key};
+    (void)X509_set_version(cert, 2);
+    (void)ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+    (void)X509_gmtime_adj(X509_getm_notBefore(cert), -86400);
+    (void)X509_gmtime_adj(X509_getm_notAfter(cert), 86400);
+    (void)X509_set_pubkey(cert, key);
+    (void)X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_UTF8,
+                                     (const unsigned char *)"browser", -1, -1, 0);
+    (void)X509_set_issuer_name(cert, X509_get_subject_name(cert));
+    add_extension(cert, NID_basic_constraints, "critical,CA:TRUE");
+    add_extension(cert, NID_key_usage, "digitalSignature,keyCertSign");
+    add_extension(cert, NID_ext_key_usage, "clientAuth");
+    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+    assert_int_equal(PEM_write_bio_X509(bio[0], cert), 1);
+    assert_int_equal(PEM_write_bio_PrivateKey(bio[1], key, NULL, NULL, 0, NULL, NULL), 1);
+    for (size_t i = 0; i < 2; i++) {
+        char *text = NULL;
+        const long n = BIO_get_mem_data(bio[i], &text);
+        buf_init(to[i], 1 << 16);
+        buf_put(to[i], view_of(text, (size_t)n));
+        (void)BIO_free(bio[i]);
+    }
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
 
 static int
 set_up(void **state)
@@ -50,11 +97,16 @@ set_up(void **state)
     testing_issue_key((char *)(uintptr_t) "ann", it.auditor);
     testing_issue_key((char *)(uintptr_t) "desk", it.desk);
     testing_issue_key((char *)(uintptr_t) "gone", it.gone);
+    assert_steward("principal", "link", "ann", "--certificate", CERTIFIED);
+    make_certificate();
+    DEFER(file_freep) char *ca = file_join(it.root, "ca.pem");
+    testing_write(ca, buf_view(&it.certificate));
     DEFER(secret_done) struct secret passphrase = {0};
     assert_ok(secret_from(view_str(PASSPHRASE), &passphrase));
     const struct workspace_open_options w = {.passphrase = &passphrase};
     assert_ok(workspace_open(it.dir, &w, &diag, &it.workspace));
-    const struct server_options o = {
+    struct server_options o = {
+        .tls = {.clients = IDENTITY_CLIENTS_ASKED},
         .http = {.address = "127.0.0.1",
                  .third = {"127.0.0.1", 0, 64, 64},
                  .loops = 2,
@@ -62,6 +114,7 @@ set_up(void **state)
                  .arena_bytes = 8 << 20},
         .max_rows = 10,
         .grace_ns = s};
+    text_copy(o.tls.client_ca, sizeof o.tls.client_ca, ca);
     assert_ok(server_start(it.workspace, &o, &diag, &it.server));
     return 0;
 }
@@ -73,6 +126,8 @@ tear_down(void **state)
     server_stop(it.server);
     workspace_close(it.workspace);
     testing_dirp(&it.root);
+    buf_done(&it.certificate);
+    buf_done(&it.key);
     free(it.dir);
     return 0;
 }
@@ -396,6 +451,48 @@ a_session_ends_with_the_key_that_it_began_with(void **state)
     reply_done(&r);
 }
 
+/* With the certificate, on a connection of its own. */
+static unsigned
+as_certified(const char *text, struct reply *ret_reply)
+{
+    struct client c;
+    assert_true(client_open_as(server_port(it.server, SERVER_CONSOLE), buf_view(&it.certificate),
+                               buf_view(&it.key), &c));
+    (void)client_send_text(&c, text);
+    client_take(&c, ret_reply);
+    client_close(&c);
+    return ret_reply->status;
+}
+
+static void
+a_certificate_signs_in_and_its_session_needs_it(void **state)
+{
+    (void)state;
+    char cookie[256], text[512];
+    struct reply r;
+    assert_int_equal(as_certified("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n", &r), 401);
+    assert_text_has(buf_str(&r.body), "Sign in with the certificate");
+    reply_done(&r);
+    assert_int_equal(as_certified("POST /sign-in HTTP/1.1\r\nhost: localhost\r\n" OWN
+                                  "content-length: 15\r\n\r\ncertificate=yes",
+                                  &r),
+                     303);
+    assert_entry(&r, "ann", "console.sign-in", true, "signed in");
+    reply_header(&r, "set-cookie", cookie);
+    cookie[strcspn(cookie, ";")] = '\0';
+    reply_done(&r);
+    (void)snprintf(text, sizeof text,
+                   "GET /audit HTTP/1.1\r\nhost: localhost\r\ncookie: %s\r\n\r\n", cookie);
+    assert_int_equal(as_certified(text, &r), 200);
+    assert_entry(&r, "ann", "audit.read", true, "role auditor");
+    reply_done(&r);
+    assert_int_equal(get("/audit", cookie, &r), 401); /* the cookie without the certificate */
+    assert_entry(&r, "", "audit.read", false, "no key");
+    reply_done(&r);
+    assert_int_equal(as_certified(text, &r), 401); /* and it has ended */
+    reply_done(&r);
+}
+
 static void
 sessions_end_in_time_and_are_few(void **state)
 {
@@ -499,6 +596,7 @@ main(void)
         cmocka_unit_test(no_other_site_signs_in_or_out),
         cmocka_unit_test(a_session_is_its_cookie_whole_once_and_from_where_it_began),
         cmocka_unit_test(a_session_ends_with_the_key_that_it_began_with),
+        cmocka_unit_test(a_certificate_signs_in_and_its_session_needs_it),
         cmocka_unit_test(sessions_end_in_time_and_are_few),
         cmocka_unit_test(forms_are_read_whole_or_not),
         cmocka_unit_test(hostile_words_stay_text),
