@@ -140,6 +140,7 @@ is_named(const char *name)
         "subject:CN=fuzz,O=House;issuer:CN=fuzz root",
         "subject:CN=below;issuer:CN=fuzz root",
         "subject:CN=dns;issuer:CN=fuzz root",
+        "subject:CN=a;issuer:CN=fuzz root",
         "subject:CN=fuzz inter;issuer:CN=fuzz root",
     };
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
