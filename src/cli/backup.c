@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "vault/provider.h"
 #include "workspace/backup.h"
+#include "workspace/erasure_replay.h"
 
 #include <string.h>
 
@@ -30,7 +31,8 @@ print_manifest(struct cli *c, const char *done, const char *path, const json_t *
     if (persons > 0 && strcmp(done, "backup made:") == 0) {
         cli_say(
             "it holds the keys of %lld persons: erasing one later does not reach it; keep it no "
-            "longer than an erasure may wait, and erase again after restoring it",
+            "longer than an erasure may wait, and a copy of the log, by which restoring erases "
+            "again",
             persons);
     }
     (void)printf("  sha256 %s\n", json_string_value(json_object_get(manifest, "sha256")));
@@ -62,6 +64,8 @@ read_backup(struct cli *c, const char *dir)
     DEFER(js_freep) json_t *manifest = NULL;
     struct cli_progress progress;
     const struct backup_progress p = {show_step, cli_interrupted, &progress};
+    struct backup_erasures erasures = {.log = cli_value(c, "erasures"),
+                                       .forgone = cli_flag(c, "without-erasures")};
     const char *path = c->operand[0];
     buf_init(&target, PROVIDER_TARGET_MAX - 1);
     TRY(backup_look(path, &c->diag, &target));
@@ -69,13 +73,18 @@ read_backup(struct cli *c, const char *dir)
                              &credential));
     cli_hold_signals();
     cli_progress_start(&progress, dir == NULL ? "backup" : "restoring");
-    const struct status s = dir == NULL
-                                ? backup_verify(path, &credential, &p, &c->diag, &manifest)
-                                : backup_restore(path, dir, &credential, &p, &c->diag, &manifest);
+    const struct status s =
+        dir == NULL ? backup_verify(path, &credential, &p, &c->diag, &manifest)
+                    : backup_restore(path, dir, &credential, &erasures, &p, &c->diag, &manifest);
     cli_progress_stop(&progress);
     TRY(s);
-    return print_manifest(c, dir == NULL ? "verified:" : "restored:", dir == NULL ? path : dir,
-                          manifest);
+    TRY(print_manifest(c, dir == NULL ? "verified:" : "restored:", dir == NULL ? path : dir,
+                       manifest));
+    if (erasures.log != NULL && !c->json) {
+        cli_say("erased again, as %s says: %llu of %llu persons", erasures.log,
+                (unsigned long long)erasures.erased, (unsigned long long)erasures.named);
+    }
+    return OK;
 }
 
 struct status
@@ -87,5 +96,28 @@ cli_backup_verify(struct cli *c)
 struct status
 cli_backup_restore(struct cli *c)
 {
+    if (cli_value(c, "erasures") != NULL && cli_flag(c, "without-erasures")) {
+        diag_set(&c->diag, "--erasures and --without-erasures: one of them");
+        FAIL(INPUT);
+    }
     return read_backup(c, c->operand[1]);
+}
+
+struct status
+cli_backup_erase_again(struct cli *c)
+{
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    struct erasures done = {0};
+    TRY(cli_open(c, &w));
+    TRY(erasure_replay(w, c->operand[0], 0, &c->diag, &done));
+    if (c->json) {
+        DEFER(js_freep)
+        json_t *o = json_pack("{s:I, s:I, s:I}", "entries", (json_int_t)done.entries, "named",
+                              (json_int_t)done.named, "erased", (json_int_t)done.erased);
+        CHECK(o != NULL, MEMORY);
+        return cli_print_json(o);
+    }
+    cli_say("erased again, as %s says: %llu of %llu persons", c->operand[0],
+            (unsigned long long)done.erased, (unsigned long long)done.named);
+    return OK;
 }

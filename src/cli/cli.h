@@ -282,6 +282,7 @@ struct status cli_key_export_public(struct cli *c);
 struct status cli_backup_create(struct cli *c);
 struct status cli_backup_verify(struct cli *c);
 struct status cli_backup_restore(struct cli *c);
+struct status cli_backup_erase_again(struct cli *c);
 struct status cli_serve(struct cli *c);
 struct status cli_config_example(struct cli *c);
 struct status cli_config_check(struct cli *c);

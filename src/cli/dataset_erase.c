@@ -162,7 +162,7 @@ print_answer(const json_t *a)
         print_traces(a, "assessments", "%s/%lld", "assessment");
     }
     cli_say("backups and other copies of the folder subjects/ from before still have the keys: "
-            "destroy them, or erase again when one is restored");
+            "destroy them; \"backup restore --erasures\" erases again");
 }
 
 struct status

@@ -374,6 +374,13 @@ static const struct cli_option issuer_add_options[] = {
     {0},
 };
 
+static const struct cli_option restore_options[] = {
+    {"erasures", "LOG",
+     "erase again who was erased since: the folder audit of the workspace as it went on, or a copy",
+     NULL, CLI_ONCE, NULL},
+    {"without-erasures", NULL, "nobody is erased again; the log says so", NULL, CLI_ONCE, NULL},
+    {0},
+};
 static const struct cli_option link_options[] = {
     {"certificate", "IDENTITY",
      "of a client certificate: spiffe://..., or subject:NAME;issuer:NAME (RFC 4514)", NULL,
@@ -618,8 +625,15 @@ const struct cli_verb cli_verbs[] = {
     {"backup restore", "FILE DIR", "make the workspace of a backup anew in DIR",
      "DIR is new or empty, and appears when everything in it has been opened and checked. Asks for "
      "the passphrase of when the backup was made. Principals, keys and grants are as they were "
-     "then: what was revoked since must be revoked again.",
-     none, cli_backup_restore, true},
+     "then: what was revoked since must be revoked again. Where it has keys of persons, one of "
+     "both "
+     "options must say what becomes of who was erased since.",
+     restore_options, cli_backup_restore, true},
+    {"backup erase-again", "LOG",
+     "erase in this workspace whom LOG, a later copy of its own log, says were erased",
+     "For a workspace that was restored without. LOG must verify under this workspace's key; what "
+     "it does not have any more is passed over.",
+     none, cli_backup_erase_again, true},
     {"serve", "", "answer calls over TLS until SIGINT or SIGTERM; calls in flight are finished",
      NULL, serve_options, cli_serve, false},
     {"audit verify", "[DIR]",

@@ -27,10 +27,18 @@ struct status backup_look(const char *path, struct diag *diag, struct buf *ret_t
 struct status backup_verify(const char *path, const struct secret *credential,
                             const struct backup_progress *p, struct diag *diag,
                             json_t **ret_manifest);
+/* Who was erased since, in a backup that has keys of persons. */
+struct backup_erasures {
+    const char *log; /* of the workspace as it went on: erasure_replay; NULL: none is given */
+    bool forgone;    /* nobody is erased again, and the log says so */
+    /* Set when it is done. */
+    uint64_t named, erased; /* as struct erasures */
+};
 /* Makes dir, which must be absent or empty: everything is written beside it, opened and checked as
- * backup_create does, and then appears at once. Its log goes on where the backup's ended. */
+ * backup_create does, persons are erased again, and then it appears at once. Its log goes on where
+ * the backup's ended. STATUS_INPUT when there are keys of persons and `erasures` says nothing. */
 struct status backup_restore(const char *path, const char *dir, const struct secret *credential,
-                             const struct backup_progress *p, struct diag *diag,
-                             json_t **ret_manifest);
+                             struct backup_erasures *erasures, const struct backup_progress *p,
+                             struct diag *diag, json_t **ret_manifest);
 
 #endif

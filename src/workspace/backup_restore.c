@@ -1,8 +1,8 @@
 /* Restoring, in this order: (1) the files of keys/ from the head, into "keys.restoring": without
  * keys/workspace.json a folder is no workspace; (2) the stream, file by file; (3) everything is
- * opened and compared; (4) the log says so; (5) the keys' folder gets its name; (6) all is synced;
- * (7) the folder gets its place, by one rename. A cut before 5 leaves a folder beside the place
- * that nothing takes for a workspace. */
+ * opened and compared; (4) the log says so, and who was erased since is erased again; (5) the keys'
+ * folder gets its name; (6) all is synced; (7) the folder gets its place, by one rename. A cut
+ * before 5 leaves a folder beside the place that nothing takes for a workspace. */
 #include "workspace/backup.h"
 
 #include "base/file.h"
@@ -10,6 +10,7 @@
 #include "vault/transit_ask.h"
 #include "workspace/backup_parts.h"
 #include "workspace/dataset_subjects.h"
+#include "workspace/erasure_replay.h"
 #include "workspace/place.h"
 
 #include <errno.h>
@@ -96,6 +97,7 @@ write_keys(const char *folder, const struct view files[static BACKUP_KEY_FILES],
 
 struct restoring {
     const char *path; /* of the backup */
+    struct backup_erasures *erasures;
     const struct backup_progress *progress;
     const char *root; /* where the files go; NULL: nowhere */
     int fd;           /* of the file that is under way */
@@ -276,6 +278,49 @@ tell_log(struct workspace *w, const json_t *manifest, struct diag *diag)
     return backup_audit(w, ACTION, reason, diag);
 }
 
+/* ---- who was erased since ---- */
+
+static long long
+persons_of(const json_t *manifest)
+{
+    return (long long)json_integer_value(json_object_get(manifest, "persons"));
+}
+
+static struct status
+check_erasures(const struct restoring *r, const json_t *manifest, struct diag *diag)
+{
+    if (persons_of(manifest) > 0 && r->erasures->log == NULL && !r->erasures->forgone) {
+        diag_set(diag,
+                 "%s has the keys of %lld persons: who was erased after it was made would be back. "
+                 "--erasures LOG erases them again, by the log of the workspace as it went on (its "
+                 "folder audit, or a copy); without one, --without-erasures",
+                 r->path, persons_of(manifest));
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
+erase_again(struct workspace *w, const struct restoring *r, const json_t *manifest,
+            struct diag *diag)
+{
+    const json_t *entries = json_object_get(json_object_get(manifest, "log"), "entries");
+    struct erasures done = {0};
+    if (r->erasures->log != NULL) {
+        TRY(erasure_replay(w, r->erasures->log, (uint64_t)json_integer_value(entries), diag,
+                           &done));
+        r->erasures->named = done.named;
+        r->erasures->erased = done.erased;
+        return OK;
+    }
+    return persons_of(manifest) == 0
+               ? OK
+               : backup_audit(w, ACTION,
+                              "WITHOUT ERASURES: who was erased after the backup was made can be "
+                              "read again, until they are erased again",
+                              diag);
+}
+
 /* Its members that people read. */
 static struct status
 check_texts(const json_t *manifest, struct diag *diag)
@@ -298,9 +343,11 @@ check_and_tell(const struct restoring *r, const struct secret *credential, const
     const struct workspace_open_options o = {
         .passphrase = credential, .keys = KEYS_APART, .reason = "backup restore", .told = true};
     TRY(check_texts(manifest, diag));
+    TRY(check_erasures(r, manifest, diag));
     TRY(workspace_open(r->root, &o, diag, &w));
     TRY(check_all(w, r, manifest, diag));
-    return tell_log(w, manifest, diag);
+    TRY(tell_log(w, manifest, diag));
+    return erase_again(w, r, manifest, diag);
 }
 
 /* ---- the act ---- */
@@ -343,7 +390,8 @@ fill(struct restoring *r, const struct secret *credential, struct diag *diag, js
 
 struct status
 backup_restore(const char *path, const char *dir, const struct secret *credential,
-               const struct backup_progress *p, struct diag *diag, json_t **ret_manifest)
+               struct backup_erasures *erasures, const struct backup_progress *p, struct diag *diag,
+               json_t **ret_manifest)
 {
     DEFER(file_freep) char *place = NULL;
     DEFER(place_remove) char *made = NULL;
@@ -351,7 +399,8 @@ backup_restore(const char *path, const char *dir, const struct secret *credentia
     TRY(place_choose(dir, diag, &place));
     TRY(place_beside(place, diag, &made));
     DEFER(restoring_done)
-    struct restoring r = {.path = path, .progress = p, .root = made, .fd = -1};
+    struct restoring r = {
+        .path = path, .erasures = erasures, .progress = p, .root = made, .fd = -1};
     TRY(fill(&r, credential, diag, &manifest));
     TRY(place_take(&made, place, diag));
     *ret_manifest = MOVE(manifest);

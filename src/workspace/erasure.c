@@ -16,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ACTION "dataset.erase"
-
 enum state { STATE_UNKNOWN, STATE_NEW, STATE_ALREADY };
 static const char *const state_words[] = {
     [STATE_UNKNOWN] = "unknown", [STATE_NEW] = "erased", [STATE_ALREADY] = "already"};
@@ -35,6 +33,7 @@ struct erasing {
     const char *name;
     char resource[80];
     struct dataset_subjects subjects;
+    const struct digest *hashes; /* who is asked for, by hash; NULL: by value */
     struct item *items;
     size_t count, states[3];
     uint32_t *item_of; /* by slot: 1 + item; 0: none */
@@ -55,12 +54,33 @@ erasing_done(struct erasing *e)
 
 /* ---- who ---- */
 
+/* Only who has a key: what was said of the others stands in another log. */
+static void
+find_hashes(struct erasing *e)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < e->count; i++) {
+        struct item p = {.hash = e->hashes[i], .state = STATE_NEW};
+        if (subjects_find(e->subjects.keys, &p.hash, &p.slot) && !e->subjects.erased[p.slot] &&
+            e->item_of[p.slot] == 0) {
+            e->items[kept] = p;
+            e->item_of[p.slot] = (uint32_t)++kept;
+        }
+    }
+    e->count = kept;
+    e->states[STATE_NEW] = kept;
+}
+
 static struct status
 find_persons(struct erasing *e, const struct view *values)
 {
     e->item_of = calloc((size_t)e->subjects.slots + 1, sizeof *e->item_of);
     e->items = calloc(e->count + 1, sizeof *e->items);
     CHECK(e->item_of != NULL && e->items != NULL, MEMORY);
+    if (e->hashes != NULL) {
+        find_hashes(e);
+        return OK;
+    }
     for (size_t i = 0; i < e->count; i++) {
         struct item *p = &e->items[i];
         TRY(dataset_subjects_hash(e->w, e->name, values[i], &p->hash));
@@ -121,7 +141,7 @@ static struct status
 tell(struct erasing *e, const char *reason, bool refused)
 {
     const struct workspace_act act = {
-        .action = ACTION, .resource = e->resource, .reason = reason, .refused = refused};
+        .action = ERASURE_ACTION, .resource = e->resource, .reason = reason, .refused = refused};
     return workspace_audit(e->w, &act, e->diag);
 }
 
@@ -147,7 +167,7 @@ tell_persons(struct erasing *e)
     CHECK(tickets != NULL, MEMORY);
     for (size_t i = 0; i < e->count; i++) {
         put_person(&e->items[i], reason, sizeof reason);
-        const struct workspace_act act = {.action = ACTION,
+        const struct workspace_act act = {.action = ERASURE_ACTION,
                                           .resource = e->resource,
                                           .reason = reason,
                                           .refused = e->items[i].state == STATE_UNKNOWN};
@@ -342,19 +362,38 @@ prepare(struct erasing *e, const struct view *values)
     return count_rows(e);
 }
 
+static struct status
+find_and_run(struct erasing *e, const struct view *values)
+{
+    DEFER(file_closep) int lock = -1;
+    (void)snprintf(e->resource, sizeof e->resource, "datasets/%.60s", e->name);
+    CHECK(e->count > 0 && e->count <= ERASURE_MOST, LIMIT);
+    TRY(registry_check_name("dataset", e->name, e->diag));
+    TRY(workspace_lock(e->w, e->diag, &lock));
+    TRY(workspace_tell_failure(e->w, ERASURE_ACTION, e->resource, prepare(e, values), e->diag));
+    return e->count == 0
+               ? OK
+               : workspace_tell_failure(e->w, ERASURE_ACTION, e->resource, run(e), e->diag);
+}
+
+struct status
+erasure_again(struct workspace *w, const char *dataset, const struct digest *subjects, size_t count,
+              struct diag *diag, uint64_t *ret_erased)
+{
+    DEFER(erasing_done)
+    struct erasing e = {.w = w, .diag = diag, .name = dataset, .count = count, .hashes = subjects};
+    TRY(find_and_run(&e, NULL));
+    *ret_erased = e.states[STATE_NEW];
+    return OK;
+}
+
 struct status
 erasure_run(struct workspace *w, const char *dataset, const struct view *values, size_t count,
             struct diag *diag, json_t **ret_answer)
 {
-    DEFER(file_closep) int lock = -1;
     DEFER(erasing_done)
     struct erasing e = {.w = w, .diag = diag, .name = dataset, .count = count};
-    (void)snprintf(e.resource, sizeof e.resource, "datasets/%.60s", dataset);
-    CHECK(count > 0 && count <= ERASURE_MOST, LIMIT);
-    TRY(registry_check_name("dataset", dataset, diag));
-    TRY(workspace_lock(w, diag, &lock));
-    TRY(workspace_tell_failure(w, ACTION, e.resource, prepare(&e, values), diag));
-    TRY(workspace_tell_failure(w, ACTION, e.resource, run(&e), diag));
+    TRY(find_and_run(&e, values));
     if (e.states[STATE_UNKNOWN] == count) {
         diag_set(diag,
                  "dataset %s: nobody of that name in the subject column (names are "

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "workspace/workspace.h"
 
+#define ERASURE_ACTION "dataset.erase"
 #define ERASURE_MOST 50000u /* persons at once */
 
 /* Erases the persons with those values in the subject column. What a cut (crash, full disk) left
@@ -16,5 +17,9 @@
  * has none of them; then nothing has been done. No value of a person is kept or logged. */
 struct status erasure_run(struct workspace *w, const char *dataset, const struct view *values,
                           size_t count, struct diag *diag, json_t **ret_answer);
+/* The same of persons by their keyed hashes, each once, as the log names them: those who are erased
+ * here or not in the dataset are passed over, unsaid. *ret_erased: how many had a key until now. */
+struct status erasure_again(struct workspace *w, const char *dataset, const struct digest *subjects,
+                            size_t count, struct diag *diag, uint64_t *ret_erased);
 
 #endif

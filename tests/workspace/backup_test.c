@@ -27,6 +27,7 @@
 #define MODELS 11u /* 10 is before 2 among paths */
 #define BYTES 70000u
 
+static struct backup_erasures nobody;           /* no dataset has persons */
 static char *dir, *model, *home, *file, *place; /* model: what each test gets a copy of */
 static struct secret passphrase;
 
@@ -191,7 +192,7 @@ static struct status
 restore_to(const char *from, const char *to, struct diag *diag)
 {
     DEFER(js_freep) json_t *manifest = NULL;
-    return backup_restore(from, to, &passphrase, NULL, diag, &manifest);
+    return backup_restore(from, to, &passphrase, &nobody, NULL, diag, &manifest);
 }
 
 static struct status
@@ -272,7 +273,7 @@ needs_the_passphrase_of_its_time(void **state)
     DEFER(secret_done) struct secret wrong = {0};
     assert_ok(secret_from(view_str("another passphrase"), &wrong));
     assert_ok(create_at(home, file, &diag));
-    assert_status(backup_restore(file, place, &wrong, NULL, &diag, &manifest), AUTH);
+    assert_status(backup_restore(file, place, &wrong, &nobody, NULL, &diag, &manifest), AUTH);
     assert_status(backup_verify(file, &wrong, NULL, &diag, &manifest), AUTH);
     assert_says(&diag, "wrong passphrase");
     assert_nothing_left();
@@ -422,7 +423,7 @@ leaves_nothing_when_it_is_interrupted(void **state)
     assert_int_equal(count_entries("backup"), 0);
     workspace_close(w);
     assert_ok(create_at(home, file, &diag));
-    assert_status(backup_restore(file, place, &passphrase, &p, &diag, &manifest), BUSY);
+    assert_status(backup_restore(file, place, &passphrase, &nobody, &p, &diag, &manifest), BUSY);
     assert_nothing_left();
     stop_now = false;
 }
@@ -785,7 +786,7 @@ restore_here(void *ctx)
     DEFER(js_freep) json_t *manifest = NULL;
     (void)ctx;
     if (raise(SIGUSR1) != 0 ||
-        !status_ok(backup_restore(file, place, &passphrase, NULL, NULL, &manifest))) {
+        !status_ok(backup_restore(file, place, &passphrase, &nobody, NULL, NULL, &manifest))) {
         _exit(1);
     }
 }

@@ -11,6 +11,7 @@
 #include "workspace/dataset_subjects.h"
 #include "workspace/datasets.h"
 #include "workspace/erasure.h"
+#include "workspace/erasure_replay.h"
 #include "workspace/keys.h"
 #include "workspace/models.h"
 
@@ -856,7 +857,9 @@ a_backup_from_before_an_erasure_has_the_person(void **state)
     assert_ok(erase(w, WHO, &diag, &first));
     workspace_close(w);
     js_freep(&manifest);
-    const struct status restored = backup_restore(file, place, &passphrase, NULL, &diag, &manifest);
+    struct backup_erasures forgone = {.forgone = true};
+    const struct status restored =
+        backup_restore(file, place, &passphrase, &forgone, NULL, &diag, &manifest);
     if (!status_ok(restored)) {
         print_error("%s\n", diag.text);
     }
@@ -869,6 +872,175 @@ a_backup_from_before_an_erasure_has_the_person(void **state)
     assert_true(json_equal(json_object_get(first, "subjects"), json_object_get(again, "subjects")));
     workspace_close(w);
     assert_int_equal(unlink(file), 0);
+}
+
+struct wording {
+    const char *part;
+    bool found;
+};
+
+static struct status
+look_for(void *ctx, uint64_t index, struct view entry)
+{
+    struct wording *s = ctx;
+    (void)index;
+    s->found = s->found || memmem(entry.ptr, entry.len, s->part, strlen(s->part)) != NULL;
+    return OK;
+}
+
+static bool
+log_says(const char *log, const char *part)
+{
+    struct wording s = {part, false};
+    assert_ok(audit_each(log, 0, UINT64_MAX, look_for, &s, NULL));
+    return s.found;
+}
+
+/* A backup of the home, WHO and another erased after it, and the home's log as it went on. */
+struct restoring {
+    char *file, *place, *log, *old_log;
+    struct secret passphrase;
+};
+
+static void
+restoring_done(struct restoring *r)
+{
+    (void)unlink(r->file);
+    testing_remove(r->place);
+    free(r->file);
+    free(r->place);
+    free(r->log);
+    free(r->old_log);
+    secret_done(&r->passphrase);
+}
+
+static void
+make_restoring(struct restoring *ret)
+{
+    struct diag diag = {0};
+    DEFER(js_freep) json_t *manifest = NULL;
+    *ret = (struct restoring){.file = file_join(dir, "backup"),
+                              .place = file_join(dir, "place"),
+                              .log = file_join(home, "audit"),
+                              .old_log = file_join(dir, "old-log")};
+    assert_ok(secret_from(view_str(PASSPHRASE), &ret->passphrase));
+    testing_remove(ret->place);
+    struct workspace *w = open_at(home);
+    erase_now(w, "zoe-schmidt-05");
+    assert_ok(audit_publish(w->audit, &diag));
+    testing_copy_dir(ret->log, ret->old_log);
+    assert_ok(backup_create(w, ret->file, NULL, &diag, &manifest));
+    erase_now(w, WHO);
+    erase_now(w, "zoe-schmidt-07");
+    workspace_close(w);
+}
+
+static struct status
+restore(const struct restoring *r, struct backup_erasures *erasures, struct diag *diag)
+{
+    DEFER(js_freep) json_t *manifest = NULL;
+    return backup_restore(r->file, r->place, &r->passphrase, erasures, NULL, diag, &manifest);
+}
+
+static void
+who_was_erased_stays_erased_in_what_is_restored(void **state)
+{
+    (void)state;
+    DEFER(restoring_done) struct restoring r = {0};
+    struct diag diag = {0};
+    struct backup_erasures by_log = {0};
+    make_restoring(&r);
+    by_log.log = r.log;
+    assert_ok(restore(&r, &by_log, &diag));
+    assert_int_equal(by_log.named, 3);
+    assert_int_equal(by_log.erased, 2); /* the first was so in the backup */
+    struct workspace *w = open_at(r.place);
+    struct table *t = load(w, 1);
+    assert_int_equal(t->erased, 15); /* three persons' rows, and everybody else's are there */
+    table_free(t);
+    DEFER(js_freep) json_t *answer = NULL;
+    assert_ok(erase(w, WHO, &diag, &answer));
+    assert_int_equal(json_integer_value(json_object_get(answer, "already")), 1);
+    /* The list has no keys of theirs, whatever the store says. */
+    struct dataset_subjects s = {0};
+    assert_ok(dataset_subjects_open(w, "people", &diag, &s));
+    const char *const gone[] = {WHO, "zoe-schmidt-05", "zoe-schmidt-07"};
+    for (size_t i = 0; i < 3; i++) {
+        struct digest hash;
+        uint32_t slot = 0;
+        assert_ok(dataset_subjects_hash(w, "people", view_str(gone[i]), &hash));
+        assert_true(subjects_find(s.keys, &hash, &slot));
+        assert_true(subjects_is_destroyed(s.keys, slot));
+    }
+    dataset_subjects_done(&s);
+    workspace_close(w);
+}
+
+static void
+a_backup_with_persons_is_not_restored_without_a_word_about_erasures(void **state)
+{
+    (void)state;
+    DEFER(restoring_done) struct restoring r = {0};
+    DEFER(file_freep) char *changed = NULL, *checkpoint = NULL;
+    struct diag diag = {0};
+    struct backup_erasures silent = {0}, early = {0}, wrong = {0}, none = {.log = "/nonexistent"};
+    make_restoring(&r);
+    assert_status(restore(&r, &silent, &diag), INPUT);
+    assert_says(&diag, "--erasures LOG");
+    early.log = r.old_log;
+    assert_status(restore(&r, &early, &diag), INPUT);
+    assert_says(&diag, "before the backup was made");
+    assert_false(status_ok(restore(&r, &none, &diag)));
+    assert_says(&diag, "/nonexistent");
+    /* Another byte in an entry: a person would not be erased. */
+    changed = file_join(dir, "changed-log");
+    testing_copy_dir(r.log, changed);
+    DEFER(file_freep) char *tile = file_join(changed, "tile/entries");
+    struct testing_run run;
+    char *argv[] = {(char *)(uintptr_t) "sh",
+                    (char *)(uintptr_t) "-c",
+                    (char *)(uintptr_t) "find \"$1\" -type f | while read f; do sed -i "
+                                        "'s/erasure begins/erasure begims/' \"$f\"; done",
+                    (char *)(uintptr_t) "sh",
+                    tile,
+                    NULL};
+    testing_run(argv, &run);
+    assert_int_equal(run.exit_code, 0);
+    testing_run_done(&run);
+    wrong.log = changed;
+    assert_status(restore(&r, &wrong, &diag), INTEGRITY);
+    assert_says(&diag, "changed-log");
+    assert_false(file_exists(r.place));
+}
+
+static void
+a_log_that_is_found_later_erases_again(void **state)
+{
+    (void)state;
+    DEFER(restoring_done) struct restoring r = {0};
+    struct diag diag = {0};
+    struct erasures done = {0};
+    struct backup_erasures forgone = {.forgone = true};
+    make_restoring(&r);
+    assert_ok(restore(&r, &forgone, &diag));
+    struct workspace *w = open_at(r.place);
+    struct table *t = load(w, 1);
+    assert_int_equal(t->erased, 5); /* they are back */
+    table_free(t);
+    assert_ok(erasure_replay(w, r.log, 0, &diag, &done));
+    assert_int_equal(done.named, 3);
+    assert_int_equal(done.erased, 2);
+    t = load(w, 1);
+    assert_int_equal(t->erased, 15);
+    table_free(t);
+    assert_ok(erasure_replay(w, r.log, 0, &diag, &done)); /* again does nothing */
+    assert_int_equal(done.erased, 0);
+    workspace_close(w);
+    const char *const said[] = {"WITHOUT ERASURES", "persons named 3, erased here again 2"};
+    DEFER(file_freep) char *log = file_join(r.place, "audit");
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(log_says(log, said[i]));
+    }
 }
 
 /* A backup that was cut together without the list is refused: rows would be lost unsaid. */
@@ -913,6 +1085,9 @@ main(void)
         CASE(goes_on_after_the_disk_was_full),
         CASE(a_rotation_takes_the_lists_along),
         CASE(a_backup_from_before_an_erasure_has_the_person),
+        CASE(who_was_erased_stays_erased_in_what_is_restored),
+        CASE(a_backup_with_persons_is_not_restored_without_a_word_about_erasures),
+        CASE(a_log_that_is_found_later_erases_again),
         CASE(damage_to_a_list_stops_a_backup),
     };
     return cmocka_run_group_tests_name("workspace/subjects", cases, set_up_all, tear_down_all);
