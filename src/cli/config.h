@@ -42,6 +42,8 @@ struct status config_parse(struct view yaml, const char *name, struct diag *diag
                            struct config *config);
 /* The rules of network.egress; egress_free. MEMORY: the lines were read before. */
 struct status config_egress(const struct config *c, struct egress **ret_rules);
+/* Those lines of network.egress that are of that purpose, each with its line break. */
+void config_egress_of(const struct config *c, const char *purpose, struct buf *ret_lines);
 /* Who may connect to a listener; ingress_done. MEMORY. */
 struct status config_ingress(const struct config *c, unsigned listener, struct ingress *ret_rules);
 /* The next item of a list's text; false at its end. */

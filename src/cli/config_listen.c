@@ -70,6 +70,21 @@ config_egress(const struct config *c, struct egress **ret_rules)
     return OK;
 }
 
+void
+config_egress_of(const struct config *c, const char *purpose, struct buf *ret_lines)
+{
+    const char *text = c->egress;
+    const size_t n = strlen(purpose);
+    struct view item;
+    while (config_next_item(&text, &item)) {
+        if (item.len > n && memcmp(item.ptr, purpose, n) == 0 &&
+            (item.ptr[n] == ' ' || item.ptr[n] == '\t')) {
+            buf_put(ret_lines, item);
+            buf_put_str(ret_lines, "\n");
+        }
+    }
+}
+
 static struct status
 add_blocks(const char *text, struct cidr_set *set)
 {

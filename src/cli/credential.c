@@ -41,13 +41,7 @@ read_config(const char *dir, const char *config, struct diag *diag, struct buf *
     DEFER(memory_freep) struct config *c = calloc(1, sizeof *c);
     CHECK(c != NULL, MEMORY);
     TRY(config_of_workspace(dir, config, diag, c));
-    for (const char *line = c->egress; *line != '\0';) {
-        const size_t n = strcspn(line, "\n") + 1;
-        if (strncmp(line, "transit", sizeof "transit" - 1) == 0) {
-            buf_put(ret_rules, view_of(line, n));
-        }
-        line += n;
-    }
+    config_egress_of(c, "transit", ret_rules);
     text_copy(ret_named, TRANSIT_URI_MAX + 1, c->transit);
     return buf_status(ret_rules);
 }

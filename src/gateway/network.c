@@ -152,8 +152,22 @@ lines(const char *list)
     return n;
 }
 
+/* The process that asks a transit service keeps the lines of its start. */
+static bool
+transit_differs(const struct config *before, const struct config *now)
+{
+    DEFER(buf_done) struct buf old;
+    DEFER(buf_done) struct buf new;
+    buf_init(&old, CONFIG_LIST_BYTES);
+    buf_init(&new, CONFIG_LIST_BYTES);
+    config_egress_of(before, "transit", &old);
+    config_egress_of(now, "transit", &new);
+    return !view_equal(buf_view(&old), buf_view(&new));
+}
+
 static struct status
-audit_rules(struct workspace *w, const struct config *config, struct diag *diag)
+audit_rules(struct workspace *w, const struct config *before, const struct config *config,
+            struct diag *diag)
 {
     struct digest digest;
     DEFER(buf_done) struct buf reason;
@@ -170,7 +184,9 @@ audit_rules(struct workspace *w, const struct config *config, struct diag *diag)
     buf_printf(&all, "egress\n%s", config->egress);
     digest_of(buf_view(&all), &digest);
     digest_put_hex(&hex, &digest);
-    buf_printf(&reason, "egress %zu; lists sha256 %.16s", lines(config->egress), buf_str(&hex));
+    buf_printf(&reason, "egress %zu%s; lists sha256 %.16s", lines(config->egress),
+               transit_differs(before, config) ? ", those of transit after a restart" : "",
+               buf_str(&hex));
     const struct workspace_act act = {
         .action = "network.configure", .resource = "network", .reason = buf_str(&reason)};
     return workspace_audit(w, &act, diag);
@@ -202,7 +218,7 @@ take_rules(struct workspace *w, struct server *server, struct fetcher *fetcher,
 {
     struct ingress rules[HTTP_LISTENERS] = {0};
     TRY(network_ingress(now, rules));
-    const struct status logged = audit_rules(w, now, diag);
+    const struct status logged = audit_rules(w, config, now, diag);
     if (!status_ok(logged)) {
         for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
             ingress_done(&rules[i]);
@@ -210,6 +226,11 @@ take_rules(struct workspace *w, struct server *server, struct fetcher *fetcher,
         return logged;
     }
     server_set_ingress(server, rules);
+    if (transit_differs(config, now)) {
+        log_event(LOG_WARN, "config.restart",
+                  "key=network.egress; its lines of purpose transit have changed, and hold after a "
+                  "restart; the others hold now");
+    }
     if (fetcher != NULL && fetcher_reread(fetcher)) {
         memcpy(config->egress, now->egress, sizeof now->egress);
     }

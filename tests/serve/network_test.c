@@ -286,7 +286,7 @@ a_change_ends_the_connections_that_it_denies_and_no_others(void **state)
 struct seen {
     const char *address, *action;
     unsigned count;
-    char last[512];
+    char first[512], last[512];
 };
 
 static struct status
@@ -301,6 +301,10 @@ note(void *ctx, uint64_t index, struct view entry)
     if (action != NULL && strcmp(action, s->action) == 0 &&
         (s->address == NULL || (address != NULL && strstr(address, s->address) != NULL))) {
         s->count++;
+        if (s->count == 1) {
+            (void)snprintf(s->first, sizeof s->first, "%.*s", (int)entry.len,
+                           (const char *)entry.ptr);
+        }
         (void)snprintf(s->last, sizeof s->last, "%.*s", (int)entry.len, (const char *)entry.ptr);
     }
     return OK;
@@ -404,7 +408,8 @@ a_signal_puts_the_file_s_lists_into_force_and_a_wrong_file_changes_nothing(void 
     assert_true(program_admits(port, NEAR4));
     assert_false(program_admits(port, FAR4));
     testing_write(config, view_str("network:\n  data_allow: [10.8.0.0/16]\n"
-                                   "  egress: [jwks b.example 443, jwks c.example 443]\n"
+                                   "  egress: [jwks b.example 443, jwks c.example 443, "
+                                   "transit d.example 443]\n"
                                    "limits:\n  rows: 7\n"));
     assert_int_equal(kill(pid, SIGHUP), 0);
     wait_for_text(log, "network.changed");
@@ -418,10 +423,13 @@ a_signal_puts_the_file_s_lists_into_force_and_a_wrong_file_changes_nothing(void 
     testing_read(log, &text);
     assert_text_has(buf_str(&text), "key=limits.rows");
     assert_text_has(buf_str(&text), "key=network.management_listen");
-    assert_null(strstr(buf_str(&text), "key=network.egress")); /* the fetcher has taken them */
+    assert_null(strstr(buf_str(&text), "key=network.egress; has")); /* the fetcher has them */
+    assert_text_has(buf_str(&text), "key=network.egress; its lines of purpose transit");
+    assert_text_has(buf_str(&text), "key=network.console_listen");
     buf_done(&text);
     const struct seen changes = entries(dir, "network.configure", NULL);
     assert_int_equal(changes.count, 2);
+    assert_text_has(changes.first, "egress 3, those of transit after a restart");
     assert_text_has(changes.last, "nothing was changed");
 }
 
