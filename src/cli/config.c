@@ -29,7 +29,8 @@ enum kind {
     KIND_TRANSIT,
     KIND_LISTEN,
     KIND_BLOCKS,
-    KIND_EGRESS
+    KIND_EGRESS,
+    KIND_WITNESSES
 };
 
 static const struct key {
@@ -112,7 +113,8 @@ static const struct key {
      0, 0,
      "what may be connected to: PURPOSE HOST PORTS [http] [at BLOCK,...]; nothing else is. "
      "Purposes: "
-     "black-box (steward explain --endpoint), jwks, transit. A name's addresses are public, or "
+     "black-box (steward explain --endpoint), jwks, transit, witness. A name's addresses are "
+     "public, or "
      "those it is said to be at"},
     {"tls", "client_certificates", KIND_CLIENTS, AT(server.tls.clients), "off", 0, 0,
      "off, ask (one that comes is checked, and callers may do without) or require"},
@@ -131,6 +133,14 @@ static const struct key {
     {"audit", "open", KIND_OPEN, AT(server.log_open), "none", 0, 0,
      "what of the log everybody may read at /audit/, without a key: none, hashes (checkpoint and "
      "tiles) or entries (these too: they name principals)"},
+    {"audit", "witnesses", KIND_WITNESSES, AT(witnesses), "", 0, 0,
+     "who cosigns the log's checkpoints: URL VKEY [DURATION] [ca-file=PATH]: its submission "
+     "prefix, "
+     "its verifier key, how long to wait for it (5s), its certificate's authorities; "
+     "network.egress "
+     "(purpose witness) must allow it. Needs a restart"},
+    {"audit", "quorum", KIND_UNSIGNED, AT(quorum), "0", 0, COSIGN_WITNESSES,
+     "how many of them must have cosigned a checkpoint that is kept as witnessed; 0: all"},
     {"keys", "check", KIND_DURATION, AT(server.key_check_ns), "60s", 1000000000,
      UINT64_C(3600000000000),
      "at most so long after steward key revoke, or after its holder stops giving the key, are "
@@ -177,7 +187,18 @@ static const struct {
 static bool
 is_list(const struct key *k)
 {
-    return k->kind == KIND_EGRESS || k->kind == KIND_BLOCKS;
+    return k->kind == KIND_EGRESS || k->kind == KIND_BLOCKS || k->kind == KIND_WITNESSES;
+}
+
+static size_t
+count_items(const char *text)
+{
+    struct view item;
+    size_t n = 0;
+    while (config_next_item(&text, &item)) {
+        n++;
+    }
+    return n;
 }
 
 static struct status
@@ -186,6 +207,12 @@ check_item(const struct key *k, struct view item, struct diag *diag)
     struct cidr block;
     if (k->kind == KIND_BLOCKS) {
         return cidr_parse(item, diag, &block);
+    }
+    if (k->kind == KIND_WITNESSES) {
+        struct cosign_witness w;
+        struct url url;
+        TRY(cosign_parse(item, diag, &w));
+        return url_parse(view_str(w.url), diag, &url);
     }
     DEFER(egress_freep) struct egress *one = egress_new();
     CHECK(one != NULL, MEMORY);
@@ -198,6 +225,10 @@ add_item(const struct key *k, struct view item, struct diag *diag, struct config
     char *list = (char *)c + k->offset;
     const size_t n = strlen(list);
     TRY(check_item(k, item, diag));
+    if (k->kind == KIND_WITNESSES && count_items(list) == COSIGN_WITNESSES) {
+        diag_set(diag, "more than %u witnesses", COSIGN_WITNESSES);
+        FAIL(INPUT);
+    }
     if (n + item.len + 2 > k->room) {
         diag_set(diag, "the list is longer than %u bytes", CONFIG_LIST_BYTES);
         FAIL(INPUT);

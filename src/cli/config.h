@@ -19,6 +19,8 @@ struct config {
     uint16_t listen_port; /* 8443 */
     unsigned threads;     /* for analysis; 0: one per core */
     int64_t audit_publish_ns;
+    char witnesses[CONFIG_LIST_BYTES]; /* govern/cosign.h */
+    unsigned quorum;                   /* of them; 0: all */
     int log_level;
     char transit[TRANSIT_URI_MAX + 1]; /* keys.transit; "": none */
     /* network: */
@@ -44,6 +46,8 @@ struct status config_parse(struct view yaml, const char *name, struct diag *diag
 struct status config_egress(const struct config *c, struct egress **ret_rules);
 /* Those lines of network.egress that are of that purpose, each with its line break. */
 void config_egress_of(const struct config *c, const char *purpose, struct buf *ret_lines);
+/* audit.witnesses; witnesses_options_free. MEMORY. */
+struct status config_witnesses(const struct config *c, struct witnesses_options **ret_options);
 /* Who may connect to a listener; ingress_done. MEMORY. */
 struct status config_ingress(const struct config *c, unsigned listener, struct ingress *ret_rules);
 /* The next item of a list's text; false at its end. */

@@ -85,6 +85,22 @@ config_egress_of(const struct config *c, const char *purpose, struct buf *ret_li
     }
 }
 
+struct status
+config_witnesses(const struct config *c, struct witnesses_options **ret_options)
+{
+    DEFER(witnesses_options_freep) struct witnesses_options *o = calloc(1, sizeof *o);
+    const char *text = c->witnesses;
+    struct view item;
+    CHECK(o != NULL, MEMORY);
+    o->quorum = c->quorum;
+    while (o->count < COSIGN_WITNESSES && config_next_item(&text, &item)) {
+        TRY(cosign_parse(item, NULL, &o->witness[o->count]));
+        o->count++;
+    }
+    *ret_options = MOVE(o);
+    return OK;
+}
+
 static struct status
 add_blocks(const char *text, struct cidr_set *set)
 {

@@ -439,6 +439,26 @@ static const struct cli_option audit_check_options[] = {
     {0},
 };
 
+static const struct cli_option witness_key_options[] = {
+    {"name", "NAME", "of the witness, as policies and cosignatures have it: w1.example.com/a", NULL,
+     CLI_ONCE, NULL},
+    {"host", "NAME",
+     "DNS name or address of its TLS certificate; may be repeated (default: this machine's "
+     "loopback)",
+     NULL, CLI_REPEATED, NULL},
+    {0},
+};
+
+static const struct cli_option witness_serve_options[] = {
+    {"log", "VKEY", "a log that it knows: its verifier key; may be repeated", NULL, CLI_REPEATED,
+     NULL},
+    {"logs", "FILE", "more of them, one in each line", NULL, CLI_ONCE, "@file"},
+    {"listen", "ADDRESS:PORT", "port 0 takes a free one", "127.0.0.1:8444", CLI_ONCE, NULL},
+    {"port-file", "FILE", "write the port to FILE once the witness answers", NULL, CLI_ONCE,
+     "@file"},
+    {0},
+};
+
 const struct cli_verb cli_verbs[] = {
     {"init", "DIR", "make a workspace: keys, TLS certificate, audit log",
      "Everything in a workspace is encrypted under a key that the passphrase opens, or, with "
@@ -652,6 +672,14 @@ const struct cli_verb cli_verbs[] = {
      "ENTRY-FILE holds the entry's bytes, as `audit show --json` has them in \"raw\"; without it "
      "the entry in the proof is meant, as with `audit prove --check`.",
      audit_check_options, cli_audit_check, true, true},
+    {"witness key", "DIR", "make a witness of other logs: its folder, key and TLS certificate",
+     "Prints its verifier key, which policies name (docs/spec/witness.md). The key is in clear in "
+     "DIR: keep the folder on a machine that is not the log's, and never put an old copy of it "
+     "back.",
+     witness_key_options, cli_witness_key, true},
+    {"witness serve", "DIR",
+     "cosign checkpoints of logs over HTTPS (C2SP tlog-witness) until SIGINT or SIGTERM", NULL,
+     witness_serve_options, cli_witness_serve, false},
     {"config example", "", "a configuration with every key, its meaning and its default (YAML)",
      NULL, none, cli_config_example, false},
     {"config check", "[FILE]",

@@ -36,7 +36,8 @@ struct house {
     struct provider *holder; /* with the process that asks who holds the key; NULL: none does */
     pid_t keeper;
     struct sandbox_told sandbox;
-    struct fetcher *fetcher;
+    struct fetcher *fetcher, *messenger;
+    struct witnesses_options *witnesses;
     char user[WORKSPACE_USER_MAX];
 };
 
@@ -139,6 +140,9 @@ keeper_has_ended(struct house *h)
     if (h->fetcher != NULL && waitpid(fetcher_pid(h->fetcher), NULL, WNOHANG) > 0) {
         log_event(LOG_ERROR, "fetcher.gone", "no keys of issuers are fetched until a restart");
     }
+    if (h->messenger != NULL && waitpid(fetcher_pid(h->messenger), NULL, WNOHANG) > 0) {
+        log_event(LOG_ERROR, "messenger.gone", "no witness is asked until a restart");
+    }
     struct holder *holder = h->holder == NULL ? NULL : provider_holder(h->holder);
     if (holder != NULL && waitpid(holder_pid(holder), NULL, WNOHANG) > 0) {
         log_event(LOG_ERROR, "holder.gone", "the key's holder cannot be asked until a restart");
@@ -155,7 +159,8 @@ wait_for_end(struct house *h, struct workspace *w, struct server *server)
         int got = 0;
         (void)sigwait(&h->signals, &got);
         if (got == SIGHUP) {
-            network_reload(w, server, &h->reader, h->fetcher, &h->config);
+            struct fetcher *const connecting[NETWORK_FETCHERS] = {h->fetcher, h->messenger};
+            network_reload(w, server, &h->reader, connecting, &h->config);
             reload(h, w, server);
         } else if (got != SIGCHLD) {
             log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
@@ -262,8 +267,24 @@ start_fetcher(struct house *h)
     if (strstr(h->config.egress, "jwks") == NULL) {
         return OK;
     }
-    TRY(fetcher_start(&rules, &h->diag, &h->fetcher));
+    TRY(fetcher_start(&rules, "jwks", &h->diag, &h->fetcher));
     h->config.server.fetcher = h->fetcher;
+    return OK;
+}
+
+/* And a process that asks the witnesses, where there are any. */
+static struct status
+start_messenger(struct house *h)
+{
+    const struct fetcher_rules rules = {read_egress, h};
+    TRY(config_witnesses(&h->config, &h->witnesses));
+    if (h->witnesses->count == 0) {
+        return OK;
+    }
+    TRY(witnesses_read_ca(h->witnesses, &h->diag));
+    TRY(fetcher_start(&rules, "witness", &h->diag, &h->messenger));
+    h->config.server.messenger = h->messenger;
+    h->config.server.witnesses = h->witnesses;
     return OK;
 }
 
@@ -272,6 +293,7 @@ open_house(struct house *h, struct workspace **ret_workspace)
 {
     struct keeper_client *keeper = NULL;
     TRY(start_fetcher(h));
+    TRY(start_messenger(h));
     TRY(start_keeper(h, &keeper));
     workspace_user(h->user);
     struct status s = port_file_open(h->given.port_file, &h->port_file);
@@ -294,6 +316,8 @@ static void
 house_done(struct house *h)
 {
     fetcher_stop(h->fetcher);
+    fetcher_stop(h->messenger);
+    witnesses_options_free(h->witnesses);
     port_file_done(&h->port_file);
     config_reader_done(&h->reader);
     if (h->keeper > 0) {

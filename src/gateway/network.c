@@ -212,9 +212,22 @@ tell_of_others(const struct config *before, const struct config *now)
     }
 }
 
+/* Whether the rules hold now for whoever connects: there is one, and all have taken them. */
+static bool
+reread_all(struct fetcher *const fetcher[static NETWORK_FETCHERS])
+{
+    bool any = false, all = true;
+    for (size_t i = 0; i < NETWORK_FETCHERS; i++) {
+        any = any || fetcher[i] != NULL;
+        all = all && (fetcher[i] == NULL || fetcher_reread(fetcher[i]));
+    }
+    return any && all;
+}
+
 static struct status
-take_rules(struct workspace *w, struct server *server, struct fetcher *fetcher,
-           const struct config *now, struct config *config, struct diag *diag)
+take_rules(struct workspace *w, struct server *server,
+           struct fetcher *const fetcher[static NETWORK_FETCHERS], const struct config *now,
+           struct config *config, struct diag *diag)
 {
     struct ingress rules[HTTP_LISTENERS] = {0};
     TRY(network_ingress(now, rules));
@@ -231,7 +244,7 @@ take_rules(struct workspace *w, struct server *server, struct fetcher *fetcher,
                   "key=network.egress; its lines of purpose transit have changed, and hold after a "
                   "restart; the others hold now");
     }
-    if (fetcher != NULL && fetcher_reread(fetcher)) {
+    if (reread_all(fetcher)) {
         memcpy(config->egress, now->egress, sizeof now->egress);
     }
     memcpy(config->allow, now->allow, sizeof now->allow);
@@ -241,7 +254,7 @@ take_rules(struct workspace *w, struct server *server, struct fetcher *fetcher,
 
 void
 network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
-               struct fetcher *fetcher, struct config *config)
+               struct fetcher *const fetcher[static NETWORK_FETCHERS], struct config *config)
 {
     struct config now;
     struct diag diag = {0};

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-const char *const egress_purposes[] = {"black-box", "jwks", "transit", NULL};
+const char *const egress_purposes[] = {"black-box", "jwks", "transit", "witness", NULL};
 
 enum host_kind { HOST_NAME, HOST_BELOW, HOST_ANY, HOST_BLOCK };
 

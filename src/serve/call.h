@@ -60,6 +60,7 @@ struct server {
     pthread_rwlock_t ingress_lock;
     struct ingress ingress[HTTP_LISTENERS];
     struct tend *tend;
+    struct witnesses *witnesses; /* NULL: there are none */
     struct key_watch *key_watch; /* NULL: nobody watches */
     struct sessions *sessions;   /* of the console */
     _Atomic int64_t certificate_ends_s;

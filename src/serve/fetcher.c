@@ -22,24 +22,29 @@
 #define TEXT_MAX 1100u
 #define BODY_MAX (1u << 20)
 #define FETCH_NS (10 * NS_PER_S)
+#define MOST_NS (60 * NS_PER_S)
 #define QUESTIONS_FD 3
 #define RULES_FD 4
 
-/* Followed by ca_len bytes of PEM: the authorities; 0: the system's. */
+/* Followed by ca_len bytes of PEM: the authorities; 0: the system's; and by body_len of what is
+ * posted; 0: it is got. */
 struct question {
     char url[TEXT_MAX]; /* terminated */
-    uint32_t ca_len;
+    uint32_t ca_len, body_len;
     uint64_t max;
+    int64_t timeout_ns;
 };
 
 /* Followed by length bytes: the body, or a sentence when code is not 0. */
 struct answer {
     int32_t code;
+    uint32_t status; /* of HTTP */
     uint32_t length;
 };
 
 struct fetcher {
     pthread_mutex_t lock; /* one question at a time */
+    const char *purpose;
     pid_t pid;
     int fd;    /* questions */
     int rules; /* a byte asks for them to be read anew, one answers: 1 when they hold */
@@ -73,37 +78,56 @@ write_all(int fd, const void *from, size_t n)
 
 /* ---- one question, in a process of its own ---- */
 
+/* What a question becomes in the process that answers it. */
+struct task {
+    const char *purpose;
+    struct question q;
+    struct buf ca, body;
+    unsigned status; /* of HTTP */
+    struct buf answer;
+};
+
 static struct status
-get(struct door *door, const struct question *q, const char *ca_file, struct diag *diag,
-    struct buf *ret_body)
+fetch(struct door *door, struct task *t, const char *ca_file, struct diag *diag)
 {
-    const struct door_request request = {.purpose = "jwks",
-                                         .url = q->url,
+    static const struct door_header plain = {"content-type", {(const uint8_t *)"text/plain", 10}};
+    const bool posts = t->body.len > 0;
+    const struct door_request request = {.purpose = t->purpose,
+                                         .url = t->q.url,
+                                         .header = posts ? &plain : NULL,
+                                         .headers = posts ? 1 : 0,
+                                         .body = posts ? buf_view(&t->body) : (struct view){0},
                                          .ca_file = ca_file,
-                                         .timeout_ns = FETCH_NS,
-                                         .max_bytes = q->max};
+                                         .timeout_ns = t->q.timeout_ns,
+                                         .max_bytes = t->q.max};
     DEFER(door_answer_done) struct door_answer a = {0};
     TRY(door_fetch(door, &request, diag, &a));
-    if (a.status != 200) {
-        diag_set(diag, "%s: answered %u", q->url, a.status);
-        FAIL(IO);
-    }
-    buf_put(ret_body, buf_view(&a.body));
-    return buf_status(ret_body);
+    t->status = a.status;
+    buf_put(&t->answer, buf_view(&a.body));
+    return buf_status(&t->answer);
+}
+
+static struct status
+read_into(int fd, size_t n, struct buf *ret_bytes)
+{
+    uint8_t *at = buf_extend(ret_bytes, n);
+    CHECK(at != NULL, MEMORY);
+    CHECK(read_all(fd, at, n), IO);
+    return OK;
 }
 
 /* The gateway wrote it, which may be anybody's by now. */
 static struct status
-read_question(int fd, struct question *ret_question, struct buf *ret_ca)
+read_question(int fd, struct task *t)
 {
-    CHECK(read_all(fd, ret_question, sizeof *ret_question), IO);
-    ret_question->url[TEXT_MAX - 1] = '\0';
-    CHECK(ret_question->ca_len <= FETCHER_CA_MAX, LIMIT);
-    CHECK(ret_question->max > 0 && ret_question->max <= BODY_MAX, LIMIT);
-    uint8_t *at = buf_extend(ret_ca, ret_question->ca_len);
-    CHECK(at != NULL, MEMORY);
-    CHECK(read_all(fd, at, ret_question->ca_len), IO);
-    return OK;
+    struct question *q = &t->q;
+    CHECK(read_all(fd, q, sizeof *q), IO);
+    q->url[TEXT_MAX - 1] = '\0';
+    CHECK(q->ca_len <= FETCHER_CA_MAX && q->body_len <= FETCHER_BODY_MAX, LIMIT);
+    CHECK(q->max > 0 && q->max <= BODY_MAX, LIMIT);
+    CHECK(q->timeout_ns > 0 && q->timeout_ns <= MOST_NS, LIMIT);
+    TRY(read_into(fd, q->ca_len, &t->ca));
+    return read_into(fd, q->body_len, &t->body);
 }
 
 /* libcurl over GnuTLS takes authorities from a file only: one that is in memory, and never written
@@ -124,51 +148,50 @@ make_ca_file(struct view ca, struct diag *diag, char ret_path[static 32])
 }
 
 static bool
-send_answer(int fd, struct status s, const char *sentence, struct view body)
+send_answer(int fd, struct status s, const char *sentence, unsigned status, struct view body)
 {
     const struct view text = status_ok(s) ? body : view_str(sentence);
-    const struct answer a = {s.code, (uint32_t)text.len};
+    const struct answer a = {s.code, status, (uint32_t)text.len};
     return write_all(fd, &a, sizeof a) && write_all(fd, text.ptr, text.len);
 }
 
 /* Takes rules. */
 static struct status
-answer_within(int fd, struct egress *rules, struct diag *diag, struct buf *ret_body)
+answer_within(int fd, struct egress *rules, struct task *t, struct diag *diag)
 {
-    struct question q;
     struct sandbox_told told;
     char ca_file[32];
-    DEFER(buf_done) struct buf ca;
     DEFER(door_freep) struct door *door = NULL;
-    buf_init(&ca, FETCHER_CA_MAX);
-    TRY(read_question(fd, &q, &ca));
-    if (ca.len > 0) {
-        TRY(make_ca_file(buf_view(&ca), diag, ca_file));
+    TRY(read_question(fd, t));
+    if (t->ca.len > 0) {
+        TRY(make_ca_file(buf_view(&t->ca), diag, ca_file));
     }
     TRY(confine_fetcher(diag, &told));
     TRY(door_new(rules, NULL, &door));
-    return get(door, &q, ca.len > 0 ? ca_file : NULL, diag, ret_body);
+    return fetch(door, t, t->ca.len > 0 ? ca_file : NULL, diag);
 }
 
 _Noreturn static void
-answer_one(struct egress *rules)
+answer_one(struct egress *rules, const char *purpose)
 {
     struct diag diag = {0};
     char text[sizeof diag.text];
-    DEFER(buf_done) struct buf body;
+    struct task t = {.purpose = purpose};
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)close(RULES_FD);
-    buf_init(&body, BODY_MAX);
-    const struct status s = answer_within(QUESTIONS_FD, rules, &diag, &body);
+    buf_init(&t.ca, FETCHER_CA_MAX);
+    buf_init(&t.body, FETCHER_BODY_MAX);
+    buf_init(&t.answer, BODY_MAX);
+    const struct status s = answer_within(QUESTIONS_FD, rules, &t, &diag);
     diag_describe(&diag, s, text, sizeof text);
-    _exit(send_answer(QUESTIONS_FD, s, text, buf_view(&body)) ? 0 : 1);
+    _exit(send_answer(QUESTIONS_FD, s, text, t.status, buf_view(&t.answer)) ? 0 : 1);
 }
 
 /* ---- the process that waits for them ---- */
 
 /* What reads the network ends with it. False when nobody asks any more. */
 static bool
-take_question(struct egress *rules)
+take_question(struct egress *rules, const char *purpose)
 {
     char first;
     int ended = 0;
@@ -177,13 +200,13 @@ take_question(struct egress *rules)
     }
     const pid_t pid = fork();
     if (pid == 0) {
-        answer_one(rules);
+        answer_one(rules, purpose);
     }
     if (pid < 0 || waitpid(pid, &ended, 0) != pid) {
         return false;
     }
     return !WIFSIGNALED(ended) ||
-           send_answer(QUESTIONS_FD, FAILURE(IO), "what fetches keys crashed over this answer",
+           send_answer(QUESTIONS_FD, FAILURE(IO), "what fetches it crashed over this answer", 0,
                        (struct view){0});
 }
 
@@ -206,7 +229,7 @@ reread(const struct fetcher_rules *source, struct egress **rules)
 
 /* Who waits reads one byte of the gateway's, and nothing of the network. */
 static void
-wait_for_questions(const struct fetcher_rules *source)
+wait_for_questions(const struct fetcher_rules *source, const char *purpose)
 {
     DEFER(egress_freep) struct egress *rules = source->read(source->ctx);
     struct pollfd p[2] = {{.fd = RULES_FD, .events = POLLIN},
@@ -217,7 +240,7 @@ wait_for_questions(const struct fetcher_rules *source)
         if (n > 0 && p[0].revents != 0) {
             on = reread(source, &rules);
         } else if (n > 0) {
-            on = take_question(rules);
+            on = take_question(rules, purpose);
         } else {
             on = errno == EINTR;
         }
@@ -226,7 +249,7 @@ wait_for_questions(const struct fetcher_rules *source)
 
 /* The rest of what the parent has open is not this one's. */
 _Noreturn static void
-live(int questions, int rules, const struct fetcher_rules *source)
+live(int questions, int rules, const struct fetcher_rules *source, const char *purpose)
 {
     struct diag diag = {0};
     secret_shield_process();
@@ -236,7 +259,7 @@ live(int questions, int rules, const struct fetcher_rules *source)
                          fcntl(rules, F_DUPFD, RULES_FD + 1)};
     if (dup2(high[0], QUESTIONS_FD) >= 0 && dup2(high[1], RULES_FD) >= 0 &&
         close_range(RULES_FD + 1, ~0u, 0) == 0 && status_ok(sandbox_driver(&diag))) {
-        wait_for_questions(source);
+        wait_for_questions(source, purpose);
     }
     _exit(0);
 }
@@ -264,7 +287,7 @@ start(struct fetcher *f, const struct fetcher_rules *source)
     }
     f->pid = fork();
     if (f->pid == 0) {
-        live(questions[1], rules[1], source);
+        live(questions[1], rules[1], source, f->purpose);
     }
     if (f->pid < 0) {
         const int err = errno;
@@ -280,14 +303,16 @@ start(struct fetcher *f, const struct fetcher_rules *source)
 }
 
 struct status
-fetcher_start(const struct fetcher_rules *rules, struct diag *diag, struct fetcher **ret_fetcher)
+fetcher_start(const struct fetcher_rules *rules, const char *purpose, struct diag *diag,
+              struct fetcher **ret_fetcher)
 {
     struct fetcher *f = calloc(1, sizeof *f);
     CHECK(f != NULL, MEMORY);
+    f->purpose = purpose;
     const struct status s = start(f, rules);
     if (!status_ok(s)) {
         free(f);
-        diag_set(diag, "the process that fetches keys: %s", strerror(s.os));
+        diag_set(diag, "the process that connects for %s: %s", purpose, strerror(s.os));
         return s;
     }
     (void)pthread_mutex_init(&f->lock, NULL);
@@ -315,18 +340,17 @@ fetcher_pid(const struct fetcher *f)
 
 /* OK when an answer came, whatever its code: its text in ret_text. */
 static struct status
-ask(struct fetcher *f, const struct question *q, struct view ca, int32_t *ret_code,
-    struct buf *ret_text)
+exchange(struct fetcher *f, const struct question *q, struct view ca, struct view body,
+         struct answer *ret_answer, struct buf *ret_text)
 {
-    struct answer a;
+    struct answer *a = ret_answer;
     (void)pthread_mutex_lock(&f->lock);
     const bool asked = write_all(f->fd, q, sizeof *q) && write_all(f->fd, ca.ptr, ca.len) &&
-                       read_all(f->fd, &a, sizeof a);
-    uint8_t *at = asked && a.length <= BODY_MAX ? buf_extend(ret_text, a.length) : NULL;
-    const bool whole = at != NULL && read_all(f->fd, at, a.length);
+                       write_all(f->fd, body.ptr, body.len) && read_all(f->fd, a, sizeof *a);
+    uint8_t *at = asked && a->length <= BODY_MAX ? buf_extend(ret_text, a->length) : NULL;
+    const bool whole = at != NULL && read_all(f->fd, at, a->length);
     (void)pthread_mutex_unlock(&f->lock);
     CHECK(whole, IO);
-    *ret_code = a.code;
     return OK;
 }
 
@@ -340,28 +364,60 @@ fetcher_reread(struct fetcher *f)
     return told && good == 1;
 }
 
+/* q: but for the URL and the lengths. */
+static struct status
+ask(struct fetcher *f, const char *url, struct view ca_pem, struct view body, struct question *q,
+    struct diag *diag, unsigned *ret_status, struct buf *ret_body)
+{
+    struct answer a = {0};
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, BODY_MAX);
+    if (*url == '\0' || strlen(url) >= TEXT_MAX || ca_pem.len > FETCHER_CA_MAX ||
+        body.len > FETCHER_BODY_MAX) {
+        diag_set(diag, "%.100s...: no URL, or too long", url);
+        FAIL(INPUT);
+    }
+    text_copy(q->url, sizeof q->url, url);
+    q->ca_len = (uint32_t)ca_pem.len;
+    q->body_len = (uint32_t)body.len;
+    if (!status_ok(exchange(f, q, ca_pem, body, &a, &text))) {
+        diag_set(diag, "the process that connects for %s is gone; start the server again",
+                 f->purpose);
+        FAIL(IO);
+    }
+    if (a.code != STATUS_OK) {
+        diag_set(diag, "%s", buf_str(&text));
+        FAIL(IO);
+    }
+    CHECK(text.len <= q->max, LIMIT);
+    *ret_status = a.status;
+    buf_put(ret_body, buf_view(&text));
+    return buf_status(ret_body);
+}
+
 struct status
 fetcher_get(struct fetcher *f, const char *url, struct view ca_pem, size_t max, struct diag *diag,
             struct buf *ret_body)
 {
-    struct question q = {.max = max, .ca_len = (uint32_t)ca_pem.len};
-    int32_t code = STATUS_OK;
+    struct question q = {.max = max, .timeout_ns = FETCH_NS};
+    unsigned status = 0;
     DEFER(buf_done) struct buf body;
     buf_init(&body, BODY_MAX);
-    if (*url == '\0' || strlen(url) >= TEXT_MAX || ca_pem.len > FETCHER_CA_MAX) {
-        diag_set(diag, "%.100s...: no URL, or too long", url);
-        FAIL(INPUT);
-    }
-    text_copy(q.url, sizeof q.url, url);
-    if (!status_ok(ask(f, &q, ca_pem, &code, &body))) {
-        diag_set(diag, "the process that fetches keys is gone; start the server again");
+    TRY(ask(f, url, ca_pem, (struct view){0}, &q, diag, &status, &body));
+    if (status != 200) {
+        diag_set(diag, "%s: answered %u", url, status);
         FAIL(IO);
     }
-    if (code != STATUS_OK) {
-        diag_set(diag, "%s", buf_str(&body));
-        FAIL(IO);
-    }
-    CHECK(body.len <= max, LIMIT);
     buf_put(ret_body, buf_view(&body));
     return buf_status(ret_body);
+}
+
+struct status
+fetcher_post(struct fetcher *f, const char *url, struct view ca_pem, struct view body,
+             int64_t timeout_ns, struct diag *diag, unsigned *ret_status, struct buf *ret_body)
+{
+    struct question q = {.max = ret_body->max < BODY_MAX ? ret_body->max : BODY_MAX,
+                         .timeout_ns = timeout_ns < MOST_NS ? timeout_ns : MOST_NS};
+    ASSERT(body.len > 0);
+    return ask(f, url, ca_pem, body, &q, diag, ret_status, ret_body);
 }

@@ -1,7 +1,8 @@
-/* fetcher: a process that fetches issuers' keys for a gateway that may connect to nothing. It is
- * started before the gateway opens its keeper's door to calls, holds no key, reads no client, and
- * answers one question: GET of an https URL through net/door, under the egress rules (purpose
- * jwks), over a socket pair. The gateway believes its answers no more than the network's.
+/* fetcher: a process that fetches issuers' keys, or asks witnesses, for a gateway that may connect
+ * to nothing. It is started before the gateway opens its keeper's door to calls, holds no key,
+ * reads no client, and answers one question: GET or POST of an https URL through net/door, under
+ * the egress rules of the one purpose that it was started for, over a socket pair. The gateway
+ * believes its answers no more than the network's.
  *
  * It only waits: each question is read, fetched and answered by a process of its own in a sandbox
  * (serve/confine.h), which ends with it. */
@@ -13,6 +14,7 @@
 #include <sys/types.h>
 
 #define FETCHER_CA_MAX (64u << 10)
+#define FETCHER_BODY_MAX (512u << 10) /* of what is posted */
 
 struct fetcher;
 
@@ -24,9 +26,9 @@ struct fetcher_rules {
     void *ctx;
 };
 
-/* Forks: before there are threads. */
-struct status fetcher_start(const struct fetcher_rules *rules, struct diag *diag,
-                            struct fetcher **ret_fetcher);
+/* Forks: before there are threads. purpose: static, of egress_purposes. */
+struct status fetcher_start(const struct fetcher_rules *rules, const char *purpose,
+                            struct diag *diag, struct fetcher **ret_fetcher);
 /* Ends the process. NULL is nothing. */
 void fetcher_stop(struct fetcher *f);
 DEFINE_FREEP(fetcher_stop, struct fetcher)
@@ -38,5 +40,9 @@ bool fetcher_reread(struct fetcher *f);
  * process is gone. */
 struct status fetcher_get(struct fetcher *f, const char *url, struct view ca_pem, size_t max,
                           struct diag *diag, struct buf *ret_body);
+/* The same with a body, and an answer of any status. timeout_ns: a minute at most. */
+struct status fetcher_post(struct fetcher *f, const char *url, struct view ca_pem, struct view body,
+                           int64_t timeout_ns, struct diag *diag, unsigned *ret_status,
+                           struct buf *ret_body);
 
 #endif

@@ -56,6 +56,7 @@ act_metrics(struct call *c)
                                      .uptime_ns = clock_mono_ns() - c->server->started_ns};
     c->x->content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_put(&c->server->metrics, &g, &c->x->answer);
+    witnesses_put_metrics(c->server->witnesses, &c->x->answer);
 }
 
 /* ---- models ---- */

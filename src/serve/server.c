@@ -273,6 +273,7 @@ static void
 server_free(struct server *s)
 {
     key_watch_stop(s->key_watch);
+    witnesses_stop(s->witnesses);
     tend_stop(s->tend);
     live_free(s->live);
     meter_free(s->refusals);
@@ -284,6 +285,17 @@ server_free(struct server *s)
     (void)pthread_rwlock_destroy(&s->ingress_lock);
     file_closep(&s->lock_fd);
     free(s);
+}
+
+static struct status
+start_witnesses(struct server *s)
+{
+    const struct server_options *o = &s->options;
+    DEFER(file_freep) char *log = file_join(s->workspace->dir, "audit");
+    return o->witnesses == NULL || o->witnesses->count == 0
+               ? OK
+               : witnesses_start(o->witnesses, log, s->workspace->audit, o->messenger,
+                                 &s->witnesses);
 }
 
 static void
@@ -327,6 +339,9 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     }
     if (status_ok(done) && o->key_check_ns > 0) {
         done = key_watch_start(w, s->live, o->key_check_ns, &s->key_watch);
+    }
+    if (status_ok(done)) {
+        done = start_witnesses(s);
     }
     if (status_ok(done)) {
         done = start_http(s, diag);

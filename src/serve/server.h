@@ -6,6 +6,7 @@
 #include "serve/fetcher.h"
 #include "serve/http.h"
 #include "serve/identity.h"
+#include "serve/witnesses.h"
 #include "workspace/workspace.h"
 
 #define SERVER_PATH_MAX 1024
@@ -41,6 +42,9 @@ struct server_options {
     struct ingress *ingress;    /* who may connect, by listener; taken over; NULL: everybody */
     struct fetcher *fetcher;    /* of issuers' keys; borrowed; NULL: none are fetched */
     enum server_log_part log_open;
+    /* Borrowed; NULL: the log's checkpoints go to no witness. */
+    const struct witnesses_options *witnesses;
+    struct fetcher *messenger; /* to them */
 };
 
 /* The listeners: for calls, and, when they are configured, for metrics and management, and for

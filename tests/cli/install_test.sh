@@ -10,7 +10,7 @@ check() {
 }
 DESTDIR=$root meson install -C "$1" --no-rebuild --quiet >"$root/log" 2>&1
 check $? 'installs'
-for name in bin/steward libexec/steward/steward-keeper libexec/steward/steward-gateway share/man/man1/steward.1 share/bash-completion/completions/steward steward.example.yaml LICENSE \
+for name in bin/steward libexec/steward/steward-keeper libexec/steward/steward-gateway libexec/steward/steward-witness share/man/man1/steward.1 share/bash-completion/completions/steward steward.example.yaml LICENSE \
     include/steward/steward.h libsteward.so pkgconfig/libsteward.pc steward/libduckdb.so; do
     found=$(find "$root" -path "*/$name" | head -1)
     [ -n "$found" ]

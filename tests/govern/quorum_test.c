@@ -2,7 +2,7 @@
  * in the library and through `audit verify` and `audit check`. */
 #include "cli/run.h"
 
-#include "govern/cosign.h"
+#include "govern/cosigner.h"
 #include "govern/fixture.h"
 
 #include "base/clock.h"

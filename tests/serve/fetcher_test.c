@@ -55,7 +55,7 @@ it_connects_where_its_own_rules_say_and_takes_changed_ones(void **state)
     testing_write(path, view_str("jwks 127.0.0.1 1-65535 http"));
     const struct fetcher_rules rules = {read_rule, path};
     assert_int_equal(setenv("STEWARD_PASSPHRASE", "correct horse", 1), 0);
-    assert_ok(fetcher_start(&rules, &diag, &f));
+    assert_ok(fetcher_start(&rules, "jwks", &diag, &f));
     struct fake *server = fake_start(answer, NULL);
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/keys", fake_port(server));
     assert_status(get(f, "", &diag), INPUT);
@@ -88,7 +88,7 @@ a_name_is_resolved_within_its_walls(void **state)
     testing_write(path, view_str("jwks localhost 1-65535 http at 127.0.0.0/8,::1"));
     const struct fetcher_rules rules = {read_rule, path};
     assert_int_equal(setenv("STEWARD_PASSPHRASE", "correct horse", 1), 0);
-    assert_ok(fetcher_start(&rules, &diag, &f));
+    assert_ok(fetcher_start(&rules, "jwks", &diag, &f));
     struct fake *server = fake_start(answer, NULL);
     (void)snprintf(url, sizeof url, "http://localhost:%u/keys", fake_port(server));
     assert_ok(get(f, url, &diag));

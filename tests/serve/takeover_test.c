@@ -791,7 +791,7 @@ fetch_from(const char *port_file)
     testing_read(certificate, &pem);
     (void)snprintf(url, sizeof url, "https://localhost:%lu/v2/health/live",
                    strtoul(buf_str(&port), NULL, 10));
-    assert_ok(fetcher_start(&rules, &diag, &f));
+    assert_ok(fetcher_start(&rules, "jwks", &diag, &f));
     assert_status(fetcher_get(f, url, (struct view){0}, 1000, &diag, &body), IO);
     const struct status s = fetcher_get(f, url, buf_view(&pem), 1000, &diag, &body);
     assert_string_equal(status_ok(s) ? "" : diag.text, "");

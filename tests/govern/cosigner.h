@@ -1,6 +1,6 @@
-/* cosign: witnesses for tests: keys from a seed, and their cosignatures of notes. */
-#ifndef STEWARD_TESTS_GOVERN_COSIGN_H
-#define STEWARD_TESTS_GOVERN_COSIGN_H
+/* cosigner: witnesses for tests: keys from a seed, and their cosignatures of notes. */
+#ifndef STEWARD_TESTS_GOVERN_COSIGNER_H
+#define STEWARD_TESTS_GOVERN_COSIGNER_H
 
 #include "govern/note.h"
 

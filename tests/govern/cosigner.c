@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "cosign.h"
+#include "cosigner.h"
 
 #include <openssl/evp.h>
 
