@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "govern/merkle.h"
+#include "govern/witnessed.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -48,14 +49,14 @@ standing_key(const char *dir, const char *vkey, struct diag *diag, struct note_k
 }
 
 static struct status
-read_note(struct standing *s, struct diag *diag)
+read_note(struct standing *s, const char *name, struct diag *diag)
 {
-    DEFER(file_freep) char *path = file_join(s->dir, "checkpoint");
+    DEFER(file_freep) char *path = file_join(s->dir, name);
     buf_reset(&s->note);
     TRY(file_read(path, NOTE_MAX, diag, &s->note));
     const struct status opened = checkpoint_open(buf_view(&s->note), &s->key, diag, &s->checkpoint);
     if (!status_ok(opened)) {
-        diag_prefix(diag, "checkpoint");
+        diag_prefix(diag, "%s", name);
         FAIL(INTEGRITY);
     }
     return OK;
@@ -118,7 +119,7 @@ check_fit(const struct standing *s, struct diag *diag)
 static struct status
 look(struct standing *s, struct diag *diag)
 {
-    TRY(read_note(s, diag));
+    TRY(read_note(s, "checkpoint", diag));
     TRY(read_journal(s, diag));
     TRY(check_fit(s, diag));
     const uint64_t in_tree = s->checkpoint.size - s->header.base;
@@ -153,7 +154,14 @@ struct status
 standing_signed(const char *dir, struct diag *diag, struct standing *s)
 {
     TRY(begin(dir, NULL, diag, s));
-    return read_note(s, diag);
+    return read_note(s, "checkpoint", diag);
+}
+
+struct status
+standing_witnessed(const char *dir, struct diag *diag, struct standing *s)
+{
+    TRY(begin(dir, NULL, diag, s));
+    return read_note(s, WITNESSED_FILE, diag);
 }
 
 struct status

@@ -27,6 +27,8 @@ struct status standing_take(const char *dir, const char *vkey, struct diag *diag
                             struct standing *ret_standing);
 /* The checkpoint alone, which is one file: the rest stays zero. */
 struct status standing_signed(const char *dir, struct diag *diag, struct standing *ret_standing);
+/* The same of checkpoint.witnessed; STATUS_NOT_FOUND when there is none. */
+struct status standing_witnessed(const char *dir, struct diag *diag, struct standing *ret_standing);
 void standing_done(struct standing *s);
 
 #endif
