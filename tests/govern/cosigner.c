@@ -70,7 +70,7 @@ cosign_log_vkey(void)
 }
 
 void
-cosign_checkpoint(uint64_t size, struct buf *ret_note)
+cosigned_checkpoint(uint64_t size, struct buf *ret_note)
 {
     struct audit_signer signer = fixture_signer();
     struct note_key key;

@@ -19,6 +19,6 @@ void cosigner_put_of(const struct cosigner *w, struct view other, struct buf *no
 /* The fixture's log. */
 const char *cosign_log_vkey(void);
 /* A signed checkpoint of that log with some root. Initialises the note. */
-void cosign_checkpoint(uint64_t size, struct buf *ret_note);
+void cosigned_checkpoint(uint64_t size, struct buf *ret_note);
 
 #endif

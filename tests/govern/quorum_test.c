@@ -170,7 +170,7 @@ each_rule_is_met_by_the_subsets_that_it_says(void **state)
     };
     for (unsigned set = 0; set < 8; set++) {
         DEFER(buf_done) struct buf note;
-        cosign_checkpoint(5, &note);
+        cosigned_checkpoint(5, &note);
         for (unsigned i = 0; i < 3; i++) {
             if ((set >> i & 1) != 0) {
                 cosigner_put(&who[i], &note, 1000 + i);
@@ -192,7 +192,7 @@ the_time_is_that_since_which_the_quorum_is_met(void **state)
 {
     (void)state;
     DEFER(buf_done) struct buf note;
-    cosign_checkpoint(5, &note);
+    cosigned_checkpoint(5, &note);
     cosigner_put(&who[0], &note, 300);
     cosigner_put(&who[1], &note, 100);
     cosigner_put(&who[2], &note, 200);
@@ -212,7 +212,7 @@ refuses_checkpoints_of_no_log_of_the_policy_and_lies(void **state)
     struct diag diag = {0};
     DEFER(buf_done) struct buf note;
     assert_ok(quorum_parse(view_str(policy("quorum A\n")), "p", &diag, &q));
-    cosign_checkpoint(5, &note);
+    cosigned_checkpoint(5, &note);
     cosigner_put(&who[0], &note, 300);
     assert_ok(quorum_check(q, NULL, buf_view(&note), &diag, &v));
     assert_true(v.met);
@@ -223,7 +223,7 @@ refuses_checkpoints_of_no_log_of_the_policy_and_lies(void **state)
     note.ptr[size_at] = '5';
     /* Of another tree, under the witness's own name and key. */
     DEFER(buf_done) struct buf other;
-    cosign_checkpoint(6, &other);
+    cosigned_checkpoint(6, &other);
     const size_t honest = note.len;
     cosigner_put_of(&who[1], buf_view(&other), &note, 300);
     assert_status(quorum_check(q, NULL, buf_view(&note), &diag, &v), INTEGRITY);

@@ -396,7 +396,7 @@ sign_another_tree(void *ctx, const struct fake_request *q, struct buf *out)
     (void)ctx, (void)q;
     DEFER(buf_done) struct buf other;
     DEFER(buf_done) struct buf line;
-    cosign_checkpoint(5, &other);
+    cosigned_checkpoint(5, &other);
     buf_init(&line, 4096);
     cosigner_put_of(&liar, buf_view(&other), &line, (uint64_t)(clock_wall_ns() / NS_PER_S));
     fake_put(out, 200, "content-type: text/plain\r\n", buf_str(&line));
