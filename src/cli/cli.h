@@ -290,6 +290,7 @@ struct status cli_audit_verify(struct cli *c);
 struct status cli_audit_show(struct cli *c);
 struct status cli_audit_prove(struct cli *c);
 struct status cli_audit_check(struct cli *c);
+struct status cli_audit_cosign(struct cli *c);
 struct status cli_witness_key(struct cli *c);
 struct status cli_witness_serve(struct cli *c);
 

@@ -30,7 +30,8 @@ enum kind {
     KIND_LISTEN,
     KIND_BLOCKS,
     KIND_EGRESS,
-    KIND_WITNESSES
+    KIND_WITNESSES,
+    KINDS
 };
 
 static const struct key {
@@ -272,7 +273,7 @@ static const char *const opened[] = {[SERVER_LOG_CLOSED] = "none",
 static const char *const *
 words_of(const struct key *k)
 {
-    static const char *const *const of[KIND_EGRESS + 1] = {
+    static const char *const *const of[KINDS] = {
         [KIND_LEVEL] = levels, [KIND_CLIENTS] = clients, [KIND_OPEN] = opened};
     return of[k->kind];
 }

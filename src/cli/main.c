@@ -1,5 +1,6 @@
 /* main: the table of verbs. Adding one is adding a row and a file. */
 #include "cli/cli.h"
+#include "cli/courier.h"
 #include "cli/data_options.h"
 #include "cli/facet_options.h"
 #include "cli/mitigate.h"
@@ -672,6 +673,11 @@ const struct cli_verb cli_verbs[] = {
      "ENTRY-FILE holds the entry's bytes, as `audit show --json` has them in \"raw\"; without it "
      "the entry in the proof is meant, as with `audit prove --check`.",
      audit_check_options, cli_audit_check, true, true},
+    {"audit cosign", "[DIR]", "have the newest checkpoint cosigned by audit.witnesses, now",
+     "A server does it by itself, and so does a verb that writes an entry. Needs no passphrase. "
+     "Exit code 6 when a witness knows a larger log or another one, or lies; 1 when fewer than "
+     "audit.quorum have cosigned.",
+     none, cli_audit_cosign, true},
     {"witness key", "DIR", "make a witness of other logs: its folder, key and TLS certificate",
      "Prints its verifier key, which policies name (docs/spec/witness.md). The key is in clear in "
      "DIR: keep the folder on a machine that is not the log's, and never put an old copy of it "
@@ -700,12 +706,15 @@ main(int argc, char **argv)
     (void)umask(077);
     (void)signal(SIGPIPE, SIG_IGN);
     struct cli c = {0};
+    struct courier courier = {0};
     struct status s = cli_parse(argc, argv, &c);
     if (status_ok(s) && c.verb != NULL) {
+        courier_start(&c, &courier);
         s = cli_shut_in(&c);
         s = status_ok(s) ? c.verb->run(&c) : s;
         workspace_close(c.kept);
     }
+    const int told = courier_end(&courier);
     if (status_ok(s) && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
         diag_set(&c.diag, "standard output: cannot be written");
         s = FAILURE(IO);
@@ -713,5 +722,5 @@ main(int argc, char **argv)
     if (!status_ok(s)) {
         return cli_tell(s, &c.diag);
     }
-    return c.exit_code;
+    return c.exit_code != 0 ? c.exit_code : told;
 }

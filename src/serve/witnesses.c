@@ -69,10 +69,9 @@ witnesses_options_free(struct witnesses_options *o)
     }
 }
 
-static size_t
-needed(const struct witnesses *w)
+size_t
+witnesses_needed(const struct witnesses_options *o)
 {
-    const struct witnesses_options *o = w->options;
     return o->quorum == 0 || o->quorum > o->count ? o->count : o->quorum;
 }
 
@@ -129,7 +128,7 @@ tell_behind(struct witnesses *w)
         log_event(LOG_WARN, "witness.quorum",
                   "checkpoints=%llu without a quorum of %llu witnesses; entries=%llu of %llu "
                   "witnessed",
-                  (unsigned long long)behind, (unsigned long long)needed(w),
+                  (unsigned long long)behind, (unsigned long long)witnesses_needed(w->options),
                   (unsigned long long)atomic_load(&w->quorum),
                   (unsigned long long)atomic_load(&w->entries));
         w->behind_told = true;
@@ -241,7 +240,7 @@ settle(struct witnesses *w, const struct digest *text, uint64_t size, struct vie
         }
     }
     const bool same = memcmp(text->bytes, w->kept_text.bytes, DIGEST_BYTES) == 0;
-    if (n < needed(w) || (same && n == w->kept)) {
+    if (n < witnesses_needed(w->options) || (same && n == w->kept)) {
         return OK;
     }
     TRY(cosign_keep(w->dir, note, diag));

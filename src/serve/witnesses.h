@@ -18,6 +18,8 @@ struct witnesses_options {
 };
 /* The files that the witnesses name, while they can be read. */
 struct status witnesses_read_ca(struct witnesses_options *o, struct diag *diag);
+/* How many of them must have cosigned. */
+size_t witnesses_needed(const struct witnesses_options *o);
 void witnesses_options_free(struct witnesses_options *o);
 DEFINE_FREEP(witnesses_options_free, struct witnesses_options)
 

@@ -274,6 +274,39 @@ a_checkpoint_is_cosigned_by_both_and_satisfies_the_policy(void **state)
     assert_steward("audit", "check", proof, entry, "--policy", policy);
 }
 
+/* Without a server: a verb that writes an entry has its checkpoint cosigned when it has ended. */
+static void
+a_verb_has_what_it_published_cosigned(void **state)
+{
+    (void)state;
+    struct testing_run r;
+    stop_server();
+    testing_steward(&r, "audit", "cosign", NULL); /* what the server published last */
+    assert_int_equal(r.exit_code, 0);
+    assert_text_has(buf_str(&r.out), "cosigned by 2 of 2 witnesses; 2 are needed\n"
+                                     "  w1.example/t cosigns\n  w2.example/t cosigns\n");
+    testing_run_done(&r);
+    assert_steward("principal", "add", "someone", "--role", "caller");
+    testing_steward(&r, "audit", "verify", "--policy", policy, NULL);
+    assert_int_equal(r.exit_code, 0);
+    assert_text_has(buf_str(&r.out), "witnessed: 2 of 2");
+    assert_null(strstr(buf_str(&r.out), "not witnessed yet"));
+    testing_run_done(&r);
+    /* One is gone: the verb is done all the same, and says who has not cosigned. */
+    assert_int_equal(testing_stop(w[1].pid), 0);
+    testing_steward(&r, "principal", "add", "another", "--role", "caller", NULL);
+    assert_int_equal(r.exit_code, 0);
+    assert_text_has(buf_str(&r.err), "note: witness w2.example/t: ");
+    testing_run_done(&r);
+    testing_steward(&r, "audit", "cosign", "--json", NULL);
+    assert_int_equal(r.exit_code, 1);
+    assert_text_has(buf_str(&r.out), "\"is absent\"");
+    testing_run_done(&r);
+    start_witness(1);
+    room_start(&it);
+    await_all_witnessed();
+}
+
 static void
 a_witness_that_is_gone_stops_no_call(void **state)
 {
@@ -366,7 +399,15 @@ a_log_that_was_put_back_is_found_by_the_witness(void **state)
     await_all_witnessed();
     stop_server();
     testing_copy_dir(saved, audit);
-    room_start(&it); /* nothing in the folder tells */
+    struct testing_run r;
+    testing_steward(&r, "audit", "verify", audit, NULL);
+    assert_int_equal(r.exit_code, 0); /* nothing in the folder tells */
+    testing_run_done(&r);
+    testing_steward(&r, "audit", "cosign", NULL);
+    assert_int_equal(r.exit_code, 6);
+    assert_text_has(buf_str(&r.out), "knows a larger log");
+    testing_run_done(&r);
+    room_start(&it);
     await_entry("entries of this log, which has");
     await_entry("now: the log was rolled back, or the witness lies");
     await_entry("deny ");
@@ -430,6 +471,7 @@ main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(a_checkpoint_is_cosigned_by_both_and_satisfies_the_policy),
+        cmocka_unit_test(a_verb_has_what_it_published_cosigned),
         cmocka_unit_test(a_witness_that_is_gone_stops_no_call),
         cmocka_unit_test(a_second_process_of_a_witness_is_refused),
         cmocka_unit_test(the_witness_answers_as_the_specification_says),

@@ -1,0 +1,317 @@
+#include "cli/courier.h"
+#include "cli/config.h"
+
+#include "base/file.h"
+#include "base/sandbox.h"
+#include "net/door.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- asking ---- */
+
+static struct status
+post(void *ctx, const struct cosign_witness *w, struct view body, struct diag *diag,
+     unsigned *ret_status, struct buf *ret_answer)
+{
+    static const struct door_header plain = {"content-type", {(const uint8_t *)"text/plain", 10}};
+    const struct door_request q = {.purpose = "witness",
+                                   .url = w->url,
+                                   .header = &plain,
+                                   .headers = 1,
+                                   .body = body,
+                                   .ca_file = w->ca_file[0] == '\0' ? NULL : w->ca_file,
+                                   .timeout_ns = w->timeout_ns,
+                                   .max_bytes = COSIGN_LINES_MAX};
+    DEFER(door_answer_done) struct door_answer a = {0};
+    TRY(door_fetch(ctx, &q, diag, &a));
+    *ret_status = a.status;
+    buf_put(ret_answer, buf_view(&a.body));
+    return buf_status(ret_answer);
+}
+
+struct round {
+    const char *dir; /* of the log */
+    const struct witnesses_options *o;
+    struct door *door;
+    struct note_key key[COSIGN_WITNESSES];
+    enum cosign_outcome outcome[COSIGN_WITNESSES];
+    struct diag said[COSIGN_WITNESSES];
+    struct checkpoint checkpoint;
+    size_t cosigned; /* of the witnesses, this checkpoint */
+};
+
+/* How many have cosigned it. */
+static size_t
+count_cosigned(const struct round *r, struct view note, struct note_signed *found)
+{
+    struct view text;
+    size_t n = 0;
+    if (!status_ok(note_open_any(note, r->key, r->o->count, NULL, found, &text))) {
+        memset(found, 0, r->o->count * sizeof *found);
+    }
+    for (size_t i = 0; i < r->o->count; i++) {
+        n += found[i].found;
+    }
+    return n;
+}
+
+static void
+ask_others(struct round *r, struct view note, const struct note_signed *found, struct buf *lines)
+{
+    const struct cosign_post way = {post, r->door};
+    for (size_t i = 0; i < r->o->count; i++) {
+        uint64_t known = 0;
+        DEFER(buf_done) struct buf line;
+        buf_init(&line, COSIGN_LINES_MAX);
+        if (!found[i].found) {
+            r->outcome[i] =
+                cosign_ask(r->dir, &r->o->witness[i], note, &way, &known, &r->said[i], &line);
+            buf_put(lines, buf_view(&line));
+        }
+    }
+}
+
+static struct status
+go_round(struct round *r, struct diag *diag)
+{
+    struct note_signed found[COSIGN_WITNESSES] = {0};
+    struct view text;
+    DEFER(buf_done) struct buf note;
+    DEFER(buf_done) struct buf lines;
+    buf_init(&note, NOTE_MAX);
+    buf_init(&lines, NOTE_MAX);
+    for (size_t i = 0; i < r->o->count; i++) {
+        r->key[i] = r->o->witness[i].key;
+    }
+    TRY(cosign_checkpoint(r->dir, diag, &note, &text));
+    TRY(checkpoint_parse(text, diag, &r->checkpoint));
+    (void)count_cosigned(r, buf_view(&note), found);
+    ask_others(r, buf_view(&note), found, &lines);
+    TRY(buf_status(&lines));
+    if (lines.len > 0) {
+        TRY(cosign_add(r->dir, text, buf_view(&lines), diag));
+        buf_put(&note, buf_view(&lines));
+        TRY(buf_status(&note));
+    }
+    r->cosigned = count_cosigned(r, buf_view(&note), found);
+    return r->cosigned >= witnesses_needed(r->o) ? cosign_keep(r->dir, buf_view(&note), diag) : OK;
+}
+
+static bool
+any_is_grave(const struct round *r)
+{
+    bool any = false;
+    for (size_t i = 0; i < r->o->count; i++) {
+        any = any || cosign_is_grave(r->outcome[i]);
+    }
+    return any;
+}
+
+/* ---- audit cosign ---- */
+
+static void
+print_round(const struct round *r)
+{
+    (void)printf("%llu entries, cosigned by %zu of %zu witnesses; %zu are needed\n",
+                 (unsigned long long)r->checkpoint.size, r->cosigned, r->o->count,
+                 witnesses_needed(r->o));
+    for (size_t i = 0; i < r->o->count; i++) {
+        (void)fputs("  ", stdout);
+        cli_put_clean(stdout, r->key[i].name);
+        (void)printf(" %s\n", cosign_word(r->outcome[i]));
+        if (r->outcome[i] != COSIGN_SIGNED) {
+            (void)fputs("    ", stdout);
+            cli_put_wrapped(stdout, r->said[i].text, 4, 4);
+            (void)fputc('\n', stdout);
+        }
+    }
+}
+
+static struct status
+print_round_json(const struct round *r)
+{
+    DEFER(js_freep) json_t *list = json_array();
+    for (size_t i = 0; i < r->o->count; i++) {
+        json_t *one = json_pack("{s:s, s:b, s:s, s:s}", "witness", r->key[i].name, "cosigned",
+                                (int)(r->outcome[i] == COSIGN_SIGNED), "state",
+                                cosign_word(r->outcome[i]), "reason", r->said[i].text);
+        CHECK(one != NULL && json_array_append_new(list, one) == 0, MEMORY);
+    }
+    DEFER(js_freep)
+    json_t *o = json_pack("{s:I, s:I, s:I, s:O}", "entries", (json_int_t)r->checkpoint.size,
+                          "cosigned", (json_int_t)r->cosigned, "needed",
+                          (json_int_t)witnesses_needed(r->o), "witnesses", list);
+    CHECK(o != NULL, MEMORY);
+    return cli_print_json(o);
+}
+
+static struct status
+read_witnesses(struct cli *c, struct witnesses_options **ret_options)
+{
+    DEFER(memory_freep) struct config *config = malloc(sizeof *config);
+    CHECK(config != NULL, MEMORY);
+    TRY(cli_config(c, NULL, config));
+    return config_witnesses(config, ret_options);
+}
+
+struct status
+cli_audit_cosign(struct cli *c)
+{
+    DEFER(memory_freep) struct round *r = calloc(1, sizeof *r);
+    DEFER(witnesses_options_freep) struct witnesses_options *o = NULL;
+    DEFER(door_freep) struct door *door = NULL;
+    DEFER(file_freep) char *dir = NULL;
+    CHECK(r != NULL, MEMORY);
+    TRY(cli_log_dir(c, 0, &dir));
+    TRY(read_witnesses(c, &o));
+    if (o->count == 0) {
+        diag_set(&c->diag, "audit cosign: by whom? audit.witnesses of the configuration is empty");
+        FAIL(INPUT);
+    }
+    TRY(cli_door(c, &door));
+    *r = (struct round){.dir = dir, .o = o, .door = door};
+    TRY(go_round(r, &c->diag));
+    if (any_is_grave(r)) {
+        c->exit_code = cli_exit_code(STATUS_INTEGRITY);
+    } else if (r->cosigned < witnesses_needed(o)) {
+        c->exit_code = cli_exit_code(STATUS_IO);
+    }
+    if (c->json) {
+        return print_round_json(r);
+    }
+    print_round(r);
+    return OK;
+}
+
+/* ---- after a verb ---- */
+
+static bool
+is_silent(const char *verb)
+{
+    static const char *const none[] = {"serve", "audit ", "witness ",   "config ",
+                                       "help",  "man",    "completion", "init"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        if (strncmp(verb, none[i], strlen(none[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct status
+checkpoint_text(const char *dir, struct buf *ret_text)
+{
+    struct view text;
+    DEFER(buf_done) struct buf note;
+    buf_init(&note, NOTE_MAX);
+    TRY(cosign_checkpoint(dir, NULL, &note, &text));
+    buf_put(ret_text, text);
+    return buf_status(ret_text);
+}
+
+static void
+tell_round(const struct round *r)
+{
+    for (size_t i = 0; i < r->o->count; i++) {
+        if (r->outcome[i] != COSIGN_SIGNED) {
+            (void)fputs(cosign_is_grave(r->outcome[i]) ? "steward: witness " : "note: witness ",
+                        stderr);
+            cli_put_clean(stderr, r->key[i].name);
+            (void)fputs(": ", stderr);
+            cli_put_clean(stderr, r->said[i].text);
+            (void)fputc('\n', stderr);
+        }
+    }
+}
+
+/* In the forked process, when the verb has ended. */
+static int
+deliver(struct cli *c, const char *dir, const struct witnesses_options *o, struct view before)
+{
+    DEFER(buf_done) struct buf now;
+    DEFER(memory_freep) struct round *r = calloc(1, sizeof *r);
+    DEFER(door_freep) struct door *door = NULL;
+    buf_init(&now, NOTE_MAX);
+    if (r == NULL || !status_ok(checkpoint_text(dir, &now)) || view_equal(buf_view(&now), before)) {
+        return 0;
+    }
+    struct status s = cli_door(c, &door);
+    *r = (struct round){.dir = dir, .o = o, .door = door};
+    s = status_ok(s) ? go_round(r, &c->diag) : s;
+    if (!status_ok(s)) {
+        (void)cli_tell(s, &c->diag);
+        return 0;
+    }
+    tell_round(r);
+    return any_is_grave(r) ? cli_exit_code(STATUS_INTEGRITY) : 0;
+}
+
+_Noreturn static void
+live(struct cli *c, int fd, const char *dir, const struct witnesses_options *o, struct view before)
+{
+    char go = 0;
+    sandbox_wipe_environment();
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    _exit(read(fd, &go, 1) == 1 ? deliver(c, dir, o, before) : 0);
+}
+
+static void
+start(struct cli *c, const char *dir, const struct witnesses_options *o, struct courier *r)
+{
+    int ends[2];
+    DEFER(buf_done) struct buf before;
+    buf_init(&before, NOTE_MAX);
+    if (!status_ok(checkpoint_text(dir, &before)) || pipe2(ends, O_CLOEXEC) != 0) {
+        return;
+    }
+    const pid_t pid = fork();
+    if (pid == 0) {
+        (void)close(ends[1]);
+        live(c, ends[0], dir, o, buf_view(&before));
+    }
+    (void)close(ends[0]);
+    if (pid < 0) {
+        (void)close(ends[1]);
+        return;
+    }
+    *r = (struct courier){pid, ends[1]};
+}
+
+void
+courier_start(struct cli *c, struct courier *ret_courier)
+{
+    DEFER(witnesses_options_freep) struct witnesses_options *o = NULL;
+    DEFER(file_freep) char *dir = file_join(c->dir, "audit");
+    DEFER(file_freep) char *config = file_join(c->dir, "steward.yaml");
+    *ret_courier = (struct courier){0};
+    if (is_silent(c->verb->name) || !file_exists(config)) {
+        return;
+    }
+    if (status_ok(read_witnesses(c, &o)) && o->count > 0) {
+        start(c, dir, o, ret_courier);
+    }
+    c->diag = (struct diag){0}; /* what is wrong with the configuration is the verb's to say */
+}
+
+int
+courier_end(struct courier *r)
+{
+    int ended = 0;
+    if (r->pid == 0) {
+        return 0;
+    }
+    (void)fflush(stdout);
+    (void)!write(r->fd, "!", 1);
+    (void)close(r->fd);
+    while (waitpid(r->pid, &ended, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(ended) ? WEXITSTATUS(ended) : 0;
+}
