@@ -6,8 +6,9 @@
 #ifndef STEWARD_ASSESS_ERRORS_H
 #define STEWARD_ASSESS_ERRORS_H
 
-#include "base/status.h"
+#include "num/counted.h"
 #include "num/interval.h"
+#include "num/moments.h"
 
 #define ERRORS_MAX_DEPTH 8u
 #define ERRORS_MAX_NODES 511u
@@ -68,9 +69,13 @@ struct errors_axis {
 
 enum errors_cut { ERRORS_EQUAL_COUNT, ERRORS_EQUAL_WIDTH };
 
-/* A numeric feature in at most `bins` (<= ERRORS_MAX_BINS): with about as many rows each, equal
- * values together, or as wide each (the edges rounded to a thousandth of that, infinite values in
- * the bins at the ends); few distinct values have a bin each. */
+/* values: of all rows, settled. A numeric feature in at most `bins` (<= ERRORS_MAX_BINS): with
+ * about as many rows each, equal values together, or as wide each (the edges rounded to a
+ * thousandth of that, infinite values in the bins at the ends); few distinct values have a bin
+ * each. Of a category only the missing ones are looked at. STATUS_LIMIT. */
+struct status errors_axis_of(const struct counted *values, uint32_t level_count, uint32_t bins,
+                             enum errors_cut cut, struct errors_axis *ret_axis);
+/* The same of rows that are at hand. */
 struct status errors_axis_cut(const struct errors_feature *f, size_t rows, uint32_t bins,
                               enum errors_cut cut, struct errors_axis *ret_axis);
 uint32_t errors_axis_bin(const struct errors_axis *a, double value); /* a->bins when missing */
@@ -87,7 +92,24 @@ struct errors_map {
         cell[(ERRORS_MAX_BINS + 1) * (ERRORS_MAX_BINS + 1)]; /* [yi * (ERRORS_MAX_BINS + 1) + xi] */
 };
 
-/* fy NULL: a map of one feature, y with one bin. */
+/* What rows come to in the cells, the same in any order and any split. */
+struct errors_map_state {
+    struct errors_axis x, y;
+    bool pair;   /* false: y has one bin */
+    bool binary; /* no loss other than 0 and 1 */
+    struct moments loss[(ERRORS_MAX_BINS + 1) * (ERRORS_MAX_BINS + 1)];
+};
+
+/* y NULL: a map of one feature. */
+void errors_map_begin(const struct errors_axis *x, const struct errors_axis *y,
+                      struct errors_map_state *ret_state);
+/* x[rows]: of the first feature; y[rows]: of the second, or NULL. */
+void errors_map_add(struct errors_map_state *s, const double *x, const double *y,
+                    const double *loss, size_t rows);
+/* The same as adding the other's rows; both began with the same axes. */
+void errors_map_merge(struct errors_map_state *s, const struct errors_map_state *other);
+void errors_map_finish(const struct errors_map_state *s, struct errors_map *ret_map);
+/* All of these, of rows that are at hand. fy NULL: a map of one feature. */
 struct status errors_map_fill(const struct errors_feature *fx, const struct errors_feature *fy,
                               const double *loss, size_t rows, uint32_t bins, enum errors_cut cut,
                               struct errors_map *ret_map);
@@ -105,7 +127,25 @@ struct errors_mutual {
     double p;                  /* 2 n I against chi-square; 1 without degrees of freedom */
 };
 
-/* ret_mutual[feature_count]. */
+/* Rows of each pair of a feature's bin and a loss's bin: the same in any order and any split. */
+struct errors_joint {
+    struct errors_axis x, y;
+    uint32_t levels;         /* of a category; 0: numeric */
+    uint32_t x_bins, y_bins; /* with the missing ones */
+    uint64_t *count;         /* [x * y_bins + y] */
+    uint64_t rows;
+};
+
+void errors_joint_done(struct errors_joint *j);
+/* x: the feature's axis in ERRORS_MAX_BINS, y: the loss's in ERRORS_LOSS_BINS, equal count.
+ * STATUS_MEMORY. */
+struct status errors_joint_begin(const struct errors_axis *x, uint32_t level_count,
+                                 const struct errors_axis *y, struct errors_joint *ret_joint);
+void errors_joint_add(struct errors_joint *j, const double *value, const double *loss, size_t rows);
+/* The same as adding the other's rows; both began with the same axes. */
+void errors_joint_merge(struct errors_joint *j, const struct errors_joint *other);
+struct status errors_joint_finish(const struct errors_joint *j, struct errors_mutual *ret_mutual);
+/* All of these, of rows that are at hand. ret_mutual[feature_count]. */
 struct status errors_mutual_of(const struct errors_feature *features, uint32_t feature_count,
                                const double *loss, size_t rows, struct errors_mutual *ret_mutual);
 /* ret_order[feature_count]: by corrected value, then plug-in, the largest first; ties in order. */

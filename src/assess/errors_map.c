@@ -1,64 +1,44 @@
 #include "assess/errors.h"
 
 #include "assess/cut.h"
-#include "num/quantile.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The border (a place where the value changes) nearest to `target`, after `from`; n: none. */
+/* The place after which a bin from place `from` on ends, so that the rows up to there are nearest
+ * to `target`. */
 static size_t
-border_near(const double *sorted, size_t n, size_t from, size_t target)
+border_near(const struct counted *v, size_t from, uint64_t target)
 {
-    size_t best = n;
-    for (size_t i = from + 1; i < n; i++) {
-        if (sorted[i - 1] >= sorted[i]) {
-            continue;
-        }
-        const size_t far = i < target ? target - i : i - target;
-        if (best != n && far >= (best < target ? target - best : best - target)) {
+    size_t best = v->n - 1;
+    uint64_t least = UINT64_MAX;
+    for (size_t k = from; k + 1 < v->n; k++) {
+        const uint64_t upto = v->at[k].upto, far = upto < target ? target - upto : upto - target;
+        if (far >= least) {
             break;
         }
-        best = i;
+        best = k;
+        least = far;
     }
     return best;
 }
 
-static size_t
-count_borders(const double *sorted, size_t n)
-{
-    size_t borders = 0;
-    for (size_t i = 1; i < n; i++) {
-        borders += sorted[i - 1] < sorted[i];
-    }
-    return borders;
-}
-
 static void
-close_bin(struct errors_axis *a, const double *sorted, size_t begin, size_t end)
+cut_axis(const struct counted *v, uint32_t bins, struct errors_axis *a)
 {
-    a->low[a->bins] = sorted[begin];
-    a->high[a->bins] = sorted[end - 1];
-    a->bins++;
-}
-
-static void
-cut_axis(const double *sorted, size_t n, uint32_t bins, struct errors_axis *a)
-{
-    const bool each = count_borders(sorted, n) < bins; /* a bin for each distinct value */
-    size_t begin = 0;
-    while (n > 0) {
-        const size_t target = each ? begin + 1 : n * (a->bins + 1) / bins;
-        const size_t border = a->bins + 1 == bins ? n : border_near(sorted, n, begin, target);
-        close_bin(a, sorted, begin, border);
-        if (border == n) {
-            return;
+    const bool each = v->n <= bins; /* a bin for each distinct value */
+    const uint64_t n = counted_rows(v);
+    for (size_t begin = 0, last = 0; begin < v->n; begin = last + 1) {
+        const uint64_t target = n * (a->bins + 1) / bins;
+        last = a->bins + 1 == bins ? v->n - 1 : each ? begin : border_near(v, begin, target);
+        a->low[a->bins] = v->at[begin].value;
+        a->high[a->bins++] = v->at[last].value;
+        if (last + 1 < v->n) {
+            a->edge[a->bins - 1] = cut_between(v->at[last].value, v->at[last + 1].value, false);
         }
-        a->edge[a->bins - 1] = cut_between(sorted[border - 1], sorted[border], false);
-        begin = border;
     }
-    a->bins = 1; /* no row has a value */
+    a->bins = v->n == 0 ? 1 : a->bins; /* no row has a value */
 }
 
 /* To a thousandth of the width, so that an edge reads well: one rounding, hence the double that the
@@ -75,61 +55,68 @@ round_edge(double edge, double width)
 }
 
 static void
-widen_range(struct errors_axis *a, const double *sorted, size_t n)
+widen_range(struct errors_axis *a, const struct counted *v)
 {
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t b = errors_axis_bin(a, sorted[i]);
-        a->low[b] = isnan(a->low[b]) ? sorted[i] : a->low[b];
-        a->high[b] = sorted[i];
+    for (size_t k = 0; k < v->n; k++) {
+        const double value = v->at[k].value;
+        const uint32_t b = errors_axis_bin(a, value);
+        a->low[b] = isnan(a->low[b]) ? value : a->low[b];
+        a->high[b] = value;
     }
 }
 
 /* False where there is nothing to part: few distinct values, or none that are finite. */
 static bool
-cut_width(const double *sorted, size_t n, uint32_t bins, struct errors_axis *a)
+cut_width(const struct counted *v, uint32_t bins, struct errors_axis *a)
 {
-    size_t first = 0, end = n;
-    while (first < end && isinf(sorted[first])) {
+    size_t first = 0, end = v->n;
+    while (first < end && isinf(v->at[first].value)) {
         first++;
     }
-    while (end > first && isinf(sorted[end - 1])) {
+    while (end > first && isinf(v->at[end - 1].value)) {
         end--;
     }
-    if (count_borders(sorted, n) < bins || end == first || !(sorted[first] < sorted[end - 1])) {
+    if (v->n <= bins || end < first + 2) {
         return false;
     }
-    const double width = sorted[end - 1] / bins - sorted[first] / bins;
+    const double least = v->at[first].value, width = v->at[end - 1].value / bins - least / bins;
     a->bins = bins;
     for (uint32_t b = 0; b < bins; b++) {
-        a->edge[b] = round_edge(sorted[first] + width * (b + 1), width);
+        a->edge[b] = round_edge(least + width * (b + 1), width);
         a->low[b] = a->high[b] = NAN;
     }
-    widen_range(a, sorted, n);
+    widen_range(a, v);
     return true;
+}
+
+struct status
+errors_axis_of(const struct counted *values, uint32_t level_count, uint32_t bins,
+               enum errors_cut cut, struct errors_axis *ret_axis)
+{
+    CHECK(bins >= 1 && bins <= ERRORS_MAX_BINS, LIMIT);
+    *ret_axis = (struct errors_axis){.has_missing = values->missing > 0};
+    if (level_count > 0) {
+        ret_axis->is_category = true;
+        ret_axis->bins = level_count < ERRORS_MAX_BINS ? level_count : ERRORS_MAX_BINS;
+    } else if (cut != ERRORS_EQUAL_WIDTH || !cut_width(values, bins, ret_axis)) {
+        cut_axis(values, bins, ret_axis);
+    }
+    return OK;
 }
 
 struct status
 errors_axis_cut(const struct errors_feature *f, size_t rows, uint32_t bins, enum errors_cut cut,
                 struct errors_axis *ret_axis)
 {
-    CHECK(bins >= 1 && bins <= ERRORS_MAX_BINS, LIMIT);
-    *ret_axis = (struct errors_axis){0};
-    for (size_t i = 0; i < rows; i++) {
-        ret_axis->has_missing = ret_axis->has_missing || isnan(f->value[i]);
+    DEFER(counted_done) struct counted values = {0};
+    if (f->level_count == 0) {
+        TRY(counted_add(&values, f->value, rows, 1));
+        TRY(counted_settle(&values));
     }
-    if (f->level_count > 0) {
-        ret_axis->is_category = true;
-        ret_axis->bins = f->level_count < ERRORS_MAX_BINS ? f->level_count : ERRORS_MAX_BINS;
-        return OK;
+    for (size_t i = 0; i < rows && f->level_count > 0; i++) {
+        values.missing += isnan(f->value[i]) ? 1 : 0;
     }
-    DEFER(memory_freep) double *sorted = calloc(rows + 1, sizeof *sorted);
-    CHECK(sorted != NULL, MEMORY);
-    memcpy(sorted, f->value, rows * sizeof *sorted);
-    const size_t n = quantile_sort(sorted, rows);
-    if (cut != ERRORS_EQUAL_WIDTH || !cut_width(sorted, n, bins, ret_axis)) {
-        cut_axis(sorted, n, bins, ret_axis);
-    }
-    return OK;
+    return errors_axis_of(&values, f->level_count, bins, cut, ret_axis);
 }
 
 uint32_t
@@ -149,38 +136,53 @@ errors_axis_bin(const struct errors_axis *a, double value)
     return b;
 }
 
-static struct errors_cell *
-cell_of(struct errors_map *m, const struct errors_feature *fx, const struct errors_feature *fy,
-        size_t row)
+void
+errors_map_begin(const struct errors_axis *x, const struct errors_axis *y,
+                 struct errors_map_state *ret_state)
 {
-    const uint32_t x = errors_axis_bin(&m->x, fx->value[row]);
-    const uint32_t y = fy == NULL ? 0 : errors_axis_bin(&m->y, fy->value[row]);
-    return &m->cell[y * (ERRORS_MAX_BINS + 1) + x];
+    memset(ret_state, 0, sizeof *ret_state);
+    ret_state->x = *x;
+    ret_state->y = y == NULL ? (struct errors_axis){.bins = 1} : *y;
+    ret_state->pair = y != NULL;
+    ret_state->binary = true;
 }
 
-/* Of other losses than 0 and 1: of their mean. Here the interval's low end gathers the squares. */
-static void
-put_means(const struct errors_feature *fx, const struct errors_feature *fy, const double *loss,
-          size_t rows, struct errors_map *m)
+void
+errors_map_add(struct errors_map_state *s, const double *x, const double *y, const double *loss,
+               size_t rows)
 {
+    ASSERT(s->pair == (y != NULL));
     for (size_t i = 0; i < rows; i++) {
-        struct errors_cell *c = cell_of(m, fx, fy, i);
-        const double d = loss[i] - c->errors / (double)c->rows;
-        c->ci.low += d * d;
-    }
-    for (size_t k = 0; k < sizeof m->cell / sizeof *m->cell; k++) {
-        struct errors_cell *c = &m->cell[k];
-        const double n = (double)c->rows, mean = c->errors / n;
-        c->ci = interval_mean(mean, c->ci.low, n, 0.95);
-        c->ci.low = isnan(c->ci.low) ? c->ci.low : fmax(0, c->ci.low);
+        const uint32_t xi = errors_axis_bin(&s->x, x[i]);
+        const uint32_t yi = y == NULL ? 0 : errors_axis_bin(&s->y, y[i]);
+        moments_add(&s->loss[yi * (ERRORS_MAX_BINS + 1) + xi], loss[i]);
+        s->binary = s->binary && (loss[i] <= 0 || (loss[i] >= 1 && loss[i] <= 1));
     }
 }
 
-static void
-put_rates(struct errors_map *m)
+void
+errors_map_merge(struct errors_map_state *s, const struct errors_map_state *other)
 {
-    for (size_t k = 0; k < sizeof m->cell / sizeof *m->cell; k++) {
-        m->cell[k].ci = interval_wilson(m->cell[k].errors, (double)m->cell[k].rows, 0.95);
+    for (size_t k = 0; k < sizeof s->loss / sizeof *s->loss; k++) {
+        moments_merge(&s->loss[k], &other->loss[k]);
+    }
+    s->binary = s->binary && other->binary;
+}
+
+void
+errors_map_finish(const struct errors_map_state *s, struct errors_map *ret_map)
+{
+    ret_map->x = s->x;
+    ret_map->y = s->y;
+    for (size_t k = 0; k < sizeof s->loss / sizeof *s->loss; k++) {
+        const struct moments *m = &s->loss[k];
+        struct errors_cell *c = &ret_map->cell[k];
+        const double n = (double)m->n;
+        c->rows = m->n;
+        c->errors = sum_value(&m->sum);
+        c->ci = s->binary ? interval_wilson(c->errors, n, 0.95)
+                          : interval_mean(moments_mean(m), moments_squares(m), n, 0.95);
+        c->ci.low = isnan(c->ci.low) ? c->ci.low : fmax(0, c->ci.low);
     }
 }
 
@@ -189,19 +191,15 @@ errors_map_fill(const struct errors_feature *fx, const struct errors_feature *fy
                 const double *loss, size_t rows, uint32_t bins, enum errors_cut cut,
                 struct errors_map *ret_map)
 {
-    bool binary = true;
-    memset(ret_map, 0, sizeof *ret_map);
-    TRY(errors_axis_cut(fx, rows, bins, cut, &ret_map->x));
-    ret_map->y.bins = 1;
+    struct errors_axis x, y;
+    DEFER(memory_freep) struct errors_map_state *s = malloc(sizeof *s);
+    CHECK(s != NULL, MEMORY);
+    TRY(errors_axis_cut(fx, rows, bins, cut, &x));
     if (fy != NULL) {
-        TRY(errors_axis_cut(fy, rows, bins, cut, &ret_map->y));
+        TRY(errors_axis_cut(fy, rows, bins, cut, &y));
     }
-    for (size_t i = 0; i < rows; i++) {
-        struct errors_cell *c = cell_of(ret_map, fx, fy, i);
-        c->rows++;
-        c->errors += loss[i];
-        binary = binary && (loss[i] <= 0 || (loss[i] >= 1 && loss[i] <= 1));
-    }
-    binary ? put_rates(ret_map) : put_means(fx, fy, loss, rows, ret_map);
+    errors_map_begin(&x, fy == NULL ? NULL : &y, s);
+    errors_map_add(s, fx->value, fy == NULL ? NULL : fy->value, loss, rows);
+    errors_map_finish(s, ret_map);
     return OK;
 }

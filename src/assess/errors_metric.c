@@ -3,8 +3,6 @@
 #include "assess/group_macro.h"
 #include "assess/group_metric.h"
 #include "num/normal.h"
-#include "num/quantile.h"
-#include "num/sum.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -191,59 +189,56 @@ put_binary(const uint64_t *counts, double level, struct errors_value *v)
     v[ERRORS_SELECTION_RATE] = proportion(tp + fp, tp + fp + tn + fn, level);
 }
 
-static struct status
-metrics_of_classes(const struct errors_outcome *o, const uint32_t *row, size_t n, double level,
-                   struct errors_value *v)
-{
-    DEFER(memory_freep)
-    uint64_t *counts = calloc((size_t)o->classes * o->classes + 1, sizeof *counts);
-    CHECK(counts != NULL, MEMORY);
-    errors_confusion(o, row, n, counts);
-    TRY(put_classes(counts, o->classes, (double)n, level, v));
-    if (o->kind == ERRORS_BINARY) {
-        put_binary(counts, level, v);
-    }
-    return OK;
-}
-
 /* ---- numbers ---- */
 
-static struct errors_value
-mean_of(const double *x, size_t n, double level)
+static const enum errors_metric means[ERRORS_MEANS] = {ERRORS_MEAN_PREDICTION, ERRORS_MEAN_ERROR,
+                                                       ERRORS_MSE, ERRORS_MAE};
+static const enum group_moment powers[ERRORS_POWERS] = {
+    MOMENT_E2, MOMENT_E4, MOMENT_Y, MOMENT_Y2, MOMENT_Y3, MOMENT_Y4, MOMENT_E2Y, MOMENT_E2Y2};
+
+/* Powers as those of group_tally. */
+static struct status
+add_number(struct errors_metric_state *s, double truth, double prediction)
 {
-    struct sum squares = {0};
-    const double rows = (double)n, mean = sum_of(x, n) / rows;
-    for (size_t i = 0; i < n; i++) {
-        sum_add(&squares, (x[i] - mean) * (x[i] - mean));
+    const double e = prediction - truth, off = fabs(e),
+                 of_mean[ERRORS_MEANS] = {prediction, e, e * e, off};
+    const double y = truth - s->centre, d = (prediction - s->centre) - y, d2 = d * d;
+    const double of_power[ERRORS_POWERS] = {d2,        d2 * d2,       y,      y * y,
+                                            y * y * y, y * y * y * y, d2 * y, d2 * y * y};
+    for (size_t k = 0; k < ERRORS_MEANS; k++) {
+        moments_add(&s->mean[k], of_mean[k]);
     }
-    return (struct errors_value){mean, NAN, rows,
-                                 interval_mean(mean, sum_value(&squares), rows, level)};
+    for (size_t k = 0; k < ERRORS_POWERS; k++) {
+        sum_add(&s->power[k], of_power[k]);
+    }
+    return counted_add(&s->off, &off, 1, 1);
+}
+
+static void
+put_means(const struct errors_metric_state *s, double level, struct errors_value *v)
+{
+    for (size_t k = 0; k < ERRORS_MEANS; k++) {
+        const struct moments *m = &s->mean[k];
+        const double n = (double)m->n, mean = moments_mean(m);
+        struct interval ci = interval_mean(mean, moments_squares(m), n, level);
+        if (means[k] == ERRORS_MAE || means[k] == ERRORS_MSE) {
+            ci.low = ci.low < 0 ? 0 : ci.low; /* NaN stays */
+        }
+        v[means[k]] = (struct errors_value){mean, NAN, n, ci};
+    }
 }
 
 /* Its interval is that of fairness (assess/group_metric.h). */
-static struct status
-put_r2(const struct errors_outcome *o, const uint32_t *row, size_t n, double level,
-       struct errors_value *ret_value)
+static struct errors_value
+r2_of(const struct errors_metric_state *s, double level)
 {
-    DEFER(memory_freep) double *truth = calloc(2 * n + 1, sizeof *truth);
-    DEFER(memory_freep) uint32_t *cell = calloc(n + 1, sizeof *cell);
-    CHECK(truth != NULL && cell != NULL, MEMORY);
-    double *prediction = truth + n;
-    for (size_t i = 0; i < n; i++) {
-        const size_t r = row == NULL ? i : row[i];
-        truth[i] = o->truth[r];
-        prediction[i] = o->prediction[r];
+    struct group_tally t = {.rows = s->rows};
+    t.moment[MOMENT_1] = t.moment2[MOMENT_1] = (double)s->rows;
+    for (size_t k = 0; k < ERRORS_POWERS; k++) {
+        t.moment[powers[k]] = t.moment2[powers[k]] = sum_value(&s->power[k]);
     }
-    const struct group_rows rows = {.rows = n,
-                                    .value = truth,
-                                    .prediction = prediction,
-                                    .cell = cell,
-                                    .centre = sum_of(truth, n) / (double)n};
-    struct group_tally t = {0};
-    group_tally_rows(&rows, 0, n, &t);
-    const struct group_estimate e = group_metric_estimate(GROUP_R2, &t, rows.centre, level);
-    *ret_value = (struct errors_value){e.value, NAN, (double)n, e.ci};
-    return OK;
+    const struct group_estimate e = group_metric_estimate(GROUP_R2, &t, s->centre, level);
+    return (struct errors_value){e.value, NAN, (double)s->rows, e.ci};
 }
 
 /* Ranks, from 0, of the order statistics between which the median lies with at least that
@@ -272,59 +267,105 @@ median_ranks(size_t n, double level, size_t *ret_low, size_t *ret_high)
     return true;
 }
 
-/* sorted[n]: absolute errors, ascending. */
 static struct errors_value
-median_of(const double *sorted, size_t n, double level)
+median_of(const struct counted *off, double level)
 {
-    struct errors_value v = bare(quantile_sorted(sorted, n, 0.5), (double)n);
+    const uint64_t n = counted_rows(off);
+    struct errors_value v = bare(counted_quantile(off, 0.5), (double)n);
     size_t low = 0, high = 0;
     if (median_ranks(n, level, &low, &high)) {
-        v.ci = (struct interval){sorted[low], sorted[high]};
+        v.ci = (struct interval){off->at[counted_place(off, low)].value,
+                                 off->at[counted_place(off, high)].value};
     }
     return v;
 }
 
-static void
-put_mean(const struct errors_outcome *o, const uint32_t *row, size_t n, enum errors_metric m,
-         double level, double *x, struct errors_value *v)
+/* ---- any rows ---- */
+
+void
+errors_metric_done(struct errors_metric_state *s)
 {
-    for (size_t i = 0; i < n; i++) {
-        const size_t r = row == NULL ? i : row[i];
-        const double e = o->prediction[r] - o->truth[r];
-        x[i] = m == ERRORS_MEAN_PREDICTION ? o->prediction[r]
-               : m == ERRORS_MEAN_ERROR    ? e
-               : m == ERRORS_MSE           ? e * e
-                                           : fabs(e);
-    }
-    v[m] = mean_of(x, n, level);
-    if (m == ERRORS_MAE || m == ERRORS_MSE) {
-        v[m].ci.low = v[m].ci.low < 0 ? 0 : v[m].ci.low; /* NaN stays */
-    }
+    free(s->counts);
+    counted_done(&s->off);
 }
 
-static struct status
-metrics_of_numbers(const struct errors_outcome *o, const uint32_t *row, size_t n, double level,
-                   struct errors_value *v)
+struct status
+errors_metric_begin(enum errors_kind kind, uint32_t classes, double centre,
+                    struct errors_metric_state *ret_state)
 {
-    static const enum errors_metric means[] = {ERRORS_MEAN_PREDICTION, ERRORS_MEAN_ERROR,
-                                               ERRORS_MSE, ERRORS_MAE};
-    DEFER(memory_freep) double *x = calloc(n + 1, sizeof *x);
-    CHECK(x != NULL, MEMORY);
-    for (size_t i = 0; i < sizeof means / sizeof *means && n > 0; i++) {
-        put_mean(o, row, n, means[i], level, x, v);
+    struct errors_metric_state s = {.kind = kind, .classes = classes, .centre = centre};
+    if (kind != ERRORS_NUMERIC) {
+        s.counts = calloc((size_t)classes * classes + 1, sizeof *s.counts);
+        CHECK(s.counts != NULL, MEMORY);
     }
-    (void)quantile_sort(x, n); /* the last were the absolute errors */
-    v[ERRORS_MEDIAN_AE] = median_of(x, n, level);
-    return put_r2(o, row, n, level, &v[ERRORS_R2]);
+    *ret_state = s;
+    return OK;
+}
+
+struct status
+errors_metric_add(struct errors_metric_state *s, const struct errors_outcome *o,
+                  const uint32_t *row, size_t n)
+{
+    ASSERT(s->kind == o->kind && (s->counts == NULL || s->classes == o->classes));
+    s->rows += n;
+    if (s->kind != ERRORS_NUMERIC) {
+        errors_confusion(o, row, n, s->counts);
+        return OK;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const size_t r = row == NULL ? i : row[i];
+        TRY(add_number(s, o->truth[r], o->prediction[r]));
+    }
+    return OK;
+}
+
+struct status
+errors_metric_merge(struct errors_metric_state *s, const struct errors_metric_state *other)
+{
+    ASSERT(s->kind == other->kind && s->classes == other->classes);
+    s->rows += other->rows;
+    for (size_t k = 0; s->counts != NULL && k < (size_t)s->classes * s->classes; k++) {
+        s->counts[k] += other->counts[k];
+    }
+    for (size_t k = 0; k < ERRORS_MEANS; k++) {
+        moments_merge(&s->mean[k], &other->mean[k]);
+    }
+    for (size_t k = 0; k < ERRORS_POWERS; k++) {
+        sum_merge(&s->power[k], &other->power[k]);
+    }
+    return counted_merge(&s->off, &other->off);
+}
+
+struct status
+errors_metric_finish(struct errors_metric_state *s, double level,
+                     struct errors_value ret_value[ERRORS_METRICS])
+{
+    for (int m = 0; m < ERRORS_METRICS; m++) {
+        ret_value[m] = bare(NAN, (double)s->rows);
+    }
+    if (s->kind == ERRORS_NUMERIC) {
+        TRY(counted_settle(&s->off));
+        put_means(s, level, ret_value);
+        ret_value[ERRORS_MEDIAN_AE] = median_of(&s->off, level);
+        ret_value[ERRORS_R2] = r2_of(s, level);
+        return OK;
+    }
+    if (s->kind == ERRORS_BINARY) {
+        put_binary(s->counts, level, ret_value);
+    }
+    return put_classes(s->counts, s->classes, (double)s->rows, level, ret_value);
 }
 
 struct status
 errors_metrics_of(const struct errors_outcome *o, const uint32_t *row, size_t n, double level,
                   struct errors_value ret_value[ERRORS_METRICS])
 {
-    for (int m = 0; m < ERRORS_METRICS; m++) {
-        ret_value[m] = bare(NAN, (double)n);
+    struct moments truth = {0};
+    DEFER(errors_metric_done) struct errors_metric_state s = {0};
+    for (size_t i = 0; i < n && o->kind == ERRORS_NUMERIC; i++) {
+        moments_add(&truth, o->truth[row == NULL ? i : row[i]]);
     }
-    return o->kind == ERRORS_NUMERIC ? metrics_of_numbers(o, row, n, level, ret_value)
-                                     : metrics_of_classes(o, row, n, level, ret_value);
+    TRY(errors_metric_begin(o->kind, o->classes, moments_mean(&truth), &s));
+    TRY(errors_metric_add(&s, o, row, n));
+    return errors_metric_finish(&s, level, ret_value);
 }

@@ -7,8 +7,9 @@
 #ifndef STEWARD_ASSESS_ERRORS_METRIC_H
 #define STEWARD_ASSESS_ERRORS_METRIC_H
 
-#include "base/status.h"
+#include "num/counted.h"
 #include "num/interval.h"
+#include "num/moments.h"
 
 #define ERRORS_MAX_CLASSES 256u
 
@@ -63,7 +64,36 @@ int errors_metric_better(enum errors_metric m); /* 1: more is better, -1: less, 
 /* Adds to counts[label * classes + decision]. row[n]: which rows; NULL: the first n. */
 void errors_confusion(const struct errors_outcome *o, const uint32_t *row, size_t n,
                       uint64_t *counts);
-/* All metrics that fit the kind, the others NaN. STATUS_MEMORY. */
+
+/* What rows come to, the same in any order and any split. */
+#define ERRORS_MEANS 4u
+#define ERRORS_POWERS 8u
+struct errors_metric_state {
+    enum errors_kind kind;
+    uint32_t classes;
+    uint64_t rows;
+    uint64_t *counts; /* [label * classes + decision]; NULL when numeric */
+    double centre;
+    struct moments mean[ERRORS_MEANS];
+    struct counted off;              /* absolute errors */
+    struct sum power[ERRORS_POWERS]; /* of truth less centre, and of errors: for R2 */
+};
+
+void errors_metric_done(struct errors_metric_state *s);
+/* centre: the mean truth of the rows, which R2 is worked out about; the nearer it is, the fewer
+ * digits R2 loses. STATUS_MEMORY, as of counted_add; so for the next three. */
+struct status errors_metric_begin(enum errors_kind kind, uint32_t classes, double centre,
+                                  struct errors_metric_state *ret_state);
+/* row[n]: which rows; NULL: the first n. */
+struct status errors_metric_add(struct errors_metric_state *s, const struct errors_outcome *o,
+                                const uint32_t *row, size_t n);
+/* The same as adding the other's rows; both began alike. */
+struct status errors_metric_merge(struct errors_metric_state *s,
+                                  const struct errors_metric_state *other);
+/* All metrics that fit the kind, the others NaN. */
+struct status errors_metric_finish(struct errors_metric_state *s, double level,
+                                   struct errors_value ret_value[ERRORS_METRICS]);
+/* All of these, of rows that are at hand. STATUS_MEMORY. */
 struct status errors_metrics_of(const struct errors_outcome *o, const uint32_t *row, size_t n,
                                 double level, struct errors_value ret_value[ERRORS_METRICS]);
 /* loss[rows]: 0 or 1; when numeric the absolute error. */

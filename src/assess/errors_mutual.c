@@ -8,30 +8,46 @@
 
 #define NOISE_LEVEL 0.05
 
-/* Rows of each pair of a feature's bin and a loss's bin. */
-struct joint {
-    uint32_t x, y; /* bins */
-    uint64_t *count;
-    double rows;
-};
-
-static struct status
-code_feature(const struct errors_feature *f, size_t rows, uint32_t bins, uint32_t *ret_code,
-             uint32_t *ret_bins)
+void
+errors_joint_done(struct errors_joint *j)
 {
-    struct errors_axis axis;
-    if (f->level_count == 0) {
-        TRY(errors_axis_cut(f, rows, bins, ERRORS_EQUAL_COUNT, &axis));
-    }
-    const uint32_t last = f->level_count > 0 ? f->level_count : axis.bins;
-    for (size_t i = 0; i < rows; i++) {
-        const double v = f->value[i];
-        ret_code[i] = isnan(v)             ? last
-                      : f->level_count > 0 ? (uint32_t)v
-                                           : errors_axis_bin(&axis, v);
-    }
-    *ret_bins = last + 1;
+    free(j->count);
+}
+
+struct status
+errors_joint_begin(const struct errors_axis *x, uint32_t level_count, const struct errors_axis *y,
+                   struct errors_joint *ret_joint)
+{
+    struct errors_joint j = {.x = *x, .y = *y, .levels = level_count};
+    j.x_bins = (level_count > 0 ? level_count : x->bins) + 1; /* categories each their own */
+    j.y_bins = y->bins + 1;
+    j.count = calloc((size_t)j.x_bins * j.y_bins, sizeof *j.count);
+    CHECK(j.count != NULL, MEMORY);
+    *ret_joint = j;
     return OK;
+}
+
+void
+errors_joint_add(struct errors_joint *j, const double *value, const double *loss, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++) {
+        const double v = value[i];
+        const uint32_t x = isnan(v)        ? j->x_bins - 1
+                           : j->levels > 0 ? (uint32_t)v
+                                           : errors_axis_bin(&j->x, v);
+        j->count[(size_t)x * j->y_bins + errors_axis_bin(&j->y, loss[i])]++;
+    }
+    j->rows += rows;
+}
+
+void
+errors_joint_merge(struct errors_joint *j, const struct errors_joint *other)
+{
+    ASSERT(j->x_bins == other->x_bins && j->y_bins == other->y_bins);
+    for (size_t k = 0; k < (size_t)j->x_bins * j->y_bins; k++) {
+        j->count[k] += other->count[k];
+    }
+    j->rows += other->rows;
 }
 
 /* Sum of n log n over the cells with rows, and how many those are. */
@@ -64,59 +80,62 @@ chi_square_quantile(double upper, double df)
     return high;
 }
 
+/* x[x_bins] and y[y_bins]: rows of a feature's bin, and of a loss's. */
 static struct errors_mutual
-mutual_of(const struct joint *j, const uint64_t *x, const uint64_t *y)
+mutual_of(const struct errors_joint *j, const uint64_t *x, const uint64_t *y)
 {
     uint32_t filled = 0, filled_x = 0, filled_y = 0;
-    const double together = count_entropy(j->count, (size_t)j->x * j->y, &filled);
-    const double apart = count_entropy(x, j->x, &filled_x) + count_entropy(y, j->y, &filled_y);
+    const double rows = (double)j->rows;
+    const double together = count_entropy(j->count, (size_t)j->x_bins * j->y_bins, &filled);
+    const double apart =
+        count_entropy(x, j->x_bins, &filled_x) + count_entropy(y, j->y_bins, &filled_y);
     struct errors_mutual m = {.p = 1};
-    m.mutual_information = fmax(0, (together - apart) / j->rows + log(j->rows));
-    const double bias = ((double)filled + 1 - filled_x - filled_y) / (2 * j->rows);
+    m.mutual_information = fmax(0, (together - apart) / rows + log(rows));
+    const double bias = ((double)filled + 1 - filled_x - filled_y) / (2 * rows);
     m.corrected = fmax(0, m.mutual_information - bias);
     const double df = ((double)filled_x - 1) * ((double)filled_y - 1);
     if (df > 0) {
-        m.noise = chi_square_quantile(NOISE_LEVEL, df) / (2 * j->rows);
-        m.p = tail_chi_square(2 * j->rows * m.mutual_information, df);
+        m.noise = chi_square_quantile(NOISE_LEVEL, df) / (2 * rows);
+        m.p = tail_chi_square(2 * rows * m.mutual_information, df);
     }
     return m;
 }
 
-static struct status
-one_feature(const struct errors_feature *f, const uint32_t *loss_code, uint32_t loss_bins,
-            size_t rows, uint32_t *code, struct errors_mutual *ret_mutual)
+struct status
+errors_joint_finish(const struct errors_joint *j, struct errors_mutual *ret_mutual)
 {
-    struct joint j = {.y = loss_bins, .rows = (double)rows};
-    TRY(code_feature(f, rows, ERRORS_MAX_BINS, code, &j.x));
-    DEFER(memory_freep) uint64_t *count = calloc((size_t)j.x * j.y + 1, sizeof *count);
-    DEFER(memory_freep) uint64_t *x = calloc((size_t)j.x + 1, sizeof *x);
-    DEFER(memory_freep) uint64_t *y = calloc((size_t)j.y + 1, sizeof *y);
-    CHECK(count != NULL && x != NULL && y != NULL, MEMORY);
-    for (size_t i = 0; i < rows; i++) {
-        count[(size_t)code[i] * j.y + loss_code[i]]++;
-        x[code[i]]++;
-        y[loss_code[i]]++;
+    DEFER(memory_freep) uint64_t *x = calloc(j->x_bins, sizeof *x);
+    DEFER(memory_freep) uint64_t *y = calloc(j->y_bins, sizeof *y);
+    CHECK(x != NULL && y != NULL, MEMORY);
+    for (size_t k = 0; k < (size_t)j->x_bins * j->y_bins; k++) {
+        x[k / j->y_bins] += j->count[k];
+        y[k % j->y_bins] += j->count[k];
     }
-    j.count = count;
-    *ret_mutual = mutual_of(&j, x, y);
+    *ret_mutual = j->rows > 0 ? mutual_of(j, x, y) : (struct errors_mutual){.p = 1};
     return OK;
+}
+
+static struct status
+one_feature(const struct errors_feature *f, const struct errors_axis *of_loss, const double *loss,
+            size_t rows, struct errors_mutual *ret_mutual)
+{
+    struct errors_axis axis;
+    DEFER(errors_joint_done) struct errors_joint j = {0};
+    TRY(errors_axis_cut(f, rows, ERRORS_MAX_BINS, ERRORS_EQUAL_COUNT, &axis));
+    TRY(errors_joint_begin(&axis, f->level_count, of_loss, &j));
+    errors_joint_add(&j, f->value, loss, rows);
+    return errors_joint_finish(&j, ret_mutual);
 }
 
 struct status
 errors_mutual_of(const struct errors_feature *features, uint32_t feature_count, const double *loss,
                  size_t rows, struct errors_mutual *ret_mutual)
 {
-    DEFER(memory_freep) uint32_t *code = calloc(rows + 1, sizeof *code);
-    DEFER(memory_freep) uint32_t *loss_code = calloc(rows + 1, sizeof *loss_code);
-    CHECK(code != NULL && loss_code != NULL, MEMORY);
-    uint32_t loss_bins = 0;
     const struct errors_feature of_loss = {loss, 0};
-    TRY(code_feature(&of_loss, rows, ERRORS_LOSS_BINS, loss_code, &loss_bins));
+    struct errors_axis axis;
+    TRY(errors_axis_cut(&of_loss, rows, ERRORS_LOSS_BINS, ERRORS_EQUAL_COUNT, &axis));
     for (uint32_t f = 0; f < feature_count; f++) {
-        ret_mutual[f] = (struct errors_mutual){.p = 1};
-        if (rows > 0) {
-            TRY(one_feature(&features[f], loss_code, loss_bins, rows, code, &ret_mutual[f]));
-        }
+        TRY(one_feature(&features[f], &axis, loss, rows, &ret_mutual[f]));
     }
     return OK;
 }

@@ -4,6 +4,8 @@
 #include "testing/testing.h"
 
 #include "assess/calibration.h"
+#include "assess/errors.h"
+#include "assess/errors_metric.h"
 #include "assess/explain_summary.h"
 #include "assess/residuals.h"
 #include "num/rng.h"
@@ -15,11 +17,15 @@
 #define FEATURES 4u
 #define OUTPUTS 2u
 #define WIDTH (OUTPUTS * FEATURES)
+#define CLASSES 4u
+#define LEVELS 19u /* more than an axis has bins */
 #define ROUNDS 60u
 
 struct rows {
     uint8_t y[ROWS], cohort[ROWS];
     double score[ROWS], truth[ROWS], prediction[ROWS];
+    double loss[ROWS], number[ROWS], category[ROWS];
+    uint32_t label[ROWS], decision[ROWS]; /* of CLASSES */
     float x[ROWS * FEATURES];
     double phi[ROWS * WIDTH], pairs[ROWS * WIDTH * FEATURES];
 };
@@ -33,6 +39,11 @@ draw(struct rng *g, struct rows *r)
         r->cohort[i] = rng_below(g, 3) == 0;
         r->prediction[i] = rng_below(g, 3) == 0 ? -2 : 1e4 + 3 * rng_normal(g);
         r->truth[i] = r->prediction[i] + rng_normal(g) * (i % 50 == 0 ? 1e3 : 1);
+        r->loss[i] = fabs(rng_normal(g)) * 1e3;
+        r->number[i] = rng_below(g, 20) == 0 ? (double)NAN : rng_normal(g);
+        r->category[i] = rng_below(g, 20) == 0 ? (double)NAN : (double)rng_below(g, LEVELS);
+        r->label[i] = (uint32_t)rng_below(g, CLASSES);
+        r->decision[i] = (uint32_t)rng_below(g, CLASSES - 1);
         for (size_t f = 0; f < FEATURES; f++) {
             r->x[i * FEATURES + f] = rng_below(g, 9) == 0 ? NAN : (float)rng_normal(g);
         }
@@ -56,6 +67,11 @@ permute(const struct rows *from, const size_t *order, struct rows *to)
         to->score[i] = from->score[k];
         to->truth[i] = from->truth[k];
         to->prediction[i] = from->prediction[k];
+        to->loss[i] = from->loss[k];
+        to->number[i] = from->number[k];
+        to->category[i] = from->category[k];
+        to->label[i] = from->label[k];
+        to->decision[i] = from->decision[k];
         memcpy(to->x + i * FEATURES, from->x + k * FEATURES, FEATURES * sizeof *to->x);
         memcpy(to->phi + i * WIDTH, from->phi + k * WIDTH, WIDTH * sizeof *to->phi);
         memcpy(to->pairs + i * WIDTH * FEATURES, from->pairs + k * WIDTH * FEATURES,
@@ -168,7 +184,7 @@ assert_same_for_every_plan(analysis of)
 /* ---- values ---- */
 
 static void *
-scores_begin(const void *known)
+counted_start(const void *known)
 {
     (void)known;
     return calloc(1, sizeof(struct counted));
@@ -181,19 +197,52 @@ scores_add(void *state, const struct rows *r, size_t at, size_t n)
 }
 
 static void
-scores_merge(void *state, const void *other)
+numbers_add(void *state, const struct rows *r, size_t at, size_t n)
+{
+    assert_ok(counted_add(state, r->number + at, n, 1));
+}
+
+static void
+categories_add(void *state, const struct rows *r, size_t at, size_t n)
+{
+    assert_ok(counted_add(state, r->category + at, n, 1));
+}
+
+static void
+losses_add(void *state, const struct rows *r, size_t at, size_t n)
+{
+    assert_ok(counted_add(state, r->loss + at, n, 1));
+}
+
+static void
+counted_join(void *state, const void *other)
 {
     assert_ok(counted_merge(state, other));
 }
 
 static void
-scores_end(void *state)
+counted_end(void *state)
 {
     counted_done(state);
     free(state);
 }
 
-static const struct pass scores = {scores_begin, scores_add, scores_merge, scores_end};
+static const struct pass scores = {counted_start, scores_add, counted_join, counted_end},
+                         numbers = {counted_start, numbers_add, counted_join, counted_end},
+                         categories = {counted_start, categories_add, counted_join, counted_end},
+                         losses = {counted_start, losses_add, counted_join, counted_end};
+
+static struct errors_axis
+axis_of(const struct pass *values, uint32_t level_count, uint32_t bins, enum errors_cut cut,
+        const struct rows *r, const struct plan *p)
+{
+    struct errors_axis axis;
+    struct counted *c = run(values, NULL, r, p);
+    assert_ok(counted_settle(c));
+    assert_ok(errors_axis_of(c, level_count, bins, cut, &axis));
+    counted_end(c);
+    return axis;
+}
 
 /* ---- calibration ---- */
 
@@ -238,7 +287,7 @@ calibration_says(const struct rows *r, const struct plan *p, struct buf *said)
             say(said, &c, sizeof c);
         }
     }
-    scores_end(known);
+    counted_end(known);
 }
 
 static void
@@ -379,6 +428,210 @@ summaries_of_explanations_merge(void **state)
     assert_same_for_every_plan(summary_says);
 }
 
+/* ---- errors ---- */
+
+struct axes {
+    struct errors_axis x, y, loss;
+    bool pair; /* the category, too, or instead */
+};
+
+static void *
+map_begin(const void *known)
+{
+    const struct axes *a = known;
+    struct errors_map_state *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    errors_map_begin(&a->x, a->pair ? &a->y : NULL, s);
+    return s;
+}
+
+static void
+map_add(void *state, const struct rows *r, size_t at, size_t n)
+{
+    struct errors_map_state *s = state;
+    errors_map_add(s, r->number + at, s->pair ? r->category + at : NULL, r->loss + at, n);
+}
+
+static void
+map_merge(void *state, const void *other)
+{
+    errors_map_merge(state, other);
+}
+
+static void
+maps_say(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct pass pass = {map_begin, map_add, map_merge, free};
+    static struct errors_map map;
+    for (int k = 0; k < 4; k++) {
+        const enum errors_cut cut = k % 2 == 0 ? ERRORS_EQUAL_COUNT : ERRORS_EQUAL_WIDTH;
+        const struct axes a = {.x = axis_of(&numbers, 0, 8, cut, r, p),
+                               .y = axis_of(&categories, LEVELS, 8, cut, r, p),
+                               .pair = k < 2};
+        struct errors_map_state *s = run(&pass, &a, r, p);
+        errors_map_finish(s, &map);
+        say(said, &map, sizeof map);
+        free(s);
+    }
+}
+
+static void
+maps_merge(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(maps_say);
+}
+
+static void *
+joint_begin(const void *known)
+{
+    const struct axes *a = known;
+    struct errors_joint *j = calloc(1, sizeof *j);
+    assert_non_null(j);
+    assert_ok(errors_joint_begin(a->pair ? &a->y : &a->x, a->pair ? LEVELS : 0, &a->loss, j));
+    return j;
+}
+
+static void
+joint_add(void *state, const struct rows *r, size_t at, size_t n)
+{
+    struct errors_joint *j = state;
+    errors_joint_add(j, (j->levels > 0 ? r->category : r->number) + at, r->loss + at, n);
+}
+
+static void
+joint_merge(void *state, const void *other)
+{
+    errors_joint_merge(state, other);
+}
+
+static void
+joint_end(void *state)
+{
+    errors_joint_done(state);
+    free(state);
+}
+
+static void
+mutual_says(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct pass pass = {joint_begin, joint_add, joint_merge, joint_end};
+    for (int k = 0; k < 2; k++) {
+        const struct axes a = {
+            .x = axis_of(&numbers, 0, ERRORS_MAX_BINS, ERRORS_EQUAL_COUNT, r, p),
+            .y = axis_of(&categories, LEVELS, ERRORS_MAX_BINS, ERRORS_EQUAL_COUNT, r, p),
+            .loss = axis_of(&losses, 0, ERRORS_LOSS_BINS, ERRORS_EQUAL_COUNT, r, p),
+            .pair = k == 1};
+        struct errors_joint *j = run(&pass, &a, r, p);
+        struct errors_mutual m;
+        assert_ok(errors_joint_finish(j, &m));
+        say(said, &m, sizeof m);
+        joint_end(j);
+        const struct errors_feature f = {k == 1 ? r->category : r->number, k == 1 ? LEVELS : 0};
+        struct errors_mutual at_once;
+        assert_ok(errors_mutual_of(&f, 1, r->loss, ROWS, &at_once));
+        assert_memory_equal(&at_once, &m, sizeof m);
+    }
+}
+
+static void
+mutual_information_merges(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(mutual_says);
+}
+
+struct metric_known {
+    enum errors_kind kind;
+    double centre;
+};
+
+static void *
+metric_begin(const void *known)
+{
+    const struct metric_known *k = known;
+    struct errors_metric_state *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    assert_ok(errors_metric_begin(k->kind, k->kind == ERRORS_BINARY ? 2 : CLASSES, k->centre, s));
+    return s;
+}
+
+static void
+metric_add(void *state, const struct rows *r, size_t at, size_t n)
+{
+    struct errors_metric_state *s = state;
+    uint32_t row[ROWS];
+    const struct errors_outcome o = {.kind = s->kind,
+                                     .rows = ROWS,
+                                     .classes = s->classes,
+                                     .label = r->label,
+                                     .decision = r->decision,
+                                     .truth = r->truth,
+                                     .prediction = r->prediction};
+    for (size_t i = 0; i < n; i++) {
+        row[i] = (uint32_t)(at + i);
+    }
+    assert_ok(errors_metric_add(s, &o, row, n));
+}
+
+static void
+metric_merge(void *state, const void *other)
+{
+    assert_ok(errors_metric_merge(state, other));
+}
+
+static void
+metric_end(void *state)
+{
+    errors_metric_done(state);
+    free(state);
+}
+
+static void *
+moments_start(const void *known)
+{
+    (void)known;
+    return calloc(1, sizeof(struct moments));
+}
+
+static void
+truths_add(void *state, const struct rows *r, size_t at, size_t n)
+{
+    for (size_t i = at; i < at + n; i++) {
+        moments_add(state, r->truth[i]);
+    }
+}
+
+static void
+moments_join(void *state, const void *other)
+{
+    moments_merge(state, other);
+}
+
+static void
+metrics_say(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct pass truths = {moments_start, truths_add, moments_join, free},
+                             pass = {metric_begin, metric_add, metric_merge, metric_end};
+    DEFER(memory_freep) struct moments *truth = run(&truths, NULL, r, p);
+    const enum errors_kind kinds[] = {ERRORS_CLASSES, ERRORS_NUMERIC};
+    for (size_t k = 0; k < 2; k++) {
+        const struct metric_known known = {kinds[k], moments_mean(truth)};
+        struct errors_value v[ERRORS_METRICS];
+        struct errors_metric_state *s = run(&pass, &known, r, p);
+        assert_ok(errors_metric_finish(s, 0.95, v));
+        say(said, v, sizeof v);
+        metric_end(s);
+    }
+}
+
+static void
+metrics_of_errors_merge(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(metrics_say);
+}
+
 int
 main(void)
 {
@@ -386,6 +639,9 @@ main(void)
         cmocka_unit_test(calibration_merges),
         cmocka_unit_test(residuals_merge_exactly),
         cmocka_unit_test(summaries_of_explanations_merge),
+        cmocka_unit_test(maps_merge),
+        cmocka_unit_test(mutual_information_merges),
+        cmocka_unit_test(metrics_of_errors_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
