@@ -1,4 +1,4 @@
-#include "assess/errors.h"
+#include "assess/errors_histogram.h"
 
 #include "assess/cut.h"
 
@@ -6,256 +6,198 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The tree grows by levels: for each feature the rows are sorted once a level, and one pass over
- * them in that order tries every split of every open node. O(depth * features * rows), 32 bytes a
- * row. */
+/* The tree grows by levels. A level is a pass over the rows for each feature, whose histogram gives
+ * the best split of every open node, and one more in which the rows move to their new nodes. Rows
+ * may lie in several parts, as on several machines: nothing passes between parts but what merges.
+ * O(depth * features * rows); 4 bytes a row and feature, 10 a row, and CELLS of a histogram. */
 
 #define NO_NODE UINT16_MAX
-#define GAIN_MIN 1e-12 /* of Gini impurity; less is rounding */
+#define CELLS ((size_t)1 << 22) /* of a histogram; of more nodes, some at a time */
 
-struct keyed {
-    uint64_t key; /* orders as the value does */
-    uint32_t row;
-    uint16_t node; /* beside the key: rows come in the order of their values, not of memory */
-};
-
-struct count {
-    uint64_t rows;
-    double errors;
-};
-
-struct split {
-    double gain; /* of Gini impurity, in the node; 0: none */
-    uint32_t feature;
-    double low, high; /* numeric: the threshold lies between these neighbours */
-    int32_t category;
-    bool missing_left;
-};
-
-/* One open node while a feature is passed over. */
-struct scan {
-    struct count present; /* rows of the node with a value */
-    struct count run;     /* numeric: all rows so far; category: rows of the category so far */
-    double last;          /* numeric: value of the last row of the run */
+/* What a part knows of its rows. */
+struct part {
+    struct errors_rows in;
+    uint32_t *code; /* features * rows */
+    uint16_t *node; /* rows; NO_NODE in a closed leaf */
+    int64_t *whole; /* rows: loss in units */
 };
 
 struct grower {
-    const struct errors_feature *features;
+    struct part *part;
+    size_t parts;
+    const struct errors_feature *features; /* of any part: what all have in common */
     uint32_t feature_count;
-    const double *loss;
-    double scale; /* makes the largest loss 1 */
-    size_t rows;
+    uint32_t *bins; /* feature_count */
+    struct errors_losses losses;
+    double unit;
     uint64_t min_rows;
     uint32_t max_leaves;
     uint32_t first, end; /* the open nodes */
-    uint16_t *node_of;   /* rows; NO_NODE in a closed leaf */
-    struct keyed *sorted, *spare;
-    struct scan scan[ERRORS_MAX_NODES];
-    struct split best[ERRORS_MAX_NODES];
+    struct errors_split best[ERRORS_MAX_NODES];
+    struct errors_losses of_node[ERRORS_MAX_NODES];
 };
 
 static void
 grower_free(struct grower *g)
 {
+    for (size_t p = 0; g != NULL && g->part != NULL && p < g->parts; p++) {
+        free(g->part[p].code);
+        free(g->part[p].node);
+        free(g->part[p].whole);
+    }
     if (g != NULL) {
-        free(g->node_of);
-        free(g->sorted);
-        free(g->spare);
+        free(g->part);
+        free(g->bins);
     }
     free(g);
 }
 DEFINE_FREEP(grower_free, struct grower)
 
-static uint64_t
-key_of(double value)
-{
-    const double plain = value + 0.0; /* -0 is 0 */
-    uint64_t bits = 0;
-    memcpy(&bits, &plain, sizeof bits);
-    return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
-}
+/* ---- making ready ---- */
 
-static double
-value_of(uint64_t key)
+static struct status
+measure_losses(struct grower *g)
 {
-    const uint64_t bits = key >> 63 ? key & ~(UINT64_C(1) << 63) : ~key;
-    double value = 0;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* Stable counting passes over 8 bits each; a pass in which all digits agree is left out. The
- * result may lie in either array, so the two are exchanged. */
-static void
-sort_keys(struct grower *g, size_t n)
-{
-    for (unsigned shift = 0; shift < 64; shift += 8) {
-        size_t at[257] = {0};
-        for (size_t i = 0; i < n; i++) {
-            at[(g->sorted[i].key >> shift & 0xff) + 1]++;
-        }
-        if (n == 0 || at[(g->sorted[0].key >> shift & 0xff) + 1] == n) {
-            continue;
-        }
-        for (unsigned d = 0; d < 256; d++) {
-            at[d + 1] += at[d];
-        }
-        for (size_t i = 0; i < n; i++) {
-            g->spare[at[g->sorted[i].key >> shift & 0xff]++] = g->sorted[i];
-        }
-        struct keyed *swap = g->sorted;
-        g->sorted = g->spare;
-        g->spare = swap;
+    for (size_t p = 0; p < g->parts; p++) {
+        struct errors_losses of_part = {0};
+        TRY(errors_losses_add(&of_part, g->part[p].in.loss, g->part[p].in.rows));
+        errors_losses_merge(&g->losses, &of_part);
     }
+    return OK;
 }
 
-/* For losses of 0 and 1, n times half the Gini impurity, which is n times the variance. For others
- * the sum of squares is left out: it is the same on both sides of a drop. */
-static double
-impurity(struct count c)
+static struct status
+part_make(const struct grower *g, struct part *p)
 {
-    return c.rows == 0 ? 0.0 : c.errors * ((double)c.rows - c.errors) / (double)c.rows;
+    p->code = calloc(g->feature_count * p->in.rows + 1, sizeof *p->code);
+    p->node = calloc(p->in.rows + 1, sizeof *p->node);
+    p->whole = calloc(p->in.rows + 1, sizeof *p->whole);
+    CHECK(p->code != NULL && p->node != NULL && p->whole != NULL, MEMORY);
+    return OK;
 }
 
-static struct count
-count_less(struct count a, struct count b)
+static struct status
+code_numbers(struct grower *g, uint32_t feature)
 {
-    return (struct count){a.rows - b.rows, a.errors - b.errors};
-}
-
-static struct count
-count_plus(struct count a, struct count b)
-{
-    return (struct count){a.rows + b.rows, a.errors + b.errors};
+    DEFER(counted_done) struct counted values = {0};
+    for (size_t p = 0; p < g->parts; p++) {
+        DEFER(counted_done) struct counted of_part = {0};
+        const struct errors_rows *in = &g->part[p].in;
+        TRY(counted_add(p == 0 ? &values : &of_part, in->features[feature].value, in->rows, 1));
+        TRY(counted_merge(&values, &of_part));
+    }
+    TRY(counted_settle(&values));
+    g->bins[feature] = (uint32_t)values.n;
+    for (size_t p = 0; p < g->parts; p++) {
+        const struct errors_rows *in = &g->part[p].in;
+        TRY(errors_codes(&values, in->features[feature].value, in->rows,
+                         g->part[p].code + feature * in->rows));
+    }
+    return OK;
 }
 
 static void
-consider_side(const struct grower *g, struct count left, struct count right,
-              struct split *candidate, struct split *best)
+code_categories(struct grower *g, uint32_t feature)
 {
-    if (left.rows < g->min_rows || right.rows < g->min_rows) {
-        return;
-    }
-    const struct count all = count_plus(left, right);
-    const double drop = impurity(all) - (impurity(left) + impurity(right));
-    candidate->gain = 2.0 * drop / (double)all.rows;
-    if (candidate->gain > GAIN_MIN && candidate->gain > best->gain) {
-        *best = *candidate;
-    }
-}
-
-/* left: the rows with a value that go left. Missing values go to each side in turn; where there are
- * none, new ones would go with the larger part. */
-static void
-consider(struct grower *g, uint32_t node, const struct errors_node *n, struct count left,
-         struct split candidate)
-{
-    const struct count all = {n->rows, n->errors * g->scale};
-    const struct count present = g->scan[node].present;
-    const struct count missing = count_less(all, present), right = count_less(present, left);
-    struct split *best = &g->best[node];
-    if (missing.rows == 0) {
-        candidate.missing_left = left.rows >= right.rows;
-        consider_side(g, left, right, &candidate, best);
-        return;
-    }
-    candidate.missing_left = true;
-    consider_side(g, count_plus(left, missing), right, &candidate, best);
-    candidate.missing_left = false;
-    consider_side(g, left, count_plus(right, missing), &candidate, best);
-}
-
-/* ---- one feature over all open nodes ---- */
-
-static bool
-is_open(const struct grower *g, size_t row)
-{
-    return g->node_of[row] != NO_NODE && g->node_of[row] >= g->first && g->node_of[row] < g->end;
-}
-
-/* Rows of open nodes with a value, keyed by it; counts them for each node. */
-static size_t
-gather(struct grower *g, const double *value)
-{
-    size_t n = 0;
-    for (uint32_t k = g->first; k < g->end; k++) {
-        g->scan[k] = (struct scan){0};
-    }
-    for (size_t i = 0; i < g->rows; i++) {
-        if (!is_open(g, i) || isnan(value[i])) {
-            continue;
-        }
-        struct count *present = &g->scan[g->node_of[i]].present;
-        present->rows++;
-        present->errors += g->loss[i] * g->scale;
-        g->sorted[n++] = (struct keyed){key_of(value[i]), (uint32_t)i, g->node_of[i]};
-    }
-    return n;
-}
-
-static void
-pass_numeric(struct grower *g, const struct errors_tree *t, uint32_t feature)
-{
-    const size_t n = gather(g, g->features[feature].value);
-    sort_keys(g, n);
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t node = g->sorted[i].node;
-        const double value = value_of(g->sorted[i].key);
-        struct scan *s = &g->scan[node];
-        if (s->run.rows > 0 && value > s->last) {
-            consider(
-                g, node, &t->node[node], s->run,
-                (struct split){.feature = feature, .low = s->last, .high = value, .category = -1});
-        }
-        s->run.rows++;
-        s->run.errors += g->loss[g->sorted[i].row] * g->scale;
-        s->last = value;
-    }
-}
-
-static void
-flush_category(struct grower *g, const struct errors_tree *t, uint32_t feature, int32_t category)
-{
-    for (uint32_t node = g->first; node < g->end; node++) {
-        struct scan *s = &g->scan[node];
-        if (s->run.rows > 0) {
-            consider(g, node, &t->node[node], s->run,
-                     (struct split){.feature = feature, .category = category});
-        }
-        s->run = (struct count){0};
-    }
-}
-
-static void
-pass_category(struct grower *g, const struct errors_tree *t, uint32_t feature)
-{
-    const double *value = g->features[feature].value;
-    const size_t n = gather(g, value);
-    sort_keys(g, n);
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t row = g->sorted[i].row;
-        struct scan *s = &g->scan[g->sorted[i].node];
-        s->run.rows++;
-        s->run.errors += g->loss[row] * g->scale;
-        if (i + 1 == n || g->sorted[i + 1].key != g->sorted[i].key) {
-            flush_category(g, t, feature, (int32_t)value[row]);
+    const uint32_t levels = g->bins[feature] = g->features[feature].level_count;
+    for (size_t p = 0; p < g->parts; p++) {
+        const struct errors_rows *in = &g->part[p].in;
+        for (size_t i = 0; i < in->rows; i++) {
+            const double v = in->features[feature].value[i];
+            g->part[p].code[feature * in->rows + i] = isnan(v) ? levels : (uint32_t)v;
         }
     }
 }
 
-static void
-find_splits(struct grower *g, const struct errors_tree *t)
+static struct status
+grower_new(const struct errors_rows *part, size_t parts, uint32_t feature_count,
+           const struct errors_tree_options *o, struct grower **ret_grower)
+{
+    DEFER(grower_freep) struct grower *g = calloc(1, sizeof *g);
+    CHECK(g != NULL, MEMORY);
+    g->part = calloc(parts, sizeof *g->part);
+    g->bins = calloc((size_t)feature_count + 1, sizeof *g->bins);
+    CHECK(g->part != NULL && g->bins != NULL, MEMORY);
+    g->parts = parts;
+    g->features = part[0].features;
+    g->feature_count = feature_count;
+    g->min_rows = o->min_rows == 0 ? 1 : o->min_rows;
+    g->max_leaves = o->max_leaves;
+    for (size_t p = 0; p < parts; p++) {
+        g->part[p].in = part[p];
+    }
+    TRY(measure_losses(g));
+    for (size_t p = 0; p < parts; p++) {
+        TRY(part_make(g, &g->part[p]));
+        g->unit = errors_losses_whole(&g->losses, part[p].loss, part[p].rows, g->part[p].whole);
+    }
+    for (uint32_t f = 0; f < feature_count; f++) {
+        if (g->features[f].level_count > 0) {
+            code_categories(g, f);
+        } else {
+            TRY(code_numbers(g, f));
+        }
+    }
+    *ret_grower = MOVE(g);
+    return OK;
+}
+
+/* ---- splits ---- */
+
+static struct status
+find_splits_of(struct grower *g, uint32_t feature, uint32_t first, uint32_t nodes)
+{
+    DEFER(errors_histogram_done) struct errors_histogram all = {0};
+    TRY(errors_histogram_begin(first, nodes, g->bins[feature], &all));
+    for (size_t p = 0; p < g->parts; p++) {
+        DEFER(errors_histogram_done) struct errors_histogram more = {0};
+        const struct part *part = &g->part[p];
+        if (p > 0) {
+            TRY(errors_histogram_begin(first, nodes, g->bins[feature], &more));
+        }
+        errors_histogram_add(p == 0 ? &all : &more, part->code + feature * part->in.rows,
+                             part->node, part->whole, part->in.rows);
+        if (p > 0) {
+            errors_histogram_merge(&all, &more);
+        }
+    }
+    errors_histogram_finish(&all, feature, g->features[feature].level_count > 0, g->min_rows,
+                            g->unit, g->best + first);
+    return OK;
+}
+
+static struct status
+find_splits(struct grower *g)
 {
     for (uint32_t k = g->first; k < g->end; k++) {
-        g->best[k] = (struct split){.category = -1};
+        g->best[k] = (struct errors_split){.category = -1};
     }
     for (uint32_t f = 0; f < g->feature_count; f++) {
-        if (g->features[f].level_count > 0) {
-            pass_category(g, t, f);
-        } else {
-            pass_numeric(g, t, f);
+        const size_t at_once = CELLS / ((size_t)g->bins[f] + 1);
+        for (uint32_t k = g->first; k < g->end;) {
+            const uint32_t left = g->end - k;
+            const uint32_t n = at_once >= left ? left : at_once < 1 ? 1 : (uint32_t)at_once;
+            TRY(find_splits_of(g, f, k, n));
+            k += n;
         }
     }
+    return OK;
+}
+
+/* The value that a bin stands for: whichever part has a row in it. */
+static double
+value_of(const struct grower *g, uint32_t feature, uint32_t bin)
+{
+    for (size_t p = 0; p < g->parts; p++) {
+        const struct errors_rows *in = &g->part[p].in;
+        const uint32_t *code = g->part[p].code + feature * in->rows;
+        for (size_t i = 0; i < in->rows; i++) {
+            if (code[i] == bin) {
+                return in->features[feature].value[i] + 0.0; /* -0 is 0 */
+            }
+        }
+    }
+    return NAN;
 }
 
 /* ---- growing ---- */
@@ -277,11 +219,14 @@ child_of(int32_t parent, uint32_t depth)
 }
 
 static void
-split_node(struct errors_tree *t, uint32_t k, const struct split *b)
+split_node(const struct grower *g, struct errors_tree *t, uint32_t k)
 {
+    const struct errors_split *b = &g->best[k];
     struct errors_node *n = &t->node[k];
     n->feature = b->feature;
-    n->threshold = b->category < 0 ? cut_between(b->low, b->high, true) : 0;
+    n->threshold = b->category < 0 ? cut_between(value_of(g, b->feature, b->low),
+                                                 value_of(g, b->feature, b->high), true)
+                                   : 0;
     n->category = b->category;
     n->missing_left = b->missing_left;
     n->left = (int32_t)t->nodes;
@@ -299,7 +244,7 @@ better_splits(const struct grower *g, const struct errors_tree *t, uint32_t k)
     uint32_t better = 0;
     for (uint32_t i = g->first; i < g->end; i++) {
         const double other = g->best[i].gain * (double)t->node[i].rows;
-        better += g->best[i].gain > GAIN_MIN && (other > drop || (other >= drop && i < k));
+        better += g->best[i].gain > ERRORS_GAIN_MIN && (other > drop || (other >= drop && i < k));
     }
     return better;
 }
@@ -312,107 +257,95 @@ open_children(struct grower *g, struct errors_tree *t)
     const uint32_t leaves = (t->nodes + 1) / 2;
     const uint32_t room = g->max_leaves > leaves ? g->max_leaves - leaves : 0;
     for (uint32_t k = g->first; k < g->end; k++) {
-        if (g->best[k].gain > GAIN_MIN && t->nodes + 2 <= ERRORS_MAX_NODES &&
+        if (g->best[k].gain > ERRORS_GAIN_MIN && t->nodes + 2 <= ERRORS_MAX_NODES &&
             better_splits(g, t, k) < room) {
-            split_node(t, k, &g->best[k]);
+            split_node(g, t, k);
         }
     }
 }
 
-static void
-move_rows(struct grower *g, struct errors_tree *t)
-{
-    for (size_t i = 0; i < g->rows; i++) {
-        if (!is_open(g, i)) {
-            continue;
-        }
-        const struct errors_node *n = &t->node[g->node_of[i]];
-        if (n->left < 0) {
-            g->node_of[i] = NO_NODE;
-            continue;
-        }
-        const int32_t to = goes_left(n, g->features[n->feature].value[i]) ? n->left : n->right;
-        g->node_of[i] = (uint16_t)to;
-        t->node[to].rows++;
-        t->node[to].errors += g->loss[i];
-    }
-}
-
+/* Rows of a part, to the children of the open nodes; what each child has. */
 static struct status
-grower_new(const struct errors_feature *features, uint32_t feature_count, const double *loss,
-           size_t rows, const struct errors_tree_options *o, struct grower **ret_grower)
+move_rows(const struct grower *g, const struct errors_tree *t, struct part *p,
+          struct errors_losses *of_node)
 {
-    CHECK(rows <= UINT32_MAX, LIMIT);
-    DEFER(grower_freep) struct grower *g = calloc(1, sizeof *g);
-    CHECK(g != NULL, MEMORY);
-    double most = 0;
-    for (size_t i = 0; i < rows; i++) {
-        CHECK(isfinite(loss[i]) && loss[i] >= 0, INPUT);
-        most = fmax(most, loss[i]);
+    for (size_t i = 0; i < p->in.rows; i++) {
+        if (p->node[i] < g->first || p->node[i] >= g->end) {
+            continue;
+        }
+        const struct errors_node *n = &t->node[p->node[i]];
+        if (n->left < 0) {
+            p->node[i] = NO_NODE;
+            continue;
+        }
+        const double v = p->in.features[n->feature].value[i];
+        p->node[i] = (uint16_t)(goes_left(n, v) ? n->left : n->right);
+        TRY(errors_losses_add(&of_node[p->node[i]], &p->in.loss[i], 1));
     }
-    g->features = features;
-    g->feature_count = feature_count;
-    g->loss = loss;
-    g->scale = most > 0 ? 1 / most : 1;
-    g->rows = rows;
-    g->min_rows = o->min_rows == 0 ? 1 : o->min_rows;
-    g->max_leaves = o->max_leaves;
-    g->node_of = calloc(rows + 1, sizeof *g->node_of);
-    g->sorted = calloc(rows + 1, sizeof *g->sorted);
-    g->spare = calloc(rows + 1, sizeof *g->spare);
-    CHECK(g->node_of != NULL && g->sorted != NULL && g->spare != NULL, MEMORY);
-    *ret_grower = MOVE(g);
     return OK;
 }
 
-static void
-finish(const struct grower *g, struct errors_tree *t)
+static struct status
+move_all_rows(struct grower *g, const struct errors_tree *t)
 {
-    const double errors = t->node[0].errors;
-    bool binary = true;
-    for (size_t i = 0; i < g->rows; i++) {
-        binary = binary && (g->loss[i] <= 0 || (g->loss[i] >= 1 && g->loss[i] <= 1));
+    DEFER(memory_freep) struct errors_losses *of_part = calloc(t->nodes, sizeof *of_part);
+    CHECK(of_part != NULL, MEMORY);
+    for (size_t p = 0; p < g->parts; p++) {
+        memset(of_part, 0, t->nodes * sizeof *of_part);
+        TRY(move_rows(g, t, &g->part[p], of_part));
+        for (uint32_t k = g->end; k < t->nodes; k++) {
+            errors_losses_merge(&g->of_node[k], &of_part[k]);
+        }
     }
-    for (uint32_t k = 0; k < t->nodes; k++) {
+    return OK;
+}
+
+/* Rows and loss of the nodes from `from` on. */
+static void
+put_losses(const struct grower *g, uint32_t from, struct errors_tree *t)
+{
+    const double errors = sum_value(&g->losses.sum);
+    for (uint32_t k = from; k < t->nodes; k++) {
         struct errors_node *n = &t->node[k];
+        n->rows = g->of_node[k].rows;
+        n->errors = sum_value(&g->of_node[k].sum);
         n->error_rate = n->rows == 0 ? 0 : n->errors / (double)n->rows;
-        n->ci = binary ? interval_wilson(n->errors, (double)n->rows, 0.95)
-                       : (struct interval){NAN, NAN};
+        n->ci = g->losses.other == 0 ? interval_wilson(n->errors, (double)n->rows, 0.95)
+                                     : (struct interval){NAN, NAN};
         n->coverage = errors > 0 ? n->errors / errors : 0;
     }
 }
 
-static struct errors_node
-root_of(const double *loss, size_t rows)
+struct status
+errors_tree_grow_parts(const struct errors_rows *part, size_t parts, uint32_t feature_count,
+                       const struct errors_tree_options *o, struct errors_tree *ret_tree)
 {
-    struct errors_node root = child_of(-1, 0);
-    root.rows = rows;
-    for (size_t i = 0; i < rows; i++) {
-        root.errors += loss[i];
+    ASSERT(parts > 0);
+    CHECK(o->max_depth <= ERRORS_MAX_DEPTH && o->max_leaves >= 1, LIMIT);
+    DEFER(grower_freep) struct grower *g = NULL;
+    TRY(grower_new(part, parts, feature_count, o, &g));
+    ret_tree->nodes = 1;
+    ret_tree->node[0] = child_of(-1, 0);
+    g->of_node[0] = g->losses;
+    put_losses(g, 0, ret_tree);
+    g->end = 1;
+    for (uint32_t depth = 0; depth < o->max_depth && g->first < g->end; depth++) {
+        TRY(find_splits(g));
+        open_children(g, ret_tree);
+        TRY(move_all_rows(g, ret_tree));
+        put_losses(g, g->end, ret_tree);
+        g->first = g->end;
+        g->end = ret_tree->nodes;
     }
-    return root;
+    return OK;
 }
 
 struct status
 errors_tree_grow(const struct errors_feature *features, uint32_t feature_count, const double *loss,
                  size_t rows, const struct errors_tree_options *o, struct errors_tree *ret_tree)
 {
-    CHECK(o->max_depth <= ERRORS_MAX_DEPTH && o->max_leaves >= 1, LIMIT);
-    DEFER(grower_freep) struct grower *g = NULL;
-    TRY(grower_new(features, feature_count, loss, rows, o, &g));
-    ret_tree->nodes = 1;
-    ret_tree->node[0] = root_of(loss, rows);
-    g->end = 1;
-    for (uint32_t depth = 0; depth < o->max_depth && g->first < g->end; depth++) {
-        find_splits(g, ret_tree);
-        const uint32_t next = ret_tree->nodes;
-        open_children(g, ret_tree);
-        move_rows(g, ret_tree);
-        g->first = next;
-        g->end = ret_tree->nodes;
-    }
-    finish(g, ret_tree);
-    return OK;
+    const struct errors_rows all = {features, loss, rows};
+    return errors_tree_grow_parts(&all, 1, feature_count, o, ret_tree);
 }
 
 void

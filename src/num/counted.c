@@ -116,7 +116,9 @@ struct status
 counted_merge(struct counted *c, const struct counted *other)
 {
     c->missing += other->missing;
-    TRY(merge_lists(c, other->at, other->n));
+    if (other->n > 0) {
+        TRY(merge_lists(c, other->at, other->n));
+    }
     return counted_add(c, other->waiting, other->waiting_n, 1);
 }
 

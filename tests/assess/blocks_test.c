@@ -632,6 +632,75 @@ metrics_of_errors_merge(void **state)
     assert_same_for_every_plan(metrics_say);
 }
 
+/* ---- the error tree ---- */
+
+enum { TREE_FEATURES = 4 };
+
+/* Rows of each part, one after the other. */
+struct shared_rows {
+    double value[TREE_FEATURES][ROWS], loss[ROWS];
+    struct errors_feature feature[PARTS][TREE_FEATURES];
+    struct errors_rows part[PARTS];
+};
+
+static void
+share_out(const struct rows *r, const struct plan *p, bool binary, struct shared_rows *s)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < p->parts; k++) {
+        const size_t first = n;
+        for (size_t b = 0; b < p->blocks; b++) {
+            for (size_t i = p->begin[b]; p->owner[b] == k && i < p->begin[b + 1]; i++, n++) {
+                s->value[0][n] = r->number[i];
+                s->value[1][n] = r->category[i];
+                s->value[2][n] = floor(4 * r->score[i]);
+                s->value[3][n] = r->prediction[i];
+                s->loss[n] = !binary ? r->loss[i] : r->number[i] > 0.4 || r->y[i] == 1 ? 1 : 0;
+            }
+        }
+        for (size_t f = 0; f < TREE_FEATURES; f++) {
+            s->feature[k][f] = (struct errors_feature){s->value[f] + first, f == 1 ? LEVELS : 0};
+        }
+        s->part[k] = (struct errors_rows){s->feature[k], s->loss + first, n - first};
+    }
+}
+
+static void
+say_tree(struct buf *said, const struct errors_tree *t)
+{
+    for (uint32_t k = 0; k < t->nodes; k++) {
+        const struct errors_node *n = &t->node[k];
+        const double of_node[] = {n->parent,    n->left,       n->right,        n->feature,
+                                  n->threshold, n->category,   n->missing_left, (double)n->rows,
+                                  n->errors,    n->error_rate, n->coverage};
+        say(said, of_node, sizeof of_node);
+    }
+}
+
+static void
+trees_say(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct plan at_once = {.parts = 1, .blocks = 1, .begin = {0, ROWS}};
+    static const struct errors_tree_options options[] = {{4, 31, 5}, {8, 200, 1}, {3, 3, 20}};
+    DEFER(memory_freep) struct shared_rows *s = calloc(1, sizeof *s);
+    DEFER(memory_freep) struct errors_tree *t = calloc(1, sizeof *t);
+    assert_true(s != NULL && t != NULL);
+    for (size_t k = 0; k < 2 * (sizeof options / sizeof *options); k++) {
+        share_out(r, p == NULL ? &at_once : p, k % 2 == 0, s);
+        assert_ok(errors_tree_grow_parts(s->part, p == NULL ? 1 : p->parts, TREE_FEATURES,
+                                         &options[k / 2], t));
+        assert_true(t->nodes > 2);
+        say_tree(said, t);
+    }
+}
+
+static void
+error_trees_merge(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(trees_say);
+}
+
 int
 main(void)
 {
@@ -642,6 +711,7 @@ main(void)
         cmocka_unit_test(maps_merge),
         cmocka_unit_test(mutual_information_merges),
         cmocka_unit_test(metrics_of_errors_merge),
+        cmocka_unit_test(error_trees_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
