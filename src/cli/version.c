@@ -3,7 +3,6 @@
 
 #include <duckdb.h>
 #include <gnutls/gnutls.h>
-#include <microhttpd.h>
 #include <openssl/crypto.h>
 #include <sqlite3.h>
 #include <xgboost/c_api.h>
@@ -16,7 +15,6 @@ cli_put_version(FILE *out)
     int major = 0, minor = 0, patch = 0;
     XGBoostVersion(&major, &minor, &patch);
     (void)fprintf(out, "steward %s\n", STEWARD_VERSION);
-    (void)fprintf(out, "libmicrohttpd %s\n", MHD_get_version());
     (void)fprintf(out, "GnuTLS %s\n", gnutls_check_version(NULL));
     (void)fprintf(out, "%s\n", OpenSSL_version(OPENSSL_VERSION));
     (void)fprintf(out, "DuckDB %s\n", duckdb_library_version());

@@ -14,6 +14,7 @@
 #include "vault/provider.h"
 #include "vault/transit_ask.h"
 
+#include <gnutls/gnutls.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,12 +110,12 @@ tell_started(const struct house *h, const struct server *server)
     }
     log_event(LOG_INFO, "serve.started",
               "url=https://%s%s%s:%u management=%s/%u console=%s/%u workspace=%s version=%s "
-              "libmicrohttpd=%s keeper=%d seccomp=on landlock=%s",
+              "gnutls=%s keeper=%d seccomp=on landlock=%s",
               v6 ? "[" : "", h->config.listen_address, v6 ? "]" : "",
               server_port(server, SERVER_DATA), management == NULL ? "none" : management,
               server_port(server, SERVER_MANAGEMENT), console == NULL ? "none" : console,
               server_port(server, SERVER_CONSOLE), h->given.dir, STEWARD_VERSION,
-              http_library_version(), (int)h->keeper, landlock);
+              gnutls_check_version(NULL), (int)h->keeper, landlock);
 }
 
 static void

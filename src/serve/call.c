@@ -179,15 +179,12 @@ refuse_without_key(struct call *c)
     call_refuse(c, 503, why, why);
 }
 
-/* False: refused. The library leaves blanks behind a field's value. */
+/* False: refused. */
 static bool
 read_purpose(struct call *c)
 {
     const char *text = http_header(c->x, "steward-purpose");
-    size_t n = text == NULL ? 0 : strlen(text);
-    while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t')) {
-        n--;
-    }
+    const size_t n = text == NULL ? 0 : strlen(text);
     c->purpose = n == 0 ? NULL : arena_strdup(c->x->arena, view_of(text, n));
     if (n > 0 && (c->purpose == NULL || !access_purpose_ok(c->purpose))) {
         c->purpose = NULL;

@@ -42,8 +42,8 @@ is_named(struct view v, const char *name)
     return v.len == strlen(name) && strncasecmp((const char *)v.ptr, name, v.len) == 0;
 }
 
-static struct view
-trim(struct view v)
+struct view
+gate_trim(struct view v)
 {
     while (v.len > 0 && (v.ptr[v.len - 1] == ' ' || v.ptr[v.len - 1] == '\t')) {
         v.len--;
@@ -187,7 +187,7 @@ struct framing {
 static void
 note_field(const struct gate_field *field, struct framing *f)
 {
-    const struct view value = trim(field->value);
+    const struct view value = gate_trim(field->value);
     if (is_named(field->name, "host")) {
         f->hosts++;
         f->host_ok = is_host(value);

@@ -1,6 +1,6 @@
-/* gate: our own look at a request's head, before a byte of its body is read. A pure function: no
- * state, no allocation, no library; whatever the HTTP library let through, two parsers can only
- * disagree about a head that is refused here. */
+/* gate: the look at a request's head before a byte of its body is read. A pure function: no state,
+ * no allocation; two parsers, ours and one before or behind us, can only disagree about a head that
+ * is refused here. */
 #ifndef STEWARD_SERVE_GATE_H
 #define STEWARD_SERVE_GATE_H
 
@@ -22,7 +22,7 @@ struct gate_head {
 
 struct gate_limits {
     size_t header_bytes, header_count, target_bytes, body_bytes;
-    bool chunked; /* the library's decoder of chunks can be trusted */
+    bool chunked; /* a body may come in chunks */
 };
 
 /* status 0: let through. reason: static, without anything the client sent. */
@@ -38,5 +38,6 @@ void gate_check(const struct gate_head *head, const struct gate_limits *limits,
 /* The target is in normal form: starts with one '/', has no empty, "." or ".." segment, printable
  * ASCII only. */
 bool gate_path_ok(struct view target);
+struct view gate_trim(struct view v); /* a field's value without the blanks around it */
 
 #endif

@@ -70,27 +70,6 @@ open_listeners(struct http_server *s, struct diag *diag)
     return OK;
 }
 
-/* "1.0.10" -> 0x01000a00, as MHD_VERSION writes it for the first three parts. */
-static uint32_t
-library_number(void)
-{
-    unsigned part[3] = {0};
-    (void)sscanf(MHD_get_version(), "%u.%u.%u", &part[0], &part[1], &part[2]);
-    return part[0] << 24 | part[1] << 16 | part[2] << 8;
-}
-
-const char *
-http_library_version(void)
-{
-    return MHD_get_version();
-}
-
-bool
-http_library_is_sound(void)
-{
-    return library_number() >= HTTP_MHD_SOUND;
-}
-
 /* A few sweeps in the shortest deadline, at most 20 and at least one a second. */
 static int64_t
 sweep_interval(const struct http_limits *l)
@@ -113,6 +92,7 @@ server_free(struct http_server *s)
         }
         peers_free(s->listener[i].peers);
     }
+    http_tls_free(s->tls);
     identity_free(s->identity);
     (void)pthread_mutex_destroy(&s->identity_lock);
     free(s->loops);
@@ -138,11 +118,12 @@ static struct status
 start(struct http_server *s, struct diag *diag)
 {
     TRY(open_listeners(s, diag));
+    TRY(http_tls_new(diag, &s->tls));
     s->loops = calloc(s->loop_count, sizeof *s->loops);
     CHECK(s->loops != NULL, MEMORY);
     atomic_store(&s->busy, s->loop_count);
     for (unsigned i = 0; i < s->loop_count; i++) {
-        const struct status started = http_loop_start(s, &s->loops[i], diag);
+        const struct status started = http_loop_start(s, &s->loops[i]);
         if (!status_ok(started)) {
             end_loops(s, i + 1);
             return started;
@@ -168,7 +149,6 @@ http_start(const struct http_options *o, const struct http_handler *h, struct di
         FAIL(MEMORY);
     }
     s->identity = identity_take(o->identity);
-    s->library = library_number();
     s->sweep_ns = sweep_interval(&o->limits);
     s->loop_count = o->loops == 0 ? threads_cores() : o->loops;
     s->loop_count = s->loop_count > LOOPS_MAX ? LOOPS_MAX : s->loop_count;

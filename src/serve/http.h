@@ -1,6 +1,6 @@
-/* http: libmicrohttpd behind our own header gate and deadlines: TLS 1.2 and 1.3, one event loop
- * (daemon) per thread, each resuming its own suspended requests. Knows requests and bytes, nothing
- * of models or principals. */
+/* http: HTTP/1.1 over TLS 1.2 and 1.3 behind a header gate and deadlines, one event loop per
+ * thread, each answering its own requests. Knows requests and bytes, nothing of models or
+ * principals. */
 #ifndef STEWARD_SERVE_HTTP_H
 #define STEWARD_SERVE_HTTP_H
 
@@ -63,7 +63,7 @@ struct http_exchange {
     void *user;      /* handler's own */
 };
 
-/* Of the request; NULL when absent; case-insensitive. */
+/* Of the request, until the handler returns; NULL when absent; case-insensitive. */
 const char *http_header(const struct http_exchange *x, const char *name);
 /* On the answer, in place of one of that name (written alike); at most 12. */
 void http_set_header(struct http_exchange *x, const char *name, const char *value);
@@ -122,8 +122,5 @@ int64_t http_cpu_ns(const struct http_server *s);
 void http_recheck(struct http_server *s);
 /* Stops accepting, lets calls in flight finish for at most grace_ns, then closes. */
 void http_stop(struct http_server *s, int64_t grace_ns);
-const char *http_library_version(void);
-/* It has the fixes of 1.0.3; chunked bodies are refused (411) where it has not. */
-bool http_library_is_sound(void);
 
 #endif

@@ -1,22 +1,13 @@
-/* One loop: epoll over the listening socket, the library's own epoll descriptor, our eventfd
- * (tickets, inbox, stop) and each connection's hang-up, which the library does not see while a
- * request is suspended.
- *
- * TLS handshakes: once a first byte has come, the library takes a connection for readable until
- * its handshake is over, and asks to be run again at once for as long as the client keeps it
- * waiting. So a connection is suspended ("parked") between the steps of its handshake, and our own
- * epoll says when there is something to read. */
+/* One loop: epoll over the listening sockets, our eventfd (tickets, inbox, stop) and each
+ * connection. What an event begins goes on as far as what has come reaches; a connection that has
+ * more to do than its turn allows is scheduled for the next. */
 #include "serve/http_loop.h"
 
 #include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gnutls/gnutls.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -25,216 +16,8 @@
 
 #define EVENTS 128
 #define ACCEPTS_AT_ONCE 32
-#define MHD_FIELD_BYTES 64    /* what the library notes of a field, at least */
-#define MHD_ANSWER_BYTES 2048 /* the head of an answer, and some of its body */
 #define TAG_EVENT UINT64_MAX
-#define TAG_MHD (UINT64_MAX - 1)
-#define TAG_LISTEN (UINT64_MAX - HTTP_LISTENERS - 1) /* and the listener's number */
-/* docs/serving.md states them. Forward secrecy and authenticated ciphers only; the signatures are
- * those that the keeper makes, and those that clients' certificates may have. */
-#define TLS_PRIORITIES                                                                             \
-    "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305:+AEAD:+"          \
-    "ECDHE-ECDSA:+ECDHE-RSA:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+SIGN-ECDSA-"          \
-    "SECP256R1-SHA256:+SIGN-ECDSA-SECP384R1-SHA384:+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-"   \
-    "EDDSA-ED25519:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384:+SIGN-RSA-PSS-RSAE-"        \
-    "SHA512:+SIGN-RSA-SHA256:+SIGN-RSA-SHA384:+SIGN-RSA-SHA512:+CTYPE-X509"
-
-/* ---- connections ---- */
-
-static bool
-index_conn(struct http_loop *loop, struct conn *c)
-{
-    const size_t need = (size_t)c->fd + 1;
-    if (need > loop->by_fd_cap) {
-        const size_t cap = need < 256 ? 256 : need * 2;
-        struct conn **grown = realloc(loop->by_fd, cap * sizeof *grown);
-        if (grown == NULL) {
-            return false;
-        }
-        memset(grown + loop->by_fd_cap, 0, (cap - loop->by_fd_cap) * sizeof *grown);
-        loop->by_fd = grown;
-        loop->by_fd_cap = cap;
-    }
-    loop->by_fd[c->fd] = c;
-    return true;
-}
-
-/* From 1.0 on the library gives all answers in one place, the next over the last: copied at once.
- */
-static union MHD_ConnectionInfo
-connection_info(struct MHD_Connection *mhd, enum MHD_ConnectionInfoType type)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, type);
-    return info == NULL ? (union MHD_ConnectionInfo){0} : *info;
-}
-
-static struct conn *
-conn_new(struct http_loop *loop, struct MHD_Connection *mhd)
-{
-    const int fd = connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD).connect_fd;
-    void *tls = connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION).tls_session;
-    const struct sockaddr *address =
-        connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS).client_addr;
-    ASSERT(fd > 0 && tls != NULL && address != NULL);
-    struct conn *c = calloc(1, sizeof *c);
-    if (c == NULL) {
-        return NULL;
-    }
-    *c = (struct conn){.next = loop->conns,
-                       .loop = loop,
-                       .mhd = mhd,
-                       .tls = tls,
-                       .fd = fd,
-                       .generation = loop->generation,
-                       .fresh = true,
-                       .shaking = true,
-                       .counted = true,
-                       .listener = loop->adding,
-                       .peer = peers_key(address),
-                       .since_ns = clock_mono_ns()};
-    address_put_text(address, c->address);
-    if (!index_conn(loop, c)) {
-        free(c);
-        return NULL;
-    }
-    if (c->next != NULL) {
-        c->next->prev = c;
-    }
-    loop->conns = c;
-    http_transport_attach(c);
-    http_tls_attach(c);
-    return c;
-}
-
-static void
-uncount(struct http_loop *loop, unsigned listener)
-{
-    (void)atomic_fetch_sub(&loop->load, 1);
-    (void)atomic_fetch_sub(&loop->server->listener[listener].connections, 1);
-}
-
-static void
-forget(struct http_loop *loop, unsigned listener, uint64_t peer)
-{
-    peers_leave(loop->server->listener[listener].peers, peer);
-    uncount(loop, listener);
-}
-
-static bool
-watch_conn(const struct conn *c, int operation, uint32_t events)
-{
-    struct epoll_event e = {.events = events | EPOLLET,
-                            .data.u64 = (uint64_t)c->generation << 32 | (uint32_t)c->fd};
-    return epoll_ctl(c->loop->epoll_fd, operation, c->fd, &e) == 0;
-}
-
-void
-http_conn_watch_room(struct conn *c, bool on)
-{
-    (void)watch_conn(c, EPOLL_CTL_MOD, EPOLLRDHUP | (on ? (uint32_t)EPOLLOUT : 0));
-}
-
-static void
-conn_opened(struct http_loop *loop, struct MHD_Connection *mhd, void **slot)
-{
-    loop->generation++;
-    struct conn *c = conn_new(loop, mhd);
-    *slot = c;
-    if (c == NULL) {
-        forget(loop, loop->adding,
-               peers_key(connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS).client_addr));
-        (void)shutdown(connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD).connect_fd,
-                       SHUT_RDWR); /* the library sees it end */
-        return;
-    }
-    if (!watch_conn(c, EPOLL_CTL_ADD, EPOLLIN | EPOLLRDHUP)) {
-        http_conn_shut(c);
-    }
-}
-
-static void
-conn_closed(struct http_loop *loop, struct conn *c)
-{
-    if (c == NULL) {
-        return;
-    }
-    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-    if ((size_t)c->fd < loop->by_fd_cap && loop->by_fd[c->fd] == c) {
-        loop->by_fd[c->fd] = NULL;
-    }
-    if (c->prev != NULL) {
-        c->prev->next = c->next;
-    } else {
-        loop->conns = c->next;
-    }
-    if (c->next != NULL) {
-        c->next->prev = c->prev;
-    }
-    http_transport_detach(c);
-    http_tls_detach(c);
-    forget(loop, c->listener, c->peer);
-    free(c);
-}
-
-static void
-on_connection(void *cls, struct MHD_Connection *mhd, void **slot,
-              enum MHD_ConnectionNotificationCode code)
-{
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        conn_opened(cls, mhd, slot);
-    } else {
-        conn_closed(cls, *slot);
-        *slot = NULL;
-    }
-}
-
-/* ---- handshakes ---- */
-
-static bool
-is_handshake_done(const struct conn *c)
-{
-    const gnutls_handshake_description_t last = gnutls_handshake_get_last_in(c->tls);
-    return last == GNUTLS_HANDSHAKE_FINISHED || last == GNUTLS_HANDSHAKE_KEY_UPDATE;
-}
-
-static void
-unpark(struct conn *c)
-{
-    if (c->parked) {
-        c->parked = false;
-        MHD_resume_connection(c->mhd);
-        c->loop->run = true;
-    }
-}
-
-/* After the library has had its turn: the connection waits for more, or its handshake is over. */
-static void
-settle_handshake(struct conn *c)
-{
-    if (!c->shaking || c->parked) {
-        return;
-    }
-    if (c->phase == PHASE_HANDSHAKE && !is_handshake_done(c)) {
-        c->parked = true;
-        MHD_suspend_connection(c->mhd);
-        return;
-    }
-    c->shaking = false;
-    http_conn_watch_room(c, c->stuck);
-    if (c->phase == PHASE_HANDSHAKE) {
-        c->phase = PHASE_IDLE;
-        c->since_ns = clock_mono_ns();
-    }
-}
-
-void
-http_conn_shut(struct conn *c)
-{
-    c->phase = PHASE_DEAD;
-    (void)shutdown(c->fd, SHUT_RDWR);
-    unpark(c);
-    c->loop->run = true;
-}
+#define TAG_LISTEN (UINT64_MAX - HTTP_LISTENERS) /* and the listener's number */
 
 /* ---- accepting ---- */
 
@@ -251,29 +34,27 @@ is_admitted(struct http_loop *loop, unsigned listener, const struct sockaddr *pe
     return false;
 }
 
-/* Hands an accepted socket to the library; it closes it when it fails. A peer that is gone already
- * is counted as nobody's, and given back as such. */
+static void
+uncount(struct http_loop *loop, unsigned listener)
+{
+    (void)atomic_fetch_sub(&loop->load, 1);
+    (void)atomic_fetch_sub(&loop->server->listener[listener].connections, 1);
+}
+
+/* A peer that is gone already is counted as nobody's, and given back as such. */
 static void
 add_connection(struct http_loop *loop, struct accepted accepted)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t n = sizeof address;
-    const int on = 1, fd = accepted.fd;
     struct sockaddr *a = (struct sockaddr *)(void *)&address;
-    memset(&address, 0, sizeof address);
-    if (getpeername(fd, a, &n) != 0 || !is_admitted(loop, accepted.listener, a) ||
+    if (getpeername(accepted.fd, a, &n) != 0 || !is_admitted(loop, accepted.listener, a) ||
         !peers_enter(loop->server->listener[accepted.listener].peers, peers_key(a))) {
-        (void)close(fd);
+        (void)close(accepted.fd);
         uncount(loop, accepted.listener);
         return;
     }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    const uint32_t before = loop->generation;
-    loop->adding = accepted.listener;
-    if (MHD_add_connection(loop->mhd, fd, a, n) != MHD_YES && loop->generation == before) {
-        forget(loop, accepted.listener, peers_key(a));
-    }
-    loop->run = true;
+    http_conn_open(loop, accepted, a);
 }
 
 static struct http_loop *
@@ -420,16 +201,10 @@ on_conn(struct http_loop *loop, const struct epoll_event *e)
     if (c == NULL) {
         return;
     }
-    unpark(c);
-    if (c->stuck) {
-        http_transport_flush(c);
-        http_release_settled(loop);
-    }
-    c->hangup = c->hangup || (e->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-    if (c->hangup && c->request != NULL && c->request->waits) {
-        c->request->gone = true;
-        http_release(c->request);
-    }
+    const bool ends = (e->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    c->hangup = c->hangup || ends;
+    c->readable = c->readable || ends || (e->events & EPOLLIN) != 0;
+    http_conn_run(c);
 }
 
 static void
@@ -439,16 +214,7 @@ on_event(struct http_loop *loop)
     const ssize_t ignored = read(loop->event_fd, &count, sizeof count);
     (void)ignored;
     empty_inbox(loop);
-    http_release_settled(loop);
-}
-
-/* Has the library something to do by itself? While it holds requests that it is to ask about again
- * it always says so: then, if its last turn did more than ask. */
-static bool
-is_library_busy(const struct http_loop *loop)
-{
-    MHD_UNSIGNED_LONG_LONG ms = 1;
-    return loop->asked > 0 ? loop->stirred : MHD_get_timeout(loop->mhd, &ms) == MHD_YES && ms == 0;
+    http_answer_settled(loop);
 }
 
 static int
@@ -456,7 +222,7 @@ next_timeout(const struct http_loop *loop)
 {
     int64_t sweep = (loop->swept_ns + loop->server->sweep_ns - clock_mono_ns()) / 1000000 + 1;
     sweep = sweep < 0 ? 0 : sweep;
-    return loop->run || is_library_busy(loop) ? 0 : (int)sweep;
+    return loop->scheduled != NULL ? 0 : (int)sweep;
 }
 
 /* Before it sleeps, what gathers is asked for. */
@@ -496,39 +262,20 @@ recover(struct http_loop *loop)
     }
 }
 
-/* After a key update GnuTLS says that there is nothing more, whatever follows it, and the library
- * waits for more: it is told to look again. */
+/* Those that are scheduled now: what they schedule has its turn after the next events. */
 static void
-read_past_key_updates(struct http_loop *loop)
+run_scheduled(struct http_loop *loop)
 {
-    loop->rekeyed = false;
-    for (struct conn *c = loop->conns; c != NULL; c = c->next) {
-        const bool waits = c->parked || (c->request != NULL && c->request->suspended);
-        if (c->rekeyed && !waits && c->phase != PHASE_DEAD) {
-            MHD_suspend_connection(c->mhd);
-            MHD_resume_connection(c->mhd);
-            loop->run = true;
+    struct conn *next = NULL;
+    struct conn *c = loop->scheduled;
+    loop->scheduled = loop->scheduled_last = NULL;
+    for (; c != NULL; c = next) {
+        next = c->next_scheduled;
+        c->scheduled = false;
+        http_conn_run(c);
+        if (c->phase == PHASE_DEAD && !c->scheduled) {
+            http_conn_close(c);
         }
-        c->rekeyed = false;
-    }
-}
-
-/* The list of connections has the newest first. */
-static void
-run_library(struct http_loop *loop)
-{
-    if (loop->run || is_library_busy(loop)) {
-        loop->run = loop->stirred = false;
-        loop->turns++;
-        (void)MHD_run(loop->mhd);
-    }
-    for (struct conn *c = loop->conns; c != NULL && (int32_t)(c->generation - loop->settled) > 0;
-         c = c->next) {
-        settle_handshake(c);
-    }
-    loop->settled = loop->generation;
-    if (loop->rekeyed) {
-        read_past_key_updates(loop);
     }
 }
 
@@ -564,20 +311,12 @@ turn(struct http_loop *loop)
             accept_some(loop, (unsigned)(tag - TAG_LISTEN));
         } else if (tag == TAG_EVENT) {
             on_event(loop);
-        } else if (tag == TAG_MHD) {
-            loop->run = true;
         } else {
             on_conn(loop, &events[i]);
         }
     }
-    run_library(loop);
     recheck(loop);
-    for (int i = 0; i < n; i++) {
-        struct conn *c = conn_tagged(loop, events[i].data.u64);
-        if (c != NULL) {
-            settle_handshake(c);
-        }
-    }
+    run_scheduled(loop);
     const int64_t now = clock_mono_ns();
     if (now - loop->swept_ns >= loop->server->sweep_ns) {
         recover(loop);
@@ -591,20 +330,13 @@ has_work(const struct http_loop *loop)
     return loop->active > 0 || loop->waiting != NULL;
 }
 
-/* After the grace: what still waits is let go, so that the library may be stopped. */
+/* After the grace: whatever its state. */
 static void
 let_go(struct http_loop *loop)
 {
-    loop->closing = true;
-    while (loop->waiting != NULL) {
-        loop->waiting->gone = true;
-        http_release(loop->waiting);
+    while (loop->conns != NULL) {
+        http_conn_close(loop->conns);
     }
-    for (struct conn *c = loop->conns; c != NULL; c = c->next) {
-        unpark(c);
-    }
-    loop->turns++;
-    (void)MHD_run(loop->mhd);
 }
 
 static void *
@@ -629,63 +361,22 @@ run(void *arg)
 
 /* ---- start and end ---- */
 
-static void
-silent(void *cls, const char *format, va_list args)
-{
-    (void)cls, (void)format,
-        (void)args; /* its lines are about clients' mistakes, and not ours to format */
-}
-
-static struct MHD_Daemon *
-start_daemon(struct http_loop *loop)
-{
-    const struct http_options *o = &loop->server->options;
-    const unsigned flags =
-        MHD_USE_TLS | MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
-    /* Before 1.0 strict means that the library answers a missing Host itself, and twice: the gate
-     * does it better. */
-    const intptr_t strict = loop->server->library >= HTTP_MHD_STRICT;
-    /* It overwrites all of that with zeros, and half of it again, for each request. */
-    const size_t memory =
-        o->limits.header_bytes + o->limits.header_count * MHD_FIELD_BYTES + MHD_ANSWER_BYTES;
-    const struct MHD_OptionItem items[] = {
-        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, loop},
-        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_on_completed, loop},
-        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_on_target, loop},
-        {MHD_OPTION_CONNECTION_LIMIT,
-         (intptr_t)o->limits.connections + (intptr_t)o->second.connections +
-             (intptr_t)o->third.connections + 8,
-         NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
-        {MHD_OPTION_STRICT_FOR_CLIENT, strict, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, loop, MHD_OPTION_EXTERNAL_LOGGER,
-                            silent, NULL, MHD_OPTION_HTTPS_CERT_CALLBACK, http_on_certificate,
-                            MHD_OPTION_ARRAY, items, MHD_OPTION_END);
-}
-
 static struct status
 open_descriptors(struct http_loop *loop)
 {
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(loop->mhd, MHD_DAEMON_INFO_EPOLL_FD);
-    CHECK(info != NULL, UNSUPPORTED);
-    loop->mhd_fd = info->listen_fd; /* the union's descriptor, whatever was asked for */
     loop->listening = true;
     if (loop->epoll_fd < 0 || loop->event_fd < 0 || loop->spare_fd < 0 ||
-        !watch(loop, loop->event_fd, EPOLLIN, TAG_EVENT) ||
-        !watch(loop, loop->mhd_fd, EPOLLIN, TAG_MHD) || !start_listening(loop)) {
+        !watch(loop, loop->event_fd, EPOLLIN, TAG_EVENT) || !start_listening(loop)) {
         FAIL_OS(errno);
     }
     return OK;
 }
 
 struct status
-http_loop_start(struct http_server *s, struct http_loop *loop, struct diag *diag)
+http_loop_start(struct http_server *s, struct http_loop *loop)
 {
     loop->server = s;
     loop->epoll_fd = loop->event_fd = loop->spare_fd = -1;
@@ -693,12 +384,6 @@ http_loop_start(struct http_server *s, struct http_loop *loop, struct diag *diag
     CHECK(pthread_mutex_init(&loop->inbox_lock, NULL) == 0, MEMORY);
     loop->scratch = arena_new(s->options.arena_bytes);
     CHECK(loop->scratch != NULL, MEMORY);
-    buf_init(&loop->body, s->options.limits.body_bytes);
-    loop->mhd = start_daemon(loop);
-    if (loop->mhd == NULL) {
-        diag_set(diag, "the HTTP library did not start");
-        FAIL(UNSUPPORTED);
-    }
     TRY(open_descriptors(loop));
     if (s->handler.subscribe != NULL) {
         TRY(s->handler.subscribe(s->handler.ctx, loop->event_fd));
@@ -720,16 +405,12 @@ http_loop_start(struct http_server *s, struct http_loop *loop, struct diag *diag
 void
 http_loop_done(struct http_loop *loop)
 {
-    if (loop->mhd != NULL) {
-        MHD_stop_daemon(loop->mhd);
-    }
     while (loop->spare != NULL) {
         struct request *r = loop->spare;
         loop->spare = r->next;
         http_request_free(r);
     }
     arena_free(loop->scratch);
-    buf_done(&loop->body);
     for (unsigned i = 0; i < loop->inbox_count; i++) {
         (void)close(loop->inbox[i].fd);
     }

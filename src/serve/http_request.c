@@ -1,13 +1,13 @@
-/* The way of one request through libmicrohttpd's callbacks: target, head (gate), body, handler,
- * answer, done. */
+/* The way of one request: head (gate), body, handler, answer, done. */
 #include "serve/http_loop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define SPARE_REQUESTS 64u
-#define SPARE_BODY_BYTES (256u << 10)
+#define SPARE_BYTES (256u << 10)
 
 static struct request *
 request_of(const struct http_exchange *x)
@@ -15,11 +15,23 @@ request_of(const struct http_exchange *x)
     return (struct request *)(uintptr_t)x;
 }
 
+static const char *
+field_value(const struct request *r, const char *name)
+{
+    const size_t n = strlen(name);
+    for (size_t i = 0; i < r->field_count; i++) {
+        const struct gate_field *f = &r->fields[i];
+        if (f->name.len == n && strncasecmp((const char *)f->name.ptr, name, n) == 0) {
+            return (const char *)f->value.ptr;
+        }
+    }
+    return NULL;
+}
+
 const char *
 http_header(const struct http_exchange *x, const char *name)
 {
-    const struct request *r = request_of(x);
-    return MHD_lookup_connection_value(r->conn->mhd, MHD_HEADER_KIND, name);
+    return field_value(request_of(x), name);
 }
 
 void
@@ -40,6 +52,8 @@ http_set_header(struct http_exchange *x, const char *name, const char *value)
     }
 }
 
+/* ---- its beginning and its end ---- */
+
 static struct request *
 request_new(struct http_loop *loop)
 {
@@ -55,6 +69,7 @@ request_new(struct http_loop *loop)
         return NULL;
     }
     buf_init(&r->body, loop->server->options.limits.body_bytes);
+    buf_init(&r->head, SIZE_MAX / 2);
     buf_init(&r->x.answer, SIZE_MAX / 2);
     return r;
 }
@@ -63,6 +78,7 @@ void
 http_request_free(struct request *r)
 {
     buf_done(&r->body);
+    buf_done(&r->head);
     buf_done(&r->x.answer);
     arena_free(r->x.arena);
     free(r);
@@ -70,18 +86,19 @@ http_request_free(struct request *r)
 
 /* Keeps arena and buffers for the next request on this loop, unless they have grown large. */
 static void
-request_recycle(struct http_loop *loop, struct request *r)
+recycle(struct http_loop *loop, struct request *r)
 {
-    const bool large = r->body.cap > SPARE_BODY_BYTES || r->x.answer.cap > SPARE_BODY_BYTES ||
-                       arena_used(r->x.arena) > SPARE_BODY_BYTES;
+    const bool large = r->body.cap > SPARE_BYTES || r->x.answer.cap > SPARE_BYTES ||
+                       arena_used(r->x.arena) > SPARE_BYTES;
     if (large || loop->spares >= SPARE_REQUESTS) {
         http_request_free(r);
         return;
     }
     arena_reset(r->x.arena);
     buf_reset(&r->body);
+    buf_reset(&r->head);
     buf_reset(&r->x.answer);
-    struct request fresh = {.body = r->body, .next = loop->spare};
+    struct request fresh = {.body = r->body, .head = r->head, .next = loop->spare};
     fresh.x.arena = r->x.arena;
     fresh.x.answer = r->x.answer;
     *r = fresh;
@@ -89,44 +106,17 @@ request_recycle(struct http_loop *loop, struct request *r)
     loop->spares++;
 }
 
-static void
-conn_enter(struct conn *c, enum phase phase)
+static struct request *
+begin(struct conn *c)
 {
-    if (c->phase != PHASE_DEAD) {
-        c->phase = phase;
-        c->since_ns = clock_mono_ns();
-    }
-}
-
-static struct conn *
-conn_of(struct MHD_Connection *mhd)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info == NULL ? NULL : info->socket_context;
-}
-
-void *
-http_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
-{
-    struct http_loop *loop = cls;
-    struct conn *c = conn_of(mhd);
-    struct request *r = c == NULL ? NULL : request_new(loop);
+    struct http_loop *loop = c->loop;
+    struct request *r = request_new(loop);
     if (r == NULL) {
         return NULL;
     }
     r->conn = c;
+    r->x.arrived_ns = c->phase == PHASE_HEAD ? c->since_ns : loop->now_ns;
     r->x.scratch = loop->scratch;
-    c->request = r;
-    c->fresh = false;
-    loop->stirred = true;
-    conn_enter(c, PHASE_HEAD);
-    loop->active++;
-    r->target_len = target == NULL ? 0 : strlen(target);
-    r->target = r->target_len > GATE_TARGET_BYTES
-                    ? NULL
-                    : arena_strdup(r->x.arena, view_of(target, r->target_len));
-    r->x.arrived_ns = c->since_ns;
     r->x.method = r->x.path = r->x.query = "";
     memcpy(r->x.address, c->address, sizeof r->x.address);
     if (!http_tls_expired(c)) { /* else nobody's call, until the sweep ends the connection */
@@ -134,119 +124,35 @@ http_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
     }
     r->x.peer = c->peer;
     r->x.listener = c->listener;
+    c->request = r;
+    c->fresh = false;
+    loop->active++;
     return r;
 }
 
-/* Splits the target into path and query, on the arena. */
-static void
-set_target(struct request *r)
+void
+http_request_done(struct request *r)
 {
-    if (r->target == NULL) {
-        return;
+    struct conn *c = r->conn;
+    const struct http_handler *h = &c->loop->server->handler;
+    if (r->waits) {
+        http_release(r);
     }
-    const char *mark = strchr(r->target, '?');
-    r->x.path = r->target;
-    if (mark != NULL) {
-        const char *path = arena_strdup(r->x.arena, view_of(r->target, (size_t)(mark - r->target)));
-        r->x.path = path == NULL ? "" : path;
-        r->x.query = mark + 1;
+    if (r->called && h->done != NULL) {
+        h->done(h->ctx, &r->x);
     }
+    c->request = NULL;
+    c->loop->active--;
+    recycle(c->loop, r);
 }
 
-struct field_list {
-    struct gate_field fields[GATE_FIELDS_MAX];
-    size_t count;
-};
-
-static enum MHD_Result
-collect_field(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_size,
-              const char *value, size_t value_size)
-{
-    (void)kind;
-    struct field_list *list = cls;
-    if (list->count < GATE_FIELDS_MAX) {
-        list->fields[list->count].name = view_of(key, key_size);
-        list->fields[list->count].value =
-            view_of(value == NULL ? "" : value, value == NULL ? 0 : value_size);
-    }
-    list->count++;
-    return MHD_YES;
-}
-
-/* Between two fields the old parser leaves CR and LF as two NULs, perhaps after blanks. Anything
- * else was hidden from it: a NUL inside a value, or a line that ended with a bare LF. */
-static bool
-is_line_end(const uint8_t *from, const uint8_t *to)
-{
-    return to - from == 2 && from[0] == 0 && from[1] == 0;
-}
-
-/* Libraries before 1.0 parse C strings in their read buffer, so what follows a NUL is invisible to
- * the gate, and folded lines are copied elsewhere. The head still lies there whole, from the method
- * on: walk it. */
-static bool
-is_head_plain(struct MHD_Connection *mhd, const char *method, const char *url, size_t target_len,
-              const char *version, const struct field_list *list)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    if (info == NULL) {
-        return false;
-    }
-    const uint8_t *at = (const uint8_t *)method;
-    const uint8_t *end = at + info->header_size;
-    if ((const uint8_t *)url != at + strlen(method) + 1 || version != url + target_len + 1) {
-        return false;
-    }
-    at = (const uint8_t *)version + strlen(version);
-    for (size_t i = 0; i < list->count; i++) {
-        const struct gate_field *f = &list->fields[i];
-        if (f->name.ptr < at || f->value.ptr < f->name.ptr || f->value.ptr + f->value.len > end ||
-            !is_line_end(at, f->name.ptr)) {
-            return false;
-        }
-        at = f->value.ptr + f->value.len;
-    }
-    return end - at == 4 && is_line_end(at, at + 2) && is_line_end(at + 2, end);
-}
-
-static struct gate_verdict
-check_head(struct request *r, const char *url, const char *method, const char *version)
-{
-    const struct http_server *s = r->conn->loop->server;
-    const struct http_limits *l = &s->options.limits;
-    const bool sound = s->library >= HTTP_MHD_SOUND;
-    struct field_list list;
-    list.count = 0;
-    MHD_get_connection_values_n(r->conn->mhd, MHD_HEADER_KIND, collect_field, &list);
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(r->conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    const size_t count_max = l->header_count < GATE_FIELDS_MAX ? l->header_count : GATE_FIELDS_MAX;
-    const char *target = r->target == NULL ? "" : r->target;
-    const struct gate_head head = {
-        .method = view_str(method),
-        .target = view_of(target, r->target == NULL ? r->target_len : strlen(target)),
-        .version = view_str(version),
-        .fields = list.fields,
-        .count = list.count,
-        .bytes = info == NULL ? 0 : info->header_size,
-    };
-    const struct gate_limits limits = {l->header_bytes, count_max, GATE_TARGET_BYTES, l->body_bytes,
-                                       sound};
-    struct gate_verdict verdict;
-    gate_check(&head, &limits, &verdict);
-    if (verdict.status == 0 && s->library < HTTP_MHD_STRICT &&
-        !is_head_plain(r->conn->mhd, method, url, r->target_len, version, &list)) {
-        verdict =
-            (struct gate_verdict){.status = 400, .reason = "the request head is not plain lines"};
-    }
-    return verdict;
-}
+/* ---- its answer ---- */
 
 void
 http_request_refuse(struct request *r, unsigned status, const char *reason)
 {
     const struct http_handler *h = &r->conn->loop->server->handler;
+    http_conn_enter(r->conn, PHASE_CALL);
     r->progress = REQUEST_DECIDED;
     r->called = true;
     r->close = true;
@@ -258,36 +164,6 @@ http_request_refuse(struct request *r, unsigned status, const char *reason)
         h->refused(h->ctx, &r->x, reason);
         http_note_ticket(r);
     }
-}
-
-static enum MHD_Result
-queue_answer(struct request *r)
-{
-    struct http_exchange *x = &r->x;
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(x->answer.len, x->answer.ptr, MHD_RESPMEM_PERSISTENT);
-    if (response == NULL) {
-        return MHD_NO;
-    }
-    const char *type = x->content_type == NULL ? "application/json" : x->content_type;
-    bool ok = MHD_add_response_header(response, "content-type", type) == MHD_YES;
-    for (unsigned i = 0; i < r->header_count; i++) {
-        ok = ok &&
-             MHD_add_response_header(response, r->headers[i].name, r->headers[i].value) == MHD_YES;
-    }
-    const bool closes = r->close || atomic_load_explicit(&r->conn->loop->server->stopping,
-                                                         memory_order_relaxed) != 0;
-    if (closes) {
-        ok = ok && MHD_add_response_header(response, "connection", "close") == MHD_YES;
-    }
-    r->progress = REQUEST_QUEUED;
-    conn_enter(r->conn, PHASE_SEND);
-    const size_t length = strcmp(x->method, "HEAD") == 0 ? 0 : x->answer.len;
-    http_transport_answer(r->conn, length, r->persistent && !closes);
-    const enum MHD_Result result =
-        ok ? MHD_queue_response(r->conn->mhd, x->status, response) : MHD_NO;
-    MHD_destroy_response(response);
-    return result;
 }
 
 bool
@@ -314,28 +190,94 @@ http_request_settle(struct request *r)
     return true;
 }
 
-/* The answer is decided: out with it, or wait for its ticket. last: the request was read whole. */
-static enum MHD_Result
-answer(struct request *r, bool last)
+void
+http_request_answer(struct request *r)
 {
-    if (r->gone) {
-        return MHD_NO;
-    }
+    struct conn *c = r->conn;
     if (!r->late && !http_settled(r)) {
-        if (r->conn->hangup) {
-            return MHD_NO;
+        if (c->hangup) {
+            http_conn_shut(c); /* nobody is there who could read it */
+        } else {
+            http_wait(r);
         }
-        (last ? http_wait_asked : http_wait)(r);
-        return MHD_YES;
+        return;
     }
     if (r->waits) {
         http_release(r);
     }
-    r->conn->loop->stirred = true;
     if (!http_request_settle(r)) {
-        return answer(r, last);
+        http_request_answer(r);
+    } else if (r->x.status == 0) {
+        http_conn_shut(c);
+    } else {
+        http_answer_send(r);
     }
-    return r->x.status == 0 ? MHD_NO : queue_answer(r);
+}
+
+/* ---- its body ---- */
+
+static void
+call_handler(struct request *r, struct view body)
+{
+    struct http_loop *loop = r->conn->loop;
+    const struct http_handler *h = &loop->server->handler;
+    http_conn_enter(r->conn, PHASE_CALL);
+    r->x.body = body;
+    r->progress = REQUEST_DECIDED;
+    r->called = true;
+    h->handle(h->ctx, &r->x);
+    http_note_ticket(r);
+    r->x.body = (struct view){0};
+    r->fields = NULL;
+    r->field_count = 0;
+    arena_reset(loop->scratch);
+    http_request_answer(r);
+}
+
+static void
+consume(struct conn *c, size_t n)
+{
+    c->in.ptr += n;
+    c->in.len -= n;
+}
+
+static bool
+step_length(struct conn *c)
+{
+    struct request *r = c->request;
+    const uint64_t left = r->length - r->body.len;
+    const size_t n = c->in.len < left ? c->in.len : (size_t)left;
+    buf_put(&r->body, view_of(c->in.ptr, n));
+    consume(c, n);
+    if (!status_ok(buf_status(&r->body))) {
+        http_conn_shut(c); /* no memory: the gate has looked at the length */
+        return true;
+    }
+    if (n == left) {
+        call_handler(r, buf_view(&r->body));
+    }
+    return n == left;
+}
+
+static bool
+step_chunks(struct conn *c)
+{
+    struct request *r = c->request;
+    struct view bytes = view_of(c->in.ptr, c->in.len);
+    const enum http_found found = http_chunks_take(&r->chunks, &bytes, &r->body);
+    consume(c, c->in.len - bytes.len);
+    if (!status_ok(buf_status(&r->body))) {
+        http_request_refuse(r, 413, "the request body is too large");
+        http_request_answer(r);
+        return true;
+    }
+    if (found == HTTP_BAD) {
+        http_request_refuse(r, 400, "the chunks of the request body are not well-formed");
+        http_request_answer(r);
+    } else if (found == HTTP_WHOLE) {
+        call_handler(r, buf_view(&r->body));
+    }
+    return found != HTTP_PART;
 }
 
 /* Does the handler want the body? A short one is read in any case. */
@@ -346,7 +288,7 @@ wants_body(struct request *r, const struct gate_verdict *verdict)
     if (h->head == NULL || (!verdict->chunked && verdict->length <= HTTP_BODY_UNASKED)) {
         return true;
     }
-    conn_enter(r->conn, PHASE_CALL);
+    http_conn_enter(r->conn, PHASE_CALL);
     if (h->head(h->ctx, &r->x)) {
         return true;
     }
@@ -357,147 +299,251 @@ wants_body(struct request *r, const struct gate_verdict *verdict)
     return false;
 }
 
-static enum MHD_Result
-on_head(struct request *r, const char *url, const char *method, const char *version)
+/* The head goes where it can wait for the body. */
+static bool
+keep_head(struct request *r, struct view head)
 {
-    const char *kept = arena_strdup(r->x.arena, view_of(method, strnlen(method, 32)));
-    r->x.method = kept == NULL ? "" : kept;
-    set_target(r);
-    r->persistent = strcmp(version, "HTTP/1.1") == 0 && http_header(&r->x, "connection") == NULL;
-    const struct gate_verdict verdict = check_head(r, url, method, version);
-    if (verdict.status != 0) {
-        conn_enter(r->conn, PHASE_CALL);
-        http_request_refuse(r, verdict.status, verdict.reason);
-        return answer(r, false);
+    uint8_t *bytes = arena_alloc(r->x.arena, head.len, 1);
+    struct gate_field *fields = arena_alloc(r->x.arena, r->field_count + 1, sizeof *fields);
+    if (bytes == NULL || fields == NULL) {
+        return false;
     }
-    if (!wants_body(r, &verdict)) {
-        return answer(r, false);
+    memcpy(bytes, head.ptr, head.len);
+    for (size_t i = 0; i < r->field_count; i++) {
+        const struct gate_field *f = &r->fields[i];
+        fields[i].name = view_of(bytes + (f->name.ptr - head.ptr), f->name.len);
+        fields[i].value = view_of(bytes + (f->value.ptr - head.ptr), f->value.len);
+    }
+    r->fields = fields;
+    return true;
+}
+
+static void
+await_body(struct request *r, struct view head)
+{
+    struct conn *c = r->conn;
+    const char *expected = field_value(r, "expect");
+    if (!keep_head(r, head)) {
+        http_conn_shut(c);
+        return;
     }
     r->progress = REQUEST_BODY;
-    conn_enter(r->conn, PHASE_BODY);
-    if (r->body.cap == 0) {
-        const struct buf empty = r->body;
-        r->body = r->conn->loop->body;
-        r->conn->loop->body = empty;
+    http_conn_enter(c, PHASE_BODY);
+    if (r->length > 0 && r->length <= SPARE_BYTES) {
+        buf_reserve(&r->body, (size_t)r->length);
     }
-    if (verdict.length > 0 && verdict.length <= SPARE_BODY_BYTES) {
-        buf_reserve(&r->body, (size_t)verdict.length);
+    if (expected != NULL && c->in.len == 0 && strcasecmp(expected, "100-continue") == 0) {
+        http_answer_continue(c);
     }
-    return MHD_YES;
 }
 
-/* The library cannot take an answer in the middle of a body: a chunked one that grew too large is
- * answered past it. */
-static enum MHD_Result
-on_body(struct request *r, const char *upload, size_t *upload_size)
+/* ---- its head ---- */
+
+static const char *
+method_of(struct request *r, struct view method)
 {
-    const size_t n = *upload_size;
-    *upload_size = 0;
-    if (r->progress != REQUEST_BODY) {
-        return MHD_YES;
+    static const char *const common[] = {"POST", "GET"};
+    for (size_t i = 0; i < sizeof common / sizeof *common; i++) {
+        if (view_equal_str(method, common[i])) {
+            return common[i];
+        }
     }
-    buf_put(&r->body, view_of(upload, n));
-    if (!status_ok(buf_status(&r->body))) {
-        r->raw = true;
-        conn_enter(r->conn, PHASE_CALL);
-        http_request_refuse(r, 413, "the request body is too large");
-        http_wait(r);
-    }
-    return MHD_YES;
+    const char *kept =
+        arena_strdup(r->x.arena, view_of(method.ptr, method.len < 32 ? method.len : 32));
+    return kept == NULL ? "" : kept;
 }
 
-/* What waits for its ticket, or to be sent, needs the body no more: the next call takes it, as it
- * lies in the processor's cache. */
+/* Splits the target into path and query, on the arena. */
 static void
-give_back_body(struct request *r)
+set_target(struct request *r, struct view target)
 {
-    struct buf *spare = &r->conn->loop->body;
-    if (spare->cap == 0 && r->body.cap <= SPARE_BODY_BYTES) {
-        buf_reset(&r->body);
-        const struct buf empty = *spare;
-        *spare = r->body;
-        r->body = empty;
+    char *path = target.len > GATE_TARGET_BYTES ? NULL : arena_strdup(r->x.arena, target);
+    if (path == NULL) {
+        return;
     }
+    char *mark = strchr(path, '?');
+    if (mark != NULL) {
+        *mark = '\0';
+        r->x.query = mark + 1;
+    }
+    r->x.path = path;
 }
 
 static void
-call_handler(struct request *r)
+set_line(struct request *r, const struct gate_head *head)
 {
-    const struct http_handler *h = &r->conn->loop->server->handler;
-    conn_enter(r->conn, PHASE_CALL);
-    r->x.body = buf_view(&r->body);
-    r->progress = REQUEST_DECIDED;
-    r->called = true;
-    h->handle(h->ctx, &r->x);
-    http_note_ticket(r);
-    r->x.body = (struct view){0};
-    arena_reset(r->conn->loop->scratch);
-    give_back_body(r);
+    r->x.method = method_of(r, head->method);
+    set_target(r, head->target);
 }
 
-enum MHD_Result
-http_on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
-                const char *version, const char *upload, size_t *upload_size, void **slot)
+static bool
+has_word(const char *list, const char *word)
 {
-    (void)mhd;
-    struct http_loop *loop = cls;
-    struct request *r = *slot;
-    if (r == NULL || r->conn->phase == PHASE_DEAD || loop->closing) {
-        return MHD_NO;
+    const size_t n = strlen(word);
+    while (*list != '\0') {
+        list += strspn(list, ", \t");
+        const size_t len = strcspn(list, ", \t");
+        if (len == n && strncasecmp(list, word, n) == 0) {
+            return true;
+        }
+        list += len;
     }
-    if (r->progress == REQUEST_LINE || *upload_size > 0) {
-        loop->stirred = true;
-    }
-    if (r->progress == REQUEST_LINE) {
-        return on_head(r, url, method, version);
-    }
-    if (*upload_size > 0) {
-        return on_body(r, upload, upload_size);
-    }
-    if (r->progress == REQUEST_BODY) {
-        call_handler(r);
-    }
-    return answer(r, true);
+    return false;
 }
 
-/* What the library answered by itself to a head that it could not read; 400 where it did not. */
-static unsigned
-library_status(struct MHD_Connection *mhd)
+static bool
+says_close(const struct request *r, const struct gate_head *head)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
-    return info == NULL || info->http_status == 0 ? 400 : info->http_status;
+    bool close = view_equal_str(head->version, "HTTP/1.0");
+    for (size_t i = 0; i < r->field_count; i++) {
+        const struct gate_field *f = &r->fields[i];
+        close = close || (f->name.len == 10 &&
+                          strncasecmp((const char *)f->name.ptr, "connection", 10) == 0 &&
+                          has_word((const char *)f->value.ptr, "close"));
+    }
+    return close;
+}
+
+/* Values become C strings: behind each stands a blank or the end of its line. */
+static void
+take_fields(struct request *r, const struct gate_head *head)
+{
+    r->fields = head->fields;
+    r->field_count = head->count;
+    for (size_t i = 0; i < head->count; i++) {
+        const struct view v = head->fields[i].value;
+        ((uint8_t *)(uintptr_t)v.ptr)[v.len] = '\0';
+    }
+}
+
+static struct gate_verdict
+check_head(struct request *r, struct view bytes, struct gate_head *ret_head)
+{
+    const struct http_limits *l = &r->conn->loop->server->options.limits;
+    const size_t count_max = l->header_count < GATE_FIELDS_MAX ? l->header_count : GATE_FIELDS_MAX;
+    const struct gate_limits limits = {l->header_bytes, count_max, GATE_TARGET_BYTES, l->body_bytes,
+                                       true};
+    struct gate_verdict verdict = {.status = 400, .reason = "the request head is not plain lines"};
+    const bool plain = http_head_split(bytes, r->conn->loop->fields, GATE_FIELDS_MAX, ret_head);
+    set_line(r, ret_head);
+    if (plain) {
+        gate_check(ret_head, &limits, &verdict);
+    }
+    return verdict;
+}
+
+/* A head is whole; what follows it stands in c->in. */
+static void
+on_head(struct request *r, struct view bytes)
+{
+    struct conn *c = r->conn;
+    struct gate_head head;
+    const struct gate_verdict verdict = check_head(r, bytes, &head);
+    if (verdict.status != 0) {
+        http_request_refuse(r, verdict.status, verdict.reason);
+        http_request_answer(r);
+        return;
+    }
+    take_fields(r, &head);
+    r->close = says_close(r, &head);
+    r->chunked = verdict.chunked;
+    r->length = verdict.length;
+    if (!wants_body(r, &verdict)) {
+        http_request_answer(r);
+    } else if (!r->chunked && c->in.len >= r->length) {
+        const struct view body = view_of(c->in.ptr, (size_t)r->length);
+        consume(c, body.len);
+        call_handler(r, body);
+    } else {
+        await_body(r, bytes);
+    }
+}
+
+/* What could not be read, or is too long, is refused all the same. */
+static void
+refuse_head(struct conn *c, unsigned status, const char *reason)
+{
+    struct request *r = begin(c);
+    if (r == NULL) {
+        http_conn_shut(c);
+        return;
+    }
+    c->in.len = 0;
+    http_request_refuse(r, status, reason);
+    http_request_answer(r);
+}
+
+static bool
+step_head(struct conn *c)
+{
+    size_t length = 0;
+    while (c->in.len >= 2 && c->scanned == 0 && memcmp(c->in.ptr, "\r\n", 2) == 0) {
+        consume(c, 2); /* RFC 9112, 2.2: some send one after a body */
+    }
+    const struct view bytes = view_of(c->in.ptr, c->in.len);
+    switch (http_head_find(bytes, &c->scanned, &length)) {
+    case HTTP_BAD:
+        refuse_head(c, 400, "the request head is not plain lines");
+        return true;
+    case HTTP_WHOLE:
+        break;
+    case HTTP_PART:
+        if (bytes.len > c->loop->server->options.limits.header_bytes) {
+            refuse_head(c, 431, "the request head is too large");
+            return true;
+        }
+        if (bytes.len > 0 && c->phase == PHASE_IDLE) {
+            http_conn_enter(c, PHASE_HEAD);
+        }
+        return false;
+    }
+    c->scanned = 0;
+    struct request *r = begin(c);
+    if (r == NULL) {
+        http_conn_shut(c);
+        return true;
+    }
+    consume(c, length);
+    on_head(r, view_of(bytes.ptr, length));
+    return true;
+}
+
+bool
+http_request_step(struct conn *c)
+{
+    if (c->phase != PHASE_BODY) {
+        return step_head(c);
+    }
+    return c->request->chunked ? step_chunks(c) : step_length(c);
+}
+
+/* Whoever has sent a whole request line has asked for something. */
+static void
+refuse_unfinished(struct conn *c)
+{
+    struct gate_head head;
+    const uint8_t *lf =
+        c->scanned == 0 || c->in.len == 0 ? NULL : memchr(c->in.ptr, '\n', c->in.len);
+    struct request *r = lf == NULL ? NULL : begin(c);
+    if (r != NULL) {
+        const struct view line = view_of(c->in.ptr, (size_t)(lf + 1 - c->in.ptr));
+        (void)http_head_split(line, c->loop->fields, 0, &head);
+        set_line(r, &head);
+        http_request_refuse(r, 400, "the request head was not accepted or not finished");
+    }
 }
 
 void
-http_on_completed(void *cls, struct MHD_Connection *mhd, void **slot,
-                  enum MHD_RequestTerminationCode why)
+http_request_abandon(struct conn *c)
 {
-    (void)why;
-    struct http_loop *loop = cls;
-    struct request *r = *slot;
-    *slot = NULL;
+    struct request *r = c->request;
+    c->loop->now_ns = clock_mono_ns();
     if (r == NULL) {
-        return;
-    }
-    const struct http_handler *h = &loop->server->handler;
-    loop->stirred = true;
-    if (r->waits) {
-        http_release(r);
-    }
-    http_transport_flush(r->conn);
-    if (r->progress == REQUEST_LINE) {
-        set_target(r);
-        http_request_refuse(r, library_status(mhd),
-                            "the request head was not accepted or not finished");
+        refuse_unfinished(c);
     } else if (r->progress == REQUEST_BODY) {
         http_request_refuse(r, 400, "the request body was not finished");
     }
-    if (r->called && h->done != NULL) {
-        h->done(h->ctx, &r->x);
+    if (c->request != NULL) {
+        http_request_done(c->request);
     }
-    conn_enter(r->conn, PHASE_IDLE);
-    r->conn->request = NULL;
-    loop->active--;
-    request_recycle(loop, r);
 }

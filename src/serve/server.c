@@ -13,7 +13,6 @@
 
 #define PEM_MAX (1u << 20)
 #define WARN_DAYS 14
-#define FRESH_LIBRARY "1.0.3"
 /* What is longer is given back to the system when it is freed. Left alone, glibc raises its own
  * threshold to the largest block ever freed, and a log that gathers megabytes a second, again and
  * again longer than before, leaves them in the heap. */
@@ -298,17 +297,6 @@ start_witnesses(struct server *s)
                                  &s->witnesses);
 }
 
-static void
-warn_of_old_library(void)
-{
-    if (!http_library_is_sound()) {
-        log_event(LOG_WARN, "http.library",
-                  "libmicrohttpd=%s; fixes of %s and later are missing: chunked bodies are "
-                  "refused, the header gate stands before it",
-                  http_library_version(), FRESH_LIBRARY);
-    }
-}
-
 struct status
 server_start(struct workspace *w, const struct server_options *o, struct diag *diag,
              struct server **ret_server)
@@ -350,7 +338,6 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
         server_free(s);
         return done;
     }
-    warn_of_old_library();
     *ret_server = s;
     return OK;
 }

@@ -858,7 +858,7 @@ ends_in_order_after_a_few_requests(void **state)
     struct buf text;
     testing_read(log, &text);
     assert_text_has(buf_str(&text), "serve.stopped");
-    assert_text_has(buf_str(&text), "libmicrohttpd");
+    assert_text_has(buf_str(&text), "gnutls=");
     buf_done(&text);
     assert_steward("audit", "verify", "--workspace", dir);
 }
