@@ -405,6 +405,11 @@ static const struct cli_option audit_verify_options[] = {
     {"vkey", "KEY",
      "the log's public key, from whoever you trust to tell it (default: the one beside the log)",
      NULL, CLI_ONCE, NULL},
+    {"full", NULL, "read everything again, and not only what came since the last time", NULL,
+     CLI_ONCE, NULL},
+    {"state", "FILE",
+     "what was seen of this log, instead of a file in ~/.local/state/steward/audit", NULL, CLI_ONCE,
+     "@file"},
     {"policy", "FILE",
      "who must have cosigned it: a tlog-policy (docs/spec/witness.md); its log's key is --vkey",
      NULL, CLI_ONCE, "@file"},
@@ -658,7 +663,10 @@ const struct cli_verb cli_verbs[] = {
     {"serve", "", "answer calls over TLS until SIGINT or SIGTERM; calls in flight are finished",
      NULL, serve_options, cli_serve, false},
     {"audit verify", "[DIR]",
-     "recompute the whole log and check its signature; names the first bad byte",
+     "recompute what was added to the log since it was verified last, and check its signature",
+     "The first time, and with --full, every entry and hash is read and computed anew, and the "
+     "first bad byte named. What was seen is kept in a file of yours, out of reach of who writes "
+     "the log: a log that was rolled back, or does not begin with what was seen, does not verify. "
      "Needs no passphrase: DIR may be a copy of a workspace's audit directory. Exit code 6 when "
      "the log was changed.",
      audit_verify_options, cli_audit_verify, true, true},

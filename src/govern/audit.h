@@ -97,8 +97,17 @@ void audit_event_put(const struct audit_event *e, struct buf *ret_entry);
 struct audit_fault {
     char text[512]; /* file, byte offset, what is wrong */
 };
+/* What a verification has seen of a log up to its checkpoint. Who verifies keeps it, out of the
+ * reach of who writes the log, and begins there the next time. */
+struct audit_seen {
+    uint64_t size; /* 0: nothing */
+    struct digest root;
+    int64_t last_end_ns; /* of the last entry that tells its time; wall */
+    uint64_t clock_back, first_clock_back, gaps, repairs;
+};
 struct audit_report {
     uint64_t entries; /* under the checkpoint */
+    uint64_t from;    /* of them, the first that was read; the ones before were seen earlier */
     uint64_t pending; /* durable in the journal, not yet under a checkpoint */
     struct digest root;
     char origin[256];
@@ -113,6 +122,17 @@ struct audit_report {
  * ret_fault. vkey NULL: dir/vkey is used. */
 struct status audit_verify(const char *dir, const char *vkey, struct audit_fault *ret_fault,
                            struct audit_report *ret_report);
+/* The same for what was added since `seen`, read from the bundle on in which that ended; that the
+ * log begins with what was seen follows from the entries between, and the tiles' hashes of those
+ * before. full: everything is read, and that is checked besides. ret_seen: for the next time;
+ * ret_note: the signed checkpoint, verbatim. */
+struct status audit_verify_since(const char *dir, const char *vkey, const struct audit_seen *seen,
+                                 bool full, struct audit_fault *ret_fault,
+                                 struct audit_report *ret_report, struct audit_seen *ret_seen,
+                                 struct buf *ret_note);
+/* The verifier key that audit_verify would use, as note_put_vkey writes it. */
+struct status audit_vkey(const char *dir, const char *vkey, struct diag *diag,
+                         struct buf *ret_vkey);
 /* Entries [from, to) in order (journal included). */
 struct status audit_each(const char *dir, uint64_t from, uint64_t to,
                          struct status (*each)(void *ctx, uint64_t index, struct view entry),

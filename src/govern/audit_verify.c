@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "govern/standing.h"
 #include "govern/tile.h"
+#include "govern/tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@ struct verifier {
     struct merkle_edge *edge;
     struct audit_report *report;
     struct digest base_root;        /* of the first header.base entries */
+    const struct audit_seen *seen;  /* size 0: nothing */
+    struct digest seen_root;        /* of the first seen->size entries, as they are now */
     int64_t last_end;               /* wall time */
     size_t bundle_at[MERKLE_WIDTH]; /* byte of each entry in the bundle that is being read */
 };
@@ -102,20 +105,27 @@ note_time(struct verifier *v, uint64_t index, struct view entry)
 }
 
 /* Inside a JSON string the quotes would be escaped: the key can stand nowhere else. */
-static bool
-has_action(struct view entry, const char *action)
+static struct view
+action_of(struct view entry)
 {
-    char key[64];
-    const int n = snprintf(key, sizeof key, ",\"action\":\"%s\"", action);
-    return memmem(entry.ptr, entry.len, key, (size_t)n) != NULL;
+    static const char key[] = ",\"action\":\"";
+    const uint8_t *at = memmem(entry.ptr, entry.len, key, sizeof key - 1);
+    if (at == NULL) {
+        return view_of(NULL, 0);
+    }
+    at += sizeof key - 1;
+    const size_t left = (size_t)(entry.ptr + entry.len - at);
+    const uint8_t *end = memchr(at, '"', left);
+    return view_of(at, end == NULL ? left : (size_t)(end - at));
 }
 
 static void
 note_entry(struct verifier *v, uint64_t index, struct view entry)
 {
+    const struct view action = action_of(entry);
     note_time(v, index, entry);
-    v->report->gaps += has_action(entry, AUDIT_GAP);
-    v->report->repairs += has_action(entry, AUDIT_REPAIR);
+    v->report->gaps += view_equal_str(action, AUDIT_GAP);
+    v->report->repairs += view_equal_str(action, AUDIT_REPAIR);
 }
 
 /* The journal's header says what the root was when it began. */
@@ -130,15 +140,25 @@ check_base(const struct verifier *v)
     return OK;
 }
 
+/* The roots of the sizes that something else has a root of. */
+static void
+note_roots(struct verifier *v)
+{
+    if (v->edge->size == v->s->header.base) {
+        merkle_edge_root(v->edge, &v->base_root);
+    }
+    if (v->edge->size == v->seen->size) {
+        merkle_edge_root(v->edge, &v->seen_root);
+    }
+}
+
 static struct status
 grow(struct verifier *v, struct view entry)
 {
     struct digest leaf;
     merkle_leaf(entry, &leaf);
     TRY(merkle_edge_push(v->edge, &leaf, (struct merkle_sink){full_tile, v}));
-    if (v->edge->size == v->s->header.base) {
-        merkle_edge_root(v->edge, &v->base_root);
-    }
+    note_roots(v);
     return OK;
 }
 
@@ -189,8 +209,81 @@ verify_bundle(struct verifier *v, const struct tile_id *id)
         struct view entry = {0};
         v->bundle_at[i] = r.pos;
         ASSERT(tile_next_entry(&r, &entry)); /* tile_read has counted them */
-        note_entry(v, id->index * MERKLE_WIDTH + i, entry);
+        const uint64_t index = id->index * MERKLE_WIDTH + i;
+        if (v->report->from == 0 || index >= v->seen->size) {
+            note_entry(v, index, entry);
+        }
         TRY(grow(v, entry));
+    }
+    return OK;
+}
+
+/* The unfinished tiles of the first `size` entries, a multiple of 256, out of today's tiles. */
+static struct status
+load_edge(struct verifier *v, uint64_t size)
+{
+    for (unsigned level = 1; level < MERKLE_LEVELS; level++) {
+        const unsigned width = merkle_width(size, level);
+        const struct tile_id id =
+            tile_holding(level, merkle_index(size, level) << 8, v->s->checkpoint.size);
+        DEFER(buf_done) struct buf b;
+        buf_init(&b, TILE_BYTES);
+        if (width != 0) {
+            TRY(tile_read(v->s->dir, &id, v->diag, &b));
+            ASSERT(b.len >= (size_t)width * DIGEST_BYTES); /* the log has grown since */
+            memcpy(v->edge->tiles[level], b.ptr, (size_t)width * DIGEST_BYTES);
+        }
+    }
+    v->edge->size = size;
+    return OK;
+}
+
+/* Where reading begins: in the bundle in which what was seen ends. */
+static struct status
+begin(struct verifier *v)
+{
+    const struct audit_seen *seen = v->seen;
+    const struct standing *s = v->s;
+    struct audit_report *r = v->report;
+    r->from = seen->size / MERKLE_WIDTH * MERKLE_WIDTH;
+    if (r->from == 0) {
+        note_roots(v);
+        return OK;
+    }
+    r->clock_back = seen->clock_back;
+    r->first_clock_back = seen->first_clock_back;
+    r->gaps = seen->gaps;
+    r->repairs = seen->repairs;
+    v->last_end = seen->last_end_ns;
+    TRY(load_edge(v, r->from));
+    note_roots(v);
+    return s->header.base >= r->from
+               ? OK
+               : tree_root_at(s->dir, &s->checkpoint, s->header.base, v->diag, &v->base_root);
+}
+
+static struct status
+check_not_shorter(const struct verifier *v)
+{
+    if (v->s->checkpoint.size < v->seen->size) {
+        diag_set(v->diag,
+                 "checkpoint: byte 0: the log was rolled back: it has %llu entries, and %llu were "
+                 "seen before",
+                 (unsigned long long)v->s->checkpoint.size, (unsigned long long)v->seen->size);
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+static struct status
+check_seen(const struct verifier *v)
+{
+    if (v->seen->size > 0 && !merkle_equal(&v->seen_root, &v->seen->root)) {
+        diag_set(v->diag,
+                 "checkpoint: byte 0: the log was replaced: its first %llu entries are not those "
+                 "that were seen before",
+                 (unsigned long long)v->seen->size);
+        FAIL(INTEGRITY);
     }
     return OK;
 }
@@ -199,8 +292,7 @@ static struct status
 verify_tree(struct verifier *v)
 {
     const uint64_t size = v->s->checkpoint.size;
-    merkle_edge_root(v->edge, &v->base_root);
-    for (uint64_t at = 0; at < size;) {
+    for (uint64_t at = v->report->from; at < size;) {
         const struct tile_id id = tile_holding(TILE_ENTRIES, at, size);
         TRY(verify_bundle(v, &id));
         at = id.index * MERKLE_WIDTH + id.width;
@@ -219,7 +311,8 @@ verify_tree(struct verifier *v)
                  (unsigned long long)size);
         FAIL(INTEGRITY);
     }
-    return check_base(v);
+    TRY(check_base(v));
+    return check_seen(v);
 }
 
 static void
@@ -232,21 +325,75 @@ note_pending(struct verifier *v)
     }
 }
 
+/* What the next verification begins with: without the journal's entries, which it reads again. */
+static void
+keep_seen(const struct verifier *v, struct audit_seen *ret_seen)
+{
+    const struct audit_report *r = v->report;
+    *ret_seen = (struct audit_seen){.size = v->s->checkpoint.size,
+                                    .root = r->root,
+                                    .last_end_ns = v->last_end,
+                                    .clock_back = r->clock_back,
+                                    .first_clock_back = r->first_clock_back,
+                                    .gaps = r->gaps,
+                                    .repairs = r->repairs};
+}
+
+/* full: `seen` is held against the log, and nothing is left out for it. */
 static struct status
-verify(const char *dir, const char *vkey, struct diag *diag, struct audit_report *ret_report)
+verify(struct verifier *v, bool full, struct audit_seen *ret_seen)
+{
+    struct audit_report *r = v->report;
+    const struct standing *s = v->s;
+    TRY(check_not_shorter(v));
+    if (full) {
+        note_roots(v);
+    } else {
+        TRY(begin(v));
+    }
+    TRY(verify_tree(v));
+    keep_seen(v, ret_seen);
+    note_pending(v);
+    r->entries = s->checkpoint.size;
+    r->pending = s->pending;
+    text_copy(r->origin, sizeof r->origin, s->checkpoint.origin);
+    return OK;
+}
+
+static struct status
+stand_and_verify(const char *dir, const char *vkey, const struct audit_seen *seen, bool full,
+                 struct diag *diag, struct audit_report *ret_report, struct audit_seen *ret_seen,
+                 struct buf *ret_note)
 {
     struct audit_report r = {0};
     DEFER(standing_done) struct standing s = {0};
     DEFER(memory_freep) struct merkle_edge *edge = calloc(1, sizeof *edge);
     CHECK(edge != NULL, MEMORY);
     TRY(standing_take(dir, vkey, diag, &s));
-    struct verifier v = {.s = &s, .diag = diag, .edge = edge, .report = &r};
-    TRY(verify_tree(&v));
-    note_pending(&v);
-    r.entries = s.checkpoint.size;
-    r.pending = s.pending;
-    (void)snprintf(r.origin, sizeof r.origin, "%s", s.checkpoint.origin);
+    struct verifier v = {.s = &s, .diag = diag, .edge = edge, .report = &r, .seen = seen};
+    TRY(verify(&v, full, ret_seen));
+    if (ret_note != NULL) {
+        buf_put(ret_note, buf_view(&s.note));
+        TRY(buf_status(ret_note));
+    }
     *ret_report = r;
+    return OK;
+}
+
+struct status
+audit_verify_since(const char *dir, const char *vkey, const struct audit_seen *seen, bool full,
+                   struct audit_fault *ret_fault, struct audit_report *ret_report,
+                   struct audit_seen *ret_seen, struct buf *ret_note)
+{
+    struct diag diag = {0};
+    struct audit_seen now = {0};
+    const struct status s =
+        stand_and_verify(dir, vkey, seen, full, &diag, ret_report, &now, ret_note);
+    if (!status_ok(s)) {
+        (void)snprintf(ret_fault->text, sizeof ret_fault->text, "%.500s", diag.text);
+        return s;
+    }
+    *ret_seen = now;
     return OK;
 }
 
@@ -254,10 +401,16 @@ struct status
 audit_verify(const char *dir, const char *vkey, struct audit_fault *ret_fault,
              struct audit_report *ret_report)
 {
-    struct diag diag = {0};
-    const struct status s = verify(dir, vkey, &diag, ret_report);
-    if (!status_ok(s)) {
-        (void)snprintf(ret_fault->text, sizeof ret_fault->text, "%.500s", diag.text);
-    }
-    return s;
+    const struct audit_seen none = {0};
+    struct audit_seen seen;
+    return audit_verify_since(dir, vkey, &none, true, ret_fault, ret_report, &seen, NULL);
+}
+
+struct status
+audit_vkey(const char *dir, const char *vkey, struct diag *diag, struct buf *ret_vkey)
+{
+    struct note_key key;
+    TRY(standing_key(dir, vkey, diag, &key));
+    note_put_vkey(&key, ret_vkey);
+    return buf_status(ret_vkey);
 }

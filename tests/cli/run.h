@@ -88,6 +88,7 @@ room_bare(void **state)
     m->dir = testing_dir();
     m->csv = testing_source("examples/lending/hmda.csv");
     (void)setenv("STEWARD_WORKSPACE", in(m, "w"), 1);
+    (void)setenv("XDG_STATE_HOME", in(m, "state"), 1);
     (void)setenv("STEWARD_PASSPHRASE", "correct horse", 1);
     (void)unsetenv("STEWARD_PASSPHRASE_FILE");
     *state = m;
