@@ -13,6 +13,7 @@ struct reading {
     struct yaml *open[YAML_MAX_DEPTH];
     struct yaml *last[YAML_MAX_DEPTH]; /* member of open[i] that was added last */
     const char *name;                  /* of the member that comes */
+    unsigned name_line, name_column;
     size_t depth;
     struct yaml *root;
     bool document;
@@ -26,11 +27,17 @@ refuse_line(const struct reading *r, size_t line, const char *what)
 
 /* What stands at `line` becomes a member of the container that is open, or the root. */
 static struct status
-add_node(struct reading *r, enum yaml_kind kind, size_t line, struct yaml **ret_node)
+add_node(struct reading *r, enum yaml_kind kind, const yaml_mark_t *mark, struct yaml **ret_node)
 {
+    const size_t line = mark->line;
     struct yaml *node = arena_alloc(r->arena, 1, sizeof *node);
     CHECK(node != NULL, LIMIT);
-    *node = (struct yaml){.kind = kind, .line = (unsigned)line + 1, .name = r->name};
+    *node = (struct yaml){.kind = kind,
+                          .line = (unsigned)line + 1,
+                          .column = (unsigned)mark->column + 1,
+                          .name = r->name,
+                          .name_line = r->name_line,
+                          .name_column = r->name_column};
     r->name = NULL;
     *ret_node = node;
     if (r->depth == 0) {
@@ -73,18 +80,22 @@ take_scalar(struct reading *r, const yaml_event_t *e)
     CHECK(text != NULL, LIMIT);
     if (name_is_due(r)) {
         r->name = text;
+        r->name_line = (unsigned)line + 1;
+        r->name_column = (unsigned)e->start_mark.column + 1;
         return OK;
     }
-    TRY(add_node(r, YAML_SCALAR, line, &node));
+    TRY(add_node(r, YAML_SCALAR, &e->start_mark, &node));
     node->text = text;
+    node->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     node->empty = word.len == 0 && e->data.scalar.plain_implicit != 0 &&
                   e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     return OK;
 }
 
 static struct status
-take_start(struct reading *r, enum yaml_kind kind, size_t line, bool marked)
+take_start(struct reading *r, enum yaml_kind kind, const yaml_mark_t *mark, bool marked)
 {
+    const size_t line = mark->line;
     struct yaml *node = NULL;
     if (marked) {
         return refuse_line(r, line, "anchors and tags are not used here");
@@ -95,7 +106,7 @@ take_start(struct reading *r, enum yaml_kind kind, size_t line, bool marked)
     if (r->depth == YAML_MAX_DEPTH) {
         return refuse_line(r, line, "nested too deeply");
     }
-    TRY(add_node(r, kind, line, &node));
+    TRY(add_node(r, kind, mark, &node));
     r->open[r->depth] = node;
     r->last[r->depth] = NULL;
     r->depth++;
@@ -110,11 +121,11 @@ take_event(void *ctx, const yaml_event_t *e)
     case YAML_SCALAR_EVENT:
         return take_scalar(r, e);
     case YAML_MAPPING_START_EVENT:
-        return take_start(r, YAML_MAPPING, e->start_mark.line,
+        return take_start(r, YAML_MAPPING, &e->start_mark,
                           e->data.mapping_start.anchor != NULL ||
                               e->data.mapping_start.tag != NULL);
     case YAML_SEQUENCE_START_EVENT:
-        return take_start(r, YAML_LIST, e->start_mark.line,
+        return take_start(r, YAML_LIST, &e->start_mark,
                           e->data.sequence_start.anchor != NULL ||
                               e->data.sequence_start.tag != NULL);
     case YAML_MAPPING_END_EVENT:
@@ -142,7 +153,7 @@ yaml_read(struct view text, const char *name, struct arena *arena, struct diag *
     TRY(yaml_each_event(text, name, take_event, &r, diag));
     if (r.root == NULL || r.root->empty) {
         struct yaml *nothing = NULL;
-        TRY(add_node(&r, YAML_MAPPING, 0, &nothing));
+        TRY(add_node(&r, YAML_MAPPING, &(yaml_mark_t){0}, &nothing));
     }
     *ret_root = r.root;
     return OK;
@@ -169,4 +180,39 @@ yaml_refuse(const struct yaml *at, const char *file, struct diag *diag, const ch
     va_end(args);
     diag_set(diag, "%s line %u: %s", file, at->line, what);
     FAIL(INPUT);
+}
+
+static struct status
+refuse_at(unsigned line, unsigned column, const char *file, struct diag *diag, const char *format,
+          va_list args)
+{
+    char what[600];
+    (void)vsnprintf(what, sizeof what, format, args);
+    diag_set(diag, "%s line %u column %u: %s", file, line, column, what);
+    FAIL(INPUT);
+}
+
+struct status
+yaml_refuse_value(const struct yaml *at, const char *file, struct diag *diag, const char *format,
+                  ...)
+{
+    va_list args;
+    va_start(args, format);
+    const struct status s = refuse_at(at->line, at->column, file, diag, format, args);
+    va_end(args);
+    return s;
+}
+
+struct status
+yaml_refuse_name(const struct yaml *at, const char *file, struct diag *diag, const char *format,
+                 ...)
+{
+    va_list args;
+    const bool named = at->name != NULL;
+    va_start(args, format);
+    const struct status s =
+        refuse_at(named ? at->name_line : at->line, named ? at->name_column : at->column, file,
+                  diag, format, args);
+    va_end(args);
+    return s;
 }

@@ -15,10 +15,12 @@ enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAPPING };
 
 struct yaml {
     enum yaml_kind kind;
-    unsigned line;    /* from 1 */
-    const char *name; /* of a mapping's member; else NULL */
+    unsigned line, column; /* from 1 */
+    const char *name;      /* of a mapping's member; else NULL */
+    unsigned name_line, name_column;
     const char *text; /* of a scalar, UTF-8 without NUL */
     bool empty;       /* a plain scalar without text: nothing was given */
+    bool quoted;      /* a scalar between quotes, or a block */
     size_t count;     /* of a container */
     struct yaml *first, *next;
 };
@@ -32,5 +34,10 @@ const struct yaml *yaml_member(const struct yaml *mapping, const char *name);
 /* "FILE line N: " and what is wrong: STATUS_INPUT. */
 struct status yaml_refuse(const struct yaml *at, const char *file, struct diag *diag,
                           const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* "FILE line N column M: ", of a value or of a member's name. */
+struct status yaml_refuse_value(const struct yaml *at, const char *file, struct diag *diag,
+                                const char *format, ...) __attribute__((format(printf, 4, 5)));
+struct status yaml_refuse_name(const struct yaml *at, const char *file, struct diag *diag,
+                               const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 #endif

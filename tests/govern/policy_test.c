@@ -1,0 +1,542 @@
+/* Configuration policies: what is refused and where, what holds, what is not known. */
+#include "testing/testing.h"
+
+#include "base/clock.h"
+#include "govern/policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* 2026-11-25T09:30:00Z */
+#define NOW (INT64_C(1795599000) * NS_PER_S)
+
+static void
+assert_refused(const char *yaml, const char *sentence)
+{
+    struct diag diag = {0};
+    struct policy *p = NULL;
+    const struct status s = policy_read(view_str(yaml), "p.yaml", &diag, &p);
+    assert_int_equal(s.code, STATUS_INPUT);
+    if (strstr(diag.text, sentence) == NULL) {
+        fail_msg("\"%s\" is not in \"%s\"", sentence, diag.text);
+    }
+}
+
+static struct policy *
+read_policy(const char *yaml)
+{
+    struct diag diag = {0};
+    struct policy *p = NULL;
+    if (!status_ok(policy_read(view_str(yaml), "p.yaml", &diag, &p))) {
+        fail_msg("%s", diag.text);
+    }
+    return p;
+}
+
+#define HEAD(RESOURCE)                                                                             \
+    "id: p\nversion: 1.0\ntitle: t\ncategory: c\nseverity: high\nresource: " RESOURCE "\n"
+#define THEN "then: {effect: audit, message: m}\n"
+
+/* ---- what is refused ---- */
+
+static void
+test_a_wrong_policy_is_refused_with_line_and_column(void **state)
+{
+    (void)state;
+    assert_refused("", "p.yaml line 1 column 1: \"id\" is needed");
+    assert_refused("- a\n", "a policy holds members");
+    assert_refused("id: p\nversion: 1.0\ntitel: t\n",
+                   "p.yaml line 3 column 1: a policy has no \"titel\"; did you mean \"title\"?");
+    assert_refused("id: P\n", "line 1 column 5: an id is 1 to 63");
+    assert_refused("id: p\nversion: one\n", "line 2 column 10: needed is a version such as 1.0");
+    assert_refused("id: p\nversion: 1.0\ntitle: t\ncategory: c\nseverity: hihg\n",
+                   "line 5 column 11: there is no severity \"hihg\"; did you mean \"high\"?");
+    assert_refused(HEAD("modle"), "line 6 column 11: there is no resource \"modle\"");
+    assert_refused(HEAD("model") THEN, "\"if\" is needed");
+    assert_refused(HEAD("model") "if: {field: signed, equals: false}\n", "\"then\" is needed");
+    assert_refused(
+        HEAD("model") "if: {field: signd, equals: false}\n" THEN,
+        "p.yaml line 7 column 13: model has no field \"signd\"; did you mean \"signed\"?");
+    assert_refused(HEAD("model") "if: {field: signed, equals: maybe}\n" THEN,
+                   "line 7 column 29: \"maybe\": needed is true or false");
+    assert_refused(HEAD("model") "if: {field: signed, less: true}\n" THEN,
+                   "line 7 column 21: less is not for a field that is boolean");
+    assert_refused(HEAD("model") "if: {field: signed}\n" THEN, "a condition needs an operator");
+    assert_refused(HEAD("model") "if: {field: name, equals: a, like: b}\n" THEN,
+                   "has one operator");
+    assert_refused(HEAD("model") "if: {field: name, equls: a}\n" THEN, "did you mean \"equals\"?");
+    assert_refused(HEAD("model") "if: {all: {field: name}}\n" THEN, "must be a list of conditions");
+    assert_refused(HEAD("model") "if: {all: []}\n" THEN, "must be a list of conditions");
+    assert_refused(HEAD("model") "if: {some: []}\n" THEN, "a condition is {field");
+    assert_refused(HEAD("model") "if: {count: {of: name}, less: 1}\n" THEN, "\"name\" is no list");
+    assert_refused(HEAD("principal") "if: {field: grants.role, equals: admin}\n" THEN,
+                   "write count: {of: grants, where: ...}");
+    assert_refused(HEAD("principal") "if: {count: {of: grants, where: {field: rol, equals: a}}, "
+                                     "less: 1}\n" THEN,
+                   "grants has no field \"rol\"; did you mean \"role\"?");
+    assert_refused(
+        HEAD("model") "if: {field: name, equals: a}\nthen: {effect: forbid, message: m}\n",
+        "line 8 column 16: there is no effect \"forbid\"");
+    assert_refused(
+        HEAD("model") "if: {field: name, equals: a}\nthen: {effect: modify, message: m}\n",
+        "modify needs \"set\"");
+    assert_refused(HEAD("model") "if: {field: name, equals: a}\nthen: {effect: modify, message: m, "
+                                 "set: [{field: name, to: b}]}\n",
+                   "of a model \"name\" cannot be set");
+    assert_refused(HEAD("model") "references: [nothing]\n", "CATALOGUE:CONTROL");
+}
+
+static void
+test_impossible_durations_and_bombs_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"90", "-1d", "90 d", "90days", "999999999999d", "1e3d", ""};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char yaml[512];
+        (void)snprintf(yaml, sizeof yaml,
+                       HEAD("model") "if: {field: assessed, olderThan: \"%s\"}\n" THEN, bad[i]);
+        assert_refused(yaml, "needed is a duration such as 90d");
+    }
+    assert_refused("a: &a [x]\nb: [*a, *a]\n", "anchors and tags are not used here");
+    assert_refused("id: !!str p\n", "anchors and tags are not used here");
+    assert_refused("id: p\nid: q\n", "\"id\" stands twice");
+    char deep[256] = "a: ";
+    memset(deep + 3, '[', 200);
+    assert_refused(deep, "nested too deeply");
+    DEFER(memory_freep) char *long_text = calloc(1, POLICY_TEXT_MAX + 2);
+    memset(long_text, ' ', POLICY_TEXT_MAX + 1);
+    assert_refused(long_text, "a policy has at most 65536 bytes");
+}
+
+static void
+test_parameters_must_fit_where_they_stand(void **state)
+{
+    (void)state;
+    assert_refused(HEAD("model") "parameters: {d: {type: durations}}\n", "a type is boolean");
+    assert_refused(HEAD("model") "parameters: {d: {type: duration, default: 9}}\n",
+                   "needed is a duration");
+    assert_refused(HEAD("model") "parameters: {d: {type: text, allowed: [a], default: b}}\n",
+                   "the default is not allowed");
+    assert_refused(HEAD("model") "parameters: {d: {type: text, default: b}}\n"
+                                 "if: {field: assessed, olderThan: {parameter: d}}\n" THEN,
+                   "parameter \"d\" is text; here stands duration");
+    assert_refused(HEAD("model") "parameters: {d: {type: text, default: b}}\n"
+                                 "if: {field: name, in: {parameter: d}}\n" THEN,
+                   "here stands a list of text");
+    assert_refused(HEAD("model") "if: {field: name, equals: {parameter: d}}\n" THEN,
+                   "there is no parameter \"d\"");
+    assert_refused(HEAD("model") "parameters: {e: {type: text, allowed: [audit, ask], default: "
+                                 "audit}}\nif: {field: name, equals: a}\n"
+                                 "then: {effect: {parameter: e}, message: m}\n",
+                   "must have \"allowed\": effects");
+}
+
+/* ---- what holds ---- */
+
+/* The outcome of one resource of the policy's type with those fields. */
+static enum policy_outcome
+outcome_of(const char *condition, const char *type, const char *fields)
+{
+    char yaml[1024], text[1024];
+    struct diag diag = {0};
+    DEFER(arena_freep) struct arena *arena = arena_new(1u << 20);
+    DEFER(js_freep) json_t *document = NULL;
+    DEFER(policy_state_freep) struct policy_state *s = NULL;
+    DEFER(memory_freep) struct policy_finding *f = NULL;
+    struct policy_assignment a;
+    size_t n = 0;
+    (void)snprintf(yaml, sizeof yaml,
+                   "id: p\nversion: 1.0\ntitle: t\ncategory: c\nseverity: high\nresource: %s\n"
+                   "if: %s\n" THEN,
+                   type, condition);
+    DEFER(policy_freep) struct policy *p = read_policy(yaml);
+    (void)snprintf(text, sizeof text,
+                   "{\"holds\": [\"%s\"], \"resources\": [{\"type\": \"%s\", \"name\": \"x\", "
+                   "\"scope\": [], \"fields\": %s}]}",
+                   type, type, fields);
+    assert_ok(js_parse(view_str(text), NULL, &diag, &document));
+    assert_ok(policy_assign(p, "a", "workspace", NULL, arena, &diag, &a));
+    const struct policy_question q = {.assignments = &a, .assignment_count = 1, .now_ns = NOW};
+    if (!status_ok(policy_state_read(document, &diag, &s))) {
+        fail_msg("%s", diag.text);
+    }
+    assert_ok(policy_evaluate(&q, s, &f, &n));
+    assert_int_equal(n, 1);
+    return f[0].outcome;
+}
+
+static void
+test_operators_hold(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *condition, *fields;
+        enum policy_outcome outcome;
+    } cases[] = {
+#define HOLDS POLICY_NON_COMPLIANT
+#define FAILS POLICY_COMPLIANT
+#define OPEN POLICY_NOT_EVALUABLE
+        {"model", "{field: name, equals: a}", "{\"name\": \"a\"}", HOLDS},
+        {"model", "{field: name, equals: a}", "{\"name\": \"b\"}", FAILS},
+        {"model", "{field: name, equals: a}", "{\"name\": null}", FAILS},
+        {"model", "{field: name, equals: a}", "{}", OPEN},
+        {"model", "{field: name, notEquals: a}", "{\"name\": null}", HOLDS},
+        {"model", "{field: name, in: [a, b]}", "{\"name\": \"b\"}", HOLDS},
+        {"model", "{field: name, notIn: [a, b]}", "{\"name\": \"c\"}", HOLDS},
+        {"model", "{field: name, notIn: [a, b]}", "{\"name\": \"a\"}", FAILS},
+        {"model", "{field: name, like: 'mort*-*'}", "{\"name\": \"mortgage-eu\"}", HOLDS},
+        {"model", "{field: name, like: 'mort*-'}", "{\"name\": \"mortgage-eu\"}", FAILS},
+        {"model", "{field: name, notLike: '*'}", "{\"name\": \"\"}", FAILS},
+        {"model", "{field: name, match: '??_##'}", "{\"name\": \"eu_07\"}", HOLDS},
+        {"model", "{field: name, match: '??_##'}", "{\"name\": \"e7_07\"}", FAILS},
+        {"model", "{field: name, notMatch: '??.'}", "{\"name\": \"ab\"}", HOLDS},
+        {"model", "{field: assessed, exists: false}", "{\"assessed\": null}", HOLDS},
+        {"model", "{field: assessed, exists: false}", "{}", OPEN},
+        {"model", "{field: version, less: 3}", "{\"version\": 2}", HOLDS},
+        {"model", "{field: version, less: 2}", "{\"version\": 2}", FAILS},
+        {"model", "{field: version, greaterOrEquals: 2}", "{\"version\": 2}", HOLDS},
+        {"model", "{field: version, greater: 2}", "{\"version\": 2}", FAILS},
+        {"model", "{field: version, lessOrEquals: 2}", "{\"version\": 2}", HOLDS},
+        {"model", "{field: version, greater: 2}", "{\"version\": null}", FAILS},
+        {"model", "{field: version, lessOrEquals: 2}", "{\"version\": null}", FAILS},
+        {"model", "{field: features, contains: age}", "{\"features\": [\"a\", \"age\"]}", HOLDS},
+        {"model", "{field: features, notContains: age}", "{\"features\": []}", HOLDS},
+        {"server", "{field: tls.minimum, less: 1.10}", "{\"tls.minimum\": \"1.9\"}", HOLDS},
+        {"server", "{field: tls.minimum, equals: 1.2}", "{\"tls.minimum\": \"1.2.0\"}", HOLDS},
+        {"server", "{field: limits.idle, greater: 1m}", "{\"limits.idle\": 60.5}", HOLDS},
+        {"model", "{field: assessed, olderThan: 1d}", "{\"assessed\": \"2026-11-24T09:29:59Z\"}",
+         HOLDS},
+        {"model", "{field: assessed, olderThan: 1d}", "{\"assessed\": \"2026-11-24T09:30:01Z\"}",
+         FAILS},
+        {"model", "{field: assessed, youngerThan: 1d}", "{\"assessed\": null}", FAILS},
+        {"api-key", "{field: expires, endsAfter: 90d}", "{\"expires\": \"2027-03-01T00:00:00Z\"}",
+         HOLDS},
+        {"api-key", "{field: expires, endsWithin: 7d}", "{\"expires\": \"2026-11-30T00:00:00Z\"}",
+         HOLDS},
+        {"api-key", "{field: expires, less: 2027-01-01T00:00:00Z}",
+         "{\"expires\": \"2026-11-30T00:00:00Z\"}", HOLDS},
+        {"model", "{count: {of: features}, greater: 1}", "{\"features\": [\"a\", \"b\"]}", HOLDS},
+        {"model", "{count: {of: features}, equals: 0}", "{\"features\": null}", HOLDS},
+        {"model", "{count: {of: features}, equals: 0}", "{}", OPEN},
+        {"model", "{count: {of: features, where: {field: value, like: 'a*'}}, equals: 2}",
+         "{\"features\": [\"ab\", \"b\", \"a\"]}", HOLDS},
+        {"principal",
+         "{count: {of: grants, where: {all: [{field: role, equals: admin}, {field: allow, equals: "
+         "true}]}}, greaterOrEquals: 1}",
+         "{\"grants\": [{\"role\": \"admin\", \"resource\": \"**\", \"allow\": false}, {\"role\": "
+         "\"admin\", \"resource\": \"**\", \"allow\": true}]}",
+         HOLDS},
+        {"principal", "{count: {of: grants, where: {field: role, equals: admin}}, equals: 0}",
+         "{\"grants\": [{\"allow\": true}]}", OPEN},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const enum policy_outcome o =
+            outcome_of(cases[i].condition, cases[i].type, cases[i].fields);
+        if (o != cases[i].outcome) {
+            fail_msg("%s of %s: %s", cases[i].condition, cases[i].fields, policy_outcome_word(o));
+        }
+    }
+}
+
+/* Kleene's tables, by fields that are true, false and not held. */
+static void
+test_what_is_not_known_is_compliant_only_where_it_does_not_matter(void **state)
+{
+    (void)state;
+    static const char *const fields = "{\"signed\": true, \"newest\": false}";
+#define T "{field: signed, equals: true}"
+#define F "{field: newest, equals: true}"
+#define U "{field: approved, equals: true}"
+    static const struct {
+        const char *condition;
+        enum policy_outcome outcome;
+    } cases[] = {
+        {"{all: [" T ", " U "]}", OPEN},
+        {"{all: [" F ", " U "]}", FAILS},
+        {"{all: [" U ", " F "]}", FAILS},
+        {"{any: [" U ", " T "]}", HOLDS},
+        {"{any: [" U ", " F "]}", OPEN},
+        {"{not: " U "}", OPEN},
+        {"{not: " F "}", HOLDS},
+        {"{not: {any: [" F ", " U "]}}", OPEN},
+        {"{not: {all: [" F ", " U "]}}", HOLDS},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(outcome_of(cases[i].condition, "model", fields), cases[i].outcome);
+    }
+}
+
+/* ---- scopes, exemptions, types ---- */
+
+static const char two_models[] =
+    "{\"holds\": [\"model\"], \"resources\": ["
+    "{\"type\": \"model\", \"name\": \"a@1\", \"scope\": [\"model/a\"], \"fields\": {\"signed\": "
+    "false}},"
+    "{\"type\": \"model\", \"name\": \"b@1\", \"scope\": [\"model/b\"], \"fields\": {\"signed\": "
+    "false}}]}";
+
+static void
+check_findings(const struct policy_question *q, const char *document, const char *expected)
+{
+    DEFER(js_freep) json_t *o = NULL;
+    DEFER(policy_state_freep) struct policy_state *s = NULL;
+    DEFER(memory_freep) struct policy_finding *f = NULL;
+    DEFER(buf_done) struct buf text;
+    struct diag diag = {0};
+    size_t n = 0;
+    buf_init(&text, 4096);
+    assert_ok(js_parse(view_str(document), NULL, &diag, &o));
+    assert_ok(policy_state_read(o, &diag, &s));
+    assert_ok(policy_evaluate(q, s, &f, &n));
+    for (size_t i = 0; i < n; i++) {
+        DEFER(js_freep) json_t *j = NULL;
+        assert_ok(policy_finding_to_json(&f[i], &j));
+        const char *resource = json_string_value(json_object_get(j, "resource"));
+        buf_printf(&text, "%s %s;", resource == NULL ? "-" : resource,
+                   json_string_value(json_object_get(j, "outcome")));
+    }
+    assert_string_equal(buf_str(&text), expected);
+}
+
+static void
+test_scopes_exemptions_and_types_decide_what_is_found(void **state)
+{
+    (void)state;
+    DEFER(policy_freep)
+    struct policy *p = read_policy(HEAD("model") "if: {field: signed, equals: false}\n" THEN);
+    DEFER(arena_freep) struct arena *arena = arena_new(1u << 20);
+    struct policy_assignment a;
+    struct policy_question q = {.assignments = &a, .assignment_count = 1, .now_ns = NOW};
+    assert_ok(policy_assign(p, "all", "workspace", NULL, arena, NULL, &a));
+    check_findings(&q, two_models, "model/a@1 non-compliant;model/b@1 non-compliant;");
+    assert_ok(policy_assign(p, "all", "model/b", NULL, arena, NULL, &a));
+    check_findings(&q, two_models, "model/b@1 non-compliant;");
+    const struct policy_exemption later = {"all", "model/b@1", NOW + 1},
+                                  over = {"all", "model/b", NOW},
+                                  other = {"some", "workspace", NOW + 1};
+    q.exemption_count = 1;
+    q.exemptions = &later;
+    check_findings(&q, two_models, "model/b@1 exempt;");
+    q.exemptions = &over;
+    check_findings(&q, two_models, "model/b@1 non-compliant;");
+    q.exemptions = &other;
+    check_findings(&q, two_models, "model/b@1 non-compliant;");
+    check_findings(&q, "{\"holds\": [\"model\"], \"resources\": []}", "- not-applicable;");
+    check_findings(&q, "{\"holds\": [], \"resources\": []}", "- not-evaluable;");
+    assert_int_equal(policy_assign(p, "all", "models/b", NULL, arena, NULL, &a).code, STATUS_INPUT);
+}
+
+static void
+test_a_finding_says_what_was_seen_and_what_is_missing(void **state)
+{
+    (void)state;
+    DEFER(policy_freep)
+    struct policy *p = read_policy(
+        HEAD("model") "references: [gdpr:32]\nif: {any: [{field: signed, equals: false}, "
+                      "{field: approved, equals: false}]}\n" THEN);
+    DEFER(arena_freep) struct arena *arena = arena_new(1u << 20);
+    DEFER(js_freep) json_t *o = NULL;
+    DEFER(js_freep) json_t *j = NULL;
+    DEFER(policy_state_freep) struct policy_state *s = NULL;
+    DEFER(memory_freep) struct policy_finding *f = NULL;
+    DEFER(buf_done) struct buf text;
+    struct policy_assignment a;
+    size_t n = 0;
+    buf_init(&text, 4096);
+    assert_ok(policy_assign(p, "all", "workspace", NULL, arena, NULL, &a));
+    const struct policy_question q = {.assignments = &a, .assignment_count = 1, .now_ns = NOW};
+    assert_ok(js_parse(view_str(two_models), NULL, NULL, &o));
+    assert_ok(policy_state_read(o, NULL, &s));
+    assert_ok(policy_evaluate(&q, s, &f, &n));
+    assert_ok(policy_finding_to_json(&f[0], &j));
+    assert_true(json_is_false(json_object_get(json_object_get(j, "fields"), "signed")));
+    assert_string_equal(json_string_value(json_array_get(json_object_get(j, "missing"), 0)),
+                        "approved");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(j, "references"), 0)),
+                        "gdpr:32");
+    assert_int_equal(strlen(json_string_value(json_object_get(j, "policy_digest"))), 64);
+    policy_finding_put(&f[0], &text);
+    assert_string_equal(buf_str(&text), "policy p (assignment all): m; model/a@1 has signed false");
+}
+
+static void
+test_a_state_is_checked_against_the_table(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "{\"resources\": []}",
+        "{\"holds\": [\"nothing\"], \"resources\": []}",
+        "{\"holds\": [], \"resources\": [{\"type\": \"model\", \"name\": \"a\", \"scope\": [], "
+        "\"fields\": {}}]}",
+        "{\"holds\": [\"model\"], \"resources\": [{\"type\": \"model\", \"name\": \"a\", "
+        "\"scope\": "
+        "[], \"fields\": {\"signed\": 1}}]}",
+        "{\"holds\": [\"model\"], \"resources\": [{\"type\": \"model\", \"name\": \"a\", "
+        "\"scope\": "
+        "[], \"fields\": {\"signd\": true}}]}",
+        "{\"holds\": [\"principal\"], \"resources\": [{\"type\": \"principal\", \"name\": \"a\", "
+        "\"scope\": [], \"fields\": {\"grants.role\": \"x\"}}]}",
+        "{\"holds\": [\"model\"], \"resources\": [{\"type\": \"model\", \"name\": \"a\", "
+        "\"scope\": "
+        "[], \"fields\": {\"created\": \"yesterday\"}}]}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        DEFER(js_freep) json_t *o = NULL;
+        struct diag diag = {0};
+        struct policy_state *s = NULL;
+        assert_ok(js_parse(view_str(bad[i]), NULL, NULL, &o));
+        assert_int_equal(policy_state_read(o, &diag, &s).code, STATUS_INPUT);
+        assert_true(diag.text[0] != '\0');
+    }
+}
+
+/* ---- parameters of an assignment ---- */
+
+static const char with_parameters[] =
+    HEAD("api-key") "parameters:\n  days: {type: duration, default: 90d, about: how long}\n"
+                    "  effect: {type: text, allowed: [audit, deny], default: audit}\n"
+                    "  who: {type: text, list: true}\n"
+                    "if: {all: [{field: expires, endsAfter: {parameter: days}}, {field: principal, "
+                    "notIn: {parameter: who}}]}\n"
+                    "then: {effect: {parameter: effect}, message: m}\n";
+
+static void
+check_assign(const struct policy *p, const char *parameters, const char *sentence,
+             enum policy_effect effect)
+{
+    DEFER(arena_freep) struct arena *arena = arena_new(1u << 20);
+    DEFER(js_freep) json_t *o = NULL;
+    struct diag diag = {0};
+    struct policy_assignment a;
+    assert_ok(js_parse(view_str(parameters), NULL, NULL, &o));
+    const struct status s = policy_assign(p, "a", "workspace", o, arena, &diag, &a);
+    if (sentence == NULL) {
+        assert_ok(s);
+        assert_int_equal(a.effect, effect);
+    } else if (s.code != STATUS_INPUT || strstr(diag.text, sentence) == NULL) {
+        fail_msg("\"%s\" is not in \"%s\"", sentence, diag.text);
+    }
+}
+
+static void
+test_parameters_are_bound_and_checked(void **state)
+{
+    (void)state;
+    DEFER(policy_freep) struct policy *p = read_policy(with_parameters);
+    DEFER(js_freep) json_t *o = NULL;
+    check_assign(p, "{}", "policy p needs parameter \"who\"", POLICY_AUDIT);
+    check_assign(p, "{\"who\": \"ann\"}", NULL, POLICY_AUDIT);
+    check_assign(p, "{\"who\": [\"ann\", \"bob\"], \"effect\": \"deny\"}", NULL, POLICY_DENY);
+    check_assign(p, "{\"who\": \"ann\", \"effect\": \"modify\"}", "is not allowed; there is: audit",
+                 POLICY_AUDIT);
+    check_assign(p, "{\"who\": \"ann\", \"days\": \"90\"}", "is not a duration", POLICY_AUDIT);
+    check_assign(p, "{\"who\": \"ann\", \"day\": \"9d\"}", "did you mean \"days\"?", POLICY_AUDIT);
+    assert_ok(policy_describe(p, &o));
+    assert_string_equal(json_string_value(json_object_get(
+                            json_object_get(json_object_get(o, "parameters"), "days"), "default")),
+                        "90d");
+}
+
+/* ---- cycles ---- */
+
+#define SETS(ID, IF, FIELD, TO)                                                                    \
+    "id: " ID "\nversion: 1.0\ntitle: t\ncategory: c\nseverity: low\nresource: server\nif: " IF    \
+    "\nthen: {effect: modify, message: m, set: [{field: " FIELD ", to: " TO "}]}\n"
+
+static struct status
+cycles_of(const char *a, const char *b, const char *scope_b, struct diag *diag)
+{
+    DEFER(arena_freep) struct arena *arena = arena_new(1u << 20);
+    DEFER(policy_freep) struct policy *p = read_policy(a);
+    DEFER(policy_freep) struct policy *q = read_policy(b);
+    struct policy_assignment all[2];
+    assert_ok(policy_assign(p, "one", "model/x", NULL, arena, NULL, &all[0]));
+    assert_ok(policy_assign(q, "two", scope_b, NULL, arena, NULL, &all[1]));
+    return policy_check_cycles(all, 2, diag);
+}
+
+static void
+test_policies_that_set_each_other_off_are_refused(void **state)
+{
+    (void)state;
+    struct diag diag = {0};
+    static const char rows[] =
+        SETS("a", "{field: limits.rows, greater: 100}", "limits.connections", "5");
+    static const char connections[] =
+        SETS("b", "{field: limits.connections, less: 10}", "limits.rows", "200");
+    static const char own[] = SETS("c", "{field: limits.rows, greater: 50}", "limits.rows", "50");
+    static const char other[] = SETS("d", "{field: limits.rows, less: 70}", "limits.rows", "70");
+    assert_int_equal(cycles_of(rows, connections, "workspace", &diag).code, STATUS_INPUT);
+    assert_non_null(strstr(diag.text, "assignments one and two set each other off"));
+    assert_ok(cycles_of(rows, connections, "model/y", &diag));
+    assert_ok(cycles_of(rows, own, "workspace", &diag));
+    assert_ok(cycles_of(own, own, "workspace", &diag));
+    assert_int_equal(cycles_of(own, other, "workspace", &diag).code, STATUS_INPUT);
+    assert_non_null(strstr(diag.text, "set \"limits.rows\" of a server to two values"));
+}
+
+/* ---- examples ---- */
+
+static void
+test_examples_are_evaluated_as_they_say(void **state)
+{
+    (void)state;
+    DEFER(policy_freep)
+    struct policy *p = read_policy(HEAD(
+        "api-key") "if: {field: expires, endsAfter: 90d}\n" THEN "examples:\n"
+                   "  - {name: short, outcome: compliant, time: 2026-01-01T00:00:00Z, fields: "
+                   "{expires: 2026-02-01T00:00:00Z}}\n"
+                   "  - {name: long, outcome: non-compliant, time: 2026-01-01T00:00:00Z, fields: "
+                   "{expires: 2027-02-01T00:00:00Z}}\n"
+                   "  - {name: unknown, outcome: not-evaluable, fields: {}}\n"
+                   "  - {name: wrong, outcome: compliant, time: 2026-01-01T00:00:00Z, fields: "
+                   "{expires: 2027-02-01T00:00:00Z}}\n");
+    struct policy_example_result r[POLICY_EXAMPLES_MAX];
+    size_t n = 0;
+    assert_ok(policy_examples_run(p, NOW, NULL, r, &n));
+    assert_int_equal(n, 4);
+    assert_true(r[0].passed && r[1].passed && r[2].passed && !r[3].passed);
+    assert_refused(HEAD("api-key") "if: {field: expires, endsAfter: 90d}\n" THEN
+                                   "examples: [{name: a, outcome: good, fields: {}}]\n",
+                   "there is no outcome \"good\"");
+    assert_refused(
+        HEAD("api-key") "if: {field: expires, endsAfter: 90d}\n" THEN
+                        "examples: [{name: a, outcome: compliant, fields: {expire: 1}}]\n",
+        "api-key has no field \"expire\"");
+}
+
+static void
+test_the_table_of_fields_is_in_order(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    const struct policy_field *f = policy_fields(&n);
+    for (size_t i = 0; i < n; i++) {
+        assert_ptr_equal(policy_field_find(f[i].type, f[i].name), &f[i]); /* none twice */
+        for (size_t k = i + 1; k < n && strcmp(f[i].type, f[i + 1].type) != 0; k++) {
+            assert_string_not_equal(f[i].type, f[k].type);
+        }
+    }
+    assert_string_equal(policy_kind_word(POLICY_TEXTS), "texts");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_wrong_policy_is_refused_with_line_and_column),
+        cmocka_unit_test(test_impossible_durations_and_bombs_are_refused),
+        cmocka_unit_test(test_parameters_must_fit_where_they_stand),
+        cmocka_unit_test(test_operators_hold),
+        cmocka_unit_test(test_what_is_not_known_is_compliant_only_where_it_does_not_matter),
+        cmocka_unit_test(test_scopes_exemptions_and_types_decide_what_is_found),
+        cmocka_unit_test(test_a_finding_says_what_was_seen_and_what_is_missing),
+        cmocka_unit_test(test_a_state_is_checked_against_the_table),
+        cmocka_unit_test(test_parameters_are_bound_and_checked),
+        cmocka_unit_test(test_policies_that_set_each_other_off_are_refused),
+        cmocka_unit_test(test_examples_are_evaluated_as_they_say),
+        cmocka_unit_test(test_the_table_of_fields_is_in_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
