@@ -1,9 +1,9 @@
 #include "assess/errors_histogram.h"
 
+#include "num/whole.h"
+
 #include <math.h>
 #include <stdlib.h>
-
-#define WHOLE_BITS 62
 
 /* ---- losses ---- */
 
@@ -33,12 +33,9 @@ double
 errors_losses_whole(const struct errors_losses *all, const double *loss, size_t rows,
                     int64_t *ret_whole)
 {
-    int of_most = 0, of_rows = 0;
-    (void)frexp(all->most, &of_most);
-    (void)frexp((double)all->rows, &of_rows);
-    const int shift = WHOLE_BITS - of_rows - of_most;
+    const int shift = all->most > 0 ? whole_shift(all->most, all->rows) : 0;
     for (size_t i = 0; i < rows; i++) {
-        ret_whole[i] = llrint(ldexp(loss[i], shift));
+        ret_whole[i] = whole_of(loss[i], shift);
     }
     return all->most > 0 ? 1 / ldexp(all->most, shift) : 1;
 }

@@ -1,135 +1,36 @@
 #include "assess/surrogate.h"
 
-#include "assess/surrogate_bins.h"
-#include "num/moments.h"
+#include "assess/surrogate_histogram.h"
 #include "num/order.h"
 #include "num/rng.h"
-#include "num/sum.h"
+#include "num/whole.h"
 
 #include <math.h>
 
 #define LEAST_GAIN 1e-12 /* of the whole sum of squares: below is rounding */
 
-/* Where a node would be parted: its bins' sides. */
-struct part {
-    double gain;
-    size_t feature;
-    uint8_t left[256]; /* of each bin, the one for missing values too */
-    bool missing_seen;
-    uint32_t last; /* numbers: the last bin that goes left */
-};
-
 struct leaf { /* while growing */
     size_t node, first, n, depth;
     double sum;
-    struct part part;
+    struct surrogate_part part;
 };
 
 struct growth {
     const struct surrogate_input *in;
     const struct surrogate_bins *bins;
     double *answer; /* bins->rows, less their mean */
+    int64_t *whole; /* the same in whole numbers */
+    int shift;      /* of those */
     size_t *row;    /* the leaves' rows, one after the other */
     double least_gain;
 };
-
-struct cell {
-    uint64_t n;
-    double sum;
-};
-
-/* ---- one feature of one leaf ---- */
-
-static double
-gain_of(const struct cell *left, const struct cell *all, size_t least)
-{
-    const struct cell right = {all->n - left->n, all->sum - left->sum};
-    if (left->n < least || right.n < least || left->n == 0 || right.n == 0) {
-        return 0;
-    }
-    return left->sum * left->sum / (double)left->n + right.sum * right.sum / (double)right.n -
-           all->sum * all->sum / (double)all->n;
-}
-
-/* The bins in the order in which they may be parted: as they are, or by mean answer. */
-static uint32_t
-order_bins(const struct cell *cell, uint32_t count, bool category, uint8_t *ret_order)
-{
-    uint32_t n = 0;
-    for (uint32_t b = 0; b < count; b++) {
-        uint32_t at = n;
-        if (cell[b].n == 0) {
-            continue;
-        }
-        const double mean = cell[b].sum / (double)cell[b].n;
-        for (; category && at > 0; at--) {
-            const struct cell *before = &cell[ret_order[at - 1]];
-            if (before->sum / (double)before->n <= mean) {
-                break;
-            }
-            ret_order[at] = ret_order[at - 1];
-        }
-        ret_order[at] = (uint8_t)b;
-        n++;
-    }
-    return n;
-}
-
-/* What the leaf has no rows of goes where more of its rows go. */
-static void
-take_part(const struct cell *cell, const uint8_t *order, uint32_t upto, bool missing_left,
-          bool more_left, struct part *best)
-{
-    for (uint32_t b = 0; b < 256; b++) {
-        best->left[b] = cell[b].n == 0 && more_left;
-    }
-    for (uint32_t k = 0; k <= upto; k++) {
-        best->left[order[k]] = 1;
-    }
-    if (cell[MISSING_BIN].n > 0) {
-        best->left[MISSING_BIN] = missing_left;
-    }
-    best->missing_seen = cell[MISSING_BIN].n > 0;
-    best->last = order[upto];
-}
-
-static void
-part_feature(const struct growth *g, const struct leaf *leaf, size_t feature, struct part *best)
-{
-    struct cell cell[256] = {0};
-    uint8_t order[256];
-    const uint8_t *code = g->bins->code + feature * g->bins->rows;
-    for (size_t i = leaf->first; i < leaf->first + leaf->n; i++) {
-        struct cell *c = &cell[code[g->row[i]]];
-        c->n++;
-        c->sum += g->answer[g->row[i]];
-    }
-    const struct cell all = {leaf->n, leaf->sum}, missing = cell[MISSING_BIN];
-    const uint32_t n =
-        order_bins(cell, g->bins->count[feature], g->bins->level[feature] != NULL, order);
-    struct cell left = {0};
-    for (uint32_t k = 0; k < n; k++) {
-        left.n += cell[order[k]].n;
-        left.sum += cell[order[k]].sum;
-        for (int with = 0; with <= (missing.n > 0 ? 1 : 0); with++) {
-            const struct cell side = {left.n + (with != 0 ? missing.n : 0),
-                                      left.sum + (with != 0 ? missing.sum : 0)};
-            const double gain = gain_of(&side, &all, g->in->least);
-            if (gain > best->gain) {
-                best->gain = gain;
-                best->feature = feature;
-                take_part(cell, order, k, with != 0, 2 * side.n > all.n, best);
-            }
-        }
-    }
-}
 
 /* ---- one leaf ---- */
 
 struct search {
     const struct growth *growth;
     const struct leaf *leaf;
-    struct part *part; /* features */
+    struct surrogate_part *part; /* features */
 };
 
 static struct status
@@ -137,9 +38,15 @@ search_feature(void *ctx, size_t feature, struct diag *diag)
 {
     const struct search *s = ctx;
     (void)diag;
-    s->part[feature].gain = s->growth->least_gain;
-    s->part[feature].feature = s->growth->bins->features;
-    part_feature(s->growth, s->leaf, feature, &s->part[feature]);
+    const struct growth *g = s->growth;
+    const struct surrogate_bins *bins = g->bins;
+    struct surrogate_histogram h = {0};
+    s->part[feature].gain = g->least_gain;
+    s->part[feature].feature = bins->features;
+    surrogate_histogram_add(&h, bins->code + feature * bins->rows, g->row + s->leaf->first,
+                            s->leaf->n, g->whole);
+    surrogate_histogram_finish(&h, feature, bins->count[feature], bins->level[feature] != NULL,
+                               g->in->least, g->shift, &s->part[feature]);
     return OK;
 }
 
@@ -152,7 +59,7 @@ search_leaf(const struct growth *g, struct leaf *leaf)
     if (leaf->depth == g->in->depth || leaf->n < 2 * g->in->least) {
         return OK;
     }
-    DEFER(memory_freep) struct part *part = calloc(features, sizeof *part);
+    DEFER(memory_freep) struct surrogate_part *part = calloc(features, sizeof *part);
     CHECK(part != NULL, MEMORY);
     struct search s = {g, leaf, part};
     const unsigned threads = leaf->n * features < 100000 ? 1 : g->in->threads;
@@ -186,7 +93,7 @@ part_rows(const struct growth *g, const struct leaf *leaf, size_t *ret_left)
 }
 
 static struct status
-put_split(const struct growth *g, const struct part *part, struct surrogate_node *node)
+put_split(const struct growth *g, const struct surrogate_part *part, struct surrogate_node *node)
 {
     const size_t f = part->feature;
     node->feature = f;
@@ -288,24 +195,42 @@ surrogate_answer(const struct surrogate *s, const double *row)
 
 /* ---- fidelity ---- */
 
+void
+surrogate_fidelity_add(struct surrogate_fidelity *f, double mine, double theirs, double threshold)
+{
+    moments_add(&f->answer, theirs);
+    sum_add(&f->off, (mine - theirs) * (mine - theirs));
+    f->same += (mine >= threshold) == (theirs >= threshold);
+}
+
+void
+surrogate_fidelity_merge(struct surrogate_fidelity *f, const struct surrogate_fidelity *other)
+{
+    moments_merge(&f->answer, &other->answer);
+    sum_merge(&f->off, &other->off);
+    f->same += other->same;
+}
+
+void
+surrogate_fidelity_finish(const struct surrogate_fidelity *f, double threshold, struct surrogate *s)
+{
+    const double spread = moments_squares(&f->answer);
+    s->measured_on = f->answer.n;
+    s->spread = sqrt(moments_variance(&f->answer));
+    s->fidelity = spread > 0 ? 1 - sum_value(&f->off) / spread : (double)NAN;
+    s->agreement = isnan(threshold) ? (double)NAN : (double)f->same / (double)f->answer.n;
+}
+
 static void
 measure(const struct surrogate_input *in, const size_t *row, size_t n, size_t features,
         const double *answer, struct surrogate *s)
 {
-    struct moments all = {0};
-    struct sum off = {0};
-    size_t same = 0;
+    struct surrogate_fidelity f = {0};
     for (size_t i = 0; i < n; i++) {
-        const double mine = surrogate_answer(s, in->x + row[i] * features), theirs = answer[row[i]];
-        moments_add(&all, theirs);
-        sum_add(&off, (mine - theirs) * (mine - theirs));
-        same += (mine >= in->threshold) == (theirs >= in->threshold);
+        surrogate_fidelity_add(&f, surrogate_answer(s, in->x + row[i] * features), answer[row[i]],
+                               in->threshold);
     }
-    s->measured_on = n;
-    const double spread = moments_squares(&all);
-    s->spread = sqrt(moments_variance(&all));
-    s->fidelity = spread > 0 ? 1 - sum_value(&off) / spread : (double)NAN;
-    s->agreement = isnan(in->threshold) ? (double)NAN : (double)same / (double)n;
+    surrogate_fidelity_finish(&f, in->threshold, s);
     s->refused = s->fidelity < in->floor;
 }
 
@@ -317,17 +242,26 @@ grow_on(const struct surrogate_input *in, size_t features, const size_t *row, si
     DEFER(memory_freep) double *mine = calloc(n, sizeof *mine);
     DEFER(memory_freep) size_t *place = calloc(n, sizeof *place);
     CHECK(mine != NULL && place != NULL, MEMORY);
+    DEFER(memory_freep) int64_t *whole = calloc(n, sizeof *whole);
+    CHECK(whole != NULL, MEMORY);
     struct moments all = {0};
+    double most = 0;
     for (size_t i = 0; i < n; i++) {
         moments_add(&all, answer[row[i]]);
     }
     const double mean = moments_mean(&all);
     for (size_t i = 0; i < n; i++) {
         mine[i] = answer[row[i]] - mean;
+        most = fmax(most, fabs(mine[i]));
         place[i] = i;
     }
+    const int shift = most > 0 && isfinite(most) ? whole_shift(most, n) : 0;
+    for (size_t i = 0; i < n && most > 0 && isfinite(most); i++) {
+        whole[i] = whole_of(mine[i], shift);
+    }
     TRY(surrogate_bins_make(in->x, row, n, features, in->level_count, in->threads, &bins));
-    const struct growth g = {in, &bins, mine, place, LEAST_GAIN * moments_squares(&all)};
+    const struct growth g = {
+        in, &bins, mine, whole, shift, place, LEAST_GAIN * moments_squares(&all)};
     s->grown_on = n;
     return grow(&g, mean, s);
 }

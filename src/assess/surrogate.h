@@ -12,6 +12,7 @@
 #define STEWARD_ASSESS_SURROGATE_H
 
 #include "assess/black_box.h"
+#include "num/moments.h"
 
 #define SURROGATE_BINS 254u /* of a feature; one more for missing values */
 #define SURROGATE_MOST_LEAVES 64u
@@ -54,6 +55,21 @@ struct surrogate {
     double spread;    /* standard deviation of the answers measured on */
     bool refused;     /* fidelity below the floor: no node */
 };
+
+/* How well it imitates the answers to rows, the same in any order and any split. Zeroed: to none.
+ */
+struct surrogate_fidelity {
+    struct moments answer;
+    struct sum off; /* squares of the differences */
+    uint64_t same;  /* decisions */
+};
+
+void surrogate_fidelity_add(struct surrogate_fidelity *f, double mine, double theirs,
+                            double threshold);
+void surrogate_fidelity_merge(struct surrogate_fidelity *f, const struct surrogate_fidelity *other);
+/* Sets measured_on, fidelity, agreement and spread. */
+void surrogate_fidelity_finish(const struct surrogate_fidelity *f, double threshold,
+                               struct surrogate *s);
 
 void surrogate_done(struct surrogate *s);
 struct status surrogate_grow(const struct black_box *box, const struct surrogate_input *in,

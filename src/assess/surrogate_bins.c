@@ -1,7 +1,6 @@
 #include "assess/surrogate_bins.h"
 
 #include "assess/cut.h"
-#include "num/quantile.h"
 
 #include <math.h>
 
@@ -33,20 +32,16 @@ value_of(const struct making *m, size_t row, size_t feature)
 
 /* Bins end after distinct values; past the most, where the share of rows passes the next even
  * part. */
-static uint32_t
-put_cuts(const double *sorted, size_t n, double *ret_cut)
+uint32_t
+surrogate_cuts(const struct counted *values, double ret_cut[static 256])
 {
-    size_t distinct = n > 0 ? 1 : 0;
-    for (size_t i = 1; i < n; i++) {
-        distinct += sorted[i] != sorted[i - 1];
-    }
-    const bool all = distinct <= SURROGATE_BINS;
+    const bool all = values->n <= SURROGATE_BINS;
+    const uint64_t n = counted_rows(values);
     uint32_t bins = 0;
-    for (size_t i = 0; i + 1 < n; i++) {
-        const bool ends = sorted[i] != sorted[i + 1];
-        const size_t part = n * (bins + 1) / SURROGATE_BINS;
-        if (ends && (all || (i + 1 >= part && bins + 1 < SURROGATE_BINS))) {
-            ret_cut[bins++] = cut_between(sorted[i], sorted[i + 1], true);
+    for (size_t k = 0; k + 1 < values->n; k++) {
+        const uint64_t part = n * (bins + 1) / SURROGATE_BINS;
+        if (all || (values->at[k].upto >= part && bins + 1 < SURROGATE_BINS)) {
+            ret_cut[bins++] = cut_between(values->at[k].value, values->at[k + 1].value, true);
         }
     }
     ret_cut[bins] = (double)INFINITY;
@@ -58,12 +53,13 @@ bin_numbers(const struct making *m, size_t feature)
 {
     struct surrogate_bins *b = m->bins;
     double *cut = b->cut + feature * 256;
-    DEFER(memory_freep) double *value = calloc(b->rows, sizeof *value);
-    CHECK(value != NULL, MEMORY);
+    DEFER(counted_done) struct counted values = {0};
     for (size_t i = 0; i < b->rows; i++) {
-        value[i] = value_of(m, i, feature);
+        const double v = value_of(m, i, feature);
+        TRY(counted_add(&values, &v, 1, 1));
     }
-    b->count[feature] = put_cuts(value, quantile_sort(value, b->rows), cut);
+    TRY(counted_settle(&values));
+    b->count[feature] = surrogate_cuts(&values, cut);
     for (size_t i = 0; i < b->rows; i++) {
         const double v = value_of(m, i, feature);
         size_t low = 0, high = isnan(v) ? 0 : b->count[feature] - 1;

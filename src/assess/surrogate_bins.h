@@ -4,6 +4,7 @@
 #define STEWARD_ASSESS_SURROGATE_BINS_H
 
 #include "assess/surrogate.h"
+#include "num/counted.h"
 
 #define MISSING_BIN 255u
 
@@ -16,6 +17,9 @@ struct surrogate_bins {
     uint32_t *count; /* features: bins, without the one for missing values */
 };
 
+/* Of numbers, from the values of all rows, settled: ret_cut[bins], the last one infinity; returns
+ * the bins. */
+uint32_t surrogate_cuts(const struct counted *values, double ret_cut[static 256]);
 void surrogate_bins_done(struct surrogate_bins *b);
 /* The rows pick[rows] of x[.. * features]. */
 struct status surrogate_bins_make(const double *x, const size_t *pick, size_t rows, size_t features,

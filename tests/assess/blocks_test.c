@@ -8,7 +8,9 @@
 #include "assess/errors_metric.h"
 #include "assess/explain_summary.h"
 #include "assess/residuals.h"
+#include "assess/surrogate_histogram.h"
 #include "num/rng.h"
+#include "num/whole.h"
 
 #include <math.h>
 
@@ -701,6 +703,93 @@ error_trees_merge(void **state)
     assert_same_for_every_plan(trees_say);
 }
 
+/* ---- the surrogate tree ---- */
+
+struct surrogate_known {
+    bool category;
+    int shift;
+    double cut[256];
+    uint32_t bins;
+};
+
+struct leaf_state {
+    const struct surrogate_known *known;
+    struct surrogate_histogram h;
+    struct surrogate_fidelity f;
+};
+
+static void *
+leaf_begin(const void *known)
+{
+    struct leaf_state *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    s->known = known;
+    return s;
+}
+
+static void
+leaf_add(void *state, const struct rows *r, size_t at, size_t n)
+{
+    struct leaf_state *s = state;
+    const struct surrogate_known *k = s->known;
+    for (size_t i = at; i < at + n; i++) {
+        const double v = k->category ? r->category[i] : r->number[i];
+        const int64_t whole = whole_of(r->truth[i], k->shift);
+        const size_t first = 0;
+        uint8_t code = (uint8_t)MISSING_BIN;
+        for (uint32_t b = k->bins; b-- > 0 && !isnan(v);) {
+            code = v <= k->cut[b] ? (uint8_t)b : code;
+        }
+        surrogate_histogram_add(&s->h, &code, &first, 1, &whole);
+        surrogate_fidelity_add(&s->f, r->prediction[i], r->truth[i], 1e4);
+    }
+}
+
+static void
+leaf_merge(void *state, const void *other)
+{
+    struct leaf_state *s = state;
+    const struct leaf_state *o = other;
+    surrogate_histogram_merge(&s->h, &o->h);
+    surrogate_fidelity_merge(&s->f, &o->f);
+}
+
+static void
+leaf_says(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct pass pass = {leaf_begin, leaf_add, leaf_merge, free};
+    for (int k = 0; k < 2; k++) {
+        struct surrogate_known known = {.category = k == 1};
+        double most = 0;
+        for (size_t i = 0; i < ROWS; i++) {
+            most = fmax(most, fabs(r->truth[i]));
+        }
+        known.shift = whole_shift(most, ROWS);
+        struct counted *c = run(k == 1 ? &categories : &numbers, NULL, r, p);
+        assert_ok(counted_settle(c));
+        known.bins = surrogate_cuts(c, known.cut);
+        counted_end(c);
+        struct leaf_state *s = run(&pass, &known, r, p);
+        struct surrogate_part best = {0};
+        struct surrogate of = {0};
+        surrogate_histogram_finish(&s->h, 3, known.bins, k == 1, 5, known.shift, &best);
+        surrogate_fidelity_finish(&s->f, 1e4, &of);
+        assert_true(best.gain > 0 && best.feature == 3);
+        say(said, &known.cut, known.bins * sizeof *known.cut);
+        say(said, &best.gain, sizeof best.gain);
+        say(said, best.left, sizeof best.left);
+        say(said, (const double[]){of.fidelity, of.agreement, of.spread}, 3 * sizeof(double));
+        free(s);
+    }
+}
+
+static void
+leaves_of_a_surrogate_merge(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(leaf_says);
+}
+
 int
 main(void)
 {
@@ -712,6 +801,7 @@ main(void)
         cmocka_unit_test(mutual_information_merges),
         cmocka_unit_test(metrics_of_errors_merge),
         cmocka_unit_test(error_trees_merge),
+        cmocka_unit_test(leaves_of_a_surrogate_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
