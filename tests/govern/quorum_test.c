@@ -329,13 +329,16 @@ a_fork_of_what_was_witnessed_is_refused(void **state)
     DEFER(testing_dirp) char *fork = testing_dir();
     fixture_append(fork, 5, 25); /* other entries */
     fixture_overwrite(fork, WITNESSED_FILE, buf_view(&kept_note));
-    RUN(m, 6, "audit", "verify", fork, "--policy", one);
+    /* By somebody who has never seen it. */
+    DEFER(memory_freep) const char *nothing = kept(m, "seen-1");
+    DEFER(memory_freep) const char *nothing_more = kept(m, "seen-2");
+    RUN(m, 6, "audit", "verify", fork, "--policy", one, "--state", nothing);
     ERR_HAS(m, "its first 10 entries are not those signed before");
     /* And a log that is shorter than what was witnessed. */
     DEFER(testing_dirp) char *old = testing_dir();
     fixture_append(old, 0, 5);
     fixture_overwrite(old, WITNESSED_FILE, buf_view(&kept_note));
-    RUN(m, 6, "audit", "verify", old, "--policy", one);
+    RUN(m, 6, "audit", "verify", old, "--policy", one, "--state", nothing_more);
     ERR_HAS(m, "the log was rolled back from 10 entries to 5");
 }
 
