@@ -2,7 +2,7 @@
  * under dir/, with checkpoints signed by Ed25519 (signed-note), and a journal that makes entries
  * durable before they are integrated.
  *
- * An entry is one JSON object (docs/spec/audit.md), at most AUDIT_MAX_ENTRY bytes. Several
+ * An entry is one JSON object (docs/spec/audit-entry.md), at most AUDIT_MAX_ENTRY bytes. Several
  * processes may append: each batch takes a file lock and first catches up with what others wrote.
  * Group commit: submit queues, one committer thread writes what is queued and syncs once; fate says
  * what became of an entry; subscribed eventfds are written once a batch. Tiles and a checkpoint are
@@ -74,15 +74,21 @@ uint64_t audit_size(const struct audit *a); /* entries durable in the whole log 
  * strings are NULL. */
 struct audit_event {
     int64_t time_ns;
-    const char *id;         /* call id, unique */
-    const char *principal;  /* NULL: nobody known */
+    const char *id;        /* call id, unique */
+    const char *principal; /* NULL: nobody known */
+    /* How that was proved: "api-key ID", "token ISSUER KID", "certificate SHA256", "session api-key ID",
+     * "command-line". */
+    const char *authenticated_by;
     const char *action;     /* "model.infer" */
     const char *resource;   /* "models/mortgage" */
+    const char *model;      /* name of the model that answered, or that the act is about */
     uint64_t model_version; /* 0: none */
     const struct digest *model_digest;
     bool allow;
+    const char *rule;    /* that decided; NULL: nothing was to be decided, or not yet */
+    const char *rules;   /* the version of the rules then (access.h) */
     int http_status;     /* 0 for administrative acts */
-    const char *reason;  /* rule or why it was refused */
+    const char *reason;  /* what was done, or why it was refused */
     const char *purpose; /* that the caller stated */
     const char *address; /* peer */
     const struct digest *request, *response;
@@ -91,6 +97,8 @@ struct audit_event {
     uint64_t rows; /* 0: none */
 };
 void audit_event_put(const struct audit_event *e, struct buf *ret_entry);
+/* When it began, out of an entry of any version of the schema; false: it does not say. */
+bool audit_event_time(struct view entry, int64_t *ret_wall_ns);
 
 /* Reading; need no key but the public one (vkey "origin+hash+base64"), so that a third party can
  * run them. */

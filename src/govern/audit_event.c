@@ -1,5 +1,5 @@
-/* The entry's schema, docs/spec/audit.md: one flat JSON object, "v" and "time" first and of fixed
- * width, so that readers can compare times without parsing. Absent values are left out. */
+/* The entry's schema, docs/spec/audit-entry.md: one flat JSON object, "v" and "time" first and of
+ * fixed width, so that readers can compare times without parsing. Absent values are left out. */
 #include "govern/audit.h"
 
 #include "base/clock.h"
@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#define TIME_LETTERS 27u
 #define TEXT_MAX 1024u /* of what others sent: a longer one is cut and marked */
 
 static void
@@ -81,18 +82,22 @@ put_number(struct buf *b, const char *key, uint64_t v)
 void
 audit_event_put(const struct audit_event *e, struct buf *ret_entry)
 {
-    buf_put_str(ret_entry, "{\"v\":1,\"time\":\"");
+    buf_put_str(ret_entry, "{\"v\":2,\"time\":\"");
     clock_put_rfc3339(ret_entry, e->time_ns);
     buf_put_str(ret_entry, "\"");
     put_text(ret_entry, "id", e->id);
     put_text(ret_entry, "principal", e->principal);
+    put_text(ret_entry, "authenticated_by", e->authenticated_by);
     put_text(ret_entry, "action", e->action);
     put_text(ret_entry, "resource", e->resource);
     put_text(ret_entry, "decision", e->allow ? "allow" : "deny");
+    put_text(ret_entry, "rule", e->rule);
+    put_text(ret_entry, "rules_version", e->rules);
     put_text(ret_entry, "reason", e->reason);
     put_text(ret_entry, "purpose", e->purpose);
     put_number(ret_entry, "http_status", (uint64_t)e->http_status);
     put_text(ret_entry, "address", e->address);
+    put_text(ret_entry, "model", e->model);
     put_number(ret_entry, "model_version", e->model_version);
     put_digest(ret_entry, "model_sha256", e->model_digest);
     put_number(ret_entry, "rows", e->rows);
@@ -101,4 +106,15 @@ audit_event_put(const struct audit_event *e, struct buf *ret_entry)
     put_digest(ret_entry, "explanation_sha256", e->explanation);
     put_number(ret_entry, "duration_ns", e->duration_ns > 0 ? (uint64_t)e->duration_ns : 0);
     buf_put_str(ret_entry, "}");
+}
+
+bool
+audit_event_time(struct view entry, int64_t *ret_wall_ns)
+{
+    static const char head[] = "{\"v\":1,\"time\":\"";
+    const size_t n = sizeof head - 1, digit = 5; /* where the version is */
+    return entry.len >= n + TIME_LETTERS && memcmp(entry.ptr, head, digit) == 0 &&
+           (entry.ptr[digit] == '1' || entry.ptr[digit] == '2') &&
+           memcmp(entry.ptr + digit + 1, head + digit + 1, n - digit - 1) == 0 &&
+           status_ok(clock_from_rfc3339(view_of(entry.ptr + n, TIME_LETTERS), ret_wall_ns));
 }

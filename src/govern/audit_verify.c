@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIME_LETTERS 27u
-#define ENTRY_START "{\"v\":1,\"time\":\""
 #define DURATION_KEY ",\"duration_ns\":"
 /* Entries of one moment are not written in the order of their ends. */
 #define CLOCK_SLACK NS_PER_S
@@ -90,11 +88,8 @@ duration_of(struct view entry)
 static void
 note_time(struct verifier *v, uint64_t index, struct view entry)
 {
-    const size_t start = sizeof ENTRY_START - 1;
     int64_t time = 0;
-    if (entry.len < start + TIME_LETTERS || memcmp(entry.ptr, ENTRY_START, start) != 0 ||
-        !status_ok(clock_from_rfc3339(view_of(entry.ptr + start, TIME_LETTERS), &time)) ||
-        time < 0 || time > INT64_MAX / 2) {
+    if (!audit_event_time(entry, &time) || time < 0 || time > INT64_MAX / 2) {
         return;
     }
     const int64_t end = time + duration_of(entry);

@@ -199,11 +199,13 @@ access_decide(struct access *a, const struct access_request *q,
     ret_decision->output = ACCESS_OUTPUT_NONE;
     ret_decision->digits = 0;
     ret_decision->explanations = ret_decision->break_glass = false;
+    ret_decision->version[0] = '\0';
     if (s == NULL) {
         text_copy(ret_decision->rule, sizeof ret_decision->rule,
                   "default deny: the grants cannot be read");
         return;
     }
+    memcpy(ret_decision->version, s->version, sizeof s->version);
     access_rules_each(s, q, weigh, &d);
     const struct access_rule *by = settle(&d);
     text_copy(ret_decision->rule, sizeof ret_decision->rule,
@@ -291,11 +293,12 @@ access_explain(struct access *a, const struct access_request *q, json_t **ret_ob
         access_rules_each(s, q, tell, &e);
     }
     CHECK(!e.failed, MEMORY);
-    json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:i, s:b, s:b, s:O}", "principal",
+    json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:s, s:i, s:b, s:b, s:O}", "principal",
                           q->caller->principal, "action", access_action_word(q->action), "resource",
-                          q->resource, "allow", d.allow, "rule", js_sentence(d.rule), "output",
-                          access_output_word(d.output), "digits", (int)d.digits, "explanations",
-                          d.explanations, "break_glass", d.break_glass, "considered", considered);
+                          q->resource, "allow", d.allow, "rule", js_sentence(d.rule),
+                          "rules_version", d.version, "output", access_output_word(d.output),
+                          "digits", (int)d.digits, "explanations", d.explanations, "break_glass",
+                          d.break_glass, "considered", considered);
     CHECK(o != NULL, MEMORY);
     *ret_object = o;
     return OK;

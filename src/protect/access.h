@@ -119,15 +119,19 @@ struct access_caller {
 struct access_credential {
     const char *bearer;      /* an API key or a token; NULL: none */
     const char *certificate; /* identity of a verified client certificate; "" or NULL: none */
+    const char *fingerprint; /* of that certificate: its SHA-256 in hexadecimal; may be NULL */
     const char *key_id; /* where there is no bearer: of a key that was right when a session began */
     uint64_t peer;      /* the address as a number: for those who fail */
     int64_t now_ns;     /* clock_wall_ns */
 };
+#define ACCESS_PROOF_MAX 288u
 struct access_sign_in {
     struct access_caller caller; /* principal "" unless OK */
-    const char *reason;          /* when it failed, for the log: "key expired" */
-    unsigned retry_after_s;      /* with LIMIT and BUSY */
-    bool certificate;            /* one came that is not linked to somebody else */
+    /* How, for the log: "api-key ID", "token ISSUER KID", "certificate SHA256"; "" unless OK. */
+    char proof[ACCESS_PROOF_MAX];
+    const char *reason;     /* when it failed, for the log: "key expired" */
+    unsigned retry_after_s; /* with LIMIT and BUSY */
+    bool certificate;       /* one came that is not linked to somebody else */
 };
 /* A bearer alone counts where there is one; else the certificate. STATUS_AUTH: malformed, unknown,
  * expired or revoked, all alike to the caller. STATUS_LIMIT: too many failures, wait
@@ -146,10 +150,13 @@ struct access_request {
 };
 /* One that may be stated: 1 to 128 printable ASCII characters, no blank at either end. */
 bool access_purpose_ok(const char *text);
+#define ACCESS_VERSION_MAX 33u
 struct access_decision {
     bool allow;
     bool denied;    /* by a rule, or since nothing can be read; not by default */
     char rule[160]; /* "role caller on models/mortgage", "default deny" */
+    /* Of all roles, grants and groups that were in force: 32 hex digits; "" when unreadable. */
+    char version[ACCESS_VERSION_MAX];
     /* When allowed: */
     enum access_output output;
     uint8_t digits;

@@ -92,6 +92,7 @@ struct access_slice {
 struct access_snapshot {
     _Atomic unsigned references;
     uint64_t change;
+    char version[ACCESS_VERSION_MAX]; /* digest of what its rules are made of */
     struct arena *arena;
     const struct access_holder **names; /* hash table */
     size_t name_mask;
@@ -118,6 +119,7 @@ struct access_key_memo {
 struct access_token_memo {
     struct digest text;
     struct access_caller caller;
+    char proof[ACCESS_PROOF_MAX];
     uint64_t change, keys; /* of the snapshot, and of the issuer's keys */
     int64_t from_ns, expires_ns;
     bool used;

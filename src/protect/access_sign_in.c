@@ -78,6 +78,16 @@ refuse(struct attempt *t, const char *why)
     FAIL(AUTH);
 }
 
+static void
+tell_proof(struct attempt *t, const char *how, const char *what)
+{
+    const size_t at = strlen(t->out->proof), n = strlen(how);
+    text_copy(t->out->proof + at, ACCESS_PROOF_MAX - at, how);
+    if (at + n < ACCESS_PROOF_MAX) {
+        text_copy(t->out->proof + at + n, ACCESS_PROOF_MAX - at - n, what);
+    }
+}
+
 static uint32_t
 place_of(const struct digest *text)
 {
@@ -177,6 +187,7 @@ check_key(struct attempt *t, struct view key)
     if (!t->proven) {
         remember_key(t->a, &t->text, t->mac);
     }
+    tell_proof(t, "api-key ", found->id);
     return take_key(t, found);
 }
 
@@ -186,7 +197,11 @@ sign_in_kept(struct attempt *t)
 {
     struct access_key_row *found = find_key(t->s, t->c->key_id);
     const char *why = found == NULL ? "key unknown" : why_over(found, t->c->now_ns);
-    return why != NULL ? refuse(t, why) : take_key(t, found);
+    if (why != NULL) {
+        return refuse(t, why);
+    }
+    tell_proof(t, "session api-key ", found->id);
+    return take_key(t, found);
 }
 
 /* ---- tokens ---- */
@@ -247,14 +262,15 @@ remember_token(struct attempt *t, const struct digest *text, uint64_t generation
                int64_t expires_ns)
 {
     (void)pthread_mutex_lock(&t->a->memo_lock);
-    t->a->token_memo[place_of(text) % ACCESS_TOKEN_MEMOS] =
-        (struct access_token_memo){.text = *text,
-                                   .caller = t->out->caller,
-                                   .change = t->s->change,
-                                   .keys = generation,
-                                   .from_ns = t->c->now_ns,
-                                   .expires_ns = expires_ns,
-                                   .used = true};
+    struct access_token_memo *m = &t->a->token_memo[place_of(text) % ACCESS_TOKEN_MEMOS];
+    *m = (struct access_token_memo){.text = *text,
+                                    .caller = t->out->caller,
+                                    .change = t->s->change,
+                                    .keys = generation,
+                                    .from_ns = t->c->now_ns,
+                                    .expires_ns = expires_ns,
+                                    .used = true};
+    memcpy(m->proof, t->out->proof, sizeof m->proof);
     (void)pthread_mutex_unlock(&t->a->memo_lock);
 }
 
@@ -277,6 +293,7 @@ recall_token(struct attempt *t, const struct digest *text, uint64_t *ret_generat
                        t->c->now_ns >= m->from_ns && t->c->now_ns < m->expires_ns;
     if (found) {
         copy_caller(&m->caller, &t->out->caller);
+        memcpy(t->out->proof, m->proof, sizeof m->proof);
         *ret_generation = m->keys;
     }
     (void)pthread_mutex_unlock(&t->a->memo_lock);
@@ -298,6 +315,8 @@ verify_token(struct attempt *t, const struct jwt *token, const struct digest *te
     }
     TRY(check_signature(t, i, token, &generation));
     TRY(name_caller(t, i, token->claims));
+    tell_proof(t, "token ", i->name);
+    tell_proof(t, " ", token->kid == NULL ? "-" : token->kid);
     remember_token(t, text, generation, expires_ns);
     return OK;
 }
@@ -370,6 +389,7 @@ sign_in_token(struct attempt *t, struct view text)
         return OK;
     }
     memset(&t->out->caller, 0, sizeof t->out->caller);
+    t->out->proof[0] = '\0';
     if (!status_ok(jwt_read(text, &token, &why))) {
         union {
             const char *in;
@@ -437,6 +457,13 @@ sign_in_certificate(struct attempt *t)
     return OK;
 }
 
+static void
+tell_certificate(struct attempt *t)
+{
+    const char *mark = t->out->proof[0] == '\0' ? "certificate " : ", certificate ";
+    tell_proof(t, mark, t->c->fingerprint == NULL ? "-" : t->c->fingerprint);
+}
+
 struct status
 access_authenticate(struct access *a, const struct access_credential *c,
                     struct access_sign_in *ret_sign_in)
@@ -445,7 +472,7 @@ access_authenticate(struct access *a, const struct access_credential *c,
     struct attempt t = {.a = a, .s = s, .c = c, .out = ret_sign_in};
     t.id[0] = '\0';
     t.proven = false;
-    ret_sign_in->caller.principal[0] = '\0';
+    ret_sign_in->caller.principal[0] = ret_sign_in->proof[0] = '\0';
     ret_sign_in->caller.group_count = 0;
     ret_sign_in->reason = NULL;
     ret_sign_in->retry_after_s = 0;
@@ -465,10 +492,13 @@ access_authenticate(struct access *a, const struct access_credential *c,
                                : c->key_id != NULL ? sign_in_kept(&t)
                                                    : sign_in_certificate(&t);
     if (!status_ok(done)) {
-        ret_sign_in->caller.principal[0] = '\0';
+        ret_sign_in->caller.principal[0] = ret_sign_in->proof[0] = '\0';
         ret_sign_in->caller.group_count = 0;
         return done;
     }
     ret_sign_in->certificate = is_own_certificate(&t);
+    if (ret_sign_in->certificate) {
+        tell_certificate(&t);
+    }
     return OK;
 }

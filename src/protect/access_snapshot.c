@@ -39,7 +39,8 @@ struct loading {
     struct membership *memberships;
     struct access_rule *rules; /* chained by next */
     size_t key_room, link_room, use_at;
-    bool group; /* what load_holder reads */
+    bool group;             /* what load_holder reads */
+    struct digest_run *run; /* over what rules are made of */
 };
 
 static uint64_t
@@ -502,13 +503,59 @@ access_rules_at(const struct access_snapshot *s, uint64_t key)
     return s->rules[place(key, s->rule_mask)];
 }
 
+/* Length first, so that no two lists of records have one digest. */
+static void
+add_length(struct loading *l, const char *what, size_t n)
+{
+    char length[64];
+    const int letters = snprintf(length, sizeof length, "%s %zu\n", what, n);
+    digest_run_add(l->run, view_of(length, (size_t)letters));
+}
+
+static void
+count_in(struct loading *l, const char *what, const char *id, struct view value)
+{
+    add_length(l, what, strlen(id));
+    digest_run_add(l->run, view_str(id));
+    add_length(l, "value", value.len);
+    digest_run_add(l->run, value);
+}
+
+static struct status
+load_counted_role(void *ctx, const char *id, struct view value)
+{
+    count_in(ctx, "role", id, value);
+    return load_role(ctx, id, value);
+}
+
+static struct status
+load_counted_holder(void *ctx, const char *id, struct view value)
+{
+    struct loading *l = ctx;
+    count_in(l, l->group ? "group" : "principal", id, value);
+    return load_holder(l, id, value);
+}
+
+static void
+end_version(struct loading *l)
+{
+    struct digest d;
+    DEFER(buf_done) struct buf hex;
+    buf_init(&hex, 128);
+    digest_run_end(l->run, &d);
+    text_put_hex(&hex, view_of(d.bytes, (ACCESS_VERSION_MAX - 1) / 2));
+    text_copy(l->s->version, sizeof l->s->version, buf_str(&hex));
+}
+
 static struct status
 load_all(struct store *store, struct loading *l)
 {
-    TRY(store_each(store, ACCESS_ROLES, load_role, l, NULL));
-    TRY(store_each(store, ACCESS_PRINCIPALS, load_holder, l, NULL));
+    digest_run_add(l->run, view_str("steward rules v1 " STEWARD_VERSION "\n")); /* built-in roles */
+    TRY(store_each(store, ACCESS_ROLES, load_counted_role, l, NULL));
+    TRY(store_each(store, ACCESS_PRINCIPALS, load_counted_holder, l, NULL));
     l->group = true;
-    TRY(store_each(store, ACCESS_GROUPS, load_holder, l, NULL));
+    TRY(store_each(store, ACCESS_GROUPS, load_counted_holder, l, NULL));
+    end_version(l);
     TRY(store_each(store, ACCESS_KEYS, load_key, l, NULL));
     TRY(store_each(store, ACCESS_KEY_USES, load_use, l, NULL));
     TRY(store_each(store, ACCESS_LINKS, load_link, l, NULL));
@@ -530,7 +577,9 @@ access_snapshot_load(struct store *store, struct access_snapshot **ret_snapshot)
     s->arena = arena_new(ARENA_MAX);
     CHECK(s->arena != NULL, MEMORY);
     s->change = store_change(store); /* read first: what changes meanwhile is loaded again */
-    struct loading l = {.s = s};
+    DEFER(digest_run_freep) struct digest_run *run = digest_run_new();
+    CHECK(run != NULL, MEMORY);
+    struct loading l = {.s = s, .run = run};
     TRY(load_all(store, &l));
     *ret_snapshot = MOVE(s);
     return OK;

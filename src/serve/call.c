@@ -152,6 +152,7 @@ authenticate(struct call *c)
                                 &(struct access_credential){
                                     .bearer = bearer ? header + 7 + strspn(header + 7, " ") : NULL,
                                     .certificate = c->x->client_identity,
+                                    .fingerprint = c->x->client_fingerprint,
                                     .peer = c->x->peer,
                                     .now_ns = clock_wall_ns()},
                                 &in);
@@ -159,11 +160,12 @@ authenticate(struct call *c)
     if (status_ok(s)) {
         c->caller.group_count = in.caller.group_count;
         c->certificate = in.certificate;
+        memcpy(c->proof, in.proof, sizeof in.proof);
         memcpy(c->caller.principal, in.caller.principal, sizeof in.caller.principal);
         memcpy(c->caller.groups, in.caller.groups, in.caller.group_count * ACCESS_NAME_MAX);
         return;
     }
-    c->caller.principal[0] = '\0';
+    c->caller.principal[0] = c->proof[0] = '\0';
     refuse_stranger(c, s, &in);
 }
 
@@ -347,6 +349,12 @@ is_counted_only(const struct call *c)
            !reads_first(c->server->reads, c->caller.principal, c->resource, clock_mono_ns());
 }
 
+static const char *
+some(const char *text)
+{
+    return *text == '\0' ? NULL : text;
+}
+
 static void
 record(struct call *c)
 {
@@ -360,14 +368,18 @@ record(struct call *c)
     const struct audit_event e = {
         .time_ns = clock_wall_ns(),
         .id = c->id,
-        .principal = c->caller.principal[0] == '\0' ? NULL : c->caller.principal,
+        .principal = some(c->caller.principal),
+        .authenticated_by = some(c->proof),
         .action = c->route == NULL              ? "http.unknown"
                   : c->route->signed_in != NULL ? c->route->signed_in
                                                 : access_action_word(c->route->action),
         .resource = c->resource,
+        .model = c->model_version == 0 ? NULL : c->at.name,
         .model_version = c->model_version,
         .model_digest = c->model_version == 0 ? NULL : &c->model_digest,
         .allow = c->allow,
+        .rule = some(c->decision.rule),
+        .rules = some(c->decision.version),
         .http_status = (int)c->x->status,
         .reason = c->reason,
         .purpose = c->purpose,

@@ -74,8 +74,9 @@ struct call {
     const struct route *route;
     struct route_place at; /* of the path: the model's name */
     char id[33];
-    struct access_caller caller; /* principal "" until authenticated */
-    bool certificate;            /* one of its own came with it */
+    struct access_caller caller;  /* principal "" until authenticated */
+    char proof[ACCESS_PROOF_MAX]; /* how that was proved */
+    bool certificate;             /* one of its own came with it */
     struct access_decision decision;
     const char *purpose; /* that is stated; NULL: none, or none that is read yet */
     char resource[96];

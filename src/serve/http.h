@@ -54,7 +54,8 @@ struct http_exchange {
     /* Of a client's certificate, verified: "spiffe://..." or "subject:" and the name of RFC 4514;
      * "" when none came. */
     char client_identity[256];
-    int64_t arrived_ns; /* clock_mono_ns at the first header byte known */
+    char client_fingerprint[65]; /* SHA-256 of that certificate in hexadecimal; "" when none came */
+    int64_t arrived_ns;          /* clock_mono_ns at the first header byte known */
     /* set by the handler */
     unsigned status;          /* 0: no answer, the connection is closed */
     const char *content_type; /* default application/json */

@@ -41,7 +41,8 @@ struct conn {
     gnutls_session_t tls;
     struct identity *identity;               /* the one it began with */
     char client_identity[IDENTITY_NAME_MAX]; /* "": none */
-    int64_t client_ends_s;                   /* its certificate's, since 1970 */
+    char client_fingerprint[IDENTITY_FINGERPRINT_MAX];
+    int64_t client_ends_s; /* its certificate's, since 1970 */
     int fd;
     uint32_t generation;
     enum phase phase;

@@ -121,6 +121,7 @@ begin(struct conn *c)
     memcpy(r->x.address, c->address, sizeof r->x.address);
     if (!http_tls_expired(c)) { /* else nobody's call, until the sweep ends the connection */
         memcpy(r->x.client_identity, c->client_identity, sizeof r->x.client_identity);
+        memcpy(r->x.client_fingerprint, c->client_fingerprint, sizeof r->x.client_fingerprint);
     }
     r->x.peer = c->peer;
     r->x.listener = c->listener;

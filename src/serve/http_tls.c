@@ -82,6 +82,7 @@ is_client_good(struct conn *c, const struct identity *now)
         return false;
     }
     memcpy(c->client_identity, name, sizeof name);
+    identity_client_fingerprint(c->tls, c->client_fingerprint);
     return true;
 }
 

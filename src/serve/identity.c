@@ -1,5 +1,7 @@
 #include "serve/identity.h"
 
+#include "base/digest.h"
+#include "base/text.h"
 #include "serve/client_name.h"
 
 #include <gnutls/x509.h>
@@ -575,6 +577,21 @@ identity_check_client(const struct identity *i, gnutls_session_t tls, struct dia
         FAIL(AUTH);
     }
     return identity_check_chain(i, chain, count, diag, ret_name);
+}
+
+void
+identity_client_fingerprint(gnutls_session_t tls, char ret_hex[static IDENTITY_FINGERPRINT_MAX])
+{
+    unsigned count = 0;
+    struct digest d;
+    DEFER(buf_done) struct buf hex;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(tls, &count);
+    buf_init(&hex, IDENTITY_FINGERPRINT_MAX);
+    if (chain != NULL && count > 0) {
+        digest_of(view_of(chain[0].data, chain[0].size), &d);
+        digest_put_hex(&hex, &d);
+    }
+    text_copy(ret_hex, IDENTITY_FINGERPRINT_MAX, buf_str(&hex));
 }
 
 int64_t

@@ -56,6 +56,10 @@ struct status identity_check_client(const struct identity *i, gnutls_session_t t
 struct status identity_check_chain(const struct identity *i, const gnutls_datum_t *chain,
                                    unsigned count, struct diag *diag,
                                    char ret_name[static IDENTITY_NAME_MAX]);
+/* SHA-256 of the certificate that came, in hexadecimal; "" when none did. */
+#define IDENTITY_FINGERPRINT_MAX 65u
+void identity_client_fingerprint(gnutls_session_t tls,
+                                 char ret_hex[static IDENTITY_FINGERPRINT_MAX]);
 /* When the certificate that came ends, seconds since 1970; INT64_MAX when none came. */
 int64_t identity_client_ends(gnutls_session_t tls);
 

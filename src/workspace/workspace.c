@@ -258,14 +258,23 @@ workspace_lock(const struct workspace *w, struct diag *diag, int *ret_fd)
 
 /* ---- what everybody needs of it ---- */
 
+/* "models/NAME" -> NAME. */
+static const char *
+model_of(const struct workspace_act *act)
+{
+    return strncmp(act->resource, "models/", 7) == 0 ? act->resource + 7 : NULL;
+}
+
 static struct status
 put_entry(const struct workspace *w, const struct workspace_act *act, struct buf *ret_entry)
 {
     const struct audit_event event = {
         .time_ns = clock_wall_ns(),
         .principal = w->principal,
+        .authenticated_by = "command-line",
         .action = act->action,
         .resource = act->resource,
+        .model = model_of(act),
         .model_version = act->version,
         .model_digest = act->digest,
         .allow = !act->refused,

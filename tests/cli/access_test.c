@@ -2,6 +2,7 @@
 #include "cli/run.h"
 
 #include "base/clock.h"
+#include "testing/schema.h"
 
 static int
 set_up(void **state)
@@ -21,6 +22,9 @@ static int
 tear_down(void **state)
 {
     struct room *m = *state;
+    DEFER(js_freep) json_t *actions = json_object();
+    assert_true(schema_check_log(in(m, "w/audit"), actions) > 0);
+    assert_non_null(json_object_get(actions, "principal.write"));
     testing_run_done(&m->r);
     testing_dirp(&m->dir);
     free(m);

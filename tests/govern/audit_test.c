@@ -603,7 +603,7 @@ an_entry_leaves_out_what_is_absent_and_marks_what_it_cuts(void **state)
                     &entry);
     assert_ok(js_parse(buf_view(&entry), "entry", NULL, &e));
     assert_text_has(buf_str(&entry),
-                    "{\"v\":1,\"time\":\"2025-10-09T08:53:20.123456Z\",\"action\"");
+                    "{\"v\":2,\"time\":\"2025-10-09T08:53:20.123456Z\",\"action\"");
     assert_string_equal(json_string_value(json_object_get(e, "decision")), "deny");
     assert_string_equal(json_string_value(json_object_get(e, "reason")), "a \"quote\"\nand \x01");
     assert_string_equal(json_string_value(json_object_get(e, "address")), "hex:fffe");

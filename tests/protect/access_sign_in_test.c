@@ -125,8 +125,11 @@ static struct access_sign_in in;
 static struct status
 sign_in(const char *bearer, const char *certificate)
 {
-    const struct access_credential c = {
-        .bearer = bearer, .certificate = certificate, .peer = peer, .now_ns = now};
+    const struct access_credential c = {.bearer = bearer,
+                                        .certificate = certificate,
+                                        .fingerprint = certificate == NULL ? NULL : "0a1b",
+                                        .peer = peer,
+                                        .now_ns = now};
     return access_authenticate(access_, &c, &in);
 }
 
@@ -209,11 +212,13 @@ takes_a_token_as_a_principal_of_its_issuer(void **state)
     for (int i = 0; i < 3; i++) { /* from the second on out of memory */
         assert_ok(sign_in(token("signed with ES256"), NULL));
         assert_string_equal(in.caller.principal, "corp:ann"); /* not the principal ann */
+        assert_string_equal(in.proof, "token corp p256");
         assert_int_equal(in.caller.group_count, 0);
     }
     assert_ok(sign_in(token("signed with EdDSA"), NULL));
     assert_refused(token("signed with PS256"), "not one of its issuer's");
     assert_refused(token("claims changed"), "signature is wrong");
+    assert_string_equal(in.proof, "");
     assert_refused(token("none"), "none of ours");
     assert_refused(token("kid of nobody"), "the token's key is unknown");
     assert_ok(access_issuer_remove(access_, "corp", NULL));
@@ -480,13 +485,15 @@ static void
 maps_certificates_to_principals(void **state)
 {
     (void)state;
-    char key[ACCESS_KEY_TEXT_MAX];
+    char key[ACCESS_KEY_TEXT_MAX], proof[64];
     assert_status(sign_in(NULL, "spiffe://corp/desk"), AUTH);
     assert_text_has(in.reason, "not linked");
     assert_ok(access_link_add(access_, "certificate:spiffe://corp/desk", "ann", NULL));
     assert_ok(sign_in(NULL, "spiffe://corp/desk"));
     assert_string_equal(in.caller.principal, "ann");
+    assert_string_equal(in.proof, "certificate 0a1b");
     assert_status(sign_in(NULL, "spiffe://corp/desk/x"), AUTH);
+    assert_string_equal(in.proof, "");
     /* A name is somebody's only with the authority that says so. */
     assert_status(access_link_add(access_, "certificate:subject:CN=bob", "ann", NULL), INPUT);
     assert_ok(access_link_add(access_, "certificate:subject:CN=bob,O=Corp;issuer:CN=Corp CA", "ann",
@@ -501,8 +508,12 @@ maps_certificates_to_principals(void **state)
     assert_string_equal(in.caller.principal, "bob");
     /* One's own, or nobody's, counts beside a key; somebody else's does not. */
     assert_false(in.certificate);
+    (void)snprintf(proof, sizeof proof, "api-key %.10s", key + 3);
+    assert_string_equal(in.proof, proof);
     assert_ok(sign_in(key, "spiffe://corp/unlinked"));
     assert_true(in.certificate);
+    (void)snprintf(proof, sizeof proof, "api-key %.10s, certificate 0a1b", key + 3);
+    assert_string_equal(in.proof, proof);
     assert_ok(access_link_add(access_, "certificate:spiffe://corp/bob", "bob", NULL));
     assert_ok(sign_in(key, "spiffe://corp/bob"));
     assert_true(in.certificate);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/secret.h"
 #include "serve/server.h"
+#include "testing/schema.h"
 #include "testing/space.h"
 
 #include <signal.h>
@@ -82,6 +83,10 @@ tear_down(void **state)
     if (it.server != NULL) {
         server_stop(it.server);
         workspace_close(it.workspace);
+        DEFER(file_freep) char *audit = file_join(it.dir, "audit");
+        DEFER(js_freep) json_t *actions = json_object();
+        assert_true(schema_check_log(audit, actions) > 0);
+        assert_non_null(json_object_get(actions, "network.connect"));
     }
     free(it.dir);
     testing_dirp(&it.root);

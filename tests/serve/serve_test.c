@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "serve/infer.h"
 #include "serve/server.h"
+#include "testing/schema.h"
 #include "workspace/models.h"
 
 #include <pthread.h>
@@ -117,9 +118,18 @@ static int
 tear_down(void **state)
 {
     (void)state;
+    DEFER(file_freep) char *audit = file_join(it.dir, "audit");
+    DEFER(js_freep) json_t *actions = json_object();
     model_free(it.model);
     server_stop(it.server);
     workspace_close(it.workspace);
+    assert_true(schema_check_log(audit, actions) > 0);
+    static const char *const told[] = {"workspace.init", "dataset.write",   "model.write",
+                                       "model.infer",    "principal.write", "key.issue",
+                                       "key.use",        "http.unknown",    "metrics.read"};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        assert_non_null(json_object_get(actions, told[i]));
+    }
     testing_dirp(&it.root);
     free(it.dir);
     return 0;
@@ -156,6 +166,25 @@ struct ask {
     const char *says; /* in the body */
 };
 
+/* Who was recognised, the entry says how; and what was decided, by which rule of which rules. */
+static void
+check_who_and_why(const json_t *entry, const char *key)
+{
+    const bool known = json_object_get(entry, "principal") != NULL;
+    const char *rule = json_string_value(json_object_get(entry, "rule"));
+    char proof[64] = "";
+    if (known) {
+        (void)snprintf(proof, sizeof proof, "api-key %.10s", key + 3);
+        assert_string_equal(json_string_value(json_object_get(entry, "authenticated_by")), proof);
+    } else {
+        assert_null(json_object_get(entry, "authenticated_by"));
+    }
+    if (json_integer_value(json_object_get(entry, "http_status")) == 403) {
+        assert_string_equal(rule, "default deny");
+    }
+    assert_true((rule == NULL) == (json_object_get(entry, "rules_version") == NULL));
+}
+
 /* Asks, compares, and reads the entry behind the answer. */
 static void
 check(const struct ask *a)
@@ -172,6 +201,7 @@ check(const struct ask *a)
         assert_text_has(buf_str(&r.body), "{\"error\":\"");
         assert_string_equal(json_string_value(json_object_get(entry, "decision")), "deny");
     }
+    check_who_and_why(entry, a->key);
     json_decref(entry);
     reply_done(&r);
 }

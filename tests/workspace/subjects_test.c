@@ -1,5 +1,6 @@
 /* Persons of a dataset: each has a key, and erasing one destroys it. */
 #include "testing/cut.h"
+#include "testing/schema.h"
 #include "testing/testing.h"
 
 #include "base/file.h"
@@ -669,6 +670,9 @@ no_entry_has_a_persons_name(void **state)
     DEFER(file_freep) char *audit = at_home("audit");
     assert_ok(audit_each(audit, 0, UINT64_MAX, holds_no_name, &seen, NULL));
     assert_int_equal(seen, 3 + 2);
+    DEFER(js_freep) json_t *actions = json_object();
+    assert_true(schema_check_log(audit, actions) > 0);
+    assert_non_null(json_object_get(actions, "dataset.erase"));
 }
 
 /* ---- cut off ---- */
