@@ -225,8 +225,11 @@ make_curve(const struct threshold_options *o, struct scored *rows, uint32_t g, s
         c->positives += rows[i].y != 0;
     }
     if (c->positives == 0 || c->positives == c->rows) {
-        diag_set(diag, "group %u: both labels are needed among its %llu rows", g,
-                 (unsigned long long)c->rows);
+        diag_set(diag,
+                 "group %u: both labels are needed among its %llu rows, and %s is positive: bring "
+                 "the group together with another, or leave its rows out (an empty value of the "
+                 "sensitive column is in no group)",
+                 g, (unsigned long long)c->rows, c->positives == 0 ? "none" : "every one");
         FAIL(INPUT);
     }
     const size_t most = ((size_t)c->rows + 1) * (o->flip ? 2 : 1);

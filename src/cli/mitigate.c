@@ -85,9 +85,11 @@ take_group(struct work *w)
     TRY(table_need_column(w->t, "--sensitive", name, &w->c->diag, &c));
     TRY(plain_codes_of(w->t, c, INTERVALS, &w->group));
     if (w->group.levels < 2 || w->group.levels > MITIGATE_MAX_GROUPS) {
-        diag_set(&w->c->diag, "sensitive column \"%s\": %u groups; from 2 to %u are needed%s", name,
-                 w->group.levels, MITIGATE_MAX_GROUPS,
-                 w->group.levels > 1 ? ": join its values into fewer" : "");
+        diag_set(&w->c->diag, "sensitive column \"%s\": %u groups; from 2 to %u are needed: %s",
+                 name, w->group.levels, MITIGATE_MAX_GROUPS,
+                 w->group.levels > 1 ? "join its values into fewer"
+                                     : "name a column with more values, or read it as categories "
+                                       "(--type COLUMN=category)");
         FAIL(INPUT);
     }
     return OK;
@@ -166,7 +168,9 @@ print_rules(const json_t *d)
 {
     size_t i = 0;
     json_t *g = NULL;
-    print_plan(d, "before", "now");
+    cli_say("%s: %s = %s by \"%s\"", document_text(d, "constraint"), document_text(d, "label"),
+            document_text(d, "positive"), document_text(d, "sensitive"));
+    print_plan(d, "before", "now, one threshold for all");
     print_plan(d, "deterministic", "one threshold for each group");
     json_array_foreach(json_object_get(json_object_get(d, "deterministic"), "groups"), i, g)
     {
@@ -181,7 +185,7 @@ print_rules(const json_t *d)
                     selected > 0.5 ? "everybody" : "nobody");
         }
     }
-    print_plan(d, "randomised", "at random");
+    print_plan(d, "randomised", "the best at random, by one of two thresholds drawn for each row");
     cli_say("all of this on the rows that the thresholds were chosen on");
     if (json_is_number(json_object_get(json_object_get(d, "held_back"), "gap"))) {
         print_plan(d, "held_back", "thresholds chosen without the rows they decide");
@@ -543,6 +547,13 @@ cli_mitigate(struct cli *c)
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (strcmp(methods[i].name, method) == 0) {
             TRY(cli_need(c, "data", "FILE", &path));
+            if (cli_value(c, "report") != NULL && methods[i].run != find_thresholds) {
+                diag_set(&c->diag,
+                         "--report: on a file only --method threshold has a page; what %s does is "
+                         "in --output, and steward fairness and bias have pages of it",
+                         method);
+                FAIL(INPUT);
+            }
             TRY(cli_import_options(c, &import));
             TRY(cli_read_table(c, path, &import.options, &t));
             w.t = t;

@@ -102,6 +102,9 @@ print_title(const json_t *result)
             document_text(model, "name"), document_number(model, "version"),
             document_number(json_object_get(before, "model"), "version"),
             document_text(after, "selection"), document_number(after, "rows"));
+    cli_say(
+        "method: %s",
+        document_text(json_object_get(json_object_get(model, "manifest"), "mitigation"), "method"));
     (void)printf("  %-*s %10s %10s  %s\n", NAME_WIDTH, "", "before", "after", "after, 95 %");
 }
 

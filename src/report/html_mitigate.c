@@ -13,6 +13,22 @@
 #define WIDE 400.0
 #define HIGH 240.0
 
+static const char *const definitions[][2] = {
+    {"difference", "of the rates that the constraint names, between the group where they are "
+                   "greatest and the one where they are least; of equalized odds the greater one "
+                   "of true and false positive rates"},
+    {"accuracy", "share of the rows that are decided rightly"},
+    {"goal", "what the thresholds were to make as large as the bound on the difference lets them"},
+    {"selected", "share of the group's rows that are decided positive"},
+    {"TPR, FPR", "true and false positive rate: the share decided positive of the group's rows "
+                 "that are, and that are not"},
+    {"at random", "each row is decided by the one or the other threshold, drawn anew, or by a "
+                  "coin: so the constraint can be kept where no fixed thresholds keep it"},
+    {"held back", "the rows are parted in five; each part is decided by thresholds that were "
+                  "chosen on the other four"},
+    {"interval", "95 %: what samples of so many rows would show by chance"},
+};
+
 /* ---- the front ---- */
 
 struct scale {
@@ -53,7 +69,7 @@ put_axes(const struct scale *s, struct buf *b)
         svg_label(b, LEFT - 6, at_y(s, y) + 4, "end", "s", 12, text);
     }
     svg_label(b, LEFT + WIDE / 2, TOP + HIGH + 38, "middle", "s", 60,
-              "greatest difference between groups");
+              "accuracy, by the greatest difference between groups");
 }
 
 static void
@@ -63,37 +79,65 @@ put_figure(const json_t *p, const char *key, const char *ci, struct buf *b)
                document_number(p, key), document_end(p, ci, 0), document_end(p, ci, 1));
 }
 
+/* Now, and what can be had, side by side. */
 static void
-put_held_back(const json_t *d, struct buf *b)
+put_plans(const json_t *d, struct buf *b)
 {
-    const json_t *held = json_object_get(d, "held_back");
-    if (json_is_number(json_object_get(held, "gap"))) {
-        buf_printf(b,
-                   "<p>Where the thresholds do not decide the rows that chose them (five parts in "
-                   "turn), the groups differ by %.3f (95 %% between %.3f and %.3f) and %.2f %% are "
-                   "decided rightly (%.2f to %.2f %%).</p>",
-                   document_number(held, "gap"), document_end(held, "gap_ci", 0),
-                   document_end(held, "gap_ci", 1), 100 * document_number(held, "accuracy"),
-                   100 * document_end(held, "accuracy_ci", 0),
-                   100 * document_end(held, "accuracy_ci", 1));
+    static const char *const plans[][2] = {{"before", "now: one threshold for all"},
+                                           {"deterministic", "one threshold for each group"},
+                                           {"held_back", "the same, held back"},
+                                           {"randomised", "the best at random"}};
+    buf_put_str(b, "<div class=\"card\"><table><thead><tr><th>decided by</th><th>difference</th>"
+                   "<th>accuracy</th></tr></thead><tbody>");
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        const json_t *plan = json_object_get(d, plans[i][0]);
+        if (json_is_number(json_object_get(plan, "gap"))) {
+            buf_printf(b, "<tr><th>%s</th>", plans[i][1]);
+            put_figure(plan, "gap", "gap_ci", b);
+            put_figure(plan, "accuracy", "accuracy_ci", b);
+            buf_put_str(b, "</tr>");
+        }
     }
+    buf_put_str(b, "</tbody></table></div>");
 }
 
-static void
-put_front_table(const json_t *front, struct buf *b)
+static bool
+is_same(const json_t *p, const json_t *q)
 {
+    static const char *const keys[] = {"gap", "accuracy", "objective"};
+    size_t same = 0;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        same += document_number(p, keys[i]) == document_number(q, keys[i]);
+    }
+    return same == sizeof keys / sizeof *keys;
+}
+
+/* Where a wider bound changes nothing, one row stands for all. */
+static void
+put_front_table(const json_t *front, bool goal, struct buf *b)
+{
+    const json_t *last = NULL;
     size_t i = 0;
     json_t *p = NULL;
-    buf_put_str(b, "<p class=\"soft small\"><span class=\"key b\"></span> one threshold for each "
-                   "group, <span class=\"key r\"></span> the one threshold of now. The same as a "
-                   "table:</p><table><thead><tr><th>differ by at most</th><th>difference</th>"
-                   "<th>accuracy</th><th>goal</th></tr></thead><tbody>");
+    buf_printf(b,
+               "<p class=\"soft small\"><span class=\"key b\"></span> one threshold for each "
+               "group, <span class=\"key r\"></span> the one threshold of now. The same as a "
+               "table, where a bound that changes nothing has no row of its own:</p><table><thead>"
+               "<tr><th>differ by at most</th><th>difference</th><th>accuracy</th>%s</tr></thead>"
+               "<tbody>",
+               goal ? "<th>goal</th>" : "");
     json_array_foreach((json_t *)(uintptr_t)front, i, p)
     {
+        if (last != NULL && is_same(last, p)) {
+            continue;
+        }
+        last = p;
         buf_printf(b, "<tr><th>%.3g</th>", document_number(p, "tolerance"));
         put_figure(p, "gap", "gap_ci", b);
         put_figure(p, "accuracy", "accuracy_ci", b);
-        put_figure(p, "objective", "objective_ci", b);
+        if (goal) {
+            put_figure(p, "objective", "objective_ci", b);
+        }
         buf_put_str(b, "</tr>");
     }
     buf_put_str(b, "</tbody></table>");
@@ -131,8 +175,7 @@ put_front(const json_t *d, struct buf *b)
     svg_dot(b, "r", at_x(&s, document_number(before, "gap")),
             at_y(&s, document_number(before, "accuracy")), 6);
     svg_close(b);
-    put_front_table(front, b);
-    put_held_back(d, b);
+    put_front_table(front, strcmp(document_text(d, "goal"), "accuracy_score") != 0, b);
 }
 
 /* ---- the rules ---- */
@@ -159,6 +202,20 @@ put_row(const json_t *g, const char *key, struct buf *b)
 }
 
 static void
+put_draw(const json_t *g, struct buf *b)
+{
+    const double first = document_number(g, "p0");
+    if (first < 1) {
+        buf_printf(b, "%.4g&thinsp;%% of the times ", 100 * first);
+    }
+    put_threshold(json_object_get(g, "operation0"), b);
+    if (first < 1) {
+        buf_put_str(b, ", else ");
+        put_threshold(json_object_get(g, "operation1"), b);
+    }
+}
+
+static void
 put_rules(const json_t *plan, bool random, struct buf *b)
 {
     size_t i = 0;
@@ -169,18 +226,17 @@ put_rules(const json_t *plan, bool random, struct buf *b)
     {
         buf_put_str(b, "<tr><th>");
         html_put(b, document_text(g, "group"));
-        buf_put_str(b, "</th><td>");
+        buf_put_str(b, "</th><td class=\"wrap\">");
         if (!random) {
             put_threshold(json_object_get(g, "rule"), b);
         } else {
-            buf_printf(b, "%.3f of the times ", document_number(g, "p0"));
-            put_threshold(json_object_get(g, "operation0"), b);
-            buf_put_str(b, ", else ");
-            put_threshold(json_object_get(g, "operation1"), b);
+            put_draw(g, b);
             if (document_number(g, "p_ignore") > 0) {
-                buf_printf(b, "; %.3f of the times by a coin of %.3f",
-                           document_number(g, "p_ignore"),
-                           document_number(g, "prediction_constant"));
+                buf_printf(b,
+                           "; but %.3g&thinsp;%% of the rows by a coin, positive for "
+                           "%.3g&thinsp;%% of them",
+                           100 * document_number(g, "p_ignore"),
+                           100 * document_number(g, "prediction_constant"));
             }
         }
         buf_put_str(b, "</td>");
@@ -199,20 +255,29 @@ html_mitigate_page(const json_t *d, struct buf *ret_html)
     html_open("Thresholds by group", b);
     buf_put_str(b, "<header><div class=\"kind\">Mitigation</div><h1>Thresholds by ");
     html_put(b, document_text(d, "sensitive"));
-    buf_put_str(b, "</h1><div class=\"facts\"><span>constraint <b>");
+    buf_put_str(b, "</h1><div class=\"facts\"><span>positive <b>");
+    html_put(b, document_text(d, "label"));
+    buf_put_str(b, " = ");
+    html_put(b, document_text(d, "positive"));
+    buf_put_str(b, "</b></span><span>constraint <b>");
     html_put(b, document_text(d, "constraint"));
     buf_put_str(b, "</b></span><span>goal <b>");
     html_put(b, document_text(d, "goal"));
     buf_printf(b, "</b></span><span><b>%.0f</b> rows</span></div></header>",
                document_number(d, "rows") - document_number(d, "rows_left_out"));
     html_main(b);
-    buf_put_str(b, "<section><h2>What fairness costs</h2><div class=\"card\">");
+    buf_put_str(b, "<section><h2>What fairness costs</h2>");
+    put_plans(d, b);
+    buf_put_str(b, "<div class=\"card\">");
     put_front(d, b);
-    buf_put_str(b, "</div></section><section><h2>One threshold for each group</h2><div "
+    buf_put_str(b, "</div>");
+    html_definitions(definitions, sizeof definitions / sizeof *definitions, b);
+    buf_put_str(b, "</section><section><h2>One threshold for each group</h2><div "
                    "class=\"card\">");
     put_rules(json_object_get(d, "deterministic"), false, b);
-    buf_put_str(b, "</div></section><section><h2>The best at random</h2><p class=\"soft\">Never "
-                   "worse, but the same person may be answered differently twice.</p><div "
+    buf_put_str(b, "</div></section><section><h2>The best at random</h2><p class=\"soft\">One "
+                   "of two thresholds is drawn for each row: the same person may be answered "
+                   "differently twice.</p><div "
                    "class=\"card\">");
     put_rules(json_object_get(d, "randomised"), true, b);
     buf_put_str(b, "</div></section>");

@@ -121,7 +121,8 @@ put_mark(const json_t *row, const char *key, const char *ci, const char *class, 
     const double v = document_number(row, key), low = document_end(row, ci, 0),
                  high = document_end(row, ci, 1);
     if (isfinite(low) && isfinite(high)) {
-        svg_line(b, "ci", LEFT + WIDE * fmax(low, 0) / most, y, LEFT + WIDE * high / most, y);
+        svg_line(b, *class == 'r' ? "ci2" : "ci", LEFT + WIDE * fmax(low, 0) / most, y,
+                 LEFT + WIDE * high / most, y);
     }
     if (isfinite(v)) {
         svg_dot(b, class, LEFT + WIDE * fmax(v, 0) / most, y, 5);

@@ -84,7 +84,7 @@ const char html_style[] =
     "th:first-child,td:first-child{text-align:left;padding-left:0}th:last-child,"
     "td:last-child{padding-right:0}"
     "th{font-weight:400}thead th{font-weight:600;color:var(--soft);white-space:nowrap}"
-    "tbody th{min-width:8em}td{white-space:nowrap}td .ci{display:block;color:var(--soft);"
+    "tbody th{min-width:8em}td{white-space:nowrap}td.wrap{white-space:normal}td .ci{display:block;color:var(--soft);"
     "font-size:.82em}tr.few{color:var(--soft)}"
     ".cohorts thead th:first-child{white-space:normal}"
     ".confusion th,.confusion td{border:0;text-align:center;padding:8px 6px;"

@@ -118,7 +118,12 @@ check_columns(const struct feature_list *read, const char *label, struct diag *d
     }
     return r->terms > 0 && r->terms <= REMOVER_MAX_TERMS
                ? OK
-               : refuse(diag, "the sensitive columns must have from 2 to 65 levels together");
+               : refuse(diag, r->terms == 0
+                                  ? "the sensitive columns have one level each in the training "
+                                    "rows: there is nothing to tell groups by; name others"
+                                  : "the sensitive columns have more than 65 levels together: "
+                                    "name fewer of them, or bring their values together into "
+                                    "fewer before \"dataset add\"");
 }
 
 static struct status

@@ -180,6 +180,8 @@ thresholds_part_the_groups_alike(void **state)
     OUT_HAS(m, "one threshold for each group: accuracy 0.");
     OUT_HAS(m, "f: positive when the score is > 0.");
     OUT_HAS(m, "on the rows that the thresholds were chosen on");
+    assert_text_has(buf_str(&html), "the best at random");
+    assert_text_has(buf_str(&html), "What the numbers mean");
 }
 
 static void
@@ -436,8 +438,9 @@ groups_that_are_none_and_groups_of_one_row_are_told(void **state)
                                                    "threshold", "correlation-remover"};
     static const char *const columns[][1 + EVERY_WAY] = {
         {"many", "more than 64 groups", "more than 64 groups", "more than 64 groups",
-         "from 2 to 65 levels"},
-        {"one", "all of one group", "all of one group", "of 1 group", "from 2 to 65 levels"},
+         "more than 65 levels together: name fewer of them"},
+        {"one", "all of one group", "all of one group", "of 1 group",
+         "have one level each in the training rows"},
         {"none", "all of one group", "all of one group", "thresholds are for the levels",
          "the same value in every training row"},
         {"nobody", "no column", "no column", "no column", "no column"},
@@ -452,6 +455,7 @@ groups_that_are_none_and_groups_of_one_row_are_told(void **state)
     }
     RUN(m, 2, "mitigate", "odd@1", "--method", "threshold", "--sensitive", "g");
     ERR_HAS(m, "both labels are needed among its 1 rows");
+    ERR_HAS(m, "bring the group together with another");
     RUN(m, 2, "mitigate", "odd@1", "--method", "exponentiated-gradient", "--sensitive", "g",
         "--constraint", "equalized_odds");
     ERR_HAS(m, "no rows with the");
