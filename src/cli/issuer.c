@@ -120,9 +120,9 @@ cli_issuer_add(struct cli *c)
     char resource[RESOURCE_MAX], reason[256];
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(js_freep) json_t *record = NULL;
-    TRY(read_issuer(c, &record));
-    TRY(cli_open(c, &w));
     (void)snprintf(resource, sizeof resource, "issuers/%.64s", c->operand[0]);
+    TRY(cli_open(c, &w));
+    TRY(workspace_tell_failure(w, "principal.write", resource, read_issuer(c, &record), &c->diag));
     (void)snprintf(reason, sizeof reason, "issuer of tokens added: %.200s",
                    cli_value(c, "url") == NULL ? "" : cli_value(c, "url"));
     const struct workspace_act act = {

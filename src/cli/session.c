@@ -77,7 +77,7 @@ cli_settle(struct cli *c, struct workspace *w, struct status done, const struct 
 {
     if (!status_ok(done)) {
         store_rollback(w->store);
-        return done;
+        return workspace_tell_failure(w, act->action, act->resource, done, &c->diag);
     }
     return workspace_commit(w, act, &c->diag);
 }

@@ -13,6 +13,7 @@
 #include "vault/keeper.h"
 #include "vault/provider.h"
 #include "vault/transit_ask.h"
+#include "workspace/unopened.h"
 
 #include <gnutls/gnutls.h>
 #include <signal.h>
@@ -295,8 +296,9 @@ open_house(struct house *h, struct workspace **ret_workspace)
     struct keeper_client *keeper = NULL;
     TRY(start_fetcher(h));
     TRY(start_messenger(h));
-    TRY(start_keeper(h, &keeper));
     workspace_user(h->user);
+    TRY(workspace_tell_unopened(h->given.dir, h->user, "serve", start_keeper(h, &keeper),
+                                &h->diag));
     struct status s = port_file_open(h->given.port_file, &h->port_file);
     if (status_ok(s)) {
         s = confine_gateway(h->given.dir, &h->diag, &h->sandbox);
@@ -338,11 +340,26 @@ start_reader(struct house *h, const char *config)
     return OK;
 }
 
+/* A configuration that is wrong starts nothing; who asks later why finds it in the log. */
+static struct status
+tell_not_started(const struct house *h, struct status s)
+{
+    char why[512], reason[560];
+    if (!status_ok(s)) {
+        diag_describe(&h->diag, s, why, sizeof why);
+        (void)snprintf(reason, sizeof reason, "server not started: %s", why);
+        const struct workspace_act act = {
+            .action = "server.operate", .resource = "server", .reason = reason, .refused = true};
+        workspace_audit_unopened(h->given.dir, NULL, &act);
+    }
+    return s;
+}
+
 static struct status
 serve(struct house *h)
 {
     TRY(workspace_check(h->given.dir, &h->diag));
-    TRY(read_config(h));
+    TRY(tell_not_started(h, read_config(h)));
     DEFER(file_freep) char *own = file_join(h->given.dir, "steward.yaml");
     const char *read = h->given.config != NULL ? h->given.config : own;
     TRY(start_reader(h, read));

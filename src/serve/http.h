@@ -106,6 +106,9 @@ struct http_handler {
     bool (*admits)(void *ctx, unsigned listener, const struct sockaddr *peer);
     /* It may not, and was closed without a word. May be NULL. */
     void (*denied)(void *ctx, unsigned listener, const struct sockaddr *peer);
+    /* Its certificate is not taken, and the connection ends. peer: peers_key. May be NULL. */
+    void (*client_refused)(void *ctx, unsigned listener, const char *address, uint64_t peer,
+                           const char *reason);
     void *ctx;
 };
 

@@ -60,6 +60,10 @@ tell_refused(struct conn *c, const char *reason)
 {
     struct http_loop *loop = c->loop;
     const int64_t now = clock_mono_ns();
+    const struct http_handler *h = &loop->server->handler;
+    if (h->client_refused != NULL) {
+        h->client_refused(h->ctx, c->listener, c->address, c->peer, reason);
+    }
     loop->clients_refused++;
     if (now - loop->client_told_ns > REFUSALS_TOLD_NS) {
         log_event(LOG_WARN, "tls.client-refused", "address=%s refused=%llu reason=\"%s\"",

@@ -115,29 +115,46 @@ admits(void *ctx, unsigned listener, const struct sockaddr *peer)
 
 /* Recorded as a refusal of nobody known is: while its address has room for it. */
 static void
-denied(void *ctx, unsigned listener, const struct sockaddr *peer)
+record_refused(struct server *s, unsigned listener, uint64_t peer, const struct audit_event *what)
 {
-    struct server *s = ctx;
-    char address[ADDRESS_TEXT_MAX], resource[32];
-    (void)atomic_fetch_add(&s->metrics.denied[listener], 1);
-    if (meter_take(s->refusals, peers_key(peer), clock_mono_ns()) == METER_FULL) {
-        return;
-    }
-    address_put_text(peer, address);
-    (void)snprintf(resource, sizeof resource, "listeners/%s", server_listener_name(listener));
-    const struct audit_event e = {.time_ns = clock_wall_ns(),
-                                  .action = "network.connect",
-                                  .resource = resource,
-                                  .reason = "this address may not connect to this listener; closed",
-                                  .address = address};
+    char resource[32];
+    struct audit_event e = *what;
     DEFER(buf_done) struct buf entry;
     uint64_t ticket = 0;
+    if (meter_take(s->refusals, peer, clock_mono_ns()) == METER_FULL) {
+        return;
+    }
+    (void)snprintf(resource, sizeof resource, "listeners/%s", server_listener_name(listener));
+    e.time_ns = clock_wall_ns();
+    e.resource = resource;
     buf_init(&entry, AUDIT_MAX_ENTRY);
     audit_event_put(&e, &entry);
     if (!status_ok(buf_status(&entry)) ||
         !status_ok(audit_submit(s->workspace->audit, buf_view(&entry), &ticket))) {
-        log_event(LOG_ERROR, "network.unrecorded", "address=%s; a refused connection", address);
+        log_event(LOG_ERROR, "network.unrecorded", "address=%s; a refused connection", e.address);
     }
+}
+
+static void
+denied(void *ctx, unsigned listener, const struct sockaddr *peer)
+{
+    struct server *s = ctx;
+    char address[ADDRESS_TEXT_MAX];
+    (void)atomic_fetch_add(&s->metrics.denied[listener], 1);
+    address_put_text(peer, address);
+    const struct audit_event e = {.action = "network.connect",
+                                  .reason = "this address may not connect to this listener; closed",
+                                  .address = address};
+    record_refused(s, listener, peers_key(peer), &e);
+}
+
+static void
+client_refused(void *ctx, unsigned listener, const char *address, uint64_t peer, const char *reason)
+{
+    char why[256];
+    (void)snprintf(why, sizeof why, "the client's certificate is not taken: %.200s", reason);
+    const struct audit_event e = {.action = "tls.client", .reason = why, .address = address};
+    record_refused(ctx, listener, peer, &e);
 }
 
 static void
@@ -264,6 +281,7 @@ start_http(struct server *s, struct diag *diag)
                                    .done = on_done,
                                    .admits = admits,
                                    .denied = denied,
+                                   .client_refused = client_refused,
                                    .ctx = s};
     return http_start(&s->options.http, &h, diag, &s->http);
 }
@@ -323,7 +341,7 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
         done = live_open(w, &s->live);
     }
     if (status_ok(done)) {
-        done = tend_start(w->access, o->fetcher, &s->tend);
+        done = tend_start(w, o->fetcher, &s->tend);
     }
     if (status_ok(done) && o->key_check_ns > 0) {
         done = key_watch_start(w, s->live, o->key_check_ns, &s->key_watch);

@@ -9,7 +9,7 @@
 #define NOTE_EVERY_S 60
 
 struct tend {
-    struct access *access;
+    struct workspace *workspace;
     struct fetcher *fetcher;
     struct ticker *ticker;
     unsigned seconds;
@@ -26,19 +26,26 @@ get(void *ctx, const char *url, struct view ca_pem, size_t max, struct diag *dia
 static void
 told(void *ctx, const char *issuer, struct status s, const char *sentence)
 {
-    (void)ctx;
+    const struct tend *t = ctx;
+    char resource[96], reason[512];
     if (status_ok(s)) {
         log_event(LOG_INFO, "issuer.keys", "issuer=%s", issuer);
-    } else {
-        log_event(LOG_WARN, "issuer.keys", "issuer=%s reason=\"%s\"", issuer, sentence);
+        return;
     }
+    log_event(LOG_WARN, "issuer.keys", "issuer=%s reason=\"%s\"", issuer, sentence);
+    (void)snprintf(resource, sizeof resource, "issuers/%.64s", issuer);
+    (void)snprintf(reason, sizeof reason, "keys fetched are not taken: %.400s", sentence);
+    const struct workspace_act act = {
+        .action = "issuer.keys", .resource = resource, .reason = reason, .refused = true};
+    const struct status ignored = workspace_audit(t->workspace, &act, NULL);
+    (void)ignored; /* a log that cannot be written stops calls by itself */
 }
 
 static void
 note_uses(const struct tend *t)
 {
     struct diag diag = {0};
-    const struct status s = access_keys_note_uses(t->access, &diag);
+    const struct status s = access_keys_note_uses(t->workspace->access, &diag);
     if (!status_ok(s)) {
         char text[sizeof diag.text];
         diag_describe(&diag, s, text, sizeof text);
@@ -52,7 +59,7 @@ each_second(void *ctx)
     struct tend *t = ctx;
     const struct access_fetcher f = {.get = get, .ctx = t, .told = told};
     if (t->fetcher != NULL) {
-        access_issuers_refresh(t->access, &f, clock_mono_ns());
+        access_issuers_refresh(t->workspace->access, &f, clock_mono_ns());
     }
     if (++t->seconds % NOTE_EVERY_S == 0) {
         note_uses(t);
@@ -60,11 +67,11 @@ each_second(void *ctx)
 }
 
 struct status
-tend_start(struct access *a, struct fetcher *fetcher, struct tend **ret_tend)
+tend_start(struct workspace *w, struct fetcher *fetcher, struct tend **ret_tend)
 {
     struct tend *t = calloc(1, sizeof *t);
     CHECK(t != NULL, MEMORY);
-    t->access = a;
+    t->workspace = w;
     t->fetcher = fetcher;
     const struct status s = ticker_start(NS_PER_S, each_second, t, &t->ticker);
     if (!status_ok(s)) {

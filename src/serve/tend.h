@@ -5,11 +5,12 @@
 
 #include "protect/access_token.h"
 #include "serve/fetcher.h"
+#include "workspace/workspace.h"
 
 struct tend;
 
 /* fetcher NULL: nothing is fetched. Both are borrowed until tend_stop. STATUS_MEMORY. */
-struct status tend_start(struct access *a, struct fetcher *fetcher, struct tend **ret_tend);
+struct status tend_start(struct workspace *w, struct fetcher *fetcher, struct tend **ret_tend);
 /* Writes down what is left; frees. NULL is nothing. */
 void tend_stop(struct tend *t);
 

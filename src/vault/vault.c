@@ -78,10 +78,17 @@ vault_public_key(const struct vault *v, uint8_t ret_public[static VAULT_PUBLIC_B
 void
 vault_name(const struct vault *v, char ret_name[static VAULT_NAME_MAX])
 {
+    vault_name_of(v->public_key, ret_name);
+}
+
+void
+vault_name_of(const uint8_t public_key[static VAULT_PUBLIC_BYTES],
+              char ret_name[static VAULT_NAME_MAX])
+{
     struct digest d;
     DEFER(buf_done) struct buf hex;
     buf_init(&hex, 128);
-    digest_of(view_of(v->public_key, sizeof v->public_key), &d);
+    digest_of(view_of(public_key, VAULT_PUBLIC_BYTES), &d);
     digest_put_hex(&hex, &d);
     (void)snprintf(ret_name, VAULT_NAME_MAX, "steward/%.16s", buf_str(&hex));
 }

@@ -116,6 +116,8 @@ struct status vault_sign(const struct vault *v, enum vault_signing kind, struct 
 /* Of the workspace, told by its public key: "steward/" and 16 hex digits. The log's name. */
 #define VAULT_NAME_MAX 64 /* with its terminator */
 void vault_name(const struct vault *v, char ret_name[static VAULT_NAME_MAX]);
+void vault_name_of(const uint8_t public_key[static VAULT_PUBLIC_BYTES],
+                   char ret_name[static VAULT_NAME_MAX]);
 void vault_public_key(const struct vault *v, uint8_t ret_public[static VAULT_PUBLIC_BYTES]);
 /* Verification needs no vault. STATUS_INTEGRITY when it does not verify. */
 struct status vault_verify(const uint8_t public_key[static VAULT_PUBLIC_BYTES], struct view message,

@@ -10,6 +10,7 @@
 #include "workspace/certificate.h"
 #include "workspace/key_use.h"
 #include "workspace/place.h"
+#include "workspace/unopened.h"
 
 #include <dirent.h>
 #include <pwd.h>
@@ -177,12 +178,22 @@ open_vault(struct workspace *w, const struct workspace_open_options *o, struct d
     return OK;
 }
 
+/* With a keeper whoever started that has told; a folder of keys apart is of no workspace yet. */
+static struct status
+open_vault_or_tell(struct workspace *w, const struct workspace_open_options *o, struct diag *diag)
+{
+    const struct status s = open_vault(w, o, diag);
+    return o->keeper != NULL || o->keys != NULL
+               ? s
+               : workspace_tell_unopened(w->dir, w->principal, w->reason, s, diag);
+}
+
 /* A keeper is taken over by the vault first of all. */
 static struct status
 open_all(struct workspace *w, const struct workspace_open_options *o, struct diag *diag)
 {
     DEFER(file_freep) char *state = file_join(w->dir, "state.db");
-    TRY(open_vault(w, o, diag));
+    TRY(open_vault_or_tell(w, o, diag));
     TRY(check_store(state, diag));
     TRY(store_open(state, w->vault, diag, &w->store));
     TRY(access_open(w->store, w->vault, &w->access));

@@ -31,6 +31,36 @@ tear_down(void **state)
     return 0;
 }
 
+/* The newest entry of the log is a refusal, and says so. */
+#define LOG_HAS(M, TEXT)                                                                           \
+    do {                                                                                           \
+        RUN(M, 0, "audit", "show", "--last", "1");                                                 \
+        OUT_HAS(M, "deny");                                                                        \
+        OUT_HAS(M, "principal.write");                                                             \
+        RUN(M, 0, "audit", "show", "--last", "1", "--json");                                       \
+        OUT_HAS(M, TEXT);                                                                          \
+    } while (0)
+
+static void
+a_key_set_of_a_million_keys_makes_no_issuer(void **state)
+{
+    struct room *m = *state;
+    DEFER(buf_done) struct buf keys;
+    buf_init(&keys, 1u << 26);
+    buf_put_str(&keys, "{\"keys\":[{}");
+    for (unsigned i = 1; i < 1000000; i++) {
+        buf_put_str(&keys, ",{}");
+    }
+    buf_put_str(&keys, "]}");
+    testing_write(in(m, "keys.json"), buf_view(&keys));
+    RUN(m, 2, "issuer", "add", "many", "--url", "https://a.example", "--audience", "x",
+        "--algorithm", "ES256", "--jwks", in(m, "keys.json"));
+    ERR_HAS(m, "keys.json");
+    LOG_HAS(m, "keys.json");
+    RUN(m, 0, "issuer", "list", "--json");
+    assert_string_equal(buf_str(&m->r.out), "[]\n");
+}
+
 static void
 refuses_what_it_cannot_read(void **state)
 {
@@ -39,10 +69,19 @@ refuses_what_it_cannot_read(void **state)
     testing_write(in(m, "r.yaml"), view_str("roles: [{name: x, rules: [{actions: [fly]}]}]"));
     RUN(m, 2, "role", "import", in(m, "r.yaml"));
     ERR_HAS(m, "r.yaml line 1: there is no action \"fly\"");
+    LOG_HAS(m, "there is no action");
+    testing_write(in(m, "r.yaml"),
+                  view_str("roles:\n- name: x\n  rules:\n  - actions: [model.read]\n    when: "
+                           "{address: [10.0.0.1/8]}\n"));
+    RUN(m, 2, "role", "import", in(m, "r.yaml"));
+    ERR_HAS(m, "r.yaml line 4: address \"10.0.0.1/8\": bits stand behind the 8 that count");
+    LOG_HAS(m, "bits stand behind the 8 that count");
     testing_write(in(m, "r.yaml"),
                   view_str("grants: [{to: ann, role: caller, resource: models/x}]"));
     RUN(m, 2, "role", "import", in(m, "r.yaml"));
     ERR_HAS(m, "resource \"models/x\" refers to nothing");
+    LOG_HAS(m, "refers to nothing");
+    RUN(m, 3, "access", "explain", "ann", "model.infer", "models/x"); /* nobody has it */
     RUN(m, 2, "access", "explain", "ann", "model.fly", "models/x");
     ERR_HAS(m, "there is no action \"model.fly\"");
     RUN(m, 2, "access", "explain", "ann", "model.read", "models/x", "--at", "noon");
@@ -167,8 +206,11 @@ int
 main(void)
 {
     const struct CMUnitTest cases[] = {
-        TEST(refuses_what_it_cannot_read),          TEST(explains_with_exit_code_and_reason),
-        TEST(takes_a_file_and_says_what_was_taken), TEST(breaks_the_glass_and_puts_it_back),
+        TEST(a_key_set_of_a_million_keys_makes_no_issuer),
+        TEST(refuses_what_it_cannot_read),
+        TEST(explains_with_exit_code_and_reason),
+        TEST(takes_a_file_and_says_what_was_taken),
+        TEST(breaks_the_glass_and_puts_it_back),
         TEST(shows_what_a_principal_may_see),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);

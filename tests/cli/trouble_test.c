@@ -14,11 +14,21 @@ static void
 a_wrong_passphrase_is_exit_code_3(void **state)
 {
     struct room *m = *state;
+    DEFER(file_freep) char *right = strdup(getenv("STEWARD_PASSPHRASE"));
     (void)setenv("STEWARD_PASSPHRASE", "wrong horse", 1);
     RUN(m, 3, "dataset", "list");
     ERR_HAS(m, "passphrase");
     assert_int_equal(m->r.out.len, 0);
     RUN(m, 0, "audit", "verify"); /* needs none */
+    RUN(m, 0, "audit", "show", "--last", "1");
+    OUT_HAS(m, "deny");
+    OUT_HAS(m, "not opened for=\"dataset list\": ");
+    OUT_HAS(m, "wrong passphrase");
+    (void)setenv("STEWARD_PASSPHRASE", right, 1); /* what was told stays, and is signed now */
+    RUN(m, 0, "dataset", "list");
+    RUN(m, 0, "audit", "verify");
+    RUN(m, 0, "audit", "show", "--last", "2");
+    OUT_HAS(m, "not opened for=\"dataset list\": ");
     (void)unsetenv("STEWARD_PASSPHRASE");
     RUN(m, 3, "dataset", "list");
     ERR_HAS(m, "no passphrase: give --passphrase-file FILE, or set STEWARD_PASSPHRASE_FILE");

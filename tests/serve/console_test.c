@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define PASSPHRASE "correct horse battery staple"
 #define OWN "origin: https://localhost\r\nsec-fetch-site: same-origin\r\n"
@@ -40,14 +41,14 @@ add_extension(X509 *cert, int nid, const char *value)
     X509_EXTENSION_free(e);
 }
 
-/* Trusted as it is. */
+/* Signed by itself: trusted as it is, when it is. */
 static void
-make_certificate(void)
+make_certificate(struct buf *ret_certificate, struct buf *ret_key)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *cert = X509_new();
     BIO *bio[2] = {BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem())};
-    struct buf *to[2] = {&it.certificate, &it.key};
+    struct buf *to[2] = {ret_certificate, ret_key};
     (void)X509_set_version(cert, 2);
     (void)ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
     (void)X509_gmtime_adj(X509_getm_notBefore(cert), -86400);
@@ -98,7 +99,7 @@ set_up(void **state)
     testing_issue_key((char *)(uintptr_t) "desk", it.desk);
     testing_issue_key((char *)(uintptr_t) "gone", it.gone);
     assert_steward("principal", "link", "ann", "--certificate", CERTIFIED);
-    make_certificate();
+    make_certificate(&it.certificate, &it.key);
     DEFER(file_freep) char *ca = file_join(it.root, "ca.pem");
     testing_write(ca, buf_view(&it.certificate));
     DEFER(secret_done) struct secret passphrase = {0};
@@ -493,6 +494,53 @@ a_certificate_signs_in_and_its_session_needs_it(void **state)
     reply_done(&r);
 }
 
+struct refused {
+    unsigned count;
+};
+
+static struct status
+count_refused(void *ctx, uint64_t index, struct view entry)
+{
+    struct refused *r = ctx;
+    (void)index;
+    const bool is_one = memmem(entry.ptr, entry.len, "\"tls.client\"", 12) != NULL;
+    r->count += is_one;
+    if (is_one) {
+        assert_non_null(memmem(entry.ptr, entry.len, "\"deny\"", 6));
+        assert_non_null(memmem(entry.ptr, entry.len, "listeners/data", 14));
+        assert_non_null(memmem(entry.ptr, entry.len, "certificate is not taken: ", 26));
+    }
+    return OK;
+}
+
+/* One of the same name and another key. */
+static void
+a_certificate_that_is_not_taken_ends_its_connection_and_is_in_the_log(void **state)
+{
+    (void)state;
+    struct client c;
+    struct reply r = {0};
+    struct refused seen = {0};
+    DEFER(buf_done) struct buf certificate = {0};
+    DEFER(buf_done) struct buf key = {0};
+    DEFER(file_freep) char *audit = file_join(it.dir, "audit");
+    make_certificate(&certificate, &key);
+    if (client_open_as(server_port(it.server, SERVER_DATA), buf_view(&certificate), buf_view(&key),
+                       &c)) { /* with TLS 1.3 a client is ready before it is looked at */
+        (void)client_send_text(&c, "GET /v2/health/live HTTP/1.1\r\nhost: a\r\n\r\n");
+        client_take(&c, &r);
+    }
+    assert_int_equal(r.status, 0);
+    reply_done(&r);
+    client_close(&c);
+    for (unsigned i = 0; i < 1000 && seen.count == 0; i++) {
+        const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000}; /* a commit, not a time */
+        (void)nanosleep(&pause, NULL);
+        assert_ok(audit_each(audit, 0, UINT64_MAX, count_refused, &seen, NULL));
+    }
+    assert_int_equal(seen.count, 1);
+}
+
 static void
 sessions_end_in_time_and_are_few(void **state)
 {
@@ -597,6 +645,7 @@ main(void)
         cmocka_unit_test(a_session_is_its_cookie_whole_once_and_from_where_it_began),
         cmocka_unit_test(a_session_ends_with_the_key_that_it_began_with),
         cmocka_unit_test(a_certificate_signs_in_and_its_session_needs_it),
+        cmocka_unit_test(a_certificate_that_is_not_taken_ends_its_connection_and_is_in_the_log),
         cmocka_unit_test(sessions_end_in_time_and_are_few),
         cmocka_unit_test(forms_are_read_whole_or_not),
         cmocka_unit_test(hostile_words_stay_text),

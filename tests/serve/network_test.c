@@ -432,6 +432,14 @@ a_signal_puts_the_file_s_lists_into_force_and_a_wrong_file_changes_nothing(void 
     assert_text_has(buf_str(&text), "key=network.egress; its lines of purpose transit");
     assert_text_has(buf_str(&text), "key=network.console_listen");
     buf_done(&text);
+    /* Started with it, nothing is. */
+    DEFER(testing_run_done) struct testing_run wrong = {0};
+    testing_run(argv, &wrong);
+    assert_int_equal(wrong.exit_code, 2);
+    assert_text_has(buf_str(&wrong.err), "write 10.9.0.0/16 for that block");
+    const struct seen started = entries(dir, "server.operate", NULL);
+    assert_text_has(started.last, "server not started: ");
+    assert_text_has(started.last, "steward.yaml line 2: network.data_allow: ");
     const struct seen changes = entries(dir, "network.configure", NULL);
     assert_int_equal(changes.count, 2);
     assert_text_has(changes.first, "egress 3, those of transit after a restart");

@@ -116,6 +116,18 @@ one_process_has_the_token_and_none_is_left_behind(void **state)
     room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
 }
 
+/* The newest refusal of the workspace's key, in the log. */
+static void
+log_says(const char *what, const char *why)
+{
+    DEFER(testing_run_done) struct testing_run r = {0};
+    testing_steward(&r, "audit", "show", "--action", "key.use", "--last", "1", "--json", NULL);
+    assert_int_equal(r.exit_code, 0);
+    assert_text_has(buf_str(&r.out), "\"deny\"");
+    assert_text_has(buf_str(&r.out), what);
+    assert_text_has(buf_str(&r.out), why);
+}
+
 static void
 no_server_starts_with_a_wrong_pin_or_without_its_token(void **state)
 {
@@ -126,11 +138,13 @@ no_server_starts_with_a_wrong_pin_or_without_its_token(void **state)
     (void)setenv("STEWARD_PKCS11_PIN", SOFTHSM_PIN, 1);
     assert_int_equal(r.exit_code, 3);
     assert_text_has(buf_str(&r.err), "wrong PIN");
+    log_says("not opened for=\\\"serve\\\": ", "wrong PIN");
     softhsm_pull(it.root);
     testing_steward(&out, "serve", "--listen", "127.0.0.1:0", NULL);
     softhsm_put_back(it.root);
     assert_int_not_equal(out.exit_code, 0);
     assert_text_has(buf_str(&out.err), "no such token");
+    log_says("not opened for=\\\"serve\\\": ", "no such token");
 }
 
 /* Killed from outside: nobody can be asked any more, which holds calls up once that has lasted. */
