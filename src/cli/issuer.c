@@ -47,7 +47,14 @@ put_keys(struct cli *c, json_t *o)
     if (path == NULL) {
         return OK;
     }
-    TRY(file_read(path, JWKS_MAX_BYTES, &c->diag, &text));
+    const struct status s = file_read(path, JWKS_MAX_BYTES, &c->diag, &text);
+    if (s.code == STATUS_LIMIT) {
+        diag_set(&c->diag,
+                 "%s: longer than %u bytes; a key set has at most %u keys: keep those that "
+                 "sign now",
+                 path, JWKS_MAX_BYTES, JWKS_MAX_KEYS);
+    }
+    TRY(s);
     TRY(js_parse_within(buf_view(&text), JSON_MAX, path, &c->diag, &keys));
     return js_set(o, "jwks", keys);
 }

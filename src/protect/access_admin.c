@@ -93,7 +93,7 @@ refuse_role(struct access *a, const char *role, struct diag *diag)
                                   : ", ",
                    i < n ? roles[i].name : json_string_value(json_array_get(custom, i - n)));
     }
-    diag_set(diag, "role \"%.64s\": there are %s", role, buf_str(&names));
+    diag_set(diag, "role \"%.64s\" is not there: there are %s", role, buf_str(&names));
     FAIL(INPUT);
 }
 

@@ -298,8 +298,8 @@ jwks_read(struct view text, struct diag *diag, struct jwks **ret_set)
     }
     TRY(js_need_array(o, "keys", diag, &list));
     if (json_array_size(list) > JWKS_MAX_KEYS) {
-        diag_set(diag, "a key set of %zu keys; at most %u are taken", json_array_size(list),
-                 JWKS_MAX_KEYS);
+        diag_set(diag, "a key set of %zu keys; at most %u are taken: keep those that sign now",
+                 json_array_size(list), JWKS_MAX_KEYS);
         FAIL(LIMIT);
     }
     s = calloc(1, sizeof *s);

@@ -121,13 +121,13 @@ record_refused(struct server *s, unsigned listener, uint64_t peer, const struct 
     struct audit_event e = *what;
     DEFER(buf_done) struct buf entry;
     uint64_t ticket = 0;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
     if (meter_take(s->refusals, peer, clock_mono_ns()) == METER_FULL) {
         return;
     }
     (void)snprintf(resource, sizeof resource, "listeners/%s", server_listener_name(listener));
     e.time_ns = clock_wall_ns();
     e.resource = resource;
-    buf_init(&entry, AUDIT_MAX_ENTRY);
     audit_event_put(&e, &entry);
     if (!status_ok(buf_status(&entry)) ||
         !status_ok(audit_submit(s->workspace->audit, buf_view(&entry), &ticket))) {

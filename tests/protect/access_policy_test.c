@@ -178,7 +178,7 @@ refuses_what_refers_to_nothing_or_is_written_wrongly(void **state)
         {"grants: [{to: ann}]", "a grant needs a \"role\""},
         {"grants: [{to: zed, role: caller}]", "no principal \"zed\""},
         {"grants: [{to: 'group:none', role: caller}]", "no group \"none\""},
-        {"grants: [{to: ann, role: callr}]", "role \"callr\": there are admin, "},
+        {"grants: [{to: ann, role: callr}]", "role \"callr\" is not there: there are admin, "},
         {"grants: [{to: ann, role: caller, resource: audit}]", "it has no action there"},
         {"grants: [{to: ann, role: caller, resource: models/none}]", "there is no such thing"},
         {"grants: [{to: ann, role: caller, deny: maybe}]", "\"deny\" must be true or false"},

@@ -183,8 +183,8 @@ refuses_roles_and_resources_that_are_none(void **state)
     (void)state;
     struct diag diag = {0};
     assert_status(access_principal_add(access_, "ann", "root", NULL, NOW, &diag), INPUT);
-    assert_says(&diag,
-                "role \"root\": there are admin, data-scientist, operator, caller and auditor");
+    assert_says(&diag, "role \"root\" is not there: there are admin, data-scientist, operator, "
+                       "caller and auditor");
     assert_status(access_principal_add(access_, "ann", "caller", "models/m*", NOW, &diag), INPUT);
     assert_says(&diag, "resource \"models/m*\": write a path such as models/mortgage, with *");
     assert_status(access_principal_add(access_, "ann", "caller", "", NOW, &diag), INPUT);

@@ -455,15 +455,16 @@ put_base64url(struct buf *b, const void *bytes, size_t n)
 
 /* Signed with OpenSSL: what PyJWT signs is in protect/jwt. */
 static void
-sign_token(EVP_PKEY *key, const char *purpose, int64_t expires_s, struct buf *ret_token)
+sign_token(EVP_PKEY *key, const char *purpose, int64_t from_s, int64_t expires_s,
+           struct buf *ret_token)
 {
     char claims[400];
     uint8_t signature[64];
     size_t n = sizeof signature;
     (void)snprintf(claims, sizeof claims,
                    "{\"iss\":\"https://id.example\",\"aud\":\"steward\",\"sub\":\"carl\","
-                   "\"exp\":%lld,\"groups\":[\"%s\"]}",
-                   (long long)expires_s, purpose);
+                   "\"nbf\":%lld,\"exp\":%lld,\"groups\":[\"%s\"]}",
+                   (long long)from_s, (long long)expires_s, purpose);
     put_base64url(ret_token, "{\"alg\":\"EdDSA\",\"kid\":\"k\"}", 25);
     buf_put_str(ret_token, ".");
     put_base64url(ret_token, claims, strlen(claims));
@@ -482,6 +483,7 @@ takes_a_token_with_the_rights_of_its_groups(void **state)
     DEFER(buf_done) struct buf set;
     DEFER(buf_done) struct buf token;
     DEFER(buf_done) struct buf expired;
+    DEFER(buf_done) struct buf early;
     DEFER(file_freep) char *path = file_join(it.root, "jwks.json");
     EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     uint8_t raw[32];
@@ -490,14 +492,16 @@ takes_a_token_with_the_rights_of_its_groups(void **state)
     buf_init(&set, 4096);
     buf_init(&token, 8192);
     buf_init(&expired, 8192);
+    buf_init(&early, 8192);
     assert_int_equal(EVP_PKEY_get_raw_public_key(key, raw, &n), 1);
     buf_put_str(&set, "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"k\",\"x\":\"");
     put_base64url(&set, raw, n);
     buf_put_str(&set, "\"}]}");
     testing_write(path, buf_view(&set));
     const int64_t now = clock_wall_ns() / NS_PER_S;
-    sign_token(key, "Counters", now + 600, &token);
-    sign_token(key, "Counters", now - 600, &expired);
+    sign_token(key, "Counters", now - 900, now + 600, &token);
+    sign_token(key, "Counters", now - 900, now - 600, &expired);
+    sign_token(key, "Counters", now + 300, now + 600, &early);
     EVP_PKEY_free(key);
     assert_int_equal(ask(buf_str(&token), "", NULL, &r), 401);
     reply_done(&r);
@@ -512,6 +516,14 @@ takes_a_token_with_the_rights_of_its_groups(void **state)
     }
     assert_int_equal(status, 200);
     assert_int_equal(ask(buf_str(&expired), "", NULL, &r), 401);
+    DEFER(js_freep) json_t *entry = entry_of(&r, it.dir);
+    assert_string_equal(json_string_value(json_object_get(entry, "decision")), "deny");
+    assert_text_has(json_string_value(json_object_get(entry, "reason")), "expired");
+    reply_done(&r);
+    assert_int_equal(ask(buf_str(&early), "", NULL, &r),
+                     401); /* of an issuer whose clock is ahead */
+    DEFER(js_freep) json_t *ahead = entry_of(&r, it.dir);
+    assert_text_has(json_string_value(json_object_get(ahead, "reason")), "does not hold yet");
     reply_done(&r);
     assert_steward("principal", "link", "day", "--token", "corp:carl");
     assert_steward("issuer", "remove", "corp");

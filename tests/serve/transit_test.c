@@ -112,6 +112,14 @@ an_answer_that_is_none_stops_calls_after_its_time_only(void **state)
     room_answers(&it, "GET", "/v2/health/live", NULL, 200, "true");
     service->trouble = TRANSIT_WELL;
     awaits(503, 200, "\"outputs\"");
+    const struct room_seen before = room_entries(&it, NULL);
+    service->trouble = TRANSIT_OTHER; /* a key that it did not wrap */
+    awaits(200, 503, "the key is not to be had");
+    service->trouble = TRANSIT_WELL;
+    awaits(503, 200, "\"outputs\"");
+    const struct room_seen after = room_entries(&it, NULL);
+    assert_true(after.suspended > before.suspended);
+    assert_true(after.suspended >= 3); /* each trouble has its entry */
 }
 
 static void
