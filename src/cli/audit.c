@@ -31,8 +31,8 @@ text_of(const json_t *o, const char *key)
 }
 
 /* Two lines an entry, so that it reads well in 80 columns. */
-static void
-print_entry(uint64_t index, const json_t *e)
+void
+cli_print_entry(uint64_t index, const json_t *e)
 {
     const int http = (int)json_integer_value(json_object_get(e, "http_status"));
     char when[24], decision[16];
@@ -86,7 +86,7 @@ show_entry(void *ctx, uint64_t index, struct view entry)
     }
     s->found++;
     if (s->list == NULL) {
-        print_entry(index, e);
+        cli_print_entry(index, e);
         return OK;
     }
     json_t *o = json_pack("{s:I, s:O, s:s%}", "index", (json_int_t)index, "entry", e, "raw",

@@ -186,6 +186,8 @@ struct status cli_visible(struct cli *c, struct workspace *w, const char *datase
 struct status cli_threads(struct cli *c, unsigned *ret_threads);
 /* The folder of a log: that operand, or the workspace's own log. Malloc'd. */
 struct status cli_log_dir(struct cli *c, size_t operand, char **ret_dir);
+/* An entry of the log in two lines. */
+void cli_print_entry(uint64_t index, const json_t *entry);
 /* What others named must not reach a terminal as control codes: each becomes '?'. */
 void cli_put_clean(FILE *out, const char *text);
 /* The names of a grouping's columns: "sex and race". */
@@ -288,6 +290,9 @@ struct status cli_config_example(struct cli *c);
 struct status cli_config_check(struct cli *c);
 struct status cli_audit_verify(struct cli *c);
 struct status cli_audit_show(struct cli *c);
+struct status cli_audit_search(struct cli *c); /* audit_search.c */
+struct status cli_audit_index(struct cli *c);
+struct status cli_audit_tail(struct cli *c);
 struct status cli_audit_prove(struct cli *c);
 struct status cli_audit_check(struct cli *c);
 struct status cli_audit_cosign(struct cli *c);

@@ -426,6 +426,24 @@ static const struct cli_option audit_show_options[] = {
     {0},
 };
 
+static const struct cli_option audit_search_options[] = {
+    {"last", "N", "the newest N that are found", "100", CLI_ONCE, NULL},
+    {"scan", NULL, "read every entry, without the index", NULL, CLI_ONCE, NULL},
+    {0},
+};
+
+static const struct cli_option audit_index_options[] = {
+    {"check", NULL, "make every part again from the log and compare", NULL, CLI_ONCE, NULL},
+    {0},
+};
+
+static const struct cli_option audit_tail_options[] = {
+    {"last", "N", "begin with the newest N entries", "10", CLI_ONCE, NULL},
+    {"follow", NULL, "go on with each entry that comes, until it is interrupted", NULL, CLI_ONCE,
+     NULL},
+    {0},
+};
+
 static const struct cli_option audit_prove_options[] = {
     {"output", "FILE", "write the receipt to FILE instead of stdout", NULL, CLI_ONCE, "@file"},
     {"check", "FILE", "make nothing: check that receipt, offline", NULL, CLI_ONCE, "@file"},
@@ -672,6 +690,23 @@ const struct cli_verb cli_verbs[] = {
      audit_verify_options, cli_audit_verify, true, true},
     {"audit show", "[DIR]", "entries of the log; needs no passphrase", NULL, audit_show_options,
      cli_audit_show, true, true},
+    {"audit search", "QUERY [DIR]", "entries that a query finds; needs no passphrase",
+     "QUERY is terms with blanks between them, all of which hold: FIELD=VALUE, FIELD!=VALUE, of "
+     "times and numbers also < <= > >=, or a text that stands somewhere in the entry. Values with "
+     "blanks are put in double quotes. Fields: principal, authenticated_by, action, resource, "
+     "model, model_version, decision, rule, rules_version, reason, purpose, address, id, subject "
+     "(a person's hash, as dataset erase names it), http_status, rows, duration_ns, time. Times: "
+     "2026-11-23, 2026-11-23T10:20:30Z, or 7d for so long ago. Example: 'principal=loan-desk "
+     "decision=deny time>=7d'. The index is brought up to date before; it is a cache, and what "
+     "does not fit the log is not believed.",
+     audit_search_options, cli_audit_search, true, true},
+    {"audit index", "[DIR]", "bring the index of searches up to date, or check it",
+     "Searching does it, too. Exit code 6 when --check found a part that is not what the log "
+     "gives.",
+     audit_index_options, cli_audit_index, true, true},
+    {"audit tail", "[DIR]", "the newest entries, and those that come; needs no passphrase",
+     "With --json each entry is a line of its own.", audit_tail_options, cli_audit_tail, true,
+     true},
     {"audit prove", "[INDEX] [DIR]",
      "a receipt: the proof (c2sp.org/tlog-proof) that entry INDEX is in the log",
      "A call's INDEX is in the header steward-log-index of its answer. A receipt has the entry in "
