@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "govern/cosign.h"
 
 #include <string.h>
 
@@ -65,9 +66,12 @@ struct status
 cli_judge_witnessed(struct cli *c, const struct witnessed *w, bool *ret_good)
 {
     const struct quorum_verdict *v = &w->verdict;
+    const uint64_t newest = (uint64_t)(clock_wall_ns() / NS_PER_S) + COSIGN_CLOCK_S;
     uint64_t oldest = 0;
     TRY(oldest_allowed(c, &oldest));
-    *ret_good = v->met && (v->time_s == 0 || v->time_s >= oldest);
+    /* A time that has not come yet says nothing of how late it is. */
+    const bool timely = oldest == 0 || (v->time_s >= oldest && v->time_s <= newest);
+    *ret_good = v->met && (v->time_s == 0 || timely);
     if (!*ret_good) {
         c->exit_code = cli_exit_code(STATUS_INTEGRITY);
     }

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TRIES 3 /* of one question: the witness may be asked by others meanwhile */
+#define MOST_LINES 64u /* behind a checkpoint: half of what a reader takes */
+#define TRIES 3        /* of one question: the witness may be asked by others meanwhile */
 #define ADD "/add-checkpoint"
 #define CA_FILE "ca-file="
 
@@ -347,6 +348,32 @@ is_unchanged(void *ctx, struct view there)
     return view_equal(there, buf_view(ctx));
 }
 
+static size_t
+count_lines(struct view lines)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < lines.len; i++) {
+        n += lines.ptr[i] == '\n';
+    }
+    return n;
+}
+
+/* The checkpoint that stands there, grown by the lines. */
+static struct status
+grow(struct view note, struct view lines, struct diag *diag, struct buf *ret_grown)
+{
+    struct view text, there;
+    TRY(note_split(note, diag, &text, &there));
+    if (count_lines(there) + count_lines(lines) > MOST_LINES) {
+        diag_set(diag, "checkpoint: more than %u signatures: lines of strangers?", MOST_LINES);
+        FAIL(LIMIT);
+    }
+    buf_reset(ret_grown);
+    buf_put(ret_grown, note);
+    buf_put(ret_grown, lines);
+    return buf_status(ret_grown);
+}
+
 struct status
 cosign_add(const char *dir, struct view text, struct view lines, struct diag *diag)
 {
@@ -361,10 +388,7 @@ cosign_add(const char *dir, struct view text, struct view lines, struct diag *di
         if (!view_equal(there, text)) {
             return OK; /* the log has gone on */
         }
-        buf_reset(&grown);
-        buf_put(&grown, buf_view(&note));
-        buf_put(&grown, lines);
-        TRY(buf_status(&grown));
+        TRY(grow(buf_view(&note), lines, diag, &grown));
         TRY(exchange(&(struct exchange){dir, "checkpoint", buf_view(&grown), is_unchanged, &note},
                      diag, &done));
     }

@@ -54,8 +54,8 @@ enum cosign_outcome cosign_ask(const char *dir, const struct cosign_witness *w, 
 struct status cosign_checkpoint(const char *dir, struct diag *diag, struct buf *ret_note,
                                 struct view *ret_text);
 /* Puts signature lines (whole, verified) behind the checkpoint in dir, under the log's lock, if it
- * is still the one with that text; *ret_note is then what stands there. Otherwise nothing is done
- * and that is OK. */
+ * is still the one with that text. Otherwise nothing is done, and that is OK. STATUS_LIMIT: it has
+ * so many lines already that readers would not take more. */
 struct status cosign_add(const char *dir, struct view text, struct view lines, struct diag *diag);
 /* This cosigned checkpoint had a quorum: it takes the place of checkpoint.witnessed, unless that
  * has more entries. */

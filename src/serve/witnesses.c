@@ -23,6 +23,7 @@ struct state {
     bool told;      /* the outcome */
     int64_t due_ns; /* not asked again before */
     int64_t wait_s;
+    struct digest answered;    /* text that it has cosigned, whatever became of that */
     _Atomic uint64_t cosigned; /* entries */
     _Atomic bool cosigns;      /* the newest answer was a cosignature */
 };
@@ -181,6 +182,7 @@ ask(struct witnesses *w, size_t i, struct view note, struct buf *lines)
     s->due_ns = clock_mono_ns() + s->wait_s * NS_PER_S;
     atomic_store(&s->cosigns, o == COSIGN_SIGNED);
     if (o == COSIGN_SIGNED) {
+        s->answered = w->seen;
         buf_put(lines, buf_view(&line));
     }
 }
@@ -209,7 +211,9 @@ ask_all(struct witnesses *w, struct view note, struct buf *lines)
     struct note_signed found[COSIGN_WITNESSES];
     (void)cosigned_by(w, note, found);
     for (size_t i = 0; i < w->options->count && !atomic_load(&w->stopping); i++) {
-        if (!found[i].found && clock_mono_ns() >= w->state[i].due_ns) {
+        const struct state *s = &w->state[i];
+        const bool answered = memcmp(s->answered.bytes, w->seen.bytes, DIGEST_BYTES) == 0;
+        if (!found[i].found && !answered && clock_mono_ns() >= s->due_ns) {
             ask(w, i, note, lines);
         }
     }

@@ -147,6 +147,30 @@ what_it_cosigned_is_kept_beside_the_logs_signature(void **state)
     assert_true(view_equal(buf_view(&before), buf_view(&after)));
 }
 
+/* A log whose checkpoint had too many lines could not be read by its own writer. */
+static void
+lines_are_not_heaped_up(void **state)
+{
+    struct stand *s = *state;
+    struct view text;
+    unsigned added = 0;
+    struct status done = OK;
+    fixture_append(s->log, 0, 9);
+    while (status_ok(done) && added < 200) {
+        DEFER(buf_done) struct buf note;
+        buf_init(&note, NOTE_MAX);
+        assert_int_equal(ask(s), COSIGN_SIGNED);
+        assert_ok(cosign_checkpoint(s->log, NULL, &note, &text));
+        done = cosign_add(s->log, text, buf_view(&s->line), &s->diag);
+        added += status_ok(done);
+    }
+    assert_int_equal(done.code, STATUS_LIMIT);
+    assert_says(&s->diag, "more than 64 signatures");
+    assert_int_equal(added, 63);
+    fixture_append(s->log, 9, 12);
+    fixture_verify(s->log, 12, 0);
+}
+
 static void
 a_shorter_log_and_another_one_are_told_with_both_sizes(void **state)
 {
@@ -354,6 +378,7 @@ main(void)
         STAND(lies_are_not_taken),
         STAND(a_shorter_log_and_another_one_are_told_with_both_sizes),
         STAND(a_witness_that_does_not_know_the_log_refuses),
+        STAND(lines_are_not_heaped_up),
         STAND(a_growing_log_is_cosigned_at_every_size),
         STAND(what_it_cosigned_is_kept_beside_the_logs_signature),
         cmocka_unit_test(lines_of_the_configuration_are_read_or_refused),

@@ -299,6 +299,16 @@ verify_and_check_ask_for_the_quorum(void **state)
     DEFER(js_freep) json_t *o = out_json(m);
     has_keys(json_object_get(o, "witnessed"), "met good entries behind time_s witnesses cosigned");
     RUN(m, 2, "audit", "verify", m->dir, "--policy", all, "--within", "soon");
+    cosign_file(m, "checkpoint", "ahead", &who[0], now + 100000);
+    cosign_file(m, "ahead", "ahead", &who[1], now + 100000);
+    DEFER(buf_done) struct buf honest;
+    DEFER(buf_done) struct buf ahead;
+    testing_read(in(m, "checkpoint"), &honest);
+    testing_read(in(m, "ahead"), &ahead);
+    testing_write(in(m, "checkpoint"), buf_view(&ahead)); /* a time that has not come yet */
+    RUN(m, 6, "audit", "verify", m->dir, "--policy", all, "--within", "1h");
+    RUN(m, 0, "audit", "verify", m->dir, "--policy", all);
+    testing_write(in(m, "checkpoint"), buf_view(&honest));
     RUN(m, 0, "audit", "prove", "7", m->dir, "--output", proof);
     RUN(m, 0, "audit", "check", proof, entry, "--policy", all);
     OUT_HAS(m, "proved: the entry is in the log that this key signs\n  witnessed: 2 of 3");

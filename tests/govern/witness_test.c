@@ -348,6 +348,21 @@ two_processes_on_one_folder_are_refused(void **state)
     s->witness = open_witness(s);
 }
 
+/* What cannot be kept is not cosigned, and nothing has changed afterwards. */
+static void
+a_disk_that_takes_nothing_stops_the_signature(void **state)
+{
+    struct stand *s = *state;
+    DEFER(file_freep) char *logs = file_join(s->dir, "logs");
+    DEFER(file_freep) char *away = file_join(s->dir, "away");
+    assert_int_equal(ask_for(s, trunk, 0, 5, NAME), 200);
+    assert_int_equal(rename(logs, away), 0);
+    assert_int_equal(ask_for(s, trunk, 5, 20, "it was not cosigned"), 500);
+    assert_int_equal(rename(away, logs), 0);
+    assert_int_equal(ask_for(s, trunk, 0, 20, "5\n"), 409);
+    assert_int_equal(ask_for(s, trunk, 5, 20, NAME), 200);
+}
+
 static char *
 only_state(const struct stand *s)
 {
@@ -537,6 +552,7 @@ main(void)
         WITNESS(it_remembers_across_restarts),
         WITNESS(two_processes_on_one_folder_are_refused),
         WITNESS(damage_stops_it),
+        WITNESS(a_disk_that_takes_nothing_stops_the_signature),
         WITNESS(a_folder_without_key_or_memory_is_no_witness),
         WITNESS(killed_anywhere_it_never_signs_two_trees),
         WITNESS(of_requests_at_once_one_tree_is_signed),
