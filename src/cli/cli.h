@@ -272,9 +272,15 @@ struct status cli_api_key_list(struct cli *c);
 struct status cli_api_key_revoke(struct cli *c);
 struct status cli_certificate_install(struct cli *c);
 struct status cli_certificate_renew(struct cli *c);
+extern const struct cli_option cli_explain_options[];
 extern const struct cli_option cli_bias_options[], cli_errors_options[], cli_fairness_options[];
 extern const struct cli_option cli_init_options[], cli_key_rewrap_options[],
     cli_key_revoke_options[];
+extern const struct cli_option cli_record_questions_options[], cli_record_answer_options[],
+    cli_record_show_options[];
+extern const struct cli_option cli_review_add_options[], cli_review_list_options[];
+extern const struct cli_option cli_incident_open_options[], cli_incident_reported_options[],
+    cli_incident_close_options[];
 struct status cli_key_list(struct cli *c);
 struct status cli_key_rotate(struct cli *c);
 struct status cli_key_rewrap(struct cli *c);
@@ -286,6 +292,21 @@ struct status cli_backup_verify(struct cli *c);
 struct status cli_backup_restore(struct cli *c);
 struct status cli_backup_erase_again(struct cli *c);
 struct status cli_serve(struct cli *c);
+struct status cli_comply_list(struct cli *c);
+struct status cli_comply_show(struct cli *c);
+struct status cli_record_questions(struct cli *c);
+struct status cli_record_answer(struct cli *c);
+struct status cli_record_show(struct cli *c);
+struct status cli_record_list(struct cli *c);
+struct status cli_review_add(struct cli *c);
+struct status cli_review_list(struct cli *c);
+struct status cli_incident_rules(struct cli *c);
+struct status cli_incident_open(struct cli *c);
+struct status cli_incident_note(struct cli *c);
+struct status cli_incident_reported(struct cli *c);
+struct status cli_incident_close(struct cli *c);
+struct status cli_incident_show(struct cli *c);
+struct status cli_incident_list(struct cli *c);
 struct status cli_config_example(struct cli *c);
 struct status cli_config_check(struct cli *c);
 struct status cli_audit_verify(struct cli *c);

@@ -9,6 +9,7 @@ const struct cli_exit cli_exits[] = {
     {4, "not found"},
     {5, "exists already, or held by another process"},
     {6, "integrity: sealed data, a signature or the audit log are not what was written"},
+    {7, "the answer is no: an incident's report is overdue"},
     {0},
 };
 

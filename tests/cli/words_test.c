@@ -53,8 +53,8 @@ refuses_wrong_options_and_names_the_nearest(void **state)
     ERR_HAS(m, "model list: too many words; it is: steward model list [options]");
     RUN(m, 2, "dataset", "add", "x");
     ERR_HAS(m, "dataset add: too few words; it is: steward dataset add NAME FILE [options]");
-    RUN(m, 2, "audit", "prove");
-    ERR_HAS(m, "steward audit prove INDEX [DIR] [options]");
+    RUN(m, 2, "audit", "check");
+    ERR_HAS(m, "steward audit check PROOF-FILE [ENTRY-FILE] [options]");
 }
 
 static void
