@@ -24,7 +24,7 @@
 #define PUBLISH_NS_DEFAULT NS_PER_S
 #define QUEUE_MAX_DEFAULT 65536u
 #define QUEUE_BYTES (128u << 20)
-#define PUBLISH_BYTES (8u << 20) /* published early when this much waits */
+#define PUBLISH_BYTES (4u << 20) /* published early when this much waits */
 #define GATHERS_MAX 64           /* then what came meanwhile is left to the next publication */
 #define PUBLISHER_NICE 10        /* calls come first */
 #define SUBSCRIBERS_MAX 64u
@@ -56,6 +56,7 @@ struct audit {
     bool stopping, committed_all;
     int64_t publish_ns;
     int64_t publish_due; /* steady time; 0: nothing waits */
+    int64_t rest_due;    /* the same: when memory is given back unless something waits; 0: never */
     struct outcome committed, published;
     uint64_t dropped;           /* entries of failed batches that no entry tells of yet */
     int64_t retry_due;          /* steady time; when `dropped`: of the next attempt to tell */
@@ -346,6 +347,7 @@ publish_now(struct audit *a)
     (void)pthread_mutex_unlock(&a->lock);
     const struct status s = publish(a, &diag);
     (void)pthread_mutex_lock(&a->lock);
+    a->rest_due = clock_mono_ns() + a->publish_ns;
     keep_outcome(&a->published, s, &diag);
     atomic_store(&a->unpublished, !status_ok(s));
     if (!status_ok(s)) {
@@ -360,6 +362,18 @@ publish_now(struct audit *a)
     }
 }
 
+/* Called with the lock held; releases it meanwhile. */
+static void
+rest(struct audit *a)
+{
+    a->rest_due = 0;
+    (void)pthread_mutex_unlock(&a->lock);
+    (void)pthread_mutex_lock(&a->ledger_lock);
+    ledger_rest(a->ledger);
+    (void)pthread_mutex_unlock(&a->ledger_lock);
+    (void)pthread_mutex_lock(&a->lock);
+}
+
 static void *
 run_publisher(void *arg)
 {
@@ -367,10 +381,13 @@ run_publisher(void *arg)
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), PUBLISHER_NICE);
     (void)pthread_mutex_lock(&a->lock);
     while (!a->committed_all) {
-        if (a->publish_due != 0 && clock_mono_ns() >= a->publish_due) {
+        const int64_t due = a->publish_due != 0 ? a->publish_due : a->rest_due;
+        if (due == 0 || clock_mono_ns() < due) {
+            wait_until(a, &a->pending, due);
+        } else if (a->publish_due != 0) {
             publish_now(a);
         } else {
-            wait_until(a, &a->pending, a->publish_due);
+            rest(a);
         }
     }
     if (a->publish_due != 0) {

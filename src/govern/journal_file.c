@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 #define PENDING_MAX (256u << 20) /* journal bytes that may wait for integration */
-#define RESERVED_AT_ONCE (64 << 10)
-#define KEPT_BYTES (256u << 10) /* of each buffer, when a journal begins anew */
+#define RESERVED_AT_ONCE (256 << 10)
+#define KEPT_BYTES (256u << 10) /* of each buffer, in any case */
+#define KEPT_MOST (8u << 20)    /* of one that was in use, until nothing is written for a while */
 
 void
 journal_file_init(struct journal_file *j, const char *dir)
@@ -96,11 +97,12 @@ read_range(const struct journal_file *j, off_t from, off_t to, struct diag *diag
     return OK;
 }
 
-/* What a burst, or a time without publications, has taken is given back. */
+/* What a burst, or a time without publications, has taken is given back. Under load the same is
+ * needed again at once, and new pages cost more than writing to them. */
 static void
 empty(struct buf *b)
 {
-    if (b->cap > KEPT_BYTES) {
+    if (b->cap > KEPT_MOST || (b->cap > KEPT_BYTES && b->len < b->cap / 8)) {
         buf_done(b);
         buf_init(b, JOURNAL_MAX);
     } else {
@@ -115,6 +117,15 @@ begin_empty(struct journal_file *j, const struct digest *chain)
     j->count = 0;
     empty(&j->records);
     empty(&j->batch);
+}
+
+void
+journal_file_rest(struct journal_file *j)
+{
+    if (j->records.len == 0) {
+        empty(&j->records);
+        empty(&j->batch);
+    }
 }
 
 struct status

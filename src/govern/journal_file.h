@@ -47,5 +47,7 @@ struct status journal_file_append(struct journal_file *j, struct view entries, u
  * the caller's to close: the last to close it waits for its blocks to be given back. */
 struct status journal_file_restart(struct journal_file *j, uint64_t base, const struct digest *root,
                                    struct view records, struct diag *diag, int *ret_old);
+/* Nothing is written for a while: gives back the memory that an empty journal has kept. */
+void journal_file_rest(struct journal_file *j);
 
 #endif

@@ -49,6 +49,12 @@ ledger_pending_bytes(const struct ledger *l)
     return l->journal.records.len;
 }
 
+void
+ledger_rest(struct ledger *l)
+{
+    journal_file_rest(&l->journal);
+}
+
 struct status
 ledger_lock(struct ledger *l)
 {

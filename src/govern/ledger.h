@@ -42,5 +42,7 @@ void growth_tidy(struct growth *g);
 uint64_t ledger_size(const struct ledger *l);
 uint64_t ledger_pending(const struct ledger *l); /* entries in the journal only */
 uint64_t ledger_pending_bytes(const struct ledger *l);
+/* By one thread at a time, as the locked ones: nothing is written for a while. */
+void ledger_rest(struct ledger *l);
 
 #endif
