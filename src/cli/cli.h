@@ -314,6 +314,7 @@ struct status cli_audit_show(struct cli *c);
 struct status cli_audit_search(struct cli *c); /* audit_search.c */
 struct status cli_audit_index(struct cli *c);
 struct status cli_audit_tail(struct cli *c);
+struct status cli_audit_export(struct cli *c);
 struct status cli_audit_prove(struct cli *c);
 struct status cli_audit_check(struct cli *c);
 struct status cli_audit_cosign(struct cli *c);

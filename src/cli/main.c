@@ -348,6 +348,19 @@ static const struct cli_option audit_index_options[] = {
     {0},
 };
 
+static const struct cli_option audit_export_options[] = {
+    {"format", "FORMAT", "jsonl, ocsf (OCSF 1.8 events) or cef", "jsonl", CLI_ONCE,
+     "jsonl ocsf cef"},
+    {"output", "FILE", "append to FILE; -: to standard output", "-", CLI_ONCE, "@file"},
+    {"destination", "NAME", "keep under NAME what was sent, and go on from there", NULL, CLI_ONCE,
+     NULL},
+    {"from", "INDEX", "from that entry on, instead of where the destination stands", NULL, CLI_ONCE,
+     NULL},
+    {"follow", NULL, "go on with each entry that comes, until it is interrupted", NULL, CLI_ONCE,
+     NULL},
+    {0},
+};
+
 static const struct cli_option audit_tail_options[] = {
     {"last", "N", "begin with the newest N entries", "10", CLI_ONCE, NULL},
     {"follow", NULL, "go on with each entry that comes, until it is interrupted", NULL, CLI_ONCE,
@@ -615,6 +628,13 @@ const struct cli_verb cli_verbs[] = {
      "Searching does it, too. Exit code 6 when --check found a part that is not what the log "
      "gives.",
      audit_index_options, cli_audit_index, true, true},
+    {"audit export", "[DIR]", "the log as events for those who collect them, one in a line",
+     "Entries that a checkpoint covers, in order, each at least once; every event has its index, "
+     "so "
+     "that one that comes twice is known. With --destination, what is durably written is "
+     "remembered "
+     "in the log's folder (export/NAME), and the next run goes on behind it.",
+     audit_export_options, cli_audit_export, false, true},
     {"audit tail", "[DIR]", "the newest entries, and those that come; needs no passphrase",
      "With --json each entry is a line of its own.", audit_tail_options, cli_audit_tail, true,
      true},

@@ -1,0 +1,107 @@
+#include "govern/export_event.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "govern/audit.h"
+
+#include <string.h>
+
+static const char *const words[] = {"jsonl", "ocsf", "cef"};
+
+const char *
+export_format_word(enum export_format f)
+{
+    return words[f];
+}
+
+bool
+export_format_from_word(const char *word, enum export_format *ret_format)
+{
+    for (unsigned i = 0; i < EXPORT_FORMATS; i++) {
+        if (strcmp(words[i], word) == 0) {
+            *ret_format = (enum export_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *
+export_text(const struct export_entry *e, const char *key, const char *fallback)
+{
+    const struct js_node *n = e->root == NULL ? NULL : js_flat_member(e->root, key);
+    return n != NULL && n->kind == JS_STRING ? n->text : fallback;
+}
+
+int64_t
+export_number(const struct export_entry *e, const char *key)
+{
+    const struct js_node *n = e->root == NULL ? NULL : js_flat_member(e->root, key);
+    return n != NULL && n->kind == JS_INTEGER ? n->integer : 0;
+}
+
+bool
+export_allowed(const struct export_entry *e)
+{
+    return strcmp(export_text(e, "decision", "deny"), "allow") == 0;
+}
+
+int64_t
+export_time_ms(const struct export_entry *e)
+{
+    int64_t ns = 0;
+    return audit_event_time(e->raw, &ns) ? ns / 1000000 : 0;
+}
+
+bool
+export_is_finding(const struct export_entry *e)
+{
+    const char *action = export_text(e, "action", "");
+    return strcmp(action, AUDIT_GAP) == 0 || strcmp(action, AUDIT_REPAIR) == 0 ||
+           strcmp(action, "access.break-glass") == 0 ||
+           (strcmp(action, "key.use") == 0 && !export_allowed(e));
+}
+
+unsigned
+export_severity(const struct export_entry *e)
+{
+    return export_is_finding(e) ? 4 : export_allowed(e) ? 1 : 3;
+}
+
+static void
+put_jsonl(const struct export_entry *e, struct buf *b)
+{
+    buf_put_str(b, "{\"index\":");
+    text_put_u64(b, e->index);
+    buf_put_str(b, ",\"log\":");
+    js_put_string(b, view_str(e->log));
+    if (e->root != NULL && memchr(e->raw.ptr, '\n', e->raw.len) == NULL) {
+        buf_put_str(b, ",\"entry\":");
+        buf_put(b, e->raw);
+    } else {
+        buf_put_str(b, ",\"entry_base64\":\"");
+        text_put_base64(b, e->raw);
+        buf_put_str(b, "\"");
+    }
+    buf_put_str(b, "}");
+}
+
+struct status
+export_put(enum export_format f, const char *log, uint64_t index, struct view entry,
+           struct arena *scratch, struct buf *ret_line)
+{
+    struct export_entry e = {.log = log, .index = index, .raw = entry};
+    arena_reset(scratch);
+    if (!status_ok(js_flat(entry, NULL, scratch, NULL, &e.root)) || e.root->kind != JS_OBJECT) {
+        e.root = NULL;
+    }
+    if (f == EXPORT_OCSF) {
+        return export_put_ocsf(&e, ret_line);
+    }
+    if (f == EXPORT_CEF) {
+        export_put_cef(&e, ret_line);
+    } else {
+        put_jsonl(&e, ret_line);
+    }
+    return buf_status(ret_line);
+}

@@ -1,0 +1,40 @@
+/* export_event: an entry of the log as others read it. docs/spec/audit-export.md.
+ *
+ * jsonl: {"index":N,"log":ORIGIN,"entry":the entry as it stands}. ocsf: an OCSF 1.8 event. cef: one
+ * line of CEF. Whatever bytes an entry has, it makes neither another event nor another field. */
+#ifndef STEWARD_GOVERN_EXPORT_EVENT_H
+#define STEWARD_GOVERN_EXPORT_EVENT_H
+
+#include "base/json_flat.h"
+
+enum export_format { EXPORT_JSONL, EXPORT_OCSF, EXPORT_CEF, EXPORT_FORMATS };
+
+const char *export_format_word(enum export_format f);
+bool export_format_from_word(const char *word, enum export_format *ret_format);
+
+/* An entry, read once. */
+struct export_entry {
+    const char *log; /* the origin */
+    uint64_t index;
+    struct view raw;
+    const struct js_node *root; /* NULL: no JSON object */
+};
+
+/* The entry's text; fallback when it has none. */
+const char *export_text(const struct export_entry *e, const char *key, const char *fallback);
+int64_t export_number(const struct export_entry *e, const char *key); /* 0 without */
+bool export_allowed(const struct export_entry *e);
+int64_t export_time_ms(const struct export_entry *e);
+/* 1 informational, 3 medium (refused), 4 high (what somebody should look at). */
+unsigned export_severity(const struct export_entry *e);
+/* What somebody should look at: a gap or repair of the log, an emergency, a key that did not open.
+ */
+bool export_is_finding(const struct export_entry *e);
+
+struct status export_put_ocsf(const struct export_entry *e, struct buf *ret_line);
+void export_put_cef(const struct export_entry *e, struct buf *ret_line);
+/* One event, without its end of line. */
+struct status export_put(enum export_format f, const char *log, uint64_t index, struct view entry,
+                         struct arena *scratch, struct buf *ret_line);
+
+#endif

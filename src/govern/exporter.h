@@ -1,0 +1,41 @@
+/* exporter: entries of the log to a destination, in order, each at least once. Only what a
+ * checkpoint covers is sent. Where a destination stands is kept under its name (dir/export/NAME),
+ * durably, after the destination has confirmed; it names the log and the entry before, so that
+ * another log, or one that was rolled back, is not gone on with. docs/spec/audit-export.md. */
+#ifndef STEWARD_GOVERN_EXPORTER_H
+#define STEWARD_GOVERN_EXPORTER_H
+
+#include "govern/export_event.h"
+
+/* Where events go. */
+struct export_sink {
+    /* The destination has them when confirm says so; whole events, in order. */
+    struct status (*send)(void *ctx, struct view events, struct diag *diag);
+    struct status (*confirm)(void *ctx, struct diag *diag);
+    /* Of a file: how long it is now. NULL: no file. */
+    uint64_t (*length)(void *ctx);
+    void *ctx;
+};
+
+struct export_position {
+    uint64_t next;  /* the first entry that was not confirmed */
+    uint64_t bytes; /* length of the file then */
+};
+
+struct exporter {
+    const char *dir;         /* the log's; borrowed */
+    const char *destination; /* name of the position; NULL: none is kept */
+    enum export_format format;
+    struct export_sink sink;
+    struct export_position at;
+};
+
+/* Where the destination stands; {0} when it has never got anything. STATUS_INTEGRITY with the
+ * reason when it is of another log; NAME: as text_is_name. */
+struct status exporter_position(const char *dir, const char *destination, struct diag *diag,
+                                struct export_position *ret_position);
+/* Sends what is there, and keeps the position after each batch. After a failure e->at is what was
+ * confirmed: the same call goes on from there. */
+struct status exporter_run(struct exporter *e, struct diag *diag);
+
+#endif
