@@ -293,3 +293,33 @@ process_peak_reset(pid_t pid)
 {
     (void)each_process(pid, reset_one);
 }
+
+/* "+F:22:AES-256-GCM:3213557760.00": bytes a second. */
+struct status
+process_openssl_speed(const struct bench_context *c, const char *algorithm, const char *bytes,
+                      bool decrypt, double *ret_figure)
+{
+    char *argv[] = {"openssl",
+                    "speed",
+                    "-mr",
+                    "-evp",
+                    (char *)(uintptr_t)algorithm,
+                    "-bytes",
+                    (char *)(uintptr_t)bytes,
+                    "-seconds",
+                    "1",
+                    decrypt ? "-decrypt" : NULL,
+                    NULL};
+    DEFER(buf_done) struct buf out;
+    buf_init(&out, 65536);
+    TRY(process_run(argv, PROCESS_ANY_CPU, c->diag, &out));
+    const char *line = strstr(buf_str(&out), "+F:"),
+               *last = line == NULL ? NULL : strrchr(line, ':');
+    const double figure = last == NULL ? 0 : strtod(last + 1, NULL);
+    if (!(figure > 0)) {
+        diag_set(c->diag, "openssl speed said: %.300s", buf_str(&out));
+        FAIL(UNSUPPORTED);
+    }
+    *ret_figure = figure / 1e6;
+    return OK;
+}

@@ -25,6 +25,10 @@ struct status process_run_peer(const struct bench_context *c, const char *requir
  * file. */
 struct status process_steward(const struct bench_context *c, const char *passphrase_file,
                               char *const words[], struct buf *ret_out);
+/* What `openssl speed` says of an algorithm over blocks of so many bytes, in a second of user
+ * processor time: MB/s, of 10^6 bytes. */
+struct status process_openssl_speed(const struct bench_context *c, const char *algorithm,
+                                    const char *bytes, bool decrypt, double *ret_figure);
 /* Starts and does not wait; stdout and stderr go to the file `log`. */
 struct status process_start(char *const argv[], int cpu, const char *log, struct diag *diag,
                             pid_t *ret_pid);

@@ -125,39 +125,18 @@ unseal_user(void *ctx, double *ret_figure)
     return OK;
 }
 
-/* "+F:22:AES-256-GCM:3213557760.00": bytes a second. */
-static struct status
-openssl_speed(const struct work *w, bool decrypt, double *ret_figure)
-{
-    char *argv[] = {"openssl", "speed",
-
-                    "-mr",     "-evp",     "aes-256-gcm", "-bytes",
-                    "16384",   "-seconds", "1",           decrypt ? "-decrypt" : NULL,
-                    NULL};
-    DEFER(buf_done) struct buf out;
-    buf_init(&out, 65536);
-    TRY(process_run(argv, PROCESS_ANY_CPU, w->c->diag, &out));
-    const char *line = strstr(buf_str(&out), "+F:"),
-               *last = line == NULL ? NULL : strrchr(line, ':');
-    const double figure = last == NULL ? 0 : strtod(last + 1, NULL);
-    if (!(figure > 0)) {
-        diag_set(w->c->diag, "openssl speed said: %.300s", buf_str(&out));
-        FAIL(UNSUPPORTED);
-    }
-    *ret_figure = figure / 1e6;
-    return OK;
-}
-
 static struct status
 peer_seal(void *ctx, double *ret_figure)
 {
-    return openssl_speed(ctx, false, ret_figure);
+    const struct work *w = ctx;
+    return process_openssl_speed(w->c, "aes-256-gcm", "16384", false, ret_figure);
 }
 
 static struct status
 peer_unseal(void *ctx, double *ret_figure)
 {
-    return openssl_speed(ctx, true, ret_figure);
+    const struct work *w = ctx;
+    return process_openssl_speed(w->c, "aes-256-gcm", "16384", true, ret_figure);
 }
 
 static struct status
