@@ -464,10 +464,11 @@ html_fairness(const json_t *document, struct buf *b)
     d.kind = d.kind == CLASSES ? DECISIONS : d.kind;
     json_array_foreach(json_object_get(document, "classes"), i, v)
     {
-        buf_put_str(b, "<h3>Class ");
+        buf_put_str(b, "<div class=\"class\"><h3>Class ");
         html_put(b, document_text(v, "class"));
         buf_put_str(b, " against the others</h3>");
         TRY(put_analysis(&d, v));
+        buf_put_str(b, "</div>");
     }
     put_remarks(document, d.left_out, b);
     buf_put_str(b, "</section>");
