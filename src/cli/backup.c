@@ -57,15 +57,13 @@ cli_backup_create(struct cli *c)
 
 /* Into dir; NULL: nowhere, it is only verified. */
 static struct status
-read_backup(struct cli *c, const char *dir)
+read_backup(struct cli *c, const char *dir, struct backup_erasures *erasures)
 {
     DEFER(secret_done) struct secret credential = {0};
     DEFER(buf_done) struct buf target;
     DEFER(js_freep) json_t *manifest = NULL;
     struct cli_progress progress;
     const struct backup_progress p = {show_step, cli_interrupted, &progress};
-    struct backup_erasures erasures = {.log = cli_value(c, "erasures"),
-                                       .forgone = cli_flag(c, "without-erasures")};
     const char *path = c->operand[0];
     buf_init(&target, PROVIDER_TARGET_MAX - 1);
     TRY(backup_look(path, &c->diag, &target));
@@ -75,32 +73,34 @@ read_backup(struct cli *c, const char *dir)
     cli_progress_start(&progress, dir == NULL ? "backup" : "restoring");
     const struct status s =
         dir == NULL ? backup_verify(path, &credential, &p, &c->diag, &manifest)
-                    : backup_restore(path, dir, &credential, &erasures, &p, &c->diag, &manifest);
+                    : backup_restore(path, dir, &credential, erasures, &p, &c->diag, &manifest);
     cli_progress_stop(&progress);
     TRY(s);
-    TRY(print_manifest(c, dir == NULL ? "verified:" : "restored:", dir == NULL ? path : dir,
-                       manifest));
-    if (erasures.log != NULL && !c->json) {
-        cli_say("erased again, as %s says: %llu of %llu persons", erasures.log,
-                (unsigned long long)erasures.erased, (unsigned long long)erasures.named);
-    }
-    return OK;
+    return print_manifest(c, dir == NULL ? "verified:" : "restored:", dir == NULL ? path : dir,
+                          manifest);
 }
 
 struct status
 cli_backup_verify(struct cli *c)
 {
-    return read_backup(c, NULL);
+    return read_backup(c, NULL, NULL);
 }
 
 struct status
 cli_backup_restore(struct cli *c)
 {
-    if (cli_value(c, "erasures") != NULL && cli_flag(c, "without-erasures")) {
+    struct backup_erasures erasures = {.log = cli_value(c, "erasures"),
+                                       .forgone = cli_flag(c, "without-erasures")};
+    if (erasures.log != NULL && erasures.forgone) {
         diag_set(&c->diag, "--erasures and --without-erasures: one of them");
         FAIL(INPUT);
     }
-    return read_backup(c, c->operand[1]);
+    TRY(read_backup(c, c->operand[1], &erasures));
+    if (erasures.log != NULL && !c->json) {
+        cli_say("erased again, as %s says: %llu of %llu persons", erasures.log,
+                (unsigned long long)erasures.erased, (unsigned long long)erasures.named);
+    }
+    return OK;
 }
 
 struct status
