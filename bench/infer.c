@@ -585,7 +585,8 @@ compare_all(struct work *w)
 static struct status
 run(struct work *w)
 {
-    if (setenv("STEWARD_WORKSPACE", w->workspace, 1) != 0 || setenv("BENCH_KEY", w->key, 1) != 0 ||
+    if (setenv("STEWARD_WORKSPACE", w->workspace, 1) != 0 ||
+        setenv("XDG_STATE_HOME", w->c->work, 1) != 0 || setenv("BENCH_KEY", w->key, 1) != 0 ||
         setenv("BENCH_BODY", w->body, 1) != 0) {
         FAIL(MEMORY);
     }

@@ -244,18 +244,44 @@ has_folder(const struct buf *folders, const char *path)
     return false;
 }
 
-/* Remembers every folder above name (relative to the log's), so that flush makes new folders
- * durable too. */
+static bool
+is_known(const struct tile_folders *known, const char *path)
+{
+    for (unsigned i = 0; known != NULL && i < TILE_FOLDERS_MAX; i++) {
+        if (strcmp(known->path[i], path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of a folder that was synced, those above it were too, or were known to be on disk. */
 static void
-touch_folders(struct tile_writer *w, const char *name)
+learn_folder(struct tile_folders *known, const char *path)
+{
+    if (known != NULL && !is_known(known, path)) {
+        text_copy(known->path[known->next], TILE_PATH_MAX, path);
+        known->next = (known->next + 1) % TILE_FOLDERS_MAX;
+    }
+}
+
+/* Remembers the folder of name (relative to the log's) and every one above it, so that flush makes
+ * new folders durable too; of one that is known to be, that one alone. */
+static void
+touch_folders(struct tile_writer *w, const char *name, bool made)
 {
     char path[TILE_PATH_MAX];
+    bool known = false;
     (void)snprintf(path, sizeof path, "%s", name);
-    for (char *slash = strrchr(path, '/'); slash != NULL; slash = strrchr(path, '/')) {
+    for (char *slash = strrchr(path, '/'); slash != NULL && !known; slash = strrchr(path, '/')) {
         *slash = '\0';
+        known = !made && is_known(w->known, path);
         if (!has_folder(&w->folders, path)) {
             buf_put(&w->folders, view_of(path, strlen(path) + 1));
         }
+    }
+    if (known) {
+        return;
     }
     if (!has_folder(&w->folders, ".")) {
         buf_put(&w->folders, view_of(".", 2));
@@ -263,11 +289,12 @@ touch_folders(struct tile_writer *w, const char *name)
 }
 
 static struct status
-open_tmp(const char *path, struct diag *diag, int *ret_fd)
+open_tmp(const char *path, struct diag *diag, int *ret_fd, bool *ret_made)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
     int fd = open(path, flags, 0600);
-    if (fd < 0 && errno == ENOENT) {
+    *ret_made = fd < 0 && errno == ENOENT;
+    if (*ret_made) {
         DEFER(file_freep) char *folder = strdup(path);
         CHECK(folder != NULL, MEMORY);
         *strrchr(folder, '/') = '\0';
@@ -292,10 +319,10 @@ os_failure(const char *path, struct diag *diag)
 }
 
 static struct status
-write_file(const char *path, struct view bytes, struct diag *diag)
+write_file(const char *path, struct view bytes, struct diag *diag, bool *ret_made)
 {
     DEFER(file_closep) int fd = -1;
-    TRY(open_tmp(path, diag, &fd));
+    TRY(open_tmp(path, diag, &fd, ret_made));
     TRY(file_write_all(fd, bytes, path, diag));
     /* One file on its way to the disk at a time: a call's flush would wait for all before it. */
     (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
@@ -318,6 +345,7 @@ tile_write(struct tile_writer *w, const struct tile_id *id, struct view bytes, s
     char name[TILE_PATH_MAX];
     char tmp[TILE_PATH_MAX + 32];
     uint64_t unique = 0; /* another process may be writing the same tile */
+    bool made = false;
     random_name_bytes(&unique, sizeof unique);
     tile_put_path(id, name);
     (void)snprintf(tmp, sizeof tmp, "%s" TMP "%016llx", name, (unsigned long long)unique);
@@ -326,8 +354,8 @@ tile_write(struct tile_writer *w, const struct tile_id *id, struct view bytes, s
     buf_put(&w->waiting, view_of(tmp, strlen(tmp) + 1));
     TRY(buf_status(&w->waiting));
     w->waiting_count++;
-    TRY(write_file(path, bytes, diag));
-    touch_folders(w, name);
+    TRY(write_file(path, bytes, diag, &made));
+    touch_folders(w, name, made);
     return buf_status(&w->folders);
 }
 
@@ -382,6 +410,9 @@ tile_flush(struct tile_writer *w, struct diag *diag)
         DEFER(file_freep) char *folder = file_join(w->dir, (const char *)f->ptr + at);
         DEFER(file_freep) char *inside = file_join(folder, ".");
         TRY(file_sync_dir(inside, diag)); /* it syncs the folder that holds the path */
+    }
+    for (size_t at = 0; at < f->len; at += strlen((const char *)f->ptr + at) + 1) {
+        learn_folder(w->known, (const char *)f->ptr + at);
     }
     buf_reset(&w->folders);
     return OK;

@@ -34,10 +34,19 @@ struct status tile_read_raw(const char *dir, const struct tile_id *id, struct di
 /* Next entry of a bundle: u16 length, entry. False at the end, or when cut short (then r->bad). */
 bool tile_next_entry(struct reader *r, struct view *ret_entry);
 
+/* Folders of a log that are on disk under their names, with all that are above them: what one
+ * writer has learned, for the next. Zeroed: none. */
+#define TILE_FOLDERS_MAX 16u
+struct tile_folders {
+    char path[TILE_FOLDERS_MAX][TILE_PATH_MAX];
+    unsigned next; /* place of the next one, in place of the oldest */
+};
+
 /* Writing: every file is whole and synced before it has its name, which flush gives to all that
  * were written since, and syncs the folders touched. */
 struct tile_writer {
     const char *dir;
+    struct tile_folders *known; /* borrowed; NULL: none are, and none are learned */
     int dir_fd;
     struct buf folders; /* NUL-separated paths, each once */
     struct buf waiting; /* NUL-separated paths of files that have no name yet */

@@ -12,6 +12,7 @@ struct tree {
     char *dir;
     struct merkle_edge edge;
     struct buf bundle; /* the entries of the unfinished bundle, as its file has them */
+    struct tile_folders folders;
 };
 
 struct tree *
@@ -44,6 +45,7 @@ void
 tree_copy(struct tree *to, const struct tree *from)
 {
     memcpy(&to->edge, &from->edge, sizeof to->edge);
+    to->folders = from->folders;
     buf_reset(&to->bundle);
     buf_put(&to->bundle, buf_view(&from->bundle));
 }
@@ -234,6 +236,7 @@ tree_grow(struct tree *t, struct view records, struct diag *diag)
 {
     struct growth_sink sink = {.diag = diag};
     tile_writer_init(&sink.writer, t->dir);
+    sink.writer.known = &t->folders;
     const struct status s = grow_with(t, &sink, records);
     tile_writer_done(&sink.writer);
     return s;
