@@ -1,8 +1,11 @@
-/* audit export: the log for those who collect events. Reads only the log, needs no passphrase. */
+/* audit export: the log for those who collect events. To a file, it reads only the log. */
 #include "cli/cli.h"
 
+#include "base/clock.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "govern/exporter.h"
+#include "net/door.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +16,9 @@
 #include <unistd.h>
 
 #define POLL_NS (500 * 1000 * 1000)
+#define SYSLOG_BATCH 4096u      /* entries; each such is waited for */
+#define SYSLOG_OPEN_NS NS_PER_S /* that the connection stays open behind it */
+#define RETRY_S 2
 
 struct out {
     int fd;
@@ -44,6 +50,89 @@ length_out(void *ctx)
     struct stat st = {0};
     return o->regular && fstat(o->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
+
+/* ---- a receiver of syslog ---- */
+
+struct receiver {
+    struct door *door;
+    struct door_stream *stream; /* NULL: not connected */
+    char url[URL_MOST_TEXT];
+    struct door_request request;
+};
+
+static void
+receiver_done(struct receiver *r)
+{
+    door_stream_close(r->stream);
+    door_free(r->door);
+}
+
+/* After a failure the next batch has a connection of its own. */
+static struct status
+keep_or_close(struct receiver *r, struct status s)
+{
+    if (!status_ok(s)) {
+        door_stream_close(MOVE(r->stream));
+    }
+    return s;
+}
+
+static struct status
+send_syslog(void *ctx, struct view events, struct diag *diag)
+{
+    struct receiver *r = ctx;
+    if (r->stream == NULL) {
+        TRY(door_stream_open(r->door, &r->request, diag, &r->stream));
+    }
+    return keep_or_close(r, door_stream_send(r->stream, events, diag));
+}
+
+static struct status
+confirm_syslog(void *ctx, struct diag *diag)
+{
+    struct receiver *r = ctx;
+    return keep_or_close(r, door_stream_settle(r->stream, SYSLOG_OPEN_NS, diag));
+}
+
+/* The log says that it is sent somewhere, before. */
+static struct status
+note_connection(struct cli *c, const char *to)
+{
+    char resource[300];
+    struct workspace *w = NULL;
+    struct diag other = {0};
+    if (!status_ok(workspace_check(c->dir, &other))) {
+        return OK;
+    }
+    (void)snprintf(resource, sizeof resource, "egress/export/%.270s", to);
+    TRY(cli_keep_open(c, &w));
+    return workspace_audit(w,
+                           &(struct workspace_act){.action = "network.connect",
+                                                   .resource = resource,
+                                                   .reason = "audit export sends the log's events"},
+                           &c->diag);
+}
+
+static struct status
+open_receiver(struct cli *c, const char *to, struct receiver *r)
+{
+    const int n = snprintf(r->url, sizeof r->url, "https://%s", to);
+    struct url u;
+    CHECK(n > 0 && (size_t)n < sizeof r->url, LIMIT);
+    TRY(url_parse(view_str(r->url), &c->diag, &u));
+    r->request = (struct door_request){
+        .purpose = "export", .url = r->url, .ca_file = cli_value(c, "ca"), .max_bytes = 1};
+    if (!status_ok(
+            text_to_duration_ns(view_str(cli_value(c, "timeout")), &r->request.timeout_ns)) ||
+        r->request.timeout_ns <= 0) {
+        diag_set(&c->diag, "--timeout: a duration is needed, such as 30s");
+        FAIL(INPUT);
+    }
+    TRY(note_connection(c, to));
+    return cli_door(c, &r->door);
+}
+
+/* ---- files ---- */
 
 /* What stands behind the last batch that was confirmed is a batch that was cut off: it comes again.
  * A file that is shorter was begun anew by somebody (rotated), and is gone on with. */
@@ -91,9 +180,15 @@ begin(struct cli *c, struct exporter *e)
         FAIL(INPUT);
     }
     e->destination = cli_value(c, "destination");
-    if (e->destination != NULL && strcmp(cli_value(c, "output"), "-") == 0) {
-        diag_set(&c->diag, "--destination needs --output FILE: nobody knows what became of what "
-                           "went to standard output");
+    const bool standard = strcmp(cli_value(c, "output"), "-") == 0;
+    if (!standard && cli_value(c, "to") != NULL) {
+        diag_set(&c->diag, "--output and --to: one of them; two destinations are two runs");
+        FAIL(INPUT);
+    }
+    if (e->destination != NULL && standard && cli_value(c, "to") == NULL) {
+        diag_set(&c->diag,
+                 "--destination needs --output FILE or --to: nobody knows what became of what "
+                 "went to standard output");
         FAIL(INPUT);
     }
     if (e->destination != NULL) {
@@ -105,24 +200,69 @@ begin(struct cli *c, struct exporter *e)
     return OK;
 }
 
+static void
+pause_for(time_t seconds, long ns)
+{
+    const struct timespec t = {.tv_sec = seconds, .tv_nsec = ns};
+    (void)nanosleep(&t, NULL);
+}
+
+/* With --follow a receiver that is gone is tried again; nothing of what it has not confirmed is
+ * passed over. */
+static struct status
+run(struct cli *c, struct exporter *e)
+{
+    const bool follow = cli_flag(c, "follow");
+    (void)signal(SIGINT, interrupt);
+    (void)signal(SIGTERM, interrupt);
+    do {
+        const struct status s = exporter_run(e, &c->diag);
+        if (s.code == STATUS_IO && follow && e->host != NULL) {
+            (void)fprintf(stderr, "steward: %s; tried again\n", c->diag.text);
+            pause_for(RETRY_S, 0);
+            continue;
+        }
+        TRY(s);
+        if (follow && !interrupted) {
+            pause_for(0, POLL_NS);
+        }
+    } while (follow && !interrupted);
+    c->diag.text[0] = '\0';
+    return OK;
+}
+
+static struct status
+run_syslog(struct cli *c, struct exporter *e, const char *to)
+{
+    char host[256] = "-";
+    DEFER(receiver_done) struct receiver r = {0};
+    TRY(open_receiver(c, to, &r));
+    (void)gethostname(host, sizeof host - 1);
+    e->host = host;
+    e->batch = SYSLOG_BATCH;
+    e->sink = (struct export_sink){send_syslog, confirm_syslog, NULL, &r};
+    return run(c, e);
+}
+
+static struct status
+run_file(struct cli *c, struct exporter *e)
+{
+    struct out out;
+    TRY(open_out(c, &out));
+    DEFER(file_closep) int own = out.fd == STDOUT_FILENO ? -1 : out.fd;
+    (void)own;
+    TRY(cut_unconfirmed(&out, e, &c->diag));
+    e->sink = (struct export_sink){send_out, confirm_out, length_out, &out};
+    return run(c, e);
+}
+
 struct status
 cli_audit_export(struct cli *c)
 {
     DEFER(file_freep) char *dir = NULL;
-    struct out out;
-    const struct timespec pause = {.tv_nsec = POLL_NS};
+    const char *to = cli_value(c, "to");
     TRY(cli_log_dir(c, 0, &dir));
     struct exporter e = {.dir = dir};
     TRY(begin(c, &e));
-    TRY(open_out(c, &out));
-    DEFER(file_closep) int own = out.fd == STDOUT_FILENO ? -1 : out.fd;
-    (void)own;
-    TRY(cut_unconfirmed(&out, &e, &c->diag));
-    e.sink = (struct export_sink){send_out, confirm_out, length_out, &out};
-    (void)signal(SIGINT, interrupt);
-    (void)signal(SIGTERM, interrupt);
-    do {
-        TRY(exporter_run(&e, &c->diag));
-    } while (cli_flag(c, "follow") && !interrupted && nanosleep(&pause, NULL) == 0);
-    return OK;
+    return to == NULL ? run_file(c, &e) : run_syslog(c, &e, to);
 }

@@ -114,7 +114,7 @@ static const struct key {
      0, 0,
      "what may be connected to: PURPOSE HOST PORTS [http] [at BLOCK,...]; nothing else is. "
      "Purposes: "
-     "black-box (steward explain --endpoint), jwks, transit, witness. A name's addresses are "
+     "black-box (steward explain --endpoint), export, jwks, transit, witness. A name's addresses are "
      "public, or "
      "those it is said to be at"},
     {"tls", "client_certificates", KIND_CLIENTS, AT(server.tls.clients), "off", 0, 0,

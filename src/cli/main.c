@@ -352,6 +352,10 @@ static const struct cli_option audit_export_options[] = {
     {"format", "FORMAT", "jsonl, ocsf (OCSF 1.8 events) or cef", "jsonl", CLI_ONCE,
      "jsonl ocsf cef"},
     {"output", "FILE", "append to FILE; -: to standard output", "-", CLI_ONCE, "@file"},
+    {"to", "HOST:PORT", "send as syslog (RFC 5424) over TLS (RFC 5425)", NULL, CLI_ONCE, NULL},
+    {"ca", "FILE", "with --to: certificates (PEM) that may sign its (default: the system's)", NULL,
+     CLI_ONCE, "@file"},
+    {"timeout", "DURATION", "with --to: of connecting, and of every wait", "30s", CLI_ONCE, NULL},
     {"destination", "NAME", "keep under NAME what was sent, and go on from there", NULL, CLI_ONCE,
      NULL},
     {"from", "INDEX", "from that entry on, instead of where the destination stands", NULL, CLI_ONCE,
@@ -633,8 +637,12 @@ const struct cli_verb cli_verbs[] = {
      "so "
      "that one that comes twice is known. With --destination, what is durably written is "
      "remembered "
-     "in the log's folder (export/NAME), and the next run goes on behind it.",
-     audit_export_options, cli_audit_export, false, true},
+     "in the log's folder (export/NAME), and the next run goes on behind it. --to needs a line of "
+     "network.egress (purpose export), and writes an entry that it connects. Syslog has no "
+     "answers: "
+     "what the receiver's system has, with the connection still open a second later, counts as "
+     "received. With --follow a receiver that is gone is tried again.",
+     audit_export_options, cli_audit_export, false, false},
     {"audit tail", "[DIR]", "the newest entries, and those that come; needs no passphrase",
      "With --json each entry is a line of its own.", audit_tail_options, cli_audit_tail, true,
      true},

@@ -86,15 +86,22 @@ put_jsonl(const struct export_entry *e, struct buf *b)
     buf_put_str(b, "}");
 }
 
-struct status
-export_put(enum export_format f, const char *log, uint64_t index, struct view entry,
-           struct arena *scratch, struct buf *ret_line)
+static struct export_entry
+read_entry(const char *log, uint64_t index, struct view entry, struct arena *scratch)
 {
     struct export_entry e = {.log = log, .index = index, .raw = entry};
     arena_reset(scratch);
     if (!status_ok(js_flat(entry, NULL, scratch, NULL, &e.root)) || e.root->kind != JS_OBJECT) {
         e.root = NULL;
     }
+    return e;
+}
+
+struct status
+export_put(enum export_format f, const char *log, uint64_t index, struct view entry,
+           struct arena *scratch, struct buf *ret_line)
+{
+    const struct export_entry e = read_entry(log, index, entry, scratch);
     if (f == EXPORT_OCSF) {
         return export_put_ocsf(&e, ret_line);
     }
@@ -104,4 +111,37 @@ export_put(enum export_format f, const char *log, uint64_t index, struct view en
         put_jsonl(&e, ret_line);
     }
     return buf_status(ret_line);
+}
+
+#define FACILITY 13u /* log audit */
+
+/* A name of RFC 5424's head: printable ASCII without blanks. */
+static const char *
+head_name(const char *text, size_t most)
+{
+    const size_t n = strlen(text);
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] <= 0x20 || text[i] >= 0x7f) {
+            return "-";
+        }
+    }
+    return n == 0 || n > most ? "-" : text;
+}
+
+struct status
+export_put_syslog(const char *host, struct view entry, struct view line, struct arena *scratch,
+                  struct buf *ret_frame)
+{
+    static const unsigned severity[] = {6, 6, 5, 4, 3};
+    const struct export_entry e = read_entry("", 0, entry, scratch);
+    DEFER(buf_done) struct buf head;
+    buf_init(&head, 1024);
+    buf_printf(&head, "<%u>1 %s %s steward - %s - ", FACILITY * 8 + severity[export_severity(&e)],
+               export_time_ms(&e) == 0 ? "-" : head_name(export_text(&e, "time", "-"), 32),
+               head_name(host, 255), head_name(export_text(&e, "action", "-"), 32));
+    TRY(buf_status(&head));
+    buf_printf(ret_frame, "%zu ", head.len + line.len);
+    buf_put(ret_frame, buf_view(&head));
+    buf_put(ret_frame, line);
+    return buf_status(ret_frame);
 }

@@ -36,5 +36,9 @@ void export_put_cef(const struct export_entry *e, struct buf *ret_line);
 /* One event, without its end of line. */
 struct status export_put(enum export_format f, const char *log, uint64_t index, struct view entry,
                          struct arena *scratch, struct buf *ret_line);
+/* A line as a message of syslog: RFC 5424, counted as RFC 6587 and 5425 have it. host: of this
+ * machine; "-" where it is no name that RFC 5424 takes. */
+struct status export_put_syslog(const char *host, struct view entry, struct view line,
+                                struct arena *scratch, struct buf *ret_frame);
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define BATCH_ENTRIES MERKLE_WIDTH
-#define BATCH_BYTES (64u << 20)
+#define BATCH_BYTES (512u << 20)
 #define ENTRY_ARENA (1u << 20)
 #define POSITION_MAX 4096u
 
@@ -142,6 +142,10 @@ put_batch(const struct exporter *e, const char *origin, struct bundle *b, uint64
                      export_format_word(e->format));
             return made;
         }
+        if (e->host != NULL) {
+            TRY(export_put_syslog(e->host, entry, buf_view(&line), scratch, batch));
+            continue;
+        }
         buf_put(batch, buf_view(&line));
         buf_put_u8(batch, '\n');
     }
@@ -160,7 +164,8 @@ exporter_run(struct exporter *e, struct diag *diag)
     CHECK(b != NULL, MEMORY);
     while (e->at.next < size) {
         const uint64_t left = size - e->at.next;
-        const uint64_t to = e->at.next + (left < BATCH_ENTRIES ? left : BATCH_ENTRIES);
+        const uint64_t most = e->batch == 0 ? BATCH_ENTRIES : e->batch;
+        const uint64_t to = e->at.next + (left < most ? left : most);
         buf_reset(&batch);
         TRY(put_batch(e, s.checkpoint.origin, b, to, &batch, diag));
         TRY(e->sink.send(e->sink.ctx, buf_view(&batch), diag));

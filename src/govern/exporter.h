@@ -26,6 +26,8 @@ struct exporter {
     const char *dir;         /* the log's; borrowed */
     const char *destination; /* name of the position; NULL: none is kept */
     enum export_format format;
+    const char *host; /* messages of syslog from that host; NULL: lines */
+    unsigned batch;   /* entries between two confirmations; 0: 256 */
     struct export_sink sink;
     struct export_position at;
 };

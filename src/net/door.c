@@ -9,9 +9,12 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 
 #define MOST_IDLE 64u
 #define MOST_PINS 64u
@@ -622,5 +625,134 @@ door_fetch(struct door *d, const struct door_request *q, struct diag *diag,
             return OK;
         }
         asked.headers = same_origin(&from, &to) ? asked.headers : 0;
+    }
+}
+
+/* ---- streams ---- */
+
+#define POLL_MS 20
+
+struct door_stream {
+    struct passage p;
+    struct door_request request;
+    struct door_answer answer;
+    curl_socket_t fd;
+};
+
+void
+door_stream_close(struct door_stream *s)
+{
+    if (s != NULL) {
+        passage_done(&s->p);
+        free(s);
+    }
+}
+
+static struct status
+connect_stream(struct door_stream *s, const char *url, struct diag *diag)
+{
+    struct passage *p = &s->p;
+    TRY(find_way(p, diag));
+    TRY(make_pins(p));
+    p->handle = curl_easy_init();
+    CHECK(p->handle != NULL, MEMORY);
+    CURLcode e = set_policy(p->handle, p);
+    e = e != CURLE_OK ? e : set_request(p->handle, p, url);
+    e = e != CURLE_OK ? e : curl_easy_setopt(p->handle, CURLOPT_SSL_ENABLE_ALPN, 0L);
+    e = e != CURLE_OK ? e : curl_easy_setopt(p->handle, CURLOPT_CONNECT_ONLY, 1L);
+    e = e != CURLE_OK ? e : curl_easy_perform(p->handle);
+    e = e != CURLE_OK ? e : curl_easy_getinfo(p->handle, CURLINFO_ACTIVESOCKET, &s->fd);
+    if (e != CURLE_OK) {
+        return failure(p, e, url, diag);
+    }
+    read_answer(p);
+    return OK;
+}
+
+struct status
+door_stream_open(struct door *d, const struct door_request *q, struct diag *diag,
+                 struct door_stream **ret_stream)
+{
+    DEFER(door_stream_closep) struct door_stream *s = calloc(1, sizeof *s);
+    CHECK(s != NULL, MEMORY);
+    ASSERT(q->timeout_ns > 0);
+    s->request = *q;
+    s->p = (struct passage){.door = d,
+                            .request = &s->request,
+                            .answer = &s->answer,
+                            .until_ns = clock_mono_ns() + q->timeout_ns};
+    TRY(url_parse(view_str(q->url), diag, &s->p.url));
+    TRY(connect_stream(s, q->url, diag));
+    *ret_stream = MOVE(s);
+    return OK;
+}
+
+static struct status
+lost(struct door_stream *s, const char *why, int os, struct diag *diag)
+{
+    tell(&s->p, DOOR_FAILED, "", why);
+    diag_set(diag, "%s:%u: %s", s->p.url.host, s->p.url.port, why);
+    FAIL_OS(os);
+}
+
+/* Whether the rules still let it and the other side is still there. */
+static struct status
+look_alive(struct door_stream *s, struct diag *diag)
+{
+    char ignored[4096];
+    size_t n = 0;
+    CURLcode e = CURLE_OK;
+    if (look_up(&s->p, 0, 0, 0, 0) != 0) {
+        return refuse(&s->p, "", "network.egress changed and no longer allows it", diag);
+    }
+    while ((e = curl_easy_recv(s->p.handle, ignored, sizeof ignored, &n)) == CURLE_OK && n > 0) {
+    }
+    return e == CURLE_AGAIN ? OK : lost(s, "the other side has closed the connection", EPIPE, diag);
+}
+
+struct status
+door_stream_send(struct door_stream *s, struct view bytes, struct diag *diag)
+{
+    int64_t until_ns = clock_mono_ns() + s->request.timeout_ns;
+    for (size_t at = 0; at < bytes.len;) {
+        size_t n = 0;
+        TRY(look_alive(s, diag));
+        const CURLcode e = curl_easy_send(s->p.handle, bytes.ptr + at, bytes.len - at, &n);
+        at += e == CURLE_OK ? n : 0;
+        if (e == CURLE_OK) {
+            until_ns = clock_mono_ns() + s->request.timeout_ns;
+        } else if (e != CURLE_AGAIN) {
+            return lost(s, "the connection is broken", EPIPE, diag);
+        } else if (clock_mono_ns() > until_ns) {
+            return lost(s, "it takes nothing any more", ETIMEDOUT, diag);
+        } else {
+            struct pollfd wait = {.fd = s->fd, .events = POLLOUT};
+            (void)poll(&wait, 1, POLL_MS);
+        }
+    }
+    return OK;
+}
+
+struct status
+door_stream_settle(struct door_stream *s, int64_t open_ns, struct diag *diag)
+{
+    const int64_t until_ns = clock_mono_ns() + s->request.timeout_ns + open_ns;
+    int64_t since_ns = 0;
+    for (;;) {
+        int left = 0;
+        TRY(look_alive(s, diag));
+        if (ioctl(s->fd, SIOCOUTQ, &left) != 0) {
+            return lost(s, "the connection is broken", errno, diag);
+        }
+        const int64_t now = clock_mono_ns();
+        since_ns = left > 0 ? 0 : since_ns == 0 ? now : since_ns;
+        if (since_ns != 0 && now - since_ns >= open_ns) {
+            return OK;
+        }
+        if (now > until_ns) {
+            return lost(s, "it takes nothing any more", ETIMEDOUT, diag);
+        }
+        struct pollfd wait = {.fd = s->fd, .events = POLLIN};
+        (void)poll(&wait, 1, POLL_MS);
     }
 }

@@ -76,4 +76,21 @@ void door_answer_done(struct door_answer *a);
 struct status door_fetch(struct door *d, const struct door_request *q, struct diag *diag,
                          struct door_answer *ret_answer);
 
+/* ---- bytes over TLS, without HTTP ---- */
+
+struct door_stream;
+
+/* q: purpose, url (https://HOST:PORT), ca_file, client_cert, client_key, timeout_ns (of connecting,
+ * and of every wait later). Fails as door_fetch does. */
+struct status door_stream_open(struct door *d, const struct door_request *q, struct diag *diag,
+                               struct door_stream **ret_stream);
+void door_stream_close(struct door_stream *s);
+DEFINE_FREEP(door_stream_close, struct door_stream)
+/* All of it, to the system. IO when the other side is gone or takes nothing in time; DENIED when
+ * the rules changed. What comes back is passed over. */
+struct status door_stream_send(struct door_stream *s, struct view bytes, struct diag *diag);
+/* The other side's system has all that was sent, and the connection has stayed open for open_ns
+ * since: what it means that nobody answers. */
+struct status door_stream_settle(struct door_stream *s, int64_t open_ns, struct diag *diag);
+
 #endif

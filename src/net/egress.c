@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-const char *const egress_purposes[] = {"black-box", "jwks", "transit", "witness", NULL};
+const char *const egress_purposes[] = {"black-box", "export", "jwks", "transit", "witness", NULL};
 
 enum host_kind { HOST_NAME, HOST_BELOW, HOST_ANY, HOST_BLOCK };
 
@@ -115,7 +115,7 @@ read_purpose(struct view word, struct diag *diag, struct rule *r)
     }
     put_shown(word, shown);
     const char *near = text_nearest(shown, egress_purposes, n);
-    diag_set(diag, "\"%s\" is no purpose of a connection (black-box, jwks, transit)%s%s%s", shown,
+    diag_set(diag, "\"%s\" is no purpose of a connection (black-box, export, jwks, transit, witness)%s%s%s", shown,
              near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
              near == NULL ? "" : "\"?");
     FAIL(INPUT);
