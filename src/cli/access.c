@@ -67,7 +67,7 @@ cli_role_import(struct cli *c)
                                     .now_ns = clock_wall_ns(),
                                     .exists = cli_flag(c, "yet-to-come") ? anything : exists,
                                     .ctx = w};
-    TRY(store_begin(w->store, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
     const struct status s = access_policy_import(w->access, &p, &c->diag, &counts);
     struct digest d;
     DEFER(buf_done) struct buf hex;
@@ -180,8 +180,8 @@ remove_named(struct cli *c, const char *collection, const char *what,
         .action = "principal.write", .resource = resource, .reason = "removed"};
     TRY(cli_open(c, &w));
     /* As with a principal: not undone when the log cannot take it. */
-    TRY(remove(w->access, name, &c->diag));
-    TRY(workspace_audit(w, &act, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
+    TRY(workspace_take_away(w, remove(w->access, name, &c->diag), &act, &c->diag));
     if (c->json) {
         DEFER(js_freep) json_t *o = json_pack("{s:s, s:s}", what, name, "change", "removed");
         CHECK(o != NULL, MEMORY);
@@ -339,8 +339,9 @@ end_emergency(struct cli *c, struct workspace *w, const char *name)
     (void)snprintf(resource, sizeof resource, "principals/%.64s", name);
     const struct workspace_act act = {
         .action = "access.break-glass", .resource = resource, .reason = "BREAK-GLASS ended"};
-    TRY(access_emergency_end(w->access, name, &c->diag, &ended));
-    TRY(workspace_audit(w, &act, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
+    TRY(workspace_take_away(w, access_emergency_end(w->access, name, &c->diag, &ended), &act,
+                            &c->diag));
     if (c->json) {
         DEFER(js_freep)
         json_t *o = json_pack("{s:s, s:I}", "principal", name, "ended", (json_int_t)ended);
@@ -380,7 +381,7 @@ cli_access_break_glass(struct cli *c)
     (void)snprintf(about, sizeof about, "principals/%.64s", name);
     const struct workspace_act act = {
         .action = "access.break-glass", .resource = about, .reason = what};
-    TRY(store_begin(w->store, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
     TRY(cli_settle(c, w,
                    access_emergency_grant(w->access, name, role, resource, reason, until, &c->diag),
                    &act));

@@ -56,7 +56,7 @@ cli_api_key_issue(struct cli *c)
     (void)snprintf(resource, sizeof resource, "principals/%s", principal);
     const struct workspace_act act = {
         .action = "key.issue", .resource = resource, .reason = "API key issued"};
-    TRY(store_begin(w->store, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
     struct status s = cli_settle(
         c, w, access_key_issue(w->access, principal, now, now + holds_ns, key, &c->diag), &act);
     if (status_ok(s)) {
@@ -86,7 +86,7 @@ cli_api_key_rotate(struct cli *c)
     (void)snprintf(whose, sizeof whose, "the principal of %.60s", c->operand[0]);
     const struct workspace_act act = {
         .action = "key.issue", .resource = resource, .reason = "API key rotated"};
-    TRY(store_begin(w->store, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
     struct status s =
         cli_settle(c, w, access_key_rotate(w->access, c->operand[0], &r, key, &c->diag), &act);
     if (status_ok(s)) {
@@ -112,7 +112,7 @@ cli_api_key_expire(struct cli *c)
     (void)snprintf(reason, sizeof reason, "API key ends in %.40s", in);
     const struct workspace_act act = {
         .action = "key.revoke", .resource = resource, .reason = reason};
-    TRY(store_begin(w->store, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
     TRY(cli_settle(c, w,
                    access_key_expire(w->access, c->operand[0], clock_wall_ns() + in_ns, &c->diag),
                    &act));
@@ -149,8 +149,9 @@ cli_api_key_revoke(struct cli *c)
         .action = "key.revoke", .resource = resource, .reason = "API key revoked"};
     TRY(cli_open(c, &w));
     /* As with a principal: not undone when the log cannot take it. */
-    TRY(access_key_revoke(w->access, c->operand[0], &c->diag));
-    TRY(workspace_audit(w, &act, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
+    TRY(workspace_take_away(w, access_key_revoke(w->access, c->operand[0], &c->diag), &act,
+                            &c->diag));
     if (c->json) {
         DEFER(js_freep) json_t *o = json_pack("{s:s, s:b}", "key", c->operand[0], "revoked", 1);
         CHECK(o != NULL, MEMORY);

@@ -309,6 +309,14 @@ struct status cli_incident_show(struct cli *c);
 struct status cli_incident_list(struct cli *c);
 struct status cli_config_example(struct cli *c);
 struct status cli_config_check(struct cli *c);
+struct status cli_policy_list(struct cli *c);
+struct status cli_policy_show(struct cli *c);
+struct status cli_policy_fields(struct cli *c);
+struct status cli_policy_assign(struct cli *c);
+struct status cli_policy_unassign(struct cli *c);
+struct status cli_policy_exempt(struct cli *c);
+struct status cli_policy_check(struct cli *c);
+struct status cli_policy_test(struct cli *c);
 struct status cli_audit_verify(struct cli *c);
 struct status cli_audit_show(struct cli *c);
 struct status cli_audit_search(struct cli *c); /* audit_search.c */

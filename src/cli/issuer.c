@@ -134,7 +134,7 @@ cli_issuer_add(struct cli *c)
                    cli_value(c, "url") == NULL ? "" : cli_value(c, "url"));
     const struct workspace_act act = {
         .action = "principal.write", .resource = resource, .reason = reason};
-    TRY(store_begin(w->store, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
     TRY(cli_settle(c, w, access_issuer_add(w->access, c->operand[0], record, &c->diag), &act));
     return print_done(c, "issuer", c->operand[0], "added");
 }
@@ -161,8 +161,9 @@ cli_issuer_remove(struct cli *c)
         .action = "principal.write", .resource = resource, .reason = "issuer removed"};
     TRY(cli_open(c, &w));
     /* As with a principal: not undone when the log cannot take it. */
-    TRY(access_issuer_remove(w->access, c->operand[0], &c->diag));
-    TRY(workspace_audit(w, &act, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
+    TRY(workspace_take_away(w, access_issuer_remove(w->access, c->operand[0], &c->diag), &act,
+                            &c->diag));
     return print_done(c, "issuer", c->operand[0], "removed");
 }
 
@@ -194,7 +195,7 @@ cli_principal_link(struct cli *c)
     (void)snprintf(reason, sizeof reason, "linked to %s", identity);
     const struct workspace_act act = {
         .action = "principal.write", .resource = resource, .reason = reason};
-    TRY(store_begin(w->store, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
     TRY(cli_settle(c, w, access_link_add(w->access, identity, c->operand[0], &c->diag), &act));
     return print_done(c, "principal", c->operand[0], reason);
 }
@@ -209,8 +210,8 @@ cli_principal_unlink(struct cli *c)
     (void)snprintf(reason, sizeof reason, "unlinked: %s", identity);
     const struct workspace_act act = {
         .action = "principal.write", .resource = "principals", .reason = reason};
-    TRY(access_link_remove(w->access, identity, &c->diag));
-    TRY(workspace_audit(w, &act, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
+    TRY(workspace_take_away(w, access_link_remove(w->access, identity, &c->diag), &act, &c->diag));
     return print_done(c, "identity", identity, "unlinked");
 }
 

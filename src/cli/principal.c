@@ -57,7 +57,7 @@ cli_principal_add(struct cli *c)
     TRY(cli_open(c, &w));
     (void)snprintf(reason, sizeof reason, "principal added with role %s on %s", role, resource);
     const struct workspace_act act = act_on(name, reason, about);
-    TRY(store_begin(w->store, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
     TRY(cli_settle(c, w,
                    access_principal_add(w->access, name, role, resource, clock_wall_ns(), &c->diag),
                    &act));
@@ -114,7 +114,7 @@ cli_principal_grant(struct cli *c)
                    deny ? "forbidden" : "granted",
                    json_object_size(when) == 0 ? "" : ", under conditions");
     const struct workspace_act act = act_on(name, reason, about);
-    TRY(store_begin(w->store, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
     TRY(cli_settle(
         c, w, access_grant_add_when(w->access, name, role, resource, !deny, when, &c->diag), &act));
     return print_change(c, name, deny ? "forbidden" : "granted", role, resource);
@@ -129,8 +129,8 @@ cli_principal_remove(struct cli *c)
     DEFER(workspace_closep) struct workspace *w = NULL;
     TRY(cli_open(c, &w));
     /* Not undone when the log cannot take it: taking a right away is the safe side. */
-    TRY(access_principal_remove(w->access, name, &c->diag));
-    TRY(workspace_audit(w, &act, &c->diag));
+    TRY(workspace_begin(w, &c->diag));
+    TRY(workspace_take_away(w, access_principal_remove(w->access, name, &c->diag), &act, &c->diag));
     if (c->json) {
         DEFER(js_freep) json_t *o = json_pack("{s:s, s:s}", "principal", name, "change", "removed");
         CHECK(o != NULL, MEMORY);

@@ -23,6 +23,16 @@ cli_credential(struct cli *c, struct secret *ret_credential)
     return credential_of(c->dir, NULL, cli_value(c, "passphrase-file"), &c->diag, ret_credential);
 }
 
+/* What a policy does beside a change, or finds by it. */
+static void
+tell_of_policies(void *ctx, bool drifted, const char *sentence)
+{
+    (void)ctx;
+    (void)fputs(drifted ? "steward: policy drift: " : "steward: policy: ", stderr);
+    cli_put_clean(stderr, sentence);
+    (void)fputc('\n', stderr);
+}
+
 struct status
 cli_open(struct cli *c, struct workspace **ret_workspace)
 {
@@ -30,7 +40,9 @@ cli_open(struct cli *c, struct workspace **ret_workspace)
     DEFER(secret_done) struct secret credential = {0};
     TRY(cli_credential(c, &credential));
     const struct workspace_open_options o = {.passphrase = &credential, .reason = c->verb->name};
-    return workspace_open(c->dir, &o, &c->diag, ret_workspace);
+    TRY(workspace_open(c->dir, &o, &c->diag, ret_workspace));
+    (*ret_workspace)->tell = tell_of_policies;
+    return OK;
 }
 
 struct status
@@ -75,11 +87,8 @@ cli_shut_in(struct cli *c)
 struct status
 cli_settle(struct cli *c, struct workspace *w, struct status done, const struct workspace_act *act)
 {
-    if (!status_ok(done)) {
-        store_rollback(w->store);
-        return workspace_tell_failure(w, act->action, act->resource, done, &c->diag);
-    }
-    return workspace_commit(w, act, &c->diag);
+    const struct status s = workspace_settle(w, done, act, &c->diag);
+    return status_ok(done) ? s : workspace_tell_failure(w, act->action, act->resource, s, &c->diag);
 }
 
 struct status

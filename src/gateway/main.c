@@ -1,6 +1,7 @@
 /* steward-gateway: the process that reads the network. `steward serve` becomes it; it starts the
  * keeper, and is linked with no engine of the analyses (DuckDB, XGBoost). */
 #include "gateway/network.h"
+#include "gateway/policies.h"
 #include "gateway/port_file.h"
 
 #include "base/file.h"
@@ -60,6 +61,15 @@ address_of(const struct config_listener *l)
     return *l->address == '\0' ? NULL : l->address;
 }
 
+static void
+take_addresses(struct config *config)
+{
+    config->server.http.address = config->listen_address;
+    config->server.http.port = config->listen_port;
+    config->server.http.second.address = address_of(&config->management);
+    config->server.http.third.address = address_of(&config->console);
+}
+
 static struct status
 read_config(struct house *h)
 {
@@ -68,10 +78,7 @@ read_config(struct house *h)
     if (h->given.listen != NULL) {
         TRY(read_listen(h->given.listen, h));
     }
-    config->server.http.address = config->listen_address;
-    config->server.http.port = config->listen_port;
-    config->server.http.second.address = address_of(&config->management);
-    config->server.http.third.address = address_of(&config->console);
+    take_addresses(config);
     log_set_level((enum log_level)config->log_level);
     return OK;
 }
@@ -183,10 +190,15 @@ static struct status
 start(struct house *h, struct workspace *w, struct server **ret_server)
 {
     struct ingress rules[HTTP_LISTENERS] = {0};
+    DEFER(js_freep) json_t *state = NULL;
+    TRY(gateway_policies(w, &h->config, &h->diag, &state));
+    take_addresses(&h->config);
+    h->config.server.policy_state = state;
     TRY(network_ingress(&h->config, rules));
     h->config.server.ingress = rules;
     const struct status s = server_start(w, &h->config.server, &h->diag, ret_server);
     h->config.server.ingress = NULL;
+    h->config.server.policy_state = NULL;
     return s;
 }
 

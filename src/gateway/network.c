@@ -1,5 +1,7 @@
 #include "gateway/network.h"
 
+#include "gateway/policies.h"
+
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -258,14 +260,17 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
 {
     struct config now;
     struct diag diag = {0};
+    DEFER(js_freep) json_t *state = NULL;
     DEFER(buf_done) struct buf text;
     buf_init(&text, 2 * TEXT_MAX);
     config_defaults(&now);
     struct status s = read_place(r, 0, &diag, &text);
     s = status_ok(s) ? config_parse(buf_view(&text), "steward.yaml", &diag, &now) : s;
+    s = status_ok(s) ? gateway_policies(w, &now, &diag, &state) : s;
     s = status_ok(s) ? take_rules(w, server, fetcher, &now, config, &diag) : s;
     if (status_ok(s)) {
         tell_of_others(config, &now);
+        server_set_policy_state(server, state);
         log_event(LOG_INFO, "network.changed", "who may connect is as the configuration says now");
         return;
     }
@@ -274,7 +279,10 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
     log_event(LOG_ERROR, "network.unchanged", "reason=\"%s\"", why);
     const struct workspace_act act = {.action = "network.configure",
                                       .resource = "network",
-                                      .reason = "the configuration is wrong; nothing was changed",
+                                      .reason = s.code == STATUS_DENIED
+                                                    ? why
+                                                    : "the configuration is wrong; nothing was "
+                                                      "changed",
                                       .refused = true};
     const struct status told = workspace_audit(w, &act, &diag);
     if (!status_ok(told)) {

@@ -11,6 +11,7 @@
 #include "serve/live.h"
 #include "serve/meter.h"
 #include "serve/metrics.h"
+#include "serve/policy_watch.h"
 #include "serve/reads.h"
 #include "serve/server.h"
 #include "serve/tend.h"
@@ -62,7 +63,8 @@ struct server {
     struct tend *tend;
     struct witnesses *witnesses; /* NULL: there are none */
     struct key_watch *key_watch; /* NULL: nobody watches */
-    struct sessions *sessions;   /* of the console */
+    struct policy_watch *policy_watch;
+    struct sessions *sessions; /* of the console */
     _Atomic int64_t certificate_ends_s;
     int lock_fd;
     int64_t started_ns;

@@ -57,6 +57,7 @@ act_metrics(struct call *c)
     c->x->content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_put(&c->server->metrics, &g, &c->x->answer);
     witnesses_put_metrics(c->server->witnesses, &c->x->answer);
+    policy_watch_put_metrics(c->server->policy_watch, &c->x->answer);
 }
 
 /* ---- models ---- */

@@ -289,6 +289,7 @@ start_http(struct server *s, struct diag *diag)
 static void
 server_free(struct server *s)
 {
+    policy_watch_stop(s->policy_watch);
     key_watch_stop(s->key_watch);
     witnesses_stop(s->witnesses);
     tend_stop(s->tend);
@@ -347,6 +348,9 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
         done = key_watch_start(w, s->live, o->key_check_ns, &s->key_watch);
     }
     if (status_ok(done)) {
+        done = policy_watch_start(w, o->policy_state, &s->policy_watch);
+    }
+    if (status_ok(done)) {
         done = start_witnesses(s);
     }
     if (status_ok(done)) {
@@ -358,6 +362,12 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     }
     *ret_server = s;
     return OK;
+}
+
+void
+server_set_policy_state(struct server *s, json_t *state)
+{
+    policy_watch_set(s->policy_watch, state);
 }
 
 uint16_t

@@ -45,6 +45,7 @@ struct server_options {
     /* Borrowed; NULL: the log's checkpoints go to no witness. */
     const struct witnesses_options *witnesses;
     struct fetcher *messenger; /* to them */
+    json_t *policy_state;      /* cli/config_state.h; borrowed; NULL: policies see no server */
 };
 
 /* The listeners: for calls, and, when they are configured, for metrics and management, and for
@@ -63,6 +64,8 @@ uint16_t server_port(const struct server *s, unsigned listener); /* 0: there is 
 /* Who may connect from now on, by listener; taken over. Open connections of
  * addresses that may not any more are ended at once, whatever they wait for. */
 void server_set_ingress(struct server *s, struct ingress rules[HTTP_LISTENERS]);
+/* The configuration as policies see it from now on. */
+void server_set_policy_state(struct server *s, json_t *state);
 /* Takes the workspace's certificate and key, and the clients' authorities, as they are now, for
  * connections from now on. On failure everything stays as it was. */
 struct status server_reload(struct server *s, struct diag *diag);

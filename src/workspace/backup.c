@@ -12,6 +12,7 @@
 #include "workspace/backup_parts.h"
 #include "workspace/dataset_subjects.h"
 #include "workspace/key_use.h"
+#include "workspace/policy_gather.h"
 #include "workspace/registry.h"
 
 #include <errno.h>
@@ -385,7 +386,8 @@ make_all(struct making *m, const char *path, json_t **ret_manifest)
         (long long)json_integer_value(json_object_get(*ret_manifest, "files")),
         (unsigned long long)m->persons, (unsigned long long)c.size,
         json_string_value(json_object_get(*ret_manifest, "sha256")));
-    return backup_audit(m->w, ACTION, reason, m->diag);
+    TRY(backup_audit(m->w, ACTION, reason, m->diag));
+    return policy_note_backup(m->w, m->diag);
 }
 
 struct status

@@ -1,5 +1,6 @@
 #include "workspace/certificate.h"
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "net/address.h"
@@ -203,5 +204,20 @@ certificate_check(struct view cert_pem, struct view key_pem, struct diag *diag)
                                     : "not the certificate of the key that this workspace sealed");
         FAIL(INTEGRITY);
     }
+    return OK;
+}
+
+struct status
+certificate_expires(struct view cert_pem, int64_t *ret_wall_ns)
+{
+    struct tm end;
+    DEFER(bio_freep) BIO *bio = read_from(cert_pem);
+    CHECK(bio != NULL, MEMORY);
+    DEFER(x509_freep) X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    if (cert == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) != 1) {
+        ERR_clear_error();
+        FAIL(INPUT);
+    }
+    *ret_wall_ns = (int64_t)timegm(&end) * NS_PER_S;
     return OK;
 }

@@ -13,5 +13,7 @@ struct status certificate_make(const char *const *hosts, size_t host_count, stru
                                struct buf *ret_cert_pem, struct buf *ret_key_pem);
 /* STATUS_INTEGRITY with a sentence unless the certificate is of that key. */
 struct status certificate_check(struct view cert_pem, struct view key_pem, struct diag *diag);
+/* The end of the first certificate. STATUS_INPUT when it is none. */
+struct status certificate_expires(struct view cert_pem, int64_t *ret_wall_ns);
 
 #endif

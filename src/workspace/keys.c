@@ -13,6 +13,7 @@
 #include "vault/seal.h"
 #include "vault/subjects.h"
 #include "workspace/dataset_subjects.h"
+#include "workspace/policies.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -35,6 +36,17 @@ audit(struct workspace *w, const char *action, const char *reason, struct diag *
     const struct workspace_act act = {
         .action = action, .resource = "keys/workspace", .reason = reason};
     return workspace_audit(w, &act, diag);
+}
+
+/* The policies see the workspace as it will be. Takes value. */
+static struct status
+foresee(struct workspace *w, const char *action, const char *field, json_t *value,
+        struct diag *diag)
+{
+    const struct workspace_act act = {.action = action, .resource = "keys/workspace"};
+    DEFER(js_freep) json_t *fields = json_pack("{s:o}", field, value);
+    CHECK(fields != NULL, MEMORY);
+    return policies_foresee(w, fields, &act, diag);
 }
 
 /* ---- objects ---- */
@@ -222,6 +234,9 @@ keys_rewrap(struct workspace *w, struct provider **to, const struct keys_progres
     DEFER(file_closep) int lock = -1;
     struct keys_result r = {0};
     TRY(workspace_lock(w, diag, &lock));
+    TRY(*to == NULL ? OK
+                    : foresee(w, "key.rewrap", "key.provider",
+                              json_string(provider_table(*to)->name), diag));
     TRY(workspace_tell_failure(w, "key.rewrap", "keys/workspace", rewrap_locked(w, to, p, diag, &r),
                                diag));
     *ret_result = r;
@@ -259,6 +274,7 @@ keys_revoke(struct workspace *w, const char *reason, struct diag *diag)
         diag_set(diag, "a reason is 1 to %u bytes of text", REASON_MAX);
         FAIL(INPUT);
     }
+    TRY(foresee(w, "key.revoke", "key.revoked", json_true(), diag));
     return set_revoked(w, "key.revoke", reason, reason, diag);
 }
 

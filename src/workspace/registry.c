@@ -138,16 +138,12 @@ static struct status
 put_record(struct workspace *w, const char *collection, const char *id, struct view value,
            const struct registry_also *also, const struct workspace_act *act, struct diag *diag)
 {
-    TRY(store_begin(w->store, diag));
+    TRY(workspace_begin(w, diag));
     struct status put = store_put(w->store, collection, id, value, 0, diag);
     if (status_ok(put) && also != NULL) {
         put = store_put(w->store, also->collection, also->id, also->value, STORE_ANY, diag);
     }
-    if (!status_ok(put)) {
-        store_rollback(w->store);
-        return put;
-    }
-    return workspace_commit(w, act, diag);
+    return workspace_settle(w, put, act, diag);
 }
 
 struct status

@@ -10,6 +10,7 @@
 #include "workspace/certificate.h"
 #include "workspace/key_use.h"
 #include "workspace/place.h"
+#include "workspace/policies.h"
 #include "workspace/unopened.h"
 
 #include <dirent.h>
@@ -250,6 +251,7 @@ workspace_close(struct workspace *w)
         const struct status ignored = audit_close(w->audit, NULL);
         (void)ignored;
     }
+    policies_forget(w);
     access_free(w->access);
     store_free(w->store);
     tls_keys_free(w->tls);
@@ -325,26 +327,6 @@ workspace_tell_failure(struct workspace *w, const char *action, const char *reso
         (void)ignored;
     }
     return s;
-}
-
-struct status
-workspace_commit(struct workspace *w, const struct workspace_act *act, struct diag *diag)
-{
-    const struct status logged = workspace_audit(w, act, diag);
-    if (!status_ok(logged)) {
-        store_rollback(w->store);
-        return logged;
-    }
-    const struct status stored = store_commit(w->store, diag);
-    if (!status_ok(stored)) {
-        /* The log has said too much: let it say so, if it still can. */
-        struct workspace_act undone = *act;
-        undone.refused = true;
-        undone.reason = "not done after all: the store could not be written";
-        const struct status ignored = workspace_audit(w, &undone, NULL);
-        (void)ignored;
-    }
-    return stored;
 }
 
 char *

@@ -34,6 +34,10 @@ struct workspace {
     struct tls_keys *tls;         /* NULL until they are used, or with a keeper */
     struct access *access;
     struct audit *audit;
+    json_t *before; /* policies.h: what did not comply when the change began */
+    /* What policies do beside a change, and find by it; NULL: nobody is told. */
+    void (*tell)(void *ctx, bool drifted, const char *sentence);
+    void *tell_ctx;
     char origin[VAULT_NAME_MAX];        /* the log's name: vault_name */
     char principal[WORKSPACE_USER_MAX]; /* who acts on the command line: "local:<user>" */
     char reason[WORKSPACE_REASON_MAX];  /* what for: the verb */
@@ -100,10 +104,20 @@ struct status workspace_audit_queue(struct workspace *w, const struct workspace_
 /* Gives s back; what failed is in the log before, too, if it still takes entries. */
 struct status workspace_tell_failure(struct workspace *w, const char *action, const char *resource,
                                      struct status s, const struct diag *diag);
-/* Ends what store_begin(w->store) began. The act is in the log before the change takes effect, and
- * a failure of either leaves the change undone. */
+/* Every change of the store begins with workspace_begin, and ends with one of the three below,
+ * where the policies see it (workspace/policies.h): STATUS_DENIED, and the refused act in the log,
+ * where one denies it. */
+struct status workspace_begin(struct workspace *w, struct diag *diag);
+/* The act is in the log before the change takes effect, and a failure of either leaves the change
+ * undone. */
 struct status workspace_commit(struct workspace *w, const struct workspace_act *act,
                                struct diag *diag);
+/* The same when `done` is OK; else the change is undone, and done given back. */
+struct status workspace_settle(struct workspace *w, struct status done,
+                               const struct workspace_act *act, struct diag *diag);
+/* As workspace_settle, of what takes a right away: not undone when the log cannot take it. */
+struct status workspace_take_away(struct workspace *w, struct status done,
+                                  const struct workspace_act *act, struct diag *diag);
 /* Path of an object file, malloc'd: objects/<kind>/<name>/<version>.sealed */
 char *workspace_object_path(const struct workspace *w, const char *kind, const char *name,
                             uint64_t version);

@@ -1,0 +1,183 @@
+/* Policies through the program: what is denied, modified, deployed, exempt, and found. */
+#include "cli/run.h"
+
+#include "base/clock.h"
+
+static int
+set_up(void **state)
+{
+    struct room *m = calloc(1, sizeof *m);
+    assert_non_null(m);
+    m->dir = testing_dir();
+    (void)setenv("STEWARD_WORKSPACE", in(m, "w"), 1);
+    (void)setenv("STEWARD_PASSPHRASE", "correct horse battery staple", 1);
+    *state = m;
+    RUN(m, 0, "init", in(m, "w"));
+    RUN(m, 0, "principal", "add", "ann", "--role", "caller");
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    struct room *m = *state;
+    testing_run_done(&m->r);
+    testing_dirp(&m->dir);
+    free(m);
+    return 0;
+}
+
+static void
+every_built_in_policy_says_what_its_examples_say(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "policy", "test");
+    OUT_HAS(m, " examples, 0 failed");
+    testing_write(in(m, "p.yaml"),
+                  view_str("id: p\nversion: 1.0\ntitle: t\ncategory: c\nseverity: low\n"
+                           "resource: api-key\nif: {field: lifetime, greater: 1d}\n"
+                           "then: {effect: audit, message: m}\n"
+                           "examples: [{name: a, outcome: compliant, fields: {lifetime: 2d}}]\n"));
+    RUN(m, 7, "policy", "test", in(m, "p.yaml"));
+    OUT_HAS(m, "example \"a\" is non-compliant, and should be compliant");
+    RUN(m, 4, "policy", "assign", "api-key-lifetim");
+    RUN(m, 2, "policy", "assign", "api-key-lifetime", "--set", "longest=soon");
+    ERR_HAS(m, "\"soon\" is not a duration");
+}
+
+static void
+a_change_is_refused_by_name_and_leaves_nothing(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "api-key", "issue", "ann", "--expires", "200d");
+    RUN(m, 0, "policy", "assign", "api-key-lifetime", "--set", "effect=deny", "--name", "short");
+    RUN(m, 3, "api-key", "issue", "ann", "--expires", "100d");
+    ERR_HAS(m, "denied by policy api-key-lifetime (assignment short)");
+    ERR_HAS(m, "lifetime 8640000");
+    RUN(m, 0, "api-key", "list", "--json");
+    json_t *keys = out_json(m);
+    assert_int_equal(json_array_size(keys),
+                     1); /* the one that was there is not the change's doing */
+    json_decref(keys);
+    RUN(m, 0, "api-key", "issue", "ann", "--expires", "30d");
+    RUN(m, 0, "audit", "show", "--action", "key.issue", "--json");
+    OUT_HAS(m, "denied by policy api-key-lifetime");
+    RUN(m, 7, "policy", "check");
+    OUT_HAS(m, "short: non-compliant: api-key/");
+    RUN(m, 2, "policy", "exempt", "short", "--until", "2099-01-01T00:00:00Z", "--why", "no");
+    RUN(m, 0, "policy", "exempt", "short", "--until", "2030-01-01T00:00:00Z", "--why",
+        "the partner changes over in 2029");
+    RUN(m, 0, "policy", "check");
+    OUT_HAS(m, "exempt until 2030-01-01");
+    RUN(m, 0, "api-key", "issue", "ann", "--expires", "100d");
+    RUN(m, 0, "policy", "unassign", "short");
+    RUN(m, 4, "policy", "unassign", "short");
+}
+
+static void
+grants_and_removals_are_looked_at_too(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "policy", "assign", "administrators-few", "--set", "effect=deny", "--set", "most=1");
+    RUN(m, 0, "principal", "add", "bob", "--role", "admin");
+    RUN(m, 3, "principal", "add", "eve", "--role", "admin");
+    ERR_HAS(m, "policy administrators-few");
+    RUN(m, 3, "principal", "grant", "ann", "--role", "admin");
+    RUN(m, 0, "principal", "remove", "bob");
+    RUN(m, 0, "principal", "add", "eve", "--role", "admin");
+    testing_write(in(m, "none.yaml"),
+                  view_str("id: keep\nversion: 1.0\ntitle: t\ncategory: c\nseverity: low\n"
+                           "resource: workspace\nif: {count: {of: administrators}, less: 1}\n"
+                           "then: {effect: deny, message: there must be one}\n"));
+    RUN(m, 0, "policy", "assign", in(m, "none.yaml"));
+    RUN(m, 3, "principal", "remove", "eve");
+    ERR_HAS(m, "there must be one");
+    RUN(m, 0, "principal", "list");
+    OUT_HAS(m, "eve");
+}
+
+static void
+a_key_that_would_hold_too_long_is_shortened(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "policy", "assign", "api-key-lifetime", "--set", "effect=modify", "--set",
+        "longest=10d");
+    RUN(m, 0, "api-key", "issue", "ann", "--expires", "100d");
+    ERR_HAS(m, "expires of api-key/");
+    RUN(m, 0, "policy", "check");
+    RUN(m, 0, "audit", "show", "--action", "policy.modify", "--json");
+    OUT_HAS(m, "set to 10d");
+}
+
+static void
+what_is_missing_is_deployed(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "policy", "assign", "key-policies-assigned");
+    RUN(m, 0, "policy", "list");
+    OUT_HAS(m, "api-key-lifetime");
+    RUN(m, 0, "audit", "show", "--action", "policy.deploy", "--json");
+    OUT_HAS(m, "policy api-key-lifetime assigned on workspace");
+}
+
+static void
+what_is_not_known_is_not_compliant(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "policy", "assign", "log-exported");
+    RUN(m, 0, "policy", "check", "--json");
+    json_t *o = out_json(m);
+    json_t *counts = json_object_get(o, "counts");
+    assert_int_equal(json_integer_value(json_object_get(counts, "not-evaluable")), 1);
+    assert_int_equal(json_integer_value(json_object_get(counts, "compliant")), 0);
+    json_decref(o);
+}
+
+static void
+drift_is_told_once(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "policy", "assign", "client-certificates");
+    RUN(m, 7, "policy", "check");
+    RUN(m, 0, "audit", "show", "--action", "policy.state", "--json");
+    OUT_HAS(m, "server/server: non-compliant, before not looked at");
+    testing_write(in(m, "good.yaml"),
+                  view_str("tls:\n  client_certificates: require\n  client_ca: /none.pem\n"));
+    RUN(m, 0, "policy", "check", "--config", in(m, "good.yaml"));
+    ERR_HAS(m, "server/server: compliant, before non-compliant");
+    RUN(m, 7, "policy", "check");
+    ERR_HAS(m, "policy drift: server/server: non-compliant, before compliant");
+    RUN(m, 7, "policy", "check");
+    assert_int_equal(m->r.err.len, 0);
+}
+
+static void
+a_server_that_a_policy_denies_does_not_start(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "policy", "assign", "public-network", "--set", "effect=deny");
+    RUN(m, 0, "policy", "assign", "idle-connections", "--set", "effect=modify", "--set",
+        "longest=30s");
+    RUN(m, 3, "serve", "--listen", "0.0.0.0:0");
+    ERR_HAS(m, "denied by policy public-network (assignment public-network)");
+    ERR_HAS(m, "limits.idle set to 30s: policy idle-connections");
+    RUN(m, 0, "audit", "show", "--action", "policy.modify", "--json");
+    OUT_HAS(m, "limits.idle set to 30s");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
+        TEST(every_built_in_policy_says_what_its_examples_say),
+        TEST(a_change_is_refused_by_name_and_leaves_nothing),
+        TEST(grants_and_removals_are_looked_at_too),
+        TEST(a_key_that_would_hold_too_long_is_shortened),
+        TEST(what_is_missing_is_deployed),
+        TEST(what_is_not_known_is_not_compliant),
+        TEST(drift_is_told_once),
+        TEST(a_server_that_a_policy_denies_does_not_start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
