@@ -150,6 +150,7 @@ static const struct cli_option mitigate_options[] = {
      NULL, CLI_ONCE, "reweighing exponentiated-gradient threshold correlation-remover"},
     {"sensitive", "COLUMNS", "whom to be fair to; of a model several, separated by commas", NULL,
      CLI_COMMAS, NULL},
+    CLI_FACET_OPTIONS,
     {"constraint", "RATE",
      "demographic_parity, equalized_odds, {true,false}_positive_rate_parity; by thresholds also "
      "{true,false}_negative_rate_parity; by exponentiated gradient also error_rate_parity, "

@@ -1,6 +1,7 @@
 #include "cli/mitigate.h"
 
 #include "base/file.h"
+#include "cli/facet_options.h"
 #include "cli/plain_files.h"
 #include "data/import.h"
 #include "report/document.h"
@@ -13,7 +14,6 @@
 #include <string.h>
 
 #define DIGITS 17
-#define INTERVALS 4u
 #define LABEL_VALUES 64u
 #define FILE_MODE 0644
 
@@ -81,9 +81,13 @@ take_group(struct work *w)
 {
     const char *name = NULL;
     const struct column *c = NULL;
+    struct facets facets;
+    bool by_edges = false;
     TRY(cli_need(w->c, "sensitive", "COLUMN", &name));
     TRY(table_need_column(w->t, "--sensitive", name, &w->c->diag, &c));
-    TRY(plain_codes_of(w->t, c, INTERVALS, &w->group));
+    TRY(cli_facets(w->c, &facets));
+    TRY(facets_codes(&facets, w->t, c, &w->c->diag, &w->group, &by_edges));
+    TRY(facets_check(&facets, &w->group, 1, &w->c->diag));
     if (w->group.levels < 2 || w->group.levels > MITIGATE_MAX_GROUPS) {
         diag_set(&w->c->diag, "sensitive column \"%s\": %u groups; from 2 to %u are needed: %s",
                  name, w->group.levels, MITIGATE_MAX_GROUPS,

@@ -118,8 +118,18 @@ read_training_wish(struct cli *c, struct wish *w)
 static struct status
 read_wish(struct cli *c, struct wish *w)
 {
+    static const char *const of_files[] = {"bins", "intervals", "facet"};
     const char *method = NULL, *sensitive = NULL;
     TRY(cli_need(c, "method", "METHOD", &method));
+    for (size_t i = 0; i < sizeof of_files / sizeof *of_files; i++) {
+        if (cli_is_given(c, of_files[i])) {
+            diag_set(&c->diag,
+                     "--%s: on a file only (--data); a model is mitigated by the columns as the "
+                     "dataset has them: bring values together before \"dataset add\"",
+                     of_files[i]);
+            FAIL(INPUT);
+        }
+    }
     TRY(cli_need(c, "sensitive", "COLUMNS", &sensitive));
     TRY(cli_list(c, "sensitive", w->names, CLI_MAX_REPEATS, &w->m.sensitive_count, &w->memory));
     w->by_group = strcmp(method, "threshold") == 0;

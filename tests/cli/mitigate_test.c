@@ -94,6 +94,9 @@ what_no_method_can_do_to_a_model_is_refused(void **state)
     RUN(m, 2, "mitigate", "mortgage", "--method", "correlation-remover", "--sensitive", "afam",
         "--alpha", "1.5");
     ERR_HAS(m, "--alpha 1.5: from 0 to 1");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "reweighing", "--sensitive", "afam", "--facet",
+        "afam=yes");
+    ERR_HAS(m, "--facet: on a file only (--data)");
     RUN(m, 2, "mitigate", "mortgage", "--method", "correlation-remover", "--sensitive", "afan");
     ERR_HAS(m, "did you mean \"afam\"?");
     RUN(m, 2, "mitigate", "mortgage", "--method", "correlation-remover", "--sensitive", "deny");
@@ -194,6 +197,13 @@ weights_make_group_and_outcome_independent(void **state)
     MITIGATE(m, 0, "--method", "reweighing", "--label", "y", "--sensitive", "g", "--output", out);
     OUT_HAS(m, "g = a: weight where y is positive 0.7500, where not 1.5000");
     OUT_HAS(m, "2 rows without label or group have weight 1");
+    testing_write(in(m, "d.csv"), view_str("y,g\n1,1\n1,2\n0,3\n0,7\n1,8\n0,9\n,1\n0,\n"));
+    MITIGATE(m, 0, "--method", "reweighing", "--label", "y", "--sensitive", "g", "--output", out,
+             "--intervals", "g=5");
+    OUT_HAS(m, "g = < 5: weight where y is positive 0.7500, where not 1.5000");
+    MITIGATE(m, 2, "--method", "reweighing", "--label", "y", "--sensitive", "g", "--output", out,
+             "--report", "page.html");
+    ERR_HAS(m, "--report: on a file only --method threshold has a page");
     DEFER(buf_done) struct buf csv;
     testing_read(out, &csv);
     assert_string_equal(buf_str(&csv), "weight\n0.75\n0.75\n1.5\n0.75\n1.5\n0.75\n1\n1\n");
