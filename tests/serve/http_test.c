@@ -365,6 +365,72 @@ takes_a_body_in_chunks(void **state)
     stop(0);
 }
 
+#define CHUNKED "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+
+/* Nothing that follows is read as a request. */
+static void
+refuses_chunks_that_are_none_or_too_many(void **state)
+{
+    (void)state;
+    static const struct hostile cases[] = {
+        HOSTILE("a bare LF", CHUNKED "5\nabcde\r\n0\r\n\r\n" SMUGGLED, 400),
+        HOSTILE("a size with a blank", CHUNKED "5 \r\nabcde\r\n0\r\n\r\n" SMUGGLED, 400),
+        HOSTILE("a chunk longer than its size", CHUNKED "2\r\nabc\r\n0\r\n\r\n" SMUGGLED, 400),
+        HOSTILE("a size of 2^64", CHUNKED "10000000000000000\r\n" SMUGGLED, 400),
+    };
+    struct client c;
+    struct reply r;
+    DEFER(buf_done) struct buf text;
+    start_default();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        attack(&cases[i], false);
+    }
+    buf_init(&text, 1 << 20);
+    buf_put_str(&text, CHUNKED);
+    for (int i = 0; i < 11; i++) { /* 110,000 bytes; 100,000 are allowed */
+        buf_printf(&text, "2710\r\n%010000d\r\n", 0);
+    }
+    assert_true(client_open(it.port, NULL, &c));
+    (void)client_send(&c, buf_view(&text));
+    client_take(&c, &r);
+    assert_int_equal(r.status, 413);
+    assert_true(r.closes);
+    reply_done(&r);
+    client_close(&c);
+    assert_int_equal(atomic_load(&it.handled), 0);
+    stop(0);
+}
+
+/* A client that waits for leave to send its body gets it, once the head is let through. */
+static void
+lets_a_client_go_on_that_asks_before_it_sends(void **state)
+{
+    (void)state;
+    struct client c;
+    struct reply r;
+    start_default();
+    assert_true(client_open(it.port, NULL, &c));
+    assert_true(client_send_text(&c, "POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n"
+                                     "content-length: 3\r\n\r\n"));
+    while (c.in.len == 0 || strstr(buf_str(&c.in), "\r\n\r\n") == NULL) {
+        assert_false(client_ended(&c, 5));
+    }
+    assert_string_equal(buf_str(&c.in), "HTTP/1.1 100 Continue\r\n\r\n");
+    assert_int_equal(atomic_load(&it.handled), 0);
+    assert_true(client_send_text(&c, "abc" GET));
+    for (int i = 0; i < 2; i++) { /* the body's, and what is asked behind it */
+        client_take(&c, &r);
+        assert_int_equal(r.status, 200);
+        assert_false(r.closes);
+        reply_done(&r);
+    }
+    client_close(&c);
+    assert_int_equal(client_ask(it.port, "GET / HTTP/1.0\r\nhost: a\r\n\r\n", &r), 200);
+    assert_true(r.closes);
+    reply_done(&r);
+    stop(0);
+}
+
 /* Sends `head`, then the same bytes until the server has had enough. */
 static void
 flood(const char *head, size_t megabytes)
@@ -1199,6 +1265,8 @@ main(void)
         cmocka_unit_test(refuses_to_start_where_it_cannot),
         cmocka_unit_test(refuses_every_hostile_head_and_closes),
         cmocka_unit_test(takes_a_body_in_chunks),
+        cmocka_unit_test(refuses_chunks_that_are_none_or_too_many),
+        cmocka_unit_test(lets_a_client_go_on_that_asks_before_it_sends),
         cmocka_unit_test(ends_heads_without_end_in_flat_memory),
         cmocka_unit_test(takes_a_body_beside_the_largest_head),
         cmocka_unit_test(limits_the_head_by_bytes_and_by_fields),
