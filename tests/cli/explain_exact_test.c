@@ -160,6 +160,25 @@ interactions_sum_to_the_margin_too(void **state)
 }
 
 static void
+rows_of_parquet_have_the_contributions_of_the_same_csv(void **state)
+{
+    struct room *m = *state;
+    DEFER(files_done) struct files f = {0};
+    DEFER(buf_done) struct buf csv;
+    DEFER(buf_done) struct buf parquet;
+    char rows[600], sql[800];
+    files_new(m, "binary", &f);
+    RUN(m, 0, "explain", "--model", f.model, "--data", f.data, "--record", "--output", f.out);
+    testing_read(f.out, &csv);
+    (void)snprintf(rows, sizeof rows, "%s", in(m, "rows.parquet"));
+    (void)snprintf(sql, sizeof sql, "SELECT * FROM read_csv('%.500s', header = true)", f.data);
+    testing_parquet(rows, sql);
+    RUN(m, 0, "explain", "--model", f.model, "--data", rows, "--record", "--output", f.out);
+    testing_read(f.out, &parquet);
+    assert_string_equal(buf_str(&csv), buf_str(&parquet));
+}
+
+static void
 the_document_has_all_views(void **state)
 {
     struct room *m = *state;
@@ -262,6 +281,7 @@ main(void)
         BARE(contributions_sum_to_the_margin),
         BARE(classes_stand_before_the_features),
         BARE(interactions_sum_to_the_margin_too),
+        BARE(rows_of_parquet_have_the_contributions_of_the_same_csv),
         BARE(the_document_has_all_views),
         BARE(tables_and_pages_say_the_same),
         BARE(the_page_does_not_grow_with_the_rows),
