@@ -11,6 +11,7 @@ struct status bench_infer(const struct bench_context *c);          /* infer.c */
 struct status bench_call_tls(const struct bench_context *c);       /* infer.c */
 struct status bench_seal(const struct bench_context *c);           /* seal.c */
 struct status bench_log(const struct bench_context *c);            /* log.c */
+struct status bench_search(const struct bench_context *c);         /* search.c */
 struct status bench_slices(const struct bench_context *c);         /* slices.c */
 struct status bench_shap(const struct bench_context *c);           /* shap.c */
 struct status bench_interventional(const struct bench_context *c); /* interventional.c */

@@ -12,12 +12,19 @@ static const struct {
     const char *name;
     struct status (*run)(const struct bench_context *c);
 } comparisons[] = {
-    {"predict", bench_predict},   {"infer", bench_infer},
-    {"call_tls", bench_call_tls}, {"seal", bench_seal},
-    {"log", bench_log},           {"slices", bench_slices},
-    {"shap", bench_shap},         {"interventional", bench_interventional},
-    {"fairness", bench_fairness}, {"bootstrap", bench_bootstrap},
-    {"assess", bench_assess},     {"access", bench_access},
+    {"predict", bench_predict},
+    {"infer", bench_infer},
+    {"call_tls", bench_call_tls},
+    {"seal", bench_seal},
+    {"log", bench_log},
+    {"search", bench_search},
+    {"slices", bench_slices},
+    {"shap", bench_shap},
+    {"interventional", bench_interventional},
+    {"fairness", bench_fairness},
+    {"bootstrap", bench_bootstrap},
+    {"assess", bench_assess},
+    {"access", bench_access},
 };
 
 static const struct {
