@@ -1,51 +1,35 @@
 #include "assess/performance.h"
 
 #include "num/normal.h"
-#include "num/sum.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
-struct scored {
-    double score;
-    uint8_t y;
-};
-
-/* A run of equal scores, in rising order of score: positives and negatives in it and below it. */
+/* Rows of one score. */
 struct run {
-    size_t begin, end;
+    double score;
     uint64_t positives, negatives;
-    uint64_t positives_below, negatives_below;
 };
 
-static int
-compare_scored(const void *a, const void *b)
+/* ret_runs[positives->n + negatives->n], in rising order of score; returns how many there are. */
+static size_t
+make_runs(const struct counted *positives, const struct counted *negatives, struct run *ret_runs)
 {
-    const double x = ((const struct scored *)a)->score, y = ((const struct scored *)b)->score;
-    return (x > y) - (x < y);
-}
-
-/* The next run after r; start with a zeroed one. */
-static bool
-run_next(const struct scored *s, size_t rows, struct run *r)
-{
-    if (r->end >= rows) {
-        return false;
+    size_t n = 0, i = 0, k = 0;
+    while (i < positives->n || k < negatives->n) {
+        const double x = i < positives->n ? positives->at[i].value : (double)INFINITY;
+        const double y = k < negatives->n ? negatives->at[k].value : (double)INFINITY;
+        struct run r = {.score = x < y ? x : y};
+        if (x <= y) {
+            r.positives = counted_times(positives, i++);
+        }
+        if (y <= x) {
+            r.negatives = counted_times(negatives, k++);
+        }
+        ret_runs[n++] = r;
     }
-    struct run next = {
-        .begin = r->end,
-        .end = r->end,
-        .positives_below = r->positives_below + r->positives,
-        .negatives_below = r->negatives_below + r->negatives,
-    };
-    while (next.end < rows && s[next.end].score == s[next.begin].score) {
-        next.positives += s[next.end].y;
-        next.end++;
-    }
-    next.negatives = next.end - next.begin - next.positives;
-    *r = next;
-    return true;
+    return n;
 }
 
 /* Placements of DeLong, DeLong and Clarke-Pearson (1988), from mid-ranks as in Sun and Xu (2014): a
@@ -53,7 +37,7 @@ run_next(const struct scored *s, size_t rows, struct run *r)
  * above it. Their means are both the AUC; its variance is the sum of their sample variances, each
  * over its own count. Doubles, runs in rising order. */
 static void
-auc_delong(const struct scored *s, size_t rows, double level, struct performance *p)
+auc_delong(const struct run *run, size_t runs, double level, struct performance *p)
 {
     const double m = (double)p->positives, n = (double)(p->rows - p->positives);
     if (p->positives == 0 || p->positives == p->rows) {
@@ -62,17 +46,23 @@ auc_delong(const struct scored *s, size_t rows, double level, struct performance
         return;
     }
     double twice = 0.0; /* 2 * (pairs in order + ties / 2): whole numbers, exact below 2^53 */
-    for (struct run r = {0}; run_next(s, rows, &r);) {
-        twice += (double)r.positives * (2.0 * (double)r.negatives_below + (double)r.negatives);
+    uint64_t negatives_below = 0, positives_below = 0;
+    for (size_t k = 0; k < runs; k++) {
+        twice +=
+            (double)run[k].positives * (2.0 * (double)negatives_below + (double)run[k].negatives);
+        negatives_below += run[k].negatives;
     }
     p->roc_auc = twice / (2.0 * m * n);
     double v10 = 0.0, v01 = 0.0;
-    for (struct run r = {0}; run_next(s, rows, &r);) {
-        const double below = ((double)r.negatives_below + 0.5 * (double)r.negatives) / n;
-        const double above =
-            (m - (double)r.positives_below - (double)r.positives + 0.5 * (double)r.positives) / m;
-        v10 += (double)r.positives * (below - p->roc_auc) * (below - p->roc_auc);
-        v01 += (double)r.negatives * (above - p->roc_auc) * (above - p->roc_auc);
+    negatives_below = 0;
+    for (size_t k = 0; k < runs; k++) {
+        const double with = (double)run[k].positives, without = (double)run[k].negatives;
+        const double below = ((double)negatives_below + 0.5 * without) / n;
+        const double above = (m - (double)positives_below - with + 0.5 * with) / m;
+        v10 += with * (below - p->roc_auc) * (below - p->roc_auc);
+        v01 += without * (above - p->roc_auc) * (above - p->roc_auc);
+        negatives_below += run[k].negatives;
+        positives_below += run[k].positives;
     }
     if (m < 2.0 || n < 2.0) { /* no sample variance */
         p->roc_auc_ci = (struct interval){0.0, 1.0};
@@ -87,19 +77,14 @@ auc_delong(const struct scored *s, size_t rows, double level, struct performance
 /* Sum over thresholds, from the highest, of precision times the gain in recall. NaN: no positives.
  */
 static double
-average_precision(const struct scored *s, size_t rows, uint64_t positives)
+average_precision(const struct run *run, size_t runs, uint64_t positives)
 {
     double sum = 0.0;
-    uint64_t tp = 0;
-    size_t taken = 0;
-    while (taken < rows) {
-        const double score = s[rows - 1 - taken].score;
-        const uint64_t before = tp;
-        while (taken < rows && s[rows - 1 - taken].score == score) {
-            tp += s[rows - 1 - taken].y;
-            taken++;
-        }
-        sum += (double)(tp - before) * ((double)tp / (double)taken);
+    uint64_t tp = 0, taken = 0;
+    for (size_t k = runs; k-- > 0;) {
+        tp += run[k].positives;
+        taken += run[k].positives + run[k].negatives;
+        sum += (double)run[k].positives * ((double)tp / (double)taken);
     }
     return positives == 0 ? NAN : sum / (double)positives;
 }
@@ -118,71 +103,47 @@ curve_piece(struct performance *p, double f0, double t0, double f1, double t1)
 }
 
 static void
-curve_fill(const struct scored *s, size_t rows, struct performance *p)
+curve_fill(const struct run *run, size_t runs, struct performance *p)
 {
-    const uint64_t negatives = p->rows - p->positives;
-    const bool defined = p->positives > 0 && negatives > 0;
+    const double m = (double)p->positives, n = (double)(p->rows - p->positives);
     for (size_t i = 0; i < PERFORMANCE_CURVE; i++) {
         p->curve[i].fpr = (double)i / (double)(PERFORMANCE_CURVE - 1);
         p->curve[i].tpr = NAN;
     }
     uint64_t tp = 0, fp = 0;
-    for (size_t taken = 0; defined && taken < rows;) {
-        const double score = s[rows - 1 - taken].score;
-        const uint64_t tp0 = tp, fp0 = fp;
-        while (taken < rows && s[rows - 1 - taken].score == score) {
-            tp += s[rows - 1 - taken].y;
-            taken++;
-        }
-        fp = taken - tp;
-        const double m = (double)p->positives, n = (double)negatives;
-        curve_piece(p, (double)fp0 / n, (double)tp0 / m, (double)fp / n, (double)tp / m);
+    for (size_t k = runs; m > 0 && n > 0 && k-- > 0;) {
+        const double tp0 = (double)tp, fp0 = (double)fp;
+        tp += run[k].positives;
+        fp += run[k].negatives;
+        curve_piece(p, fp0 / n, tp0 / m, (double)fp / n, (double)tp / m);
     }
 }
 
 /* Equal scores stay in one bin, so that the bins do not depend on the order of the rows. */
 static void
-calibration_fill(const struct scored *s, size_t rows, double level, struct performance *p)
+calibration_fill(const struct run *run, size_t runs, double level, struct performance *p)
 {
-    size_t begin = 0;
-    for (size_t b = 0; b < PERFORMANCE_BINS; b++) {
-        const size_t target = rows / PERFORMANCE_BINS * (b + 1) +
-                              rows % PERFORMANCE_BINS * (b + 1) / PERFORMANCE_BINS;
-        size_t end = target > begin ? target : begin;
-        while (end > begin && end < rows && s[end].score == s[end - 1].score) {
-            end++;
-        }
-        if (end == begin) {
-            continue;
-        }
-        double sum = 0.0;
+    uint64_t begin = 0, end = 0;
+    for (size_t b = 0, k = 0; b < PERFORMANCE_BINS; b++, begin = end) {
+        const uint64_t target = p->rows / PERFORMANCE_BINS * (b + 1) +
+                                p->rows % PERFORMANCE_BINS * (b + 1) / PERFORMANCE_BINS;
+        struct sum sum = {0};
         uint64_t positives = 0;
-        for (size_t i = begin; i < end; i++) {
-            sum += s[i].score;
-            positives += s[i].y;
+        for (; k < runs && end < target; k++) {
+            const uint64_t rows = run[k].positives + run[k].negatives;
+            sum_add_times(&sum, run[k].score, rows);
+            positives += run[k].positives;
+            end += rows;
         }
-        const double n = (double)(end - begin);
-        p->bin[p->bins].mean_score = sum / n;
-        p->bin[p->bins].observed = (double)positives / n;
-        p->bin[p->bins].n = end - begin;
-        p->bin[p->bins].ci = interval_wilson((double)positives, n, level);
-        p->bins++;
-        begin = end;
+        if (end > begin) {
+            const double n = (double)(end - begin);
+            p->bin[p->bins].mean_score = sum_value(&sum) / n;
+            p->bin[p->bins].observed = (double)positives / n;
+            p->bin[p->bins].n = end - begin;
+            p->bin[p->bins].ci = interval_wilson((double)positives, n, level);
+            p->bins++;
+        }
     }
-}
-
-/* Log loss clips the probability by the epsilon of a double, as scikit-learn does. */
-static void
-losses_fill(const uint8_t *y, const double *score, size_t rows, struct performance *p)
-{
-    struct sum log_loss = {0}, brier = {0};
-    for (size_t i = 0; i < rows; i++) {
-        const double q = fmin(1.0 - DBL_EPSILON, fmax(DBL_EPSILON, score[i]));
-        sum_add(&log_loss, y[i] ? -log(q) : -log1p(-q));
-        sum_add(&brier, (score[i] - y[i]) * (score[i] - y[i]));
-    }
-    p->log_loss = sum_value(&log_loss) / (double)rows;
-    p->brier = sum_value(&brier) / (double)rows;
 }
 
 static struct rate
@@ -193,51 +154,95 @@ rate_of(uint64_t x, uint64_t n, double level)
 }
 
 static void
-decisions_fill(const uint8_t *y, const double *score, const uint8_t *decided, size_t rows,
-               double level, struct performance *p)
+decisions_fill(const struct confusion *c, double level, struct performance *p)
 {
-    for (size_t i = 0; i < rows; i++) {
-        const bool decision = decided != NULL ? decided[i] != 0 : score[i] >= p->threshold;
-        if (y[i]) {
-            *(decision ? &p->counts.tp : &p->counts.fn) += 1;
-        } else {
-            *(decision ? &p->counts.fp : &p->counts.tn) += 1;
-        }
-    }
-    const struct confusion *c = &p->counts;
+    const uint64_t wrong = c->fp + c->fn, rows = p->rows;
+    p->counts = *c;
     p->positives = c->tp + c->fn;
     p->accuracy = rate_of(c->tp + c->tn, rows, level);
     p->precision = rate_of(c->tp, c->tp + c->fp, level);
     p->recall = rate_of(c->tp, p->positives, level);
     p->selection_rate = rate_of(c->tp + c->fp, rows, level);
-    const uint64_t wrong = c->fp + c->fn;
     p->f1 = c->tp + wrong == 0 ? NAN : 2.0 * (double)c->tp / (double)(2 * c->tp + wrong);
+}
+
+/* ---- any rows ---- */
+
+void
+performance_done(struct performance_state *s)
+{
+    counted_done(&s->positives);
+    counted_done(&s->negatives);
+}
+
+/* Log loss clips the probability by the epsilon of a double, as scikit-learn does. */
+static struct status
+add_row(struct performance_state *s, bool y, double score, bool decision)
+{
+    const double q = fmin(1.0 - DBL_EPSILON, fmax(DBL_EPSILON, score));
+    sum_add(&s->log_loss, y ? -log(q) : -log1p(-q));
+    sum_add(&s->brier, (score - y) * (score - y));
+    *(y ? decision ? &s->counts.tp : &s->counts.fn : decision ? &s->counts.fp : &s->counts.tn) += 1;
+    return counted_add(y ? &s->positives : &s->negatives, &score, 1, 1);
+}
+
+struct status
+performance_add(struct performance_state *s, const uint8_t *y, const double *score,
+                const uint8_t *decision, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++) {
+        CHECK(y[i] <= 1 && score[i] >= 0.0 && score[i] <= 1.0, INPUT);
+    }
+    for (size_t i = 0; i < rows; i++) {
+        TRY(add_row(s, y[i] == 1, score[i],
+                    decision != NULL ? decision[i] != 0 : score[i] >= s->threshold));
+    }
+    return OK;
+}
+
+struct status
+performance_merge(struct performance_state *s, const struct performance_state *other)
+{
+    s->counts.tp += other->counts.tp;
+    s->counts.fp += other->counts.fp;
+    s->counts.tn += other->counts.tn;
+    s->counts.fn += other->counts.fn;
+    sum_merge(&s->log_loss, &other->log_loss);
+    sum_merge(&s->brier, &other->brier);
+    TRY(counted_merge(&s->positives, &other->positives));
+    return counted_merge(&s->negatives, &other->negatives);
+}
+
+struct status
+performance_finish(struct performance_state *s, double level, struct performance *ret_performance)
+{
+    const struct confusion *c = &s->counts;
+    struct performance p = {.rows = c->tp + c->fp + c->tn + c->fn, .threshold = s->threshold};
+    ASSERT(level > 0.0 && level < 1.0);
+    CHECK(p.rows > 0 && !isnan(s->threshold), INPUT);
+    TRY(counted_settle(&s->positives));
+    TRY(counted_settle(&s->negatives));
+    DEFER(memory_freep) struct run *run = calloc(s->positives.n + s->negatives.n, sizeof *run);
+    CHECK(run != NULL, MEMORY);
+    const size_t runs = make_runs(&s->positives, &s->negatives, run);
+    decisions_fill(c, level, &p);
+    p.log_loss = sum_value(&s->log_loss) / (double)p.rows;
+    p.brier = sum_value(&s->brier) / (double)p.rows;
+    auc_delong(run, runs, level, &p);
+    p.average_precision = average_precision(run, runs, p.positives);
+    curve_fill(run, runs, &p);
+    calibration_fill(run, runs, level, &p);
+    *ret_performance = p;
+    return OK;
 }
 
 struct status
 performance_decided(const uint8_t *y, const double *score, const uint8_t *decision, size_t rows,
                     double threshold, double level, struct performance *ret_performance)
 {
-    ASSERT(level > 0.0 && level < 1.0);
-    CHECK(rows > 0 && !isnan(threshold), INPUT);
-    for (size_t i = 0; i < rows; i++) {
-        CHECK(y[i] <= 1 && score[i] >= 0.0 && score[i] <= 1.0, INPUT);
-    }
-    DEFER(memory_freep) struct scored *sorted = calloc(rows, sizeof *sorted);
-    CHECK(sorted != NULL, MEMORY);
-    for (size_t i = 0; i < rows; i++) {
-        sorted[i] = (struct scored){score[i], y[i]};
-    }
-    qsort(sorted, rows, sizeof *sorted, compare_scored);
-    struct performance p = {.rows = rows, .threshold = threshold};
-    decisions_fill(y, score, decision, rows, level, &p);
-    losses_fill(y, score, rows, &p);
-    auc_delong(sorted, rows, level, &p);
-    p.average_precision = average_precision(sorted, rows, p.positives);
-    curve_fill(sorted, rows, &p);
-    calibration_fill(sorted, rows, level, &p);
-    *ret_performance = p;
-    return OK;
+    DEFER(performance_done) struct performance_state s = {.threshold = threshold};
+    TRY(performance_add(&s, y, score, decision, rows));
+    return performance_finish(&s, level, ret_performance);
 }
 
 struct status

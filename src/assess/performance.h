@@ -4,8 +4,9 @@
 #ifndef STEWARD_ASSESS_PERFORMANCE_H
 #define STEWARD_ASSESS_PERFORMANCE_H
 
-#include "base/status.h"
+#include "num/counted.h"
 #include "num/interval.h"
+#include "num/sum.h"
 
 #define PERFORMANCE_BINS 10u
 #define PERFORMANCE_CURVE 101u
@@ -38,7 +39,26 @@ struct performance {
     } curve[PERFORMANCE_CURVE]; /* ROC at even steps of FPR */
 };
 
-/* y[rows] 0/1, score[rows] probability. decision = score >= threshold. */
+/* What rows come to, the same in any order and any split. {.threshold = t}: of no row. */
+struct performance_state {
+    double threshold;
+    struct confusion counts;
+    struct counted positives, negatives; /* scores */
+    struct sum log_loss, brier;
+};
+
+void performance_done(struct performance_state *s);
+/* y[rows] 0 or 1, score[rows] in [0, 1]: STATUS_INPUT, and nothing is added. decision[rows], 0 or
+ * 1; NULL: score >= threshold. STATUS_MEMORY, as of counted_add; so for the next two. */
+struct status performance_add(struct performance_state *s, const uint8_t *y, const double *score,
+                              const uint8_t *decision, size_t rows);
+/* The same as adding the other's rows; both with the same threshold. */
+struct status performance_merge(struct performance_state *s, const struct performance_state *other);
+/* STATUS_INPUT of no row, or of a threshold that is no number. */
+struct status performance_finish(struct performance_state *s, double level,
+                                 struct performance *ret_performance);
+/* All of these, of rows that are at hand. y[rows] 0/1, score[rows] probability. decision = score >=
+ * threshold. */
 struct status performance_binary(const uint8_t *y, const double *score, size_t rows,
                                  double threshold, double level,
                                  struct performance *ret_performance);

@@ -7,6 +7,7 @@
 #include "assess/errors.h"
 #include "assess/errors_metric.h"
 #include "assess/explain_summary.h"
+#include "assess/performance.h"
 #include "assess/residuals.h"
 #include "assess/surrogate_histogram.h"
 #include "num/rng.h"
@@ -297,6 +298,63 @@ calibration_merges(void **state)
 {
     (void)state;
     assert_same_for_every_plan(calibration_says);
+}
+
+/* ---- performance ---- */
+
+static void *
+performance_start(const void *known)
+{
+    (void)known;
+    struct performance_state *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    s->threshold = 0.25;
+    return s;
+}
+
+static void
+performance_take(void *state, const struct rows *r, size_t at, size_t n)
+{
+    assert_ok(performance_add(state, r->y + at, r->score + at, NULL, n));
+}
+
+static void
+performance_join(void *state, const void *other)
+{
+    assert_ok(performance_merge(state, other));
+}
+
+static void
+performance_end(void *state)
+{
+    performance_done(state);
+    free(state);
+}
+
+static void
+performance_says(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct pass pass = {performance_start, performance_take, performance_join,
+                                     performance_end};
+    struct performance_state *s = run(&pass, NULL, r, p);
+    struct performance found;
+    memset(&found, 0, sizeof found);
+    assert_ok(performance_finish(s, 0.95, &found));
+    say(said, &found.counts, sizeof found.counts);
+    say(said,
+        (const double[]){found.f1, found.roc_auc, found.average_precision, found.log_loss,
+                         found.brier, found.roc_auc_ci.low, found.roc_auc_ci.high},
+        7 * sizeof(double));
+    say(said, found.bin, found.bins * sizeof *found.bin);
+    say(said, found.curve, sizeof found.curve);
+    performance_end(s);
+}
+
+static void
+performance_merges(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(performance_says);
 }
 
 /* ---- residuals ---- */
@@ -795,6 +853,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calibration_merges),
+        cmocka_unit_test(performance_merges),
         cmocka_unit_test(residuals_merge_exactly),
         cmocka_unit_test(summaries_of_explanations_merge),
         cmocka_unit_test(maps_merge),
