@@ -35,6 +35,31 @@ a_wrong_passphrase_is_exit_code_3(void **state)
 }
 
 static void
+a_backup_is_verified_and_its_restore_asks_who_was_erased_since(void **state)
+{
+    struct room *m = *state;
+    DEFER(file_freep) char *backup = strdup(in(m, "backup")), *place = strdup(in(m, "place"));
+    DEFER(file_freep) char *log = strdup(in(m, "w/audit"));
+    testing_write(in(m, "p.csv"), view_str("who,age,paid\nann,30,yes\nbob,41,no\nann,52,yes\n"));
+    RUN(m, 0, "dataset", "add", "people", in(m, "p.csv"), "--label", "paid", "--positive", "yes",
+        "--subject", "who");
+    RUN(m, 0, "backup", "create", backup);
+    RUN(m, 0, "backup", "verify", backup);
+    RUN(m, 0, "dataset", "erase", "people", "--subject", "ann");
+    RUN(m, 2, "backup", "restore", backup, place);
+    ERR_HAS(m, "--erasures LOG");
+    RUN(m, 2, "backup", "restore", backup, place, "--erasures", log, "--without-erasures");
+    ERR_HAS(m, "one of them");
+    RUN(m, 0, "backup", "restore", backup, place, "--without-erasures");
+    RUN(m, 0, "dataset", "subjects", "people", "--workspace", place);
+    OUT_HAS(m, "of whom 0 were erased");
+    RUN(m, 0, "backup", "erase-again", log, "--workspace", place);
+    OUT_HAS(m, "1 of 1 persons");
+    RUN(m, 0, "dataset", "subjects", "people", "--workspace", place);
+    OUT_HAS(m, "of whom 1 were erased");
+}
+
+static void
 write_passphrase(struct room *m, const char *text, unsigned mode)
 {
     testing_write(in(m, "pass"), view_str(text));
@@ -422,6 +447,7 @@ main(void)
 {
     const struct CMUnitTest cases[] = {
         WORKSPACE(a_wrong_passphrase_is_exit_code_3),
+        WORKSPACE(a_backup_is_verified_and_its_restore_asks_who_was_erased_since),
         WORKSPACE(a_passphrase_file_is_its_first_line_and_closed_to_others),
         BARE(init_refuses_what_is_not_new_or_empty_and_leaves_nothing),
         BARE(of_two_inits_on_one_directory_one_wins),
