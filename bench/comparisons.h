@@ -18,6 +18,7 @@ struct status bench_interventional(const struct bench_context *c); /* interventi
 struct status bench_fairness(const struct bench_context *c);       /* fairness.c */
 struct status bench_bootstrap(const struct bench_context *c);      /* fairness.c */
 struct status bench_assess(const struct bench_context *c);         /* assess.c */
+struct status bench_policy(const struct bench_context *c);         /* policy.c */
 
 /* `bench part NAME ARGUMENT`: prints one figure on stdout. */
 struct status bench_predict_memory_ours(const char *model_path, double *ret_figure);

@@ -25,6 +25,7 @@ static const struct {
     {"bootstrap", bench_bootstrap},
     {"assess", bench_assess},
     {"access", bench_access},
+    {"policy", bench_policy},
 };
 
 static const struct {

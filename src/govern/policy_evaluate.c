@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FIRST_MAX (1u << 18) /* findings that room is made for at once */
+
 static const char *const outcomes[POLICY_OUTCOMES] = {"compliant", "non-compliant", "exempt",
                                                       "not-applicable", "not-evaluable"};
 
@@ -19,7 +21,10 @@ policy_outcome_word(enum policy_outcome o)
 static bool
 scope_has(const char *scope, const struct policy_resource *r)
 {
-    bool found = strcmp(scope, "workspace") == 0;
+    bool found = false;
+    if (strcmp(scope, "workspace") == 0) {
+        return true;
+    }
     const json_t *list = json_object_get(r->document, "scope");
     for (size_t i = 0; i < json_array_size(list) && !found; i++) {
         const char *s = json_string_value(json_array_get(list, i));
@@ -75,14 +80,14 @@ judge(const struct policy_assignment *a, const struct policy_cell *cells, int64_
 
 struct gathering {
     struct policy_finding *all;
-    size_t count, room;
+    size_t count, room, first;
 };
 
 static struct status
 add(struct gathering *g, const struct policy_finding *f)
 {
     if (g->count == g->room) {
-        const size_t room = g->room == 0 ? 256 : 2 * g->room;
+        const size_t room = g->room == 0 ? g->first : 2 * g->room;
         struct policy_finding *grown = realloc(g->all, room * sizeof *grown);
         CHECK(grown != NULL, MEMORY);
         g->all = grown;
@@ -98,12 +103,14 @@ evaluate_one(const struct policy_question *q, const struct policy_assignment *a,
 {
     size_t found = 0;
     bool held = false;
+    struct policy_type type;
+    (void)policy_type_find(a->policy->type, &type);
     for (size_t i = 0; i < s->hold_count; i++) {
-        held = held || strcmp(s->holds[i].first->type, a->policy->type) == 0;
+        held = held || s->holds[i].first == type.first;
     }
     for (size_t i = 0; held && i < s->count; i++) {
         const struct policy_resource *r = &s->resources[i];
-        if (strcmp(r->type.first->type, a->policy->type) != 0 || !scope_has(a->scope, r)) {
+        if (r->type.first != type.first || !scope_has(a->scope, r)) {
             continue;
         }
         struct policy_finding f = {
@@ -126,7 +133,8 @@ struct status
 policy_evaluate(const struct policy_question *q, const struct policy_state *state,
                 struct policy_finding **ret_findings, size_t *ret_count)
 {
-    struct gathering g = {0};
+    const size_t most = q->assignment_count * (state->count + 1) + 1;
+    struct gathering g = {.first = most < FIRST_MAX ? most : FIRST_MAX};
     struct status s = OK;
     for (size_t i = 0; i < q->assignment_count && status_ok(s); i++) {
         if (q->assignments[i].effect != POLICY_DISABLED) {

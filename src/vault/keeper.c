@@ -30,7 +30,7 @@ struct keeper {
 
 /* Of the operations that name a purpose, or a kind of text (detail), these and no others.
  * Everything that a call needs: who calls, what it may, which models there are, and the models. No
- * dataset, no assessment but that there is one, and nothing of keys/. */
+ * dataset, no assessment, and nothing of keys/. */
 static const struct right {
     enum keeper_operation operation;
     const char *purpose;
@@ -49,7 +49,6 @@ static const struct right {
     {KEEPER_UNWRAP, "store/policy-state", 0},
     {KEEPER_WRAP, "store/policy-state", 0}, /* what did not comply when it last looked */
     {KEEPER_UNWRAP, "store/policy-note", 0},
-    {KEEPER_UNWRAP, "store/assessment", 0}, /* when, of which version; the document is an object */
     {KEEPER_UNWRAP, "store/model", 0},
     {KEEPER_UNWRAP, "object/model", 0},
     {KEEPER_MAC, "api-key", 0},

@@ -430,9 +430,9 @@ put_columns(const json_t *record, json_t *fields)
     return OK;
 }
 
-/* The keeper opens no dataset's record for the gateway. */
+/* The keeper opens no record of a dataset or an assessment for the gateway. */
 static bool
-holds_datasets(const struct workspace *w)
+is_open(const struct workspace *w)
 {
     return w->keeper == NULL;
 }
@@ -444,7 +444,7 @@ add_datasets(struct gathering *g)
     size_t i = 0;
     DEFER(buf_done) struct buf text;
     buf_init(&text, LIST_MAX);
-    if (!holds_datasets(g->w)) {
+    if (!is_open(g->w)) {
         return OK;
     }
     TRY(registry_put_list(g->w, "dataset", &text));
@@ -555,6 +555,9 @@ static struct status
 put_assessed(const struct gathering *g, const char *name, json_t *fields)
 {
     const json_t *a = json_object_get(g->assessed, name);
+    if (!is_open(g->w)) {
+        return OK;
+    }
     TRY(take(fields, "assessed", a, "newest"));
     return js_set(fields, "assessments",
                   json_integer(json_integer_value(json_object_get(a, "count"))));
@@ -634,7 +637,7 @@ add_models(struct gathering *g)
     buf_init(&text, LIST_MAX);
     TRY(registry_put_list(g->w, "model", &text));
     TRY(js_parse(buf_view(&text), NULL, g->diag, &g->models));
-    TRY(registry_each(g->w, "assessment", note_assessment, g->assessed));
+    TRY(is_open(g->w) ? registry_each(g->w, "assessment", note_assessment, g->assessed) : OK);
     json_array_foreach(g->models, i, r)
     {
         json_t *fields = NULL;
@@ -667,15 +670,6 @@ put_key(const struct gathering *g, json_t *fields)
 }
 
 static struct status
-put_time(json_t *fields, const char *field, int64_t ns)
-{
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, 64);
-    clock_put_rfc3339(&text, ns);
-    return js_set(fields, field, json_string(buf_str(&text)));
-}
-
-static struct status
 put_certificate(const struct gathering *g, json_t *fields)
 {
     DEFER(file_freep) char *path = file_join(g->w->dir, "tls/cert.pem");
@@ -684,7 +678,9 @@ put_certificate(const struct gathering *g, json_t *fields)
     buf_init(&pem, CERTIFICATE_MAX);
     const bool read = status_ok(file_read(path, CERTIFICATE_MAX, NULL, &pem)) &&
                       status_ok(certificate_expires(buf_view(&pem), &expires_ns));
-    return read ? put_time(fields, "certificate.expires", expires_ns) : OK;
+    buf_reset(&pem);
+    clock_put_rfc3339(&pem, expires_ns);
+    return read ? js_set(fields, "certificate.expires", json_string(buf_str(&pem))) : OK;
 }
 
 static struct status
@@ -740,7 +736,7 @@ add_workspace(struct gathering *g)
     TRY(add(g, "workspace", "workspace", NULL, NULL, f));
     TRY(store_each(g->w->store, POLICY_ASSIGNMENTS, note_assigned, g->assigned, g->diag));
     TRY(put_names(g->models, f, "models"));
-    TRY(holds_datasets(g->w) ? put_names(g->datasets, f, "datasets") : OK);
+    TRY(is_open(g->w) ? put_names(g->datasets, f, "datasets") : OK);
     TRY(put_key(g, f));
     TRY(put_certificate(g, f));
     return put_backup(g, f);
@@ -768,7 +764,7 @@ put_document(const struct gathering *g, const json_t *also, json_t **ret_documen
     json_t *o = json_pack("{s:o, s:O}", "holds", holds, "resources", g->resources);
     CHECK(o != NULL, MEMORY);
     for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
-        const bool kept = strcmp(held[i], "dataset") != 0 || holds_datasets(g->w);
+        const bool kept = strcmp(held[i], "dataset") != 0 || is_open(g->w);
         TRY(kept ? add_text(holds, held[i]) : OK);
     }
     if (also != NULL) {

@@ -169,6 +169,8 @@ unwraps_what_is_served_and_nothing_else(void **state)
         {"store/model", STATUS_OK},
         {"store/principal", STATUS_OK},
         {"store/key", STATUS_OK},
+        {"store/policy", STATUS_OK},
+        {"store/policy-state", STATUS_OK},
         {"object/dataset", STATUS_DENIED},
         {"object/assessment", STATUS_DENIED},
         {"store/dataset", STATUS_DENIED},
