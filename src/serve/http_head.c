@@ -110,7 +110,7 @@ take_digit(struct http_chunks *c, uint8_t byte)
 
 /* In an extension or a trailer: up to its CR. */
 static bool
-pass(struct http_chunks *c, uint8_t byte, int after)
+pass(struct http_chunks *c, uint8_t byte, enum http_chunk_state after)
 {
     if (byte == '\r') {
         c->state = after;
@@ -120,7 +120,7 @@ pass(struct http_chunks *c, uint8_t byte, int after)
 }
 
 static bool
-expect(struct http_chunks *c, uint8_t byte, uint8_t expected, int after)
+expect(struct http_chunks *c, uint8_t byte, uint8_t expected, enum http_chunk_state after)
 {
     c->state = after;
     return byte == expected;

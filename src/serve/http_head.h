@@ -23,7 +23,7 @@ bool http_head_split(struct view head, struct gate_field *fields, size_t max,
 
 /* Zeroed at first. */
 struct http_chunks {
-    enum {
+    enum http_chunk_state {
         CHUNK_SIZE, /* its first digit */
         CHUNK_DIGITS,
         CHUNK_EXTENSION, /* passed over, as trailers are */

@@ -81,7 +81,7 @@ fill(struct workspace *w)
     for (unsigned i = 1; i <= MODELS; i++) {
         add_model(w, i);
     }
-    assert_ok(store_put(w->store, "principal", "ann", view_str("{}"), 0, NULL));
+    assert_ok(store_put(w->store, "principal", "anneliese", view_str("{}"), 0, NULL));
 }
 
 static void
@@ -106,7 +106,7 @@ assert_whole(struct workspace *w)
             seal_open_file(w->vault, path, (struct seal_id){"model", "m", i}, BYTES, NULL, &text));
         assert_true(view_equal(buf_view(&text), buf_view(&right)));
     }
-    assert_ok(store_get(w->store, "principal", "ann", NULL, &ann, NULL));
+    assert_ok(store_get(w->store, "principal", "anneliese", NULL, &ann, NULL));
     assert_ok(workspace_tls(w, NULL, &cert, &signer));
 }
 
@@ -344,7 +344,7 @@ shows_nothing_but_the_wrapped_keys(void **state)
     assert_ok(create_at(home, file, &diag));
     testing_read(file, &bytes);
     static const char *const secrets[] = {
-        "# none", "model",  "lending",           "ann",           "objects",
+        "# none", "model",  "lending",           "anneliese",           "objects",
         "audit",  "SQLite", "BEGIN CERTIFICATE", "\"principal\"", "workspace.init"};
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
         assert_false(holds(&bytes, secrets[i]));
