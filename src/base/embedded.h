@@ -6,10 +6,11 @@
 
 struct embedded {
     const char *name; /* of the file, without what follows its dot; NULL ends the table */
-    struct view text;
+    struct view text; /* a zero stands behind it */
 };
 
-/* Of catalogues/ and forms/, in order of their names. */
-extern const struct embedded embedded_catalogues[], embedded_forms[];
+/* Of catalogues/, forms/ and policies/, in order of their names; catalogues/always.yaml. */
+extern const struct embedded embedded_catalogues[], embedded_forms[], embedded_policies[],
+    embedded_always[];
 
 #endif

@@ -294,6 +294,10 @@ struct status cli_backup_erase_again(struct cli *c);
 struct status cli_serve(struct cli *c);
 struct status cli_comply_list(struct cli *c);
 struct status cli_comply_show(struct cli *c);
+extern const struct cli_option cli_comply_report_options[];
+extern const struct cli_option cli_policy_list_options[], cli_policy_assign_options[],
+    cli_policy_unassign_options[], cli_policy_exempt_options[], cli_policy_check_options[];
+struct status cli_comply_report(struct cli *c);
 struct status cli_record_questions(struct cli *c);
 struct status cli_record_answer(struct cli *c);
 struct status cli_record_show(struct cli *c);

@@ -412,41 +412,6 @@ static const struct cli_option witness_serve_options[] = {
     {0},
 };
 
-static const struct cli_option policy_list_options[] = {
-    {"built-in", NULL, "the policies that came with this program instead", NULL, CLI_ONCE, NULL},
-    {0},
-};
-
-static const struct cli_option policy_assign_options[] = {
-    {"name", "NAME", "of the assignment (default: the policy's id)", NULL, CLI_ONCE, NULL},
-    {"model", "NAME", "on that model only", NULL, CLI_ONCE, NULL},
-    {"endpoint", "NAME", "on that endpoint only", NULL, CLI_ONCE, NULL},
-    {"set", "NAME=VALUE", "a parameter; several values of a list: several times", NULL,
-     CLI_REPEATED, NULL},
-    {"why", "TEXT", "for the log", NULL, CLI_ONCE, NULL},
-    {0},
-};
-
-static const struct cli_option policy_unassign_options[] = {
-    {"why", "TEXT", "for the log", NULL, CLI_ONCE, NULL},
-    {0},
-};
-
-static const struct cli_option policy_exempt_options[] = {
-    {"resource", "TYPE/NAME", "as findings name it, or model/NAME, endpoint/NAME, workspace: all",
-     "workspace", CLI_ONCE, NULL},
-    {"until", "TIME", "when it ends, e.g. 2027-01-31T00:00:00Z", NULL, CLI_ONCE, NULL},
-    {"why", "TEXT", "for the log: 10 to 200 letters", NULL, CLI_ONCE, NULL},
-    {0},
-};
-
-static const struct cli_option policy_check_options[] = {
-    {"config", "FILE", "the server's configuration (default: steward.yaml of the workspace)", NULL,
-     CLI_ONCE, "@file"},
-    {"all", NULL, "show what complies, too", NULL, CLI_ONCE, NULL},
-    {0},
-};
-
 const struct cli_verb cli_verbs[] = {
     {"init", "DIR", "make a workspace: keys, TLS certificate, audit log",
      "Everything in a workspace is encrypted under a key that the passphrase opens, or, with "
@@ -645,7 +610,7 @@ const struct cli_verb cli_verbs[] = {
     {"serve", "", "answer calls over TLS until SIGINT or SIGTERM; calls in flight are finished",
      NULL, serve_options, cli_serve, false},
     {"policy list", "", "configuration policies that are assigned, and where", NULL,
-     policy_list_options, cli_policy_list, true},
+     cli_policy_list_options, cli_policy_list, true},
     {"policy show", "POLICY", "a policy's text: of a built-in one by its id, or of a file", NULL,
      none, cli_policy_show, true},
     {"policy fields", "", "what policies can look at: types of resources and their fields", NULL,
@@ -654,15 +619,15 @@ const struct cli_verb cli_verbs[] = {
      "POLICY is a built-in one's id or a file (docs/spec/policy.md); its text is kept with the "
      "assignment. A change after which a resource newly does not comply with one whose effect is "
      "deny is refused, and the error names the policy.",
-     policy_assign_options, cli_policy_assign, true},
+     cli_policy_assign_options, cli_policy_assign, true},
     {"policy unassign", "ASSIGNMENT", "let it hold no more; its exemptions go with it", NULL,
-     policy_unassign_options, cli_policy_unassign, true},
+     cli_policy_unassign_options, cli_policy_unassign, true},
     {"policy exempt", "ASSIGNMENT", "a resource need not comply until a date", NULL,
-     policy_exempt_options, cli_policy_exempt, true},
+     cli_policy_exempt_options, cli_policy_exempt, true},
     {"policy check", "", "what complies with the policies that are assigned, and what does not",
      "What the state does not hold is not evaluable, never compliant. Exit code 7 when something "
      "does not comply and is not exempt.",
-     policy_check_options, cli_policy_check, true},
+     cli_policy_check_options, cli_policy_check, true},
     {"policy test", "[POLICY...]", "run the policies' own examples: the built-in ones, or files",
      "Exit code 7 when an example comes out another way than it says.", none, cli_policy_test,
      true},
@@ -731,6 +696,12 @@ const struct cli_verb cli_verbs[] = {
     {"comply show", "CATALOGUE [CONTROL]",
      "its controls, the checks that bear on each, and what no machine can check", NULL, none,
      cli_comply_show, true, true},
+    {"comply report", "",
+     "hold the workspace against a catalogue: what its checks find, control by control",
+     "Policies that are not assigned are held against the state with their defaults. The findings' "
+     "digest is an entry of the log, whose receipt is in the report. Exit code 7 when a control "
+     "fails.",
+     cli_comply_report_options, cli_comply_report, true},
     {"record questions", "FORM [MODEL]",
      "what a law wants written down, as a file of questions to fill in",
      "FORM is processing (GDPR 30), impact (GDPR 35, AI Act 27), technical-documentation (AI Act "

@@ -5,6 +5,7 @@
 #include "cli/config_state.h"
 
 #include "base/clock.h"
+#include "base/embedded.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "workspace/policies.h"
@@ -16,6 +17,41 @@
 #define UNTIL_MAX_NS (INT64_C(3660) * 86400 * NS_PER_S)
 
 /* ---- policies ---- */
+
+const struct cli_option cli_policy_list_options[] = {
+    {"built-in", NULL, "the policies that came with this program instead", NULL, CLI_ONCE, NULL},
+    {0},
+};
+
+const struct cli_option cli_policy_assign_options[] = {
+    {"name", "NAME", "of the assignment (default: the policy's id)", NULL, CLI_ONCE, NULL},
+    {"model", "NAME", "on that model only", NULL, CLI_ONCE, NULL},
+    {"endpoint", "NAME", "on that endpoint only", NULL, CLI_ONCE, NULL},
+    {"set", "NAME=VALUE", "a parameter; several values of a list: several times", NULL,
+     CLI_REPEATED, NULL},
+    {"why", "TEXT", "for the log", NULL, CLI_ONCE, NULL},
+    {0},
+};
+
+const struct cli_option cli_policy_unassign_options[] = {
+    {"why", "TEXT", "for the log", NULL, CLI_ONCE, NULL},
+    {0},
+};
+
+const struct cli_option cli_policy_exempt_options[] = {
+    {"resource", "TYPE/NAME", "as findings name it, or model/NAME, endpoint/NAME, workspace: all",
+     "workspace", CLI_ONCE, NULL},
+    {"until", "TIME", "when it ends, e.g. 2027-01-31T00:00:00Z", NULL, CLI_ONCE, NULL},
+    {"why", "TEXT", "for the log: 10 to 200 letters", NULL, CLI_ONCE, NULL},
+    {0},
+};
+
+const struct cli_option cli_policy_check_options[] = {
+    {"config", "FILE", "the server's configuration (default: steward.yaml of the workspace)", NULL,
+     CLI_ONCE, "@file"},
+    {"all", NULL, "show what complies, too", NULL, CLI_ONCE, NULL},
+    {0},
+};
 
 /* A built-in policy's id, or a file. */
 static struct status
@@ -43,10 +79,10 @@ list_built_in(struct cli *c)
     DEFER(buf_done) struct buf text;
     buf_init(&text, 4u << 20);
     CHECK(list != NULL, MEMORY);
-    for (size_t i = 0; policy_built_in_at(i) != NULL; i++) {
+    for (const struct embedded *e = embedded_policies; e->name != NULL; e++) {
         DEFER(policy_freep) struct policy *p = NULL;
         json_t *o = NULL;
-        TRY(policy_read(view_str(policy_built_in_at(i)), "built-in", &c->diag, &p));
+        TRY(policy_read(e->text, e->name, &c->diag, &p));
         TRY(policy_describe(p, &o));
         CHECK(json_array_append_new(list, o) == 0, MEMORY);
     }
@@ -352,8 +388,8 @@ cli_policy_test(struct cli *c)
     struct testing t = {.list = json_array()};
     DEFER(js_freep) json_t *list = t.list;
     CHECK(list != NULL, MEMORY);
-    for (size_t i = 0; c->operands == 0 && policy_built_in_at(i) != NULL; i++) {
-        TRY(test_one(c, "built-in", view_str(policy_built_in_at(i)), &t));
+    for (const struct embedded *e = embedded_policies; c->operands == 0 && e->name != NULL; e++) {
+        TRY(test_one(c, e->name, e->text, &t));
     }
     for (size_t i = 0; i < c->operands; i++) {
         DEFER(buf_done) struct buf text;

@@ -686,18 +686,17 @@ wait_for_fate(struct audit *a, uint64_t ticket)
     }
 }
 
-struct status
-audit_append(struct audit *a, struct view entry, struct diag *diag)
+static struct status
+append(struct audit *a, struct view entry, struct diag *diag, uint64_t *ret_ticket)
 {
-    uint64_t ticket = 0;
-    const struct status queued = audit_submit(a, entry, &ticket);
+    const struct status queued = audit_submit(a, entry, ret_ticket);
     if (!status_ok(queued)) {
         diag_set(diag, "audit log: %s",
                  queued.code == STATUS_LIMIT ? "an entry must have 1 to 65535 bytes"
                                              : "too many entries wait to be written; try again");
         return queued;
     }
-    if (wait_for_fate(a, ticket) == AUDIT_DURABLE) {
+    if (wait_for_fate(a, *ret_ticket) == AUDIT_DURABLE) {
         return OK;
     }
     (void)pthread_mutex_lock(&a->lock);
@@ -709,4 +708,19 @@ audit_append(struct audit *a, struct view entry, struct diag *diag)
     }
     (void)pthread_mutex_unlock(&a->lock);
     return s;
+}
+
+struct status
+audit_append(struct audit *a, struct view entry, struct diag *diag)
+{
+    uint64_t ticket = 0;
+    return append(a, entry, diag, &ticket);
+}
+
+struct status
+audit_append_at(struct audit *a, struct view entry, struct diag *diag, uint64_t *ret_index)
+{
+    uint64_t ticket = 0;
+    TRY(append(a, entry, diag, &ticket));
+    return audit_index(a, ticket, ret_index) ? OK : FAILURE(BUSY);
 }

@@ -66,6 +66,9 @@ struct status audit_subscribe(struct audit *a, int event_fd);
 void audit_unsubscribe(struct audit *a, int event_fd); /* before it is closed */
 /* submit and wait: for the command line. */
 struct status audit_append(struct audit *a, struct view entry, struct diag *diag);
+/* And which entry of the log it became. */
+struct status audit_append_at(struct audit *a, struct view entry, struct diag *diag,
+                              uint64_t *ret_index);
 /* A signed checkpoint over all that is durable in the whole log now. */
 struct status audit_publish(struct audit *a, struct diag *diag);
 uint64_t audit_size(const struct audit *a); /* entries durable in the whole log */
@@ -76,8 +79,8 @@ struct audit_event {
     int64_t time_ns;
     const char *id;        /* call id, unique */
     const char *principal; /* NULL: nobody known */
-    /* How that was proved: "api-key ID", "token ISSUER KID", "certificate SHA256", "session api-key ID",
-     * "command-line". */
+    /* How that was proved: "api-key ID", "token ISSUER KID", "certificate SHA256", "session api-key
+     * ID", "command-line". */
     const char *authenticated_by;
     const char *action;     /* "model.infer" */
     const char *resource;   /* "models/mortgage" */

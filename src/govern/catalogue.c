@@ -13,6 +13,8 @@ struct reading {
     const char *file;
     struct arena *arena;
     struct diag *diag;
+    const struct catalogue_property *properties;
+    size_t property_count;
 };
 
 /* ---- members ---- */
@@ -113,6 +115,42 @@ take_checks(const struct reading *r, const struct yaml *o, struct catalogue_cont
     return OK;
 }
 
+static const struct catalogue_property *
+find_property(const struct reading *r, const char *id)
+{
+    for (size_t i = 0; i < r->property_count; i++) {
+        if (strcmp(r->properties[i].id, id) == 0) {
+            return &r->properties[i];
+        }
+    }
+    return NULL;
+}
+
+static struct status
+take_always(const struct reading *r, const struct yaml *o, struct catalogue_control *ret_control)
+{
+    const struct yaml *list = yaml_member(o, "always");
+    if (list == NULL) {
+        return OK;
+    }
+    if (list->kind != YAML_LIST || list->count > CATALOGUE_CHECKS_MAX) {
+        return yaml_refuse(list, r->file, r->diag, "\"always\" is a list of at most %u ids",
+                           CATALOGUE_CHECKS_MAX);
+    }
+    const struct catalogue_property **all = arena_alloc(r->arena, list->count + 1, sizeof *all);
+    CHECK(all != NULL, LIMIT);
+    for (const struct yaml *m = list->first; m != NULL; m = m->next) {
+        const struct catalogue_property *p =
+            m->kind == YAML_SCALAR ? find_property(r, m->text) : NULL;
+        if (p == NULL) {
+            return yaml_refuse(m, r->file, r->diag, "there is no such property (always.yaml)");
+        }
+        all[ret_control->always_count++] = p;
+    }
+    ret_control->always = all;
+    return OK;
+}
+
 static struct status
 take_level(const struct reading *r, const struct yaml *o, unsigned *ret_level)
 {
@@ -131,8 +169,8 @@ static struct status
 take_control(const struct reading *r, const struct yaml *o, const char *applies_from,
              struct catalogue_control *ret_control)
 {
-    static const char *const known[] = {"id",           "title",  "text", "by_hand",
-                                        "applies_from", "checks", "level"};
+    static const char *const known[] = {"id",           "title",  "text",  "by_hand",
+                                        "applies_from", "checks", "level", "always"};
     TRY(check_members(r, o, "a control", known, sizeof known / sizeof *known));
     TRY(take_name(r, o, "id", &ret_control->id));
     TRY(take_text(r, o, "title", true, &ret_control->title));
@@ -140,6 +178,7 @@ take_control(const struct reading *r, const struct yaml *o, const char *applies_
     TRY(take_text(r, o, "by_hand", true, &ret_control->by_hand));
     TRY(take_day(r, o, false, &ret_control->applies_from));
     TRY(take_checks(r, o, ret_control));
+    TRY(take_always(r, o, ret_control));
     TRY(take_level(r, o, &ret_control->level));
     if (ret_control->applies_from == NULL) {
         ret_control->applies_from = applies_from;
@@ -169,6 +208,29 @@ take_controls(const struct reading *r, const struct yaml *root, struct catalogue
     return OK;
 }
 
+/* ---- what always holds ---- */
+
+static struct status
+take_properties(struct reading *r)
+{
+    const struct yaml *root = NULL;
+    struct reading own = *r;
+    own.file = embedded_always->name;
+    TRY(yaml_read(embedded_always->text, own.file, r->arena, r->diag, &root));
+    const struct yaml *list = yaml_member(root, "properties");
+    ASSERT(list != NULL); /* ours */
+    struct catalogue_property *all = arena_alloc(r->arena, list->count, sizeof *all);
+    CHECK(all != NULL, LIMIT);
+    for (const struct yaml *m = list->first; m != NULL; m = m->next) {
+        struct catalogue_property *p = &all[r->property_count++];
+        TRY(take_name(&own, m, "id", &p->id));
+        TRY(take_text(&own, m, "says", true, &p->says));
+        TRY(take_text(&own, m, "test", true, &p->test));
+    }
+    r->properties = all;
+    return OK;
+}
+
 /* ---- a catalogue ---- */
 
 struct status
@@ -182,11 +244,12 @@ catalogue_read(struct view yaml, const char *file, struct diag *diag,
     CHECK(c != NULL, MEMORY);
     c->arena = arena_new(ARENA_MAX);
     CHECK(c->arena != NULL, MEMORY);
-    const struct reading r = {.file = file, .arena = c->arena, .diag = diag};
+    struct reading r = {.file = file, .arena = c->arena, .diag = diag};
     if (yaml.len > CATALOGUE_TEXT_MAX) {
         diag_set(diag, "%s is longer than %u KiB", file, CATALOGUE_TEXT_MAX >> 10);
         FAIL(LIMIT);
     }
+    TRY(take_properties(&r));
     TRY(yaml_read(yaml, file, c->arena, diag, &root));
     TRY(check_members(&r, root, "a catalogue", known, sizeof known / sizeof *known));
     TRY(take_name(&r, root, "catalogue", &c->name));

@@ -10,6 +10,11 @@
 #define CATALOGUE_TEXT_MAX (1u << 20)
 #define CATALOGUE_CHECKS_MAX 32u /* of a control */
 
+/* What the program always does, and the test that shows it: catalogues/always.yaml. */
+struct catalogue_property {
+    const char *id, *says, *test;
+};
+
 struct catalogue_control {
     const char *id, *title, *text;
     const char *by_hand;       /* what no machine can check */
@@ -17,6 +22,8 @@ struct catalogue_control {
     unsigned level;            /* of standards that have levels; 0: none */
     const char *const *checks; /* ids of policies */
     size_t check_count;
+    const struct catalogue_property *const *always; /* what bears on it whatever is configured */
+    size_t always_count;
 };
 
 struct catalogue {

@@ -19,7 +19,6 @@
 #define POLICY_PARAMETERS_MAX 16u
 #define POLICY_SETS_MAX 8u
 #define POLICY_EXAMPLES_MAX 32u
-#define POLICY_REFERENCES_MAX 32u
 
 /* ---- types and fields of the state (policy_fields.c is the table) ---- */
 
@@ -97,10 +96,9 @@ struct policy {
     struct digest digest; /* of the text: the rule's version in findings and entries */
     char digest_hex[2 * DIGEST_BYTES + 1];
     const char *id, *version, *title, *about, *category, *message;
+    const char *remedy; /* what to do; NULL: not said */
     enum policy_severity severity;
-    const char *type;                              /* of the resources that it is about */
-    const char *references[POLICY_REFERENCES_MAX]; /* CATALOGUE:CONTROL, "gdpr:32" */
-    size_t reference_count;
+    const char *type; /* of the resources that it is about */
     struct policy_parameter parameters[POLICY_PARAMETERS_MAX];
     size_t parameter_count;
     const struct policy_condition *where; /* not applicable unless it holds; NULL: always */
@@ -119,7 +117,7 @@ struct status policy_read(struct view yaml, const char *file, struct diag *diag,
                           struct policy **ret_policy);
 void policy_free(struct policy *p);
 DEFINE_FREEP(policy_free, struct policy)
-/* {"id", "version", "title", "severity", ..., "parameters", "references", "digest"} */
+/* {"id", "version", "title", "severity", ..., "parameters", "digest"} */
 struct status policy_describe(const struct policy *p, json_t **ret_object);
 /* Whether its conditions read that field. */
 bool policy_reads(const struct policy *p, const struct policy_field *field);
@@ -196,8 +194,9 @@ struct policy_question {
 struct status policy_evaluate(const struct policy_question *q, const struct policy_state *state,
                               struct policy_finding **ret_findings, size_t *ret_count);
 /* {"assignment", "policy", "policy_version", "policy_digest", "title", "severity", "category",
- * "references", "scope", "effect", "type", "resource" ("TYPE/NAME" or null), "outcome", "until"?,
- * "message"?, "fields": {values seen}, "missing": [fields that the state does not hold]} */
+ * "scope", "effect", "type", "resource" ("TYPE/NAME" or null), "outcome", "until"?,
+ * "message"?, "remedy"?, "fields": {values seen}, "missing": [fields that the state does not hold]}
+ */
 struct status policy_finding_to_json(const struct policy_finding *f, json_t **ret_object);
 /* "TYPE/NAME" of a finding that has a resource. */
 void policy_finding_resource(const struct policy_finding *f,

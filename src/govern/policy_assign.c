@@ -398,19 +398,16 @@ parameter_to_json(const struct policy_parameter *p)
 struct status
 policy_describe(const struct policy *p, json_t **ret_object)
 {
-    json_t *parameters = json_object(), *references = json_array();
+    json_t *parameters = json_object();
     DEFER(js_freep)
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*, s:s, s:s, s:s, s:o, s:o}", "id", p->id,
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*, s:s, s:s, s:s, s:s*, s:o}", "id", p->id,
                           "version", p->version, "title", p->title, "severity",
                           policy_severity_word(p->severity), "category", p->category, "about",
                           p->about, "resource", p->type, "message", p->message, "digest",
-                          p->digest_hex, "parameters", parameters, "references", references);
+                          p->digest_hex, "remedy", p->remedy, "parameters", parameters);
     CHECK(o != NULL, MEMORY);
     for (size_t i = 0; i < p->parameter_count; i++) {
         TRY(js_set(parameters, p->parameters[i].name, parameter_to_json(&p->parameters[i])));
-    }
-    for (size_t i = 0; i < p->reference_count; i++) {
-        CHECK(json_array_append_new(references, json_string(p->references[i])) == 0, MEMORY);
     }
     const char *effect = p->effect_parameter < 0 ? policy_effect_word(p->effect)
                          : p->parameters[p->effect_parameter].has_default

@@ -195,19 +195,6 @@ policy_finding_resource(const struct policy_finding *f, char ret_text[static POL
 }
 
 static json_t *
-texts(const char *const *all, size_t n)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < n && list != NULL; i++) {
-        if (json_array_append_new(list, json_string(all[i])) != 0) {
-            json_decref(list);
-            list = NULL;
-        }
-    }
-    return list;
-}
-
-static json_t *
 time_of(int64_t ns)
 {
     DEFER(buf_done) struct buf text;
@@ -229,7 +216,6 @@ policy_finding_to_json(const struct policy_finding *f, json_t **ret_object)
         "severity", policy_severity_word(p->severity), "category", p->category, "scope", a->scope,
         "effect", policy_effect_word(a->effect), "type", p->type, "outcome", outcomes[f->outcome]);
     CHECK(o != NULL, MEMORY);
-    TRY(js_set(o, "references", texts(p->references, p->reference_count)));
     if (f->resource != NULL) {
         policy_finding_resource(f, name);
     }
@@ -239,6 +225,7 @@ policy_finding_to_json(const struct policy_finding *f, json_t **ret_object)
     }
     if (f->outcome == POLICY_EXEMPT || f->outcome == POLICY_NON_COMPLIANT) {
         TRY(js_set(o, "message", json_string(p->message)));
+        TRY(p->remedy == NULL ? OK : js_set(o, "remedy", json_string(p->remedy)));
     }
     TRY(put_seen(f, o));
     *ret_object = MOVE(o);

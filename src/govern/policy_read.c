@@ -95,39 +95,6 @@ take_identity(const struct policy_reading *r, const struct yaml *root)
     return OK;
 }
 
-/* "gdpr:32(1)(a)": a catalogue, a colon, a control. */
-static bool
-is_reference(const char *text)
-{
-    const char *colon = strchr(text, ':');
-    bool good = colon != NULL && colon > text && colon[1] != '\0' && strlen(text) <= 96;
-    for (const char *c = text; good && *c != '\0'; c++) {
-        good = *c > ' ' && *c < 127;
-    }
-    return good;
-}
-
-static struct status
-take_references(const struct policy_reading *r, const struct yaml *root)
-{
-    const struct yaml *list = yaml_member(root, "references");
-    if (list == NULL) {
-        return OK;
-    }
-    if (list->kind != YAML_LIST || list->count > POLICY_REFERENCES_MAX) {
-        return yaml_refuse_value(list, r->file, r->diag, "needed is a list of at most %u controls",
-                                 POLICY_REFERENCES_MAX);
-    }
-    for (const struct yaml *m = list->first; m != NULL; m = m->next) {
-        if (m->kind != YAML_SCALAR || !is_reference(m->text)) {
-            return yaml_refuse_value(m, r->file, r->diag,
-                                     "a reference is CATALOGUE:CONTROL, such as gdpr:32");
-        }
-        r->policy->references[r->policy->reference_count++] = m->text;
-    }
-    return OK;
-}
-
 /* ---- parameters ---- */
 
 static bool
@@ -299,14 +266,15 @@ take_deploy(const struct policy_reading *r, const struct yaml *o)
 static struct status
 take_then(const struct policy_reading *r, const struct yaml *root)
 {
-    static const char *const known[] = {"effect", "message", "set", "deploy"};
+    static const char *const known[] = {"effect", "message", "remedy", "set", "deploy"};
     const struct yaml *then = yaml_member(root, "then");
     struct policy *p = r->policy;
     if (then == NULL) {
         return yaml_refuse_value(root, r->file, r->diag, "\"then\" is needed");
     }
-    TRY(policy_members_check(r, then, "then", known, 4));
+    TRY(policy_members_check(r, then, "then", known, 5));
     TRY(take_text(r, then, "message", true, &p->message));
+    TRY(take_text(r, then, "remedy", false, &p->remedy));
     TRY(take_effect(r, then));
     if (yaml_member(then, "set") != NULL) {
         TRY(take_sets(r, yaml_member(then, "set")));
@@ -491,14 +459,13 @@ take_examples(const struct policy_reading *r, const struct yaml *root)
 static struct status
 read_all(const struct policy_reading *r, struct view yaml)
 {
-    static const char *const known[] = {
-        "id",         "version",  "title", "about", "category", "severity", "references",
-        "parameters", "resource", "where", "if",    "then",     "examples"};
+    static const char *const known[] = {"id",       "version",  "title",      "about",
+                                        "category", "severity", "parameters", "resource",
+                                        "where",    "if",       "then",       "examples"};
     const struct yaml *root = NULL;
     TRY(yaml_read(yaml, r->file, r->policy->arena, r->diag, &root));
     TRY(policy_members_check(r, root, "a policy", known, sizeof known / sizeof *known));
     TRY(take_identity(r, root));
-    TRY(take_references(r, root));
     TRY(take_parameters(r, root));
     const struct yaml *where = yaml_member(root, "where"), *when = yaml_member(root, "if");
     if (when == NULL) {

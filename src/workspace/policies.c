@@ -1,6 +1,7 @@
 #include "workspace/policies_parts.h"
 
 #include "base/clock.h"
+#include "base/embedded.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -11,28 +12,15 @@
 
 /* ---- built-in definitions ---- */
 
-/* policies_built_in.c, made of policies/ when the program is built: id, text, id, text, NULL. */
-extern const char *const policies_built_in_texts[];
-
 const char *
 policy_built_in(const char *id)
 {
-    for (size_t i = 0; policies_built_in_texts[i] != NULL; i += 2) {
-        if (strcmp(policies_built_in_texts[i], id) == 0) {
-            return policies_built_in_texts[i + 1];
+    for (const struct embedded *e = embedded_policies; e->name != NULL; e++) {
+        if (strcmp(e->name, id) == 0) {
+            return (const char *)e->text.ptr;
         }
     }
     return NULL;
-}
-
-const char *
-policy_built_in_at(size_t i)
-{
-    size_t n = 0;
-    while (policies_built_in_texts[2 * n] != NULL) {
-        n++;
-    }
-    return i < n ? policies_built_in_texts[2 * i + 1] : NULL;
 }
 
 /* ---- reading what is kept ---- */

@@ -18,7 +18,6 @@
 
 /* policies/ID.yaml as it was when this program was built. NULL: there is none of that id. */
 const char *policy_built_in(const char *id);
-const char *policy_built_in_at(size_t i); /* their texts in order of id; NULL after the last */
 
 /* ---- assignments and exemptions ---- */
 

@@ -7,6 +7,7 @@
 #include "workspace/certificate.h"
 #include "workspace/datasets.h"
 #include "workspace/models.h"
+#include "workspace/policy_records.h"
 #include "workspace/registry.h"
 
 #include <stdio.h>
@@ -82,16 +83,15 @@ read_list(struct gathering *g, struct status (*put)(struct access *a, struct buf
 static bool
 has_text(const json_t *list, const char *text)
 {
+    bool has = false;
     const json_t *item = NULL;
     size_t i = 0;
     json_array_foreach(list, i, item)
     {
         const char *t = json_string_value(item);
-        if (t != NULL && strcmp(t, text) == 0) {
-            return true;
-        }
+        has = has || (t != NULL && strcmp(t, text) == 0);
     }
-    return false;
+    return has;
 }
 
 static struct status
@@ -753,7 +753,8 @@ gather(struct gathering *g)
     TRY(add_issuers(g));
     TRY(add_datasets(g));
     TRY(add_models(g));
-    return add_workspace(g);
+    TRY(add_workspace(g));
+    return policy_records_put(g->w, g->resources, g->diag);
 }
 
 static struct status
@@ -788,9 +789,8 @@ policy_gather(struct workspace *w, const json_t *also, struct diag *diag, json_t
                           .auditors = json_array(),
                           .assigned = json_array(),
                           .now_ns = clock_wall_ns()};
-    CHECK(g.resources != NULL && g.assessed != NULL && g.administrators != NULL &&
-              g.auditors != NULL && g.assigned != NULL,
-          MEMORY);
+    CHECK(g.resources != NULL && g.assessed != NULL && g.administrators != NULL, MEMORY);
+    CHECK(g.auditors != NULL && g.assigned != NULL, MEMORY);
     TRY(gather(&g));
     return put_document(&g, also, ret_document);
 }

@@ -307,6 +307,15 @@ workspace_audit(struct workspace *w, const struct workspace_act *act, struct dia
 }
 
 struct status
+workspace_audit_at(struct workspace *w, const struct workspace_act *act, struct diag *diag,
+                   uint64_t *ret_index)
+{
+    DEFER(buf_done) struct buf entry = {0};
+    TRY(put_entry(w, act, &entry));
+    return audit_append_at(w->audit, buf_view(&entry), diag, ret_index);
+}
+
+struct status
 workspace_audit_queue(struct workspace *w, const struct workspace_act *act, uint64_t *ret_ticket)
 {
     DEFER(buf_done) struct buf entry = {0};

@@ -98,6 +98,9 @@ struct workspace_act {
 };
 struct status workspace_audit(struct workspace *w, const struct workspace_act *act,
                               struct diag *diag);
+/* And which entry of the log it became. */
+struct status workspace_audit_at(struct workspace *w, const struct workspace_act *act,
+                                 struct diag *diag, uint64_t *ret_index);
 /* The same without waiting: what became of it, audit_fate says after a later workspace_audit. */
 struct status workspace_audit_queue(struct workspace *w, const struct workspace_act *act,
                                     uint64_t *ret_ticket);

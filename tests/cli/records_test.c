@@ -10,7 +10,7 @@ catalogues_are_listed_and_shown(void **state)
     assert_int_equal(json_array_size(list), 7);
     RUN(m, 0, "comply", "show", "gdpr", "art-32.1.a");
     OUT_HAS(m, "art-32.1.a  Pseudonymisation and encryption\n");
-    OUT_HAS(m, "    checks: workspace-encrypted");
+    OUT_HAS(m, "    checks: customer-key, key-rotated, tls-minimum");
     OUT_HAS(m, "    by hand: Whether columns");
     RUN(m, 4, "comply", "show", "gdpr", "art-99");
     ERR_HAS(m, "steward comply show gdpr lists them");

@@ -84,7 +84,6 @@ test_a_wrong_policy_is_refused_with_line_and_column(void **state)
     assert_refused(HEAD("model") "if: {field: name, equals: a}\nthen: {effect: modify, message: m, "
                                  "set: [{field: name, to: b}]}\n",
                    "of a model \"name\" cannot be set");
-    assert_refused(HEAD("model") "references: [nothing]\n", "CATALOGUE:CONTROL");
 }
 
 static void
@@ -332,9 +331,8 @@ test_a_finding_says_what_was_seen_and_what_is_missing(void **state)
 {
     (void)state;
     DEFER(policy_freep)
-    struct policy *p = read_policy(
-        HEAD("model") "references: [gdpr:32]\nif: {any: [{field: signed, equals: false}, "
-                      "{field: approved, equals: false}]}\n" THEN);
+    struct policy *p = read_policy(HEAD("model") "if: {any: [{field: signed, equals: false}, "
+                                                 "{field: approved, equals: false}]}\n" THEN);
     DEFER(arena_freep) struct arena *arena = arena_new(1u << 20);
     DEFER(js_freep) json_t *o = NULL;
     DEFER(js_freep) json_t *j = NULL;
@@ -353,8 +351,6 @@ test_a_finding_says_what_was_seen_and_what_is_missing(void **state)
     assert_true(json_is_false(json_object_get(json_object_get(j, "fields"), "signed")));
     assert_string_equal(json_string_value(json_array_get(json_object_get(j, "missing"), 0)),
                         "approved");
-    assert_string_equal(json_string_value(json_array_get(json_object_get(j, "references"), 0)),
-                        "gdpr:32");
     assert_int_equal(strlen(json_string_value(json_object_get(j, "policy_digest"))), 64);
     policy_finding_put(&f[0], &text);
     assert_string_equal(buf_str(&text), "policy p (assignment all): m; model/a@1 has signed false");
