@@ -13,4 +13,8 @@ struct embedded {
 extern const struct embedded embedded_catalogues[], embedded_forms[], embedded_policies[],
     embedded_always[];
 
+/* The text of that name. STATUS_NOT_FOUND: there is no such `what`, and which there are. */
+struct status embedded_find(const struct embedded *table, const char *what, const char *name,
+                            struct diag *diag, struct view *ret_text);
+
 #endif

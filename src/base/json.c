@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include "base/clock.h"
+
 #include "base/text.h"
 
 #include <math.h>
@@ -313,4 +315,13 @@ json_t *
 js_real(double v)
 {
     return isfinite(v) ? json_real(v) : json_null();
+}
+
+json_t *
+js_time(int64_t wall_ns)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 64);
+    clock_put_rfc3339(&text, wall_ns);
+    return json_string(buf_str(&text));
 }

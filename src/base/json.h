@@ -48,6 +48,8 @@ struct status js_put_pretty(struct buf *b, const json_t *value);
  * become null. */
 void js_put_string(struct buf *b, struct view text);
 void js_put_f64(struct buf *b, double v);
+/* A time as clock_put_rfc3339 writes it. NULL: no memory. */
+json_t *js_time(int64_t wall_ns);
 /* A json real, or json_null() when v is not finite. */
 json_t *js_real(double v);
 

@@ -274,16 +274,9 @@ catalogue_free(struct catalogue *c)
 struct status
 catalogue_built_in(const char *name, struct diag *diag, struct catalogue **ret_catalogue)
 {
-    DEFER(buf_done) struct buf names;
-    buf_init(&names, 4096);
-    for (const struct embedded *e = embedded_catalogues; e->name != NULL; e++) {
-        if (strcmp(e->name, name) == 0) {
-            return catalogue_read(e->text, e->name, diag, ret_catalogue);
-        }
-        buf_printf(&names, "%s%s", names.len == 0 ? "" : ", ", e->name);
-    }
-    diag_set(diag, "there is no catalogue \"%.60s\"; there are %s", name, buf_str(&names));
-    FAIL(NOT_FOUND);
+    struct view text;
+    TRY(embedded_find(embedded_catalogues, "catalogue", name, diag, &text));
+    return catalogue_read(text, name, diag, ret_catalogue);
 }
 
 const struct catalogue_control *

@@ -139,16 +139,9 @@ form_free(struct form *f)
 struct status
 form_built_in(const char *name, struct diag *diag, struct form **ret_form)
 {
-    DEFER(buf_done) struct buf names;
-    buf_init(&names, 4096);
-    for (const struct embedded *e = embedded_forms; e->name != NULL; e++) {
-        if (strcmp(e->name, name) == 0) {
-            return form_read(e->text, e->name, diag, ret_form);
-        }
-        buf_printf(&names, "%s%s", names.len == 0 ? "" : ", ", e->name);
-    }
-    diag_set(diag, "there is no form \"%.60s\"; there are %s", name, buf_str(&names));
-    FAIL(NOT_FOUND);
+    struct view text;
+    TRY(embedded_find(embedded_forms, "form", name, diag, &text));
+    return form_read(text, name, diag, ret_form);
 }
 
 /* ---- answers ---- */

@@ -194,15 +194,6 @@ policy_finding_resource(const struct policy_finding *f, char ret_text[static POL
                    json_string_value(json_object_get(f->resource, "name")));
 }
 
-static json_t *
-time_of(int64_t ns)
-{
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, 64);
-    clock_put_rfc3339(&text, ns);
-    return json_string(buf_str(&text));
-}
-
 struct status
 policy_finding_to_json(const struct policy_finding *f, json_t **ret_object)
 {
@@ -221,7 +212,7 @@ policy_finding_to_json(const struct policy_finding *f, json_t **ret_object)
     }
     TRY(js_set(o, "resource", f->resource == NULL ? json_null() : json_string(name)));
     if (f->outcome == POLICY_EXEMPT) {
-        TRY(js_set(o, "until", time_of(f->until_ns)));
+        TRY(js_set(o, "until", js_time(f->until_ns)));
     }
     if (f->outcome == POLICY_EXEMPT || f->outcome == POLICY_NON_COMPLIANT) {
         TRY(js_set(o, "message", json_string(p->message)));

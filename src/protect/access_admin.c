@@ -43,15 +43,6 @@ access_settle(struct access *a, struct status done, struct diag *diag)
     return OK;
 }
 
-json_t *
-access_time_text(int64_t ns)
-{
-    DEFER(buf_done) struct buf b;
-    buf_init(&b, 64);
-    clock_put_rfc3339(&b, ns);
-    return json_string(buf_str(&b));
-}
-
 struct status
 access_check_name(const char *name, const char *what, struct diag *diag)
 {
@@ -140,8 +131,8 @@ access_principal_add(struct access *a, const char *name, const char *role, const
     TRY(access_check_name(name, "principal", diag));
     TRY(access_make_grant(a, role, resource == NULL ? "**" : resource, true, NULL, diag, &grant));
     DEFER(js_freep)
-    json_t *o = json_pack("{s:s, s:o, s:[o]}", "name", name, "created", access_time_text(now_ns),
-                          "grants", grant);
+    json_t *o =
+        json_pack("{s:s, s:o, s:[o]}", "name", name, "created", js_time(now_ns), "grants", grant);
     CHECK(o != NULL, MEMORY);
     const struct status s = access_put_record(a, ACCESS_PRINCIPALS, name, o, 0, diag);
     if (s.code == STATUS_EXISTS) {
@@ -427,7 +418,7 @@ access_emergency_grant(struct access *a, const char *principal, const char *role
                        struct diag *diag)
 {
     DEFER(js_freep) json_t *o = NULL;
-    DEFER(js_freep) json_t *when = json_pack("{s:o}", "until", access_time_text(until_ns));
+    DEFER(js_freep) json_t *when = json_pack("{s:o}", "until", js_time(until_ns));
     json_t *grants = NULL, *grant = NULL;
     uint64_t revision = 0;
     TRY(access_need_principal(a, principal, diag, &o, &revision));

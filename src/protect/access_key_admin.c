@@ -18,9 +18,8 @@ make_key_record(struct access *a, const char *principal, int64_t now_ns, int64_t
         return NULL;
     }
     text_put_hex(&hex, view_of(mac, sizeof mac));
-    return json_pack("{s:s, s:o, s:o, s:b, s:s}", "principal", principal, "issued",
-                     access_time_text(now_ns), "expires", access_time_text(expires_ns), "revoked",
-                     0, "mac", buf_str(&hex));
+    return json_pack("{s:s, s:o, s:o, s:b, s:s}", "principal", principal, "issued", js_time(now_ns),
+                     "expires", js_time(expires_ns), "revoked", 0, "mac", buf_str(&hex));
 }
 
 /* In one transaction with the look at its owner: no key outlives a principal that is removed at the
@@ -103,7 +102,7 @@ replace_key(struct access *a, const char *key_id, const struct access_rotation *
     TRY(keep_key(a, principal, r->now_ns, r->expires_ns, key, diag));
     ASSERT(access_key_read(view_str(key), id));
     ends_ns = ends_ns < r->overlap_ns ? ends_ns : r->overlap_ns;
-    TRY(js_set(o, "expires", access_time_text(ends_ns)));
+    TRY(js_set(o, "expires", js_time(ends_ns)));
     TRY(js_set(o, "replaced_by", json_string(id)));
     return access_put_record(a, ACCESS_KEYS, key_id, o, revision, diag);
 }
@@ -142,7 +141,7 @@ access_key_expire(struct access *a, const char *key_id, int64_t at_ns, struct di
                  key_id, expires);
         FAIL(INPUT);
     }
-    TRY(js_set(o, "expires", access_time_text(at_ns)));
+    TRY(js_set(o, "expires", js_time(at_ns)));
     return access_put_record(a, ACCESS_KEYS, key_id, o, revision, diag);
 }
 
@@ -246,7 +245,7 @@ put_uses(struct access *a, const struct use *uses, size_t n, struct diag *diag)
 {
     for (size_t i = 0; i < n; i++) {
         DEFER(js_freep)
-        json_t *o = json_pack("{s:o}", "last_used", access_time_text(uses[i].at_ns));
+        json_t *o = json_pack("{s:o}", "last_used", js_time(uses[i].at_ns));
         CHECK(o != NULL, MEMORY);
         TRY(access_put_record(a, ACCESS_KEY_USES, uses[i].id, o, STORE_ANY, diag));
     }

@@ -230,7 +230,6 @@ struct status access_issuer_links_remove(struct access *a, const char *issuer, s
 struct status access_make_grant(struct access *a, const char *role, const char *resource,
                                 bool allow, const json_t *when, struct diag *diag,
                                 json_t **ret_grant);
-json_t *access_time_text(int64_t ns);
 /* Of a collection whose ids are names and whose word is the kind's: "group", "issuer". */
 struct status access_named_remove(struct access *a, const char *collection, const char *name,
                                   struct diag *diag);

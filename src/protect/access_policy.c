@@ -180,8 +180,8 @@ record_of(const struct reading *r, const char *collection, const char *name, jso
     if (s.code != STATUS_NOT_FOUND) {
         return s;
     }
-    *ret_record = json_pack("{s:s, s:o, s:[]}", "name", name, "created",
-                            access_time_text(r->policy->now_ns), "grants");
+    *ret_record = json_pack("{s:s, s:o, s:[]}", "name", name, "created", js_time(r->policy->now_ns),
+                            "grants");
     CHECK(*ret_record != NULL, MEMORY);
     return OK;
 }

@@ -229,15 +229,6 @@ bind_older(uint32_t number, struct digest *ret_bound)
     digest_of(view_str(text), ret_bound);
 }
 
-static json_t *
-time_of(int64_t ns)
-{
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, 64);
-    clock_put_rfc3339(&text, ns);
-    return json_string(buf_str(&text));
-}
-
 static struct status
 put_older(const struct keyring *ring, json_t *older)
 {
@@ -249,7 +240,7 @@ put_older(const struct keyring *ring, json_t *older)
         TRY(keyring_wrap(ring, OLDER_PURPOSE, bound.bytes, g->key.ptr, wrapped));
         json_t *row =
             json_pack("{s:I, s:o, s:o}", "generation", (json_int_t)g->number, "made",
-                      time_of(g->made_ns), "wrapped", js_base64(view_of(wrapped, sizeof wrapped)));
+                      js_time(g->made_ns), "wrapped", js_base64(view_of(wrapped, sizeof wrapped)));
         CHECK(row != NULL && json_array_append_new(older, row) == 0, MEMORY);
     }
     return OK;
@@ -302,7 +293,7 @@ put_object(const struct keyring *ring, const struct vault_provider *p, struct di
     json_t *older = json_array();
     TRY(js_set(o, "format", json_string(FORMAT)));
     TRY(js_set(o, "generation", json_integer((json_int_t)newest->number)));
-    TRY(js_set(o, "made", time_of(newest->made_ns)));
+    TRY(js_set(o, "made", js_time(newest->made_ns)));
     TRY(js_set(o, "provider", json_string(p->name)));
     TRY(js_set(o, "older", older));
     if (*ring->revoked != '\0') {

@@ -8,15 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static json_t *
-time_text(int64_t ns)
-{
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, 64);
-    clock_put_rfc3339(&text, ns);
-    return json_string(buf_str(&text));
-}
-
 /* 0: absent. */
 static struct status
 time_of(const json_t *incident, const char *key, int64_t *ret_ns)
@@ -65,7 +56,7 @@ add_clock(json_t *incident, struct diag *diag)
         "{s:s, s:o?, s:I}", "state",
         json_object_get(incident, "unreported") != NULL ? "need not be reported"
                                                         : incident_clock_word(state),
-        "due", time_text(aware_ns + rule->within_ns), "left_s", (json_int_t)(left_ns / NS_PER_S));
+        "due", js_time(aware_ns + rule->within_ns), "left_s", (json_int_t)(left_ns / NS_PER_S));
     return js_set(incident, "clock", clock);
 }
 
@@ -103,7 +94,7 @@ incident_open(struct workspace *w, const struct incident_start *o, struct diag *
     DEFER(js_freep)
     json_t *incident =
         json_pack("{s:s, s:s, s:s, s:s, s:o?, s:[]}", "name", o->name, "title", o->title, "rule",
-                  rule->name, "law", rule->law, "aware", time_text(o->aware_ns), "notes");
+                  rule->name, "law", rule->law, "aware", js_time(o->aware_ns), "notes");
     CHECK(incident != NULL, MEMORY);
     if (o->model != NULL) {
         TRY(registry_newest(w, "model", o->model, &newest));
@@ -132,7 +123,7 @@ static struct status
 add_note(const struct workspace *w, json_t *incident, const char *text, struct diag *diag)
 {
     TRY(check_text("a note", text, diag));
-    json_t *note = json_pack("{s:o?, s:s, s:s}", "time", time_text(clock_wall_ns()), "by",
+    json_t *note = json_pack("{s:o?, s:s, s:s}", "time", js_time(clock_wall_ns()), "by",
                              w->principal, "text", text);
     CHECK(json_array_append_new(json_object_get(incident, "notes"), note) == 0, MEMORY);
     return OK;
@@ -162,7 +153,7 @@ incident_reported(struct workspace *w, const char *name, int64_t at_ns, const ch
                                         : "the incident was reported already; add a note");
         FAIL(INPUT);
     }
-    TRY(js_set(incident, "reported", time_text(at_ns)));
+    TRY(js_set(incident, "reported", js_time(at_ns)));
     TRY(add_note(w, incident, text, diag));
     return keep(w, incident, "incident reported", diag, ret_incident);
 }
@@ -186,7 +177,7 @@ incident_close(struct workspace *w, const char *name, const char *outcome, bool 
         TRY(js_set(incident, "unreported", json_true()));
     }
     TRY(js_set(incident, "outcome", json_string(outcome)));
-    TRY(js_set(incident, "closed", time_text(clock_wall_ns())));
+    TRY(js_set(incident, "closed", js_time(clock_wall_ns())));
     return keep(w, incident, "incident closed", diag, ret_incident);
 }
 

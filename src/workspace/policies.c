@@ -176,15 +176,6 @@ put_counts(const struct policies_found *f, json_t *report)
     return OK;
 }
 
-static json_t *
-time_text(int64_t ns)
-{
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, 64);
-    clock_put_rfc3339(&text, ns);
-    return json_string(buf_str(&text));
-}
-
 struct status
 policies_check(struct workspace *w, const json_t *also, struct diag *diag, json_t **ret_report)
 {
@@ -201,7 +192,7 @@ policies_check(struct workspace *w, const json_t *also, struct diag *diag, json_
         TRY(policy_finding_to_json(&f.all[i], &o));
         CHECK(json_array_append_new(findings, o) == 0, MEMORY);
     }
-    TRY(js_set(report, "time", time_text(clock_wall_ns())));
+    TRY(js_set(report, "time", js_time(clock_wall_ns())));
     TRY(js_set(report, "assignments", json_integer((json_int_t)p->count)));
     TRY(put_counts(&f, report));
     *ret_report = MOVE(report);
@@ -215,7 +206,7 @@ policy_note_backup(struct workspace *w, struct diag *diag)
     DEFER(js_freep) json_t *o = json_object();
     buf_init(&value, RECORD_MAX);
     CHECK(o != NULL, MEMORY);
-    TRY(js_set(o, "made", time_text(clock_wall_ns())));
+    TRY(js_set(o, "made", js_time(clock_wall_ns())));
     TRY(js_put(&value, o));
     return store_put(w->store, POLICY_NOTES, "backup", buf_view(&value), STORE_ANY, diag);
 }
@@ -242,7 +233,7 @@ policies_put(struct workspace *w, const struct policy_assignment *a, struct view
     json_t *o =
         json_pack("{s:s, s:s%, s:s, s:s, s:s*, s:o, s:O*}", "policy", a->policy->id, "text",
                   (const char *)text.ptr, text.len, "scope", a->scope, "by", w->principal, "why",
-                  why, "assigned", time_text(clock_wall_ns()), "parameters", parameters);
+                  why, "assigned", js_time(clock_wall_ns()), "parameters", parameters);
     CHECK(o != NULL, MEMORY);
     TRY(js_put(&value, o));
     return store_put(w->store, POLICY_ASSIGNMENTS, a->name, buf_view(&value), STORE_ANY, diag);
@@ -371,8 +362,8 @@ put_exemption(struct workspace *w, const char *name, const char *resource, int64
     TRY(need_assignment(p, name, diag));
     DEFER(js_freep)
     json_t *o = json_pack("{s:s, s:s, s:o, s:s, s:s, s:o}", "assignment", name, "resource",
-                          resource, "until", time_text(until_ns), "by", w->principal, "why", why,
-                          "made", time_text(clock_wall_ns()));
+                          resource, "until", js_time(until_ns), "by", w->principal, "why", why,
+                          "made", js_time(clock_wall_ns()));
     CHECK(o != NULL, MEMORY);
     exemption_id(name, resource, id);
     TRY(js_put(&value, o));

@@ -126,7 +126,7 @@ main(int argc, char **argv)
         assess(w);
     }
     sw_workspace_close(w);
-    check(sw_audit_verify(audit, NULL, &entries, &error) == 0 && entries == 8,
+    check(sw_audit_verify(audit, NULL, &entries, &error) == 0 && entries == 9,
           "every act is in the log, and the log verifies");
     check(sw_audit_verify(audit, "x", &entries, &error) != 0, "refuses another key");
     (void)snprintf(command, sizeof command, "rm -r '%s'", scratch);
