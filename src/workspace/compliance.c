@@ -82,6 +82,19 @@ take_assigned(struct evaluating *e, const json_t *report, const char *const *ids
 
 /* ---- those that are not: with their defaults ---- */
 
+/* One that only an assignment gives its parameters: it cannot be held against the state. */
+static struct status
+add_unassigned(struct evaluating *e, const struct policy *p, const char *why)
+{
+    DEFER(js_freep)
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:o?}", "policy", p->id,
+                          "policy_version", p->version, "policy_digest", p->digest_hex, "title",
+                          p->title, "severity", policy_severity_word(p->severity), "outcome",
+                          "not-evaluable", "remedy", p->remedy, "message", js_sentence(why));
+    CHECK(o != NULL, MEMORY);
+    return add_finding(e, o, false);
+}
+
 static struct status
 evaluate_built_in(struct evaluating *e, const char *id)
 {
@@ -96,7 +109,12 @@ evaluate_built_in(struct evaluating *e, const char *id)
         return OK; /* the document tells that there is no such policy */
     }
     TRY(policy_read(view_str(text), id, e->diag, &p));
-    TRY(policy_assign(p, id, "workspace", NULL, arena, e->diag, &assignment));
+    struct diag why = {0};
+    const struct status s = policy_assign(p, id, "workspace", NULL, arena, &why, &assignment);
+    if (s.code == STATUS_INPUT) {
+        return add_unassigned(e, p, why.text);
+    }
+    TRY(s);
     const struct policy_question q = {
         .assignments = &assignment, .assignment_count = 1, .now_ns = e->now_ns};
     TRY(policy_evaluate(&q, e->state, &found, &n));

@@ -118,6 +118,23 @@ the_receipt_proves_what_was_found(void **state)
     assert_text_has(buf_str(&html), "Artificial Intelligence Act");
 }
 
+/* A policy that needs a parameter cannot be held against the state unassigned: not decided. */
+static void
+every_catalogue_reports(void **state)
+{
+    struct room *m = *state;
+    for (const struct embedded *e = embedded_catalogues; e->name != NULL; e++) {
+        DEFER(js_freep) json_t *d = report_on(m, 7, e->name);
+        assert_true(json_array_size(json_object_get(d, "controls")) > 10);
+    }
+    DEFER(js_freep) json_t *before = report_on(m, 7, "nist-ai-rmf");
+    assert_string_equal(outcome_of(before, "mg-1.1"), "undecided");
+    OUT_HAS(m, "needs parameter \\\"models\\\"");
+    RUN(m, 0, "policy", "assign", "model-approved", "--set", "models=mortgage");
+    DEFER(js_freep) json_t *after = report_on(m, 7, "nist-ai-rmf");
+    assert_string_equal(outcome_of(after, "mg-1.1"), "passes");
+}
+
 static void
 an_unknown_catalogue_is_refused(void **state)
 {
@@ -136,6 +153,7 @@ main(void)
         MODEL(what_is_mended_passes),
         MODEL(an_assigned_policy_is_held_as_it_is_assigned),
         MODEL(the_receipt_proves_what_was_found),
+        MODEL(every_catalogue_reports),
         MODEL(an_unknown_catalogue_is_refused),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
