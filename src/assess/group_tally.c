@@ -77,12 +77,11 @@ log_loss(uint8_t y, double p)
     return -log(y == 1 ? kept : 1 - kept);
 }
 
+/* From label, prediction, error and log loss. Of sizes no smaller: no smaller. */
 static void
-moments_of(const struct group_rows *r, size_t i, double x[static GROUP_MOMENTS])
+moments_from(double y, double p, double e, double l, double x[static GROUP_MOMENTS])
 {
-    const double y = r->value != NULL ? r->value[i] - r->centre : r->y[i];
-    const double p = r->prediction[i] - r->centre, e = p - y, over = e > 0 ? e : 0, e2 = e * e;
-    const double l = r->value != NULL ? 0 : log_loss(r->y[i], r->prediction[i]);
+    const double over = e > 0 ? e : 0, e2 = e * e;
     x[MOMENT_1] = 1;
     x[MOMENT_P] = p;
     x[MOMENT_PP] = p * p;
@@ -100,6 +99,19 @@ moments_of(const struct group_rows *r, size_t i, double x[static GROUP_MOMENTS])
     x[MOMENT_E4Y] = e2 * e2 * y;
     x[MOMENT_L] = l;
     x[MOMENT_L2] = l * l;
+}
+
+static double
+label_of(const struct group_rows *r, size_t i)
+{
+    return r->value != NULL ? r->value[i] - r->centre : r->y[i];
+}
+
+static void
+moments_of(const struct group_rows *r, size_t i, double x[static GROUP_MOMENTS])
+{
+    const double y = label_of(r, i), p = r->prediction[i] - r->centre;
+    moments_from(y, p, p - y, r->value != NULL ? 0 : log_loss(r->y[i], r->prediction[i]), x);
 }
 
 static bool
@@ -305,22 +317,297 @@ group_replicates_room(uint32_t n, uint32_t cells)
     return (size_t)n * cells * REPLICA_SUMS;
 }
 
+/* ---- blocks that merge ---- */
+
+#define SUMS_BLOCK 128u
+#define LOG_LOSS_MOST 37.0 /* minus the logarithm of DBL_EPSILON, and more */
+#define BOUND_MOST 0x1p960 /* so that no magic number is infinite */
+#define DOUBLE_BITS 53
+
+static inline void
+raise_to(double *most, double x)
+{
+    if (fabs(x) > *most && isfinite(x)) {
+        *most = fabs(x);
+    }
+}
+
+void
+group_range_add(struct group_range *range, const struct group_rows *r, size_t first, size_t n)
+{
+    for (size_t i = first; i < first + n; i++) {
+        struct group_range *g = &range[r->cell[i]];
+        const double p = r->prediction == NULL ? 0 : r->prediction[i] - r->centre;
+        g->rows++;
+        raise_to(&g->prediction, p);
+        if (r->value != NULL) {
+            raise_to(&g->label, label_of(r, i));
+            raise_to(&g->error, p - label_of(r, i));
+        }
+        if (r->weight != NULL) {
+            raise_to(&g->weight, r->weight[i]);
+        }
+    }
+}
+
+void
+group_range_merge(struct group_range *g, const struct group_range *other)
+{
+    g->rows += other->rows;
+    g->label = fmax(g->label, other->label);
+    g->prediction = fmax(g->prediction, other->prediction);
+    g->error = fmax(g->error, other->error);
+    g->weight = fmax(g->weight, other->weight);
+}
+
+/* x + magic - magic is x rounded to a multiple of the power of two at which a double holds the sum
+ * of `rows` numbers of size `most` exactly; the same again for what is left of x. */
+static void
+choose_magic(double most, uint64_t rows, double *ret_high, double *ret_low)
+{
+    int of_most = 0, of_rows = 0;
+    (void)frexp(fmin(most, BOUND_MOST), &of_most);
+    (void)frexp((double)rows, &of_rows);
+    const int bits = DOUBLE_BITS - 1 - (of_rows > 2 ? of_rows : 2);
+    *ret_high = ldexp(1.5, DOUBLE_BITS - 1 + of_most - bits);
+    *ret_low = ldexp(1.5, DOUBLE_BITS - 1 + of_most - 2 * bits);
+}
+
+/* magic[kinds]: of a cell. */
+static void
+choose_magics(const struct group_range *range, const struct group_rows *like, uint32_t kinds,
+              struct group_sum *magic)
+{
+    double x[GROUP_MOMENTS];
+    const bool numeric = like->value != NULL;
+    moments_from(numeric ? range->label : 1, range->prediction,
+                 numeric ? range->error : 1 + range->prediction, numeric ? 0 : LOG_LOSS_MOST, x);
+    for (uint32_t k = 0; k < kinds; k++) {
+        const double most = like->weight == NULL ? 1 : range->weight,
+                     w = k == 0 ? most : most * most;
+        struct group_parts *high = &magic[k].high, *low = &magic[k].low;
+        for (size_t m = 0; m < GROUP_POWERS; m++) {
+            choose_magic(w * x[m + 1], range->rows, &high->moment[m], &low->moment[m]);
+        }
+        for (size_t o = 0; o < GROUP_OUTCOMES; o++) {
+            choose_magic(w, range->rows, &high->count[o], &low->count[o]);
+        }
+    }
+}
+
+struct status
+group_sums_begin(const struct group_range *range, const struct group_rows *like, uint32_t cells,
+                 struct group_sums *ret_sums)
+{
+    DEFER(group_sums_done)
+    struct group_sums s = {.cells = cells,
+                           .kinds = like->weight != NULL ? 2 : 1,
+                           .labels = like->y != NULL,
+                           .scores = like->prediction != NULL};
+    s.rows = calloc((size_t)cells + 1, sizeof *s.rows);
+    s.sum = calloc((size_t)cells * s.kinds + 1, sizeof *s.sum);
+    s.magic = calloc((size_t)cells * s.kinds + 1, sizeof *s.magic);
+    CHECK(s.rows != NULL && s.sum != NULL && s.magic != NULL, MEMORY);
+    for (uint32_t c = 0; c < cells; c++) {
+        choose_magics(&range[c], like, s.kinds, &s.magic[(size_t)c * s.kinds]);
+    }
+    *ret_sums = s;
+    s = (struct group_sums){0};
+    return OK;
+}
+
+void
+group_sums_done(struct group_sums *s)
+{
+    free(s->rows);
+    free(s->sum);
+    free(s->magic);
+    *s = (struct group_sums){0};
+}
+
+/* A block of whole rows. */
+struct sums_block {
+    size_t rows;
+    uint32_t cell[SUMS_BLOCK];
+    uint8_t outcome[SUMS_BLOCK];
+    double weight[SUMS_BLOCK];
+    double x[SUMS_BLOCK][GROUP_MOMENTS];
+};
+
+static void
+sums_load(const struct group_rows *r, size_t first, size_t n, struct sums_block *b)
+{
+    b->rows = 0;
+    for (size_t i = first; i < first + n; i++) {
+        const double w = r->weight == NULL ? 1 : r->weight[i];
+        if (w == 0 || !row_is_whole(r, i)) {
+            continue;
+        }
+        const size_t k = b->rows++;
+        b->cell[k] = r->cell[i];
+        b->weight[k] = w;
+        b->outcome[k] = r->y == NULL ? 0 : (uint8_t)outcome_of(r->y[i], r->decision[i]);
+        if (r->prediction != NULL) {
+            moments_of(r, i, b->x[k]);
+        }
+    }
+}
+
+/* x[n] times w, each in its two parts. */
+static inline void
+split_add(const double *restrict x, double w, size_t n, const double *restrict magic_high,
+          const double *restrict magic_low, double *restrict high, double *restrict low)
+{
+    for (size_t m = 0; m < n; m++) {
+        const double of = w * x[m], most = (of + magic_high[m]) - magic_high[m];
+        high[m] += most;
+        low[m] += ((of - most) + magic_low[m]) - magic_low[m];
+    }
+}
+
+WIDE static void
+sums_add_block(const struct sums_block *b, const struct group_sums *s, uint32_t kind)
+{
+    const double one = 1;
+    for (size_t k = 0; k < b->rows; k++) {
+        const double w = kind == 0 ? b->weight[k] : b->weight[k] * b->weight[k];
+        const size_t o = b->outcome[k];
+        const size_t at = (size_t)b->cell[k] * s->kinds + kind;
+        struct group_sum *to = &s->sum[at];
+        const struct group_sum *magic = &s->magic[at];
+        split_add(b->x[k] + 1, w, GROUP_POWERS, magic->high.moment, magic->low.moment,
+                  to->high.moment, to->low.moment);
+        split_add(&one, w, 1, &magic->high.count[o], &magic->low.count[o], &to->high.count[o],
+                  &to->low.count[o]);
+    }
+}
+
+void
+group_sums_add(struct group_sums *s, const struct group_rows *r, size_t first, size_t n)
+{
+    struct sums_block b = {0};
+    for (size_t at = 0; at < n; at += SUMS_BLOCK) {
+        sums_load(r, first + at, n - at < SUMS_BLOCK ? n - at : SUMS_BLOCK, &b);
+        for (size_t k = 0; k < b.rows; k++) {
+            s->rows[b.cell[k]]++;
+        }
+        for (uint32_t k = 0; k < s->kinds; k++) {
+            sums_add_block(&b, s, k);
+        }
+    }
+}
+
+static void
+parts_merge(struct group_parts *p, const struct group_parts *other)
+{
+    for (size_t m = 0; m < GROUP_POWERS; m++) {
+        p->moment[m] += other->moment[m];
+    }
+    for (size_t o = 0; o < GROUP_OUTCOMES; o++) {
+        p->count[o] += other->count[o];
+    }
+}
+
+void
+group_sums_merge(struct group_sums *s, const struct group_sums *other)
+{
+    ASSERT(s->cells == other->cells && s->kinds == other->kinds);
+    for (size_t i = 0; i < (size_t)s->cells * s->kinds; i++) {
+        parts_merge(&s->sum[i].high, &other->sum[i].high);
+        parts_merge(&s->sum[i].low, &other->sum[i].low);
+    }
+    for (uint32_t c = 0; c < s->cells; c++) {
+        s->rows[c] += other->rows[c];
+    }
+}
+
+/* An infinite number leaves nothing that is left of it. */
+static double
+whole_sum(double high, double low)
+{
+    return isfinite(high) ? high + low : high;
+}
+
+static void
+sum_value_of(const struct group_sums *s, const struct group_sum *sum, double *count, double *moment)
+{
+    const double *high = sum->high.count, *low = sum->low.count;
+    for (size_t o = 0; o < GROUP_OUTCOMES && s->labels; o++) {
+        count[o] = whole_sum(high[o], low[o]);
+    }
+    if (s->scores) {
+        moment[MOMENT_1] =
+            whole_sum(high[0] + high[1] + high[2] + high[3], low[0] + low[1] + low[2] + low[3]);
+    }
+    for (size_t m = 0; m < GROUP_POWERS && s->scores; m++) {
+        moment[m + 1] = whole_sum(sum->high.moment[m], sum->low.moment[m]);
+    }
+}
+
+void
+group_sums_finish(const struct group_sums *s, struct group_tally *tally)
+{
+    for (uint32_t c = 0; c < s->cells; c++) {
+        struct group_tally t = {.rows = s->rows[c]};
+        const struct group_sum *sum = &s->sum[(size_t)c * s->kinds];
+        sum_value_of(s, sum, t.count, t.moment);
+        sum_value_of(s, sum + s->kinds - 1, t.count2, t.moment2);
+        group_tally_add(&tally[c], &t);
+    }
+}
+
 /* ---- all rows ---- */
 
 struct work {
     const struct group_rows *r;
+    size_t share; /* rows of a task */
     uint32_t cells;
-    size_t first_block;
-    struct group_tally *tally; /* blocks of a wave * cells */
+    struct group_range *range; /* tasks * cells */
+    struct group_sums *sums;   /* tasks */
 };
 
+static size_t
+rows_of_task(const struct work *w, size_t task, size_t *ret_first)
+{
+    *ret_first = task * w->share < w->r->rows ? task * w->share : w->r->rows;
+    const size_t left = w->r->rows - *ret_first;
+    return left < w->share ? left : w->share;
+}
+
 static void
-tally_block(void *ctx, size_t block)
+range_task(void *ctx, size_t task)
 {
     const struct work *w = ctx;
-    const size_t from = (w->first_block + block) * GROUP_BLOCK, left = w->r->rows - from;
-    group_tally_rows(w->r, from, left < GROUP_BLOCK ? left : GROUP_BLOCK,
-                     w->tally + block * w->cells);
+    size_t first = 0;
+    const size_t n = rows_of_task(w, task, &first);
+    group_range_add(w->range + task * w->cells, w->r, first, n);
+}
+
+static void
+sums_task(void *ctx, size_t task)
+{
+    const struct work *w = ctx;
+    size_t first = 0;
+    const size_t n = rows_of_task(w, task, &first);
+    group_sums_add(&w->sums[task], w->r, first, n);
+}
+
+static struct status
+sum_tasks(const struct work *w, size_t tasks, unsigned threads, struct group_tally *ret_tally)
+{
+    threads_for(tasks, threads, range_task, (void *)(uintptr_t)w);
+    for (size_t i = w->cells; i < tasks * w->cells; i++) {
+        group_range_merge(&w->range[i % w->cells], &w->range[i]);
+    }
+    for (size_t t = 0; t < tasks; t++) {
+        TRY(group_sums_begin(w->range, w->r, w->cells, &w->sums[t]));
+    }
+    threads_for(tasks, threads, sums_task, (void *)(uintptr_t)w);
+    for (size_t t = 1; t < tasks; t++) {
+        group_sums_merge(&w->sums[0], &w->sums[t]);
+    }
+    group_sums_finish(&w->sums[0], ret_tally);
+    return OK;
 }
 
 struct status
@@ -328,19 +615,15 @@ group_tally_all(const struct group_rows *r, uint32_t cells, unsigned threads,
                 struct group_tally *ret_tally)
 {
     const size_t blocks = (r->rows + GROUP_BLOCK - 1) / GROUP_BLOCK;
-    const size_t wave = threads == 0 ? threads_cores() : threads;
-    DEFER(memory_freep) struct group_tally *tally = calloc(wave * cells + 1, sizeof *tally);
-    CHECK(tally != NULL, MEMORY);
-    struct work w = {r, cells, 0, tally};
-    for (; w.first_block < blocks; w.first_block += wave) {
-        const size_t left = blocks - w.first_block, now = left < wave ? left : wave;
-        memset(tally, 0, now * cells * sizeof *tally);
-        threads_for(now, threads, tally_block, &w);
-        for (size_t b = 0; b < now; b++) {
-            for (uint32_t c = 0; c < cells; c++) {
-                group_tally_add(&ret_tally[c], &tally[b * cells + c]);
-            }
-        }
+    const size_t most = threads == 0 ? threads_cores() : threads;
+    const size_t tasks = blocks < 2 ? 1 : blocks < most ? blocks : most;
+    DEFER(memory_freep) struct group_range *range = calloc(tasks * cells + 1, sizeof *range);
+    DEFER(memory_freep) struct group_sums *sums = calloc(tasks, sizeof *sums);
+    CHECK(range != NULL && sums != NULL, MEMORY);
+    const struct work w = {r, (r->rows + tasks - 1) / tasks, cells, range, sums};
+    const struct status status = sum_tasks(&w, tasks, threads, ret_tally);
+    for (size_t t = 0; t < tasks; t++) {
+        group_sums_done(&sums[t]);
     }
-    return OK;
+    return status;
 }

@@ -77,10 +77,49 @@ struct status group_rows_order(const struct group_rows *r, uint32_t *ret_order);
 struct status group_rows_sorted(const struct group_rows *r, const uint32_t *order,
                                 struct group_rows *ret_sorted);
 void group_rows_done(struct group_rows *sorted);
-/* Adds rows [first, first + n) to tally[cells]. Rows with anything missing are left out. In row
- * order; callers add fixed blocks in block order, so that the digits do not depend on threads. */
+/* Adds rows [first, first + n) to tally[cells], in plain doubles: the oracle. Rows with anything
+ * missing are left out. */
 void group_tally_rows(const struct group_rows *r, size_t first, size_t n,
                       struct group_tally *tally);
+
+/* The same from blocks of rows that merge: two states merged are, to the bit, the state of their
+ * rows together, in any order. The ranges of the cells, from all rows, come first. Each number is
+ * then split into two parts that are whole multiples of powers of two, so small that little is lost
+ * and so large that a double holds every sum of them exactly (Demmel and Nguyen, "Parallel
+ * reproducible summation", IEEE Transactions on Computers 64, 2015). In a cell of n < 2^k rows a
+ * part has 52 - k bits; what is lost of a number is at most 2^(2k - 104) of the bound on the cell's
+ * largest. Zeroed: of no row. */
+struct group_range {
+    uint64_t rows;
+    double label, prediction, error, weight; /* largest sizes, of the finite ones in columns */
+};
+/* To range[cells]. */
+void group_range_add(struct group_range *range, const struct group_rows *r, size_t first, size_t n);
+void group_range_merge(struct group_range *g, const struct group_range *other); /* of one cell */
+
+#define GROUP_POWERS (GROUP_MOMENTS - 1) /* moments but MOMENT_1, which the counts add up to */
+struct group_parts {
+    double count[GROUP_OUTCOMES], moment[GROUP_POWERS];
+};
+struct group_sum {
+    struct group_parts high, low;
+};
+struct group_sums {
+    uint32_t cells, kinds;   /* 1: weights are all 1 */
+    bool labels, scores;     /* y; predictions */
+    uint64_t *rows;          /* cells */
+    struct group_sum *sum;   /* cells * kinds: by weights, and by their squares */
+    struct group_sum *magic; /* the same: what splits the numbers */
+};
+/* range[cells]: the same for all that will be merged; like: which columns the rows have.
+ * STATUS_MEMORY. */
+struct status group_sums_begin(const struct group_range *range, const struct group_rows *like,
+                               uint32_t cells, struct group_sums *ret_sums);
+void group_sums_add(struct group_sums *s, const struct group_rows *r, size_t first, size_t n);
+void group_sums_merge(struct group_sums *s, const struct group_sums *other);
+/* Adds to tally[cells]. */
+void group_sums_finish(const struct group_sums *s, struct group_tally *tally);
+void group_sums_done(struct group_sums *s);
 /* Doubles of workspace for group_tally_replicates. */
 size_t group_replicates_room(uint32_t n, uint32_t cells);
 /* Adds all rows, with the weights of Poisson replicates first .. first + n - 1 of the seed
@@ -89,7 +128,7 @@ size_t group_replicates_room(uint32_t n, uint32_t cells);
  * once for the n replicates; then each costs a hash and 13 additions a row. */
 void group_tally_replicates(const struct group_rows *r, uint64_t seed, uint32_t first, uint32_t n,
                             uint32_t cells, struct group_tally *tally, double *room);
-/* All rows, in blocks of GROUP_BLOCK on `threads` threads. STATUS_MEMORY. */
+/* All rows, on at most `threads` threads with GROUP_BLOCK rows or more each. STATUS_MEMORY. */
 #define GROUP_BLOCK ((size_t)1 << 16)
 struct status group_tally_all(const struct group_rows *r, uint32_t cells, unsigned threads,
                               struct group_tally *ret_tally);

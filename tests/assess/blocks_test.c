@@ -7,6 +7,7 @@
 #include "assess/errors.h"
 #include "assess/errors_metric.h"
 #include "assess/explain_summary.h"
+#include "assess/group_tally.h"
 #include "assess/performance.h"
 #include "assess/residuals.h"
 #include "assess/surrogate_histogram.h"
@@ -427,6 +428,180 @@ residuals_merge_exactly(void **state)
 {
     (void)state;
     assert_same_for_every_plan(residuals_say);
+}
+
+/* ---- groups ---- */
+
+#define CELLS 5u
+
+struct groups_known {
+    unsigned shape; /* bits: weights, numeric outcome, decisions alone */
+    struct group_range range[CELLS];
+    struct group_rows like;
+};
+
+/* The rows from at on; columns are the caller's. */
+static struct group_rows
+group_rows_from(const struct rows *r, unsigned shape, size_t at, size_t n, uint32_t *cell,
+                double *weight)
+{
+    for (size_t i = 0; i < n; i++) {
+        cell[i] = (uint32_t)floor(r->score[at + i] * CELLS) % CELLS;
+        weight[i] = r->cohort[at + i] == 0 ? r->loss[at + i] / 7 : 0;
+    }
+    const bool numeric = (shape & 2) != 0, alone = (shape & 4) != 0;
+    return (struct group_rows){.rows = n,
+                               .y = numeric ? NULL : r->y + at,
+                               .decision = numeric ? NULL : r->cohort + at,
+                               .value = numeric ? r->truth + at : NULL,
+                               .prediction = numeric ? r->prediction + at
+                                             : alone ? NULL
+                                                     : r->score + at,
+                               .weight = (shape & 1) != 0 ? weight : NULL,
+                               .cell = cell,
+                               .centre = numeric ? 4567.8 : 0};
+}
+
+static void *
+range_start(const void *known)
+{
+    struct groups_known *k = calloc(1, sizeof *k);
+    assert_non_null(k);
+    k->shape = *(const unsigned *)known;
+    return k;
+}
+
+static void
+range_take(void *state, const struct rows *r, size_t at, size_t n)
+{
+    struct groups_known *k = state;
+    uint32_t cell[ROWS];
+    double weight[ROWS];
+    const struct group_rows rows = group_rows_from(r, k->shape, at, n, cell, weight);
+    group_range_add(k->range, &rows, 0, n);
+}
+
+static void
+range_join(void *state, const void *other)
+{
+    const struct groups_known *from = other;
+    for (size_t c = 0; c < CELLS; c++) {
+        group_range_merge(&((struct groups_known *)state)->range[c], &from->range[c]);
+    }
+}
+
+struct groups_state {
+    unsigned shape;
+    struct group_sums sums;
+};
+
+static void *
+groups_start(const void *known)
+{
+    const struct groups_known *k = known;
+    struct groups_state *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    s->shape = k->shape;
+    assert_ok(group_sums_begin(k->range, &k->like, CELLS, &s->sums));
+    return s;
+}
+
+static void
+groups_take(void *state, const struct rows *r, size_t at, size_t n)
+{
+    struct groups_state *s = state;
+    uint32_t cell[ROWS];
+    double weight[ROWS];
+    const struct group_rows rows = group_rows_from(r, s->shape, at, n, cell, weight);
+    group_sums_add(&s->sums, &rows, 0, n);
+}
+
+static void
+groups_join(void *state, const void *other)
+{
+    const struct groups_state *from = other;
+    group_sums_merge(&((struct groups_state *)state)->sums, &from->sums);
+}
+
+static void
+groups_end(void *state)
+{
+    struct groups_state *s = state;
+    group_sums_done(&s->sums);
+    free(s);
+}
+
+/* A sum of the sizes of what a moment adds up, or more. */
+static double
+size_of(const double moment[static GROUP_MOMENTS], size_t m)
+{
+    switch (m) {
+    case MOMENT_P:
+        return moment[MOMENT_1] + moment[MOMENT_PP];
+    case MOMENT_Y:
+        return moment[MOMENT_1] + moment[MOMENT_Y2];
+    case MOMENT_Y3:
+        return moment[MOMENT_Y2] + moment[MOMENT_Y4];
+    case MOMENT_E2Y:
+        return moment[MOMENT_E2] + moment[MOMENT_E2Y2];
+    case MOMENT_E4Y:
+        return moment[MOMENT_E4] * 1e4;
+    default:
+        return moment[m];
+    }
+}
+
+/* Not far from the plain sums, in the sizes of what is added. */
+static void
+assert_near_plain(const struct rows *r, unsigned shape, const struct group_tally *found)
+{
+    uint32_t cell[ROWS];
+    double weight[ROWS];
+    struct group_tally plain[CELLS] = {0};
+    const struct group_rows rows = group_rows_from(r, shape, 0, ROWS, cell, weight);
+    group_tally_rows(&rows, 0, ROWS, plain);
+    for (uint32_t c = 0; c < CELLS; c++) {
+        assert_int_equal(found[c].rows, plain[c].rows);
+        for (size_t o = 0; o < GROUP_OUTCOMES; o++) {
+            assert_near(found[c].count[o], plain[c].count[o], 1e-12 * plain[c].count[o]);
+            assert_near(found[c].count2[o], plain[c].count2[o], 1e-12 * plain[c].count2[o]);
+        }
+        for (size_t m = 0; m < GROUP_MOMENTS; m++) {
+            assert_near(found[c].moment[m], plain[c].moment[m],
+                        1e-12 * size_of(plain[c].moment, m));
+            assert_near(found[c].moment2[m], plain[c].moment2[m],
+                        1e-12 * size_of(plain[c].moment2, m));
+        }
+    }
+}
+
+static void
+groups_say(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct pass ranges = {range_start, range_take, range_join, free},
+                             pass = {groups_start, groups_take, groups_join, groups_end};
+    static const unsigned shapes[] = {0, 1, 2, 3, 5};
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+        DEFER(memory_freep) struct groups_known *known = run(&ranges, &shapes[k], r, p);
+        uint32_t cell[ROWS];
+        double weight[ROWS];
+        known->like = group_rows_from(r, shapes[k], 0, ROWS, cell, weight);
+        struct groups_state *s = run(&pass, known, r, p);
+        struct group_tally found[CELLS] = {0}, at_once[CELLS] = {0};
+        group_sums_finish(&s->sums, found);
+        groups_end(s);
+        say(said, found, sizeof found);
+        assert_ok(group_tally_all(&known->like, CELLS, 2, at_once));
+        assert_memory_equal(found, at_once, sizeof found);
+        assert_near_plain(r, shapes[k], found);
+    }
+}
+
+static void
+tallies_of_groups_merge(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(groups_say);
 }
 
 /* ---- explanations ---- */
@@ -855,6 +1030,7 @@ main(void)
         cmocka_unit_test(calibration_merges),
         cmocka_unit_test(performance_merges),
         cmocka_unit_test(residuals_merge_exactly),
+        cmocka_unit_test(tallies_of_groups_merge),
         cmocka_unit_test(summaries_of_explanations_merge),
         cmocka_unit_test(maps_merge),
         cmocka_unit_test(mutual_information_merges),
