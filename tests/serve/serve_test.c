@@ -578,6 +578,22 @@ answers_each_call_once_and_logs_exactly_those(void **state)
 
 /* ---- models that come while it serves ---- */
 
+/* A server sees what was registered within a second, and loads it. */
+static void
+await_version(unsigned version)
+{
+    struct reply r;
+    char path[64];
+    unsigned status = 0;
+    const int64_t until = clock_mono_ns() + 30 * NS_PER_S;
+    (void)snprintf(path, sizeof path, "/v2/models/loans/versions/%u", version);
+    while (status != 200 && clock_mono_ns() < until) {
+        status = ask_at(it.port, "GET", path, it.caller, NULL, &r);
+        reply_done(&r);
+    }
+    assert_int_equal(status, 200);
+}
+
 static void
 takes_a_new_version_in_and_keeps_the_old_one(void **state)
 {
@@ -638,6 +654,7 @@ a_version_with_thresholds_by_group_needs_the_group_and_decides_by_it(void **stat
     assert_steward("mitigate", "loans@1", "--method", "threshold", "--sensitive", "sex");
     assert_ok(model_load(it.workspace, "loans", 0, &diag, &m));
     assert_int_equal(m->version, 3);
+    await_version(3);
     assert_true(decided_apart(m, body, sizeof body, &decisions));
     const struct ask asks[] = {
         {"GET", "/v2/models/loans/versions/3", it.caller, NULL, 200,
@@ -693,6 +710,7 @@ a_version_behind_a_remover_answers_as_off_line(void **state)
     assert_steward("mitigate", "loans@1", "--method", "correlation-remover", "--sensitive", "sex");
     assert_ok(model_load(it.workspace, "loans", 0, &diag, &m));
     assert_int_equal(m->version, 4);
+    await_version(4);
     ask_off_line(m, &body, out);
     ask_off_line(it.model, &plain, old);
     assert_memory_not_equal(out, old, sizeof out);
