@@ -614,7 +614,7 @@ struct status
 group_tally_all(const struct group_rows *r, uint32_t cells, unsigned threads,
                 struct group_tally *ret_tally)
 {
-    const size_t blocks = (r->rows + GROUP_BLOCK - 1) / GROUP_BLOCK;
+    const size_t blocks = r->rows / GROUP_BLOCK;
     const size_t most = threads == 0 ? threads_cores() : threads;
     const size_t tasks = blocks < 2 ? 1 : blocks < most ? blocks : most;
     DEFER(memory_freep) struct group_range *range = calloc(tasks * cells + 1, sizeof *range);
