@@ -295,6 +295,7 @@ struct status cli_serve(struct cli *c);
 struct status cli_comply_list(struct cli *c);
 struct status cli_comply_show(struct cli *c);
 extern const struct cli_option cli_comply_report_options[];
+extern const struct cli_option cli_usage_options[];
 extern const struct cli_option cli_policy_list_options[], cli_policy_assign_options[],
     cli_policy_unassign_options[], cli_policy_exempt_options[], cli_policy_check_options[];
 struct status cli_comply_report(struct cli *c);
@@ -326,6 +327,7 @@ struct status cli_audit_show(struct cli *c);
 struct status cli_audit_search(struct cli *c); /* audit_search.c */
 struct status cli_audit_index(struct cli *c);
 struct status cli_audit_tail(struct cli *c);
+struct status cli_usage(struct cli *c);
 struct status cli_audit_export(struct cli *c);
 struct status cli_audit_prove(struct cli *c);
 struct status cli_audit_check(struct cli *c);
