@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIRST_MAX (1u << 18) /* findings that room is made for at once */
+#define BLOCK 32u /* resources */
 
 static const char *const outcomes[POLICY_OUTCOMES] = {"compliant", "non-compliant", "exempt",
                                                       "not-applicable", "not-evaluable"};
@@ -78,75 +78,111 @@ judge(const struct policy_assignment *a, const struct policy_cell *cells, int64_
     return wrong == POLICY_TRUE ? POLICY_NON_COMPLIANT : POLICY_COMPLIANT;
 }
 
-struct gathering {
-    struct policy_finding *all;
-    size_t count, room, first;
+/* An assignment with its place among the findings. */
+struct placed {
+    const struct policy_assignment *assignment;
+    struct policy_type type;
+    bool held;                   /* the state has all resources of the type */
+    bool everywhere;             /* its scope is the workspace */
+    size_t count;                /* findings of resources */
+    struct policy_finding *next; /* where its next one goes */
 };
 
-static struct status
-add(struct gathering *g, const struct policy_finding *f)
+static bool
+is_about(const struct placed *p, const struct policy_resource *r)
 {
-    if (g->count == g->room) {
-        const size_t room = g->room == 0 ? g->first : 2 * g->room;
-        struct policy_finding *grown = realloc(g->all, room * sizeof *grown);
-        CHECK(grown != NULL, MEMORY);
-        g->all = grown;
-        g->room = room;
-    }
-    g->all[g->count++] = *f;
-    return OK;
+    return p->held && r->type.first == p->type.first &&
+           (p->everywhere || scope_has(p->assignment->scope, r));
 }
 
-static struct status
-evaluate_one(const struct policy_question *q, const struct policy_assignment *a,
-             const struct policy_state *s, struct gathering *g)
+static void
+place_one(const struct policy_assignment *a, const struct policy_state *s,
+          struct placed *ret_placed)
 {
-    size_t found = 0;
-    bool held = false;
-    struct policy_type type;
-    (void)policy_type_find(a->policy->type, &type);
+    struct placed p = {.assignment = a, .everywhere = strcmp(a->scope, "workspace") == 0};
+    (void)policy_type_find(a->policy->type, &p.type);
     for (size_t i = 0; i < s->hold_count; i++) {
-        held = held || s->holds[i].first == type.first;
+        p.held = p.held || s->holds[i].first == p.type.first;
     }
-    for (size_t i = 0; held && i < s->count; i++) {
-        const struct policy_resource *r = &s->resources[i];
-        if (r->type.first != type.first || !scope_has(a->scope, r)) {
-            continue;
-        }
-        struct policy_finding f = {
-            .assignment = a, .resource = r->document, .outcome = judge(a, r->cells, q->now_ns)};
-        const struct policy_exemption *e =
-            f.outcome == POLICY_NON_COMPLIANT ? find_exemption(q, a, r) : NULL;
-        if (e != NULL) {
-            f.outcome = POLICY_EXEMPT;
-            f.until_ns = e->until_ns;
-        }
-        TRY(add(g, &f));
-        found++;
+    for (size_t i = 0; i < s->count; i++) {
+        p.count += is_about(&p, &s->resources[i]);
     }
-    const struct policy_finding none = {
-        .assignment = a, .outcome = held ? POLICY_NOT_APPLICABLE : POLICY_NOT_EVALUABLE};
-    return found > 0 ? OK : add(g, &none);
+    *ret_placed = p;
+}
+
+static struct policy_finding
+find(const struct policy_question *q, const struct policy_assignment *a,
+     const struct policy_resource *r)
+{
+    struct policy_finding f = {
+        .assignment = a, .resource = r->document, .outcome = judge(a, r->cells, q->now_ns)};
+    const struct policy_exemption *e =
+        f.outcome == POLICY_NON_COMPLIANT ? find_exemption(q, a, r) : NULL;
+    if (e != NULL) {
+        f.outcome = POLICY_EXEMPT;
+        f.until_ns = e->until_ns;
+    }
+    return f;
+}
+
+/* Resources some at a time, so that their cells are in the cache for every assignment. */
+static void
+find_all(const struct policy_question *q, const struct policy_state *s, struct placed *placed,
+         size_t n)
+{
+    for (size_t from = 0; from < s->count; from += BLOCK) {
+        const size_t to = from + BLOCK < s->count ? from + BLOCK : s->count;
+        for (size_t k = 0; k < n; k++) {
+            struct placed *p = &placed[k];
+            for (size_t i = from; i < to; i++) {
+                if (is_about(p, &s->resources[i])) {
+                    *p->next++ = find(q, p->assignment, &s->resources[i]);
+                }
+            }
+        }
+    }
+}
+
+/* The places of all findings; of an assignment without a resource there is one. */
+static size_t
+place_all(const struct policy_question *q, const struct policy_state *s, struct placed *ret_placed,
+          size_t *ret_findings)
+{
+    size_t n = 0, findings = 0;
+    for (size_t i = 0; i < q->assignment_count; i++) {
+        if (q->assignments[i].effect != POLICY_DISABLED) {
+            place_one(&q->assignments[i], s, &ret_placed[n]);
+            findings += ret_placed[n].count > 0 ? ret_placed[n].count : 1;
+            n++;
+        }
+    }
+    *ret_findings = findings;
+    return n;
 }
 
 struct status
 policy_evaluate(const struct policy_question *q, const struct policy_state *state,
                 struct policy_finding **ret_findings, size_t *ret_count)
 {
-    const size_t most = q->assignment_count * (state->count + 1) + 1;
-    struct gathering g = {.first = most < FIRST_MAX ? most : FIRST_MAX};
-    struct status s = OK;
-    for (size_t i = 0; i < q->assignment_count && status_ok(s); i++) {
-        if (q->assignments[i].effect != POLICY_DISABLED) {
-            s = evaluate_one(q, &q->assignments[i], state, &g);
+    size_t count = 0;
+    DEFER(memory_freep) struct placed *placed = calloc(q->assignment_count + 1, sizeof *placed);
+    CHECK(placed != NULL, MEMORY);
+    const size_t n = place_all(q, state, placed, &count);
+    struct policy_finding *all = malloc((count + 1) * sizeof *all), *next = all;
+    CHECK(all != NULL, MEMORY);
+    for (size_t k = 0; k < n; k++) {
+        struct placed *p = &placed[k];
+        p->next = next;
+        next += p->count > 0 ? p->count : 1;
+        if (p->count == 0) {
+            *p->next = (struct policy_finding){.assignment = p->assignment,
+                                               .outcome = p->held ? POLICY_NOT_APPLICABLE
+                                                                  : POLICY_NOT_EVALUABLE};
         }
     }
-    if (!status_ok(s)) {
-        free(g.all);
-        return s;
-    }
-    *ret_findings = g.all;
-    *ret_count = g.count;
+    find_all(q, state, placed, n);
+    *ret_findings = all;
+    *ret_count = count;
     return OK;
 }
 
