@@ -145,17 +145,17 @@ row_json(const struct usage_row *r, const bool by[static USAGE_KEYS])
 static void
 print_row(const struct usage_row *r, const bool by[static USAGE_KEYS])
 {
-    if (r->other) {
-        (void)fputs("all other groups", stdout);
-    }
+    DEFER(buf_done) struct buf head;
+    buf_init(&head, 1u << 16);
+    buf_put_str(&head, r->other ? "all other groups" : "");
     for (size_t k = 0; k < USAGE_KEYS && !r->other; k++) {
         if (by[k]) {
-            (void)printf("%s ", key_words[k]);
-            cli_put_clean(stdout, r->key[k][0] == '\0' ? "-" : r->key[k]);
-            (void)fputs("  ", stdout);
+            buf_printf(&head, "%s%s %s", head.len == 0 ? "" : ", ", key_words[k],
+                       r->key[k][0] == '\0' ? "-" : r->key[k]);
         }
     }
-    (void)printf("\n  %llu calls, %llu rows, %llu refused, %llu errors\n",
+    cli_put_wrapped(stdout, buf_str(&head), 0, 2);
+    (void)printf("  %llu calls, %llu rows, %llu refused, %llu errors\n",
                  (unsigned long long)r->calls, (unsigned long long)r->rows,
                  (unsigned long long)r->refused, (unsigned long long)r->errors);
     if (r->timed > 0) {
@@ -188,6 +188,9 @@ cli_usage(struct cli *c)
         } else {
             print_row(&r, by);
         }
+    }
+    if (usage_count(a.usage) == 0 && !c->json) {
+        cli_say("no calls");
     }
     if (r.other) {
         (void)fprintf(stderr, "steward: more than %u groups; the rest is one, last\n",
