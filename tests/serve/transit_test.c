@@ -217,7 +217,7 @@ no_server_starts_where_the_service_refuses_or_nobody_may_be_asked(void **state)
     assert_int_equal(unnamed.exit_code, 3);
     assert_text_has(buf_str(&unnamed.err), "keys.transit");
     DEFER(testing_run_done) struct testing_run log = {0};
-    testing_steward(&log, "audit", "show", "--action", "key.use", "--last", "2", NULL);
+    testing_steward(&log, "audit", "show", "--action", "key.use", "--last", "10", NULL);
     assert_int_equal(log.exit_code, 0);
     assert_text_has(buf_str(&log.out), "not opened for=\"serve\"");
     assert_text_has(buf_str(&log.out), "does not let the token do this");
