@@ -37,22 +37,13 @@ refuse(const struct flat *f, const char *what)
 
 /* ---- strings ---- */
 
-static int
-hex_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* Four hexadecimal digits at `at`, which is moved behind them. */
 static struct status
 take_unit(struct flat *f, uint32_t *ret_unit)
 {
     uint32_t unit = 0;
     for (int i = 0; i < 4; i++) {
-        const int digit = f->at < f->end ? hex_digit(*f->at) : -1;
+        const int digit = f->at < f->end ? text_hex_digit(*f->at) : -1;
         if (digit < 0) {
             return refuse(f, "invalid escape");
         }

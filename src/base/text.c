@@ -487,8 +487,8 @@ text_put_hex(struct buf *b, struct view v)
     }
 }
 
-static int
-hex_value(uint8_t c)
+int
+text_hex_digit(uint8_t c)
 {
     return c >= '0' && c <= '9'   ? c - '0'
            : c >= 'a' && c <= 'f' ? c - 'a' + 10
@@ -501,10 +501,11 @@ text_from_hex(struct view text, struct buf *ret_bytes)
 {
     CHECK(text.len % 2 == 0, INPUT);
     for (size_t i = 0; i < text.len; i++) {
-        CHECK(hex_value(text.ptr[i]) >= 0, INPUT);
+        CHECK(text_hex_digit(text.ptr[i]) >= 0, INPUT);
     }
     for (size_t i = 0; i < text.len; i += 2) {
-        buf_put_u8(ret_bytes, (uint8_t)(hex_value(text.ptr[i]) << 4 | hex_value(text.ptr[i + 1])));
+        buf_put_u8(ret_bytes,
+                   (uint8_t)(text_hex_digit(text.ptr[i]) << 4 | text_hex_digit(text.ptr[i + 1])));
     }
     return buf_status(ret_bytes);
 }

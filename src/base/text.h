@@ -20,6 +20,7 @@ bool text_is_utf8(struct view text);
 /* Names of workspaces' things (datasets, models, principals): [a-z0-9][a-z0-9._-]{0,62}, no "..".
  */
 bool text_is_name(const char *text);
+int text_hex_digit(uint8_t c); /* its value, of either case; -1: it is none */
 void text_put_hex(struct buf *b, struct view v);
 /* Up to the first newline, which may have a carriage return before it. */
 struct view text_first_line(struct view text);

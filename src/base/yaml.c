@@ -216,3 +216,41 @@ yaml_refuse_name(const struct yaml *at, const char *file, struct diag *diag, con
     va_end(args);
     return s;
 }
+
+struct status
+yaml_check_members(const struct yaml *o, const char *what, const char *const *known, size_t n,
+                   const char *file, struct diag *diag)
+{
+    if (o->kind != YAML_MAPPING) {
+        return yaml_refuse(o, file, diag, "%s holds members, each with its name", what);
+    }
+    for (const struct yaml *m = o->first; m != NULL; m = m->next) {
+        bool found = false;
+        for (size_t i = 0; i < n; i++) {
+            found = found || strcmp(known[i], m->name) == 0;
+        }
+        if (!found) {
+            const char *near = text_nearest(m->name, known, n);
+            return yaml_refuse(m, file, diag, "%s has no \"%.60s\"%s%s%s", what, m->name,
+                               near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
+                               near == NULL ? "" : "\"?");
+        }
+    }
+    return OK;
+}
+
+struct status
+yaml_take_text(const struct yaml *o, const char *name, bool needed, const char *file,
+               struct diag *diag, const char **ret_text)
+{
+    const struct yaml *m = yaml_member(o, name);
+    *ret_text = NULL;
+    if (m == NULL && !needed) {
+        return OK;
+    }
+    if (m == NULL || m->kind != YAML_SCALAR || m->empty || *m->text == '\0') {
+        return yaml_refuse(m == NULL ? o : m, file, diag, "\"%s\" must be a text", name);
+    }
+    *ret_text = m->text;
+    return OK;
+}

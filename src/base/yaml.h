@@ -40,4 +40,11 @@ struct status yaml_refuse_value(const struct yaml *at, const char *file, struct 
 struct status yaml_refuse_name(const struct yaml *at, const char *file, struct diag *diag,
                                const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* STATUS_INPUT unless o is a mapping whose members are among `known`; what: "a role". */
+struct status yaml_check_members(const struct yaml *o, const char *what, const char *const *known,
+                                 size_t n, const char *file, struct diag *diag);
+/* A member that is a text and not empty; *ret_text is NULL where it is absent and not needed. */
+struct status yaml_take_text(const struct yaml *o, const char *name, bool needed, const char *file,
+                             struct diag *diag, const char **ret_text);
+
 #endif

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -163,15 +162,6 @@ open_out(struct cli *c, struct out *ret_out)
     return OK;
 }
 
-static volatile sig_atomic_t interrupted;
-
-static void
-interrupt(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
-
 static struct status
 begin(struct cli *c, struct exporter *e)
 {
@@ -213,8 +203,7 @@ static struct status
 run(struct cli *c, struct exporter *e)
 {
     const bool follow = cli_flag(c, "follow");
-    (void)signal(SIGINT, interrupt);
-    (void)signal(SIGTERM, interrupt);
+    cli_stop_on_signals();
     do {
         const struct status s = exporter_run(e, &c->diag);
         if (s.code == STATUS_IO && follow && e->host != NULL) {
@@ -223,10 +212,10 @@ run(struct cli *c, struct exporter *e)
             continue;
         }
         TRY(s);
-        if (follow && !interrupted) {
+        if (follow && !cli_stopped()) {
             pause_for(0, POLL_NS);
         }
-    } while (follow && !interrupted);
+    } while (follow && !cli_stopped());
     c->diag.text[0] = '\0';
     return OK;
 }

@@ -7,7 +7,6 @@
 #include "govern/follow.h"
 #include "govern/search.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -175,21 +174,12 @@ cli_audit_index(struct cli *c)
 
 /* ---- tail ---- */
 
-static volatile sig_atomic_t interrupted;
-
-static void
-interrupt(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
-
 /* Each entry on a line of its own, with --json: whoever reads it may wait for the next. */
 static struct status
 show(void *ctx, uint64_t index, struct view entry)
 {
     struct cli *c = ctx;
-    if (interrupted) {
+    if (cli_stopped()) {
         FAIL(BUSY);
     }
     if (c->json) {
@@ -214,17 +204,16 @@ cli_audit_tail(struct cli *c)
     TRY(cli_log_dir(c, 0, &dir));
     TRY(audit_count(dir, &count, &c->diag));
     struct follow f = {.dir = dir, .next = count > last ? count - last : 0};
-    (void)signal(SIGINT, interrupt);
-    (void)signal(SIGTERM, interrupt);
+    cli_stop_on_signals();
     do {
         const struct status s = follow_take(&f, show, c, &c->diag);
-        if (interrupted) {
+        if (cli_stopped()) {
             return OK;
         }
         TRY(s);
         if (fflush(stdout) != 0) {
             return OK; /* nobody reads any more; main says so */
         }
-    } while (cli_flag(c, "follow") && (nanosleep(&pause, NULL) == 0 || !interrupted));
+    } while (cli_flag(c, "follow") && (nanosleep(&pause, NULL) == 0 || !cli_stopped()));
     return OK;
 }

@@ -66,6 +66,7 @@ struct cli {
 
 extern const struct cli_verb cli_verbs[]; /* ends with a row without name */
 extern const struct cli_option cli_common[];
+#define CLI_EXIT_NO 7 /* the answer of a verb that worked is a no */
 struct cli_exit {
     int code;
     const char *about;
@@ -168,6 +169,10 @@ struct status cli_keep_open(struct cli *c, struct workspace **ret_workspace);
  * steps. */
 void cli_hold_signals(void);
 bool cli_interrupted(void);
+/* Verbs that go on until they are stopped: from here on SIGINT and SIGTERM cut a sleep short, and
+ * cli_stopped tells. */
+void cli_stop_on_signals(void);
+bool cli_stopped(void);
 struct config;
 /* path, or the workspace's own when NULL; without that file the defaults hold. */
 struct status cli_config(struct cli *c, const char *path, struct config *ret_config);

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define FILE_MODE 0600
-#define EXIT_NO 7 /* cli_exits */
 
 static size_t
 count_checked(const struct catalogue *k)
@@ -259,7 +258,7 @@ cli_comply_report(struct cli *c)
     TRY(config_state(&config, w->principal, &also));
     TRY(compliance_report(w, k, also, &c->diag, &d));
     TRY(write_files(c, d));
-    c->exit_code = count_of(d, "fails") > 0 ? EXIT_NO : 0;
+    c->exit_code = count_of(d, "fails") > 0 ? CLI_EXIT_NO : 0;
     if (c->json) {
         return cli_print_json(d);
     }

@@ -9,8 +9,9 @@ const struct cli_exit cli_exits[] = {
     {4, "not found"},
     {5, "exists already, or held by another process"},
     {6, "integrity: sealed data, a signature or the audit log are not what was written"},
-    {7, "the answer is no: an incident's report is overdue, something does not comply with a "
-        "policy, a policy's example failed"},
+    {CLI_EXIT_NO,
+     "the answer is no: an incident's report is overdue, something does not comply with a "
+     "policy, a policy's example failed"},
     {0},
 };
 

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define EXIT_NO 7 /* cli_exits */
-
 const struct cli_option cli_review_add_options[] = {
     {"ground", "GROUND", "override: of one's own accord; contest: the person asked; check: a look",
      "override", CLI_ONCE, "override contest check"},
@@ -187,7 +185,7 @@ cli_incident_list(struct cli *c)
     {
         const json_t *clock = json_object_get(o, "clock");
         const char *state = json_string_value(json_object_get(clock, "state"));
-        c->exit_code = strcmp(state, "overdue") == 0 ? EXIT_NO : c->exit_code;
+        c->exit_code = strcmp(state, "overdue") == 0 ? CLI_EXIT_NO : c->exit_code;
         if (!c->json) {
             TRY(js_set(o, "due", json_copy(json_object_get(clock, "due"))));
             TRY(js_set(o, "state", json_string(state)));

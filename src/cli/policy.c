@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXIT_NOT_COMPLIANT 7
 #define UNTIL_MAX_NS (INT64_C(3660) * 86400 * NS_PER_S)
 
 /* ---- policies ---- */
@@ -338,7 +337,7 @@ cli_policy_check(struct cli *c)
     TRY(config_state(&config, w->principal, &also));
     TRY(policies_look(w, also, w->tell, w->tell_ctx, &c->diag, &tally));
     TRY(policies_check(w, also, &c->diag, &report));
-    c->exit_code = tally.of[POLICY_NON_COMPLIANT] > 0 ? EXIT_NOT_COMPLIANT : 0;
+    c->exit_code = tally.of[POLICY_NON_COMPLIANT] > 0 ? CLI_EXIT_NO : 0;
     if (c->json) {
         return cli_print_json(report);
     }
@@ -397,7 +396,7 @@ cli_policy_test(struct cli *c)
         TRY(read_text(c, c->operand[i], &text));
         TRY(test_one(c, c->operand[i], buf_view(&text), &t));
     }
-    c->exit_code = t.failed > 0 ? EXIT_NOT_COMPLIANT : 0;
+    c->exit_code = t.failed > 0 ? CLI_EXIT_NO : 0;
     if (c->json) {
         return cli_print_json(list);
     }

@@ -155,6 +155,28 @@ cli_interrupted(void)
     return any;
 }
 
+static volatile sig_atomic_t stopped;
+
+static void
+stop(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+void
+cli_stop_on_signals(void)
+{
+    (void)signal(SIGINT, stop);
+    (void)signal(SIGTERM, stop);
+}
+
+bool
+cli_stopped(void)
+{
+    return stopped != 0;
+}
+
 /* ---- progress ---- */
 
 #define PROGRESS_FIRST_NS NS_PER_S

@@ -20,45 +20,9 @@ struct reading {
 /* ---- members ---- */
 
 static struct status
-check_members(const struct reading *r, const struct yaml *o, const char *what,
-              const char *const *known, size_t n)
-{
-    if (o->kind != YAML_MAPPING) {
-        return yaml_refuse(o, r->file, r->diag, "%s holds members, each with its name", what);
-    }
-    for (const struct yaml *m = o->first; m != NULL; m = m->next) {
-        bool found = false;
-        for (size_t i = 0; i < n; i++) {
-            found = found || strcmp(known[i], m->name) == 0;
-        }
-        if (!found) {
-            return yaml_refuse(m, r->file, r->diag, "%s has no \"%.60s\"", what, m->name);
-        }
-    }
-    return OK;
-}
-
-/* NULL when absent and not needed. */
-static struct status
-take_text(const struct reading *r, const struct yaml *o, const char *name, bool needed,
-          const char **ret_text)
-{
-    const struct yaml *m = yaml_member(o, name);
-    *ret_text = NULL;
-    if (m == NULL && !needed) {
-        return OK;
-    }
-    if (m == NULL || m->kind != YAML_SCALAR || m->empty || *m->text == '\0') {
-        return yaml_refuse(m == NULL ? o : m, r->file, r->diag, "\"%s\" must be a text", name);
-    }
-    *ret_text = m->text;
-    return OK;
-}
-
-static struct status
 take_name(const struct reading *r, const struct yaml *o, const char *name, const char **ret_name)
 {
-    TRY(take_text(r, o, name, true, ret_name));
+    TRY(yaml_take_text(o, name, true, r->file, r->diag, ret_name));
     if (!text_is_name(*ret_name)) {
         return yaml_refuse(yaml_member(o, name), r->file, r->diag,
                            "\"%.60s\": %s are small letters, digits, \".\", \"_\" and \"-\"",
@@ -73,7 +37,7 @@ take_day(const struct reading *r, const struct yaml *o, bool needed, const char 
 {
     char at_noon[40];
     int64_t ns = 0;
-    TRY(take_text(r, o, "applies_from", needed, ret_day));
+    TRY(yaml_take_text(o, "applies_from", needed, r->file, r->diag, ret_day));
     if (*ret_day == NULL) {
         return OK;
     }
@@ -171,11 +135,11 @@ take_control(const struct reading *r, const struct yaml *o, const char *applies_
 {
     static const char *const known[] = {"id",           "title",  "text",  "by_hand",
                                         "applies_from", "checks", "level", "always"};
-    TRY(check_members(r, o, "a control", known, sizeof known / sizeof *known));
+    TRY(yaml_check_members(o, "a control", known, sizeof known / sizeof *known, r->file, r->diag));
     TRY(take_name(r, o, "id", &ret_control->id));
-    TRY(take_text(r, o, "title", true, &ret_control->title));
-    TRY(take_text(r, o, "text", true, &ret_control->text));
-    TRY(take_text(r, o, "by_hand", true, &ret_control->by_hand));
+    TRY(yaml_take_text(o, "title", true, r->file, r->diag, &ret_control->title));
+    TRY(yaml_take_text(o, "text", true, r->file, r->diag, &ret_control->text));
+    TRY(yaml_take_text(o, "by_hand", true, r->file, r->diag, &ret_control->by_hand));
     TRY(take_day(r, o, false, &ret_control->applies_from));
     TRY(take_checks(r, o, ret_control));
     TRY(take_always(r, o, ret_control));
@@ -224,8 +188,8 @@ take_properties(struct reading *r)
     for (const struct yaml *m = list->first; m != NULL; m = m->next) {
         struct catalogue_property *p = &all[r->property_count++];
         TRY(take_name(&own, m, "id", &p->id));
-        TRY(take_text(&own, m, "says", true, &p->says));
-        TRY(take_text(&own, m, "test", true, &p->test));
+        TRY(yaml_take_text(m, "says", true, own.file, own.diag, &p->says));
+        TRY(yaml_take_text(m, "test", true, own.file, own.diag, &p->test));
     }
     r->properties = all;
     return OK;
@@ -251,10 +215,10 @@ catalogue_read(struct view yaml, const char *file, struct diag *diag,
     }
     TRY(take_properties(&r));
     TRY(yaml_read(yaml, file, c->arena, diag, &root));
-    TRY(check_members(&r, root, "a catalogue", known, sizeof known / sizeof *known));
+    TRY(yaml_check_members(root, "a catalogue", known, sizeof known / sizeof *known, file, diag));
     TRY(take_name(&r, root, "catalogue", &c->name));
-    TRY(take_text(&r, root, "title", true, &c->title));
-    TRY(take_text(&r, root, "edition", true, &c->edition));
+    TRY(yaml_take_text(root, "title", true, file, diag, &c->title));
+    TRY(yaml_take_text(root, "edition", true, file, diag, &c->edition));
     TRY(take_day(&r, root, true, &c->applies_from));
     TRY(take_controls(&r, root, c));
     digest_of(yaml, &c->digest);

@@ -14,22 +14,6 @@ struct reading {
 };
 
 static struct status
-take_text(const struct reading *r, const struct yaml *o, const char *name, bool needed,
-          const char **ret_text)
-{
-    const struct yaml *m = yaml_member(o, name);
-    *ret_text = NULL;
-    if (m == NULL && !needed) {
-        return OK;
-    }
-    if (m == NULL || m->kind != YAML_SCALAR || m->empty || *m->text == '\0') {
-        return yaml_refuse(m == NULL ? o : m, r->file, r->diag, "\"%s\" must be a text", name);
-    }
-    *ret_text = m->text;
-    return OK;
-}
-
-static struct status
 take_list(const struct reading *r, const struct yaml *o, const char *name,
           const struct yaml **ret_list)
 {
@@ -59,10 +43,10 @@ take_item(const struct reading *r, const struct yaml *o, const char *section, st
           struct form_item *ret_item)
 {
     ret_item->section = section;
-    TRY(take_text(r, o, "id", true, &ret_item->id));
-    TRY(take_text(r, o, "title", true, &ret_item->title));
-    TRY(take_text(r, o, "ask", false, &ret_item->ask));
-    TRY(take_text(r, o, "state", false, &ret_item->fact));
+    TRY(yaml_take_text(o, "id", true, r->file, r->diag, &ret_item->id));
+    TRY(yaml_take_text(o, "title", true, r->file, r->diag, &ret_item->title));
+    TRY(yaml_take_text(o, "ask", false, r->file, r->diag, &ret_item->ask));
+    TRY(yaml_take_text(o, "state", false, r->file, r->diag, &ret_item->fact));
     if (!text_is_name(ret_item->id) || find_item(f, ret_item->id) != NULL) {
         return yaml_refuse(o, r->file, r->diag, "\"%.60s\" is no name, or stands twice",
                            ret_item->id);
@@ -88,7 +72,7 @@ take_sections(const struct reading *r, const struct yaml *root, struct form *f)
     f->items = all;
     for (const struct yaml *s = sections->first; s != NULL; s = s->next) {
         const char *title = NULL;
-        TRY(take_text(r, s, "title", true, &title));
+        TRY(yaml_take_text(s, "title", true, r->file, r->diag, &title));
         TRY(take_list(r, s, "items", &items));
         for (const struct yaml *m = items->first; m != NULL; m = m->next, f->count++) {
             TRY(take_item(r, m, title, f, &all[f->count]));
@@ -113,10 +97,10 @@ form_read(struct view yaml, const char *file, struct diag *diag, struct form **r
     if (root->kind != YAML_MAPPING) {
         return yaml_refuse(root, file, diag, "a form holds members, each with its name");
     }
-    TRY(take_text(&r, root, "form", true, &f->name));
-    TRY(take_text(&r, root, "title", true, &f->title));
-    TRY(take_text(&r, root, "law", true, &f->law));
-    TRY(take_text(&r, root, "about", true, &about));
+    TRY(yaml_take_text(root, "form", true, file, diag, &f->name));
+    TRY(yaml_take_text(root, "title", true, file, diag, &f->title));
+    TRY(yaml_take_text(root, "law", true, file, diag, &f->law));
+    TRY(yaml_take_text(root, "about", true, file, diag, &about));
     f->of_model = strcmp(about, "model") == 0;
     if (!f->of_model && strcmp(about, "workspace") != 0) {
         return yaml_refuse(root, file, diag, "\"about\" is model or workspace");
@@ -283,7 +267,7 @@ form_take_answers(const struct form *f, struct view yaml, const char *file, stru
     if (root->kind != YAML_MAPPING) {
         return yaml_refuse(root, file, diag, "answers are \"form: %s\" and \"answers:\"", f->name);
     }
-    TRY(take_text(&r, root, "form", true, &name));
+    TRY(yaml_take_text(root, "form", true, file, diag, &name));
     const struct yaml *all = yaml_member(root, "answers");
     if (strcmp(name, f->name) != 0) {
         return yaml_refuse(yaml_member(root, "form"), file, diag,

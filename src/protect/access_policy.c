@@ -55,29 +55,6 @@ place(const struct reading *r, const struct yaml *at, struct status s)
     return s;
 }
 
-static struct status
-check_members(const struct reading *r, const struct yaml *o, const char *what,
-              const char *const *known, size_t n)
-{
-    if (o->kind != YAML_MAPPING) {
-        return yaml_refuse(o, r->policy->file, r->diag, "%s holds members, each with its name",
-                           what);
-    }
-    for (const struct yaml *m = o->first; m != NULL; m = m->next) {
-        bool found = false;
-        for (size_t i = 0; i < n; i++) {
-            found = found || strcmp(known[i], m->name) == 0;
-        }
-        if (!found) {
-            const char *near = text_nearest(m->name, known, n);
-            return yaml_refuse(m, r->policy->file, r->diag, "%s has no \"%.60s\"%s%s%s", what,
-                               m->name, near == NULL ? "" : "; did you mean \"",
-                               near == NULL ? "" : near, near == NULL ? "" : "\"?");
-        }
-    }
-    return OK;
-}
-
 /* A scalar member; absent: NULL. */
 static struct status
 take_text(const struct reading *r, const struct yaml *o, const char *name, const char **ret_text)
@@ -156,7 +133,7 @@ take_role(struct reading *r, const struct yaml *o, json_t *holders)
     (void)holders;
     static const char *const known[] = {"name", "about", "rules"};
     const char *name = NULL, *about = NULL;
-    TRY(check_members(r, o, "a role", known, 3));
+    TRY(yaml_check_members(o, "a role", known, 3, r->policy->file, r->diag));
     TRY(take_name(r, o, "role", &name));
     TRY(take_text(r, o, "about", &about));
     if (access_role_built_in(name) != NULL) {
@@ -203,7 +180,7 @@ take_group(struct reading *r, const struct yaml *o, json_t *holders)
     static const char *const known[] = {"name", "about", "members"};
     const char *name = NULL, *about = NULL;
     DEFER(js_freep) json_t *record = NULL;
-    TRY(check_members(r, o, "a group", known, 3));
+    TRY(yaml_check_members(o, "a group", known, 3, r->policy->file, r->diag));
     TRY(take_name(r, o, "group", &name));
     TRY(take_text(r, o, "about", &about));
     const struct yaml *members = yaml_member(o, "members");
@@ -324,7 +301,7 @@ take_grant(struct reading *r, const struct yaml *o, json_t *holders)
     static const char *const known[] = {"to", "role", "resource", "deny", "when"};
     const char *to = NULL;
     json_t *record = NULL, *grant = NULL;
-    TRY(check_members(r, o, "a grant", known, 5));
+    TRY(yaml_check_members(o, "a grant", known, 5, r->policy->file, r->diag));
     TRY(take_text(r, o, "to", &to));
     if (to == NULL) {
         return refuse(r, o, "a grant needs \"to\": a principal, or group:NAME");
@@ -384,7 +361,7 @@ access_policy_import(struct access *a, const struct access_policy *p, struct dia
         FAIL(LIMIT);
     }
     TRY(yaml_read(p->yaml, p->file, arena, diag, &root));
-    TRY(check_members(&r, root, "the file", known, 3));
+    TRY(yaml_check_members(root, "the file", known, 3, p->file, diag));
     TRY(take_list(&r, root, "roles", holders, take_role));
     TRY(take_list(&r, root, "groups", holders, take_group));
     TRY(take_list(&r, root, "grants", holders, take_grant));

@@ -1,5 +1,7 @@
 #include "serve/console_form.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 /* Up to that byte, which is taken, too. */
@@ -13,15 +15,6 @@ take_until(struct view *from, char end)
     return part;
 }
 
-static int
-digit_of(uint8_t c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* The next character of an encoded value; -1: none is written so. */
 static int
 take_character(struct view *from)
@@ -30,8 +23,8 @@ take_character(struct view *from)
     size_t taken = 1;
     int is = c == '+' ? ' ' : c;
     if (c == '%') {
-        const int high = from->len < 3 ? -1 : digit_of(from->ptr[1]);
-        const int low = from->len < 3 ? -1 : digit_of(from->ptr[2]);
+        const int high = from->len < 3 ? -1 : text_hex_digit(from->ptr[1]);
+        const int low = from->len < 3 ? -1 : text_hex_digit(from->ptr[2]);
         is = high < 0 || low < 0 ? -1 : 16 * high + low;
         taken = from->len < 3 ? from->len : 3;
     }

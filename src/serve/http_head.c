@@ -1,5 +1,7 @@
 #include "serve/http_head.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 #define DIGITS_MAX 8u    /* of a chunk's size */
@@ -86,20 +88,10 @@ http_head_split(struct view head, struct gate_field *fields, size_t max, struct 
 
 /* ---- chunks ---- */
 
-static int
-hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    const uint8_t low = c | 0x20;
-    return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
-
 static bool
 take_digit(struct http_chunks *c, uint8_t byte)
 {
-    const int digit = hex_digit(byte);
+    const int digit = text_hex_digit(byte);
     if (digit < 0 || ++c->digits > DIGITS_MAX) {
         return false;
     }

@@ -4,8 +4,7 @@
 #include "base/file.h"
 #include "govern/policy.h"
 #include "report/comply_document.h"
-#include "workspace/policies.h"
-#include "workspace/policy_gather.h"
+#include "workspace/policies_parts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,18 +61,17 @@ add_finding(struct evaluating *e, json_t *finding, bool assigned)
 /* ---- those that are assigned ---- */
 
 static struct status
-take_assigned(struct evaluating *e, const json_t *report, const char *const *ids, size_t n,
-              bool ret_seen[static CHECKS_MAX])
+take_assigned(struct evaluating *e, const struct policies_found *f, const char *const *ids,
+              size_t n, bool ret_seen[static CHECKS_MAX])
 {
-    size_t i;
-    json_t *finding = NULL;
-    json_array_foreach(json_object_get(report, "findings"), i, finding)
-    {
-        const char *policy = json_string_value(json_object_get(finding, "policy"));
-        for (size_t c = 0; policy != NULL && c < n; c++) {
+    for (size_t i = 0; i < f->count; i++) {
+        const char *policy = f->all[i].assignment->policy->id;
+        for (size_t c = 0; c < n; c++) {
             if (strcmp(ids[c], policy) == 0) {
+                DEFER(js_freep) json_t *o = NULL;
+                TRY(policy_finding_to_json(&f->all[i], &o));
+                TRY(add_finding(e, o, true));
                 ret_seen[c] = true;
-                TRY(add_finding(e, finding, true));
             }
         }
     }
@@ -133,15 +131,15 @@ evaluate(struct evaluating *e, const struct catalogue *k, const json_t *also)
     const char *ids[CHECKS_MAX];
     bool seen[CHECKS_MAX] = {0};
     size_t n = 0;
-    DEFER(js_freep) json_t *report = NULL;
-    DEFER(js_freep) json_t *document = NULL;
-    DEFER(policy_state_freep) struct policy_state *state = NULL;
+    json_t *document = NULL;
+    DEFER(policies_freep) struct policies *assigned = NULL;
+    DEFER(policies_found_done) struct policies_found f = {0};
     TRY(checks_of(k, ids, &n));
-    TRY(policies_check(e->w, also, e->diag, &report));
-    TRY(take_assigned(e, report, ids, n, seen));
+    TRY(policies_read(e->w, e->diag, &assigned));
     TRY(policy_gather(e->w, also, e->diag, &document));
-    TRY(policy_state_read(document, e->diag, &state));
-    e->state = state;
+    TRY(policies_evaluate(assigned, document, e->diag, &f));
+    TRY(take_assigned(e, &f, ids, n, seen));
+    e->state = f.state;
     for (size_t i = 0; i < n; i++) {
         if (!seen[i]) {
             TRY(evaluate_built_in(e, ids[i]));

@@ -1,8 +1,8 @@
 #include "workspace/incidents.h"
 
 #include "base/clock.h"
-#include "base/text.h"
 #include "govern/incident.h"
+#include "workspace/models.h"
 #include "workspace/registry.h"
 
 #include <stdio.h>
@@ -15,16 +15,6 @@ time_of(const json_t *incident, const char *key, int64_t *ret_ns)
     const char *text = json_string_value(json_object_get(incident, key));
     *ret_ns = 0;
     return text == NULL ? OK : clock_from_rfc3339(view_str(text), ret_ns);
-}
-
-static struct status
-check_text(const char *what, const char *text, struct diag *diag)
-{
-    if (*text == '\0' || strlen(text) > INCIDENT_TEXT_MAX || !text_is_utf8(view_str(text))) {
-        diag_set(diag, "%s is a text of 1 byte to %u KiB", what, INCIDENT_TEXT_MAX >> 10);
-        FAIL(INPUT);
-    }
-    return OK;
 }
 
 static struct status
@@ -81,13 +71,15 @@ incident_open(struct workspace *w, const struct incident_start *o, struct diag *
               json_t **ret_incident)
 {
     const struct incident_rule *rule = NULL;
-    uint64_t newest = 0;
+    DEFER(js_freep) json_t *before = NULL;
+    DEFER(js_freep) json_t *model = NULL;
     TRY(registry_check_name("incident", o->name, diag));
-    TRY(check_text("the title", o->title, diag));
+    TRY(records_check_text("the title", o->title, diag));
     TRY(incident_rule_find(o->rule, diag, &rule));
     TRY(check_past("the time at which it became known", o->aware_ns, diag));
-    TRY(registry_newest(w, "record-" RECORD_INCIDENT, o->name, &newest));
-    if (newest > 0) {
+    const struct status known = records_get(w, RECORD_INCIDENT, o->name, 0, NULL, &before);
+    if (known.code != STATUS_NOT_FOUND) {
+        TRY(known);
         diag_set(diag, "there is an incident %s; choose another name", o->name);
         FAIL(EXISTS);
     }
@@ -97,11 +89,7 @@ incident_open(struct workspace *w, const struct incident_start *o, struct diag *
                   rule->name, "law", rule->law, "aware", js_time(o->aware_ns), "notes");
     CHECK(incident != NULL, MEMORY);
     if (o->model != NULL) {
-        TRY(registry_newest(w, "model", o->model, &newest));
-        if (newest == 0) {
-            diag_set(diag, "there is no model \"%.63s\"", o->model);
-            FAIL(NOT_FOUND);
-        }
+        TRY(model_describe(w, o->model, 0, diag, &model));
         TRY(js_set(incident, "model", json_string(o->model)));
     }
     return keep(w, incident, "incident opened", diag, ret_incident);
@@ -122,7 +110,7 @@ get_open(struct workspace *w, const char *name, struct diag *diag, json_t **ret_
 static struct status
 add_note(const struct workspace *w, json_t *incident, const char *text, struct diag *diag)
 {
-    TRY(check_text("a note", text, diag));
+    TRY(records_check_text("a note", text, diag));
     json_t *note = json_pack("{s:o?, s:s, s:s}", "time", js_time(clock_wall_ns()), "by",
                              w->principal, "text", text);
     CHECK(json_array_append_new(json_object_get(incident, "notes"), note) == 0, MEMORY);
@@ -164,7 +152,7 @@ incident_close(struct workspace *w, const char *name, const char *outcome, bool 
 {
     DEFER(js_freep) json_t *incident = NULL;
     TRY(get_open(w, name, diag, &incident));
-    TRY(check_text("the outcome", outcome, diag));
+    TRY(records_check_text("the outcome", outcome, diag));
     const bool reported = json_object_get(incident, "reported") != NULL;
     if (!reported && !unreported) {
         diag_set(diag,

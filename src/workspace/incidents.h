@@ -5,8 +5,6 @@
 
 #include "workspace/records.h"
 
-#define INCIDENT_TEXT_MAX (8u << 10)
-
 struct incident_start {
     const char *name, *title;
     const char *rule;  /* of govern/incident.h */

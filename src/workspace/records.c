@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "workspace/registry.h"
 
 #include <stdio.h>
@@ -9,6 +10,17 @@
 #define COLLECTION_MAX 80
 #define RESOURCE_MAX 160
 #define RECORD_MAX (2u << 20)
+
+struct status
+records_check_text(const char *what, const char *text, struct diag *diag)
+{
+    if (text == NULL || *text == '\0' || strlen(text) > RECORD_TEXT_MAX ||
+        !text_is_utf8(view_str(text))) {
+        diag_set(diag, "%s is a text of 1 byte to %u KiB", what, RECORD_TEXT_MAX >> 10);
+        FAIL(INPUT);
+    }
+    return OK;
+}
 
 static void
 collection_of(const char *kind, char ret_collection[static COLLECTION_MAX])

@@ -8,6 +8,10 @@
 #include "govern/form.h"
 #include "workspace/workspace.h"
 
+#define RECORD_TEXT_MAX (8u << 10)
+/* STATUS_INPUT unless it is UTF-8 of 1 to RECORD_TEXT_MAX bytes; what: "the reason". */
+struct status records_check_text(const char *what, const char *text, struct diag *diag);
+
 /* kind: a form's name, RECORD_REVIEW or RECORD_INCIDENT; name: of the model, the incident, ... The
  * record has what `members` (taken over) has, and: kind, name, version, time, by (the principal).
  * reason: what was done, for the log. */

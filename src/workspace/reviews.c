@@ -1,21 +1,9 @@
 #include "workspace/reviews.h"
 
 #include "base/file.h"
-#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static struct status
-check_text(const char *what, const char *text, struct diag *diag)
-{
-    if (text == NULL || *text == '\0' || strlen(text) > REVIEW_TEXT_MAX ||
-        !text_is_utf8(view_str(text))) {
-        diag_set(diag, "%s is a text of 1 byte to %u KiB", what, REVIEW_TEXT_MAX >> 10);
-        FAIL(INPUT);
-    }
-    return OK;
-}
 
 static struct status
 check_word(const char *what, const char *word, const char *const *words, size_t n,
@@ -40,15 +28,15 @@ check(const struct review *r, struct diag *diag)
     static const char *const outcomes[] = {"kept", "changed"};
     TRY(check_word("ground", r->ground, grounds, 3, diag));
     TRY(check_word("outcome", r->outcome, outcomes, 2, diag));
-    TRY(check_text("the reviewer", r->reviewer, diag));
-    TRY(check_text("the reason", r->reason, diag));
+    TRY(records_check_text("the reviewer", r->reviewer, diag));
+    TRY(records_check_text("the reason", r->reason, diag));
     const bool changed = strcmp(r->outcome, "changed") == 0;
     if (changed != (r->decision != NULL)) {
         diag_set(diag, changed ? "a decision that was changed needs what was decided instead"
                                : "what was decided instead belongs to an outcome \"changed\"");
         FAIL(INPUT);
     }
-    return changed ? check_text("the decision", r->decision, diag) : OK;
+    return changed ? records_check_text("the decision", r->decision, diag) : OK;
 }
 
 /* ---- the call ---- */

@@ -6,8 +6,6 @@
 
 #include "workspace/records.h"
 
-#define REVIEW_TEXT_MAX (8u << 10)
-
 struct review {
     uint64_t entry;       /* of the log: a call of a model that was answered */
     uint64_t row;         /* of its rows, from 1; 0: all */
