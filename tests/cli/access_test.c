@@ -7,15 +7,10 @@
 static int
 set_up(void **state)
 {
-    struct room *m = calloc(1, sizeof *m);
-    assert_non_null(m);
-    m->dir = testing_dir();
-    (void)setenv("STEWARD_WORKSPACE", in(m, "w"), 1);
-    (void)setenv("STEWARD_PASSPHRASE", "correct horse battery staple", 1);
-    *state = m;
-    RUN(m, 0, "init", in(m, "w"));
+    const int failed = room_with_workspace(state);
+    struct room *m = *state;
     RUN(m, 0, "principal", "add", "ann", "--role", "auditor");
-    return 0;
+    return failed;
 }
 
 static int
@@ -25,10 +20,7 @@ tear_down(void **state)
     DEFER(js_freep) json_t *actions = json_object();
     assert_true(schema_check_log(in(m, "w/audit"), actions) > 0);
     assert_non_null(json_object_get(actions, "principal.write"));
-    testing_run_done(&m->r);
-    testing_dirp(&m->dir);
-    free(m);
-    return 0;
+    return room_done(state);
 }
 
 /* The newest entry of the log is a refusal, and says so. */

@@ -6,25 +6,10 @@
 static int
 set_up(void **state)
 {
-    struct room *m = calloc(1, sizeof *m);
-    assert_non_null(m);
-    m->dir = testing_dir();
-    (void)setenv("STEWARD_WORKSPACE", in(m, "w"), 1);
-    (void)setenv("STEWARD_PASSPHRASE", "correct horse battery staple", 1);
-    *state = m;
-    RUN(m, 0, "init", in(m, "w"));
-    RUN(m, 0, "principal", "add", "ann", "--role", "caller");
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
+    const int failed = room_with_workspace(state);
     struct room *m = *state;
-    testing_run_done(&m->r);
-    testing_dirp(&m->dir);
-    free(m);
-    return 0;
+    RUN(m, 0, "principal", "add", "ann", "--role", "caller");
+    return failed;
 }
 
 static void
@@ -169,7 +154,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, room_done)
         TEST(every_built_in_policy_says_what_its_examples_say),
         TEST(a_change_is_refused_by_name_and_leaves_nothing),
         TEST(grants_and_removals_are_looked_at_too),

@@ -62,9 +62,8 @@ append_calls(struct room *m)
 static int
 set_up(void **state)
 {
-    const int failed = room_bare(state);
+    const int failed = room_with_workspace(state);
     struct room *m = *state;
-    RUN(m, 0, "init", in(m, "w"));
     append_calls(m);
     return failed;
 }

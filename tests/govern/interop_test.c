@@ -1,54 +1,29 @@
 /* Our logs and proofs in the eyes of golang.org/x/mod/sumdb/note and tlog: interop/main.go. Skipped
  * where there is no Go, or where its module is not here and cannot be fetched. */
 #include "fixture.h"
+#include "go.h"
 
 #include "base/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static char *checker; /* the built Go program; NULL: skipped */
-static char *folder;
-
-static bool
-go(const char *verb, const char *option, const char *value)
-{
-    DEFER(file_freep) char *source = testing_source("tests/govern/interop");
-    char *argv[] = {
-        (char *)(uintptr_t) "go",  (char *)(uintptr_t) "-C", source, (char *)(uintptr_t)verb,
-        (char *)(uintptr_t)option, (char *)(uintptr_t)value, NULL};
-    struct testing_run r;
-    testing_run(argv, &r);
-    const bool good = r.exit_code == 0;
-    if (!good) {
-        print_message("# go %s: %s\n", verb, buf_str(&r.err));
-    }
-    testing_run_done(&r);
-    return good;
-}
+static const char *checker; /* the built Go program; NULL: skipped */
 
 static int
 build_checker(void **state)
 {
     (void)state;
-    assert_int_equal(setenv("GOTOOLCHAIN", "local", 1), 0);
-    assert_int_equal(setenv("GOFLAGS", "-mod=readonly", 1), 0);
-    if (!go("mod", "download", NULL)) {
-        print_message("# skipped: no Go here, or golang.org/x/mod cannot be fetched\n");
-        return 0;
-    }
-    folder = testing_dir();
-    checker = file_join(folder, "interop");
+    checker = go_build("interop");
     fixture_in_memory(); /* the logs only: programs may not run there */
-    return go("build", "-o", checker) ? 0 : -1;
+    return 0;
 }
 
 static int
 remove_checker(void **state)
 {
     (void)state;
-    free(checker);
-    testing_dirp(&folder);
+    go_done();
     return 0;
 }
 
@@ -72,8 +47,8 @@ check_with_go(const char *dir, const char *proofs, int exit_code, const char *sa
     DEFER(file_freep) char *path = file_join(dir, "vkey");
     testing_read(path, &vkey);
     vkey.ptr[vkey.len - 1] = '\0'; /* its newline */
-    char *argv[] = {checker, (char *)vkey.ptr, (char *)(uintptr_t)dir, (char *)(uintptr_t)proofs,
-                    NULL};
+    char *argv[] = {(char *)(uintptr_t)checker, (char *)vkey.ptr, (char *)(uintptr_t)dir,
+                    (char *)(uintptr_t)proofs, NULL};
     struct testing_run r;
     testing_run(argv, &r);
     assert_text_has(buf_str(&r.out), says);

@@ -3,6 +3,7 @@
  * where its modules are not here and cannot be fetched. */
 #include "cosigner.h"
 #include "fixture.h"
+#include "go.h"
 
 #include "base/file.h"
 #include "govern/cosign.h"
@@ -12,48 +13,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *checker; /* the built Go program; NULL: skipped */
-static char *folder;
-
-static bool
-go(const char *verb, const char *option, const char *value)
-{
-    DEFER(file_freep) char *source = testing_source("tests/govern/interop-witness");
-    char *argv[] = {
-        (char *)(uintptr_t) "go",  (char *)(uintptr_t) "-C", source, (char *)(uintptr_t)verb,
-        (char *)(uintptr_t)option, (char *)(uintptr_t)value, NULL};
-    struct testing_run r;
-    testing_run(argv, &r);
-    const bool good = r.exit_code == 0;
-    if (!good) {
-        print_message("# go %s: %s\n", verb, buf_str(&r.err));
-    }
-    testing_run_done(&r);
-    return good;
-}
+static const char *checker; /* the built Go program; NULL: skipped */
 
 static int
 build_checker(void **state)
 {
     (void)state;
-    assert_int_equal(setenv("GOTOOLCHAIN", "local", 1), 0);
-    assert_int_equal(setenv("GOFLAGS", "-mod=readonly", 1), 0);
-    if (!go("mod", "download", NULL)) {
-        print_message("# skipped: no Go here, or its modules cannot be fetched\n");
-        return 0;
-    }
-    folder = testing_dir();
-    checker = file_join(folder, "witness");
+    checker = go_build("interop-witness");
     fixture_in_memory(); /* the logs only: programs may not run there */
-    return go("build", "-o", checker) ? 0 : -1;
+    return 0;
 }
 
 static int
 remove_checker(void **state)
 {
     (void)state;
-    free(checker);
-    testing_dirp(&folder);
+    go_done();
     return 0;
 }
 
@@ -61,12 +36,8 @@ static void
 ask_go(const char *mode, const char *a, const char *b, const char *c, int exit_code,
        struct testing_run *ret_run)
 {
-    char *argv[] = {checker,
-                    (char *)(uintptr_t)mode,
-                    (char *)(uintptr_t)a,
-                    (char *)(uintptr_t)b,
-                    (char *)(uintptr_t)c,
-                    NULL};
+    char *argv[] = {(char *)(uintptr_t)checker, (char *)(uintptr_t)mode, (char *)(uintptr_t)a,
+                    (char *)(uintptr_t)b,       (char *)(uintptr_t)c,    NULL};
     testing_run(argv, ret_run);
     if (ret_run->exit_code != exit_code) {
         print_error("%s\n%s\n", buf_str(&ret_run->out), buf_str(&ret_run->err));

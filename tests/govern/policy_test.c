@@ -517,10 +517,150 @@ test_the_table_of_fields_is_in_order(void **state)
     assert_string_equal(policy_kind_word(POLICY_TEXTS), "texts");
 }
 
+/* ---- many at once, as each alone ---- */
+
+#define MANY 75
+
+static const char *const alone_policies[] = {
+    HEAD("model") "if: {field: signed, equals: false}\n" THEN,
+    HEAD(
+        "model") "where: {field: version, greater: 2}\nif: {field: approved, equals: false}\n" THEN,
+    HEAD("endpoint") "if: {any: [{field: quota, exists: false}, {field: quota, less: 5}]}\n" THEN,
+    HEAD("dataset") "if: {field: rows, greater: 10}\n" THEN,
+    HEAD("model") "if: {field: format, in: [a, b]}\nthen: {effect: disabled, message: m}\n",
+};
+static const char *const alone_scopes[] = {"workspace", "model/m-1", "endpoint/m-1", "model/none"};
+
+/* Fields are set, null or absent by the number. */
+static json_t *
+resource_of(unsigned i)
+{
+    char name[16], scope[32];
+    const bool model = i % 5 < 3;
+    (void)snprintf(name, sizeof name, "m-%u", i % 4);
+    (void)snprintf(scope, sizeof scope, "%s/%s", i % 7 == 0 ? "endpoint" : "model", name);
+    json_t *fields = json_object();
+    if (model && i % 3 != 0) {
+        assert_ok(js_set(fields, "signed", i % 11 == 0 ? json_null() : json_boolean(i % 2)));
+        assert_ok(js_set(fields, "version", json_integer(i % 6)));
+    } else if (!model) {
+        assert_ok(js_set(fields, "quota", i % 2 == 0 ? json_integer(i % 9) : json_null()));
+    }
+    if (model && i % 4 == 1) {
+        assert_ok(js_set(fields, "approved", json_boolean(i % 8 == 1)));
+    }
+    return json_pack("{s:s, s:s, s:[s], s:o}", "type", model ? "model" : "endpoint", "name", name,
+                     "scope", scope, "fields", fields);
+}
+
+/* What one assignment finds of one resource, which is all that there is. */
+static void
+assert_as_alone(const struct policy_question *q, const struct policy_finding *found)
+{
+    const struct policy_question one = {.assignments = found->assignment,
+                                        .assignment_count = 1,
+                                        .exemptions = q->exemptions,
+                                        .exemption_count = q->exemption_count,
+                                        .now_ns = q->now_ns};
+    DEFER(js_freep)
+    json_t *d = json_pack("{s:[s,s], s:[O]}", "holds", "model", "endpoint", "resources",
+                          (json_t *)(uintptr_t)found->resource);
+    DEFER(policy_state_freep) struct policy_state *s = NULL;
+    DEFER(memory_freep) struct policy_finding *f = NULL;
+    size_t n = 0;
+    assert_ok(policy_state_read(d, NULL, &s));
+    assert_ok(policy_evaluate(&one, s, &f, &n));
+    assert_int_equal(n, 1);
+    assert_ptr_equal(f->resource, found->resource);
+    assert_int_equal(f->outcome, found->outcome);
+    assert_true(f->until_ns == found->until_ns);
+}
+
+/* Of that assignment, resources that its policy is about and its scope has, in their order. */
+static size_t
+assert_run(const struct policy_question *q, const struct policy_assignment *a,
+           const json_t *resources, const struct policy_finding *f)
+{
+    size_t n = 0, i;
+    json_t *r = NULL;
+    json_array_foreach((json_t *)(uintptr_t)resources, i, r)
+    {
+        const char *scope = json_string_value(json_array_get(json_object_get(r, "scope"), 0));
+        if (strcmp(json_string_value(json_object_get(r, "type")), a->policy->type) != 0 ||
+            (strcmp(a->scope, "workspace") != 0 && strcmp(a->scope, scope) != 0)) {
+            continue;
+        }
+        assert_ptr_equal(f[n].assignment, a);
+        assert_ptr_equal(f[n].resource, r);
+        assert_as_alone(q, &f[n++]);
+    }
+    if (n == 0) {
+        const bool held = strcmp(a->policy->type, "dataset") != 0;
+        assert_ptr_equal(f->assignment, a);
+        assert_null(f->resource);
+        assert_int_equal(f->outcome, held ? POLICY_NOT_APPLICABLE : POLICY_NOT_EVALUABLE);
+    }
+    return n == 0 ? 1 : n;
+}
+
+static void
+test_many_are_found_as_each_alone_and_in_order(void **state)
+{
+    (void)state;
+    enum { POLICIES = 5, SCOPES = 4 };
+    struct policy *policies[POLICIES];
+    struct policy_assignment all[POLICIES * SCOPES];
+    size_t assigned = 0, n = 0, at = 0;
+    DEFER(arena_freep) struct arena *arena = arena_new(1u << 20);
+    json_t *resources = json_array();
+    DEFER(js_freep)
+    json_t *d = json_pack("{s:[s,s], s:o}", "holds", "model", "endpoint", "resources", resources);
+    DEFER(policy_state_freep) struct policy_state *s = NULL;
+    DEFER(memory_freep) struct policy_finding *f = NULL;
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_int_equal(json_array_append_new(resources, resource_of(i)), 0);
+    }
+    for (unsigned p = 0; p < POLICIES; p++) {
+        policies[p] = read_policy(alone_policies[p]);
+        for (unsigned k = 0; k < SCOPES; k++) {
+            char name[16];
+            (void)snprintf(name, sizeof name, "a-%u-%u", p, k);
+            assert_ok(policy_assign(policies[p], name, alone_scopes[k], NULL, arena, NULL,
+                                    &all[assigned++]));
+        }
+    }
+    const struct policy_exemption exemptions[] = {
+        {.assignment = "a-0-0", .resource = "model/m-2", .until_ns = NOW + NS_PER_S},
+        {.assignment = "a-0-0", .resource = "model/m-3", .until_ns = NOW},
+        {.assignment = "a-2-0", .resource = "workspace", .until_ns = NOW + 2 * NS_PER_S}};
+    const struct policy_question q = {.assignments = all,
+                                      .assignment_count = assigned,
+                                      .exemptions = exemptions,
+                                      .exemption_count = 3,
+                                      .now_ns = NOW};
+    assert_ok(policy_state_read(d, NULL, &s));
+    assert_ok(policy_evaluate(&q, s, &f, &n));
+    size_t seen[POLICY_OUTCOMES] = {0};
+    for (size_t i = 0; i < n; i++) {
+        seen[f[i].outcome]++;
+    }
+    for (size_t o = 0; o < POLICY_OUTCOMES; o++) {
+        assert_true(seen[o] > 0);
+    }
+    for (size_t i = 0; i < assigned; i++) {
+        at += all[i].effect == POLICY_DISABLED ? 0 : assert_run(&q, &all[i], resources, f + at);
+    }
+    assert_int_equal(at, n);
+    for (unsigned p = 0; p < POLICIES; p++) {
+        policy_free(policies[p]);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_many_are_found_as_each_alone_and_in_order),
         cmocka_unit_test(test_a_wrong_policy_is_refused_with_line_and_column),
         cmocka_unit_test(test_impossible_durations_and_bombs_are_refused),
         cmocka_unit_test(test_parameters_must_fit_where_they_stand),

@@ -1,5 +1,6 @@
 #include "testing/cut.h"
 #include "testing/testing.h"
+#include "workspace/log_says.h"
 
 #include "base/file.h"
 #include "base/secret.h"
@@ -468,31 +469,14 @@ rotate_here(void *at)
 }
 
 /* What is left of it opens, whole, and the same command finishes it. */
-struct wording {
-    const char *part;
-    bool found;
-};
-
-static struct status
-look_for(void *ctx, uint64_t index, struct view entry)
-{
-    struct wording *s = ctx;
-    (void)index;
-    s->found = s->found || memmem(entry.ptr, entry.len, s->part, strlen(s->part)) != NULL;
-    return OK;
-}
-
-/* In a log that verifies. */
 static bool
-log_says(const char *at, const char *part)
+verified_log_says(const char *at, const char *part)
 {
-    struct wording s = {part, false};
     struct audit_fault fault;
     struct audit_report report;
     DEFER(file_freep) char *log = file_join(at, "audit");
     assert_ok(audit_verify(log, NULL, &fault, &report));
-    assert_ok(audit_each(log, 0, UINT64_MAX, look_for, &s, NULL));
-    return s.found;
+    return log_says(log, part);
 }
 
 static void
@@ -514,8 +498,8 @@ assert_goes_on(unsigned n)
     w = open_as(home, PASSPHRASE, false);
     assert_whole(w, FEW);
     workspace_close(w);
-    assert_true(log_says(home, r.resumed ? "rotation goes on" : "rotation begins"));
-    assert_true(log_says(home, "the generation before is destroyed"));
+    assert_true(verified_log_says(home, r.resumed ? "rotation goes on" : "rotation begins"));
+    assert_true(verified_log_says(home, "the generation before is destroyed"));
 }
 
 static void
@@ -599,8 +583,8 @@ goes_on_after_the_disk_was_full(void **state)
         assert_whole(w, FEW);
         workspace_close(w);
         /* Where the log had no room either, what begins afterwards is what it has. */
-        told += log_says(at, "No space left on device");
-        assert_true(log_says(at, "the generation before is destroyed"));
+        told += verified_log_says(at, "No space left on device");
+        assert_true(verified_log_says(at, "the generation before is destroyed"));
     }
     testing_small_disk_done(disk);
     assert_true(refused > 0);

@@ -2,6 +2,7 @@
 #include "testing/cut.h"
 #include "testing/schema.h"
 #include "testing/testing.h"
+#include "workspace/log_says.h"
 
 #include "base/file.h"
 #include "base/secret.h"
@@ -876,28 +877,6 @@ a_backup_from_before_an_erasure_has_the_person(void **state)
     assert_true(json_equal(json_object_get(first, "subjects"), json_object_get(again, "subjects")));
     workspace_close(w);
     assert_int_equal(unlink(file), 0);
-}
-
-struct wording {
-    const char *part;
-    bool found;
-};
-
-static struct status
-look_for(void *ctx, uint64_t index, struct view entry)
-{
-    struct wording *s = ctx;
-    (void)index;
-    s->found = s->found || memmem(entry.ptr, entry.len, s->part, strlen(s->part)) != NULL;
-    return OK;
-}
-
-static bool
-log_says(const char *log, const char *part)
-{
-    struct wording s = {part, false};
-    assert_ok(audit_each(log, 0, UINT64_MAX, look_for, &s, NULL));
-    return s.found;
 }
 
 /* A backup of the home, WHO and another erased after it, and the home's log as it went on. */
