@@ -50,6 +50,22 @@ html_put_prose(struct buf *b, const char *text)
 }
 
 void
+html_put_lines(struct buf *b, const char *text, void (*put)(struct buf *b, const char *line),
+               const char *between)
+{
+    DEFER(buf_done) struct buf line;
+    buf_init(&line, strlen(text) + 1);
+    while (*text != '\0') {
+        const size_t n = strcspn(text, "\n");
+        buf_reset(&line);
+        buf_put(&line, view_of(text, n));
+        put(b, buf_str(&line));
+        buf_put_str(b, text[n] == '\n' ? between : "");
+        text += n + (text[n] == '\n');
+    }
+}
+
+void
 html_put_percent(struct buf *b, double share, int digits)
 {
     if (isfinite(share)) {

@@ -222,19 +222,7 @@ put_evidence(const json_t *d, struct buf *b)
     buf_put_str(b, "</code></p><p class=\"small\">Key: <code>");
     html_put(b, document_text(e, "vkey"));
     buf_put_str(b, "</code></p><details><summary>Receipt</summary><pre>");
-    const char *text = document_text(e, "receipt");
-    while (*text != '\0') {
-        char line[512];
-        const size_t n = strcspn(text, "\n") < sizeof line ? strcspn(text, "\n") : sizeof line - 1;
-        memcpy(line, text, n);
-        line[n] = '\0';
-        html_put(b, line);
-        text += n;
-        if (*text == '\n') {
-            buf_put_str(b, "\n");
-            text++;
-        }
-    }
+    html_put_lines(b, document_text(e, "receipt"), html_put, "\n");
     buf_put_str(b, "</pre></details></div></section>");
 }
 

@@ -26,6 +26,9 @@ void html_definitions(const char *const (*definitions)[2], size_t n, struct buf 
 void html_put(struct buf *b, const char *text);
 /* The names of a grouping's columns: "sex and race". */
 void html_put_columns(struct buf *b, const json_t *columns);
+/* Each line of the text by put (html_put, html_put_prose), with `between` where one ends. */
+void html_put_lines(struct buf *b, const char *text, void (*put)(struct buf *b, const char *line),
+                    const char *between);
 void html_put_prose(struct buf *b, const char *text); /* and keeps "a = b" and "5 %" on one line */
 void html_put_percent(struct buf *b, double share, int digits); /* "12.3 %"; an en dash for NaN */
 

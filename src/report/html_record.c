@@ -2,25 +2,13 @@
 #include "report/html_parts.h"
 #include "report/record_document.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void
 put_lines(const char *text, struct buf *b)
 {
     buf_put_str(b, "<p>");
-    while (*text != '\0') {
-        char line[1024];
-        const size_t n = strcspn(text, "\n");
-        const size_t part = n < sizeof line ? n : sizeof line - 1;
-        (void)snprintf(line, sizeof line, "%.*s", (int)part, text);
-        html_put_prose(b, line);
-        text += part;
-        if (*text == '\n') {
-            buf_put_str(b, "<br>");
-            text++;
-        }
-    }
+    html_put_lines(b, text, html_put_prose, "<br>");
     buf_put_str(b, "</p>\n");
 }
 

@@ -40,6 +40,29 @@ a_record_is_asked_answered_and_shown(void **state)
     OUT_HAS(m, "processing  workspace  1        9");
 }
 
+/* What turns the direction of writing is replaced, wherever it stands in a long line. */
+static void
+no_place_in_a_long_line_turns_the_writing(void **state)
+{
+    struct room *m = *state;
+    for (size_t n = 1020; n < 1026; n++) {
+        DEFER(buf_done) struct buf yaml;
+        DEFER(buf_done) struct buf page;
+        buf_init(&yaml, 1u << 16);
+        buf_put_str(&yaml, "form: processing\nanswers:\n  purposes: ");
+        memset(buf_extend(&yaml, n), 'a', n);
+        buf_put_str(&yaml, "\xe2\x80\xae"
+                           "b\n");
+        testing_write(in(m, "a.yaml"), buf_view(&yaml));
+        RUN(m, 0, "record", "answer", "processing", "--from", in(m, "a.yaml"));
+        RUN(m, 0, "record", "show", "processing", "--report", in(m, "r.html"));
+        testing_read(in(m, "r.html"), &page);
+        assert_null(strstr(buf_str(&page), "\xe2\x80\xae"));
+        assert_non_null(strstr(buf_str(&page), "aaa\xef\xbf\xbd"
+                                               "b"));
+    }
+}
+
 static void
 forms_are_about_what_they_are_about(void **state)
 {
@@ -94,6 +117,7 @@ main(void)
     const struct CMUnitTest cases[] = {
         BARE(catalogues_are_listed_and_shown),
         MODEL(a_record_is_asked_answered_and_shown),
+        MODEL(no_place_in_a_long_line_turns_the_writing),
         MODEL(forms_are_about_what_they_are_about),
         MODEL(a_models_record_has_what_its_assessment_found),
         MODEL(an_overdue_report_rings),
