@@ -2,28 +2,52 @@
 
 #include "assess/surrogate_histogram.h"
 #include "num/order.h"
-#include "num/rng.h"
 #include "num/whole.h"
 
 #include <math.h>
 
 #define LEAST_GAIN 1e-12 /* of the whole sum of squares: below is rounding */
+#define NODES (2 * SURROGATE_MOST_LEAVES)
+
+/* A part's rows: row[0] to row[grown - 1] are grown on, each leaf's next to each other; the others
+ * are held out. */
+struct part {
+    struct surrogate_rows in;
+    size_t *row, grown;
+    uint8_t *code;  /* features * in.rows */
+    int64_t *whole; /* in.rows: answers less the mean, in whole numbers */
+    struct {
+        size_t first, n;
+    } of_node[NODES];
+};
 
 struct leaf { /* while growing */
-    size_t node, first, n, depth;
+    size_t node, n, depth;
     double sum;
     struct surrogate_part part;
 };
 
 struct growth {
-    const struct surrogate_input *in;
-    const struct surrogate_bins *bins;
-    double *answer; /* bins->rows, less their mean */
-    int64_t *whole; /* the same in whole numbers */
-    int shift;      /* of those */
-    size_t *row;    /* the leaves' rows, one after the other */
+    const struct surrogate_options *o;
+    struct part *part;
+    size_t parts, features;
+    struct surrogate_bins bins;
+    double mean; /* of the answers */
+    int shift;   /* of the whole numbers */
     double least_gain;
 };
+
+static void
+growth_done(struct growth *g)
+{
+    for (size_t p = 0; g->part != NULL && p < g->parts; p++) {
+        free(g->part[p].row);
+        free(g->part[p].code);
+        free(g->part[p].whole);
+    }
+    free(g->part);
+    surrogate_bins_done(&g->bins);
+}
 
 /* ---- one leaf ---- */
 
@@ -39,14 +63,20 @@ search_feature(void *ctx, size_t feature, struct diag *diag)
     const struct search *s = ctx;
     (void)diag;
     const struct growth *g = s->growth;
-    const struct surrogate_bins *bins = g->bins;
-    struct surrogate_histogram h = {0};
+    struct surrogate_histogram all = {0};
+    for (size_t p = 0; p < g->parts; p++) {
+        const struct part *one = &g->part[p];
+        struct surrogate_histogram own = {0};
+        surrogate_histogram_add(&own, one->code + feature * one->in.rows,
+                                one->row + one->of_node[s->leaf->node].first,
+                                one->of_node[s->leaf->node].n, one->whole);
+        surrogate_histogram_merge(&all, &own);
+    }
     s->part[feature].gain = g->least_gain;
-    s->part[feature].feature = bins->features;
-    surrogate_histogram_add(&h, bins->code + feature * bins->rows, g->row + s->leaf->first,
-                            s->leaf->n, g->whole);
-    surrogate_histogram_finish(&h, feature, bins->count[feature], bins->level[feature] != NULL,
-                               g->in->least, g->shift, &s->part[feature]);
+    s->part[feature].feature = g->features;
+    surrogate_histogram_finish(&all, feature, g->bins.count[feature],
+                               g->bins.level[feature] != NULL, g->o->least, g->shift,
+                               &s->part[feature]);
     return OK;
 }
 
@@ -54,15 +84,15 @@ search_feature(void *ctx, size_t feature, struct diag *diag)
 static struct status
 search_leaf(const struct growth *g, struct leaf *leaf)
 {
-    const size_t features = g->bins->features;
+    const size_t features = g->features;
     leaf->part.gain = 0;
-    if (leaf->depth == g->in->depth || leaf->n < 2 * g->in->least) {
+    if (leaf->depth == g->o->depth || leaf->n < 2 * g->o->least) {
         return OK;
     }
     DEFER(memory_freep) struct surrogate_part *part = calloc(features, sizeof *part);
     CHECK(part != NULL, MEMORY);
     struct search s = {g, leaf, part};
-    const unsigned threads = leaf->n * features < 100000 ? 1 : g->in->threads;
+    const unsigned threads = leaf->n * features < 100000 ? 1 : g->o->threads;
     TRY(black_box_blocks(features, threads, search_feature, &s, NULL));
     for (size_t f = 0; f < features; f++) {
         if (part[f].feature == f && part[f].gain > leaf->part.gain) {
@@ -72,23 +102,28 @@ search_leaf(const struct growth *g, struct leaf *leaf)
     return OK;
 }
 
-/* Its rows, those that go left first, each side in the order it had. */
+/* A node's rows to its children, those that go left first, each side in the order it had. */
 static struct status
-part_rows(const struct growth *g, const struct leaf *leaf, size_t *ret_left)
+part_rows(const struct surrogate_part *by, size_t node, const struct surrogate_node *children,
+          struct part *p)
 {
-    const uint8_t *code = g->bins->code + leaf->part.feature * g->bins->rows;
-    size_t *row = g->row + leaf->first, left = 0, right = 0;
-    DEFER(memory_freep) size_t *later = calloc(leaf->n, sizeof *later);
+    const uint8_t *code = p->code + by->feature * p->in.rows;
+    const size_t first = p->of_node[node].first, n = p->of_node[node].n;
+    size_t *row = p->row + first, left = 0, right = 0;
+    DEFER(memory_freep) size_t *later = calloc(n + 1, sizeof *later);
     CHECK(later != NULL, MEMORY);
-    for (size_t i = 0; i < leaf->n; i++) {
-        if (leaf->part.left[code[row[i]]] != 0) {
+    for (size_t i = 0; i < n; i++) {
+        if (by->left[code[row[i]]] != 0) {
             row[left++] = row[i];
         } else {
             later[right++] = row[i];
         }
     }
     memcpy(row + left, later, right * sizeof *later);
-    *ret_left = left;
+    p->of_node[children->left].first = first;
+    p->of_node[children->left].n = left;
+    p->of_node[children->right].first = first + left;
+    p->of_node[children->right].n = right;
     return OK;
 }
 
@@ -99,27 +134,33 @@ put_split(const struct growth *g, const struct surrogate_part *part, struct surr
     node->feature = f;
     node->missing_left = part->left[MISSING_BIN] != 0;
     node->missing_seen = part->missing_seen;
-    node->threshold = g->bins->cut[f * 256 + part->last];
-    if (g->bins->level[f] != NULL) {
-        const uint32_t levels = g->bins->level_count[f];
+    node->threshold = g->bins.cut[f * 256 + part->last];
+    if (g->bins.level[f] != NULL) {
+        const uint32_t levels = g->bins.level_count[f];
         node->level_left = calloc(levels, 1);
         CHECK(node->level_left != NULL, MEMORY);
         for (uint32_t l = 0; l < levels; l++) {
-            node->level_left[l] = part->left[g->bins->level[f][l]];
+            node->level_left[l] = part->left[g->bins.level[f][l]];
         }
     }
     return OK;
 }
 
 static struct leaf
-make_leaf(const struct growth *g, size_t node, size_t first, size_t n, size_t depth)
+make_leaf(const struct growth *g, size_t node, size_t depth)
 {
-    struct leaf leaf = {.node = node, .first = first, .n = n, .depth = depth};
-    struct sum sum = {0};
-    for (size_t i = first; i < first + n; i++) {
-        sum_add(&sum, g->answer[g->row[i]]);
+    struct leaf leaf = {.node = node, .depth = depth};
+    struct sum all = {0};
+    for (size_t p = 0; p < g->parts; p++) {
+        const struct part *one = &g->part[p];
+        struct sum own = {0};
+        for (size_t i = 0; i < one->of_node[node].n; i++) {
+            sum_add(&own, one->in.answer[one->row[one->of_node[node].first + i]] - g->mean);
+        }
+        leaf.n += one->of_node[node].n;
+        sum_merge(&all, &own);
     }
-    leaf.sum = sum_value(&sum);
+    leaf.sum = sum_value(&all);
     return leaf;
 }
 
@@ -130,13 +171,14 @@ split_leaf(const struct growth *g, struct surrogate *s, struct leaf *leaves, siz
 {
     struct leaf *old = &leaves[best];
     struct surrogate_node *node = &s->node[old->node];
-    size_t left = 0;
-    TRY(part_rows(g, old, &left));
     TRY(put_split(g, &old->part, node));
     node->left = s->nodes++;
     node->right = s->nodes++;
-    struct leaf one = make_leaf(g, node->left, old->first, left, old->depth + 1);
-    struct leaf two = make_leaf(g, node->right, old->first + left, old->n - left, old->depth + 1);
+    for (size_t p = 0; p < g->parts; p++) {
+        TRY(part_rows(&old->part, old->node, node, &g->part[p]));
+    }
+    struct leaf one = make_leaf(g, node->left, old->depth + 1);
+    struct leaf two = make_leaf(g, node->right, old->depth + 1);
     TRY(search_leaf(g, &one));
     TRY(search_leaf(g, &two));
     s->depth = one.depth > s->depth ? one.depth : s->depth;
@@ -146,15 +188,16 @@ split_leaf(const struct growth *g, struct surrogate *s, struct leaf *leaves, siz
 }
 
 static struct status
-grow(const struct growth *g, double mean, struct surrogate *s)
+grow(const struct growth *g, struct surrogate *s)
 {
-    DEFER(memory_freep) struct leaf *leaves = calloc(g->in->leaves, sizeof *leaves);
-    s->node = calloc(2 * g->in->leaves, sizeof *s->node);
+    DEFER(memory_freep) struct leaf *leaves = calloc(g->o->leaves, sizeof *leaves);
+    s->node = calloc(2 * g->o->leaves, sizeof *s->node);
     CHECK(leaves != NULL && s->node != NULL, MEMORY);
-    leaves[0] = make_leaf(g, 0, 0, g->bins->rows, 0);
+    leaves[0] = make_leaf(g, 0, 0);
+    s->grown_on = leaves[0].n;
     s->nodes = s->leaves = 1;
     TRY(search_leaf(g, &leaves[0]));
-    while (s->leaves < g->in->leaves) {
+    while (s->leaves < g->o->leaves) {
         size_t best = 0;
         for (size_t i = 1; i < s->leaves; i++) {
             best = leaves[i].part.gain > leaves[best].part.gain ? i : best;
@@ -165,7 +208,7 @@ grow(const struct growth *g, double mean, struct surrogate *s)
         TRY(split_leaf(g, s, leaves, best));
     }
     for (size_t i = 0; i < s->leaves; i++) {
-        s->node[leaves[i].node].value = mean + leaves[i].sum / (double)leaves[i].n;
+        s->node[leaves[i].node].value = g->mean + leaves[i].sum / (double)leaves[i].n;
         s->node[leaves[i].node].rows = leaves[i].n;
     }
     for (size_t i = s->nodes; i-- > 0;) { /* children come after their parent */
@@ -221,49 +264,156 @@ surrogate_fidelity_finish(const struct surrogate_fidelity *f, double threshold, 
     s->agreement = isnan(threshold) ? (double)NAN : (double)f->same / (double)f->answer.n;
 }
 
+/* On those held out, or where there are none on those it was grown on. */
 static void
-measure(const struct surrogate_input *in, const size_t *row, size_t n, size_t features,
-        const double *answer, struct surrogate *s)
+measure(const struct growth *g, bool held_out, struct surrogate *s)
 {
-    struct surrogate_fidelity f = {0};
-    for (size_t i = 0; i < n; i++) {
-        surrogate_fidelity_add(&f, surrogate_answer(s, in->x + row[i] * features), answer[row[i]],
-                               in->threshold);
+    struct surrogate_fidelity all = {0};
+    for (size_t p = 0; p < g->parts; p++) {
+        const struct part *one = &g->part[p];
+        const size_t end = held_out ? one->in.rows : one->grown;
+        struct surrogate_fidelity own = {0};
+        for (size_t i = held_out ? one->grown : 0; i < end; i++) {
+            const size_t row = one->row[i];
+            surrogate_fidelity_add(&own, surrogate_answer(s, one->in.x + row * g->features),
+                                   one->in.answer[row], g->o->threshold);
+        }
+        surrogate_fidelity_merge(&all, &own);
     }
-    surrogate_fidelity_finish(&f, in->threshold, s);
-    s->refused = s->fidelity < in->floor;
+    surrogate_fidelity_finish(&all, g->o->threshold, s);
+    s->refused = s->fidelity < g->o->floor;
+}
+
+/* ---- who is held out ---- */
+
+/* A row's place between 0 and 1, by its values and the seed. */
+static double
+place_of(const double *row, size_t features, uint64_t seed)
+{
+    uint64_t hash = order_hash(0, seed);
+    for (size_t f = 0; f < features; f++) {
+        const double v = isnan(row[f]) ? (double)NAN : row[f] + 0.0; /* -0 is 0 */
+        uint64_t bits;
+        memcpy(&bits, &v, sizeof bits);
+        hash = order_hash(hash, bits);
+    }
+    return (double)(hash >> 11) * 0x1p-53;
+}
+
+/* The place up to which rows are held out: as near to `want` of them as equal rows allow, and never
+ * all. Below 0: none. */
+static double
+border(const struct counted *places, uint64_t want)
+{
+    const uint64_t rows = counted_rows(places);
+    double at = -1;
+    uint64_t held = 0;
+    for (size_t k = 0; k < places->n && places->at[k].upto < rows; k++) {
+        const uint64_t upto = places->at[k].upto;
+        if (upto > want && upto - want > want - held) {
+            break;
+        }
+        at = places->at[k].value;
+        held = upto;
+        if (upto >= want) {
+            break;
+        }
+    }
+    return want > 0 ? at : -1;
 }
 
 static struct status
-grow_on(const struct surrogate_input *in, size_t features, const size_t *row, size_t n,
-        const double *answer, struct surrogate *s)
+hold_out(struct growth *g)
 {
-    DEFER(surrogate_bins_done) struct surrogate_bins bins = {0};
-    DEFER(memory_freep) double *mine = calloc(n, sizeof *mine);
-    DEFER(memory_freep) size_t *place = calloc(n, sizeof *place);
-    CHECK(mine != NULL && place != NULL, MEMORY);
-    DEFER(memory_freep) int64_t *whole = calloc(n, sizeof *whole);
-    CHECK(whole != NULL, MEMORY);
+    DEFER(counted_done) struct counted places = {0};
+    for (size_t p = 0; p < g->parts; p++) {
+        DEFER(counted_done) struct counted own = {0};
+        for (size_t i = 0; i < g->part[p].in.rows; i++) {
+            const double at = place_of(g->part[p].in.x + i * g->features, g->features, g->o->seed);
+            TRY(counted_add(&own, &at, 1, 1));
+        }
+        TRY(counted_settle(&own));
+        TRY(counted_merge(&places, &own));
+    }
+    TRY(counted_settle(&places));
+    const double to = border(&places, (uint64_t)((double)counted_rows(&places) * g->o->held_out));
+    for (size_t p = 0; p < g->parts; p++) {
+        struct part *one = &g->part[p];
+        size_t end = one->in.rows;
+        for (size_t i = 0; i < one->in.rows; i++) {
+            if (place_of(one->in.x + i * g->features, g->features, g->o->seed) <= to) {
+                one->row[--end] = i;
+            } else {
+                one->row[one->grown++] = i;
+            }
+        }
+        one->of_node[0].n = one->grown;
+    }
+    return OK;
+}
+
+/* ---- all ---- */
+
+static struct status
+begin(const struct surrogate_rows *part, size_t parts, struct growth *g)
+{
+    g->part = calloc(parts, sizeof *g->part);
+    CHECK(g->part != NULL, MEMORY);
+    for (size_t p = 0; p < parts; p++) {
+        struct part *one = &g->part[p];
+        one->in = part[p];
+        one->row = calloc(part[p].rows + 1, sizeof *one->row);
+        one->code = malloc(g->features * part[p].rows + 1);
+        one->whole = calloc(part[p].rows + 1, sizeof *one->whole);
+        CHECK(one->row != NULL && one->code != NULL && one->whole != NULL, MEMORY);
+    }
+    return OK;
+}
+
+/* Mean and spread of the answers, then each less the mean in whole numbers. */
+static void
+take_answers(struct growth *g)
+{
     struct moments all = {0};
     double most = 0;
-    for (size_t i = 0; i < n; i++) {
-        moments_add(&all, answer[row[i]]);
+    for (size_t p = 0; p < g->parts; p++) {
+        struct moments own = {0};
+        for (size_t i = 0; i < g->part[p].grown; i++) {
+            moments_add(&own, g->part[p].in.answer[g->part[p].row[i]]);
+        }
+        moments_merge(&all, &own);
     }
-    const double mean = moments_mean(&all);
-    for (size_t i = 0; i < n; i++) {
-        mine[i] = answer[row[i]] - mean;
-        most = fmax(most, fabs(mine[i]));
-        place[i] = i;
+    g->mean = moments_mean(&all);
+    g->least_gain = LEAST_GAIN * moments_squares(&all);
+    for (size_t p = 0; p < g->parts; p++) {
+        for (size_t i = 0; i < g->part[p].grown; i++) {
+            most = fmax(most, fabs(g->part[p].in.answer[g->part[p].row[i]] - g->mean));
+        }
     }
-    const int shift = most > 0 && isfinite(most) ? whole_shift(most, n) : 0;
-    for (size_t i = 0; i < n && most > 0 && isfinite(most); i++) {
-        whole[i] = whole_of(mine[i], shift);
+    if (most <= 0 || !isfinite(most)) {
+        return;
     }
-    TRY(surrogate_bins_make(in->x, row, n, features, in->level_count, in->threads, &bins));
-    const struct growth g = {
-        in, &bins, mine, whole, shift, place, LEAST_GAIN * moments_squares(&all)};
-    s->grown_on = n;
-    return grow(&g, mean, s);
+    g->shift = whole_shift(most, all.n);
+    for (size_t p = 0; p < g->parts; p++) {
+        struct part *one = &g->part[p];
+        for (size_t i = 0; i < one->grown; i++) {
+            one->whole[one->row[i]] = whole_of(one->in.answer[one->row[i]] - g->mean, g->shift);
+        }
+    }
+}
+
+static struct status
+make_bins(struct growth *g)
+{
+    DEFER(memory_freep) struct surrogate_picked *picked = calloc(g->parts, sizeof *picked);
+    CHECK(picked != NULL, MEMORY);
+    for (size_t p = 0; p < g->parts; p++) {
+        const struct part *one = &g->part[p];
+        picked[p] =
+            (struct surrogate_picked){one->in.x, one->row, one->grown, one->code, one->in.rows};
+    }
+    return surrogate_bins_make(picked, g->parts, g->features, g->o->level_count, g->o->threads,
+                               &g->bins);
 }
 
 static void
@@ -283,50 +433,50 @@ surrogate_done(struct surrogate *s)
     drop_tree(s);
 }
 
-/* The answers of the output that is imitated. */
-static struct status
-ask(const struct black_box *box, const struct surrogate_input *in, struct diag *diag,
-    double *ret_answer)
-{
-    DEFER(memory_freep) double *score = calloc(in->rows * box->outputs, sizeof *score);
-    CHECK(score != NULL, MEMORY);
-    TRY(black_box_predict_all(box, in->x, in->rows, in->threads, diag, score));
-    for (size_t i = 0; i < in->rows; i++) {
-        ret_answer[i] = score[i * box->outputs + in->output];
-    }
-    return OK;
-}
-
 struct status
-surrogate_grow(const struct black_box *box, const struct surrogate_input *in, struct diag *diag,
-               struct surrogate *ret_surrogate)
+surrogate_grow_parts(const struct surrogate_rows *part, size_t parts, size_t features,
+                     const struct surrogate_options *o, struct diag *diag,
+                     struct surrogate *ret_surrogate)
 {
-    ASSERT(in->leaves >= 1 && in->leaves <= SURROGATE_MOST_LEAVES && in->least >= 1);
-    ASSERT(in->held_out >= 0 && in->held_out < 1 && in->output < box->outputs);
-    if (in->rows < SURROGATE_LEAST_ROWS) {
-        diag_set(diag, "%zu rows: a surrogate needs %u", in->rows, SURROGATE_LEAST_ROWS);
+    ASSERT(o->leaves >= 1 && o->leaves <= SURROGATE_MOST_LEAVES && o->least >= 1);
+    ASSERT(o->held_out >= 0 && o->held_out < 1);
+    size_t rows = 0;
+    for (size_t p = 0; p < parts; p++) {
+        rows += part[p].rows;
+    }
+    if (rows < SURROGATE_LEAST_ROWS) {
+        diag_set(diag, "%zu rows: a surrogate needs %u", rows, SURROGATE_LEAST_ROWS);
         FAIL(INPUT);
     }
     DEFER(surrogate_done) struct surrogate s = {0};
-    DEFER(memory_freep) double *answer = calloc(in->rows, sizeof *answer);
-    DEFER(memory_freep) size_t *row = calloc(in->rows, sizeof *row);
-    DEFER(memory_freep) uint32_t *place = calloc(in->rows, sizeof *place);
-    CHECK(answer != NULL && row != NULL && place != NULL, MEMORY);
-    TRY(ask(box, in, diag, answer));
-    TRY(order_rows(in->x, in->rows, box->features, NULL, place));
-    struct rng r;
-    rng_init(&r, in->seed, "surrogate");
-    for (size_t i = 0; i < in->rows; i++) {
-        row[i] = place[i]; /* so that who is held out follows from the rows as a set */
-    }
-    rng_shuffle(&r, row, in->rows);
-    const size_t held = (size_t)((double)in->rows * in->held_out);
-    TRY(grow_on(in, box->features, row + held, in->rows - held, answer, &s));
-    measure(in, row, held > 0 ? held : in->rows, box->features, answer, &s);
+    DEFER(growth_done) struct growth g = {.o = o, .parts = parts, .features = features};
+    TRY(begin(part, parts, &g));
+    TRY(hold_out(&g));
+    take_answers(&g);
+    TRY(make_bins(&g));
+    TRY(grow(&g, &s));
+    measure(&g, s.grown_on < rows, &s);
     if (s.refused) {
         drop_tree(&s);
     }
     *ret_surrogate = s;
     s = (struct surrogate){0};
     return OK;
+}
+
+struct status
+surrogate_grow(const struct black_box *box, const double *x, size_t rows, size_t output,
+               const struct surrogate_options *o, struct diag *diag,
+               struct surrogate *ret_surrogate)
+{
+    ASSERT(output < box->outputs);
+    DEFER(memory_freep) double *score = calloc(rows * box->outputs + 1, sizeof *score);
+    DEFER(memory_freep) double *answer = calloc(rows + 1, sizeof *answer);
+    CHECK(score != NULL && answer != NULL, MEMORY);
+    TRY(black_box_predict_all(box, x, rows, o->threads, diag, score));
+    for (size_t i = 0; i < rows; i++) {
+        answer[i] = score[i * box->outputs + output];
+    }
+    const struct surrogate_rows all = {x, answer, rows};
+    return surrogate_grow_parts(&all, 1, box->features, o, diag, ret_surrogate);
 }

@@ -19,14 +19,13 @@
 #define SURROGATE_LEAST_ROWS 20u
 #define SURROGATE_FLOOR 0.8
 
-struct surrogate_input {
-    const double *x;             /* rows * features */
-    size_t rows;                 /* at least SURROGATE_LEAST_ROWS */
+struct surrogate_options {
     const uint32_t *level_count; /* features: 0 for numbers */
-    size_t output;               /* the one that is imitated */
     size_t leaves, depth;        /* at most; leaves within SURROGATE_MOST_LEAVES */
     size_t least;                /* rows of a leaf */
-    double held_out;             /* share of the rows that fidelity is measured on; 0: on all */
+    double held_out;             /* share of the rows that fidelity is measured on; 0: on all. Who
+                                  * is held out follows from the row and the seed, so that equal
+                                  * rows stay together */
     double floor;                /* of the fidelity */
     double threshold;            /* of decisions, when the answer is a probability; else NaN */
     uint64_t seed;               /* of the held-out rows */
@@ -72,8 +71,23 @@ void surrogate_fidelity_finish(const struct surrogate_fidelity *f, double thresh
                                struct surrogate *s);
 
 void surrogate_done(struct surrogate *s);
-struct status surrogate_grow(const struct black_box *box, const struct surrogate_input *in,
-                             struct diag *diag, struct surrogate *ret_surrogate);
+/* Imitates one output of the box; x: rows * features, SURROGATE_LEAST_ROWS at least. */
+struct status surrogate_grow(const struct black_box *box, const double *x, size_t rows,
+                             size_t output, const struct surrogate_options *o, struct diag *diag,
+                             struct surrogate *ret_surrogate);
+
+/* Rows with the answers that are imitated, borrowed: one part, such as a machine's. */
+struct surrogate_rows {
+    const double *x;      /* rows * features */
+    const double *answer; /* rows */
+    size_t rows;
+};
+
+/* The same tree to the bit, however the rows are split and ordered: nothing passes between parts
+ * but what merges. */
+struct status surrogate_grow_parts(const struct surrogate_rows *part, size_t parts, size_t features,
+                                   const struct surrogate_options *o, struct diag *diag,
+                                   struct surrogate *ret_surrogate);
 /* The tree's answer to a row. */
 double surrogate_answer(const struct surrogate *s, const double *row);
 

@@ -10,22 +10,21 @@ surrogate_bins_done(struct surrogate_bins *b)
     for (size_t f = 0; b->level != NULL && f < b->features; f++) {
         free(b->level[f]);
     }
-    free(b->code);
     free(b->cut);
     free(b->level);
     free(b->count);
 }
 
 struct making {
-    const double *x;
-    const size_t *pick;
+    const struct surrogate_picked *part;
+    size_t parts;
     struct surrogate_bins *bins;
 };
 
 static double
-value_of(const struct making *m, size_t row, size_t feature)
+value_of(const struct making *m, const struct surrogate_picked *p, size_t i, size_t feature)
 {
-    return m->x[m->pick[row] * m->bins->features + feature];
+    return p->x[p->row[i] * m->bins->features + feature];
 }
 
 /* ---- numbers ---- */
@@ -49,29 +48,49 @@ surrogate_cuts(const struct counted *values, double ret_cut[static 256])
 }
 
 static struct status
+count_values(const struct making *m, size_t feature, struct counted *values)
+{
+    for (size_t p = 0; p < m->parts; p++) {
+        DEFER(counted_done) struct counted own = {0};
+        for (size_t i = 0; i < m->part[p].n; i++) {
+            const double v = value_of(m, &m->part[p], i, feature);
+            TRY(counted_add(&own, &v, 1, 1));
+        }
+        TRY(counted_settle(&own));
+        TRY(counted_merge(values, &own));
+    }
+    return counted_settle(values);
+}
+
+static uint8_t
+bin_of(const double *cut, uint32_t bins, double v)
+{
+    size_t low = 0, high = isnan(v) ? 0 : bins - 1;
+    while (low < high) {
+        const size_t mid = (low + high) / 2;
+        if (v <= cut[mid]) {
+            high = mid;
+        } else {
+            low = mid + 1;
+        }
+    }
+    return isnan(v) ? (uint8_t)MISSING_BIN : (uint8_t)low;
+}
+
+static struct status
 bin_numbers(const struct making *m, size_t feature)
 {
     struct surrogate_bins *b = m->bins;
     double *cut = b->cut + feature * 256;
     DEFER(counted_done) struct counted values = {0};
-    for (size_t i = 0; i < b->rows; i++) {
-        const double v = value_of(m, i, feature);
-        TRY(counted_add(&values, &v, 1, 1));
-    }
-    TRY(counted_settle(&values));
+    TRY(count_values(m, feature, &values));
     b->count[feature] = surrogate_cuts(&values, cut);
-    for (size_t i = 0; i < b->rows; i++) {
-        const double v = value_of(m, i, feature);
-        size_t low = 0, high = isnan(v) ? 0 : b->count[feature] - 1;
-        while (low < high) {
-            const size_t mid = (low + high) / 2;
-            if (v <= cut[mid]) {
-                high = mid;
-            } else {
-                low = mid + 1;
-            }
+    for (size_t p = 0; p < m->parts; p++) {
+        const struct surrogate_picked *one = &m->part[p];
+        for (size_t i = 0; i < one->n; i++) {
+            one->code[feature * one->stride + one->row[i]] =
+                bin_of(cut, b->count[feature], value_of(m, one, i, feature));
         }
-        b->code[feature * b->rows + i] = isnan(v) ? (uint8_t)MISSING_BIN : (uint8_t)low;
     }
     return OK;
 }
@@ -102,10 +121,12 @@ bin_levels(const struct making *m, size_t feature)
     for (uint32_t l = 0; l < levels; l++) {
         often[l].level = l;
     }
-    for (size_t i = 0; i < b->rows; i++) {
-        const double v = value_of(m, i, feature);
-        if (v >= 0 && v < levels) {
-            often[(size_t)v].rows++;
+    for (size_t p = 0; p < m->parts; p++) {
+        for (size_t i = 0; i < m->part[p].n; i++) {
+            const double v = value_of(m, &m->part[p], i, feature);
+            if (v >= 0 && v < levels) {
+                often[(size_t)v].rows++;
+            }
         }
     }
     qsort(often, levels, sizeof *often, by_rows);
@@ -114,10 +135,13 @@ bin_levels(const struct making *m, size_t feature)
         b->level[feature][often[k].level] = (uint8_t)bin;
     }
     b->count[feature] = levels < SURROGATE_BINS ? levels : SURROGATE_BINS;
-    for (size_t i = 0; i < b->rows; i++) {
-        const double v = value_of(m, i, feature);
-        b->code[feature * b->rows + i] =
-            v >= 0 && v < levels ? b->level[feature][(size_t)v] : (uint8_t)MISSING_BIN;
+    for (size_t p = 0; p < m->parts; p++) {
+        const struct surrogate_picked *one = &m->part[p];
+        for (size_t i = 0; i < one->n; i++) {
+            const double v = value_of(m, one, i, feature);
+            one->code[feature * one->stride + one->row[i]] =
+                v >= 0 && v < levels ? b->level[feature][(size_t)v] : (uint8_t)MISSING_BIN;
+        }
     }
     return OK;
 }
@@ -131,17 +155,16 @@ bin_feature(void *ctx, size_t feature, struct diag *diag)
 }
 
 struct status
-surrogate_bins_make(const double *x, const size_t *pick, size_t rows, size_t features,
+surrogate_bins_make(const struct surrogate_picked *part, size_t parts, size_t features,
                     const uint32_t *level_count, unsigned threads, struct surrogate_bins *ret_bins)
 {
-    DEFER(surrogate_bins_done) struct surrogate_bins b = {.features = features, .rows = rows};
+    DEFER(surrogate_bins_done) struct surrogate_bins b = {.features = features};
     b.level_count = level_count;
-    b.code = malloc(features * rows);
     b.cut = calloc(features * 256, sizeof *b.cut);
     b.level = calloc(features, sizeof *b.level);
     b.count = calloc(features, sizeof *b.count);
-    CHECK(b.code != NULL && b.cut != NULL && b.level != NULL && b.count != NULL, MEMORY);
-    struct making m = {x, pick, &b};
+    CHECK(b.cut != NULL && b.level != NULL && b.count != NULL, MEMORY);
+    struct making m = {part, parts, &b};
     TRY(black_box_blocks(features, threads, bin_feature, &m, NULL));
     *ret_bins = b;
     b = (struct surrogate_bins){0};

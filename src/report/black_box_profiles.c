@@ -271,19 +271,16 @@ black_box_put_surrogate(const struct black_box_input *in, struct diag *diag, jso
         count[f] = in->features[f].levels == NULL ? 0 : in->features[f].level_count;
     }
     const size_t least = in->rows / SURROGATE_SHARE / in->leaves;
-    const struct surrogate_input p = {.x = in->x,
-                                      .rows = in->rows,
-                                      .level_count = count,
-                                      .output = in->output,
-                                      .leaves = in->leaves,
-                                      .depth = in->depth,
-                                      .least = least > 5 ? least : 5,
-                                      .held_out = SURROGATE_HELD_OUT,
-                                      .floor = in->floor,
-                                      .threshold = in->probability ? 0.5 : (double)NAN,
-                                      .seed = in->seed,
-                                      .threads = in->threads};
-    TRY(surrogate_grow(in->box, &p, diag, &s));
+    const struct surrogate_options how = {.level_count = count,
+                                          .leaves = in->leaves,
+                                          .depth = in->depth,
+                                          .least = least > 5 ? least : 5,
+                                          .held_out = SURROGATE_HELD_OUT,
+                                          .floor = in->floor,
+                                          .threshold = in->probability ? 0.5 : (double)NAN,
+                                          .seed = in->seed,
+                                          .threads = in->threads};
+    TRY(surrogate_grow(in->box, in->x, in->rows, in->output, &how, diag, &s));
     TRY(js_set(o, "output", json_string(in->outputs[in->output])));
     TRY(js_set(o, "fidelity_r2", js_real(s.fidelity)));
     TRY(js_set(o, "same_decisions", js_real(s.agreement)));

@@ -390,20 +390,17 @@ the_order_of_rows_changes_no_importance_and_no_surrogate(void **state)
         assert_near(one[f].mean, other[f].mean, 1e-12);
         assert_near(one[f].sd, other[f].sd, 1e-12);
     }
-    struct surrogate_input tree = {.x = x,
-                                   .rows = ROWS,
-                                   .level_count = levels,
-                                   .leaves = 6,
-                                   .depth = 3,
-                                   .least = 5,
-                                   .held_out = 0.3,
-                                   .threshold = 0.5,
-                                   .seed = 5,
-                                   .threads = 1};
+    const struct surrogate_options tree = {.level_count = levels,
+                                           .leaves = 6,
+                                           .depth = 3,
+                                           .least = 5,
+                                           .held_out = 0.3,
+                                           .threshold = 0.5,
+                                           .seed = 5,
+                                           .threads = 1};
     DEFER(surrogate_done) struct surrogate s = {0}, t = {0};
-    assert_ok(surrogate_grow(&box, &tree, NULL, &s));
-    tree.x = rows;
-    assert_ok(surrogate_grow(&box, &tree, NULL, &t));
+    assert_ok(surrogate_grow(&box, x, ROWS, 0, &tree, NULL, &s));
+    assert_ok(surrogate_grow(&box, rows, ROWS, 0, &tree, NULL, &t));
     assert_int_equal(s.nodes, t.nodes);
     assert_near(s.fidelity, t.fidelity, 1e-12);
     for (size_t i = 0; i < s.nodes; i++) {
@@ -416,19 +413,17 @@ the_order_of_rows_changes_no_importance_and_no_surrogate(void **state)
 
 static const uint32_t numeric[5];
 
-static struct surrogate_input
+static struct surrogate_options
 all_rows(void)
 {
-    return (struct surrogate_input){.x = x,
-                                    .rows = ROWS,
-                                    .level_count = numeric,
-                                    .leaves = 6,
-                                    .depth = 3,
-                                    .least = 5,
-                                    .floor = -1,
-                                    .threshold = (double)NAN,
-                                    .seed = 1,
-                                    .threads = 2};
+    return (struct surrogate_options){.level_count = numeric,
+                                      .leaves = 6,
+                                      .depth = 3,
+                                      .least = 5,
+                                      .floor = -1,
+                                      .threshold = (double)NAN,
+                                      .seed = 1,
+                                      .threads = 2};
 }
 
 static void
@@ -441,13 +436,13 @@ surrogates_are_scikit_learns_trees(void **state)
         const json_t *v = json_array_get(list, k);
         struct functions *f = k == 1 ? &logistic_box : &wavy_box;
         const struct black_box box = box_of(f, 77);
-        struct surrogate_input in = all_rows();
+        struct surrogate_options in = all_rows();
         in.leaves = (size_t)json_integer_value(json_object_get(v, "leaves"));
         in.depth = (size_t)json_integer_value(json_object_get(v, "depth"));
         in.least = (size_t)json_integer_value(json_object_get(v, "least"));
         DEFER(memory_freep) double *theirs = numbers_of(v, "predictions", 30);
         DEFER(surrogate_done) struct surrogate s = {0};
-        assert_ok(surrogate_grow(&box, &in, NULL, &s));
+        assert_ok(surrogate_grow(&box, x, ROWS, 0, &in, NULL, &s));
         assert_int_equal(s.leaves, json_integer_value(json_object_get(v, "leaf_count")));
         assert_near(s.fidelity, json_number_value(json_object_get(v, "r2")), 1e-12);
         assert_int_equal(s.node[0].feature, json_integer_value(json_object_get(v, "root_feature")));
@@ -462,16 +457,15 @@ a_tree_that_does_not_imitate_is_refused(void **state)
 {
     (void)state;
     const struct black_box box = box_of(&wavy_box, 77);
-    struct surrogate_input in = all_rows();
+    struct surrogate_options in = all_rows();
     struct diag diag = {0};
     in.floor = SURROGATE_FLOOR;
     in.held_out = 0.3;
     DEFER(surrogate_done) struct surrogate s = {0};
-    assert_ok(surrogate_grow(&box, &in, &diag, &s));
+    assert_ok(surrogate_grow(&box, x, ROWS, 0, &in, &diag, &s));
     assert_true(s.refused && s.node == NULL && s.nodes == 0);
     assert_true(s.fidelity < 0.8 && s.measured_on == 48 && s.grown_on == 112);
-    in.rows = SURROGATE_LEAST_ROWS - 1;
-    assert_status(surrogate_grow(&box, &in, &diag, &s), INPUT);
+    assert_status(surrogate_grow(&box, x, SURROGATE_LEAST_ROWS - 1, 0, &in, &diag, &s), INPUT);
     assert_says(&diag, "needs 20");
 }
 
@@ -481,10 +475,10 @@ a_constant_model_is_one_leaf_without_fidelity(void **state)
     (void)state;
     struct functions f = {.of = {seven}, .features = 5, .outputs = 1};
     const struct black_box box = box_of(&f, 77);
-    struct surrogate_input in = all_rows();
+    struct surrogate_options in = all_rows();
     in.floor = 0.8;
     DEFER(surrogate_done) struct surrogate s = {0};
-    assert_ok(surrogate_grow(&box, &in, NULL, &s));
+    assert_ok(surrogate_grow(&box, x, ROWS, 0, &in, NULL, &s));
     assert_true(s.leaves == 1 && s.nodes == 1 && isnan(s.fidelity) && !s.refused);
     assert_true(surrogate_answer(&s, x) == 7);
 }
@@ -515,22 +509,20 @@ a_tree_is_found_again(void **state)
     }
     rows[1] = (double)NAN;
     rows[0] = 3;
-    struct surrogate_input in = {.x = rows,
-                                 .rows = 6000,
-                                 .level_count = levels,
-                                 .leaves = 8,
-                                 .depth = 3,
-                                 .least = 10,
-                                 .held_out = 0.3,
-                                 .floor = 0.8,
-                                 .threshold = 0.5,
-                                 .seed = 5,
-                                 .threads = 1};
+    struct surrogate_options in = {.level_count = levels,
+                                   .leaves = 8,
+                                   .depth = 3,
+                                   .least = 10,
+                                   .held_out = 0.3,
+                                   .floor = 0.8,
+                                   .threshold = 0.5,
+                                   .seed = 5,
+                                   .threads = 1};
     DEFER(surrogate_done) struct surrogate s = {0}, t = {0};
-    assert_ok(surrogate_grow(&box, &in, NULL, &s));
+    assert_ok(surrogate_grow(&box, rows, 6000, 0, &in, NULL, &s));
     assert_true(s.fidelity > 0.97 && s.agreement > 0.99 && !s.refused);
     in.threads = 3;
-    assert_ok(surrogate_grow(&box, &in, NULL, &t));
+    assert_ok(surrogate_grow(&box, rows, 6000, 0, &in, NULL, &t));
     for (size_t i = 0; i < 200; i++) {
         const bool at_the_cut = fabs(rows[2 * i + 1] - 0.25) < 0.03; /* bins are that fine */
         assert_near(surrogate_answer(&s, rows + 2 * i), a_tree(rows + 2 * i),

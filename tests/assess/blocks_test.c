@@ -10,7 +10,7 @@
 #include "assess/group_tally.h"
 #include "assess/performance.h"
 #include "assess/residuals.h"
-#include "assess/surrogate_histogram.h"
+#include "assess/surrogate.h"
 #include "num/rng.h"
 #include "num/whole.h"
 
@@ -938,89 +938,81 @@ error_trees_merge(void **state)
 
 /* ---- the surrogate tree ---- */
 
-struct surrogate_known {
-    bool category;
-    int shift;
-    double cut[256];
-    uint32_t bins;
+/* Rows and answers of each part, one after the other. */
+struct surrogate_shared {
+    double x[ROWS * TREE_FEATURES], answer[ROWS];
+    struct surrogate_rows part[PARTS];
 };
 
-struct leaf_state {
-    const struct surrogate_known *known;
-    struct surrogate_histogram h;
-    struct surrogate_fidelity f;
-};
-
-static void *
-leaf_begin(const void *known)
+/* Columns: numbers with missing values, a category, few numbers, many numbers. */
+static void
+share_answers(const struct rows *r, const struct plan *p, bool few, struct surrogate_shared *s)
 {
-    struct leaf_state *s = calloc(1, sizeof *s);
+    size_t n = 0;
+    for (size_t k = 0; k < p->parts; k++) {
+        const size_t first = n;
+        for (size_t b = 0; b < p->blocks; b++) {
+            for (size_t i = p->begin[b]; p->owner[b] == k && i < p->begin[b + 1]; i++, n++) {
+                const double row[] = {few ? floor(4 * r->number[i]) : r->number[i], r->category[i],
+                                      floor(4 * r->score[i]), few ? 1 : r->prediction[i]};
+                memcpy(s->x + n * TREE_FEATURES, row, sizeof row);
+                s->answer[n] = few ? row[2] : r->truth[i];
+            }
+        }
+        s->part[k] =
+            (struct surrogate_rows){s->x + first * TREE_FEATURES, s->answer + first, n - first};
+    }
+}
+
+static void
+say_surrogate(struct buf *said, const struct surrogate *s)
+{
+    for (size_t i = 0; i < s->nodes; i++) {
+        const struct surrogate_node *n = &s->node[i];
+        const double of_node[] = {(double)n->feature, n->threshold,    n->missing_left,
+                                  n->missing_seen,    (double)n->left, (double)n->right,
+                                  n->value,           (double)n->rows};
+        say(said, of_node, sizeof of_node);
+        if (n->level_left != NULL) {
+            say(said, n->level_left, LEVELS);
+        }
+    }
+    const double all[] = {s->fidelity, s->agreement, s->spread, (double)s->grown_on,
+                          (double)s->measured_on};
+    say(said, all, sizeof all);
+}
+
+static void
+surrogates_say(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct plan at_once = {.parts = 1, .blocks = 1, .begin = {0, ROWS}};
+    static const uint32_t levels[] = {0, LEVELS, 0, 0};
+    DEFER(memory_freep) struct surrogate_shared *s = calloc(1, sizeof *s);
     assert_non_null(s);
-    s->known = known;
-    return s;
-}
-
-static void
-leaf_add(void *state, const struct rows *r, size_t at, size_t n)
-{
-    struct leaf_state *s = state;
-    const struct surrogate_known *k = s->known;
-    for (size_t i = at; i < at + n; i++) {
-        const double v = k->category ? r->category[i] : r->number[i];
-        const int64_t whole = whole_of(r->truth[i], k->shift);
-        const size_t first = 0;
-        uint8_t code = (uint8_t)MISSING_BIN;
-        for (uint32_t b = k->bins; b-- > 0 && !isnan(v);) {
-            code = v <= k->cut[b] ? (uint8_t)b : code;
-        }
-        surrogate_histogram_add(&s->h, &code, &first, 1, &whole);
-        surrogate_fidelity_add(&s->f, r->prediction[i], r->truth[i], 1e4);
+    for (int k = 0; k < 4; k++) {
+        const struct surrogate_options o = {.level_count = levels,
+                                            .leaves = k == 0 ? 40 : 6,
+                                            .depth = k == 0 ? 9 : 3,
+                                            .least = 3,
+                                            .held_out = k == 3 ? 0 : 0.3,
+                                            .floor = -(double)INFINITY,
+                                            .threshold = 1e4,
+                                            .seed = 7,
+                                            .threads = 1 + (unsigned)k};
+        DEFER(surrogate_done) struct surrogate tree = {0};
+        share_answers(r, p == NULL ? &at_once : p, k == 2, s);
+        assert_ok(surrogate_grow_parts(s->part, p == NULL ? 1 : p->parts, TREE_FEATURES, &o, NULL,
+                                       &tree));
+        assert_true(tree.leaves > 2 && tree.grown_on < ROWS + (k == 3));
+        say_surrogate(said, &tree);
     }
 }
 
 static void
-leaf_merge(void *state, const void *other)
-{
-    struct leaf_state *s = state;
-    const struct leaf_state *o = other;
-    surrogate_histogram_merge(&s->h, &o->h);
-    surrogate_fidelity_merge(&s->f, &o->f);
-}
-
-static void
-leaf_says(const struct rows *r, const struct plan *p, struct buf *said)
-{
-    static const struct pass pass = {leaf_begin, leaf_add, leaf_merge, free};
-    for (int k = 0; k < 2; k++) {
-        struct surrogate_known known = {.category = k == 1};
-        double most = 0;
-        for (size_t i = 0; i < ROWS; i++) {
-            most = fmax(most, fabs(r->truth[i]));
-        }
-        known.shift = whole_shift(most, ROWS);
-        struct counted *c = run(k == 1 ? &categories : &numbers, NULL, r, p);
-        assert_ok(counted_settle(c));
-        known.bins = surrogate_cuts(c, known.cut);
-        counted_end(c);
-        struct leaf_state *s = run(&pass, &known, r, p);
-        struct surrogate_part best = {0};
-        struct surrogate of = {0};
-        surrogate_histogram_finish(&s->h, 3, known.bins, k == 1, 5, known.shift, &best);
-        surrogate_fidelity_finish(&s->f, 1e4, &of);
-        assert_true(best.gain > 0 && best.feature == 3);
-        say(said, &known.cut, known.bins * sizeof *known.cut);
-        say(said, &best.gain, sizeof best.gain);
-        say(said, best.left, sizeof best.left);
-        say(said, (const double[]){of.fidelity, of.agreement, of.spread}, 3 * sizeof(double));
-        free(s);
-    }
-}
-
-static void
-leaves_of_a_surrogate_merge(void **state)
+surrogates_merge(void **state)
 {
     (void)state;
-    assert_same_for_every_plan(leaf_says);
+    assert_same_for_every_plan(surrogates_say);
 }
 
 int
@@ -1036,7 +1028,7 @@ main(void)
         cmocka_unit_test(mutual_information_merges),
         cmocka_unit_test(metrics_of_errors_merge),
         cmocka_unit_test(error_trees_merge),
-        cmocka_unit_test(leaves_of_a_surrogate_merge),
+        cmocka_unit_test(surrogates_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
