@@ -262,7 +262,7 @@ a_surrogate_has_its_fidelity_beside_it_or_is_refused(void **state)
     pin(m, "binary");
     char page[512];
     (void)strcpy(page, in(m, "page.html"));
-    EXPLAIN(m, 0, "--method", "surrogate", "--floor", "-9", "--json", "--report", page);
+    EXPLAIN(m, 0, "--method", "surrogate", "--floor", "-99", "--json", "--report", page);
     DEFER(js_freep) json_t *d = out_json(m);
     const json_t *s = json_object_get(d, "surrogate");
     has_keys(s, "output fidelity_r2 same_decisions floor refused answers_sd grown_on measured_on "
