@@ -45,6 +45,16 @@ DEFINE_FREEP(slices_table_free, struct slices_table)
 /* The next feature: code[rows], each below levels. A missing value is a level like the others.
  * STATUS_LIMIT when more than 65534 levels have rows enough. */
 struct status slices_table_add(struct slices_table *t, const uint32_t *code, uint32_t levels);
+/* The same where the rows lie in parts, as on several machines; the table has them one part after
+ * the other, and so has slices_find's loss. What it finds is the same to the bit for any split and
+ * any order of the rows: which levels have rows enough follows from counts that are added up, and
+ * what is found from the rows as a set. A part's state are its codes and losses. */
+struct slices_rows {
+    const uint32_t *code;
+    size_t rows;
+};
+struct status slices_table_add_parts(struct slices_table *t, const struct slices_rows *part,
+                                     size_t parts, uint32_t levels);
 
 struct slices_options {
     double alpha;   /* in (0, 1]; the paper's 0.95 */

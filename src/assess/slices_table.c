@@ -64,28 +64,50 @@ choose_levels(struct slices_table *t, const uint64_t *count, uint32_t levels, ui
     return OK;
 }
 
+/* Rows of a part to the table's from `at` on. */
+static void
+put_codes(struct slices_table *t, const struct slices_rows *p, const uint16_t *index, size_t at)
+{
+    uint64_t *bits = t->chunk[t->added];
+    for (size_t i = 0; i < p->rows; i++) {
+        const uint16_t k = index[p->code[i]];
+        t->code[(at + i) * t->features + t->added] = k;
+        if (k != SLICES_NO_CODE) {
+            bits_set(bits + k * t->words, at + i);
+        }
+    }
+}
+
 struct status
-slices_table_add(struct slices_table *t, const uint32_t *code, uint32_t levels)
+slices_table_add_parts(struct slices_table *t, const struct slices_rows *part, size_t parts,
+                       uint32_t levels)
 {
     ASSERT(t->added < t->features);
     DEFER(memory_freep) uint64_t *count = calloc((size_t)levels + 1, sizeof *count);
     DEFER(memory_freep) uint16_t *index = calloc((size_t)levels + 1, sizeof *index);
     CHECK(count != NULL && index != NULL, MEMORY);
-    for (size_t i = 0; i < t->rows; i++) {
-        ASSERT(code[i] < levels);
-        count[code[i]]++;
-    }
-    TRY(choose_levels(t, count, levels, index));
-    uint64_t *bits = t->chunk[t->added];
-    for (size_t i = 0; i < t->rows; i++) {
-        const uint16_t k = index[code[i]];
-        t->code[i * t->features + t->added] = k;
-        if (k != SLICES_NO_CODE) {
-            bits_set(bits + k * t->words, i);
+    size_t rows = 0;
+    for (size_t p = 0; p < parts; p++) {
+        for (size_t i = 0; i < part[p].rows; i++) {
+            ASSERT(part[p].code[i] < levels);
+            count[part[p].code[i]]++;
         }
+        rows += part[p].rows;
+    }
+    ASSERT(rows == t->rows);
+    TRY(choose_levels(t, count, levels, index));
+    for (size_t p = 0, at = 0; p < parts; at += part[p++].rows) {
+        put_codes(t, &part[p], index, at);
     }
     t->first[++t->added] = t->basics;
     return OK;
+}
+
+struct status
+slices_table_add(struct slices_table *t, const uint32_t *code, uint32_t levels)
+{
+    const struct slices_rows all = {code, t->rows};
+    return slices_table_add_parts(t, &all, 1, levels);
 }
 
 void

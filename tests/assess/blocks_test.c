@@ -10,6 +10,7 @@
 #include "assess/group_tally.h"
 #include "assess/performance.h"
 #include "assess/residuals.h"
+#include "assess/slices.h"
 #include "assess/surrogate.h"
 #include "num/rng.h"
 #include "num/whole.h"
@@ -1015,6 +1016,104 @@ surrogates_merge(void **state)
     assert_same_for_every_plan(surrogates_say);
 }
 
+/* ---- slices ---- */
+
+enum { SLICED = 4 };
+
+struct sliced_rows {
+    uint32_t code[SLICED][ROWS];
+    double loss[ROWS];
+    struct slices_rows part[SLICED][PARTS];
+};
+
+static void
+share_codes(const struct rows *r, const struct plan *p, bool binary, struct sliced_rows *s)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < p->parts; k++) {
+        const size_t first = n;
+        for (size_t b = 0; b < p->blocks; b++) {
+            for (size_t i = p->begin[b]; p->owner[b] == k && i < p->begin[b + 1]; i++, n++) {
+                s->code[0][n] = r->label[i];
+                s->code[1][n] = isnan(r->category[i]) ? LEVELS : (uint32_t)r->category[i];
+                s->code[2][n] = (uint32_t)(4 * r->score[i]);
+                s->code[3][n] = r->decision[i];
+                s->loss[n] = !binary ? r->loss[i] * (1 + 4 * (r->label[i] == 1))
+                             : r->label[i] == 2 || r->y[i] == 1 ? 1
+                                                                : 0;
+            }
+        }
+        for (size_t f = 0; f < SLICED; f++) {
+            s->part[f][k] = (struct slices_rows){s->code[f] + first, n - first};
+        }
+    }
+}
+
+static void
+say_slices(struct buf *said, const struct slices_result *r)
+{
+    for (uint32_t k = 0; k < r->found; k++) {
+        const struct slice *s = &r->slice[k];
+        const double of_slice[] = {(double)s->rows,
+                                   (double)s->mistakes,
+                                   s->error,
+                                   s->error_max,
+                                   s->score,
+                                   s->mean,
+                                   s->rest_mean,
+                                   s->coverage,
+                                   s->ci.low,
+                                   s->ci.high,
+                                   s->ci_all.low,
+                                   s->ci_all.high,
+                                   s->p,
+                                   s->p_bonferroni,
+                                   s->p_permutation,
+                                   s->q};
+        say(said, of_slice, sizeof of_slice);
+        say(said, s->condition, s->conditions * sizeof *s->condition);
+    }
+    const double all[] = {(double)r->mistakes, r->error,      r->mean,
+                          (double)r->basic,    r->candidates, r->permutations};
+    say(said, all, sizeof all);
+    say(said, r->counted, sizeof r->counted);
+}
+
+static void
+slices_say(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct plan at_once = {.parts = 1, .blocks = 1, .begin = {0, ROWS}};
+    DEFER(memory_freep) struct sliced_rows *s = calloc(1, sizeof *s);
+    DEFER(memory_freep) struct slices_result *found = calloc(1, sizeof *found);
+    assert_true(s != NULL && found != NULL);
+    for (uint32_t k = 0; k < 4; k++) {
+        const struct slices_options o = {.alpha = 0.95,
+                                         .level = 2 + k / 2,
+                                         .found = 8,
+                                         .permutations = 20,
+                                         .seed = 3,
+                                         .confidence = 0.95,
+                                         .threads = 1 + k,
+                                         .pair_bytes = 1 << 20};
+        DEFER(slices_table_freep) struct slices_table *t = NULL;
+        share_codes(r, p == NULL ? &at_once : p, k % 2 == 0, s);
+        assert_ok(slices_table_new(ROWS, SLICED, 5, &t));
+        for (size_t f = 0; f < SLICED; f++) {
+            assert_ok(slices_table_add_parts(t, s->part[f], p == NULL ? 1 : p->parts, LEVELS + 1));
+        }
+        assert_ok(slices_find(t, s->loss, &o, found));
+        assert_true(found->found > 0);
+        say_slices(said, found);
+    }
+}
+
+static void
+slices_are_the_same(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(slices_say);
+}
+
 int
 main(void)
 {
@@ -1029,6 +1128,7 @@ main(void)
         cmocka_unit_test(metrics_of_errors_merge),
         cmocka_unit_test(error_trees_merge),
         cmocka_unit_test(surrogates_merge),
+        cmocka_unit_test(slices_are_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
