@@ -7,11 +7,13 @@
 #include "assess/errors.h"
 #include "assess/errors_metric.h"
 #include "assess/explain_summary.h"
+#include "assess/group_auc.h"
 #include "assess/group_tally.h"
 #include "assess/performance.h"
 #include "assess/residuals.h"
 #include "assess/slices.h"
 #include "assess/surrogate.h"
+#include "num/order.h"
 #include "num/rng.h"
 #include "num/whole.h"
 
@@ -1016,6 +1018,150 @@ surrogates_merge(void **state)
     assert_same_for_every_plan(surrogates_say);
 }
 
+/* ---- areas of groups ---- */
+
+enum { AREAS = 5 };
+
+/* Rows of a block as they are: in no order. */
+struct area_rows {
+    double score[ROWS], weight[ROWS];
+    uint8_t y[ROWS];
+    int32_t group[ROWS];
+};
+
+static struct group_auc_rows
+area_rows(const struct rows *r, size_t at, size_t n, bool weighted, struct area_rows *a)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double w = fabs(r->loss[at + i]);
+        a->score[i] = floor(50 * r->score[at + i]);
+        a->weight[i] = r->cohort[at + i] != 0 && w < 50 ? 0 : w;
+        a->y[i] = isnan(r->number[at + i]) ? 7 : r->y[at + i];
+        a->group[i] = (int32_t)(r->label[at + i] % AREAS) - (r->decision[at + i] == 2);
+        a->group[i] -= r->cohort[at + i] != 0 && r->decision[at + i] == 2;
+    }
+    return (struct group_auc_rows){n, a->score, a->y, weighted ? a->weight : NULL, a->group};
+}
+
+struct area_known {
+    bool weighted;
+    struct group_auc_range range;
+};
+
+struct area_state {
+    const struct area_known *known;
+    struct group_auc_range range;
+    struct group_auc_state auc;
+};
+
+static void *
+area_begin(const void *known)
+{
+    struct area_state *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    s->known = known;
+    group_auc_begin(&s->known->range, &s->auc);
+    return s;
+}
+
+static void
+area_range(void *state, const struct rows *r, size_t at, size_t n)
+{
+    static struct area_rows a;
+    struct area_state *s = state;
+    const struct group_auc_rows rows = area_rows(r, at, n, s->known->weighted, &a);
+    group_auc_range_add(&s->range, &rows);
+}
+
+static void
+area_add(void *state, const struct rows *r, size_t at, size_t n)
+{
+    static struct area_rows a;
+    struct area_state *s = state;
+    const struct group_auc_rows rows = area_rows(r, at, n, s->known->weighted, &a);
+    assert_ok(group_auc_add(&s->auc, &rows));
+}
+
+static void
+area_range_merge(void *state, const void *other)
+{
+    const struct area_state *o = other;
+    group_auc_range_merge(&((struct area_state *)state)->range, &o->range);
+}
+
+static void
+area_merge(void *state, const void *other)
+{
+    const struct area_state *o = other;
+    assert_ok(group_auc_merge(&((struct area_state *)state)->auc, &o->auc));
+}
+
+static void
+area_end(void *state)
+{
+    group_auc_done(&((struct area_state *)state)->auc);
+    free(state);
+}
+
+/* Also held against the walk over rows that are sorted. */
+static void
+area_at_once(const struct rows *r, bool weighted, struct buf *said)
+{
+    DEFER(memory_freep) struct area_rows *a = calloc(2, sizeof *a);
+    uint32_t order[ROWS];
+    assert_non_null(a);
+    struct group_auc_rows rows = area_rows(r, 0, ROWS, weighted, a);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        order[i] = i;
+    }
+    assert_ok(order_by(a->score, ROWS, order));
+    for (size_t i = 0; i < ROWS; i++) {
+        a[1].score[i] = a->score[order[i]];
+        a[1].weight[i] = a->weight[order[i]];
+        a[1].y[i] = a->y[order[i]];
+        a[1].group[i] = a->group[order[i]];
+    }
+    rows = (struct group_auc_rows){ROWS, a[1].score, a[1].y, weighted ? a[1].weight : NULL,
+                                   a[1].group};
+    struct group_tally tally[AREAS] = {0}, all = {0};
+    assert_ok(group_auc(&rows, AREAS, tally, &all));
+    say(said, tally, sizeof tally);
+    say(said, &all, sizeof all);
+}
+
+static void
+areas_say(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct pass ranges = {area_begin, area_range, area_range_merge, area_end};
+    static const struct pass areas = {area_begin, area_add, area_merge, area_end};
+    for (int k = 0; k < 2; k++) {
+        DEFER(buf_done) struct buf mine, sorted;
+        struct area_known known = {.weighted = k == 1};
+        struct area_state *s = run(&ranges, &known, r, p);
+        known.range = s->range;
+        area_end(s);
+        struct group_tally tally[AREAS] = {0}, all = {0};
+        s = run(&areas, &known, r, p);
+        assert_ok(group_auc_finish(&s->auc, AREAS, tally, &all));
+        area_end(s);
+        assert_true(all.auc > 0.5 && all.auc_se > 0 && tally[1].auc_cov > 0);
+        buf_init(&mine, 1 << 20);
+        buf_init(&sorted, 1 << 20);
+        say(&mine, tally, sizeof tally);
+        say(&mine, &all, sizeof all);
+        area_at_once(r, k == 1, &sorted);
+        assert_true(view_equal(buf_view(&mine), buf_view(&sorted)));
+        buf_put(said, buf_view(&mine));
+    }
+}
+
+static void
+areas_of_groups_merge(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(areas_say);
+}
+
 /* ---- slices ---- */
 
 enum { SLICED = 4 };
@@ -1128,6 +1274,7 @@ main(void)
         cmocka_unit_test(metrics_of_errors_merge),
         cmocka_unit_test(error_trees_merge),
         cmocka_unit_test(surrogates_merge),
+        cmocka_unit_test(areas_of_groups_merge),
         cmocka_unit_test(slices_are_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
