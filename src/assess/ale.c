@@ -1,7 +1,7 @@
 #include "assess/ale.h"
 
+#include "num/counted.h"
 #include "num/moments.h"
-#include "num/quantile.h"
 
 #include <math.h>
 
@@ -10,6 +10,7 @@
 struct steps {
     const struct black_box *box;
     const struct ale_input *in;
+    const struct black_box_rows *part;
     const double *at; /* points */
     size_t points;
     /* blocks * places * outputs: differences of the step to the place, from it, and both added:
@@ -59,19 +60,22 @@ place_of(const struct steps *s, double v)
 static struct status
 numeric_points(const struct ale_input *in, size_t stride, struct ale *a)
 {
-    DEFER(memory_freep) double *value = calloc(in->rows, sizeof *value);
+    DEFER(counted_done) struct counted values = {0};
     a->at = calloc(in->bins + 1, sizeof *a->at);
-    CHECK(value != NULL && a->at != NULL, MEMORY);
-    for (size_t i = 0; i < in->rows; i++) {
-        value[i] = in->x[i * stride + in->feature];
+    CHECK(a->at != NULL, MEMORY);
+    for (size_t p = 0; p < in->parts; p++) {
+        DEFER(counted_done) struct counted own = {0};
+        TRY(counted_add(&own, in->part[p].x + in->feature, in->part[p].rows, stride));
+        TRY(counted_merge(&values, &own));
     }
-    const size_t n = quantile_sort(value, in->rows);
+    TRY(counted_settle(&values));
+    const uint64_t n = counted_rows(&values);
     a->rows = n;
-    a->missing = in->rows - n;
+    a->missing = values.missing;
     for (size_t i = 0; n > 0 && i <= in->bins; i++) {
-        const size_t rank = (n * i + in->bins - 1) / in->bins;
-        const double edge = value[rank > 0 ? rank - 1 : 0];
-        if (a->points == 0 || edge != a->at[a->points - 1]) {
+        const uint64_t rank = (n * i + in->bins - 1) / in->bins;
+        const double edge = values.at[counted_place(&values, rank > 0 ? rank - 1 : 0)].value;
+        if (a->points == 0 || edge > a->at[a->points - 1]) {
             a->at[a->points++] = edge;
         }
     }
@@ -84,14 +88,17 @@ level_points(const struct ale_input *in, size_t stride, struct ale *a)
     DEFER(memory_freep) uint64_t *count = calloc(in->levels, sizeof *count);
     a->at = calloc(in->levels, sizeof *a->at);
     CHECK(count != NULL && a->at != NULL, MEMORY);
-    for (size_t i = 0; i < in->rows; i++) {
-        const double v = in->x[i * stride + in->feature];
-        if (v >= 0 && v < (double)in->levels && v == floor(v)) {
-            count[(size_t)v]++;
-            a->rows++;
+    for (size_t p = 0; p < in->parts; p++) {
+        for (size_t i = 0; i < in->part[p].rows; i++) {
+            const double v = in->part[p].x[i * stride + in->feature];
+            if (v >= 0 && v < (double)in->levels && v == floor(v)) {
+                count[(size_t)v]++;
+                a->rows++;
+            } else {
+                a->missing++;
+            }
         }
     }
-    a->missing = in->rows - a->rows;
     for (size_t k = 0; k < in->levels; k++) {
         if (count[in->order[k]] > 0) {
             a->at[a->points++] = (double)in->order[k];
@@ -108,7 +115,7 @@ rows_placed(const struct steps *s, size_t first, size_t n, size_t *ret_row, size
 {
     size_t kept = 0;
     for (size_t i = first; i < first + n; i++) {
-        ret_place[kept] = place_of(s, s->in->x[i * s->box->features + s->in->feature]);
+        ret_place[kept] = place_of(s, s->part->x[i * s->box->features + s->in->feature]);
         ret_row[kept] = i;
         kept += ret_place[kept] < s->points;
     }
@@ -123,7 +130,7 @@ set_rows(const struct steps *s, const size_t *row, const size_t *place, size_t n
     const size_t features = s->box->features;
     for (size_t i = 0; i < n; i++) {
         const size_t to = place[i] + (size_t)ahead;
-        memcpy(x + i * features, s->in->x + row[i] * features, features * sizeof *x);
+        memcpy(x + i * features, s->part->x + row[i] * features, features * sizeof *x);
         if (to < s->points) {
             x[i * features + s->in->feature] = s->at[to];
         }
@@ -150,7 +157,8 @@ step_block(void *ctx, size_t block, struct diag *diag)
 {
     const struct steps *s = ctx;
     const size_t outputs = s->box->outputs, first = block * BLACK_BOX_BLOCK;
-    const size_t left = s->in->rows - first, all = left < BLACK_BOX_BLOCK ? left : BLACK_BOX_BLOCK;
+    const size_t left = s->part->rows - first,
+                 all = left < BLACK_BOX_BLOCK ? left : BLACK_BOX_BLOCK;
     size_t row[BLACK_BOX_BLOCK], place[BLACK_BOX_BLOCK];
     DEFER(memory_freep) double *x = calloc(all * s->box->features, sizeof *x);
     DEFER(memory_freep) double *score = calloc(3 * all * outputs, sizeof *score);
@@ -221,21 +229,33 @@ put_effect(const struct ale *a, bool levels, const double *behind, size_t output
     }
 }
 
+/* The part's differences, to all[points * outputs * KINDS]. */
 static struct status
-accumulate(const struct black_box *box, const struct ale_input *in, struct diag *diag,
-           struct ale *a)
+accumulate(struct steps *s, struct diag *diag, struct moments *all)
 {
-    const size_t blocks = (in->rows + BLACK_BOX_BLOCK - 1) / BLACK_BOX_BLOCK;
+    const size_t blocks = (s->part->rows + BLACK_BOX_BLOCK - 1) / BLACK_BOX_BLOCK;
+    const size_t cells = s->points * s->box->outputs * KINDS;
+    DEFER(memory_freep) struct moments *m = calloc(blocks * cells + 1, sizeof *m);
+    CHECK(m != NULL, MEMORY);
+    s->moments = m;
+    TRY(black_box_blocks(blocks, s->in->threads, step_block, s, diag));
+    for (size_t k = 0; k < blocks * cells; k++) {
+        moments_merge(&all[k % cells], &m[k]);
+    }
+    return OK;
+}
+
+static struct status
+put_effects(const struct black_box *box, const struct ale_input *in, struct diag *diag,
+            struct ale *a)
+{
     const size_t cells = a->points * box->outputs * KINDS;
-    DEFER(memory_freep) struct moments *m = calloc(blocks * cells, sizeof *m);
+    DEFER(memory_freep) struct moments *m = calloc(cells, sizeof *m);
     DEFER(memory_freep) double *behind = calloc(a->points, sizeof *behind);
     CHECK(m != NULL && behind != NULL, MEMORY);
-    struct steps s = {box, in, a->at, a->points, m};
-    TRY(black_box_blocks(blocks, in->threads, step_block, &s, diag));
-    for (size_t b = 1; b < blocks; b++) {
-        for (size_t c = 0; c < cells; c++) {
-            moments_merge(&m[c], &m[b * cells + c]);
-        }
+    for (size_t p = 0; p < in->parts; p++) {
+        struct steps s = {box, in, &in->part[p], a->at, a->points, NULL};
+        TRY(accumulate(&s, diag, m));
     }
     for (size_t p = 0; p < a->points; p++) {
         a->count[p] = m[p * box->outputs * KINDS].n;
@@ -252,7 +272,7 @@ struct status
 ale_feature(const struct black_box *box, const struct ale_input *in, struct diag *diag,
             struct ale *ret_ale)
 {
-    ASSERT(in->rows > 0 && in->feature < box->features);
+    ASSERT(in->feature < box->features);
     ASSERT(in->order != NULL ? in->levels > 0 : in->bins > 0);
     DEFER(ale_done) struct ale a = {0};
     TRY(in->order != NULL ? level_points(in, box->features, &a)
@@ -262,7 +282,7 @@ ale_feature(const struct black_box *box, const struct ale_input *in, struct diag
     a.error = calloc(a.points * box->outputs + 1, sizeof *a.error);
     CHECK(a.count != NULL && a.effect != NULL && a.error != NULL, MEMORY);
     if (a.points > 1) {
-        TRY(accumulate(box, in, diag, &a));
+        TRY(put_effects(box, in, diag, &a));
     } else if (a.points == 1) {
         a.count[0] = a.rows;
     }

@@ -9,8 +9,8 @@
 #include "assess/black_box.h"
 
 struct ale_input {
-    const double *x; /* rows * features */
-    size_t rows;
+    const struct black_box_rows *part; /* parts: nothing passes between them but what merges */
+    size_t parts;
     size_t feature;
     size_t bins;         /* numeric: at most, from 1 */
     const size_t *order; /* category: its levels (values of x) in order; NULL: numeric */

@@ -1,8 +1,11 @@
 #include "assess/bins.h"
 
 #include "assess/cut.h"
+#include "base/threads.h"
 
 #include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 
 static void
 add_bin(struct bins *b, double least, double most)
@@ -42,6 +45,83 @@ bins_make(const double *value, size_t n, uint32_t most, struct bins *ret_bins)
     TRY(counted_add(&values, value, n, 1));
     TRY(counted_settle(&values));
     bins_of(&values, most, ret_bins);
+    return OK;
+}
+
+/* ---- columns ---- */
+
+#define BLOCK 1024u
+#define BYTES_OF_VALUE 40u /* counted, while it is sorted */
+
+struct columns {
+    const struct bins_source *source;
+    uint32_t most;
+    size_t at_once;
+    struct bins *bins;
+    atomic_bool failed;
+};
+
+static struct status
+count_columns(const struct columns *c, size_t first, size_t n, struct counted *values)
+{
+    const struct bins_source *s = c->source;
+    DEFER(memory_freep) float *block = calloc(BLOCK * s->columns + 1, sizeof *block);
+    double value[BLOCK];
+    CHECK(block != NULL, MEMORY);
+    for (size_t at = 0; at < s->rows; at += BLOCK) {
+        const size_t rows = s->rows - at < BLOCK ? s->rows - at : BLOCK;
+        TRY(s->fill(s->ctx, at, rows, block));
+        for (size_t k = 0; k < n; k++) {
+            for (size_t i = 0; i < rows; i++) {
+                value[i] = (double)block[i * s->columns + first + k];
+            }
+            TRY(counted_add(&values[k], value, rows, 1));
+        }
+    }
+    return OK;
+}
+
+static struct status
+bin_columns(const struct columns *c, size_t first, size_t n, struct counted *values)
+{
+    TRY(count_columns(c, first, n, values));
+    for (size_t k = 0; k < n; k++) {
+        TRY(counted_settle(&values[k]));
+        bins_of(&values[k], c->most, &c->bins[first + k]);
+    }
+    return OK;
+}
+
+static void
+bin_some(void *ctx, size_t block)
+{
+    struct columns *c = ctx;
+    const size_t first = block * c->at_once, left = c->source->columns - first;
+    const size_t n = left < c->at_once ? left : c->at_once;
+    struct counted *values = calloc(n + 1, sizeof *values);
+    if (values == NULL || !status_ok(bin_columns(c, first, n, values))) {
+        atomic_store(&c->failed, true);
+    }
+    for (size_t k = 0; values != NULL && k < n; k++) {
+        counted_done(&values[k]);
+    }
+    free(values);
+}
+
+struct status
+bins_make_columns(const struct bins_source *s, uint32_t most, unsigned threads,
+                  struct bins *ret_bins)
+{
+    const size_t cores = threads == 0 ? threads_cores() : threads;
+    const size_t fit = BINS_BYTES / cores / (BYTES_OF_VALUE * (s->rows + 1));
+    struct columns c = {.source = s,
+                        .most = most,
+                        .at_once = fit < 1   ? 1
+                                   : fit < 8 ? fit
+                                             : 8,
+                        .bins = ret_bins};
+    threads_for((s->columns + c.at_once - 1) / c.at_once, threads, bin_some, &c);
+    CHECK(!atomic_load(&c.failed), MEMORY);
     return OK;
 }
 

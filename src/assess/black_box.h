@@ -23,6 +23,12 @@ struct black_box {
  * sentence. */
 struct status black_box_predict(const struct black_box *b, const double *x, size_t rows,
                                 struct diag *diag, double *ret_score);
+/* Rows that are asked about: one part, such as a machine's. */
+struct black_box_rows {
+    const double *x; /* rows * features */
+    size_t rows;
+};
+
 /* The same, batches shared among threads: ret_score[rows * outputs]. */
 struct status black_box_predict_all(const struct black_box *b, const double *x, size_t rows,
                                     unsigned threads, struct diag *diag, double *ret_score);

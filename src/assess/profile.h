@@ -7,21 +7,22 @@
 #define STEWARD_ASSESS_PROFILE_H
 
 #include "assess/black_box.h"
+#include "num/counted.h"
 
 /* Points at which to ask, ascending: all distinct values when they are at most `most`, otherwise
  * the quantiles (type 1: values that occur) at even shares from the least to the greatest. Missing
- * values are left out. x[rows * stride]: the feature is x[i * stride]. ret_grid[most]; *ret_all:
- * whether every distinct value is a point. most >= 2. */
-struct status profile_grid(const double *x, size_t rows, size_t stride, size_t most,
-                           double *ret_grid, size_t *ret_points, bool *ret_all);
+ * values are left out. values: settled. ret_grid[most]; *ret_all: whether every distinct value is a
+ * point. most >= 2. */
+void profile_grid(const struct counted *values, size_t most, double *ret_grid, size_t *ret_points,
+                  bool *ret_all);
 
 struct profile_input {
-    const double *x; /* rows * features */
-    size_t rows;
+    const struct black_box_rows *part; /* parts: nothing passes between them but what merges */
+    size_t parts;
     size_t feature;
     const double *grid; /* points */
     size_t points;
-    const size_t *curve; /* curves: rows whose own answers are kept */
+    const size_t *curve; /* curves: rows, counted over the parts, whose own answers are kept */
     size_t curves;
     unsigned threads;
 };

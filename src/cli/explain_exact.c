@@ -24,7 +24,6 @@
 
 #define BLOCK_CELLS ((size_t)1 << 21) /* of attributions in memory at a time */
 #define BLOCK_COALITIONS 32u          /* rows: each is work enough */
-#define BINNED_ROWS 100000u           /* that the bins' edges are made from, evenly spaced */
 #define COHORTS_MAX 16u
 #define LOCAL_MAX 32u
 #define COLUMNS_MAX 100000u /* of a file of contributions */
@@ -400,41 +399,31 @@ take_features(struct exact *e)
 
 /* ---- making ready ---- */
 
-static size_t
-binned_rows(const struct exact *e)
+static struct status
+fill_values(const void *ctx, size_t first, size_t n, float *ret_value)
 {
-    return e->table->rows < BINNED_ROWS ? (size_t)e->table->rows : BINNED_ROWS;
+    const struct exact *e = ctx;
+    if (e->groups.columns == NULL) {
+        plain_rows_fill(e->rows, first, n, ret_value);
+        return OK;
+    }
+    DEFER(memory_freep) float *x = calloc(n * e->model->features + 1, sizeof *x);
+    CHECK(x != NULL, MEMORY);
+    plain_rows_fill(e->rows, first, n, x);
+    values_of(e, x, n, ret_value);
+    return OK;
 }
 
 static struct status
 make_bins(struct exact *e)
 {
-    const size_t features = e->model->features, columns = e->columns, rows = binned_rows(e);
-    if ((size_t)e->model->outputs * columns * (EXPLAIN_BINS + 1) > EXPLAIN_SUMMARY_CELLS) {
+    const struct bins_source source = {fill_values, e, (size_t)e->table->rows, e->columns};
+    if ((size_t)e->model->outputs * e->columns * (EXPLAIN_BINS + 1) > EXPLAIN_SUMMARY_CELLS) {
         return plain_remark(e->remarks, "too many features and outputs for views of dependence");
     }
-    e->bins = calloc(columns + 1, sizeof *e->bins);
-    DEFER(memory_freep) float *x = calloc(features + 1, sizeof *x);
-    DEFER(memory_freep) float *value = calloc(rows * columns + 1, sizeof *value);
-    DEFER(memory_freep) double *v = calloc(rows + 1, sizeof *v);
-    CHECK(e->bins != NULL && x != NULL && value != NULL && v != NULL, MEMORY);
-    for (size_t i = 0; i < rows; i++) {
-        plain_rows_fill(e->rows, i * e->table->rows / rows, 1, x);
-        values_of(e, x, 1, value + i * columns);
-    }
-    for (size_t k = 0; k < columns; k++) {
-        for (size_t i = 0; i < rows; i++) {
-            v[i] = (double)value[i * columns + k];
-        }
-        TRY(bins_make(v, rows, EXPLAIN_BINS, &e->bins[k]));
-    }
-    if (rows < e->table->rows) {
-        TRY(plain_remark(e->remarks,
-                         "the edges of the bins of the dependence views are quantiles of %zu of "
-                         "%llu rows, evenly spaced; all rows are in the bins",
-                         rows, (unsigned long long)e->table->rows));
-    }
-    return OK;
+    e->bins = calloc((size_t)e->columns + 1, sizeof *e->bins);
+    CHECK(e->bins != NULL, MEMORY);
+    return bins_make_columns(&source, EXPLAIN_BINS, e->threads, e->bins);
 }
 
 static struct status
@@ -737,7 +726,6 @@ make_document(struct exact *e, json_t **ret_document)
                                      .predicates = e->predicate,
                                      .chosen = e->chosen,
                                      .chosen_count = e->chosen_count,
-                                     .binned_rows = binned_rows(e),
                                      .local = e->local,
                                      .local_count = e->locals,
                                      .remarks = e->remarks};

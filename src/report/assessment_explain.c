@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #define BLOCK_CELLS ((size_t)1 << 20) /* of attributions in memory at a time */
-#define BINNED_ROWS 100000u           /* that the bins' edges are made from, evenly spaced */
 #define BACKGROUND_ROWS 1000u
 #define COHORTS 3u
 
@@ -111,26 +110,21 @@ explain_example(struct explaining *e, size_t row)
 
 /* ---- all rows ---- */
 
-static size_t
-binned_rows(const struct explaining *e)
+static struct status
+fill(const void *ctx, size_t first, size_t n, float *ret_value)
 {
-    return e->in->rows < BINNED_ROWS ? e->in->rows : BINNED_ROWS;
+    const struct explaining *e = ctx;
+    memcpy(ret_value, e->in->x + first * e->width, n * e->width * sizeof *ret_value);
+    return OK;
 }
 
 static struct status
 make_bins(struct explaining *e)
 {
-    const size_t rows = binned_rows(e);
-    DEFER(memory_freep) double *v = calloc(rows + 1, sizeof *v);
+    const struct bins_source source = {fill, e, e->in->rows, e->width};
     e->bins = calloc((size_t)e->width + 1, sizeof *e->bins);
-    CHECK(v != NULL && e->bins != NULL, MEMORY);
-    for (uint32_t f = 0; f < e->width; f++) {
-        for (size_t i = 0; i < rows; i++) {
-            v[i] = (double)e->in->x[i * e->in->rows / rows * e->width + f];
-        }
-        TRY(bins_make(v, rows, EXPLAIN_BINS, &e->bins[f]));
-    }
-    return OK;
+    CHECK(e->bins != NULL, MEMORY);
+    return bins_make_columns(&source, EXPLAIN_BINS, e->in->threads, e->bins);
 }
 
 /* The slices that hold, worst first. */
@@ -228,12 +222,6 @@ put_remarks(struct explaining *e)
 {
     e->remarks = json_array();
     CHECK(e->remarks != NULL, MEMORY);
-    if (binned_rows(e) < e->in->rows) {
-        json_t *text = json_sprintf("the edges of the bins of the dependence views are quantiles "
-                                    "of %zu of %zu rows, evenly spaced; all rows are in the bins",
-                                    binned_rows(e), e->in->rows);
-        CHECK(json_array_append_new(e->remarks, text) == 0, MEMORY);
-    }
     json_t *text = json_string("the row that is shown is explained in record precision");
     CHECK(json_array_append_new(e->remarks, text) == 0, MEMORY);
     return OK;
@@ -298,7 +286,6 @@ put_document(struct explaining *e, size_t row, json_t *d)
                                     .base = e->base,
                                     .summary = e->summary,
                                     .cohorts = e->cohort,
-                                    .binned_rows = binned_rows(e),
                                     .local = &local,
                                     .local_count = 1,
                                     .remarks = e->remarks};

@@ -10,16 +10,6 @@
 #define SURROGATE_HELD_OUT 0.3
 #define SURROGATE_SHARE 5u /* a leaf has at least a fifth of an even share of the rows */
 
-static uint64_t
-count_missing(const struct black_box_input *in, size_t feature)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < in->rows; i++) {
-        n += isnan(in->x[i * in->box->features + feature]) ? 1 : 0;
-    }
-    return n;
-}
-
 static struct status
 put_points(const struct black_box_feature *f, const double *at, size_t n, json_t *o)
 {
@@ -105,21 +95,25 @@ put_profile(const struct black_box_input *in, size_t feature, const size_t *curv
     DEFER(memory_freep) double *grid = calloc(most, sizeof *grid);
     DEFER(memory_freep) double *mean = calloc(2 * cells, sizeof *mean);
     DEFER(memory_freep) double *lines = calloc(curves * cells + 1, sizeof *lines);
+    DEFER(counted_done) struct counted values = {0};
     CHECK(grid != NULL && mean != NULL && lines != NULL, MEMORY);
-    TRY(profile_grid(in->x + feature, in->rows, in->box->features, most, grid, &points, &all));
+    TRY(counted_add(&values, in->x + feature, in->rows, in->box->features));
+    TRY(counted_settle(&values));
+    profile_grid(&values, most, grid, &points, &all);
     if (levels && !all) {
         diag_set(diag, "column \"%.60s\" has more than %u categories: leave it out with --features",
                  f->name, BLACK_BOX_LEVELS_MOST);
         FAIL(LIMIT);
     }
-    const struct profile_input p = {in->x,  in->rows, feature, grid,
-                                    points, curve,    curves,  in->threads};
+    const struct black_box_rows all_rows = {in->x, in->rows};
+    const struct profile_input p = {&all_rows, 1,     feature, grid,
+                                    points,    curve, curves,  in->threads};
     if (points > 0) {
         TRY(profile_feature(in->box, &p, diag, mean, mean + cells, lines));
     }
     TRY(put_points(f, grid, points, o));
     TRY(js_set(o, "all_values", json_boolean(all)));
-    TRY(js_set(o, "missing", json_integer((json_int_t)count_missing(in, feature))));
+    TRY(js_set(o, "missing", json_integer((json_int_t)values.missing)));
     TRY(put_lines(in, "mean", mean, mean + cells, points, o));
     return curves == 0 ? OK : put_curves(in, curve, curves, points, lines, o);
 }
@@ -184,8 +178,9 @@ put_effect(const struct black_box_input *in, size_t feature, struct diag *diag, 
     if (levels > 0) {
         TRY(order_levels(in, feature, order, &word));
     }
-    const struct ale_input p = {in->x,  in->rows,   feature, in->points, levels > 0 ? order : NULL,
-                                levels, in->threads};
+    const struct black_box_rows all_rows = {in->x, in->rows};
+    const struct ale_input p = {
+        &all_rows, 1, feature, in->points, levels > 0 ? order : NULL, levels, in->threads};
     TRY(ale_feature(in->box, &p, diag, &a));
     json_t *count = json_array();
     TRY(put_points(f, a.at, a.points, o));

@@ -303,10 +303,9 @@ explain_document(const struct explain_input *in, json_t **ret_document)
 {
     DEFER(js_freep)
     json_t *d = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "format", EXPLAIN_FORMAT, "model", in->model,
-        "method", in->method, "precision", in->record ? "record" : "fast", "scale",
-        in->probability ? "probability" : "margin", "rows", (json_int_t)in->summary->group[0].rows,
-        "binned_rows", (json_int_t)in->binned_rows);
+        "{s:s, s:s, s:s, s:s, s:s, s:I}", "format", EXPLAIN_FORMAT, "model", in->model, "method",
+        in->method, "precision", in->record ? "record" : "fast", "scale",
+        in->probability ? "probability" : "margin", "rows", (json_int_t)in->summary->group[0].rows);
     CHECK(d != NULL, MEMORY);
     if (in->background != NULL) {
         TRY(js_set(d, "background", json_string(in->background)));

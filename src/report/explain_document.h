@@ -47,7 +47,6 @@ struct explain_input {
     const char *const *predicates; /* of each its condition; NULL: they are conditions */
     const uint32_t *chosen;        /* dependence: chosen_count features; none: the largest */
     size_t chosen_count;
-    uint64_t binned_rows; /* rows that the bins' edges were made from */
     const struct explain_local *local;
     size_t local_count;
     json_t *remarks; /* borrowed */

@@ -56,6 +56,15 @@ two_x_less_y(const double *row)
 /* ---- grids and profiles ---- */
 
 static void
+grid_of(const double *v, size_t n, size_t most, double *ret_grid, size_t *ret_points, bool *ret_all)
+{
+    DEFER(counted_done) struct counted values = {0};
+    assert_ok(counted_add(&values, v, n, 1));
+    assert_ok(counted_settle(&values));
+    profile_grid(&values, most, ret_grid, ret_points, ret_all);
+}
+
+static void
 a_grid_leaves_missing_values_out_and_names_what_is_all(void **state)
 {
     (void)state;
@@ -63,19 +72,19 @@ a_grid_leaves_missing_values_out_and_names_what_is_all(void **state)
     double grid[8];
     size_t points = 9;
     bool all = false;
-    assert_ok(profile_grid(v, 6, 1, 8, grid, &points, &all));
+    grid_of(v, 6, 8, grid, &points, &all);
     assert_true(points == 3 && all && grid[0] == 1 && grid[1] == 2 && grid[2] == 3);
-    assert_ok(profile_grid(v, 6, 1, 2, grid, &points, &all));
+    grid_of(v, 6, 2, grid, &points, &all);
     assert_true(points == 2 && !all && grid[0] == 1 && grid[1] == 3);
-    assert_ok(profile_grid(v + 2, 1, 1, 8, grid, &points, &all));
+    grid_of(v + 2, 1, 8, grid, &points, &all);
     assert_true(points == 0);
-    assert_ok(profile_grid(v, 0, 1, 8, grid, &points, &all));
+    grid_of(v, 0, 8, grid, &points, &all);
     assert_true(points == 0);
     double many_values[1000];
     for (size_t i = 0; i < 1000; i++) {
         many_values[i] = (double)((i * 389) % 1000);
     }
-    assert_ok(profile_grid(many_values, 1000, 1, 5, grid, &points, &all));
+    grid_of(many_values, 1000, 5, grid, &points, &all);
     assert_true(points == 5 && !all && grid[0] == 0 && grid[1] == 249 && grid[4] == 999);
 }
 
@@ -93,10 +102,11 @@ profiles_are_scikit_learns(void **state)
         DEFER(memory_freep) double *mean = numbers_of(v, "average", points);
         DEFER(memory_freep) double *individual = numbers_of(v, "individual", 5 * points);
         double mine[2 * 8], error[2 * 8], curves[2 * 5 * 8];
+        const struct black_box_rows all = {x, ROWS};
         const struct black_box box = box_of(&both_box, 50);
         const struct profile_input in = {
-            x, ROWS, (size_t)json_integer_value(json_object_get(v, "feature")), grid, points, curve,
-            5, 2};
+            &all, 1, (size_t)json_integer_value(json_object_get(v, "feature")), grid, points, curve,
+            5,    2};
         assert_ok(profile_feature(&box, &in, NULL, mine, error, curves));
         for (size_t i = 0; i < points; i++) {
             assert_near(mine[i], mean[i], 1e-12);
@@ -117,7 +127,8 @@ a_profile_of_one_row_has_no_error_and_nan_is_refused(void **state)
     const double row[] = {0, 4}, grid[] = {1, 2, 3};
     double mean[3], error[3];
     struct diag diag = {0};
-    struct profile_input in = {row, 1, 0, grid, 2, NULL, 0, 1};
+    const struct black_box_rows one = {row, 1};
+    struct profile_input in = {&one, 1, 0, grid, 2, NULL, 0, 1};
     assert_ok(profile_feature(&box, &in, &diag, mean, error, NULL));
     assert_true(mean[0] == 4 && mean[1] == 4 && isnan(error[0]));
     in.points = 3;
@@ -142,8 +153,9 @@ effects_are_pyales(void **state)
         DEFER(memory_freep) double *size = numbers_of(v, "size", points);
         const size_t bins = (size_t)json_integer_value(json_object_get(v, "bins"));
         const struct black_box box = box_of(&both_box, 33);
-        const struct ale_input in = {x,
-                                     ROWS,
+        const struct black_box_rows all = {x, ROWS};
+        const struct ale_input in = {&all,
+                                     1,
                                      (size_t)json_integer_value(json_object_get(v, "feature")),
                                      bins,
                                      bins == 0 ? order : NULL,
@@ -177,7 +189,8 @@ effects_of_a_linear_model_are_its_lines(void **state)
         rows[2 * i + 1] = rows[2 * i] + 0.01 * rng_normal(&r);
     }
     rows[0] = (double)NAN; /* left out, and told */
-    const struct ale_input in = {rows, 1000, 0, 20, NULL, 0, 1};
+    const struct black_box_rows all = {rows, 1000};
+    const struct ale_input in = {&all, 1, 0, 20, NULL, 0, 1};
     DEFER(ale_done) struct ale a = {0};
     assert_ok(ale_feature(&box, &in, NULL, &a));
     assert_true(a.points == 21 && a.rows == 999 && a.missing == 1);
@@ -195,7 +208,8 @@ one_value_has_no_effect(void **state)
     const double rows[] = {1, 5, 1, 6, (double)NAN, 7};
     struct functions f = {.of = {two_x_less_y}, .features = 2, .outputs = 1};
     const struct black_box box = box_of(&f, 64);
-    struct ale_input in = {rows, 3, 0, 20, NULL, 0, 1};
+    const struct black_box_rows all = {rows, 3};
+    struct ale_input in = {&all, 1, 0, 20, NULL, 0, 1};
     for (int k = 0; k < 2; k++) {
         DEFER(ale_done) struct ale a = {0};
         assert_ok(ale_feature(&box, &in, NULL, &a));
@@ -206,7 +220,8 @@ one_value_has_no_effect(void **state)
     }
     const double missing[] = {(double)NAN, 1};
     DEFER(ale_done) struct ale none = {0};
-    in = (struct ale_input){missing, 1, 0, 20, NULL, 0, 1};
+    const struct black_box_rows gone = {missing, 1};
+    in = (struct ale_input){&gone, 1, 0, 20, NULL, 0, 1};
     assert_ok(ale_feature(&box, &in, NULL, &none));
     assert_true(none.points == 0 && none.missing == 1);
 }
@@ -227,7 +242,8 @@ stated_errors_of_effects_cover(void **state)
             rows[i * 5] = (double)i / 199;
             rows[i * 5 + 1] = rng_normal(&r);
         }
-        const struct ale_input in = {rows, 200, 0, 10, NULL, 0, 1};
+        const struct black_box_rows all = {rows, 200};
+        const struct ale_input in = {&all, 1, 0, 10, NULL, 0, 1};
         DEFER(ale_done) struct ale a = {0};
         assert_ok(ale_feature(&box, &in, NULL, &a));
         const double truth = -0.5 * (a.at[10] - 0.5);

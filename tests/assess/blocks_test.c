@@ -3,6 +3,7 @@
  * to the bit. */
 #include "testing/testing.h"
 
+#include "assess/ale.h"
 #include "assess/calibration.h"
 #include "assess/errors.h"
 #include "assess/errors_metric.h"
@@ -10,6 +11,7 @@
 #include "assess/group_auc.h"
 #include "assess/group_tally.h"
 #include "assess/performance.h"
+#include "assess/profile.h"
 #include "assess/residuals.h"
 #include "assess/slices.h"
 #include "assess/surrogate.h"
@@ -1260,6 +1262,92 @@ slices_are_the_same(void **state)
     assert_same_for_every_plan(slices_say);
 }
 
+/* ---- profiles and accumulated local effects ---- */
+
+/* Two answers: of numbers, of the category. */
+static struct status
+answer(void *ctx, const double *x, size_t rows, struct diag *diag, double *ret_score)
+{
+    (void)ctx;
+    (void)diag;
+    for (size_t i = 0; i < rows; i++) {
+        const double *row = x + i * TREE_FEATURES;
+        const double a = isnan(row[0]) ? 0.3 : row[0], b = isnan(row[1]) ? -1 : row[1];
+        ret_score[2 * i] = sin(a) * row[2] + 1e-3 * row[3];
+        ret_score[2 * i + 1] = a * (b - 3) * (b - 3);
+    }
+    return OK;
+}
+
+static const struct black_box answering = {answer, NULL, TREE_FEATURES, 2, 64};
+
+enum { POINTS = 7 };
+
+static void
+say_profile(const struct black_box_rows *part, size_t parts, size_t feature, struct buf *said)
+{
+    DEFER(counted_done) struct counted values = {0};
+    double grid[POINTS], mean[2 * POINTS], error[2 * POINTS];
+    size_t points = 0;
+    bool all = false;
+    for (size_t p = 0; p < parts; p++) {
+        DEFER(counted_done) struct counted own = {0};
+        assert_ok(counted_add(&own, part[p].x + feature, part[p].rows, TREE_FEATURES));
+        assert_ok(counted_merge(&values, &own));
+    }
+    assert_ok(counted_settle(&values));
+    profile_grid(&values, POINTS, grid, &points, &all);
+    assert_true(points > 2);
+    const struct profile_input in = {part, parts, feature, grid, points, NULL, 0, 2};
+    assert_ok(profile_feature(&answering, &in, NULL, mean, error, NULL));
+    say(said, grid, points * sizeof *grid);
+    say(said, mean, 2 * points * sizeof *mean);
+    say(said, error, 2 * points * sizeof *error);
+}
+
+static void
+say_effect(const struct black_box_rows *part, size_t parts, size_t feature, struct buf *said)
+{
+    size_t order[LEVELS];
+    DEFER(ale_done) struct ale a = {0};
+    for (size_t l = 0; l < LEVELS; l++) {
+        order[l] = (l + 5) % LEVELS;
+    }
+    const struct ale_input in = {part,   parts, feature, POINTS, feature == 1 ? order : NULL,
+                                 LEVELS, 2};
+    assert_ok(ale_feature(&answering, &in, NULL, &a));
+    assert_true(a.points > 2);
+    say(said, a.at, a.points * sizeof *a.at);
+    say(said, a.count, a.points * sizeof *a.count);
+    say(said, a.effect, 2 * a.points * sizeof *a.effect);
+    say(said, a.error, 2 * a.points * sizeof *a.error);
+}
+
+static void
+profiles_say(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct plan at_once = {.parts = 1, .blocks = 1, .begin = {0, ROWS}};
+    DEFER(memory_freep) struct surrogate_shared *s = calloc(1, sizeof *s);
+    struct black_box_rows part[PARTS];
+    const size_t parts = p == NULL ? 1 : p->parts;
+    assert_non_null(s);
+    share_answers(r, p == NULL ? &at_once : p, false, s);
+    for (size_t k = 0; k < parts; k++) {
+        part[k] = (struct black_box_rows){s->part[k].x, s->part[k].rows};
+    }
+    for (size_t f = 0; f < TREE_FEATURES; f++) {
+        say_profile(part, parts, f, said);
+        say_effect(part, parts, f, said);
+    }
+}
+
+static void
+profiles_and_effects_merge(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(profiles_say);
+}
+
 int
 main(void)
 {
@@ -1276,6 +1364,7 @@ main(void)
         cmocka_unit_test(surrogates_merge),
         cmocka_unit_test(areas_of_groups_merge),
         cmocka_unit_test(slices_are_the_same),
+        cmocka_unit_test(profiles_and_effects_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,58 @@ pairs_count_both_halves(void **state)
     assert_true(sum_value(&s->pairs[0]) == 0 && sum_value(&s->pairs[3]) == 0);
 }
 
+/* ---- bins of columns that come in blocks ---- */
+
+enum { TALL = 5000, WIDE = 19 };
+
+static struct status
+fill_tall(const void *ctx, size_t first, size_t n, float *ret_value)
+{
+    memcpy(ret_value, (const float *)ctx + first * WIDE, n * WIDE * sizeof *ret_value);
+    return OK;
+}
+
+static struct status
+fill_nothing(const void *ctx, size_t first, size_t n, float *ret_value)
+{
+    (void)ctx;
+    (void)ret_value;
+    return first + n < TALL ? OK : FAILURE(MEMORY);
+}
+
+static void
+bins_of_columns_are_those_of_each_alone(void **state)
+{
+    (void)state;
+    DEFER(memory_freep) float *x = calloc((size_t)TALL * WIDE, sizeof *x);
+    DEFER(memory_freep) double *v = calloc(TALL, sizeof *v);
+    struct bins got[WIDE] = {0}, one = {0};
+    struct rng g;
+    assert_true(x != NULL && v != NULL);
+    rng_init(&g, 3, "bins");
+    for (size_t i = 0; i < (size_t)TALL * WIDE; i++) {
+        x[i] = rng_below(&g, 7) == 0 ? NAN
+               : i % WIDE == 4       ? NAN
+               : i % WIDE % 3 == 0   ? (float)rng_below(&g, 12)
+                                     : (float)rng_normal(&g);
+    }
+    for (unsigned threads = 1; threads < 4; threads++) {
+        const struct bins_source s = {fill_tall, x, TALL, WIDE};
+        assert_ok(bins_make_columns(&s, EXPLAIN_BINS, threads, got));
+        for (size_t k = 0; k < WIDE; k++) {
+            for (size_t i = 0; i < TALL; i++) {
+                v[i] = (double)x[i * WIDE + k];
+            }
+            assert_ok(bins_make(v, TALL, EXPLAIN_BINS, &one));
+            assert_int_equal(got[k].count, one.count);
+            assert_memory_equal(got[k].cut, one.cut, sizeof one.cut);
+            assert_memory_equal(got[k].most, one.most, sizeof one.most);
+        }
+    }
+    const struct bins_source broken = {fill_nothing, NULL, TALL, WIDE};
+    assert_status(bins_make_columns(&broken, EXPLAIN_BINS, 2, got), MEMORY);
+}
+
 int
 main(void)
 {
@@ -136,6 +188,7 @@ main(void)
         cmocka_unit_test(sums_are_those_of_the_rows_in_any_blocks),
         cmocka_unit_test(every_row_is_in_one_bin_of_each_feature),
         cmocka_unit_test(pairs_count_both_halves),
+        cmocka_unit_test(bins_of_columns_are_those_of_each_alone),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
