@@ -68,11 +68,12 @@ struct sw_explain_options {
 SW_API int sw_predictor_explain(const struct sw_predictor *predictor, const float *x, size_t rows,
                                 const struct sw_explain_options *options, double *ret_phi,
                                 double *ret_expected, struct sw_error *error);
-/* SHAP interaction values of trees, as records: ret_pairs[rows * outputs * features * features], or
- * with options->column [rows * outputs * columns * columns]; ret_expected[outputs]. A line sums to
- * the value of its feature. options may be NULL: by the paths of the trees. On probability several
- * classes have them where the features in which a row differs from the background are at most 11;
- * of more SW_INPUT says so, and on the margin there are all. */
+/* SHAP interaction values, as records: ret_pairs[rows * outputs * features * features], or with
+ * options->column [rows * outputs * columns * columns]; ret_expected[outputs]. A line sums to the
+ * value of its feature. options may be NULL: by the paths of the trees, or the means of a linear
+ * model. Of a linear model those of two features are 0, but for several classes on probability. On
+ * probability several classes have them where the features in which a row differs from the
+ * background are at most 11; of more SW_INPUT says so, and on the margin there are all. */
 SW_API int sw_predictor_interactions(const struct sw_predictor *predictor, const float *x,
                                      size_t rows, const struct sw_explain_options *options,
                                      double *ret_pairs, double *ret_expected,

@@ -164,8 +164,7 @@ make_ready(struct explaining *e, size_t rows, bool pairs, struct diag *diag)
     const struct status s = attribution_new(e->file, &options, &e->by);
     if (s.code == STATUS_LIMIT && (!pairs || o->probability != 0)) {
         diag_set(diag,
-                 "attributions of answers that share a softmax: the model reads more than "
-                 "%u features",
+                 "attributions by coalitions of features: the model reads more than %u features",
                  SHAPLEY_MOST_PLAYERS);
     } else if (s.code == STATUS_LIMIT) {
         diag_set(diag, "interactions: the model splits on too many features for them");
@@ -229,11 +228,12 @@ pairs_of(const struct explaining *e, const float *x, size_t rows, struct diag *d
 {
     const struct status s = attribution_pairs(e->by, x, rows, e->options->threads, ret_pairs);
     if (s.code == STATUS_LIMIT) {
-        diag_set(diag,
-                 "interactions of several classes on probability: a row differs from the "
-                 "background in %zu features, whose coalitions are too many; on the margin there "
-                 "are all interactions",
-                 attribution_tell(e->by).players);
+        diag_set(
+            diag,
+            "interactions on probability by all coalitions of features: a row differs from the "
+            "background in %zu features, whose coalitions are too many; on the margin there "
+            "are all interactions",
+            attribution_tell(e->by).players);
         FAIL(INPUT);
     }
     return s;
@@ -271,11 +271,6 @@ interactions(const struct sw_predictor *predictor, const float *x, size_t rows,
     const struct sw_explain_options o = options == NULL ? (struct sw_explain_options){0} : *options;
     TRY(need_rows(predictor, x, rows, ret_pairs, diag));
     TRY(api_need(ret_expected, "ret_expected", diag));
-    if (predictor->file->forest == NULL) {
-        diag_set(diag, "a linear model has no interactions: on the margin, what a feature adds "
-                       "does not depend on the others");
-        FAIL(INPUT);
-    }
     DEFER(explaining_done) struct explaining e = {.file = predictor->file, .options = &o};
     TRY(check_explaining(&e, diag));
     TRY(make_ready(&e, rows, true, diag));

@@ -5,8 +5,11 @@
 #include "assess/interventional.h"
 #include "assess/link_slope.h"
 
+#include <math.h>
+
 struct attribution {
     const struct model_file *m;
+    bool pairs;
     /* one of these */
     struct explainer *paths;
     struct interventional *background;
@@ -85,10 +88,10 @@ attribution_new(const struct model_file *m, const struct attribution_options *o,
                 struct attribution **ret_attribution)
 {
     ASSERT(o->background != NULL || (!o->probability && attribution_needs_no_background(m)));
-    ASSERT(!o->pairs || m->forest != NULL);
     DEFER(attribution_freep) struct attribution *a = calloc(1, sizeof *a);
     CHECK(a != NULL, MEMORY);
     a->m = m;
+    a->pairs = o->pairs;
     if (o->probability && attribution_takes_coalitions(m)) {
         TRY(make_answers(a, o));
     } else if (m->linear != NULL) {
@@ -142,10 +145,30 @@ attribution_rows(const struct attribution *a, const float *x, size_t rows, unsig
                             : interventional_rows(a->background, x, rows, threads, ret_phi);
 }
 
+/* Each line has the one attribution that is its feature's. */
+static struct status
+linear_pairs(const struct attribution *a, const float *x, size_t rows, unsigned threads,
+             double *ret_pairs)
+{
+    const size_t features = a->m->features, lines = rows * a->m->outputs * features;
+    DEFER(memory_freep) double *phi = calloc(lines + 1, sizeof *phi);
+    CHECK(phi != NULL, MEMORY);
+    explain_linear_rows(a->linear, x, rows, threads, phi);
+    for (size_t i = 0; i < lines; i++) {
+        for (size_t j = 0; j < features; j++) {
+            ret_pairs[i * features + j] = j == i % features || isnan(phi[i]) ? phi[i] : 0;
+        }
+    }
+    return OK;
+}
+
 struct status
 attribution_pairs(const struct attribution *a, const float *x, size_t rows, unsigned threads,
                   double *ret_pairs)
 {
+    if (a->linear != NULL) {
+        return linear_pairs(a, x, rows, threads, ret_pairs);
+    }
     return a->answers != NULL ? explain_answers_pairs(a->answers, x, rows, threads, ret_pairs)
            : a->paths != NULL
                ? explainer_pairs(a->paths, x, rows, threads, ret_pairs)
@@ -166,6 +189,7 @@ attribution_tell(const struct attribution *a)
         t.largest_error = of.largest_error;
         t.left_out = of.left_out;
     } else if (a->linear != NULL) {
+        t.no_pairs = a->pairs;
         t.nodes = explain_linear_nodes(a->linear, &t.error);
         t.left_out = explain_linear_left_out(a->linear);
     } else if (a->background != NULL) {

@@ -12,7 +12,7 @@ struct attribution_options {
     const float *background; /* background_rows * features; NULL: what the model file tells */
     size_t background_rows;
     bool probability;     /* of what the model answers, not of its margin; with a background */
-    bool pairs;           /* for attribution_pairs instead of rows; of trees */
+    bool pairs;           /* for attribution_pairs instead of rows */
     size_t expected_rows; /* to be explained in all */
     size_t evaluations;   /* where coalitions are valued: of a row, at most; 0: shapley.h's */
     uint64_t seed;        /* of their draw */
@@ -41,11 +41,14 @@ void attribution_expected(const struct attribution *a, double *ret_expected);
 struct status attribution_rows(const struct attribution *a, const float *x, size_t rows,
                                unsigned threads, double *ret_phi, double *ret_error);
 /* ret_pairs[rows * outputs * features * features], as explainer_pairs; where coalitions are taken
- * as explain_answers_pairs. */
+ * as explain_answers_pairs. A linear margin has no pairs, nor has an answer whose attributions are
+ * those of the margin, scaled: the attributions on the diagonal, 0 beside it; all NaN of a row that
+ * has no margin. */
 struct status attribution_pairs(const struct attribution *a, const float *x, size_t rows,
                                 unsigned threads, double *ret_pairs);
 
 struct attribution_told {
+    bool no_pairs;     /* asked for, and 0 beside the diagonal: of a linear model */
     bool pair_by_pair; /* time grows with rows times background rows */
     size_t nodes;      /* of the interpolation of the link's slope; 0: none */
     double error;      /* its, over the largest slope */

@@ -13,8 +13,7 @@ const struct cli_option cli_explain_options[] = {
      "of trees: in double precision, 17 digits: what is kept when a decision about a person is "
      "explained",
      NULL, CLI_ONCE, NULL},
-    {"interactions", NULL, "of trees: also what each pair of features has together", NULL, CLI_ONCE,
-     NULL},
+    {"interactions", NULL, "also what each pair of features has together", NULL, CLI_ONCE, NULL},
     {"cohort", "PREDICATE",
      "not of a black box: compare these rows with the rest: a predicate, or with a model of the "
      "workspace slice-1 or node-3 of its newest assessment; may be repeated",

@@ -129,11 +129,6 @@ check_model(const struct exact *e)
                  trees ? "how many training rows went each way" : "the features' means (\"mean\")");
         FAIL(INPUT);
     }
-    if (e->pairs && !trees) {
-        diag_set(&e->c->diag, "--interactions: a linear model has none: on the margin, what a "
-                              "feature adds does not depend on the others");
-        FAIL(INPUT);
-    }
     return OK;
 }
 
@@ -657,6 +652,9 @@ summarise(struct exact *e, uint64_t first, size_t rows)
         }
         explain_summary_add(e->summary, e->value + i * e->columns, e->sum + i * width, cohort,
                             end - i);
+        if (e->pairs) {
+            explain_summary_add_pairs(e->summary, e->sum_matrix + i * width * e->columns, end - i);
+        }
         if (end < rows) {
             const bool misses = misses_value(e, end);
             e->without += misses;
@@ -672,9 +670,6 @@ explain_block(struct exact *e, uint64_t first, size_t rows)
     TRY(attribute(e, rows));
     sum_columns(e, rows);
     summarise(e, first, rows);
-    if (e->pairs) {
-        explain_summary_add_pairs(e->summary, e->sum_matrix, rows);
-    }
     keep_locals(e, first, rows);
     for (size_t i = 0; e->writes && i < rows; i++) {
         put_row(e, i);

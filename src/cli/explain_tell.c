@@ -10,6 +10,11 @@ struct status
 explain_tell_made(const struct attribution *a, const struct explain_background *b, json_t *remarks)
 {
     const struct attribution_told t = attribution_tell(a);
+    if (t.no_pairs) {
+        TRY(plain_remark(remarks, "what a feature adds to a linear model's margin does not depend "
+                                  "on the others: no two features have anything together, and all "
+                                  "interactions are 0"));
+    }
     if (t.pair_by_pair) {
         TRY(plain_remark(remarks,
                          "each row was held against each background row (%zu), one pair after "
@@ -115,8 +120,8 @@ explain_tell_pairs(struct cli *c, const struct attribution *a, struct status s)
     diag_set(
         &c->diag,
         "--interactions with --output-space probability: a row differs from the background in "
-        "%zu features, and the interactions of several classes are those of all their "
-        "coalitions, which are more than are valued for a row;%s explain the margin "
+        "%zu features, and such interactions are those of all coalitions of them, which are more "
+        "than are valued for a row;%s explain the margin "
         "(--output-space margin), where interactions are exact whatever the number of features",
         t.players, more);
     FAIL(INPUT);

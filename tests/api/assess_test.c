@@ -183,9 +183,17 @@ explain_a_linear_model(void)
     check(sw_predictor_explain(linear, x, 1, &o, phi, &expected, &error) == 0 && phi[0] == 0 &&
               fabs(phi[1] - 4) < 1e-12 && fabs(expected - 1.5) < 1e-12,
           "and against a background");
-    check(sw_predictor_interactions(linear, x, 1, NULL, pairs, &expected, &error) == SW_INPUT &&
-              says("no interactions"),
-          "refuses pairs of a linear model");
+    check(sw_predictor_interactions(linear, x, 1, NULL, pairs, &expected, &error) == 0 &&
+              fabs(pairs[0] - 4) < 1e-12 && pairs[1] == 0 && pairs[2] == 0 &&
+              fabs(pairs[3] - 1) < 1e-12,
+          "has no pairs on the margin of a linear model");
+    const struct sw_explain_options p = {
+        .background = other, .background_rows = 1, .probability = 1};
+    check(sw_predictor_explain(linear, x, 1, &p, phi, &expected, &error) == 0 &&
+              sw_predictor_interactions(linear, x, 1, &p, pairs, &expected, &error) == 0 &&
+              pairs[0] == phi[0] && pairs[1] == 0 && pairs[2] == 0 && pairs[3] == phi[1] &&
+              fabs(phi[1]) > 0.01,
+          "nor on its probability, where attributions are scaled");
     sw_predictor_free(linear);
 }
 

@@ -72,8 +72,6 @@ what_is_wrong_is_told(void **state)
 {
     struct room *m = *state;
     DEFER(js_freep) json_t *one = files(m, "binary");
-    EXPLAIN(m, 2, "--interactions");
-    ERR_HAS(m, "--interactions: a linear model has none");
     EXPLAIN(m, 2, "--output-space", "probability");
     ERR_HAS(m, "needs --background FILE");
     write_model(m, BARE_MODEL);
@@ -110,6 +108,37 @@ classes_are_explained_on_probability(void **state)
         }
         assert_near(sum, json_number_value(json_object_get(o, "prediction")), 1e-12);
     }
+}
+
+/* Of the first output: what the pair that has most has together. */
+static double
+first_pair(const json_t *d)
+{
+    const json_t *first = json_array_get(json_object_get(d, "interactions"), 0),
+                 *pair = json_array_get(json_object_get(first, "pairs"), 0);
+    return json_number_value(json_object_get(pair, "mean_abs"));
+}
+
+/* On the margin each pair is 0, on the probability of classes not; a row without a value is in
+ * neither. */
+static void
+pairs_are_told(void **state)
+{
+    struct room *m = *state;
+    DEFER(js_freep) json_t *classes = files(m, "classes");
+    EXPLAIN(m, 0, "--background", background, "--interactions", "--output", out, "--json");
+    OUT_HAS(m, "no two features have anything together");
+    DEFER(js_freep) json_t *margin = out_json(m);
+    assert_near(first_pair(margin), 0, 0);
+    EXPLAIN(m, 0, "--background", background, "--interactions", "--output-space", "probability",
+            "--background-rows", "5", "--json");
+    DEFER(js_freep) json_t *probability = out_json(m);
+    assert_true(first_pair(probability) > 1e-4);
+    write_model(m, BARE_MODEL);
+    testing_write(in(m, "rows.csv"), view_str("age,debt\n30,0.5\n,0.5\n40,0.1\n"));
+    EXPLAIN(m, 0, "--background", m->path, "--interactions", "--json");
+    DEFER(js_freep) json_t *bare = out_json(m);
+    assert_near(first_pair(bare), 0, 0);
 }
 
 /* Line for line shap's values and the expected one, class after class. */
@@ -215,9 +244,13 @@ int
 main(void)
 {
     const struct CMUnitTest cases[] = {
-        BARE(what_is_wrong_is_told),        BARE(classes_are_explained_on_probability),
-        BARE(contributions_equal_shap),     BARE(views_add_up),
-        BARE(means_of_the_file_are_enough), BARE(rows_without_a_value_are_told_and_left_out),
+        BARE(pairs_are_told),
+        BARE(what_is_wrong_is_told),
+        BARE(classes_are_explained_on_probability),
+        BARE(contributions_equal_shap),
+        BARE(views_add_up),
+        BARE(means_of_the_file_are_enough),
+        BARE(rows_without_a_value_are_told_and_left_out),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
