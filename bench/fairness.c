@@ -189,12 +189,16 @@ draw_all(const struct group_columns *c, const struct group_rows *rows, struct dr
     enum { CELLS = (LEVELS_A + 1) * (LEVELS_B + 1) };
     struct group_tally groups[LEVELS_A * LEVELS_B], all;
     DEFER(memory_freep) struct group_tally *cells = calloc(CHUNK * CELLS, sizeof *cells);
-    DEFER(memory_freep) double *room = calloc(group_replicates_room(CHUNK, CELLS), sizeof *room);
-    CHECK(cells != NULL && room != NULL, MEMORY);
+    struct group_range range[CELLS] = {0};
+    CHECK(cells != NULL, MEMORY);
+    group_range_add(range, rows, 0, rows->rows);
     for (uint32_t first = 0; first < REPLICATES; first += CHUNK) {
         const uint32_t n = REPLICATES - first < CHUNK ? REPLICATES - first : CHUNK;
         memset(cells, 0, n * CELLS * sizeof *cells);
-        group_tally_replicates(rows, 1, first, n, CELLS, cells, room);
+        DEFER(group_draws_done) struct group_draws draws = {0};
+        TRY(group_draws_begin(range, rows, CELLS, 1, first, n, &draws));
+        group_draws_add(&draws, rows, 0, rows->rows, 0);
+        group_draws_finish(&draws, cells);
         for (uint32_t i = 0; i < n; i++) {
             for (size_t k = 0; k < 3; k++) {
                 sum_groups(c, cells + (size_t)i * CELLS, k, groups, &all);

@@ -211,111 +211,11 @@ group_tally_rows(const struct group_rows *r, size_t first, size_t n, struct grou
     }
 }
 
-/* ---- replicates ---- */
-
-#define REPLICA_BLOCK 512u
-#define REPLICA_MOMENTS 9u
-#define REPLICA_WIDTH 12u /* of them, filled up to whole vectors */
-#define REPLICA_SUMS 16u  /* and the four outcomes: two cache lines */
-
 #ifdef __x86_64__
 #define WIDE __attribute__((target_clones("avx2", "default")))
 #else
 #define WIDE
 #endif
-
-static const enum group_moment replica_moments[REPLICA_MOMENTS] = {
-    MOMENT_1, MOMENT_P,  MOMENT_ABS, MOMENT_OVER, MOMENT_E2,
-    MOMENT_Y, MOMENT_Y2, MOMENT_E2Y, MOMENT_L};
-
-/* A block of whole rows, their own numbers times their own weights. */
-struct replica_block {
-    size_t rows;
-    uint32_t at[REPLICA_BLOCK]; /* row, from the block's first */
-    uint32_t cell[REPLICA_BLOCK];
-    uint8_t outcome[REPLICA_BLOCK];
-    double weight[REPLICA_BLOCK];
-    double x[REPLICA_BLOCK][REPLICA_WIDTH];
-};
-
-static void
-replica_load(const struct group_rows *r, size_t first, size_t n, struct replica_block *b)
-{
-    b->rows = 0;
-    for (size_t i = first; i < first + n; i++) {
-        const double w = r->weight == NULL ? 1 : r->weight[i];
-        if (w == 0 || !row_is_whole(r, i)) {
-            continue;
-        }
-        const size_t k = b->rows++;
-        double x[GROUP_MOMENTS];
-        b->at[k] = (uint32_t)(i - first);
-        b->cell[k] = r->cell[i];
-        b->weight[k] = w;
-        b->outcome[k] = r->y == NULL ? 0 : (uint8_t)outcome_of(r->y[i], r->decision[i]);
-        if (r->prediction != NULL) {
-            moments_of(r, i, x);
-            for (size_t m = 0; m < REPLICA_MOMENTS; m++) {
-                b->x[k][m] = w * x[replica_moments[m]];
-            }
-        }
-    }
-}
-
-/* Rows of weight 0 are added too: telling them apart costs more. */
-WIDE static void
-replica_add(const struct replica_block *b, const uint8_t *times, double *sums)
-{
-    for (size_t k = 0; k < b->rows; k++) {
-        const double w = times[b->at[k]];
-        const double *restrict x = b->x[k];
-        double *restrict s = sums + (size_t)b->cell[k] * REPLICA_SUMS;
-        for (size_t m = 0; m < REPLICA_WIDTH; m++) {
-            s[m] += w * x[m];
-        }
-        s[REPLICA_WIDTH + b->outcome[k]] += w * b->weight[k];
-    }
-}
-
-static void
-replica_finish(const struct group_rows *r, const double *sums, struct group_tally *t)
-{
-    for (size_t m = 0; m < REPLICA_MOMENTS && r->prediction != NULL; m++) {
-        t->moment[replica_moments[m]] += sums[m];
-    }
-    double weight = 0;
-    for (size_t o = 0; o < GROUP_OUTCOMES; o++) {
-        t->count[o] += r->y != NULL ? sums[REPLICA_WIDTH + o] : 0;
-        weight += sums[REPLICA_WIDTH + o];
-    }
-    t->rows += weight > 0;
-}
-
-void
-group_tally_replicates(const struct group_rows *r, uint64_t seed, uint32_t first, uint32_t n,
-                       uint32_t cells, struct group_tally *tally, double *room)
-{
-    struct replica_block b = {0};
-    uint8_t times[REPLICA_BLOCK];
-    memset(room, 0, group_replicates_room(n, cells) * sizeof *room);
-    for (size_t at = 0; at < r->rows; at += REPLICA_BLOCK) {
-        const size_t left = r->rows - at, rows = left < REPLICA_BLOCK ? left : REPLICA_BLOCK;
-        replica_load(r, at, rows, &b);
-        for (uint32_t k = 0; k < n; k++) {
-            poisson_bootstrap_weights(seed, first + k, at, rows, times);
-            replica_add(&b, times, room + (size_t)k * cells * REPLICA_SUMS);
-        }
-    }
-    for (size_t i = 0; i < (size_t)n * cells; i++) {
-        replica_finish(r, room + i * REPLICA_SUMS, &tally[i]);
-    }
-}
-
-size_t
-group_replicates_room(uint32_t n, uint32_t cells)
-{
-    return (size_t)n * cells * REPLICA_SUMS;
-}
 
 /* ---- blocks that merge ---- */
 
@@ -373,15 +273,24 @@ choose_magic(double most, uint64_t rows, double *ret_high, double *ret_low)
     *ret_low = ldexp(1.5, DOUBLE_BITS - 1 + of_most - 2 * bits);
 }
 
+/* The most that each moment of a row of the cell can be. */
+static void
+largest_of(const struct group_range *range, const struct group_rows *like,
+           double ret_x[static GROUP_MOMENTS])
+{
+    const bool numeric = like->value != NULL;
+    moments_from(numeric ? range->label : 1, range->prediction,
+                 numeric ? range->error : 1 + range->prediction, numeric ? 0 : LOG_LOSS_MOST,
+                 ret_x);
+}
+
 /* magic[kinds]: of a cell. */
 static void
 choose_magics(const struct group_range *range, const struct group_rows *like, uint32_t kinds,
               struct group_sum *magic)
 {
     double x[GROUP_MOMENTS];
-    const bool numeric = like->value != NULL;
-    moments_from(numeric ? range->label : 1, range->prediction,
-                 numeric ? range->error : 1 + range->prediction, numeric ? 0 : LOG_LOSS_MOST, x);
+    largest_of(range, like, x);
     for (uint32_t k = 0; k < kinds; k++) {
         const double most = like->weight == NULL ? 1 : range->weight,
                      w = k == 0 ? most : most * most;
@@ -553,6 +462,159 @@ group_sums_finish(const struct group_sums *s, struct group_tally *tally)
         sum_value_of(s, sum, t.count, t.moment);
         sum_value_of(s, sum + s->kinds - 1, t.count2, t.moment2);
         group_tally_add(&tally[c], &t);
+    }
+}
+
+/* ---- replicates ---- */
+
+#define REPLICA_BLOCK 512u
+#define REPLICA_MOMENTS 9u
+#define REPLICA_WIDTH 12u /* of them, filled up to whole vectors */
+#define REPLICA_SUMS 16u  /* and the four outcomes: two cache lines */
+#define REPLICA_ROOM 16u  /* times the rows: the weights' sum is never that large */
+
+static const enum group_moment replica_moments[REPLICA_MOMENTS] = {
+    MOMENT_1, MOMENT_P,  MOMENT_ABS, MOMENT_OVER, MOMENT_E2,
+    MOMENT_Y, MOMENT_Y2, MOMENT_E2Y, MOMENT_L};
+
+static void
+choose_grid(const struct group_range *range, const struct group_rows *like, double *ret_grid)
+{
+    double x[GROUP_MOMENTS], low;
+    const double w = like->weight == NULL ? 1 : range->weight;
+    largest_of(range, like, x);
+    for (size_t m = 0; m < REPLICA_SUMS; m++) {
+        const double most = m < REPLICA_MOMENTS ? w * x[replica_moments[m]] : w;
+        choose_magic(most, REPLICA_ROOM * range->rows, &ret_grid[m], &low);
+    }
+}
+
+struct status
+group_draws_begin(const struct group_range *range, const struct group_rows *like, uint32_t cells,
+                  uint64_t seed, uint32_t first, uint32_t n, struct group_draws *ret_draws)
+{
+    DEFER(group_draws_done)
+    struct group_draws d = {.seed = seed,
+                            .first = first,
+                            .n = n,
+                            .cells = cells,
+                            .labels = like->y != NULL,
+                            .scores = like->prediction != NULL};
+    d.grid = calloc((size_t)cells * REPLICA_SUMS + 1, sizeof *d.grid);
+    d.sum = calloc((size_t)n * cells * REPLICA_SUMS + 1, sizeof *d.sum);
+    CHECK(d.grid != NULL && d.sum != NULL, MEMORY);
+    for (uint32_t c = 0; c < cells; c++) {
+        choose_grid(&range[c], like, d.grid + (size_t)c * REPLICA_SUMS);
+    }
+    *ret_draws = d;
+    d = (struct group_draws){0};
+    return OK;
+}
+
+void
+group_draws_done(struct group_draws *d)
+{
+    free(d->grid);
+    free(d->sum);
+    *d = (struct group_draws){0};
+}
+
+/* A block of whole rows, their own numbers times their own weights, rounded. */
+struct replica_block {
+    size_t rows;
+    uint32_t at[REPLICA_BLOCK]; /* row, from the block's first */
+    uint32_t cell[REPLICA_BLOCK];
+    uint8_t outcome[REPLICA_BLOCK];
+    double weight[REPLICA_BLOCK];
+    double x[REPLICA_BLOCK][REPLICA_WIDTH];
+};
+
+static void
+replica_load(const struct group_draws *d, const struct group_rows *r, size_t first, size_t n,
+             struct replica_block *b)
+{
+    b->rows = 0;
+    for (size_t i = first; i < first + n; i++) {
+        const double w = r->weight == NULL ? 1 : r->weight[i];
+        if (w == 0 || !row_is_whole(r, i)) {
+            continue;
+        }
+        const size_t k = b->rows++;
+        const double *grid = d->grid + (size_t)r->cell[i] * REPLICA_SUMS;
+        double x[GROUP_MOMENTS];
+        b->at[k] = (uint32_t)(i - first);
+        b->cell[k] = r->cell[i];
+        b->outcome[k] = r->y == NULL ? 0 : (uint8_t)outcome_of(r->y[i], r->decision[i]);
+        b->weight[k] = (w + grid[REPLICA_WIDTH]) - grid[REPLICA_WIDTH];
+        if (r->prediction != NULL) {
+            moments_of(r, i, x);
+            for (size_t m = 0; m < REPLICA_MOMENTS; m++) {
+                b->x[k][m] = (w * x[replica_moments[m]] + grid[m]) - grid[m];
+            }
+        }
+    }
+}
+
+/* Rows of weight 0 are added too: telling them apart costs more. */
+WIDE static void
+replica_add(const struct replica_block *b, const uint8_t *times, double *sums)
+{
+    for (size_t k = 0; k < b->rows; k++) {
+        const double w = times[b->at[k]];
+        const double *restrict x = b->x[k];
+        double *restrict s = sums + (size_t)b->cell[k] * REPLICA_SUMS;
+        for (size_t m = 0; m < REPLICA_WIDTH; m++) {
+            s[m] += w * x[m];
+        }
+        s[REPLICA_WIDTH + b->outcome[k]] += w * b->weight[k];
+    }
+}
+
+void
+group_draws_add(struct group_draws *d, const struct group_rows *r, size_t at, size_t n,
+                uint64_t number)
+{
+    struct replica_block b = {0};
+    uint8_t times[REPLICA_BLOCK];
+    for (size_t done = 0; done < n; done += REPLICA_BLOCK) {
+        const size_t left = n - done, rows = left < REPLICA_BLOCK ? left : REPLICA_BLOCK;
+        replica_load(d, r, at + done, rows, &b);
+        for (uint32_t k = 0; k < d->n; k++) {
+            poisson_bootstrap_weights(d->seed, d->first + k, number + done, rows, times);
+            replica_add(&b, times, d->sum + (size_t)k * d->cells * REPLICA_SUMS);
+        }
+    }
+}
+
+void
+group_draws_merge(struct group_draws *d, const struct group_draws *other)
+{
+    ASSERT(d->seed == other->seed && d->first == other->first && d->n == other->n &&
+           d->cells == other->cells);
+    for (size_t i = 0; i < (size_t)d->n * d->cells * REPLICA_SUMS; i++) {
+        d->sum[i] += other->sum[i];
+    }
+}
+
+static void
+replica_finish(const struct group_draws *d, const double *sums, struct group_tally *t)
+{
+    for (size_t m = 0; m < REPLICA_MOMENTS && d->scores; m++) {
+        t->moment[replica_moments[m]] += sums[m];
+    }
+    double weight = 0;
+    for (size_t o = 0; o < GROUP_OUTCOMES; o++) {
+        t->count[o] += d->labels ? sums[REPLICA_WIDTH + o] : 0;
+        weight += sums[REPLICA_WIDTH + o];
+    }
+    t->rows += weight > 0;
+}
+
+void
+group_draws_finish(const struct group_draws *d, struct group_tally *tally)
+{
+    for (size_t i = 0; i < (size_t)d->n * d->cells; i++) {
+        replica_finish(d, d->sum + i * REPLICA_SUMS, &tally[i]);
     }
 }
 

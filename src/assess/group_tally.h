@@ -120,14 +120,34 @@ void group_sums_merge(struct group_sums *s, const struct group_sums *other);
 /* Adds to tally[cells]. */
 void group_sums_finish(const struct group_sums *s, struct group_tally *tally);
 void group_sums_done(struct group_sums *s);
-/* Doubles of workspace for group_tally_replicates. */
-size_t group_replicates_room(uint32_t n, uint32_t cells);
-/* Adds all rows, with the weights of Poisson replicates first .. first + n - 1 of the seed
- * (num/poisson_bootstrap.h), to tally[n * cells]: what group_metric_value needs, so not the sums
- * with squared weights; rows is only over 0 where there are any. A row's own numbers are worked out
- * once for the n replicates; then each costs a hash and 13 additions a row. */
-void group_tally_replicates(const struct group_rows *r, uint64_t seed, uint32_t first, uint32_t n,
-                            uint32_t cells, struct group_tally *tally, double *room);
+
+/* What group_metric_value needs (so not the sums with squared weights) of all rows with the weights
+ * of Poisson replicates first .. first + n - 1 of a seed (num/poisson_bootstrap.h). A row's weight
+ * follows from its number, which the caller gives: its place among all rows, wherever it lies. Each
+ * of a row's own numbers is rounded once, to so few digits that every sum of them is exact: blocks
+ * merge to the bit. In a cell of n < 2^k rows that is 48 - k bits of the cell's largest, whose
+ * share in the replicates' spread is larger by far. Then a replicate costs a hash and 13 additions
+ * a row.
+ */
+struct group_draws {
+    uint64_t seed;
+    uint32_t first, n, cells;
+    bool labels, scores;
+    double *grid; /* of each cell: what rounds the numbers */
+    double *sum;  /* of each replicate and cell */
+};
+/* STATUS_MEMORY. */
+struct status group_draws_begin(const struct group_range *range, const struct group_rows *like,
+                                uint32_t cells, uint64_t seed, uint32_t first, uint32_t n,
+                                struct group_draws *ret_draws);
+/* Rows [at, at + n), of which the first has that number among all rows. */
+void group_draws_add(struct group_draws *d, const struct group_rows *r, size_t at, size_t n,
+                     uint64_t number);
+void group_draws_merge(struct group_draws *d, const struct group_draws *other);
+/* Adds to tally[d->n * cells]; rows is only over 0 where there are any. */
+void group_draws_finish(const struct group_draws *d, struct group_tally *tally);
+void group_draws_done(struct group_draws *d);
+
 /* All rows, on at most `threads` threads with GROUP_BLOCK rows or more each. STATUS_MEMORY. */
 #define GROUP_BLOCK ((size_t)1 << 16)
 struct status group_tally_all(const struct group_rows *r, uint32_t cells, unsigned threads,

@@ -6,6 +6,7 @@
 #include "num/poisson_bootstrap.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 #define MACRO_COUNTS ((size_t)1 << 24)
 #define REPLICA_MEMORY ((size_t)256 << 20)
@@ -324,21 +325,34 @@ struct drawing {
     size_t n;
     uint32_t first, largest, chunk;
     struct group_rows rows;
+    const struct group_range *range;
     struct group_tally *cells, *groups; /* of each turn of a wave */
-    double *sums;
+    atomic_bool failed;
 };
+
+static struct status
+draw_cells(const struct drawing *d, uint32_t first, uint32_t n, struct group_tally *ret_cells)
+{
+    DEFER(group_draws_done) struct group_draws draws = {0};
+    TRY(group_draws_begin(d->range, &d->rows, d->w->cells, d->w->in->seed, first, n, &draws));
+    group_draws_add(&draws, &d->rows, 0, d->rows.rows, 0);
+    memset(ret_cells, 0, (size_t)n * d->w->cells * sizeof *ret_cells);
+    group_draws_finish(&draws, ret_cells);
+    return OK;
+}
 
 static void
 draw_chunk(void *ctx, size_t turn)
 {
-    const struct drawing *d = ctx;
+    struct drawing *d = ctx;
     const uint32_t n = d->w->cells, first = d->first + (uint32_t)turn * d->chunk;
     const uint32_t left = d->w->replicates - first, count = left < d->chunk ? left : d->chunk;
     struct group_tally *cells = d->cells + turn * d->chunk * n, overall;
     struct group_tally *groups = d->groups + turn * d->largest;
-    memset(cells, 0, (size_t)count * n * sizeof *cells);
-    group_tally_replicates(&d->rows, d->w->in->seed, first, count, n, cells,
-                           d->sums + turn * group_replicates_room(d->chunk, n));
+    if (!status_ok(draw_cells(d, first, count, cells))) {
+        atomic_store(&d->failed, true);
+        return;
+    }
     for (uint32_t k = 0; k < count; k++) {
         for (size_t i = 0; i < d->n; i++) {
             struct fairness_grouping *g = &d->list[i];
@@ -373,16 +387,18 @@ replicate_by_rows(const struct fairness_work *w, struct fairness_grouping *list,
     DEFER(memory_freep)
     struct group_tally *groups = calloc((size_t)wave * d.largest, sizeof *groups);
     DEFER(memory_freep)
-    double *sums = calloc(wave * group_replicates_room(d.chunk, w->cells), sizeof *sums);
-    CHECK(cells != NULL && groups != NULL && sums != NULL, MEMORY);
+    struct group_range *range = calloc((size_t)w->cells + 1, sizeof *range);
+    CHECK(cells != NULL && groups != NULL && range != NULL, MEMORY);
     d.cells = cells;
     d.groups = groups;
-    d.sums = sums;
+    d.range = range;
     d.rows = w->sorted;
+    group_range_add(range, &d.rows, 0, d.rows.rows);
     for (; d.first < w->replicates; d.first += wave * d.chunk) {
         const uint32_t left = w->replicates - d.first, turns = (left + d.chunk - 1) / d.chunk;
         threads_for(turns < wave ? turns : wave, in->threads, draw_chunk, &d);
     }
+    CHECK(!atomic_load(&d.failed), MEMORY);
     return OK;
 }
 

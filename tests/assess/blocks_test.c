@@ -16,6 +16,7 @@
 #include "assess/slices.h"
 #include "assess/surrogate.h"
 #include "num/order.h"
+#include "num/poisson_bootstrap.h"
 #include "num/rng.h"
 #include "num/whole.h"
 
@@ -34,6 +35,7 @@ struct rows {
     uint8_t y[ROWS], cohort[ROWS];
     double score[ROWS], truth[ROWS], prediction[ROWS];
     double loss[ROWS], number[ROWS], category[ROWS];
+    uint32_t index[ROWS];                 /* the row's, wherever it lies */
     uint32_t label[ROWS], decision[ROWS]; /* of CLASSES */
     float x[ROWS * FEATURES];
     double phi[ROWS * WIDTH], pairs[ROWS * WIDTH * FEATURES];
@@ -44,6 +46,7 @@ draw(struct rng *g, struct rows *r)
 {
     for (size_t i = 0; i < ROWS; i++) {
         r->score[i] = rng_below(g, 3) == 0 ? 0.25 : rng_unit(g);
+        r->index[i] = (uint32_t)i;
         r->y[i] = rng_unit(g) < r->score[i];
         r->cohort[i] = rng_below(g, 3) == 0;
         r->prediction[i] = rng_below(g, 3) == 0 ? -2 : 1e4 + 3 * rng_normal(g);
@@ -71,6 +74,7 @@ permute(const struct rows *from, const size_t *order, struct rows *to)
 {
     for (size_t i = 0; i < ROWS; i++) {
         const size_t k = order[i];
+        to->index[i] = from->index[k];
         to->y[i] = from->y[k];
         to->cohort[i] = from->cohort[k];
         to->score[i] = from->score[k];
@@ -600,6 +604,106 @@ groups_say(const struct rows *r, const struct plan *p, struct buf *said)
         assert_memory_equal(found, at_once, sizeof found);
         assert_near_plain(r, shapes[k], found);
     }
+}
+
+/* ---- replicates of a bootstrap ---- */
+
+enum { DRAWS = 6 };
+
+struct draws_state {
+    const struct groups_known *known;
+    struct group_draws draws;
+};
+
+static void *
+draws_start(const void *known)
+{
+    struct draws_state *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    s->known = known;
+    assert_ok(group_draws_begin(s->known->range, &s->known->like, CELLS, 11, 3, DRAWS, &s->draws));
+    return s;
+}
+
+static void
+draws_take(void *state, const struct rows *r, size_t at, size_t n)
+{
+    struct draws_state *s = state;
+    uint32_t cell[ROWS];
+    double weight[ROWS];
+    const struct group_rows rows = group_rows_from(r, s->known->shape, at, n, cell, weight);
+    for (size_t i = 0; i < n; i++) {
+        group_draws_add(&s->draws, &rows, i, 1, r->index[at + i]);
+    }
+}
+
+static void
+draws_join(void *state, const void *other)
+{
+    const struct draws_state *o = other;
+    group_draws_merge(&((struct draws_state *)state)->draws, &o->draws);
+}
+
+static void
+draws_end(void *state)
+{
+    group_draws_done(&((struct draws_state *)state)->draws);
+    free(state);
+}
+
+/* Not far from rows that are there as often as they were drawn, in the sizes of what is added. */
+static void
+assert_near_repeated(const struct rows *r, const struct groups_known *known, uint32_t draw,
+                     const struct group_tally *found)
+{
+    uint32_t cell[ROWS];
+    double weight[ROWS], repeated[ROWS];
+    uint8_t times[ROWS];
+    struct group_tally plain[CELLS] = {0}, all[CELLS] = {0};
+    struct group_rows rows = group_rows_from(r, known->shape, 0, ROWS, cell, weight);
+    group_tally_rows(&rows, 0, ROWS, all);
+    poisson_bootstrap_weights(11, 3 + draw, 0, ROWS, times);
+    for (size_t i = 0; i < ROWS; i++) {
+        repeated[i] = (rows.weight == NULL ? 1 : rows.weight[i]) * times[r->index[i]];
+    }
+    rows.weight = repeated;
+    group_tally_rows(&rows, 0, ROWS, plain);
+    for (uint32_t c = 0; c < CELLS; c++) {
+        for (size_t o = 0; o < GROUP_OUTCOMES; o++) {
+            assert_near(found[c].count[o], plain[c].count[o], 1e-8 * (1 + plain[c].count[o]));
+        }
+        assert_near(found[c].moment[MOMENT_E2], plain[c].moment[MOMENT_E2],
+                    1e-6 * all[c].moment[MOMENT_E2]);
+    }
+}
+
+static void
+draws_say(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct pass ranges = {range_start, range_take, range_join, free},
+                             pass = {draws_start, draws_take, draws_join, draws_end};
+    static const unsigned shapes[] = {0, 1, 2, 3, 5};
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+        DEFER(memory_freep) struct groups_known *known = run(&ranges, &shapes[k], r, p);
+        uint32_t cell[ROWS];
+        double weight[ROWS];
+        known->like = group_rows_from(r, shapes[k], 0, ROWS, cell, weight);
+        struct draws_state *s = run(&pass, known, r, p);
+        struct group_tally found[DRAWS * CELLS] = {0};
+        group_draws_finish(&s->draws, found);
+        draws_end(s);
+        say(said, found, sizeof found);
+        for (uint32_t d = 0; d < DRAWS; d++) {
+            assert_near_repeated(r, known, d, found + (size_t)d * CELLS);
+        }
+    }
+}
+
+static void
+replicates_of_groups_merge(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(draws_say);
 }
 
 static void
@@ -1356,6 +1460,7 @@ main(void)
         cmocka_unit_test(performance_merges),
         cmocka_unit_test(residuals_merge_exactly),
         cmocka_unit_test(tallies_of_groups_merge),
+        cmocka_unit_test(replicates_of_groups_merge),
         cmocka_unit_test(summaries_of_explanations_merge),
         cmocka_unit_test(maps_merge),
         cmocka_unit_test(mutual_information_merges),

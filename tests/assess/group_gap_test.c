@@ -550,13 +550,17 @@ work_out(const struct group_rows *r, struct group_tally t[static 4], struct grou
 {
     static uint32_t order[MANY];
     DEFER(group_rows_done) struct group_rows sorted = {0};
-    DEFER(memory_freep) double *room = calloc(group_replicates_room(5, 4), sizeof *room);
+    DEFER(group_draws_done) struct group_draws d = {0};
+    struct group_range range[4] = {0};
     memset(t, 0, 4 * sizeof *t);
     memset(replicates, 0, 20 * sizeof *replicates);
     assert_ok(group_rows_order(r, order));
     assert_ok(group_rows_sorted(r, order, &sorted));
     assert_ok(group_tally_all(&sorted, 4, 2, t));
-    group_tally_replicates(&sorted, 9, 0, 5, 4, replicates, room);
+    group_range_add(range, &sorted, 0, sorted.rows);
+    assert_ok(group_draws_begin(range, &sorted, 4, 9, 0, 5, &d));
+    group_draws_add(&d, &sorted, 0, sorted.rows, 0);
+    group_draws_finish(&d, replicates);
 }
 
 /* Rows of few values, so that many are equal in part or in all. */

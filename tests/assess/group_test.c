@@ -728,6 +728,20 @@ flip_tests_are_clarifys(void **state)
 
 /* ---- laws ---- */
 
+/* Replicates first to first + n - 1 of all rows, to t[n * cells]. */
+static void
+draw(const struct group_rows *r, uint64_t seed, uint32_t first, uint32_t n, uint32_t cells,
+     struct group_tally *t)
+{
+    DEFER(group_draws_done) struct group_draws d = {0};
+    DEFER(memory_freep) struct group_range *range = calloc(cells, sizeof *range);
+    assert_non_null(range);
+    group_range_add(range, r, 0, r->rows);
+    assert_ok(group_draws_begin(range, r, cells, seed, first, n, &d));
+    group_draws_add(&d, r, 0, r->rows, 0);
+    group_draws_finish(&d, t);
+}
+
 static void
 replicates_are_rows_repeated_as_often_as_their_weights_say(void **state)
 {
@@ -737,7 +751,6 @@ replicates_are_rows_repeated_as_often_as_their_weights_say(void **state)
     static double own[ROWS_MAX], repeated[ROWS_MAX];
     static uint8_t times[ROWS_MAX];
     static struct group_tally t[N * GROUPS_MAX];
-    static double room[N * GROUPS_MAX * 16];
     read_sample(json_array_get(json_object_get(vectors, "binary"), 1), true, &s);
     s.y[5] = 2; /* missing */
     memset(t, 0, sizeof t);
@@ -746,8 +759,7 @@ replicates_are_rows_repeated_as_often_as_their_weights_say(void **state)
         own[i] = (double)(i % 3);
     }
     r.weight = own;
-    assert_true(group_replicates_room(N, GROUPS_MAX) <= sizeof room / sizeof *room);
-    group_tally_replicates(&r, 9, 3, N, GROUPS_MAX, t, room);
+    draw(&r, 9, 3, N, GROUPS_MAX, t);
     for (uint32_t k = 0; k < N; k++) {
         struct group_tally whole[GROUPS_MAX] = {0};
         poisson_bootstrap_weights(9, 3 + k, 0, s.rows, times);
@@ -786,14 +798,13 @@ a_group_that_a_replicate_lacks_does_no_harm(void **state)
         .rows = N, .value = value, .prediction = prediction, .cell = cell};
     struct group_tally g[2] = {0}, all;
     static struct group_tally drawn[TIMES * 2];
-    DEFER(memory_freep) double *room = calloc(group_replicates_room(TIMES, 2), sizeof *room);
     group_tally_rows(&rows, 0, N, g);
     sum_groups(g, 2, &all);
     const struct group_set set = {2, g, &all, 1u << GROUP_MAE | 1u << GROUP_R2, 0, 0.95};
     DEFER(group_replicates_freep) struct group_replicates *reps = NULL;
     struct group_gaps gaps;
     assert_ok(group_replicates_new(&set, TIMES, &reps));
-    group_tally_replicates(&rows, 1, 0, TIMES, 2, drawn, room);
+    draw(&rows, 1, 0, TIMES, 2, drawn);
     uint32_t lacking = 0;
     for (uint32_t k = 0; k < TIMES; k++) {
         sum_groups(drawn + (size_t)2 * k, 2, &all);
