@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -281,6 +282,20 @@ file_lock(const char *path, bool wait, struct diag *diag, int *ret_fd)
     }
     *ret_fd = fd;
     fd = -1;
+    return OK;
+}
+
+struct status
+file_memory(const char *name, struct view bytes, struct diag *diag, char ret_path[static 32])
+{
+    const int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    const bool made = fd >= 0 && write(fd, bytes.ptr, bytes.len) == (ssize_t)bytes.len &&
+                      fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) == 0;
+    (void)snprintf(ret_path, 32, "/proc/self/fd/%d", fd);
+    if (!made || access(ret_path, R_OK) != 0) {
+        diag_set(diag, "%s cannot be kept in memory: %s", name, strerror(errno));
+        FAIL(IO);
+    }
     return OK;
 }
 

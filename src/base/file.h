@@ -34,6 +34,10 @@ void file_draft_done(struct file_draft *d);
 struct status file_write_all(int fd, struct view bytes, const char *path, struct diag *diag);
 struct status file_sync_dir(const char *path, struct diag *diag);
 struct status file_mkdirs(const char *path, unsigned mode, struct diag *diag); /* like mkdir -p */
+/* A file of these bytes that is in memory alone, and never written again: for libraries that take
+ * paths only. It is there for as long as the process. */
+struct status file_memory(const char *name, struct view bytes, struct diag *diag,
+                          char ret_path[static 32]);
 bool file_exists(const char *path);
 /* Exclusive flock on path (made if absent). wait=false: STATUS_BUSY when held by another. Released
  * by close(fd). */

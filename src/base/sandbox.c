@@ -4,6 +4,7 @@
 #include "base/secret.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -260,6 +261,11 @@ static const char *const fetcher_calls[] = {
     "recvmmsg",     "select",    "sendmmsg",    "setsockopt", "shutdown",  "socketpair",
     "stat",         "statfs",    "statx",       "sysinfo",    "uname",     NULL};
 
+/* Of one that also keeps where it stands, and asks what the other side has acknowledged. */
+static const char *const sender_calls[] = {"fdatasync", "flock",    "fsync",    "mkdir",
+                                           "mkdirat",   "rename",   "renameat", "renameat2",
+                                           "unlink",    "unlinkat", "fchmod",   NULL};
+
 /* Nobody here makes these: they kill. */
 static const char *const hostile_calls[] = {"add_key",
                                             "bpf",
@@ -350,7 +356,7 @@ add_memory(scmp_filter_ctx filter, enum sandbox_kind kind)
         return add_calls(filter, SCMP_ACT_ALLOW, names);
     }
     int rc = add_call(filter, SCMP_ACT_ALLOW, "mmap", plain);
-    rc = FIRST(rc, kind == SANDBOX_FETCHER ? add_libraries(filter) : 0);
+    rc = FIRST(rc, kind >= SANDBOX_FETCHER ? add_libraries(filter) : 0);
     return FIRST(rc, add_call(filter, SCMP_ACT_ALLOW, "mprotect", plain));
 }
 
@@ -395,6 +401,13 @@ add_fetcher(scmp_filter_ctx f)
 }
 
 static int
+add_sender(scmp_filter_ctx f)
+{
+    const int rc = FIRST(add_fetcher(f), add_calls(f, SCMP_ACT_ALLOW, sender_calls));
+    return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ)));
+}
+
+static int
 add_gateway(scmp_filter_ctx f)
 {
     static const int families[] = {AF_INET, AF_INET6};
@@ -429,6 +442,7 @@ sandbox_calls(enum sandbox_kind kind, struct diag *diag)
                add_call(f, SCMP_ACT_ALLOW, "tgkill", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())));
     rc = FIRST(rc, kind == SANDBOX_GATEWAY ? add_gateway(f) : 0);
     rc = FIRST(rc, kind == SANDBOX_FETCHER ? add_fetcher(f) : 0);
+    rc = FIRST(rc, kind == SANDBOX_SENDER ? add_sender(f) : 0);
     rc = FIRST(rc, load(f));
     return rc == 0 ? OK : refuse_filter(diag, rc, "list of system calls");
 }

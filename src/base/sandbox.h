@@ -11,6 +11,7 @@ enum sandbox_kind {
     SANDBOX_KEEPER,  /* answers on one socket, reads a file now and then */
     SANDBOX_GATEWAY, /* listens, reads and writes files, has threads */
     SANDBOX_FETCHER, /* connects, resolves names, reads files, has threads */
+    SANDBOX_SENDER,  /* and replaces small files: where it stands */
 };
 
 enum sandbox_access {

@@ -275,6 +275,31 @@ text_copy(char *to, size_t size, const char *text)
     to[n] = '\0';
 }
 
+struct view
+text_next_word(struct view *rest)
+{
+    size_t from = 0, to = 0;
+    while (from < rest->len && rest->ptr[from] == ' ') {
+        from++;
+    }
+    for (to = from; to < rest->len && rest->ptr[to] != ' '; to++) {
+    }
+    const struct view word = view_of(rest->ptr + from, to - from);
+    *rest = view_of(rest->ptr + to, rest->len - to);
+    return word;
+}
+
+bool
+text_copy_view(char *to, size_t size, struct view word)
+{
+    if (word.len >= size || memchr(word.ptr, '\0', word.len) != NULL) {
+        return false;
+    }
+    memcpy(to, word.ptr, word.len);
+    to[word.len] = '\0';
+    return true;
+}
+
 void
 text_put_u64(struct buf *b, uint64_t v)
 {

@@ -33,6 +33,10 @@ struct status text_from_base64(struct view text, struct buf *ret_bytes);
 void text_put_html(struct buf *b, const char *text);
 /* Between marks, a mark inside doubled: SQL's names and texts. */
 void text_put_quoted(struct buf *b, char mark, const char *text);
+/* Up to the next blank, and rest behind it; empty when there is no further word. */
+struct view text_next_word(struct view *rest);
+/* word into to[size], terminated; false when it does not fit, or has a NUL. */
+bool text_copy_view(char *to, size_t size, struct view word);
 /* text into to[size], cut where it does not fit; always terminated. */
 void text_copy(char *to, size_t size, const char *text);
 void text_put_u64(struct buf *b, uint64_t v);

@@ -1,11 +1,9 @@
 /* audit export: the log for those who collect events. To a file, it reads only the log. */
 #include "cli/cli.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "govern/exporter.h"
-#include "net/door.h"
+#include "serve/syslog_sink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +13,6 @@
 #include <unistd.h>
 
 #define POLL_NS (500 * 1000 * 1000)
-#define SYSLOG_BATCH 4096u      /* entries; each such is waited for */
-#define SYSLOG_OPEN_NS NS_PER_S /* that the connection stays open behind it */
 #define RETRY_S 2
 
 struct out {
@@ -52,47 +48,6 @@ length_out(void *ctx)
 
 /* ---- a receiver of syslog ---- */
 
-struct receiver {
-    struct door *door;
-    struct door_stream *stream; /* NULL: not connected */
-    char url[URL_MOST_TEXT];
-    struct door_request request;
-};
-
-static void
-receiver_done(struct receiver *r)
-{
-    door_stream_close(r->stream);
-    door_free(r->door);
-}
-
-/* After a failure the next batch has a connection of its own. */
-static struct status
-keep_or_close(struct receiver *r, struct status s)
-{
-    if (!status_ok(s)) {
-        door_stream_close(MOVE(r->stream));
-    }
-    return s;
-}
-
-static struct status
-send_syslog(void *ctx, struct view events, struct diag *diag)
-{
-    struct receiver *r = ctx;
-    if (r->stream == NULL) {
-        TRY(door_stream_open(r->door, &r->request, diag, &r->stream));
-    }
-    return keep_or_close(r, door_stream_send(r->stream, events, diag));
-}
-
-static struct status
-confirm_syslog(void *ctx, struct diag *diag)
-{
-    struct receiver *r = ctx;
-    return keep_or_close(r, door_stream_settle(r->stream, SYSLOG_OPEN_NS, diag));
-}
-
 /* The log says that it is sent somewhere, before. */
 static struct status
 note_connection(struct cli *c, const char *to)
@@ -113,22 +68,14 @@ note_connection(struct cli *c, const char *to)
 }
 
 static struct status
-open_receiver(struct cli *c, const char *to, struct receiver *r)
+read_timeout(struct cli *c, int64_t *ret_ns)
 {
-    const int n = snprintf(r->url, sizeof r->url, "https://%s", to);
-    struct url u;
-    CHECK(n > 0 && (size_t)n < sizeof r->url, LIMIT);
-    TRY(url_parse(view_str(r->url), &c->diag, &u));
-    r->request = (struct door_request){
-        .purpose = "export", .url = r->url, .ca_file = cli_value(c, "ca"), .max_bytes = 1};
-    if (!status_ok(
-            text_to_duration_ns(view_str(cli_value(c, "timeout")), &r->request.timeout_ns)) ||
-        r->request.timeout_ns <= 0) {
+    if (!status_ok(text_to_duration_ns(view_str(cli_value(c, "timeout")), ret_ns)) ||
+        *ret_ns <= 0) {
         diag_set(&c->diag, "--timeout: a duration is needed, such as 30s");
         FAIL(INPUT);
     }
-    TRY(note_connection(c, to));
-    return cli_door(c, &r->door);
+    return OK;
 }
 
 /* ---- files ---- */
@@ -163,7 +110,7 @@ open_out(struct cli *c, struct out *ret_out)
 }
 
 static struct status
-begin(struct cli *c, struct exporter *e)
+begin(struct cli *c, struct exporter *e, int *ret_lock)
 {
     if (!export_format_from_word(cli_value(c, "format"), &e->format)) {
         diag_set(&c->diag, "--format %.40s: there are jsonl, ocsf and cef", cli_value(c, "format"));
@@ -182,6 +129,7 @@ begin(struct cli *c, struct exporter *e)
         FAIL(INPUT);
     }
     if (e->destination != NULL) {
+        TRY(exporter_lock(e->dir, e->destination, &c->diag, ret_lock));
         TRY(exporter_position(e->dir, e->destination, &c->diag, &e->at));
     }
     if (cli_value(c, "from") != NULL) {
@@ -223,13 +171,14 @@ run(struct cli *c, struct exporter *e)
 static struct status
 run_syslog(struct cli *c, struct exporter *e, const char *to)
 {
-    char host[256] = "-";
-    DEFER(receiver_done) struct receiver r = {0};
-    TRY(open_receiver(c, to, &r));
-    (void)gethostname(host, sizeof host - 1);
-    e->host = host;
-    e->batch = SYSLOG_BATCH;
-    e->sink = (struct export_sink){send_syslog, confirm_syslog, NULL, &r};
+    int64_t timeout_ns = 0;
+    DEFER(door_freep) struct door *door = NULL;
+    DEFER(syslog_sink_done) struct syslog_sink sink = {0};
+    TRY(read_timeout(c, &timeout_ns));
+    TRY(cli_door(c, &door));
+    TRY(syslog_sink_init(door, to, cli_value(c, "ca"), timeout_ns, &c->diag, &sink));
+    TRY(note_connection(c, to));
+    syslog_sink_feed(&sink, e);
     return run(c, e);
 }
 
@@ -249,9 +198,10 @@ struct status
 cli_audit_export(struct cli *c)
 {
     DEFER(file_freep) char *dir = NULL;
+    DEFER(file_closep) int lock = -1;
     const char *to = cli_value(c, "to");
     TRY(cli_log_dir(c, 0, &dir));
     struct exporter e = {.dir = dir};
-    TRY(begin(c, &e));
+    TRY(begin(c, &e, &lock));
     return to == NULL ? run_file(c, &e) : run_syslog(c, &e, to);
 }

@@ -31,6 +31,7 @@ enum kind {
     KIND_BLOCKS,
     KIND_EGRESS,
     KIND_WITNESSES,
+    KIND_EXPORT,
     KINDS
 };
 
@@ -114,7 +115,8 @@ static const struct key {
      0, 0,
      "what may be connected to: PURPOSE HOST PORTS [http] [at BLOCK,...]; nothing else is. "
      "Purposes: "
-     "black-box (steward explain --endpoint), export, jwks, transit, witness. A name's addresses are "
+     "black-box (steward explain --endpoint), export, jwks, transit, witness. A name's addresses "
+     "are "
      "public, or "
      "those it is said to be at"},
     {"tls", "client_certificates", KIND_CLIENTS, AT(server.tls.clients), "off", 0, 0,
@@ -142,6 +144,9 @@ static const struct key {
      "(purpose witness) must allow it. Needs a restart"},
     {"audit", "quorum", KIND_UNSIGNED, AT(quorum), "0", 0, COSIGN_WITNESSES,
      "how many of them must have cosigned a checkpoint that is kept as witnessed; 0: all"},
+    {"audit", "export", KIND_EXPORT, AT(exports), "", 0, 0,
+     "who gets the log's events from the server: NAME syslog://HOST:PORT [FORMAT] [ca-file=PATH]: "
+     "the name of its position, jsonl, ocsf or cef; network.egress (purpose export) must allow it"},
     {"keys", "check", KIND_DURATION, AT(server.key_check_ns), "60s", 1000000000,
      UINT64_C(3600000000000),
      "at most so long after steward key revoke, or after its holder stops giving the key, are "
@@ -188,32 +193,22 @@ static const struct {
 static bool
 is_list(const struct key *k)
 {
-    return k->kind == KIND_EGRESS || k->kind == KIND_BLOCKS || k->kind == KIND_WITNESSES;
-}
-
-static size_t
-count_items(const char *text)
-{
-    struct view item;
-    size_t n = 0;
-    while (config_next_item(&text, &item)) {
-        n++;
-    }
-    return n;
+    return k->kind == KIND_EGRESS || k->kind == KIND_BLOCKS || k->kind == KIND_WITNESSES ||
+           k->kind == KIND_EXPORT;
 }
 
 static struct status
-check_item(const struct key *k, struct view item, struct diag *diag)
+check_item(const struct key *k, const char *list, struct view item, struct diag *diag)
 {
     struct cidr block;
     if (k->kind == KIND_BLOCKS) {
         return cidr_parse(item, diag, &block);
     }
     if (k->kind == KIND_WITNESSES) {
-        struct cosign_witness w;
-        struct url url;
-        TRY(cosign_parse(item, diag, &w));
-        return url_parse(view_str(w.url), diag, &url);
+        return config_check_witness(list, item, diag);
+    }
+    if (k->kind == KIND_EXPORT) {
+        return config_check_receiver(list, item, diag);
     }
     DEFER(egress_freep) struct egress *one = egress_new();
     CHECK(one != NULL, MEMORY);
@@ -225,11 +220,7 @@ add_item(const struct key *k, struct view item, struct diag *diag, struct config
 {
     char *list = (char *)c + k->offset;
     const size_t n = strlen(list);
-    TRY(check_item(k, item, diag));
-    if (k->kind == KIND_WITNESSES && count_items(list) == COSIGN_WITNESSES) {
-        diag_set(diag, "more than %u witnesses", COSIGN_WITNESSES);
-        FAIL(INPUT);
-    }
+    TRY(check_item(k, list, item, diag));
     if (n + item.len + 2 > k->room) {
         diag_set(diag, "the list is longer than %u bytes", CONFIG_LIST_BYTES);
         FAIL(INPUT);

@@ -21,6 +21,7 @@ struct config {
     int64_t audit_publish_ns;
     char witnesses[CONFIG_LIST_BYTES]; /* govern/cosign.h */
     unsigned quorum;                   /* of them; 0: all */
+    char exports[CONFIG_LIST_BYTES];   /* govern/receiver.h */
     int log_level;
     char transit[TRANSIT_URI_MAX + 1]; /* keys.transit; "": none */
     /* network: */
@@ -48,6 +49,11 @@ struct status config_egress(const struct config *c, struct egress **ret_rules);
 void config_egress_of(const struct config *c, const char *purpose, struct buf *ret_lines);
 /* audit.witnesses; witnesses_options_free. MEMORY. */
 struct status config_witnesses(const struct config *c, struct witnesses_options **ret_options);
+/* Whether an item may stand behind those of the list: INPUT with a sentence. */
+struct status config_check_witness(const char *list, struct view item, struct diag *diag);
+struct status config_check_receiver(const char *list, struct view item, struct diag *diag);
+/* audit.export, which was read before: how many. */
+size_t config_receivers(const struct config *c, struct receiver ret_receiver[static RECEIVERS]);
 /* Who may connect to a listener; ingress_done. MEMORY. */
 struct status config_ingress(const struct config *c, unsigned listener, struct ingress *ret_rules);
 /* The next item of a list's text; false at its end. */

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "net/address.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- listeners ---- */
@@ -54,6 +55,64 @@ config_next_item(const char **text, struct view *ret_item)
     *ret_item = view_of(*text, n);
     *text += n + 1;
     return true;
+}
+
+static size_t
+count_items(const char *text)
+{
+    struct view item;
+    size_t n = 0;
+    while (config_next_item(&text, &item)) {
+        n++;
+    }
+    return n;
+}
+
+struct status
+config_check_witness(const char *list, struct view item, struct diag *diag)
+{
+    struct cosign_witness w;
+    struct url url;
+    if (count_items(list) == COSIGN_WITNESSES) {
+        diag_set(diag, "more than %u witnesses", COSIGN_WITNESSES);
+        FAIL(INPUT);
+    }
+    TRY(cosign_parse(item, diag, &w));
+    return url_parse(view_str(w.url), diag, &url);
+}
+
+struct status
+config_check_receiver(const char *list, struct view item, struct diag *diag)
+{
+    char text[RECEIVER_HOSTS_MAX + 16];
+    struct receiver r, other;
+    struct url url;
+    struct view before;
+    if (count_items(list) == RECEIVERS) {
+        diag_set(diag, "more than %u receivers", RECEIVERS);
+        FAIL(INPUT);
+    }
+    TRY(receiver_parse(item, diag, &r));
+    while (config_next_item(&list, &before)) {
+        if (status_ok(receiver_parse(before, NULL, &other)) && strcmp(other.name, r.name) == 0) {
+            diag_set(diag, "two receivers named %s, which would have one position", r.name);
+            FAIL(INPUT);
+        }
+    }
+    (void)snprintf(text, sizeof text, "https://%s", r.hosts);
+    return url_parse(view_str(text), diag, &url);
+}
+
+size_t
+config_receivers(const struct config *c, struct receiver ret_receiver[static RECEIVERS])
+{
+    const char *text = c->exports;
+    struct view item;
+    size_t n = 0;
+    while (n < RECEIVERS && config_next_item(&text, &item)) {
+        n += status_ok(receiver_parse(item, NULL, &ret_receiver[n])) ? 1 : 0;
+    }
+    return n;
 }
 
 struct status

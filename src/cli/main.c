@@ -664,7 +664,8 @@ const struct cli_verb cli_verbs[] = {
      "network.egress (purpose export), and writes an entry that it connects. Syslog has no "
      "answers: "
      "what the receiver's system has, with the connection still open a second later, counts as "
-     "received. With --follow a receiver that is gone is tried again.",
+     "received. With --follow a receiver that is gone is tried again. A server sends by itself: "
+     "audit.export.",
      audit_export_options, cli_audit_export, false, false},
     {"audit tail", "[DIR]", "the newest entries, and those that come; needs no passphrase",
      "With --json each entry is a line of its own.", audit_tail_options, cli_audit_tail, true,

@@ -1,5 +1,6 @@
 /* steward-gateway: the process that reads the network. `steward serve` becomes it; it starts the
  * keeper, and is linked with no engine of the analyses (DuckDB, XGBoost). */
+#include "gateway/exporting.h"
 #include "gateway/network.h"
 #include "gateway/policies.h"
 #include "gateway/port_file.h"
@@ -41,6 +42,8 @@ struct house {
     struct sandbox_told sandbox;
     struct fetcher *fetcher, *messenger;
     struct witnesses_options *witnesses;
+    struct exporting exporting;
+    struct exports *exports; /* NULL: the log's events are sent to nobody */
     char user[WORKSPACE_USER_MAX];
 };
 
@@ -152,6 +155,9 @@ keeper_has_ended(struct house *h)
     if (h->messenger != NULL && waitpid(fetcher_pid(h->messenger), NULL, WNOHANG) > 0) {
         log_event(LOG_ERROR, "messenger.gone", "no witness is asked until a restart");
     }
+    if (h->exports != NULL && waitpid(exports_pid(h->exports), NULL, WNOHANG) > 0) {
+        log_event(LOG_ERROR, "exports.gone", "the log's events are sent to nobody until a restart");
+    }
     struct holder *holder = h->holder == NULL ? NULL : provider_holder(h->holder);
     if (holder != NULL && waitpid(holder_pid(holder), NULL, WNOHANG) > 0) {
         log_event(LOG_ERROR, "holder.gone", "the key's holder cannot be asked until a restart");
@@ -169,7 +175,7 @@ wait_for_end(struct house *h, struct workspace *w, struct server *server)
         (void)sigwait(&h->signals, &got);
         if (got == SIGHUP) {
             struct fetcher *const connecting[NETWORK_FETCHERS] = {h->fetcher, h->messenger};
-            network_reload(w, server, &h->reader, connecting, &h->config);
+            network_reload(w, server, &h->reader, connecting, h->exports, &h->config);
             reload(h, w, server);
         } else if (got != SIGCHLD) {
             log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
@@ -203,6 +209,13 @@ start(struct house *h, struct workspace *w, struct server **ret_server)
 }
 
 static struct status
+tell_stopped(struct house *h, struct workspace *w)
+{
+    TRY(exporting_change(w, h->exports, &h->config, NULL, &h->diag));
+    return audit_state(h, w, "server stopped");
+}
+
+static struct status
 run(struct house *h, struct workspace *w)
 {
     struct server *server = NULL;
@@ -212,6 +225,9 @@ run(struct house *h, struct workspace *w)
         s = audit_state(h, w, "server started");
     }
     if (status_ok(s)) {
+        s = exporting_change(w, h->exports, NULL, &h->config, &h->diag);
+    }
+    if (status_ok(s)) {
         s = port_file_write(&h->port_file, server_port(server, SERVER_DATA), &h->diag);
     }
     if (status_ok(s)) {
@@ -219,7 +235,7 @@ run(struct house *h, struct workspace *w)
         s = wait_for_end(h, w, server);
     }
     server_stop(server);
-    const struct status stopped = h->keeper == 0 ? OK : audit_state(h, w, "server stopped");
+    const struct status stopped = h->keeper == 0 ? OK : tell_stopped(h, w);
     TRY(s);
     TRY(stopped);
     log_event(LOG_INFO, "serve.stopped", "entries=%llu", (unsigned long long)audit_size(w->audit));
@@ -302,12 +318,23 @@ start_messenger(struct house *h)
     return OK;
 }
 
+/* And one that sends the log's events. */
+static struct status
+start_exports(struct house *h)
+{
+    h->exporting = (struct exporting){h->given.dir, h->given.config};
+    TRY(exporting_start(&h->exporting, &h->config, &h->diag, &h->exports));
+    h->config.server.exports = h->exports;
+    return OK;
+}
+
 static struct status
 open_house(struct house *h, struct workspace **ret_workspace)
 {
     struct keeper_client *keeper = NULL;
     TRY(start_fetcher(h));
     TRY(start_messenger(h));
+    TRY(start_exports(h));
     workspace_user(h->user);
     TRY(workspace_tell_unopened(h->given.dir, h->user, "serve", start_keeper(h, &keeper),
                                 &h->diag));
@@ -332,6 +359,7 @@ house_done(struct house *h)
 {
     fetcher_stop(h->fetcher);
     fetcher_stop(h->messenger);
+    exports_free(h->exports);
     witnesses_options_free(h->witnesses);
     port_file_done(&h->port_file);
     config_reader_done(&h->reader);

@@ -1,5 +1,6 @@
 #include "gateway/network.h"
 
+#include "gateway/exporting.h"
 #include "gateway/policies.h"
 
 #include "base/digest.h"
@@ -196,7 +197,7 @@ audit_rules(struct workspace *w, const struct config *before, const struct confi
 
 /* Keys outside the lists that would be another after a restart. */
 static void
-tell_of_others(const struct config *before, const struct config *now)
+tell_of_others(const struct config *before, const struct config *now, bool exports)
 {
     DEFER(js_freep) json_t *old = NULL, *new = NULL;
     if (!status_ok(config_to_json(before, &old)) || !status_ok(config_to_json(now, &new))) {
@@ -207,7 +208,8 @@ tell_of_others(const struct config *before, const struct config *now)
         const char *key = json_string_value(json_object_get(b, "key"));
         const bool list = strstr(key, "network.") == key &&
                           (strstr(key, "_allow") != NULL || strstr(key, "_deny") != NULL);
-        if (!list && json_equal(a, b) == 0) {
+        const bool taken = list || (exports && strcmp(key, "audit.export") == 0);
+        if (!taken && json_equal(a, b) == 0) {
             log_event(LOG_WARN, "config.restart", "key=%s; has changed, and holds after a restart",
                       key);
         }
@@ -256,7 +258,8 @@ take_rules(struct workspace *w, struct server *server,
 
 void
 network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
-               struct fetcher *const fetcher[static NETWORK_FETCHERS], struct config *config)
+               struct fetcher *const fetcher[static NETWORK_FETCHERS], struct exports *exports,
+               struct config *config)
 {
     struct config now;
     struct diag diag = {0};
@@ -268,8 +271,12 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
     s = status_ok(s) ? config_parse(buf_view(&text), "steward.yaml", &diag, &now) : s;
     s = status_ok(s) ? gateway_policies(w, &now, &diag, &state) : s;
     s = status_ok(s) ? take_rules(w, server, fetcher, &now, config, &diag) : s;
+    s = status_ok(s) ? exporting_change(w, exports, config, &now, &diag) : s;
     if (status_ok(s)) {
-        tell_of_others(config, &now);
+        tell_of_others(config, &now, exports != NULL);
+        if (exports != NULL) {
+            memcpy(config->exports, now.exports, sizeof now.exports);
+        }
         server_set_policy_state(server, state);
         log_event(LOG_INFO, "network.changed", "who may connect is as the configuration says now");
         return;

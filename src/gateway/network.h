@@ -8,6 +8,7 @@
 #define STEWARD_GATEWAY_NETWORK_H
 
 #include "cli/config.h"
+#include "serve/exports.h"
 #include "serve/fetcher.h"
 
 #define CONFIG_READER_FILES 3u /* the configuration first */
@@ -29,10 +30,12 @@ struct status config_reader_read(void *reader, const char *path, struct diag *di
 struct status network_ingress(const struct config *config,
                               struct ingress ret_rules[HTTP_LISTENERS]);
 /* What the file says now, put into force and into *config, audited before: who may connect, and
- * what the fetchers (NULL: there is none) may connect to. A file that is wrong changes nothing, and
+ * what the fetchers (NULL: there is none) may connect to, and who gets
+ * the log's events (NULL: nobody). A file that is wrong changes nothing, and
  * is told and audited too; keys other than the lists are told to need a restart. */
 #define NETWORK_FETCHERS 2u
 void network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
-                    struct fetcher *const fetcher[static NETWORK_FETCHERS], struct config *config);
+                    struct fetcher *const fetcher[static NETWORK_FETCHERS], struct exports *exports,
+                    struct config *config);
 
 #endif

@@ -620,6 +620,12 @@ audit_cover(struct audit *a, uint64_t size)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
+uint64_t
+audit_published(const struct audit *a)
+{
+    return atomic_load(&a->covered);
+}
+
 enum audit_fate
 audit_covered(const struct audit *a, uint64_t size)
 {

@@ -72,6 +72,7 @@ struct status audit_append_at(struct audit *a, struct view entry, struct diag *d
 /* A signed checkpoint over all that is durable in the whole log now. */
 struct status audit_publish(struct audit *a, struct diag *diag);
 uint64_t audit_size(const struct audit *a); /* entries durable in the whole log */
+uint64_t audit_published(const struct audit *a); /* of them, those under a checkpoint of ours */
 
 /* The entry everybody writes, in one place so that its fields and their order are one. Unset
  * strings are NULL. */

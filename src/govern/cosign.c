@@ -34,31 +34,6 @@ cosign_word(enum cosign_outcome o)
 
 /* ---- configuration ---- */
 
-static struct view
-next_word(struct view *rest)
-{
-    size_t from = 0, to = 0;
-    while (from < rest->len && rest->ptr[from] == ' ') {
-        from++;
-    }
-    for (to = from; to < rest->len && rest->ptr[to] != ' '; to++) {
-    }
-    const struct view word = view_of(rest->ptr + from, to - from);
-    *rest = view_of(rest->ptr + to, rest->len - to);
-    return word;
-}
-
-static bool
-copy_word(struct view word, char *to, size_t most)
-{
-    if (word.len > most || memchr(word.ptr, '\0', word.len) != NULL) {
-        return false;
-    }
-    memcpy(to, word.ptr, word.len);
-    to[word.len] = '\0';
-    return true;
-}
-
 static struct status
 refuse(struct diag *diag, const char *why)
 {
@@ -72,7 +47,7 @@ parse_rest(struct view word, struct cosign_witness *w, struct diag *diag)
     const size_t n = sizeof CA_FILE - 1;
     if (word.len > n && memcmp(word.ptr, CA_FILE, n) == 0) {
         const struct view path = view_of(word.ptr + n, word.len - n);
-        return copy_word(path, w->ca_file, COSIGN_PATH_MAX) ? OK : refuse(diag, "a path too long");
+        return text_copy_view(w->ca_file, sizeof w->ca_file, path) ? OK : refuse(diag, "a path too long");
     }
     if (!status_ok(text_to_duration_ns(word, &w->timeout_ns)) || w->timeout_ns < NS_PER_S / 10 ||
         w->timeout_ns > 60 * NS_PER_S) {
@@ -86,19 +61,19 @@ cosign_parse(struct view item, struct diag *diag, struct cosign_witness *ret_wit
 {
     struct cosign_witness w = {.timeout_ns = COSIGN_TIMEOUT_NS};
     struct diag why = {0};
-    struct view url = next_word(&item);
+    struct view url = text_next_word(&item);
     while (url.len > 0 && url.ptr[url.len - 1] == '/') {
         url.len--;
     }
-    if (url.len == 0 || !copy_word(url, w.url, COSIGN_URL_MAX - sizeof ADD)) {
+    if (url.len == 0 || !text_copy_view(w.url, COSIGN_URL_MAX - sizeof ADD + 1, url)) {
         return refuse(diag, "no URL, or one too long");
     }
     (void)strcat(w.url, ADD);
-    if (!status_ok(note_parse_cosigner(next_word(&item), &why, &w.key))) {
+    if (!status_ok(note_parse_cosigner(text_next_word(&item), &why, &w.key))) {
         diag_prefix(&why, "its verifier key");
         return refuse(diag, why.text);
     }
-    for (struct view word = next_word(&item); word.len > 0; word = next_word(&item)) {
+    for (struct view word = text_next_word(&item); word.len > 0; word = text_next_word(&item)) {
         TRY(parse_rest(word, &w, diag));
     }
     *ret_witness = w;

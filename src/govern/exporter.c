@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "govern/audit.h"
 #include "govern/bundle.h"
 #include "govern/standing.h"
 
@@ -21,6 +22,17 @@ position_path(const char *dir, const char *destination)
 {
     DEFER(file_freep) char *folder = file_join(dir, "export");
     return file_join(folder, destination);
+}
+
+static struct status
+check_name(const char *destination, struct diag *diag)
+{
+    if (!text_is_name(destination)) {
+        diag_set(diag, "\"%.60s\": a destination's name is small letters, digits, . _ -",
+                 destination);
+        FAIL(INPUT);
+    }
+    return OK;
 }
 
 /* The digest of the entry before `next`; zeros of none. */
@@ -84,11 +96,7 @@ exporter_position(const char *dir, const char *destination, struct diag *diag,
     DEFER(js_freep) json_t *o = NULL;
     DEFER(buf_done) struct buf text;
     buf_init(&text, POSITION_MAX);
-    if (!text_is_name(destination)) {
-        diag_set(diag, "\"%.60s\": a destination's name is small letters, digits, . _ -",
-                 destination);
-        FAIL(INPUT);
-    }
+    TRY(check_name(destination, diag));
     DEFER(file_freep) char *path = position_path(dir, destination);
     const struct status read = file_read(path, POSITION_MAX, diag, &text);
     if (read.code == STATUS_NOT_FOUND) {
@@ -120,6 +128,23 @@ keep_position(const struct exporter *e, const char *origin, struct bundle *b, st
     TRY(buf_status(&text));
     TRY(file_mkdirs(folder, 0700, diag));
     return file_replace(path, buf_view(&text), 0600, diag);
+}
+
+struct status
+exporter_lock(const char *dir, const char *destination, struct diag *diag, int *ret_fd)
+{
+    char name[80];
+    DEFER(file_freep) char *folder = file_join(dir, "export");
+    TRY(check_name(destination, diag));
+    (void)snprintf(name, sizeof name, ".%.70s", destination); /* no destination's name */
+    DEFER(file_freep) char *path = file_join(folder, name);
+    TRY(file_mkdirs(folder, 0700, diag));
+    const struct status s = file_lock(path, false, diag, ret_fd);
+    if (s.code == STATUS_BUSY) {
+        diag_set(diag, "export/%s: another process sends to it; two would both move its position",
+                 destination);
+    }
+    return s;
 }
 
 /* ---- sending ---- */
@@ -158,8 +183,8 @@ exporter_run(struct exporter *e, struct diag *diag)
     DEFER(standing_done) struct standing s = {0};
     DEFER(buf_done) struct buf batch;
     buf_init(&batch, BATCH_BYTES);
-    TRY(standing_take(e->dir, NULL, diag, &s));
-    const uint64_t size = s.checkpoint.size;
+    TRY(standing_signed(e->dir, diag, &s));
+    const uint64_t size = e->size = s.checkpoint.size;
     DEFER(bundle_freep) struct bundle *b = bundle_new(e->dir, size, diag);
     CHECK(b != NULL, MEMORY);
     while (e->at.next < size) {
@@ -175,6 +200,21 @@ exporter_run(struct exporter *e, struct diag *diag)
         if (e->destination != NULL) {
             TRY(keep_position(e, s.checkpoint.origin, b, diag));
         }
+        if (e->goes_on != NULL && !e->goes_on(e->ctx)) {
+            return OK;
+        }
     }
     return OK;
+}
+
+int64_t
+exporter_oldest_ns(const struct exporter *e)
+{
+    struct view entry;
+    int64_t ns = 0;
+    DEFER(bundle_freep)
+    struct bundle *b = e->at.next < e->size ? bundle_new(e->dir, e->size, NULL) : NULL;
+    const bool found =
+        b != NULL && status_ok(bundle_entry(b, e->at.next, &entry)) && audit_event_time(entry, &ns);
+    return found ? ns : 0;
 }

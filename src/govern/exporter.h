@@ -30,12 +30,23 @@ struct exporter {
     unsigned batch;   /* entries between two confirmations; 0: 256 */
     struct export_sink sink;
     struct export_position at;
+    /* After each batch that was confirmed; false ends the run there. NULL: to the end. */
+    bool (*goes_on)(void *ctx);
+    void *ctx;
+    uint64_t size; /* of the log, as its checkpoint had it in the last run */
 };
 
 /* Where the destination stands; {0} when it has never got anything. STATUS_INTEGRITY with the
  * reason when it is of another log; NAME: as text_is_name. */
 struct status exporter_position(const char *dir, const char *destination, struct diag *diag,
                                 struct export_position *ret_position);
+/* So that a destination has one position: held by whoever sends to it, until file_closep. BUSY with
+ * a sentence. */
+struct status exporter_lock(const char *dir, const char *destination, struct diag *diag,
+                            int *ret_fd);
+/* When the first entry that was not confirmed began (wall); 0: there is none under the checkpoint.
+ */
+int64_t exporter_oldest_ns(const struct exporter *e);
 /* Sends what is there, and keeps the position after each batch. After a failure e->at is what was
  * confirmed: the same call goes on from there. */
 struct status exporter_run(struct exporter *e, struct diag *diag);

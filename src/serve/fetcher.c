@@ -1,6 +1,7 @@
 #include "serve/fetcher.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/sandbox.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -13,7 +14,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -130,23 +130,6 @@ read_question(int fd, struct task *t)
     return read_into(fd, q->body_len, &t->body);
 }
 
-/* libcurl over GnuTLS takes authorities from a file only: one that is in memory, and never written
- * again. */
-static struct status
-make_ca_file(struct view ca, struct diag *diag, char ret_path[static 32])
-{
-    const int fd = memfd_create("authorities", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    const bool made = fd >= 0 && write(fd, ca.ptr, ca.len) == (ssize_t)ca.len &&
-                      fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) == 0;
-    (void)snprintf(ret_path, 32, "/proc/self/fd/%d", fd);
-    if (!made || access(ret_path, R_OK) != 0) {
-        diag_set(diag, "the authorities of the issuer cannot be kept in memory: %s",
-                 strerror(errno));
-        FAIL(IO);
-    }
-    return OK;
-}
-
 static bool
 send_answer(int fd, struct status s, const char *sentence, unsigned status, struct view body)
 {
@@ -163,8 +146,9 @@ answer_within(int fd, struct egress *rules, struct task *t, struct diag *diag)
     char ca_file[32];
     DEFER(door_freep) struct door *door = NULL;
     TRY(read_question(fd, t));
+    /* libcurl over GnuTLS takes authorities from a file only. */
     if (t->ca.len > 0) {
-        TRY(make_ca_file(buf_view(&t->ca), diag, ca_file));
+        TRY(file_memory("authorities", buf_view(&t->ca), diag, ca_file));
     }
     TRY(confine_fetcher(diag, &told));
     TRY(door_new(rules, NULL, &door));

@@ -34,6 +34,19 @@ act_ready(struct call *c)
     buf_put_str(&c->x->answer, "{\"ready\":true}");
 }
 
+/* Of the log's receivers: what is behind is no reason to take calls away from this server. */
+static void
+act_export(struct call *c)
+{
+    struct exports *e = c->server->options.exports;
+    if (e != NULL && !exports_ready(e)) {
+        call_refuse(c, 503, "not ready: a receiver of the log's events does not take them",
+                    "not ready");
+        return;
+    }
+    buf_put_str(&c->x->answer, "{\"ready\":true}");
+}
+
 static void
 act_server(struct call *c)
 {
@@ -57,6 +70,7 @@ act_metrics(struct call *c)
     c->x->content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_put(&c->server->metrics, &g, &c->x->answer);
     witnesses_put_metrics(c->server->witnesses, &c->x->answer);
+    exports_put_metrics(c->server->options.exports, &c->x->answer);
     policy_watch_put_metrics(c->server->policy_watch, &c->x->answer);
 }
 
@@ -249,6 +263,8 @@ static const struct route routes[] = {
      act_infer},
     {"GET", "/v2/health/live", true, ACCESS_MODEL_READ, "server", NULL, act_live, SIDE_BOTH},
     {"GET", "/v2/health/ready", true, ACCESS_MODEL_READ, "server", NULL, act_ready, SIDE_BOTH},
+    {"GET", "/v2/health/export", true, ACCESS_MODEL_READ, "server", NULL, act_export,
+     SIDE_MANAGEMENT},
     {"GET", "/v2", false, ACCESS_MODEL_READ, "models", NULL, act_server},
     {"GET", "/v2/models/{name}", false, ACCESS_MODEL_READ, "models/{name}", inspect_model,
      act_model_metadata},

@@ -292,6 +292,7 @@ server_free(struct server *s)
     policy_watch_stop(s->policy_watch);
     key_watch_stop(s->key_watch);
     witnesses_stop(s->witnesses);
+    exports_unwatch(s->options.exports);
     tend_stop(s->tend);
     live_free(s->live);
     meter_free(s->refusals);
@@ -352,6 +353,9 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     }
     if (status_ok(done)) {
         done = start_witnesses(s);
+    }
+    if (status_ok(done) && o->exports != NULL) {
+        done = exports_watch(o->exports, w->audit);
     }
     if (status_ok(done)) {
         done = start_http(s, diag);

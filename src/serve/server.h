@@ -3,6 +3,7 @@
 #define STEWARD_SERVE_SERVER_H
 
 #include "net/ingress.h"
+#include "serve/exports.h"
 #include "serve/fetcher.h"
 #include "serve/http.h"
 #include "serve/identity.h"
@@ -45,6 +46,7 @@ struct server_options {
     /* Borrowed; NULL: the log's checkpoints go to no witness. */
     const struct witnesses_options *witnesses;
     struct fetcher *messenger; /* to them */
+    struct exports *exports;   /* borrowed; NULL: the log's events are sent to nobody */
     json_t *policy_state;      /* cli/config_state.h; borrowed; NULL: policies see no server */
 };
 

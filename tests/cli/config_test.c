@@ -51,6 +51,45 @@ refuses_wrong_keys_with_line_and_the_nearest_right_one(void **state)
 }
 
 static void
+takes_receivers_of_the_log_as_they_are_written(void **state)
+{
+    (void)state;
+    static const struct refusal list[] = {
+        {"audit:\n  export: [\"Siem syslog://a:1\"]\n", "line 2: audit.export: a receiver's name"},
+        {"audit:\n  export: [siem]\n", "there is no kind of receiver but"},
+        {"audit:\n  export: [\"siem https://a:1\"]\n", "there is no kind of receiver but"},
+        {"audit:\n  export: [\"siem syslog://a\"]\n", "a host, a colon and a port"},
+        {"audit:\n  export: [\"siem syslog://a:1/x\"]\n", "a host, a colon and a port"},
+        {"audit:\n  export: [\"siem syslog://a:99999\"]\n", "audit.export: "},
+        {"audit:\n  export: [\"siem syslog://me@a:1\"]\n", "audit.export: "},
+        {"audit:\n  export: [\"siem syslog://a:1 xml\"]\n", "FORMAT is jsonl, ocsf or cef"},
+        {"audit:\n  export: [\"siem syslog://a:1 ca-file=\"]\n", "ca-file= without a path"},
+        {"audit:\n  export: [\"siem syslog://a:1 ca-file=/a b\"]\n", "FORMAT is jsonl"},
+        {"audit:\n  export:\n    - a syslog://a:1\n    - a syslog://b:1\n",
+         "line 4: audit.export: two receivers named a"},
+        {"audit:\n  export: [a syslog://a:1, b syslog://a:1, c syslog://a:1, d syslog://a:1,\n"
+         "    e syslog://a:1, f syslog://a:1, g syslog://a:1, h syslog://a:1, i syslog://a:1]\n",
+         "more than 8 receivers"},
+    };
+    struct config config;
+    struct diag diag = {0};
+    struct receiver r[RECEIVERS];
+    CHECK_REFUSALS(list);
+    config_defaults(&config);
+    assert_ok(config_parse(view_str("audit:\n  export:\n    - siem syslog://[::1]:6514\n"
+                                    "    - \"lake  syslog://l.example:1 ocsf ca-file=/a\"\n"),
+                           "steward.yaml", &diag, &config));
+    assert_int_equal(config_receivers(&config, r), 2);
+    assert_string_equal(r[0].name, "siem");
+    assert_string_equal(r[0].hosts, "[::1]:6514");
+    assert_int_equal(r[0].format, EXPORT_CEF);
+    assert_string_equal(r[0].ca_file, "");
+    assert_string_equal(r[1].hosts, "l.example:1");
+    assert_int_equal(r[1].format, EXPORT_OCSF);
+    assert_string_equal(r[1].ca_file, "/a");
+}
+
+static void
 refuses_values_that_are_not_of_the_key_s_form(void **state)
 {
     (void)state;
@@ -316,6 +355,7 @@ main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(refuses_wrong_keys_with_line_and_the_nearest_right_one),
+        cmocka_unit_test(takes_receivers_of_the_log_as_they_are_written),
         cmocka_unit_test(refuses_values_that_are_not_of_the_key_s_form),
         cmocka_unit_test(refuses_lists_with_wrong_items_and_tells_the_item_s_line),
         cmocka_unit_test(refuses_values_out_of_range_and_tells_the_range),

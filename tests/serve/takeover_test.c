@@ -487,16 +487,29 @@ opens_no_file_socket_or_process_outside(void **state)
 
 /* ---- what fetches issuers' keys is taken over ---- */
 
+static struct status
+confine_for_keys(struct diag *diag)
+{
+    struct sandbox_told told = {0};
+    return confine_fetcher(diag, &told);
+}
+
+static struct status
+confine_for_events(struct diag *diag)
+{
+    DEFER(file_freep) char *log = file_join(it.dir, "audit");
+    return confine_sender(log, diag);
+}
+
 static int
-break_into_fetcher(int (*attempt)(void))
+break_out_of(struct status (*confine)(struct diag *diag), int (*attempt)(void))
 {
     int ended = 0;
     const pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         struct diag diag = {0};
-        struct sandbox_told told = {0};
-        if (!status_ok(sandbox_driver(&diag)) || !status_ok(confine_fetcher(&diag, &told))) {
+        if (!status_ok(sandbox_driver(&diag)) || !status_ok(confine(&diag))) {
             (void)fprintf(stderr, "%s\n", diag.text);
             _exit(99);
         }
@@ -504,6 +517,12 @@ break_into_fetcher(int (*attempt)(void))
     }
     assert_int_equal(waitpid(pid, &ended, 0), pid);
     return WIFSIGNALED(ended) ? 128 + WTERMSIG(ended) : WEXITSTATUS(ended);
+}
+
+static int
+break_into_fetcher(int (*attempt)(void))
+{
+    return break_out_of(confine_for_keys, attempt);
 }
 
 static int
@@ -591,6 +610,55 @@ what_fetches_keys_has_no_files_no_programs_and_no_listener(void **state)
     assert_int_equal(break_into_fetcher(fetcher_program), KILLED);
     assert_int_equal(break_into_fetcher(fetcher_trace), KILLED);
     assert_int_equal(break_into_fetcher(fetcher_kill), 0);
+}
+
+static int
+break_into_sender(int (*attempt)(void))
+{
+    return break_out_of(confine_for_events, attempt);
+}
+
+/* Of the workspace, the log alone, and of that it writes where it stands and nothing else. */
+static int
+sender_files(void)
+{
+    static const char *const inside[] = {
+        "", "keys/workspace.json", "steward.yaml", "state.db", "objects", "tls/cert.pem"};
+    static const char *const log[] = {"audit/checkpoint", "audit/journal", "audit/vkey"};
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+        DEFER(file_freep) char *path = file_join(it.dir, inside[i]);
+        if (open(path, O_RDONLY) >= 0 || unlink(path) == 0 || open(path, O_WRONLY) >= 0) {
+            return 1 + (int)i;
+        }
+    }
+    for (size_t i = 0; i < sizeof log / sizeof *log; i++) {
+        DEFER(file_freep) char *path = file_join(it.dir, log[i]);
+        if (open(path, O_RDONLY) < 0 || open(path, O_WRONLY) >= 0 || unlink(path) == 0) {
+            return 11 + (int)i;
+        }
+    }
+    DEFER(file_freep) char *beside = file_join(it.dir, "audit/siem");
+    DEFER(file_freep) char *position = file_join(it.dir, "audit/export/siem");
+    return open(beside, O_WRONLY | O_CREAT, 0600) >= 0 ? 21
+           : !status_ok(file_replace(position, view_str("{}"), 0600, NULL)) || unlink(position) != 0
+               ? 22
+               : open("/etc/passwd", O_RDONLY) >= 0;
+}
+
+static void
+what_sends_events_reads_the_log_and_no_key(void **state)
+{
+    (void)state;
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) <= 0) {
+        print_message("this kernel has no Landlock: files are not confined here\n");
+    } else {
+        assert_int_equal(break_into_sender(sender_files), 0);
+    }
+    assert_int_equal(break_into_sender(fetcher_sockets), 0);
+    assert_int_equal(break_into_sender(fetcher_code), 0);
+    assert_int_equal(break_into_sender(fetcher_program), KILLED);
+    assert_int_equal(break_into_sender(fetcher_trace), KILLED);
+    assert_int_equal(break_into_sender(fetcher_kill), 0);
 }
 
 /* ---- the keeper, from outside ---- */
@@ -893,6 +961,7 @@ main(void)
         cmocka_unit_test(makes_no_connection_of_a_socket_that_it_has),
         cmocka_unit_test(changes_no_mode_of_a_file_outside),
         cmocka_unit_test(what_fetches_keys_has_no_files_no_programs_and_no_listener),
+        cmocka_unit_test(what_sends_events_reads_the_log_and_no_key),
         cmocka_unit_test(a_server_takes_a_new_certificate_and_stops_when_its_keeper_ends),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

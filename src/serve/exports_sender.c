@@ -1,0 +1,138 @@
+/* One receiver's process. */
+#include "serve/exports_parts.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "serve/confine.h"
+#include "serve/syslog_sink.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LOOK_MS 500
+#define LONGEST_WAIT_MS 60000
+#define TIMEOUT_NS (30 * NS_PER_S)
+
+struct sender {
+    int fd;
+    struct exporter exporter;
+    struct exports_report said;
+    uint64_t begun_at; /* where the sender began */
+    struct syslog_sink syslog;
+};
+
+/* Whether it is to go on; waits so long for the opposite. */
+static bool
+goes_on_for(const struct sender *s, int ms)
+{
+    struct pollfd p = {.fd = s->fd, .events = POLLIN};
+    return poll(&p, 1, ms) <= 0; /* nobody writes to it: it was shut */
+}
+
+static void
+report(struct sender *s, enum exports_state state, const char *sentence)
+{
+    struct exports_report *r = &s->said;
+    r->state = (uint32_t)state;
+    r->next = s->exporter.at.next;
+    r->sent = r->next - s->begun_at;
+    r->oldest_ns = exporter_oldest_ns(&s->exporter);
+    (void)snprintf(r->sentence, sizeof r->sentence, "%s", sentence);
+    (void)send(s->fd, r, sizeof *r, MSG_DONTWAIT | MSG_NOSIGNAL); /* another one follows */
+}
+
+static bool
+after_batch(void *ctx)
+{
+    struct sender *s = ctx;
+    report(s, EXPORTS_SENDING, "");
+    return goes_on_for(s, 0);
+}
+
+static struct status
+open_sink(struct sender *s, const struct receiver *r, struct door *door, const char *ca_file,
+          struct diag *diag)
+{
+    TRY(syslog_sink_init(door, r->hosts, ca_file, TIMEOUT_NS, diag, &s->syslog));
+    syslog_sink_feed(&s->syslog, &s->exporter);
+    return OK;
+}
+
+/* What is not in the sandbox is read before; then where it stands. */
+static struct status
+prepare(struct sender *s, const struct exports_plan *plan, const struct receiver *r,
+        struct diag *diag)
+{
+    char ca_file[32] = "";
+    int lock = -1;
+    struct door *door = NULL; /* these three are the process's */
+    DEFER(buf_done) struct buf ca;
+    buf_init(&ca, RECEIVER_CA_MAX);
+    if (*r->ca_file != '\0') {
+        TRY(file_read(r->ca_file, RECEIVER_CA_MAX, diag, &ca));
+        TRY(file_memory("authorities", buf_view(&ca), diag, ca_file));
+    }
+    TRY(confine_sender(plan->log_dir, diag));
+    TRY(exporter_lock(plan->log_dir, r->name, diag, &lock));
+    s->exporter = (struct exporter){.dir = plan->log_dir,
+                                    .destination = r->name,
+                                    .format = r->format,
+                                    .goes_on = after_batch,
+                                    .ctx = s};
+    TRY(exporter_position(plan->log_dir, r->name, diag, &s->exporter.at));
+    s->begun_at = s->exporter.at.next;
+    TRY(door_new(plan->rules, NULL, &door));
+    return open_sink(s, r, door, *ca_file == '\0' ? NULL : strdup(ca_file), diag);
+}
+
+static void
+tell_failure(struct sender *s, struct status failed, const struct diag *diag)
+{
+    char text[sizeof s->said.sentence];
+    s->said.failures++;
+    diag_describe(diag, failed, text, sizeof text);
+    report(s, EXPORTS_FAILING, text);
+}
+
+static void
+send_on(struct sender *s)
+{
+    int wait_ms = 0;
+    do {
+        struct diag diag = {0};
+        const struct status done = exporter_run(&s->exporter, &diag);
+        if (status_ok(done)) {
+            report(s, EXPORTS_SENDING, "");
+            wait_ms = 0;
+            continue;
+        }
+        tell_failure(s, done, &diag);
+        wait_ms = wait_ms == 0 ? 1000 : 2 * wait_ms;
+        wait_ms = wait_ms > LONGEST_WAIT_MS ? LONGEST_WAIT_MS : wait_ms;
+    } while (goes_on_for(s, wait_ms == 0 ? LOOK_MS : wait_ms));
+}
+
+_Noreturn void
+exports_send(const struct exports_plan *plan, size_t which, int fd)
+{
+    struct diag diag = {0};
+    struct sender *s = calloc(1, sizeof *s);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (s == NULL) {
+        _exit(1);
+    }
+    s->fd = fd;
+    const struct status prepared = prepare(s, plan, &plan->receiver[which], &diag);
+    if (!status_ok(prepared)) {
+        tell_failure(s, prepared, &diag);
+        _exit(1);
+    }
+    report(s, EXPORTS_BEGUN, "");
+    send_on(s);
+    _exit(0);
+}
