@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "serve/kafka_sink.h"
 #include "serve/syslog_sink.h"
 
 #include <errno.h>
@@ -154,7 +155,7 @@ run(struct cli *c, struct exporter *e)
     cli_stop_on_signals();
     do {
         const struct status s = exporter_run(e, &c->diag);
-        if (s.code == STATUS_IO && follow && e->host != NULL) {
+        if (s.code == STATUS_IO && follow && cli_value(c, "to") != NULL) {
             (void)fprintf(stderr, "steward: %s; tried again\n", c->diag.text);
             pause_for(RETRY_S, 0);
             continue;
@@ -169,17 +170,44 @@ run(struct cli *c, struct exporter *e)
 }
 
 static struct status
-run_syslog(struct cli *c, struct exporter *e, const char *to)
+run_syslog(struct cli *c, struct exporter *e, struct door *door, const char *to, int64_t timeout_ns)
 {
-    int64_t timeout_ns = 0;
-    DEFER(door_freep) struct door *door = NULL;
     DEFER(syslog_sink_done) struct syslog_sink sink = {0};
-    TRY(read_timeout(c, &timeout_ns));
-    TRY(cli_door(c, &door));
     TRY(syslog_sink_init(door, to, cli_value(c, "ca"), timeout_ns, &c->diag, &sink));
     TRY(note_connection(c, to));
     syslog_sink_feed(&sink, e);
     return run(c, e);
+}
+
+static struct status
+run_kafka(struct cli *c, struct exporter *e, struct door *door, const struct receiver *r,
+          int64_t timeout_ns)
+{
+    const char *ca_file = cli_value(c, "ca");
+    DEFER(buf_done) struct buf ca;
+    DEFER(kafka_sink_done) struct kafka_sink sink = {0};
+    buf_init(&ca, RECEIVER_CA_MAX);
+    TRY(ca_file == NULL ? OK : file_read(ca_file, RECEIVER_CA_MAX, &c->diag, &ca));
+    TRY(note_connection(c, cli_value(c, "to")));
+    kafka_sink_init(door, r, buf_view(&ca), timeout_ns, &sink);
+    kafka_sink_feed(&sink, e);
+    return run(c, e);
+}
+
+static struct status
+run_receiver(struct cli *c, struct exporter *e)
+{
+    int64_t timeout_ns = 0;
+    const char *to = cli_value(c, "to");
+    const bool url = strstr(to, "://") != NULL;
+    DEFER(memory_freep) struct receiver *r = calloc(1, sizeof *r);
+    DEFER(door_freep) struct door *door = NULL;
+    CHECK(r != NULL, MEMORY);
+    TRY(url ? receiver_parse_url(view_str(to), &c->diag, r) : OK);
+    TRY(read_timeout(c, &timeout_ns));
+    TRY(cli_door(c, &door));
+    return r->kind == RECEIVER_SYSLOG ? run_syslog(c, e, door, url ? r->hosts : to, timeout_ns)
+                                      : run_kafka(c, e, door, r, timeout_ns);
 }
 
 static struct status
@@ -190,7 +218,8 @@ run_file(struct cli *c, struct exporter *e)
     DEFER(file_closep) int own = out.fd == STDOUT_FILENO ? -1 : out.fd;
     (void)own;
     TRY(cut_unconfirmed(&out, e, &c->diag));
-    e->sink = (struct export_sink){send_out, confirm_out, length_out, &out};
+    e->sink = (struct export_sink){
+        .send = send_out, .confirm = confirm_out, .length = length_out, .ctx = &out};
     return run(c, e);
 }
 
@@ -203,5 +232,5 @@ cli_audit_export(struct cli *c)
     TRY(cli_log_dir(c, 0, &dir));
     struct exporter e = {.dir = dir};
     TRY(begin(c, &e, &lock));
-    return to == NULL ? run_file(c, &e) : run_syslog(c, &e, to);
+    return to == NULL ? run_file(c, &e) : run_receiver(c, &e);
 }

@@ -145,8 +145,9 @@ static const struct key {
     {"audit", "quorum", KIND_UNSIGNED, AT(quorum), "0", 0, COSIGN_WITNESSES,
      "how many of them must have cosigned a checkpoint that is kept as witnessed; 0: all"},
     {"audit", "export", KIND_EXPORT, AT(exports), "", 0, 0,
-     "who gets the log's events from the server: NAME syslog://HOST:PORT [FORMAT] [ca-file=PATH]: "
-     "the name of its position, jsonl, ocsf or cef; network.egress (purpose export) must allow it"},
+     "who gets the log's events from the server: NAME syslog://HOST:PORT or NAME "
+     "kafka://HOST:PORT[,...]/TOPIC, then [jsonl|ocsf|cef] [ca-file=PATH]: NAME is that of its "
+     "position; network.egress (purpose export) must allow it"},
     {"keys", "check", KIND_DURATION, AT(server.key_check_ns), "60s", 1000000000,
      UINT64_C(3600000000000),
      "at most so long after steward key revoke, or after its holder stops giving the key, are "

@@ -3,7 +3,6 @@
 #include "base/text.h"
 #include "net/address.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- listeners ---- */
@@ -85,6 +84,7 @@ struct status
 config_check_receiver(const char *list, struct view item, struct diag *diag)
 {
     char text[RECEIVER_HOSTS_MAX + 16];
+    const char *at = NULL;
     struct receiver r, other;
     struct url url;
     struct view before;
@@ -99,8 +99,10 @@ config_check_receiver(const char *list, struct view item, struct diag *diag)
             FAIL(INPUT);
         }
     }
-    (void)snprintf(text, sizeof text, "https://%s", r.hosts);
-    return url_parse(view_str(text), diag, &url);
+    while (receiver_next_url(&r, &at, sizeof text, text)) {
+        TRY(url_parse(view_str(text), diag, &url));
+    }
+    return OK;
 }
 
 size_t

@@ -353,7 +353,9 @@ static const struct cli_option audit_export_options[] = {
     {"format", "FORMAT", "jsonl, ocsf (OCSF 1.8 events) or cef", "jsonl", CLI_ONCE,
      "jsonl ocsf cef"},
     {"output", "FILE", "append to FILE; -: to standard output", "-", CLI_ONCE, "@file"},
-    {"to", "HOST:PORT", "send as syslog (RFC 5424) over TLS (RFC 5425)", NULL, CLI_ONCE, NULL},
+    {"to", "RECEIVER",
+     "HOST:PORT of a receiver of syslog (RFC 5424) over TLS, or kafka://HOST:PORT/TOPIC", NULL,
+     CLI_ONCE, NULL},
     {"ca", "FILE", "with --to: certificates (PEM) that may sign its (default: the system's)", NULL,
      CLI_ONCE, "@file"},
     {"timeout", "DURATION", "with --to: of connecting, and of every wait", "30s", CLI_ONCE, NULL},
@@ -664,7 +666,8 @@ const struct cli_verb cli_verbs[] = {
      "network.egress (purpose export), and writes an entry that it connects. Syslog has no "
      "answers: "
      "what the receiver's system has, with the connection still open a second later, counts as "
-     "received. With --follow a receiver that is gone is tried again. A server sends by itself: "
+     "received. Kafka has every entry acknowledged before the next 1,024; its messages have the "
+     "index as a header. With --follow a receiver that is gone is tried again. A server sends by itself: "
      "audit.export.",
      audit_export_options, cli_audit_export, false, false},
     {"audit tail", "[DIR]", "the newest entries, and those that come; needs no passphrase",

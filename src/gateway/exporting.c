@@ -47,7 +47,7 @@ has(const struct list *l, const struct receiver *r)
     for (size_t i = 0; i < l->count; i++) {
         const struct receiver *o = &l->of[i];
         if (strcmp(o->name, r->name) == 0 && strcmp(o->hosts, r->hosts) == 0 &&
-            o->format == r->format) {
+            strcmp(o->topic, r->topic) == 0 && o->kind == r->kind && o->format == r->format) {
             return true;
         }
     }

@@ -167,6 +167,10 @@ put_batch(const struct exporter *e, const char *origin, struct bundle *b, uint64
                      export_format_word(e->format));
             return made;
         }
+        if (e->sink.event != NULL) {
+            TRY(e->sink.event(e->sink.ctx, origin, i, buf_view(&line), diag));
+            continue;
+        }
         if (e->host != NULL) {
             TRY(export_put_syslog(e->host, entry, buf_view(&line), scratch, batch));
             continue;
@@ -193,7 +197,7 @@ exporter_run(struct exporter *e, struct diag *diag)
         const uint64_t to = e->at.next + (left < most ? left : most);
         buf_reset(&batch);
         TRY(put_batch(e, s.checkpoint.origin, b, to, &batch, diag));
-        TRY(e->sink.send(e->sink.ctx, buf_view(&batch), diag));
+        TRY(e->sink.event != NULL ? OK : e->sink.send(e->sink.ctx, buf_view(&batch), diag));
         TRY(e->sink.confirm(e->sink.ctx, diag));
         e->at.next = to;
         e->at.bytes = e->sink.length == NULL ? 0 : e->sink.length(e->sink.ctx);

@@ -11,6 +11,9 @@
 struct export_sink {
     /* The destination has them when confirm says so; whole events, in order. */
     struct status (*send)(void *ctx, struct view events, struct diag *diag);
+    /* In place of it, each by itself; NULL: send gets them. log: the origin. */
+    struct status (*event)(void *ctx, const char *log, uint64_t index, struct view event,
+                           struct diag *diag);
     struct status (*confirm)(void *ctx, struct diag *diag);
     /* Of a file: how long it is now. NULL: no file. */
     uint64_t (*length)(void *ctx);

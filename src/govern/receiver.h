@@ -1,11 +1,14 @@
 /* receiver: who gets the log's events from the server, one line each of audit.export:
  *
- *     NAME syslog://HOST:PORT [FORMAT] [ca-file=PATH]
+ *     NAME URL [FORMAT] [ca-file=PATH]
  *
  *     siem syslog://siem.example.com:6514 cef ca-file=/etc/steward/siem.pem
+ *     lake kafka://b1.example.com:9093,b2.example.com:9093/steward ocsf
  *
- * NAME is that of its position (docs/spec/audit-export.md). FORMAT: jsonl, ocsf or cef (syslog
- * without one). Without a ca-file the system's authorities verify its certificate. */
+ * NAME is that of its position (docs/spec/audit-export.md). URL: syslog://HOST:PORT, or
+ * kafka://HOST:PORT[,HOST:PORT...]/TOPIC, both over TLS; kafka-plain:// is without, where the
+ * network's rules let it. FORMAT: jsonl, ocsf or cef; without one syslog gets cef, Kafka jsonl.
+ * Without a ca-file the system's authorities verify its certificate. */
 #ifndef STEWARD_GOVERN_RECEIVER_H
 #define STEWARD_GOVERN_RECEIVER_H
 
@@ -13,18 +16,27 @@
 
 #define RECEIVERS 8u
 #define RECEIVER_NAME_MAX 63u
-#define RECEIVER_HOSTS_MAX 255u
+#define RECEIVER_HOSTS_MAX 1023u
+#define RECEIVER_TOPIC_MAX 249u /* Kafka's */
 #define RECEIVER_PATH_MAX 1023u
 #define RECEIVER_CA_MAX (64u << 10)
 
+enum receiver_kind { RECEIVER_SYSLOG, RECEIVER_KAFKA, RECEIVER_KAFKA_PLAIN, RECEIVER_KINDS };
+
 struct receiver {
     char name[RECEIVER_NAME_MAX + 1];
-    char hosts[RECEIVER_HOSTS_MAX + 1]; /* HOST:PORT */
+    enum receiver_kind kind;
+    char hosts[RECEIVER_HOSTS_MAX + 1]; /* HOST:PORT; of Kafka several, with commas */
+    char topic[RECEIVER_TOPIC_MAX + 1]; /* of Kafka */
     enum export_format format;
     char ca_file[RECEIVER_PATH_MAX + 1]; /* "": the system's authorities */
 };
 
-/* INPUT with a sentence. The host is read as an URL's is, by who connects. */
+/* What stands for URL alone. INPUT with a sentence. */
+struct status receiver_parse_url(struct view url, struct diag *diag, struct receiver *ret_receiver);
+/* The next of its hosts as an URL of the door, whose reader decides; false behind the last. */
+bool receiver_next_url(const struct receiver *r, const char **at, size_t size, char *ret_url);
+/* INPUT with a sentence. The hosts are read as an URL's is, by who connects. */
 struct status receiver_parse(struct view item, struct diag *diag, struct receiver *ret_receiver);
 /* "syslog://siem.example.com:6514 as cef", for entries and sentences. */
 void receiver_put(const struct receiver *r, struct buf *ret_text);

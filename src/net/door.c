@@ -1,69 +1,20 @@
 /* One request: check the rules, resolve or take the pin, check the addresses, give libcurl the
  * addresses (CURLOPT_RESOLVE), and check once more where each socket is opened, since that is the
  * one place that every connection of libcurl passes. */
-#include "net/door.h"
+#include "net/door_parts.h"
 
 #include "base/clock.h"
 #include "base/secret.h"
-#include "net/resolve.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 
-#define MOST_IDLE 64u
-#define MOST_PINS 64u
 #define PIN_NS (60 * NS_PER_S)
 #define MOST_CONNECT_MS 30000
 #define MOST_HEADER_BYTES 65536u /* of an answer's head */
-
-/* A name's checked addresses. */
-struct pin {
-    char host[URL_MOST_HOST + 1];
-    uint16_t port;
-    int64_t until_ns;
-    size_t count;
-    struct address address[RESOLVE_MOST];
-};
-
-struct idle {
-    CURL *handle;
-    const char *purpose;
-};
-
-struct door {
-    pthread_rwlock_t rules_lock;
-    struct egress *rules;
-    _Atomic uint64_t generation; /* of the rules */
-    struct door_hook hook;
-    pthread_mutex_t lock; /* of what follows */
-    struct idle idle[MOST_IDLE];
-    size_t idles;
-    struct pin *pin; /* MOST_PINS, the oldest replaced */
-    size_t next_pin;
-};
-
-/* One request on its way. */
-struct passage {
-    struct door *door;
-    const struct door_request *request;
-    struct url url;
-    struct pin pin; /* where it may go */
-    struct door_answer *answer;
-    int64_t until_ns;
-    size_t head_bytes;
-    uint64_t generation; /* under which it was last found allowed */
-    bool strayed;        /* libcurl asked for another address */
-    bool revoked;        /* the rules changed under it */
-    CURL *handle;
-    struct curl_slist *headers, *pins;
-    char said[CURL_ERROR_SIZE];
-};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static CURLcode started;
@@ -83,7 +34,7 @@ door_new(struct egress *rules, const struct door_hook *hook, struct door **ret_d
     struct door *d = calloc(1, sizeof *d);
     (void)pthread_once(&once, start_curl);
     if (d != NULL) {
-        d->pin = calloc(MOST_PINS, sizeof *d->pin);
+        d->pin = calloc(DOOR_MOST_PINS, sizeof *d->pin);
     }
     if (d == NULL || d->pin == NULL || rules == NULL || started != CURLE_OK) {
         egress_free(rules);
@@ -161,8 +112,8 @@ tell(const struct passage *p, enum door_outcome outcome, const char *address, co
     }
 }
 
-static struct status
-refuse(const struct passage *p, const char *address, const char *reason, struct diag *diag)
+struct status
+door_refuse(const struct passage *p, const char *address, const char *reason, struct diag *diag)
 {
     DEFER(buf_done) struct buf origin;
     buf_init(&origin, URL_MOST_TEXT);
@@ -180,7 +131,7 @@ take_pin(struct passage *p)
     struct door *d = p->door;
     bool found = false;
     (void)pthread_mutex_lock(&d->lock);
-    for (size_t i = 0; i < MOST_PINS && !found; i++) {
+    for (size_t i = 0; i < DOOR_MOST_PINS && !found; i++) {
         const struct pin *known = &d->pin[i];
         found = known->until_ns > clock_mono_ns() && known->port == p->url.port &&
                 strcmp(known->host, p->url.host) == 0;
@@ -198,7 +149,7 @@ keep_pin(struct passage *p)
     struct door *d = p->door;
     p->pin.until_ns = clock_mono_ns() + PIN_NS;
     (void)pthread_mutex_lock(&d->lock);
-    d->pin[d->next_pin++ % MOST_PINS] = p->pin;
+    d->pin[d->next_pin++ % DOOR_MOST_PINS] = p->pin;
     (void)pthread_mutex_unlock(&d->lock);
 }
 
@@ -208,7 +159,7 @@ forget_pin(const struct passage *p)
 {
     struct door *d = p->door;
     (void)pthread_mutex_lock(&d->lock);
-    for (size_t i = 0; i < MOST_PINS; i++) {
+    for (size_t i = 0; i < DOOR_MOST_PINS; i++) {
         if (d->pin[i].port == p->url.port && strcmp(d->pin[i].host, p->url.host) == 0) {
             d->pin[i].until_ns = 0;
         }
@@ -254,20 +205,20 @@ check_addresses(struct passage *p, struct diag *diag)
                        "the name has the address %s, which is private or not where network.egress "
                        "says it is; add \"at %s\" to its line if that is meant",
                        address, address);
-        return refuse(p, address, reason, diag);
+        return door_refuse(p, address, reason, diag);
     }
     return OK;
 }
 
-static struct status
-find_way(struct passage *p, struct diag *diag)
+struct status
+door_find_way(struct passage *p, struct diag *diag)
 {
     if (!allows(p, NULL, &p->generation)) {
         char reason[512];
         (void)snprintf(reason, sizeof reason,
                        "no line of network.egress allows it; \"%s %s %u%s\" would",
                        p->request->purpose, p->url.host, p->url.port, p->url.https ? "" : " http");
-        return refuse(p, "", reason, diag);
+        return door_refuse(p, "", reason, diag);
     }
     TRY(find_addresses(p, diag));
     return check_addresses(p, diag);
@@ -275,8 +226,8 @@ find_way(struct passage *p, struct diag *diag)
 
 /* ---- what libcurl asks ---- */
 
-static bool
-is_pinned(const struct passage *p, const struct sockaddr *address)
+bool
+door_is_pinned(const struct passage *p, const struct sockaddr *address)
 {
     char asked[ADDRESS_TEXT_MAX], pinned[ADDRESS_TEXT_MAX];
     address_put_text(address, asked);
@@ -293,7 +244,7 @@ static curl_socket_t
 open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 {
     struct passage *p = user;
-    if (purpose != CURLSOCKTYPE_IPCXN || !is_pinned(p, &a->addr)) {
+    if (purpose != CURLSOCKTYPE_IPCXN || !door_is_pinned(p, &a->addr)) {
         p->strayed = true;
         return CURL_SOCKET_BAD;
     }
@@ -357,7 +308,7 @@ give_handle(struct passage *p)
     struct door *d = p->door;
     curl_easy_reset(p->handle); /* forgets the request; its connections stay */
     (void)pthread_mutex_lock(&d->lock);
-    if (d->idles < MOST_IDLE && p->generation == d->generation) {
+    if (d->idles < DOOR_MOST_IDLE && p->generation == d->generation) {
         for (size_t i = 0; egress_purposes[i] != NULL; i++) {
             if (strcmp(egress_purposes[i], p->request->purpose) == 0) {
                 d->idle[d->idles++] = (struct idle){p->handle, egress_purposes[i]};
@@ -490,10 +441,10 @@ static struct status
 failure(struct passage *p, CURLcode e, const char *url, struct diag *diag)
 {
     if (p->strayed) {
-        return refuse(p, "", "libcurl asked for an address that was not checked", diag);
+        return door_refuse(p, "", "libcurl asked for an address that was not checked", diag);
     }
     if (p->revoked) {
-        return refuse(p, "", "network.egress changed and no longer allows it", diag);
+        return door_refuse(p, "", "network.egress changed and no longer allows it", diag);
     }
     if (p->answer->body.failed == STATUS_LIMIT) {
         diag_set(diag, "%s: its answer is longer than %zu bytes", url, p->request->max_bytes);
@@ -560,7 +511,7 @@ read_redirect(struct passage *p, struct diag *diag, struct url *ret_url)
     }
     TRY(url_parse(view_str(to), diag, ret_url));
     if (p->url.https && !ret_url->https) {
-        return refuse(p, "", "it redirects from https to http", diag);
+        return door_refuse(p, "", "it redirects from https to http", diag);
     }
     return OK;
 }
@@ -583,7 +534,7 @@ hop(struct door *d, const struct door_request *q, const struct url *u, int64_t u
 {
     DEFER(passage_done)
     struct passage p = {.door = d, .request = q, .url = *u, .until_ns = until_ns, .answer = a};
-    TRY(find_way(&p, diag));
+    TRY(door_find_way(&p, diag));
     TRY(exchange(&p, diag));
     *ret_next = *u;
     const unsigned s = a->status;
@@ -652,7 +603,7 @@ static struct status
 connect_stream(struct door_stream *s, const char *url, struct diag *diag)
 {
     struct passage *p = &s->p;
-    TRY(find_way(p, diag));
+    TRY(door_find_way(p, diag));
     TRY(make_pins(p));
     p->handle = curl_easy_init();
     CHECK(p->handle != NULL, MEMORY);
@@ -703,7 +654,7 @@ look_alive(struct door_stream *s, struct diag *diag)
     size_t n = 0;
     CURLcode e = CURLE_OK;
     if (look_up(&s->p, 0, 0, 0, 0) != 0) {
-        return refuse(&s->p, "", "network.egress changed and no longer allows it", diag);
+        return door_refuse(&s->p, "", "network.egress changed and no longer allows it", diag);
     }
     while ((e = curl_easy_recv(s->p.handle, ignored, sizeof ignored, &n)) == CURLE_OK && n > 0) {
     }

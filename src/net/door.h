@@ -76,6 +76,18 @@ void door_answer_done(struct door_answer *a);
 struct status door_fetch(struct door *d, const struct door_request *q, struct diag *diag,
                          struct door_answer *ret_answer);
 
+/* ---- for a library that opens its own sockets (net/kafka) ---- */
+
+#define DOOR_MOST_ADDRESSES 16u
+/* Where a socket may be connected to: q has purpose, url and timeout_ns. Fails as door_fetch does
+ * before it connects. */
+struct status door_way(struct door *d, const struct door_request *q, struct diag *diag,
+                       struct address ret_address[static DOOR_MOST_ADDRESSES], size_t *ret_count);
+/* Connects the socket to an address that is on that way, now: 0 or an errno, EACCES with a
+ * sentence where it is not. Any thread. */
+int door_dial(struct door *d, const struct door_request *q, int fd, const struct sockaddr *to,
+              socklen_t len, struct diag *diag);
+
 /* ---- bytes over TLS, without HTTP ---- */
 
 struct door_stream;

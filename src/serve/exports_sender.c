@@ -4,12 +4,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "serve/confine.h"
+#include "serve/kafka_sink.h"
 #include "serve/syslog_sink.h"
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,13 +18,17 @@
 #define LOOK_MS 500
 #define LONGEST_WAIT_MS 60000
 #define TIMEOUT_NS (30 * NS_PER_S)
+#define KAFKA_TIMEOUT_NS (15 * NS_PER_S)
 
 struct sender {
     int fd;
     struct exporter exporter;
     struct exports_report said;
     uint64_t begun_at; /* where the sender began */
+    struct buf ca;     /* PEM; empty: the system's authorities */
+    char ca_file[32];
     struct syslog_sink syslog;
+    struct kafka_sink kafka;
 };
 
 /* Whether it is to go on; waits so long for the opposite. */
@@ -55,9 +60,14 @@ after_batch(void *ctx)
 }
 
 static struct status
-open_sink(struct sender *s, const struct receiver *r, struct door *door, const char *ca_file,
-          struct diag *diag)
+open_sink(struct sender *s, const struct receiver *r, struct door *door, struct diag *diag)
 {
+    const char *ca_file = s->ca.len == 0 ? NULL : s->ca_file;
+    if (r->kind != RECEIVER_SYSLOG) {
+        kafka_sink_init(door, r, buf_view(&s->ca), KAFKA_TIMEOUT_NS, &s->kafka);
+        kafka_sink_feed(&s->kafka, &s->exporter);
+        return OK;
+    }
     TRY(syslog_sink_init(door, r->hosts, ca_file, TIMEOUT_NS, diag, &s->syslog));
     syslog_sink_feed(&s->syslog, &s->exporter);
     return OK;
@@ -68,14 +78,12 @@ static struct status
 prepare(struct sender *s, const struct exports_plan *plan, const struct receiver *r,
         struct diag *diag)
 {
-    char ca_file[32] = "";
     int lock = -1;
-    struct door *door = NULL; /* these three are the process's */
-    DEFER(buf_done) struct buf ca;
-    buf_init(&ca, RECEIVER_CA_MAX);
+    struct door *door = NULL; /* both, as s, are the process's */
+    buf_init(&s->ca, RECEIVER_CA_MAX);
     if (*r->ca_file != '\0') {
-        TRY(file_read(r->ca_file, RECEIVER_CA_MAX, diag, &ca));
-        TRY(file_memory("authorities", buf_view(&ca), diag, ca_file));
+        TRY(file_read(r->ca_file, RECEIVER_CA_MAX, diag, &s->ca));
+        TRY(file_memory("authorities", buf_view(&s->ca), diag, s->ca_file));
     }
     TRY(confine_sender(plan->log_dir, diag));
     TRY(exporter_lock(plan->log_dir, r->name, diag, &lock));
@@ -87,7 +95,7 @@ prepare(struct sender *s, const struct exports_plan *plan, const struct receiver
     TRY(exporter_position(plan->log_dir, r->name, diag, &s->exporter.at));
     s->begun_at = s->exporter.at.next;
     TRY(door_new(plan->rules, NULL, &door));
-    return open_sink(s, r, door, *ca_file == '\0' ? NULL : strdup(ca_file), diag);
+    return open_sink(s, r, door, diag);
 }
 
 static void

@@ -64,5 +64,5 @@ syslog_sink_feed(struct syslog_sink *s, struct exporter *ret_exporter)
 {
     ret_exporter->host = s->host;
     ret_exporter->batch = SYSLOG_BATCH;
-    ret_exporter->sink = (struct export_sink){send_events, confirm, NULL, s};
+    ret_exporter->sink = (struct export_sink){.send = send_events, .confirm = confirm, .ctx = s};
 }

@@ -64,6 +64,13 @@ takes_receivers_of_the_log_as_they_are_written(void **state)
         {"audit:\n  export: [\"siem syslog://me@a:1\"]\n", "audit.export: "},
         {"audit:\n  export: [\"siem syslog://a:1 xml\"]\n", "FORMAT is jsonl, ocsf or cef"},
         {"audit:\n  export: [\"siem syslog://a:1 ca-file=\"]\n", "ca-file= without a path"},
+        {"audit:\n  export: [\"siem syslog://a:1,b:1\"]\n", "a host, a colon and a port"},
+        {"audit:\n  export: [\"k kafka://a:1\"]\n", "a slash and the topic"},
+        {"audit:\n  export: [\"k kafka://a:1/..\"]\n", "a slash and the topic"},
+        {"audit:\n  export: [\"k kafka://a:1/t/u\"]\n", "a slash and the topic"},
+        {"audit:\n  export: [\"k kafka:///t\"]\n", "a host, a colon and a port"},
+        {"audit:\n  export: [\"k kafka://a:1,/t\"]\n", "a host, a colon and a port"},
+        {"audit:\n  export: [\"k kafka://a:1,b:x/t\"]\n", "audit.export: "},
         {"audit:\n  export: [\"siem syslog://a:1 ca-file=/a b\"]\n", "FORMAT is jsonl"},
         {"audit:\n  export:\n    - a syslog://a:1\n    - a syslog://b:1\n",
          "line 4: audit.export: two receivers named a"},
@@ -77,9 +84,14 @@ takes_receivers_of_the_log_as_they_are_written(void **state)
     CHECK_REFUSALS(list);
     config_defaults(&config);
     assert_ok(config_parse(view_str("audit:\n  export:\n    - siem syslog://[::1]:6514\n"
-                                    "    - \"lake  syslog://l.example:1 ocsf ca-file=/a\"\n"),
+                                    "    - \"lake  syslog://l.example:1 ocsf ca-file=/a\"\n"
+                                    "    - k kafka-plain://a:1,[::1]:2/T.1\n"),
                            "steward.yaml", &diag, &config));
-    assert_int_equal(config_receivers(&config, r), 2);
+    assert_int_equal(config_receivers(&config, r), 3);
+    assert_int_equal(r[2].kind, RECEIVER_KAFKA_PLAIN);
+    assert_int_equal(r[2].format, EXPORT_JSONL);
+    assert_string_equal(r[2].hosts, "a:1,[::1]:2");
+    assert_string_equal(r[2].topic, "T.1");
     assert_string_equal(r[0].name, "siem");
     assert_string_equal(r[0].hosts, "[::1]:6514");
     assert_int_equal(r[0].format, EXPORT_CEF);

@@ -348,8 +348,9 @@ run_to_the_end(struct receiver *r, const char *destination)
     struct diag diag = {0};
     for (int i = 0; i < 20;
          i++) { /* each a process of its own would be the same: nothing is kept */
-        struct exporter e = {
-            .dir = dir, .destination = destination, .sink = {take, confirm, NULL, r}};
+        struct exporter e = {.dir = dir,
+                             .destination = destination,
+                             .sink = {.send = take, .confirm = confirm, .ctx = r}};
         assert_ok(exporter_position(dir, destination, &diag, &e.at));
         if (status_ok(exporter_run(&e, &diag))) {
             return;
