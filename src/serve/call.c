@@ -587,6 +587,40 @@ call_refused(struct server *s, struct http_exchange *x, const char *reason)
     record(c);
 }
 
+/* Whoever is refused may have named a model that there is not: of those no series is made. */
+static bool
+is_served(struct call *c)
+{
+    const struct model *m = NULL;
+    if (c->model_version > 0) {
+        return true;
+    }
+    if (c->caller.principal[0] == '\0' ||
+        !status_ok(live_take(c->server->live, c->at.name, 0, &m))) {
+        return false;
+    }
+    live_give_back(c->server->live, m);
+    return true;
+}
+
+static void
+note_inference(struct call *c, int64_t duration_ns, uint64_t rows)
+{
+    const unsigned status = c->x->status;
+    if (c->route == NULL || c->route->action != ACCESS_MODEL_INFER) {
+        return;
+    }
+    series_note(c->server->series,
+                &(struct series_call){.principal = c->caller.principal,
+                                      .model = is_served(c) ? c->at.name : "",
+                                      .version = c->model_version,
+                                      .outcome = status == 200               ? SERIES_SUCCESS
+                                                 : status < 500 && !c->allow ? SERIES_REFUSED
+                                                                             : SERIES_ERROR,
+                                      .rows = rows,
+                                      .duration_ns = duration_ns});
+}
+
 void
 call_done(struct server *s, struct http_exchange *x)
 {
@@ -597,5 +631,9 @@ call_done(struct server *s, struct http_exchange *x)
         record(c);
     }
     const uint64_t rows = c != NULL && x->status == 200 ? c->rows : 0;
-    metrics_note(&s->metrics, x->status, clock_mono_ns() - x->arrived_ns, rows > 0, rows);
+    const int64_t duration = clock_mono_ns() - x->arrived_ns;
+    metrics_note(&s->metrics, x->status, duration, rows > 0, rows);
+    if (c != NULL) {
+        note_inference(c, duration, rows);
+    }
 }

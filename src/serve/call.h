@@ -13,6 +13,7 @@
 #include "serve/metrics.h"
 #include "serve/policy_watch.h"
 #include "serve/reads.h"
+#include "serve/series.h"
 #include "serve/server.h"
 #include "serve/tend.h"
 
@@ -54,6 +55,7 @@ struct server {
     struct server_options options;
     struct live *live;
     struct metrics metrics;
+    struct series *series;
     struct meter *refusals;
     struct reads *reads;
     _Atomic int64_t warned_ns; /* of refusals that were dropped */

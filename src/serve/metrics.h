@@ -43,6 +43,11 @@ struct metrics_gauges {
 
 void metrics_note(struct metrics *m, unsigned status, int64_t duration_ns, bool infer,
                   uint64_t rows);
+size_t metrics_bucket(int64_t duration_ns); /* its place in a histogram of durations */
+void metrics_put_head(const char *name, const char *type, const char *help, struct buf *ret_text);
+/* [METRICS_BUCKETS + 1]; labels without braces, "": none. */
+void metrics_put_histogram(const char *name, const char *labels, const _Atomic uint64_t *bucket,
+                           const _Atomic uint64_t *duration_ns, struct buf *ret_text);
 void metrics_put(const struct metrics *m, const struct metrics_gauges *g, struct buf *ret_text);
 
 #endif

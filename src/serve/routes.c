@@ -69,6 +69,7 @@ act_metrics(struct call *c)
                                      .uptime_ns = clock_mono_ns() - c->server->started_ns};
     c->x->content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_put(&c->server->metrics, &g, &c->x->answer);
+    series_put(c->server->series, &c->x->answer);
     witnesses_put_metrics(c->server->witnesses, &c->x->answer);
     exports_put_metrics(c->server->options.exports, &c->x->answer);
     policy_watch_put_metrics(c->server->policy_watch, &c->x->answer);

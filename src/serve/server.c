@@ -297,6 +297,7 @@ server_free(struct server *s)
     live_free(s->live);
     meter_free(s->refusals);
     reads_free(s->reads);
+    series_free(s->series);
     sessions_free(s->sessions);
     for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
         ingress_done(&s->ingress[i]);
@@ -336,9 +337,11 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     s->refusals = meter_new(o->refusals_per_minute);
     s->reads = reads_new();
     s->sessions = sessions_new();
-    struct status done = s->refusals == NULL || s->reads == NULL || s->sessions == NULL
-                             ? FAILURE(MEMORY)
-                             : take_lock(s, diag);
+    s->series = series_new();
+    struct status done =
+        s->refusals == NULL || s->reads == NULL || s->sessions == NULL || s->series == NULL
+            ? FAILURE(MEMORY)
+            : take_lock(s, diag);
     if (status_ok(done)) {
         done = live_open(w, &s->live);
     }

@@ -456,6 +456,11 @@ counts_calls_for_prometheus(void **state)
         "steward_call_duration_seconds_bucket{le=\"+Inf\"} ",
         "\nsteward_infer_calls_total ",
         "\nsteward_infer_rows_total ",
+        "\nsteward_inference_request_success_total{model=\"loans\",version=\"1\","
+        "principal=\"desk\"} ",
+        "\nsteward_inference_request_duration_seconds_count{model=\"loans\",version=\"1\","
+        "principal=\"desk\"} ",
+        "\nsteward_inference_series_folded_total 0\n",
         "\nsteward_call_cpu_seconds_total{stage=\"authenticate\"} ",
         "\nsteward_call_cpu_seconds_total{stage=\"record\"} ",
         "\nsteward_call_cpu_seconds_total{stage=\"transport\"} ",
@@ -466,6 +471,7 @@ counts_calls_for_prometheus(void **state)
         assert_text_has(buf_str(&r.body), lines[i]);
     }
     assert_null(strstr(buf_str(&r.body), "steward_infer_calls_total 0\n"));
+    assert_null(strstr(buf_str(&r.body), "nosuch")); /* a model that was asked for and is none */
     reply_done(&r);
     client_close(&c);
 }
