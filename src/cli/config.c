@@ -160,8 +160,7 @@ static const struct key {
      "driver or a service that fails or is silent"},
     {"keys", "transit", KIND_TRANSIT, AT(transit), "none", 0, 0,
      "where the transit service that holds the key is asked: transit:https://HOST:PORT/MOUNT/KEY"
-     "?ca-file=PATH&token-file=PATH; network.egress (purpose transit) must allow it. Needs a "
-     "restart"},
+     "?ca-file=PATH&token-file=PATH; network.egress (purpose transit) must allow it"},
     {"analysis", "threads", KIND_UNSIGNED, AT(threads), "0", 0, CONFIG_MAX_THREADS,
      "of training and assessments; 0: one per core"},
     {"log", "level", KIND_LEVEL, AT(log_level), "info", 0, 0,

@@ -59,9 +59,9 @@ write_letter(const char *uri, const struct buf *rules, const char *variable, str
     return transit_write_letter(uri, buf_view(rules), &token, ret_letter);
 }
 
-/* in_file: for whoever reads the sentence; nobody is asked there. */
-static struct status
-find_named(const char *configured, const char *in_file, struct diag *diag, const char **ret_uri)
+struct status
+credential_transit_uri(const char *configured, const char *in_file, struct diag *diag,
+                       const char **ret_uri)
 {
     *ret_uri = is_set("STEWARD_TRANSIT") ? getenv("STEWARD_TRANSIT") : configured;
     if (**ret_uri == '\0') {
@@ -84,8 +84,20 @@ letter_of(const char *dir, const char *config, const char *in_file, struct diag 
     const char *uri = NULL;
     buf_init(&rules, CONFIG_LIST_BYTES);
     TRY(read_config(dir, config, diag, &rules, configured));
-    TRY(find_named(configured, in_file, diag, &uri));
+    TRY(credential_transit_uri(configured, in_file, diag, &uri));
     return write_letter(uri, &rules, "STEWARD_TRANSIT_TOKEN", diag, ret_letter);
+}
+
+struct status
+credential_transit_now(const char *dir, const char *config, struct diag *diag, struct buf *ret_uri,
+                       struct buf *ret_rules)
+{
+    char configured[TRANSIT_URI_MAX + 1];
+    const char *uri = NULL;
+    TRY(read_config(dir, config, diag, ret_rules, configured));
+    TRY(credential_transit_uri(configured, "the one of before", diag, &uri));
+    buf_put_str(ret_uri, uri);
+    return buf_status(ret_uri);
 }
 
 /* Where there is no steward.yaml, naming it allows it. */
@@ -102,7 +114,7 @@ static struct status
 letter_of_backup(const char *in_file, struct diag *diag, struct secret *ret_letter)
 {
     const char *uri = NULL;
-    TRY(find_named("", in_file, diag, &uri));
+    TRY(credential_transit_uri("", in_file, diag, &uri));
     return first_letter(uri, diag, ret_letter);
 }
 

@@ -25,6 +25,14 @@ struct status credential_first(const char *target, const char *file, struct diag
  * holder of before has not taken them. */
 struct status credential_read_new(const char *target, const char *dir, const char *file,
                                   struct diag *diag, struct secret *ret_credential);
+/* The URI under which the transit service is asked that holds the key: STEWARD_TRANSIT, or what
+ * keys.transit says. in_file: what keys/ says, for the sentence. STATUS_AUTH: neither says one. */
+struct status credential_transit_uri(const char *configured, const char *in_file, struct diag *diag,
+                                     const char **ret_uri);
+/* That, and the lines of network.egress for it, as steward.yaml says now: for vault/transit.h's
+ * source. */
+struct status credential_transit_now(const char *dir, const char *config, struct diag *diag,
+                                     struct buf *ret_uri, struct buf *ret_rules);
 /* The lines of network.egress that let the transit service of that URI be asked: of an address the
  * one, of a name wherever it is, publicly or in private blocks. */
 struct status credential_transit_rules(const char *uri, struct diag *diag, struct buf *ret_rules);

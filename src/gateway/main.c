@@ -14,6 +14,7 @@
 #include "serve/key_watch.h"
 #include "vault/keeper.h"
 #include "vault/provider.h"
+#include "vault/transit.h"
 #include "vault/transit_ask.h"
 #include "workspace/unopened.h"
 
@@ -174,8 +175,9 @@ wait_for_end(struct house *h, struct workspace *w, struct server *server)
         int got = 0;
         (void)sigwait(&h->signals, &got);
         if (got == SIGHUP) {
-            struct fetcher *const connecting[NETWORK_FETCHERS] = {h->fetcher, h->messenger};
-            network_reload(w, server, &h->reader, connecting, h->exports, &h->config);
+            const struct network_connecting connecting = {
+                {h->fetcher, h->messenger}, h->exports, h->holder};
+            network_reload(w, server, &h->reader, &connecting, &h->config);
             reload(h, w, server);
         } else if (got != SIGCHLD) {
             log_event(LOG_INFO, "serve.stopping", "signal=%d", got);
@@ -242,13 +244,24 @@ run(struct house *h, struct workspace *w)
     return OK;
 }
 
+/* In the process that asks a transit service: what the file says then. */
+static struct status
+read_transit(void *ctx, struct diag *diag, struct buf *ret_uri, struct buf *ret_rules)
+{
+    const struct house *h = ctx;
+    return credential_transit_now(h->given.dir, h->given.config, diag, ret_uri, ret_rules);
+}
+
 /* Where somebody else holds the key: the process that asks it, with the credential. Its socket is
  * the keeper's from here on. */
 static struct status
 start_with_holder(struct house *h, struct keeper_options *o, struct keeper_client **ret_client)
 {
     DEFER(file_freep) char *keys = file_join(h->given.dir, "keys");
-    const struct provider_means means = {.credential = o->passphrase, .transit = &transit_kind};
+    static struct transit_source source = {.read = read_transit};
+    source.ctx = h;
+    const struct provider_means means = {
+        .credential = o->passphrase, .transit = &transit_kind, .transit_source = &source};
     TRY(provider_open(keys, &means, &h->diag, &h->holder));
     struct holder *holder = provider_holder(h->holder);
     if (holder == NULL) {
@@ -289,14 +302,11 @@ read_egress(void *ctx)
     return status_ok(s) && status_ok(config_egress(&now, &rules)) ? rules : NULL;
 }
 
-/* Before any key is here. Only where the rules let keys be fetched at all. */
+/* Before any key is here. Also where the rules let none be fetched: they may at any time. */
 static struct status
 start_fetcher(struct house *h)
 {
     const struct fetcher_rules rules = {read_egress, h};
-    if (strstr(h->config.egress, "jwks") == NULL) {
-        return OK;
-    }
     TRY(fetcher_start(&rules, "jwks", &h->diag, &h->fetcher));
     h->config.server.fetcher = h->fetcher;
     return OK;

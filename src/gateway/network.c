@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "base/text.h"
+#include "cli/credential.h"
+#include "vault/transit.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -155,28 +157,45 @@ lines(const char *list)
     return n;
 }
 
-/* The process that asks a transit service keeps the lines of its start. */
-static bool
-transit_differs(const struct config *before, const struct config *now)
+/* The target of the transit service that is asked; NULL: another holds the key. */
+static const char *
+transit_of(const struct provider *holder)
 {
-    DEFER(buf_done) struct buf old;
-    DEFER(buf_done) struct buf new;
-    buf_init(&old, CONFIG_LIST_BYTES);
-    buf_init(&new, CONFIG_LIST_BYTES);
-    config_egress_of(before, "transit", &old);
-    config_egress_of(now, "transit", &new);
-    return !view_equal(buf_view(&old), buf_view(&new));
+    const char *target = holder == NULL ? NULL : provider_target(holder);
+    return target != NULL && transit_uri_is(target) ? target : NULL;
+}
+
+/* One that holds the key, and is to be asked elsewhere: it must be the same key. */
+static struct status
+find_transit(const struct provider *holder, const struct config *now, struct diag *diag,
+             const char **ret_uri)
+{
+    const char *target = transit_of(holder);
+    if (target != NULL) {
+        TRY(credential_transit_uri(now->transit, target, diag, ret_uri));
+        TRY(transit_check_key(target, *ret_uri, diag));
+    }
+    return OK;
+}
+
+static void
+put_transit(const char *uri, struct buf *ret_reason)
+{
+    struct transit_uri u;
+    if (uri != NULL && status_ok(transit_uri_parse(view_str(uri), NULL, &u))) {
+        buf_printf(ret_reason, ", the key's holder is asked at %s:%u", u.at.host, u.at.port);
+    }
 }
 
 static struct status
-audit_rules(struct workspace *w, const struct config *before, const struct config *config,
+audit_rules(struct workspace *w, const struct config *config, const char *transit,
             struct diag *diag)
 {
     struct digest digest;
     DEFER(buf_done) struct buf reason;
     DEFER(buf_done) struct buf all;
     DEFER(buf_done) struct buf hex;
-    buf_init(&reason, 512);
+    buf_init(&reason, 1024);
     buf_init(&all, (2 * HTTP_LISTENERS + 2) * CONFIG_LIST_BYTES);
     buf_init(&hex, 128);
     for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
@@ -187,9 +206,9 @@ audit_rules(struct workspace *w, const struct config *before, const struct confi
     buf_printf(&all, "egress\n%s", config->egress);
     digest_of(buf_view(&all), &digest);
     digest_put_hex(&hex, &digest);
-    buf_printf(&reason, "egress %zu%s; lists sha256 %.16s", lines(config->egress),
-               transit_differs(before, config) ? ", those of transit after a restart" : "",
-               buf_str(&hex));
+    buf_printf(&reason, "egress %zu", lines(config->egress));
+    put_transit(transit, &reason);
+    buf_printf(&reason, "; lists sha256 %.16s", buf_str(&hex));
     const struct workspace_act act = {
         .action = "network.configure", .resource = "network", .reason = buf_str(&reason)};
     return workspace_audit(w, &act, diag);
@@ -216,26 +235,52 @@ tell_of_others(const struct config *before, const struct config *now, bool expor
     }
 }
 
-/* Whether the rules hold now for whoever connects: there is one, and all have taken them. */
-static bool
-reread_all(struct fetcher *const fetcher[static NETWORK_FETCHERS])
+/* Each process that connects takes the rules from the file itself: none believes this one. */
+static struct status
+reread_all(const struct network_connecting *who, struct diag *diag)
 {
-    bool any = false, all = true;
     for (size_t i = 0; i < NETWORK_FETCHERS; i++) {
-        any = any || fetcher[i] != NULL;
-        all = all && (fetcher[i] == NULL || fetcher_reread(fetcher[i]));
+        if (who->fetcher[i] != NULL && !fetcher_reread(who->fetcher[i])) {
+            diag_set(diag, "a process that fetches is gone, or could not read the file");
+            FAIL(IO);
+        }
     }
-    return any && all;
+    return transit_of(who->holder) == NULL ? OK : holder_renew(provider_holder(who->holder), diag);
+}
+
+static void
+tell_refused(struct workspace *w, const char *reason)
+{
+    struct diag diag = {0};
+    const struct workspace_act act = {
+        .action = "network.configure", .resource = "network", .reason = reason, .refused = true};
+    const struct status told = workspace_audit(w, &act, &diag);
+    if (!status_ok(told)) {
+        log_event(LOG_ERROR, "network.unrecorded", "code=%s", status_word(told.code));
+    }
+}
+
+/* What is in force for some and not for others. */
+static void
+tell_untaken(struct workspace *w, struct status s, const struct diag *diag)
+{
+    char why[800], text[900];
+    diag_describe(diag, s, why, sizeof why);
+    (void)snprintf(text, sizeof text, "a process that connects keeps what it had: %s", why);
+    log_event(LOG_ERROR, "network.untaken", "reason=\"%s\"", text);
+    tell_refused(w, text);
 }
 
 static struct status
-take_rules(struct workspace *w, struct server *server,
-           struct fetcher *const fetcher[static NETWORK_FETCHERS], const struct config *now,
-           struct config *config, struct diag *diag)
+take_rules(struct workspace *w, struct server *server, const struct network_connecting *who,
+           const struct config *now, struct config *config, struct diag *diag)
 {
     struct ingress rules[HTTP_LISTENERS] = {0};
+    struct diag why = {0};
+    const char *transit = NULL;
+    TRY(find_transit(who->holder, now, diag, &transit));
     TRY(network_ingress(now, rules));
-    const struct status logged = audit_rules(w, config, now, diag);
+    const struct status logged = audit_rules(w, now, transit, diag);
     if (!status_ok(logged)) {
         for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
             ingress_done(&rules[i]);
@@ -243,14 +288,12 @@ take_rules(struct workspace *w, struct server *server,
         return logged;
     }
     server_set_ingress(server, rules);
-    if (transit_differs(config, now)) {
-        log_event(LOG_WARN, "config.restart",
-                  "key=network.egress; its lines of purpose transit have changed, and hold after a "
-                  "restart; the others hold now");
+    const struct status taken = reread_all(who, &why);
+    if (!status_ok(taken)) {
+        tell_untaken(w, taken, &why);
     }
-    if (reread_all(fetcher)) {
-        memcpy(config->egress, now->egress, sizeof now->egress);
-    }
+    memcpy(config->egress, now->egress, sizeof now->egress);
+    memcpy(config->transit, now->transit, sizeof now->transit);
     memcpy(config->allow, now->allow, sizeof now->allow);
     memcpy(config->deny, now->deny, sizeof now->deny);
     return OK;
@@ -258,8 +301,7 @@ take_rules(struct workspace *w, struct server *server,
 
 void
 network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
-               struct fetcher *const fetcher[static NETWORK_FETCHERS], struct exports *exports,
-               struct config *config)
+               const struct network_connecting *who, struct config *config)
 {
     struct config now;
     struct diag diag = {0};
@@ -270,11 +312,11 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
     struct status s = read_place(r, 0, &diag, &text);
     s = status_ok(s) ? config_parse(buf_view(&text), "steward.yaml", &diag, &now) : s;
     s = status_ok(s) ? gateway_policies(w, &now, &diag, &state) : s;
-    s = status_ok(s) ? take_rules(w, server, fetcher, &now, config, &diag) : s;
-    s = status_ok(s) ? exporting_change(w, exports, config, &now, &diag) : s;
+    s = status_ok(s) ? take_rules(w, server, who, &now, config, &diag) : s;
+    s = status_ok(s) ? exporting_change(w, who->exports, config, &now, &diag) : s;
     if (status_ok(s)) {
-        tell_of_others(config, &now, exports != NULL);
-        if (exports != NULL) {
+        tell_of_others(config, &now, who->exports != NULL);
+        if (who->exports != NULL) {
             memcpy(config->exports, now.exports, sizeof now.exports);
         }
         server_set_policy_state(server, state);
@@ -284,15 +326,6 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
     char why[800];
     diag_describe(&diag, s, why, sizeof why);
     log_event(LOG_ERROR, "network.unchanged", "reason=\"%s\"", why);
-    const struct workspace_act act = {.action = "network.configure",
-                                      .resource = "network",
-                                      .reason = s.code == STATUS_DENIED
-                                                    ? why
-                                                    : "the configuration is wrong; nothing was "
-                                                      "changed",
-                                      .refused = true};
-    const struct status told = workspace_audit(w, &act, &diag);
-    if (!status_ok(told)) {
-        log_event(LOG_ERROR, "network.unrecorded", "code=%s", status_word(told.code));
-    }
+    const bool tells = s.code == STATUS_DENIED || s.code == STATUS_AUTH;
+    tell_refused(w, tells ? why : "the configuration is wrong; nothing was changed");
 }

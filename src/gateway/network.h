@@ -10,6 +10,7 @@
 #include "cli/config.h"
 #include "serve/exports.h"
 #include "serve/fetcher.h"
+#include "vault/provider.h"
 
 #define CONFIG_READER_FILES 3u /* the configuration first */
 
@@ -29,13 +30,19 @@ struct status config_reader_read(void *reader, const char *path, struct diag *di
 /* The lists of `config`, for every listener. */
 struct status network_ingress(const struct config *config,
                               struct ingress ret_rules[HTTP_LISTENERS]);
-/* What the file says now, put into force and into *config, audited before: who may connect, and
- * what the fetchers (NULL: there is none) may connect to, and who gets
- * the log's events (NULL: nobody). A file that is wrong changes nothing, and
- * is told and audited too; keys other than the lists are told to need a restart. */
+/* Who connects for a server. */
 #define NETWORK_FETCHERS 2u
+struct network_connecting {
+    struct fetcher *fetcher[NETWORK_FETCHERS]; /* NULL: there is none */
+    struct exports *exports;                   /* NULL: nobody gets the log's events */
+    struct provider *holder;                   /* of the key; NULL: nobody is asked */
+};
+/* What the file says now, put into force and into *config, audited before: who may connect, and
+ * what those who connect for this server may connect to; of a transit service also where it is; and
+ * who gets the log's events. A file that is wrong, or names another key, changes nothing, and is
+ * told and audited too; so is a process that does not take what it should. Keys other than these
+ * are told to need a restart. */
 void network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
-                    struct fetcher *const fetcher[static NETWORK_FETCHERS], struct exports *exports,
-                    struct config *config);
+                    const struct network_connecting *who, struct config *config);
 
 #endif

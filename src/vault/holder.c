@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define HOLDER_FD 3
+#define RENEWAL_FD 4
 #define GRACE_S 5 /* for the process to tell of an act that took too long */
 #define EXIT_REFUSED 3
 
@@ -26,6 +27,7 @@ struct holder {
     const struct holder_kind *kind;
     pthread_mutex_t lock; /* one act at a time; serial */
     int fd;               /* -1: let go */
+    int renewal;          /* a byte asks for it; -1: nothing is renewed */
     pid_t pid;            /* 0: not ours */
     uint32_t serial;
 };
@@ -42,6 +44,10 @@ struct reply {
     int32_t code, os;
     uint8_t key[VAULT_KEY_BYTES];
     struct holder_wrapped wrapped;
+    struct diag diag;
+};
+struct renewed {
+    int32_t code, os;
     struct diag diag;
 };
 
@@ -87,6 +93,9 @@ __attribute__((noreturn)) static void
 act(const struct holder_kind *k, const void *ctx, const struct request *q)
 {
     struct reply r = {.serial = q->serial};
+    if (k->renew != NULL) {
+        (void)close(RENEWAL_FD);
+    }
     lock_memory(k, ctx, q, sizeof *q);
     (void)mlock(&r, sizeof r);
     const struct status s = q->act == ACT_WRAP ? k->wrap(ctx, q->key, &r.diag, &r.wrapped)
@@ -97,66 +106,132 @@ act(const struct holder_kind *k, const void *ctx, const struct request *q)
     _exit(s.code == STATUS_AUTH ? EXIT_REFUSED : 0);
 }
 
-/* Until the child is done, has taken too long, or nobody waits for it any more. */
-static bool
-is_done_in_time(const struct holder_kind *k, int child)
+/* renewal: RENEWAL_FD; -1 once nobody asks for it. */
+static void
+renew(const struct holder_kind *k, void *ctx, int *renewal)
 {
-    struct pollfd p[2] = {{.fd = child, .events = POLLIN}, {.fd = HOLDER_FD}};
-    (void)poll(p, 2, (int)k->patience_s * 1000);
-    return (p[0].revents & POLLIN) != 0;
+    char asked = 0;
+    struct renewed r = {0};
+    if (recv(RENEWAL_FD, &asked, 1, 0) != 1) {
+        *renewal = -1;
+        return;
+    }
+    const struct status s = k->renew(ctx, &r.diag);
+    r.code = s.code;
+    r.os = s.os;
+    (void)!send(RENEWAL_FD, &r, sizeof r, MSG_NOSIGNAL);
 }
 
-/* Returns the child's status as waitpid has it. */
-static int
-watch(const struct holder_kind *k, pid_t pid, const struct request *q)
+enum end { END_DONE, END_LATE, END_RENEWAL };
+
+/* Until the child is done, has taken too long, nobody waits for it any more, or what it was given
+ * is to be another. */
+static enum end
+await_end(const struct holder_kind *k, int child, int renewal)
+{
+    struct pollfd p[3] = {
+        {.fd = child, .events = POLLIN}, {.fd = HOLDER_FD}, {.fd = renewal, .events = POLLIN}};
+    (void)poll(p, 3, (int)k->patience_s * 1000);
+    return (p[0].revents & POLLIN) != 0 ? END_DONE : p[2].revents != 0 ? END_RENEWAL : END_LATE;
+}
+
+/* *ret_status as waitpid has it. */
+static enum end
+watch(const struct holder_kind *k, pid_t pid, const struct request *q, int renewal, int *ret_status)
 {
     const int child = pidfd_open(pid, 0);
-    const bool done = child >= 0 && is_done_in_time(k, child);
+    const enum end end = child < 0 ? END_LATE : await_end(k, child, renewal);
+    const bool done = end == END_DONE;
     int status = 0;
     if (!done) {
         (void)kill(pid, SIGKILL);
     }
     (void)close(child);
     (void)waitpid(pid, &status, 0);
-    if (!done || WIFSIGNALED(status)) {
+    *ret_status = status;
+    if (end != END_RENEWAL && (!done || WIFSIGNALED(status))) {
         char text[160];
         (void)snprintf(text, sizeof text,
                        done ? "%s's code crashed" : "%s did not answer within %u s", k->called,
                        k->patience_s);
         say_failure(q, done ? FAILURE(IO) : FAILURE(BUSY), text);
     }
-    return status;
+    return end;
+}
+
+/* Whether the credential was refused. */
+static bool
+have_done(const struct holder_kind *k, void *ctx, const struct request *q, int *renewal)
+{
+    for (;;) {
+        int status = 0;
+        const pid_t pid = fork();
+        if (pid == 0) {
+            act(k, ctx, q);
+        }
+        if (pid < 0) {
+            say_failure(q, FAILURE(MEMORY), "no process could be started");
+            return false;
+        }
+        if (watch(k, pid, q, *renewal, &status) != END_RENEWAL) {
+            return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_REFUSED;
+        }
+        renew(k, ctx, renewal);
+    }
+}
+
+/* What is renewed meanwhile is. False: the other end is closed. */
+static bool
+next(const struct holder_kind *k, void *ctx, int *renewal, struct request *ret_request)
+{
+    for (;;) {
+        struct pollfd p[2] = {{.fd = HOLDER_FD, .events = POLLIN},
+                              {.fd = *renewal, .events = POLLIN}};
+        const int n = poll(p, 2, -1);
+        if (n < 0 && errno != EINTR) {
+            return false;
+        }
+        if (n > 0 && p[1].revents != 0) {
+            renew(k, ctx, renewal);
+        } else if (n > 0) {
+            return recv(HOLDER_FD, ret_request, sizeof *ret_request, 0) ==
+                   (ssize_t)sizeof *ret_request;
+        }
+    }
 }
 
 /* Until the other end is closed. */
 static void
-serve(const struct holder_kind *k, const void *ctx)
+serve(const struct holder_kind *k, void *ctx)
 {
     DEFER(wipe_request) struct request q = {0};
+    int renewal = k->renew == NULL ? -1 : RENEWAL_FD;
     bool refused = false;
     lock_memory(k, ctx, &q, sizeof q);
-    while (recv(HOLDER_FD, &q, sizeof q, 0) == (ssize_t)sizeof q) {
+    while (next(k, ctx, &renewal, &q)) {
         if (refused) {
             say_failure(&q, FAILURE(AUTH), k->refused);
             continue;
         }
-        const pid_t pid = fork();
-        if (pid == 0) {
-            act(k, ctx, &q);
-        }
-        if (pid < 0) {
-            say_failure(&q, FAILURE(MEMORY), "no process could be started");
-            continue;
-        }
-        const int status = watch(k, pid, &q);
-        refused = k->refused != NULL && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_REFUSED;
+        refused = have_done(k, ctx, &q, &renewal) && k->refused != NULL;
         secret_wipe(&q, sizeof q);
     }
 }
 
-/* Nothing but the standard error and the socket comes along: no lock, no other socket. */
+/* Where the sockets are to be; renewal -1: there is none. */
 static bool
-leave_behind(const struct holder_kind *k, int fd)
+place(int fd, int renewal)
+{
+    const int own = fcntl(fd, F_DUPFD, RENEWAL_FD + 1);
+    const int other = renewal < 0 ? 0 : fcntl(renewal, F_DUPFD, RENEWAL_FD + 1);
+    return own >= 0 && other >= 0 && dup2(own, HOLDER_FD) >= 0 &&
+           (renewal < 0 || dup2(other, RENEWAL_FD) >= 0) &&
+           close_range(renewal < 0 ? RENEWAL_FD : RENEWAL_FD + 1, ~0u, 0) == 0;
+}
+
+/* Nothing but the standard error and the sockets comes along: no lock, no other socket. */
+static bool
+leave_behind(const struct holder_kind *k, int fd, int renewal)
 {
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -169,14 +244,14 @@ leave_behind(const struct holder_kind *k, int fd)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)prctl(PR_SET_NAME, k->process);
     return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0 &&
-           (fd == HOLDER_FD || dup2(fd, HOLDER_FD) >= 0) && close_range(HOLDER_FD + 1, ~0u, 0) == 0;
+           place(fd, renewal);
 }
 
 __attribute__((noreturn)) static void
-become(const struct holder_kind *k, const void *ctx, int fd)
+become(const struct holder_kind *k, void *ctx, int fd, int renewal)
 {
     secret_shield_process();
-    if (leave_behind(k, fd) && status_ok(sandbox_driver(NULL))) {
+    if (leave_behind(k, fd, renewal) && status_ok(sandbox_driver(NULL))) {
         serve(k, ctx);
     }
     _exit(0);
@@ -194,31 +269,72 @@ holder_over(const struct holder_kind *kind, int fd)
     }
     h->kind = kind;
     h->fd = fd;
+    h->renewal = -1;
     (void)pthread_mutex_init(&h->lock, NULL);
     return h;
 }
 
-struct status
-holder_start(const struct holder_kind *kind, const void *ctx, struct diag *diag,
-             struct holder **ret_holder)
+static void
+close_pair(int pair[static 2])
 {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    for (size_t i = 0; i < 2; i++) {
+        if (pair[i] >= 0) {
+            (void)close(pair[i]);
+            pair[i] = -1;
+        }
+    }
+}
+
+/* This end is the first of each pair. */
+static struct status
+make_sockets(const struct holder_kind *kind, int ret_acts[static 2], int ret_renewal[static 2])
+{
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_acts) != 0) {
         FAIL_OS(errno);
     }
+    if (kind->renew != NULL &&
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_renewal) != 0) {
+        const int err = errno;
+        close_pair(ret_acts);
+        FAIL_OS(err);
+    }
+    return OK;
+}
+
+static void
+close_far(int pair[static 2])
+{
+    if (pair[1] >= 0) {
+        (void)close(pair[1]);
+        pair[1] = -1;
+    }
+}
+
+struct status
+holder_start(const struct holder_kind *kind, void *ctx, struct diag *diag,
+             struct holder **ret_holder)
+{
+    int acts[2] = {-1, -1}, renewal[2] = {-1, -1};
+    TRY(make_sockets(kind, acts, renewal));
     const pid_t pid = fork();
     if (pid == 0) {
-        become(kind, ctx, ends[1]);
+        become(kind, ctx, acts[1], renewal[1]);
     }
     const int err = errno;
-    (void)close(ends[1]);
+    close_far(acts);
+    close_far(renewal);
     if (pid < 0) {
-        (void)close(ends[0]);
+        close_pair(acts);
+        close_pair(renewal);
         diag_set(diag, "the process that asks %s: %s", kind->called, strerror(err));
         FAIL_OS(err);
     }
-    struct holder *h = holder_over(kind, ends[0]);
-    CHECK(h != NULL, MEMORY);
+    struct holder *h = holder_over(kind, acts[0]);
+    if (h == NULL) {
+        close_pair(renewal);
+        FAIL(MEMORY);
+    }
+    h->renewal = renewal[0];
     h->pid = pid;
     *ret_holder = h;
     return OK;
@@ -238,6 +354,9 @@ holder_free(struct holder *h)
 {
     if (h != NULL) {
         holder_let_go(h);
+        if (h->renewal >= 0) {
+            (void)close(h->renewal);
+        }
         if (h->pid > 0) {
             (void)waitpid(h->pid, NULL, 0);
         }
@@ -359,4 +478,34 @@ holder_unwrap(struct holder *h, const struct holder_wrapped *w, struct diag *dia
     DEFER(wipe_reply) struct reply r = {0};
     TRY(ask(h, &q, &r, diag));
     return secret_from(view_of(r.key, sizeof r.key), ret_key);
+}
+
+/* ---- renewing ---- */
+
+/* As take_reply. */
+static struct status
+take_renewed(struct renewed *r, struct diag *diag)
+{
+    r->diag.text[sizeof r->diag.text - 1] = '\0';
+    if (r->code < STATUS_OK || r->code >= STATUS_CODES) {
+        diag_set(diag, "an answer that is none");
+        FAIL(IO);
+    }
+    if (r->code != STATUS_OK) {
+        diag_set(diag, "%s", r->diag.text);
+        return (struct status){STATUS_HERE, r->code, r->os};
+    }
+    return OK;
+}
+
+struct status
+holder_renew(struct holder *h, struct diag *diag)
+{
+    struct renewed r = {0};
+    CHECK(h->renewal >= 0, UNSUPPORTED);
+    if (send(h->renewal, "?", 1, MSG_NOSIGNAL) != 1 ||
+        recv(h->renewal, &r, sizeof r, MSG_TRUNC) != (ssize_t)sizeof r) {
+        return is_gone(h, diag);
+    }
+    return take_renewed(&r, diag);
 }

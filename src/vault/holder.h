@@ -3,7 +3,8 @@
  * opened the provider has neither, may shut itself in afterwards, and can go on asking over a
  * socket. It runs no other program, traces nobody, listens nowhere (base/sandbox.h,
  * sandbox_driver). Each act is done in a child of that process, so that one that hangs or crashes
- * is ended, and the next one begins anew.
+ * is ended, and the next one begins anew. What it was given may be renewed while it runs, by who
+ * started it: an act under way then begins again.
  *
  * Forks without exec: before other threads are started. Part of vault; linked where it is. */
 #ifndef STEWARD_VAULT_HOLDER_H
@@ -34,11 +35,14 @@ struct holder_kind {
                           struct diag *diag, struct holder_wrapped *ret_wrapped);
     struct status (*unwrap)(const void *ctx, const struct holder_wrapped *w, struct diag *diag,
                             uint8_t ret_key[static VAULT_KEY_BYTES]);
+    /* In the process itself: takes anew what may change of ctx, or leaves all as it was and says
+     * why. NULL: nothing may. */
+    struct status (*renew)(void *ctx, struct diag *diag);
 };
 
 struct holder;
 /* ctx is copied with the rest of this process; the caller may release its own. */
-struct status holder_start(const struct holder_kind *kind, const void *ctx, struct diag *diag,
+struct status holder_start(const struct holder_kind *kind, void *ctx, struct diag *diag,
                            struct holder **ret_holder);
 /* One that another process has started; fd is taken over. NULL when memory is out. */
 struct holder *holder_over(const struct holder_kind *kind, int fd);
@@ -49,6 +53,10 @@ int holder_fd(const struct holder *h);
 /* For a process that only passes the socket on: closes it here. The process is still waited for. */
 void holder_let_go(struct holder *h);
 pid_t holder_pid(const struct holder *h); /* 0: another's child */
+/* Has what it was given renewed, also after holder_let_go: what the kind's renew says. For acts
+ * that are asked for from now on, and those under way. UNSUPPORTED: none of its things may change,
+ * or another started it. */
+struct status holder_renew(struct holder *h, struct diag *diag);
 
 /* Any thread; one act at a time. What the kind says; BUSY when it took too long; IO when its code
  * crashed or the process is gone. */

@@ -53,7 +53,8 @@ hold_token(struct provider *p, const struct provider_means *m, struct diag *diag
 static struct status
 hold_transit(struct provider *p, const struct provider_means *m, struct diag *diag)
 {
-    TRY(transit_new(p->target, m->credential, m->transit, m->holder, diag, &p->transit));
+    const struct transit_means t = {m->credential, m->transit, m->transit_source, m->holder};
+    TRY(transit_new(p->target, &t, diag, &p->transit));
     text_copy(p->target, sizeof p->target, transit_target(p->transit));
     p->table = transit_provider(p->transit);
     return OK;

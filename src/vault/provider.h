@@ -14,12 +14,16 @@
 #define PROVIDER_TARGET_MAX 1024u
 
 struct provider;
+struct transit_source;
 
 /* What a provider needs besides its target. */
 struct provider_means {
     const struct secret *credential; /* copied; a PIN into another process only (vault/holder.h) */
     int holder; /* socket of such a process that runs already, taken over; 0: there is none */
     const struct holder_kind *transit; /* &transit_kind (vault/transit_ask.h); NULL: holder only */
+    /* For a process that runs on: where it takes its rules anew (vault/transit.h); NULL: nowhere.
+     */
+    const struct transit_source *transit_source;
 };
 
 /* STATUS_INPUT with a sentence when target is none of these. */

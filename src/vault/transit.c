@@ -55,6 +55,7 @@ static void
 access_done(struct transit_access *a)
 {
     secret_done(&a->token);
+    free(a->rules);
 }
 
 static struct status
@@ -85,14 +86,22 @@ check_same_key(const struct transit_uri *file, const struct transit_uri *named, 
     return OK;
 }
 
-static struct status
-start(struct transit *t, const struct secret *letter, const struct holder_kind *kind,
-      struct diag *diag)
+struct status
+transit_check_key(const char *uri, const char *configured, struct diag *diag)
 {
-    DEFER(access_done) struct transit_access a = {0};
+    struct transit_uri file, named;
+    TRY(transit_uri_parse(view_str(uri), diag, &file));
+    TRY(transit_uri_parse(view_str(configured), diag, &named));
+    return check_same_key(&file, &named, diag);
+}
+
+static struct status
+start(struct transit *t, const struct transit_means *m, struct diag *diag)
+{
+    DEFER(access_done) struct transit_access a = {.source = m->source};
     DEFER(buf_done) struct buf uri;
     DEFER(buf_done) struct buf rules;
-    struct view rest = secret_view(letter);
+    struct view rest = secret_view(m->letter);
     buf_init(&uri, TRANSIT_URI_MAX);
     buf_init(&rules, TRANSIT_LETTER_MAX);
     TRY(take_until("\n", &rest, diag, &uri));
@@ -106,9 +115,38 @@ start(struct transit *t, const struct secret *letter, const struct holder_kind *
     TRY(transit_uri_parse(buf_view(&uri), diag, &a.uri));
     TRY(check_same_key(&t->parsed, &a.uri, diag));
     TRY(take_token(rest, diag, &a));
-    a.rules = buf_str(&rules);
+    a.rules = strdup(buf_str(&rules));
+    CHECK(a.rules != NULL, MEMORY);
     text_copy(t->uri, sizeof t->uri, buf_str(&uri));
-    return holder_start(kind, &a, diag, &t->holder);
+    return holder_start(m->kind, &a, diag, &t->holder);
+}
+
+struct status
+transit_renew(void *ctx, struct diag *diag)
+{
+    struct transit_access *a = ctx;
+    struct transit_uri now;
+    DEFER(buf_done) struct buf uri;
+    DEFER(buf_done) struct buf rules;
+    buf_init(&uri, TRANSIT_URI_MAX);
+    buf_init(&rules, TRANSIT_LETTER_MAX);
+    CHECK(a->source != NULL, UNSUPPORTED);
+    TRY(a->source->read(a->source->ctx, diag, &uri, &rules));
+    TRY(transit_uri_parse(buf_view(&uri), diag, &now));
+    TRY(check_same_key(&a->uri, &now, diag));
+    if (a->token.len == 0 && *now.token_file == '\0') {
+        diag_set(diag, "the URI names no token-file any more, and a token is asked for at a start "
+                       "only: restart");
+        FAIL(AUTH);
+    }
+    char *lines = strdup(buf_str(&rules));
+    CHECK(lines != NULL, MEMORY);
+    free(a->rules);
+    a->rules = lines;
+    if (*now.token_file != '\0') {
+        secret_done(&a->token);
+    }
+    return transit_uri_parse(buf_view(&uri), diag, &a->uri); /* as before, in its place */
 }
 
 /* ---- the provider ---- */
@@ -117,18 +155,18 @@ start(struct transit *t, const struct secret *letter, const struct holder_kind *
 static const struct holder_kind asked = {TRANSIT_KIND};
 
 struct status
-transit_new(const char *uri, const struct secret *letter, const struct holder_kind *kind, int fd,
-            struct diag *diag, struct transit **ret_transit)
+transit_new(const char *uri, const struct transit_means *m, struct diag *diag,
+            struct transit **ret_transit)
 {
     DEFER(transit_freep) struct transit *t = calloc(1, sizeof *t);
     CHECK(t != NULL, MEMORY);
     text_copy(t->uri, sizeof t->uri, uri);
     TRY(transit_uri_parse(view_str(uri), diag, &t->parsed));
-    if (fd == 0) {
-        CHECK(kind != NULL, UNSUPPORTED);
-        TRY(start(t, letter, kind, diag));
+    if (m->fd == 0) {
+        CHECK(m->kind != NULL, UNSUPPORTED);
+        TRY(start(t, m, diag));
     } else {
-        t->holder = holder_over(&asked, fd);
+        t->holder = holder_over(&asked, m->fd);
         CHECK(t->holder != NULL, MEMORY);
     }
     *ret_transit = MOVE(t);

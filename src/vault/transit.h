@@ -20,11 +20,18 @@
 /* What both ends of the process say of themselves. */
 #define TRANSIT_KIND .process = "steward-transit", .called = "the transit service", .patience_s = 20
 
+/* Where the process takes URI and rules anew; its own copy of ctx. */
+struct transit_source {
+    struct status (*read)(void *ctx, struct diag *diag, struct buf *ret_uri, struct buf *ret_rules);
+    void *ctx;
+};
+
 /* What the process is given. */
 struct transit_access {
     struct transit_uri uri;
-    const char *rules;   /* lines of net/egress.h, each ending with a line break */
-    struct secret token; /* empty: in uri.token_file, read for every question */
+    char *rules;                         /* lines of net/egress.h, each ending with a line break */
+    struct secret token;                 /* empty: in uri.token_file, read for every question */
+    const struct transit_source *source; /* NULL: nothing changes while it runs */
 };
 
 /* What the service made of a key. */
@@ -39,13 +46,25 @@ _Static_assert(sizeof(struct transit_wrapped) <= HOLDER_WRAPPED_MAX, "fits");
 struct status transit_write_letter(const char *uri, struct view rules, const struct secret *token,
                                    struct secret *ret_letter);
 
-struct transit;
+/* The process takes URI (of the same key, else STATUS_AUTH) and rules of its source: the one that
+ * holder_renew asks for. ctx: struct transit_access. The token stays, unless the URI names a file.
+ */
+struct status transit_renew(void *ctx, struct diag *diag);
+/* STATUS_AUTH with a sentence when that URI (as it is configured) names another key than `uri`. */
+struct status transit_check_key(const char *uri, const char *configured, struct diag *diag);
 
-/* uri: as a file says it; the letter must name the same key. fd: of a process that asks already,
- * taken over; 0: one is started, of that kind, and the letter copied into it. STATUS_INPUT for
- * either URI, STATUS_AUTH without a letter or token; the service is asked later. */
-struct status transit_new(const char *uri, const struct secret *letter,
-                          const struct holder_kind *kind, int fd, struct diag *diag,
+struct transit;
+struct transit_means {
+    const struct secret *letter;
+    const struct holder_kind *kind; /* of the process that is started */
+    const struct transit_source *source;
+    int fd; /* of a process that asks already, taken over; 0: one is started */
+};
+
+/* uri: as a file says it; the letter, which is copied into the process, must name the same key.
+ * STATUS_INPUT for either URI, STATUS_AUTH without a letter or token; the service is asked later.
+ */
+struct status transit_new(const char *uri, const struct transit_means *m, struct diag *diag,
                           struct transit **ret_transit);
 void transit_free(struct transit *t);
 DEFINE_FREEP(transit_free, struct transit)

@@ -125,4 +125,12 @@ unwrap(const void *ctx, const struct holder_wrapped *wrapped, struct diag *diag,
     return transit_read_key(got.status, buf_view(&got.body), diag, ret_key);
 }
 
-const struct holder_kind transit_kind = {TRANSIT_KIND, .wrap = wrap, .unwrap = unwrap};
+static void
+lock(const void *ctx)
+{
+    const struct transit_access *a = ctx;
+    secret_relock(&a->token);
+}
+
+const struct holder_kind transit_kind = {TRANSIT_KIND, .lock = lock, .wrap = wrap, .unwrap = unwrap,
+                                         .renew = transit_renew};

@@ -9,22 +9,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct room it;
 static struct transit_service *service;
+static char *uri, line[64];
+
+#define CONFIG_MAX 1400
+
+/* by: a line of network.egress. */
+static void
+put_config(const char *from, const char *by, char ret_config[static CONFIG_MAX])
+{
+    (void)snprintf(ret_config, CONFIG_MAX,
+                   "keys:\n  check: 1s\n  unreachable: 2s\n  transit: %s\n"
+                   "network:\n  egress:\n    - %s\n",
+                   from, by);
+}
 
 static int
 set_up(void **state)
 {
     (void)state;
-    char config[1400];
+    char config[CONFIG_MAX];
     room_init(&it);
     service = transit_service_start(it.root);
-    DEFER(memory_freep) char *uri = transit_service_uri(service, it.root, "");
-    (void)snprintf(config, sizeof config,
-                   "keys:\n  check: 1s\n  unreachable: 2s\n  transit: %s\n"
-                   "network:\n  egress:\n    - transit 127.0.0.1 %u\n",
-                   uri, service->port);
+    uri = transit_service_uri(service, it.root, "");
+    (void)snprintf(line, sizeof line, "transit 127.0.0.1 %u", service->port);
+    put_config(uri, line, config);
     (void)setenv("STEWARD_TRANSIT_TOKEN", TRANSIT_TOKEN, 1);
     room_make(&it, uri, config);
     room_start(&it);
@@ -37,6 +49,7 @@ tear_down(void **state)
     (void)state;
     const int ended = room_done(&it);
     transit_service_stop(service);
+    free(uri);
     return ended;
 }
 
@@ -129,6 +142,59 @@ a_rotation_under_a_running_server_is_followed(void **state)
     assert_steward("key", "rotate");
     room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
     room_answers(&it, "GET", "/v2/health/ready", NULL, 200, "");
+}
+
+/* ---- the configuration, under a running server ---- */
+
+/* Until the newest entry about it says that, which none before did. */
+static void
+reload(const char *from, const char *by, const char *says)
+{
+    char config[CONFIG_MAX];
+    bool said = false;
+    DEFER(file_freep) char *file = file_join(it.dir, "steward.yaml");
+    put_config(from, by, config);
+    testing_write(file, view_str(config));
+    assert_int_equal(kill(it.pid, SIGHUP), 0);
+    for (unsigned i = 0; i < 600 && !said; i++) {
+        const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+        DEFER(testing_run_done) struct testing_run r = {0};
+        testing_steward(&r, "audit", "show", "--action", "network.configure", "--last", "1", NULL);
+        said = strstr(buf_str(&r.out), says) != NULL;
+        (void)nanosleep(&pause, NULL);
+    }
+    assert_true(said);
+}
+
+static void
+a_changed_rule_or_address_holds_at_once_and_another_key_is_refused(void **state)
+{
+    char elsewhere[600], other[600], rule[96], says[96];
+    (void)state;
+    (void)snprintf(elsewhere, sizeof elsewhere,
+                   "transit:https://localhost:%u/team/transit/steward?ca-file=%s/ca.pem",
+                   service->port, it.root);
+    (void)snprintf(other, sizeof other,
+                   "transit:https://localhost:%u/team/transit/another?ca-file=%s/ca.pem",
+                   service->port, it.root);
+    (void)snprintf(rule, sizeof rule, "transit localhost %u at 127.0.0.0/8,::1", service->port);
+    (void)snprintf(says, sizeof says, "the key's holder is asked at localhost:%u", service->port);
+    room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
+    reload(uri, "jwks a.example 443", "egress 1, the key's holder is asked at 127.0.0.1");
+    const unsigned tokens = service->tokens;
+    awaits(200, 503, "network.egress");
+    assert_int_equal(service->tokens, tokens); /* nobody was asked any more */
+    reload(elsewhere, rule, says);
+    awaits(503, 200, "\"outputs\"");
+    reload(other, rule, "names another one");
+    reload("none", rule, "set STEWARD_TRANSIT, or keys.transit");
+    const unsigned asked = service->asked;
+    while (service->asked < asked + 3) { /* as before, under the address of before */
+        room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
+    }
+    reload(uri, line, "asked at 127.0.0.1");
+    room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
+    assert_steward("audit", "verify");
 }
 
 /* ---- the token ---- */
@@ -232,6 +298,7 @@ main(void)
             a_version_that_may_not_decrypt_any_more_stops_calls_until_the_key_is_wrapped_anew),
         cmocka_unit_test(an_answer_that_is_none_stops_calls_after_its_time_only),
         cmocka_unit_test(a_rotation_under_a_running_server_is_followed),
+        cmocka_unit_test(a_changed_rule_or_address_holds_at_once_and_another_key_is_refused),
         cmocka_unit_test(one_process_has_the_token_and_no_log_file_environment_or_core),
         cmocka_unit_test(the_keeper_has_no_client_of_the_network_in_it),
         /* Last: the server that runs is refused meanwhile, too. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -137,6 +138,39 @@ static const struct holder_kind kind = {.process = "steward-test",
                                         .wrap = wrap,
                                         .unwrap = unwrap};
 
+/* What is XORed with becomes zero, once; then no more. */
+static struct status
+renew(void *ctx, struct diag *diag)
+{
+    uint8_t *with = ctx;
+    if (*with == 0) {
+        diag_set(diag, "renewed before");
+        FAIL(AUTH);
+    }
+    *with = 0;
+    return OK;
+}
+
+/* Until what it was given is another. */
+static struct status
+unwrap_renewed(const void *ctx, const struct holder_wrapped *w, struct diag *diag,
+               uint8_t ret_key[static VAULT_KEY_BYTES])
+{
+    const uint8_t *with = ctx;
+    while (*with != 0) {
+        (void)pause();
+    }
+    CHECK(fcntl(4, F_GETFD) < 0, DENIED); /* no act answers for it */
+    return unwrap(ctx, w, diag, ret_key);
+}
+
+static const struct holder_kind renewable = {.process = "steward-test",
+                                             .called = "the test",
+                                             .patience_s = 60,
+                                             .wrap = wrap,
+                                             .unwrap = unwrap_renewed,
+                                             .renew = renew};
+
 static struct holder *
 start(void)
 {
@@ -261,6 +295,41 @@ ends_with_who_asks_also_in_the_middle(void **state)
     assert_int_equal(kill(pid, 0), -1);
 }
 
+static void *
+ask_aside(void *ctx)
+{
+    struct holder *h = ctx;
+    struct diag diag = {0};
+    return status_ok(attempt(h, HONEST, &diag)) ? h : NULL;
+}
+
+/* Also while an act is under way, which begins again with it; and by who asks nothing any more. */
+static void
+what_it_was_given_is_renewed_under_an_act(void **state)
+{
+    struct holder *h = NULL;
+    struct diag diag = {0};
+    uint8_t with = 0x5a;
+    pthread_t thread;
+    void *good = NULL;
+    (void)state;
+    assert_ok(holder_start(&renewable, &with, &diag, &h));
+    struct holder *asks = holder_over(&renewable, dup(holder_fd(h)));
+    holder_let_go(h);
+    assert_status(holder_renew(asks, &diag), UNSUPPORTED); /* another started it */
+    assert_int_equal(pthread_create(&thread, NULL, ask_aside, asks), 0);
+    assert_ok(holder_renew(h, &diag)); /* before or under the act: it ends only with this */
+    assert_int_equal(pthread_join(thread, &good), 0);
+    assert_ptr_equal(good, asks);
+    assert_status(holder_renew(h, &diag), AUTH);
+    assert_says(&diag, "renewed before");
+    assert_ok(attempt(asks, HONEST, &diag));
+    holder_free(asks);
+    holder_free(h);
+    DEFER(holder_freep) struct holder *plain = start();
+    assert_status(holder_renew(plain, &diag), UNSUPPORTED);
+}
+
 static void
 says_that_the_process_has_gone(void **state)
 {
@@ -298,6 +367,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_an_act_that_hangs_or_crashes_and_goes_on),
         cmocka_unit_test(tries_a_refused_credential_once),
+        cmocka_unit_test(what_it_was_given_is_renewed_under_an_act),
         cmocka_unit_test(says_that_the_process_has_gone),
         cmocka_unit_test(believes_no_answer),
         cmocka_unit_test(takes_nothing_along_but_its_socket),
