@@ -334,6 +334,11 @@ struct status cli_audit_index(struct cli *c);
 struct status cli_audit_tail(struct cli *c);
 struct status cli_usage(struct cli *c);
 struct status cli_audit_export(struct cli *c);
+struct status cli_capture_list(struct cli *c);
+struct status cli_capture_show(struct cli *c);
+struct status cli_capture_erase(struct cli *c);
+extern const struct cli_option cli_capture_list_options[], cli_capture_show_options[],
+    cli_capture_erase_options[];
 struct status cli_audit_prove(struct cli *c);
 struct status cli_audit_check(struct cli *c);
 struct status cli_audit_cosign(struct cli *c);

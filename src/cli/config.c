@@ -32,6 +32,7 @@ enum kind {
     KIND_EGRESS,
     KIND_WITNESSES,
     KIND_EXPORT,
+    KIND_CAPTURE,
     KINDS
 };
 
@@ -148,6 +149,11 @@ static const struct key {
      "who gets the log's events from the server: NAME syslog://HOST:PORT or NAME "
      "kafka://HOST:PORT[,...]/TOPIC, then [jsonl|ocsf|cef] [ca-file=PATH]: NAME is that of its "
      "position; network.egress (purpose export) must allow it"},
+    {"capture", "models", KIND_CAPTURE, AT(captures), "", 0, 0,
+     "whose calls' bodies are kept, sealed (docs/spec/capture.md): MODEL off|full|PERCENT% "
+     "[keep=DURATION] [fail=closed|open]; *: all other models. Needs a restart"},
+    {"capture", "keep", KIND_DURATION, AT(capture_keep_ns), "30d", 1000000000,
+     UINT64_C(315360000000000000), "then they are destroyed with their keys"},
     {"keys", "check", KIND_DURATION, AT(server.key_check_ns), "60s", 1000000000,
      UINT64_C(3600000000000),
      "at most so long after steward key revoke, or after its holder stops giving the key, are "
@@ -181,6 +187,7 @@ static const struct {
     {"tls", "Certificates of clients. The server's own: steward certificate."},
     {"server", NULL},
     {"audit", NULL},
+    {"capture", "What calls ask and are answered, kept."},
     {"keys", NULL},
     {"analysis", NULL},
     {"log", NULL},
@@ -194,7 +201,7 @@ static bool
 is_list(const struct key *k)
 {
     return k->kind == KIND_EGRESS || k->kind == KIND_BLOCKS || k->kind == KIND_WITNESSES ||
-           k->kind == KIND_EXPORT;
+           k->kind == KIND_EXPORT || k->kind == KIND_CAPTURE;
 }
 
 static struct status
@@ -209,6 +216,9 @@ check_item(const struct key *k, const char *list, struct view item, struct diag 
     }
     if (k->kind == KIND_EXPORT) {
         return config_check_receiver(list, item, diag);
+    }
+    if (k->kind == KIND_CAPTURE) {
+        return config_check_capture(list, item, diag);
     }
     DEFER(egress_freep) struct egress *one = egress_new();
     CHECK(one != NULL, MEMORY);

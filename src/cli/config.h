@@ -22,6 +22,8 @@ struct config {
     char witnesses[CONFIG_LIST_BYTES]; /* govern/cosign.h */
     unsigned quorum;                   /* of them; 0: all */
     char exports[CONFIG_LIST_BYTES];   /* govern/receiver.h */
+    char captures[CONFIG_LIST_BYTES];  /* serve/capture.h */
+    int64_t capture_keep_ns;
     int log_level;
     char transit[TRANSIT_URI_MAX + 1]; /* keys.transit; "": none */
     /* network: */
@@ -52,6 +54,9 @@ struct status config_witnesses(const struct config *c, struct witnesses_options 
 /* Whether an item may stand behind those of the list: INPUT with a sentence. */
 struct status config_check_witness(const char *list, struct view item, struct diag *diag);
 struct status config_check_receiver(const char *list, struct view item, struct diag *diag);
+struct status config_check_capture(const char *list, struct view item, struct diag *diag);
+/* capture, which was read before. */
+void config_captures(const struct config *c, struct capture_rules *ret_rules);
 /* audit.export, which was read before: how many. */
 size_t config_receivers(const struct config *c, struct receiver ret_receiver[static RECEIVERS]);
 /* Who may connect to a listener; ingress_done. MEMORY. */

@@ -105,6 +105,37 @@ config_check_receiver(const char *list, struct view item, struct diag *diag)
     return OK;
 }
 
+struct status
+config_check_capture(const char *list, struct view item, struct diag *diag)
+{
+    struct capture_rule r, other;
+    struct view before;
+    if (count_items(list) == CAPTURE_RULES) {
+        diag_set(diag, "more than %u lines", CAPTURE_RULES);
+        FAIL(INPUT);
+    }
+    TRY(capture_parse(item, diag, &r));
+    while (config_next_item(&list, &before)) {
+        if (status_ok(capture_parse(before, NULL, &other)) && strcmp(other.model, r.model) == 0) {
+            diag_set(diag, "two lines for %s", r.model);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+void
+config_captures(const struct config *c, struct capture_rules *ret_rules)
+{
+    const char *text = c->captures;
+    struct view item;
+    *ret_rules = (struct capture_rules){.keep_ns = c->capture_keep_ns};
+    while (ret_rules->count < CAPTURE_RULES && config_next_item(&text, &item)) {
+        ret_rules->count +=
+            status_ok(capture_parse(item, NULL, &ret_rules->of[ret_rules->count])) ? 1 : 0;
+    }
+}
+
 size_t
 config_receivers(const struct config *c, struct receiver ret_receiver[static RECEIVERS])
 {

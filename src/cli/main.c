@@ -611,6 +611,15 @@ const struct cli_verb cli_verbs[] = {
      none, cli_backup_erase_again, true},
     {"serve", "", "answer calls over TLS until SIGINT or SIGTERM; calls in flight are finished",
      NULL, serve_options, cli_serve, false},
+    {"capture list", "", "calls whose bodies were captured; no content", NULL,
+     cli_capture_list_options, cli_capture_list, true},
+    {"capture show", "CAPTURE", "what a captured call asked and was answered",
+     "CAPTURE is MODEL/NUMBER, as the call's entry has it. Wants the passphrase and the API key of "
+     "somebody with capture.read on captures/MODEL; the log says who reads, before.",
+     cli_capture_show_options, cli_capture_show, false},
+    {"capture erase", "[CAPTURE]", "destroy captures with their keys, before their time",
+     "The one that is named, or with --model and --older-than all such. Not undone.",
+     cli_capture_erase_options, cli_capture_erase, false},
     {"policy list", "", "configuration policies that are assigned, and where", NULL,
      cli_policy_list_options, cli_policy_list, true},
     {"policy show", "POLICY", "a policy's text: of a built-in one by its id, or of a file", NULL,
@@ -667,7 +676,8 @@ const struct cli_verb cli_verbs[] = {
      "answers: "
      "what the receiver's system has, with the connection still open a second later, counts as "
      "received. Kafka has every entry acknowledged before the next 1,024; its messages have the "
-     "index as a header. With --follow a receiver that is gone is tried again. A server sends by itself: "
+     "index as a header. With --follow a receiver that is gone is tried again. A server sends by "
+     "itself: "
      "audit.export.",
      audit_export_options, cli_audit_export, false, false},
     {"audit tail", "[DIR]", "the newest entries, and those that come; needs no passphrase",

@@ -44,6 +44,7 @@ struct house {
     struct fetcher *fetcher, *messenger;
     struct witnesses_options *witnesses;
     struct exporting exporting;
+    struct capture_rules captures;
     struct exports *exports; /* NULL: the log's events are sent to nobody */
     char user[WORKSPACE_USER_MAX];
 };
@@ -338,6 +339,16 @@ start_exports(struct house *h)
     return OK;
 }
 
+/* The folder must be there to be opened to the gateway. */
+static struct status
+prepare_captures(struct house *h)
+{
+    DEFER(file_freep) char *folder = file_join(h->given.dir, CAPTURES_FOLDER);
+    config_captures(&h->config, &h->captures);
+    h->config.server.captures = &h->captures;
+    return h->captures.count == 0 ? OK : file_mkdirs(folder, 0700, &h->diag);
+}
+
 static struct status
 open_house(struct house *h, struct workspace **ret_workspace)
 {
@@ -345,6 +356,7 @@ open_house(struct house *h, struct workspace **ret_workspace)
     TRY(start_fetcher(h));
     TRY(start_messenger(h));
     TRY(start_exports(h));
+    TRY(prepare_captures(h));
     workspace_user(h->user);
     TRY(workspace_tell_unopened(h->given.dir, h->user, "serve", start_keeper(h, &keeper),
                                 &h->diag));

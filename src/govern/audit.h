@@ -97,6 +97,7 @@ struct audit_event {
     const char *address; /* peer */
     const struct digest *request, *response;
     const struct digest *explanation; /* of the part of the response that explains; NULL: none */
+    const char *capture; /* of the bodies: the sealed object's name, or "failed"; NULL: none */
     int64_t duration_ns;
     uint64_t rows; /* 0: none */
 };

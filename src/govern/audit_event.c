@@ -104,6 +104,7 @@ audit_event_put(const struct audit_event *e, struct buf *ret_entry)
     put_digest(ret_entry, "request_sha256", e->request);
     put_digest(ret_entry, "response_sha256", e->response);
     put_digest(ret_entry, "explanation_sha256", e->explanation);
+    put_text(ret_entry, "capture", e->capture);
     put_number(ret_entry, "duration_ns", e->duration_ns > 0 ? (uint64_t)e->duration_ns : 0);
     buf_put_str(ret_entry, "}");
 }

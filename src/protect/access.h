@@ -26,6 +26,7 @@ enum access_action {
     ACCESS_AUDIT_READ,
     ACCESS_METRICS_READ,
     ACCESS_SERVER_OPERATE,
+    ACCESS_CAPTURE_READ, /* what calls asked and were answered */
     ACCESS_ACTIONS
 };
 

@@ -23,6 +23,7 @@ static const struct {
     [ACCESS_AUDIT_READ] = {"audit.read", {"audit"}},
     [ACCESS_METRICS_READ] = {"metrics.read", {"metrics"}},
     [ACCESS_SERVER_OPERATE] = {"server.operate", {"server"}},
+    [ACCESS_CAPTURE_READ] = {"capture.read", {"captures"}}, /* no built-in role's */
 };
 
 /* Who may call is not who may configure; who audits changes nothing; who makes models does not hand

@@ -349,6 +349,24 @@ is_counted_only(const struct call *c)
            !reads_first(c->server->reads, c->caller.principal, c->resource, clock_mono_ns());
 }
 
+/* What a model was asked and answers, before the entry that names it. A call that must be captured
+ * and cannot be is not answered. */
+static void
+capture(struct call *c, char ret_id[static CAPTURE_ID_MAX])
+{
+    const struct capture_of of = {.call = c->id,
+                                  .principal = c->caller.principal,
+                                  .model_version = c->model_version,
+                                  .status = c->x->status,
+                                  .request = c->x->body,
+                                  .response = buf_view(&c->x->answer)};
+    if (c->model != NULL && c->route->action == ACCESS_MODEL_INFER &&
+        capture_take(c->server->capture, c->at.name, &of, ret_id) == CAPTURE_CLOSED) {
+        call_refuse(c, 503, "the call could not be captured; try again",
+                    "the call could not be captured");
+    }
+}
+
 static const char *
 some(const char *text)
 {
@@ -363,6 +381,8 @@ record(struct call *c)
         return;
     }
     struct digest request, response;
+    char captured[CAPTURE_ID_MAX] = "";
+    capture(c, captured);
     digest_of(c->x->body, &request);
     digest_of(buf_view(&c->x->answer), &response);
     const struct audit_event e = {
@@ -389,6 +409,7 @@ record(struct call *c)
         .explanation = c->explained && c->x->status == 200 ? &c->explanation : NULL,
         .duration_ns = duration,
         .rows = c->rows,
+        .capture = some(captured),
     };
     submit(c, &e);
 }

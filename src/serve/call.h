@@ -64,6 +64,7 @@ struct server {
     struct ingress ingress[HTTP_LISTENERS];
     struct tend *tend;
     struct witnesses *witnesses; /* NULL: there are none */
+    struct capture *capture;     /* NULL: nothing is captured */
     struct key_watch *key_watch; /* NULL: nobody watches */
     struct policy_watch *policy_watch;
     struct sessions *sessions; /* of the console */

@@ -16,6 +16,7 @@ static const struct {
 } kept[] = {
     {"", SANDBOX_LIST, false}, /* a folder is synced by a descriptor that reads it */
     {"objects/model", SANDBOX_READ, false},
+    {"objects/capture", SANDBOX_KEEP, false},
     {"audit", SANDBOX_KEEP, false},
     {"tls", SANDBOX_READ, false},
     {"state.db", SANDBOX_KEEP, false},

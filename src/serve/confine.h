@@ -1,5 +1,5 @@
 /* confine: what the gateway can reach once it has given up the rest: of the workspace, the models,
- * the log and the store, not the keys, the datasets or the configuration; outside it, nothing: what
+ * the log, the store and what it captures, not the keys, the datasets or the configuration; outside it, nothing: what
  * it is to know of other files somebody else reads for it (server_tls.read). And what fetches
  * issuers' keys, and what sends events. docs/threat-model.md. */
 #ifndef STEWARD_SERVE_CONFINE_H

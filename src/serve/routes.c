@@ -71,6 +71,7 @@ act_metrics(struct call *c)
     metrics_put(&c->server->metrics, &g, &c->x->answer);
     series_put(c->server->series, &c->x->answer);
     witnesses_put_metrics(c->server->witnesses, &c->x->answer);
+    capture_put_metrics(c->server->capture, &c->x->answer);
     exports_put_metrics(c->server->options.exports, &c->x->answer);
     policy_watch_put_metrics(c->server->policy_watch, &c->x->answer);
 }

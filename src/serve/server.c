@@ -293,6 +293,7 @@ server_free(struct server *s)
     key_watch_stop(s->key_watch);
     witnesses_stop(s->witnesses);
     exports_unwatch(s->options.exports);
+    capture_stop(s->capture);
     tend_stop(s->tend);
     live_free(s->live);
     meter_free(s->refusals);
@@ -356,6 +357,9 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     }
     if (status_ok(done)) {
         done = start_witnesses(s);
+    }
+    if (status_ok(done)) {
+        done = capture_start(o->captures, w, &s->capture);
     }
     if (status_ok(done) && o->exports != NULL) {
         done = exports_watch(o->exports, w->audit);

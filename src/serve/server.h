@@ -3,6 +3,7 @@
 #define STEWARD_SERVE_SERVER_H
 
 #include "net/ingress.h"
+#include "serve/capture.h"
 #include "serve/exports.h"
 #include "serve/fetcher.h"
 #include "serve/http.h"
@@ -46,6 +47,8 @@ struct server_options {
     /* Borrowed; NULL: the log's checkpoints go to no witness. */
     const struct witnesses_options *witnesses;
     struct fetcher *messenger; /* to them */
+    /* Borrowed; NULL: no call is captured, and nothing expires. */
+    const struct capture_rules *captures;
     struct exports *exports;   /* borrowed; NULL: the log's events are sent to nobody */
     json_t *policy_state;      /* cli/config_state.h; borrowed; NULL: policies see no server */
 };

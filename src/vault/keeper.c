@@ -51,6 +51,7 @@ static const struct right {
     {KEEPER_UNWRAP, "store/policy-note", 0},
     {KEEPER_UNWRAP, "store/model", 0},
     {KEEPER_UNWRAP, "object/model", 0},
+    {KEEPER_WRAP, "object/capture", 0}, /* which it then cannot open */
     {KEEPER_MAC, "api-key", 0},
     {KEEPER_SIGN, "", VAULT_SIGN_CHECKPOINT},
 };

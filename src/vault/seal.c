@@ -91,6 +91,7 @@ struct seal_writer {
     uint32_t index;
     size_t filled;
     struct status failed; /* sticky: what failed once is never finished */
+    bool unsynced;
     uint8_t plain[SEAL_CHUNK_BYTES];
     uint8_t sealed[SEALED_CHUNK];
 };
@@ -233,7 +234,7 @@ finish(struct seal_writer *w, struct diag *diag)
 {
     TRY(w->failed);
     TRY(write_chunk(w, view_of(w->plain, w->filled), true, diag));
-    if (fsync(w->fd) != 0 || rename(w->tmp, w->path) != 0) {
+    if ((!w->unsynced && fsync(w->fd) != 0) || rename(w->tmp, w->path) != 0) {
         return file_refuse_os(w->path, errno, diag);
     }
     return OK;
@@ -247,7 +248,7 @@ seal_writer_finish(struct seal_writer *w, struct diag *diag)
         seal_writer_abandon(w);
         return s;
     }
-    s = file_sync_dir(w->path, diag);
+    s = w->unsynced ? OK : file_sync_dir(w->path, diag);
     writer_free(w);
     return s;
 }
@@ -516,18 +517,33 @@ seal_rewrap(const struct vault *v, const char *path, struct seal_id id, struct d
 
 /* ---- whole objects ---- */
 
-struct status
-seal_file(const struct vault *v, const char *path, struct seal_id id, struct view plain,
-          struct diag *diag)
+static struct status
+write_whole(const struct vault *v, const char *path, struct seal_id id, struct view plain,
+            bool unsynced, struct diag *diag)
 {
     struct seal_writer *w = NULL;
     TRY(seal_writer_open(v, path, id, diag, &w));
+    w->unsynced = unsynced;
     const struct status s = seal_writer_put(w, plain, diag);
     if (!status_ok(s)) {
         seal_writer_abandon(w);
         return s;
     }
     return seal_writer_finish(w, diag);
+}
+
+struct status
+seal_file(const struct vault *v, const char *path, struct seal_id id, struct view plain,
+          struct diag *diag)
+{
+    return write_whole(v, path, id, plain, false, diag);
+}
+
+struct status
+seal_file_unsynced(const struct vault *v, const char *path, struct seal_id id, struct view plain,
+                   struct diag *diag)
+{
+    return write_whole(v, path, id, plain, true, diag);
 }
 
 /* The plaintext's length, from the file's: nothing is read or believed yet. */
@@ -591,4 +607,42 @@ seal_open_file(const struct vault *v, const char *path, struct seal_id id, size_
     DEFER(seal_reader_freep) struct seal_reader *r = NULL;
     TRY(seal_reader_open(v, path, id, diag, &r));
     return seal_reader_rest(r, max, diag, ret_plain);
+}
+
+/* ---- destroying ---- */
+
+static struct status
+overwrite_places(const char *path, struct diag *diag)
+{
+    static const uint8_t zeros[PLACES_BYTES];
+    DEFER(file_closep) int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st = {0};
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return file_refuse(path, errno, diag);
+    }
+    /* A draft may not have come so far. */
+    const bool has = S_ISREG(st.st_mode) && st.st_size >= (off_t)HEAD_BYTES;
+    if (has && (pwrite(fd, zeros, sizeof zeros, FIXED_HEAD_BYTES) != (ssize_t)sizeof zeros ||
+                fdatasync(fd) != 0)) {
+        return file_refuse_os(path, errno, diag);
+    }
+    return OK;
+}
+
+struct status
+seal_destroy(const char *path, struct diag *diag)
+{
+    DEFER(file_freep) char *going = NULL;
+    const char *slash = strrchr(path, '/');
+    const int folder = slash == NULL ? 0 : (int)(slash + 1 - path);
+    const char *name = path + folder;
+    if (asprintf(&going, "%.*s%s%s", folder, path, *name == '.' ? "" : ".", name) < 0) {
+        going = NULL;
+        FAIL(MEMORY);
+    }
+    if (rename(path, going) != 0) {
+        return file_refuse(path, errno, diag);
+    }
+    TRY(overwrite_places(going, diag));
+    return unlink(going) == 0 ? OK : file_refuse(going, errno, diag);
 }

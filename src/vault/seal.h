@@ -65,6 +65,13 @@ struct status seal_rewrap(const struct vault *v, const char *path, struct seal_i
 /* Whole objects. Opening gives all or nothing; more than max bytes of plaintext is STATUS_LIMIT. */
 struct status seal_file(const struct vault *v, const char *path, struct seal_id id,
                         struct view plain, struct diag *diag);
+/* The same, not synced: whole or not there, and a power cut may lose it. */
+struct status seal_file_unsynced(const struct vault *v, const char *path, struct seal_id id,
+                                 struct view plain, struct diag *diag);
+/* Both places of the data key are overwritten and synced, under another name that begins with a dot
+ * (what a killed process leaves there is destroyed again), and the file is removed: with no copy of
+ * the places nobody opens its chunks, whatever the disk keeps of them. NOT_FOUND. */
+struct status seal_destroy(const char *path, struct diag *diag);
 struct status seal_open_file(const struct vault *v, const char *path, struct seal_id id, size_t max,
                              struct diag *diag, struct buf *ret_plain);
 

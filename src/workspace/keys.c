@@ -96,7 +96,11 @@ rewrap_version(struct walk *k, const char *path, const char *name, struct diag *
         return OK;
     }
     const struct seal_id id = {k->kind, k->name, version};
-    TRY(seal_rewrap(k->w->vault, path, id, diag, &changed));
+    const struct status s = seal_rewrap(k->w->vault, path, id, diag, &changed);
+    if (s.code == STATUS_NOT_FOUND) {
+        return OK; /* destroyed meanwhile: a capture whose time is over */
+    }
+    TRY(s);
     k->result->objects += changed;
     step(k->progress, path);
     return OK;

@@ -179,6 +179,7 @@ static const struct {
     {ACCESS_AUDIT_READ, "audit.read", ADMIN | AUDITOR},
     {ACCESS_METRICS_READ, "metrics.read", ADMIN | OPERATOR | AUDITOR},
     {ACCESS_SERVER_OPERATE, "server.operate", ADMIN | OPERATOR},
+    {ACCESS_CAPTURE_READ, "capture.read", 0},
 };
 
 static const char *const names[] = {"admin", "data-scientist", "operator", "caller", "auditor"};

@@ -219,7 +219,7 @@ static int
 unwrap_a_dataset(struct loot *l)
 {
     static const char *const purposes[] = {
-        "object/dataset", "store/dataset", "object/assessment", "tls",
+        "object/dataset", "store/dataset", "object/assessment", "object/capture", "tls",
         "signing",        "mac",           "subjects",          "store/subjects"};
     for (size_t i = 0; i < sizeof purposes / sizeof *purposes; i++) {
         struct keeper_request q = {.operation = KEEPER_UNWRAP, .length = VAULT_WRAPPED_BYTES};
