@@ -110,8 +110,12 @@ enter(struct audit *a, struct diag *diag)
 static void
 note_size(struct audit *a)
 {
+    const uint64_t covered = ledger_size(a->ledger) - ledger_pending(a->ledger);
     atomic_store(&a->size, ledger_size(a->ledger));
-    atomic_store(&a->covered, ledger_size(a->ledger) - ledger_pending(a->ledger));
+    if (covered > atomic_load(&a->covered)) {
+        atomic_store(&a->unpublished, false); /* before whoever waits sees that it works again */
+    }
+    atomic_store(&a->covered, covered);
 }
 
 /* When the next publication is due follows from what is pending now. */
