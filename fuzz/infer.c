@@ -103,7 +103,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                         .thresholds = {{&group, 1}, at},
                                         .positive = yes,
                                         .negative = no};
+    static struct thresholds_chances chances[] = {{0.25, 0.5, {0, 0.5, 1}}, {0, 1, {0.5, 0.5, 1}}};
+    static const struct model draws = {.name = "loans",
+                                       .version = 4,
+                                       .features = {features, 4},
+                                       .file = &file,
+                                       .threshold = 0.5,
+                                       .thresholds = {.by = {&group, 1}, .drawn = chances},
+                                       .positive = yes,
+                                       .negative = no};
     run(&by_group, data, size);
     run(&behind, data, size);
+    run(&draws, data, size);
     return 0;
 }

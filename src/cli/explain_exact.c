@@ -305,6 +305,7 @@ take_locals(struct exact *e)
 {
     const size_t numbers = e->model->outputs * ((size_t)e->columns + 2);
     const char *given[LOCAL_MAX];
+    uint64_t row[LOCAL_MAX];
     DEFER(memory_freep) char *memory = NULL;
     DEFER(memory_freep) float *scratch = calloc((size_t)e->model->features + 1, sizeof *scratch);
     TRY(cli_list(e->c, "row", given, LOCAL_MAX, &e->locals, &memory));
@@ -312,15 +313,16 @@ take_locals(struct exact *e)
     e->local_phi = calloc(e->locals * numbers + 1, sizeof *e->local_phi);
     CHECK(scratch != NULL && e->local_x != NULL && e->local_phi != NULL, MEMORY);
     for (size_t i = 0; i < e->locals; i++) {
-        uint64_t row = 0;
-        if (!status_ok(text_to_u64(view_str(given[i]), &row)) || row < 1 || row > e->table->rows) {
+        if (!status_ok(text_to_u64(view_str(given[i]), &row[i])) || row[i] < 1 ||
+            row[i] > e->table->rows) {
             diag_set(&e->c->diag, "--row %.40s: a row of the data, from 1 to %llu", given[i],
                      (unsigned long long)e->table->rows);
             FAIL(INPUT);
         }
-        fill_local(e, row, scratch, i);
+        fill_local(e, row[i], scratch, i);
     }
-    return OK;
+    return explain_outcome_draws(e->c, e->model_path, e->table, e->rows, row, e->locals,
+                                 e->remarks);
 }
 
 /* A feature that is part of a column has no view of its own. */

@@ -22,5 +22,10 @@ struct explain_outcome {
 /* Nothing is predicted before a condition names it. */
 void explain_outcome_begin(struct explain_outcome *e, const struct table *t);
 void explain_outcome_done(struct explain_outcome *e);
+/* Of a model of the workspace that draws decisions, a remark for each of these rows (from 1): what
+ * it decides of it, and with which chance. */
+struct status explain_outcome_draws(struct cli *c, const char *path, const struct table *t,
+                                    const struct plain_rows *rows, const uint64_t *row,
+                                    size_t count, json_t *remarks);
 
 #endif

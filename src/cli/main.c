@@ -171,6 +171,10 @@ static const struct cli_option mitigate_options[] = {
      "accuracy_score balanced_accuracy_score selection_rate true_positive_rate "
      "true_negative_rate"},
     {"tolerance", "X", "thresholds: the groups' rates may differ by X", "0.01", CLI_ONCE, NULL},
+    {"randomised", NULL,
+     "thresholds of a model: the best that chance can reach: rows near a threshold are decided by "
+     "a draw that what is in the row fixes",
+     NULL, CLI_ONCE, NULL},
     {"flip", NULL, "thresholds on a file: also such under which one is positive", NULL, CLI_ONCE,
      NULL},
     {"alpha", "X", "correlation remover: share of the correlation to remove", "1", CLI_ONCE, NULL},
@@ -504,8 +508,10 @@ const struct cli_verb cli_verbs[] = {
      cli_errors_options, cli_errors, true, true},
     {"mitigate", "[MODEL]", "make a model, its decisions or its training data fairer",
      "With MODEL, one of the workspace: it is trained again on the same rows, which its sensitive "
-     "columns weigh, or decides by a threshold for each group of one sensitive column, which each "
-     "call must then send; the result is registered as the next version, and old and new are "
+     "columns weigh, or decides by a threshold for each group of one sensitive column (or by "
+     "chance "
+     "between two, with --randomised), which each call must then send; the result is registered as "
+     "the next version, and old and new are "
      "assessed side by side. All methods are for two classes; for several reweighing and the "
      "correlation remover, for numbers bounded_group_loss and the correlation remover. With "
      "--data, on a file: thresholds by group for scored rows, weights for training, or features "

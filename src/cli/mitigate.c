@@ -548,6 +548,11 @@ cli_mitigate(struct cli *c)
     DEFER(table_freep) struct table *t = NULL;
     DEFER(work_done) struct work w = {.c = c};
     TRY(cli_need(c, "method", "METHOD", &method));
+    if (cli_flag(c, "randomised")) {
+        diag_set(&c->diag, "--randomised: of a model of the workspace; on a file the rules of "
+                           "chance are told beside the others");
+        FAIL(INPUT);
+    }
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (strcmp(methods[i].name, method) == 0) {
             TRY(cli_need(c, "data", "FILE", &path));

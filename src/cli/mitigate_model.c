@@ -133,6 +133,11 @@ read_wish(struct cli *c, struct wish *w)
     TRY(cli_need(c, "sensitive", "COLUMNS", &sensitive));
     TRY(cli_list(c, "sensitive", w->names, CLI_MAX_REPEATS, &w->m.sensitive_count, &w->memory));
     w->by_group = strcmp(method, "threshold") == 0;
+    w->thresholds.drawn = cli_flag(c, "randomised");
+    if (w->thresholds.drawn && !w->by_group) {
+        diag_set(&c->diag, "--randomised: of --method threshold, not of %s", method);
+        FAIL(INPUT);
+    }
     if (!w->by_group) {
         return read_training_wish(c, w);
     }
@@ -167,17 +172,24 @@ assess(struct cli *c, struct workspace *w, const struct model *m, const struct w
 static void
 put_thresholds(const struct model *new, const json_t *note, const json_t *after, struct buf *b)
 {
-    const json_t *kept = json_object_get(note, "kept");
+    const bool drawn = new->thresholds.drawn != NULL;
+    const json_t *kept = json_object_get(note, "kept"),
+                 *other = json_object_get(note, drawn ? "deterministic" : "randomised");
     buf_printf(b, "%s is decided ", new->positive);
     document_put_thresholds(after, b);
     buf_printf(b,
-               ". Chosen on %.0f training rows (%.0f left out), where the groups differ by %.4f; "
-               "chance between thresholds, which is for files only (--data), would have accuracy "
-               "%.4f there instead of %.4f. Each call must now send \"%s\", too.",
+               ". Chosen on %.0f training rows (%.0f left out), where the groups %s by %.4f; "
+               "%s would have accuracy %.4f there instead of %.4f. ",
                document_number(note, "rows"), document_number(note, "rows_left_out"),
-               document_number(kept, "gap"),
-               document_number(json_object_get(note, "randomised"), "accuracy"),
-               document_number(kept, "accuracy"), model_group(new)->name);
+               drawn ? "are expected to differ" : "differ", document_number(kept, "gap"),
+               drawn ? "one threshold for each group (without --randomised)"
+                     : "chance between thresholds (--randomised)",
+               document_number(other, "accuracy"), document_number(kept, "accuracy"));
+    if (drawn) {
+        buf_put_str(b, "The same row always has the same answer; a row with another value, even "
+                       "of a feature that the probability does not depend on, is drawn anew. ");
+    }
+    buf_printf(b, "Each call must now send \"%s\", too.", model_group(new)->name);
 }
 
 /* What changed, and that the served model needs more inputs. */

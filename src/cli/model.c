@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "report/document.h"
 #include "workspace/models.h"
 
 #include <string.h>
@@ -214,6 +215,22 @@ print_features(const json_t *manifest)
     }
 }
 
+static void
+print_chances(const json_t *by, const char *column)
+{
+    const json_t *groups = json_object_get(by, "groups");
+    cli_say("positive with a chance by %s, which each call sends beside the features, drawn by "
+            "what is in the row; from a probability of %.6g on where it is missing",
+            column, json_number_value(json_object_get(by, "default")));
+    for (size_t i = 0; i < json_array_size(groups); i++) {
+        const json_t *g = json_array_get(groups, i);
+        DEFER(buf_done) struct buf text;
+        buf_init(&text, 1u << 10);
+        document_put_chances(g, &text);
+        cli_say("  %s: %s", document_text(g, "group"), buf_str(&text));
+    }
+}
+
 /* What decides beside the features, where thresholds are by group. */
 static void
 print_thresholds(const json_t *manifest)
@@ -224,6 +241,10 @@ print_thresholds(const json_t *manifest)
     if (by == NULL) {
         cli_say("positive from a probability of %.6g on",
                 json_number_value(json_object_get(manifest, "threshold")));
+        return;
+    }
+    if (json_object_get(by, "groups") != NULL) {
+        print_chances(by, json_string_value(json_object_get(column, "name")));
         return;
     }
     cli_say("positive from a probability by %s, which each call sends beside the features; from "

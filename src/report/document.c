@@ -88,6 +88,47 @@ document_rank(const json_t *items, const char *key, enum document_order order,
 }
 
 void
+document_put_chances(const json_t *group, struct buf *ret_text)
+{
+    const double from[] = {0, document_number(group, "low"), document_number(group, "high")};
+    double before = 0;
+    size_t told = 0;
+    for (size_t i = 0; i < 3; i++) {
+        const double chance = document_end(group, "chances", i);
+        if (chance == before || (i == 1 && from[1] == from[2])) {
+            continue;
+        }
+        buf_printf(ret_text, "%s%.4g %%", told++ == 0 ? "" : ", ", 100 * chance);
+        if (i > 0) {
+            buf_printf(ret_text, " from %.6g on", from[i]);
+        }
+        before = chance;
+    }
+    buf_put_str(ret_text, told == 0 ? "0 %" : "");
+}
+
+static void
+put_draws(const json_t *by, struct buf *b)
+{
+    buf_printf(b,
+               "; %.0f rows had a chance between 0 and 1 and were drawn, each by what is in it: "
+               "%.0f came out so, %.1f were to be expected",
+               document_number(by, "rows_drawn"), document_number(by, "drawn_positive"),
+               document_number(by, "expected_positive"));
+}
+
+static void
+put_group(const json_t *g, bool drawn, struct buf *b)
+{
+    buf_printf(b, "%s ", document_text(g, "group"));
+    if (drawn) {
+        document_put_chances(g, b);
+    } else {
+        buf_printf(b, "from %.6g", document_number(g, "threshold"));
+    }
+}
+
+void
 document_put_thresholds(const json_t *document, struct buf *ret_text)
 {
     const json_t *by = json_object_get(document, "thresholds");
@@ -98,16 +139,21 @@ document_put_thresholds(const json_t *document, struct buf *ret_text)
                    document_number(document, "threshold"));
         return;
     }
-    buf_printf(ret_text, "at a probability that depends on %s: ", document_text(by, "column"));
+    const bool drawn = json_object_get(by, "rows_drawn") != NULL;
+    buf_printf(ret_text, "%s that depends on %s: ", drawn ? "with a chance" : "at a probability",
+               document_text(by, "column"));
     json_array_foreach(json_object_get(by, "groups"), i, g)
     {
-        buf_printf(ret_text, "%s%s from %.6g", i == 0 ? "" : ", ", document_text(g, "group"),
-                   document_number(g, "threshold"));
+        buf_put_str(ret_text, i == 0 ? "" : drawn ? "; " : ", ");
+        put_group(g, drawn, ret_text);
     }
     buf_printf(ret_text,
                "; rows without a group (%.0f) or of one without a threshold (%.0f) from %g",
                document_number(by, "rows_without_group"),
                document_number(by, "rows_of_other_groups"), document_number(by, "default"));
+    if (drawn) {
+        put_draws(by, ret_text);
+    }
 }
 
 /* ---- columns that features are of ---- */

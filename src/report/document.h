@@ -34,8 +34,10 @@ enum document_order { DOCUMENT_LARGEST, DOCUMENT_FARTHEST_FROM_ZERO };
  * highest first, ties in the array's order. */
 struct status document_rank(const json_t *items, const char *key, enum document_order order,
                             struct document_ranked **ret_ranked);
-/* From which probability on an assessment's model decides positive, by group where it is so: "at a
- * probability of 0.5 and over". */
+/* Of one group of such a model: "12.5 %, 40 % from 0.31 on, 100 % from 0.52 on". */
+void document_put_chances(const json_t *group, struct buf *ret_text);
+/* From which probability on an assessment's model decides positive, by group where it is so, or
+ * with which chance: "at a probability of 0.5 and over". */
 void document_put_thresholds(const json_t *document, struct buf *ret_text);
 
 /* Appends {"column", "reason"} to a document's "without_groups": a sensitive column that makes no

@@ -51,6 +51,12 @@ infer_decides(const struct model *m)
     return model_file_is_binary(m->file);
 }
 
+bool
+infer_draws(const struct model *m)
+{
+    return m->thresholds.drawn != NULL;
+}
+
 struct parser {
     const struct model *m;
     struct arena *arena;
@@ -422,11 +428,17 @@ read_output(const struct parser *p, const struct js_node *o, bool binary)
     if (strcmp(name, "contributions") == 0) {
         return ask_contributions(p);
     }
+    if (infer_draws(p->m) && strcmp(name, "chance") == 0) {
+        p->q->want_chance = true;
+        return OK;
+    }
     const bool decision = binary && strcmp(name, "decision") == 0;
     if (!decision && strcmp(name, binary ? "probability" : "output") != 0) {
         char text[48];
         diag_set(p->diag, "output \"%s\": the model has %s, and contributions", shown(name, text),
-                 binary ? "probability, decision" : "output");
+                 infer_draws(p->m) ? "probability, decision, chance"
+                 : binary          ? "probability, decision"
+                                   : "output");
         FAIL(INPUT);
     }
     p->q->want_decision = p->q->want_decision || decision;
@@ -447,6 +459,7 @@ read_outputs(const struct parser *p, const struct js_node *body)
     p->q->named = n > 0;
     p->q->want_probability = n == 0;
     p->q->want_decision = n == 0 && binary;
+    p->q->want_chance = n == 0 && infer_draws(p->m);
     const struct js_node *o = n == 0 ? NULL : js_flat_first(outputs);
     for (uint32_t i = 0; i < n; i++, o = js_flat_next(o)) {
         TRY(read_output(p, o, binary));
@@ -533,6 +546,28 @@ put_probability(const struct model *m, const struct infer_request *q, const doub
     buf_put_str(b, "]}");
 }
 
+static struct decision
+decide(const struct model *m, const struct infer_request *q, const double *out, size_t i)
+{
+    return model_decide(m, q->group == NULL ? NAN : q->group[i], q->x + i * m->features.count,
+                        out[i]);
+}
+
+/* Of the decision that is answered: how often rows of that group and such a probability are decided
+ * positive. */
+static void
+put_chance(const struct model *m, const struct infer_request *q, const double *out, struct buf *b)
+{
+    buf_put_str(b, "{\"name\":\"chance\",\"datatype\":\"FP64\",\"shape\":[");
+    text_put_u64(b, q->rows);
+    buf_put_str(b, "],\"data\":[");
+    for (size_t i = 0; i < q->rows; i++) {
+        buf_put_str(b, i == 0 ? "" : ",");
+        js_put_f64(b, isnan(out[i]) ? (double)NAN : decide(m, q, out, i).chance);
+    }
+    buf_put_str(b, "]}");
+}
+
 static void
 put_decision(const struct model *m, const struct infer_request *q, const double *out, struct buf *b)
 {
@@ -541,12 +576,11 @@ put_decision(const struct model *m, const struct infer_request *q, const double 
     buf_put_str(b, "],\"data\":[");
     for (size_t i = 0; i < q->rows; i++) {
         buf_put_str(b, i == 0 ? "" : ",");
-        const double from = q->group == NULL ? m->threshold : model_threshold(m, q->group[i]);
         if (isnan(out[i])) { /* a linear model, a value missing that it has none for */
             buf_put_str(b, "null");
             continue;
         }
-        js_put_string(b, view_str(out[i] >= from ? m->positive : m->negative));
+        js_put_string(b, view_str(decide(m, q, out, i).positive ? m->positive : m->negative));
     }
     buf_put_str(b, "]}");
 }
@@ -572,8 +606,12 @@ infer_put_answer(const struct model *m, const struct infer_request *q, const dou
         buf_put_str(ret_json, q->want_probability ? "," : "");
         put_decision(m, q, out, ret_json);
     }
-    if (q->contributions.len > 0) {
+    if (q->want_chance) {
         buf_put_str(ret_json, q->want_probability || q->want_decision ? "," : "");
+        put_chance(m, q, out, ret_json);
+    }
+    if (q->contributions.len > 0) {
+        buf_put_str(ret_json, q->want_probability || q->want_decision || q->want_chance ? "," : "");
         buf_put(ret_json, q->contributions);
     }
     buf_put_str(ret_json, "]}");
@@ -643,6 +681,9 @@ put_outputs(const struct model *m, struct buf *ret_json)
     if (infer_decides(m)) {
         buf_put_str(ret_json, "{\"name\":\"probability\",\"datatype\":\"FP64\",\"shape\":[-1]},"
                               "{\"name\":\"decision\",\"datatype\":\"BYTES\",\"shape\":[-1]}");
+        if (infer_draws(m)) {
+            buf_put_str(ret_json, ",{\"name\":\"chance\",\"datatype\":\"FP64\",\"shape\":[-1]}");
+        }
     } else {
         buf_printf(ret_json, "{\"name\":\"output\",\"datatype\":\"FP64\",\"shape\":[-1,%u]}",
                    outputs);

@@ -11,8 +11,8 @@ struct infer_request {
     size_t rows;
     float *x;      /* rows * features, on the arena: as the model file reads them */
     float *beside; /* rows * model_besides, as sent; NULL when that is 0 */
-    float *group;  /* rows: as model_threshold takes it; NULL: one threshold for all */
-    bool want_probability, want_decision;
+    float *group;  /* rows: as model_decide takes it; NULL: one threshold for all */
+    bool want_probability, want_decision, want_chance;
     bool want_contributions;   /* only by name */
     struct view contributions; /* outputs made already, as they stand in the answer */
     bool named;                /* the request names the outputs it wants */
@@ -27,6 +27,8 @@ struct status infer_parse(struct view body, const struct model *m, size_t max_ro
                           struct infer_request *ret_request);
 /* Whether the model answers with a probability and a decision; else with "output". */
 bool infer_decides(const struct model *m);
+/* Whether decisions may be drawn, and are answered with their chance. */
+bool infer_draws(const struct model *m);
 /* out[rows * outputs], as model_predict gives it. */
 void infer_put_answer(const struct model *m, const struct infer_request *q, const double *out,
                       struct buf *ret_json);

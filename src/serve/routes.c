@@ -163,6 +163,7 @@ narrow_outputs(struct call *c)
     }
     q->want_probability = false;
     q->want_decision = q->want_decision && may == ACCESS_OUTPUT_CLASS;
+    q->want_chance = q->want_chance && may == ACCESS_OUTPUT_CLASS;
 }
 
 #define EXPLAINED_ROWS 100u

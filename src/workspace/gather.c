@@ -613,7 +613,8 @@ score_rows(struct gathered *g, unsigned threads, struct diag *diag)
     TRY(check_scores(g, diag));
     return !model_file_is_binary(g->model->file)
                ? OK
-               : decisions_make(g->model, g->table, g->score, diag, g->decision, &g->thresholds);
+               : decisions_make(g->model, g->table, g->x, g->score, diag, g->decision,
+                                &g->thresholds);
 }
 
 static struct status

@@ -281,13 +281,25 @@ model_load(struct workspace *w, const char *name, uint64_t version, struct diag 
 
 /* ---- registering ---- */
 
+/* What is shown of a version, to many: not what its draws are foretold with. */
+static struct status
+manifest_to_show(const json_t *manifest, json_t **ret_manifest)
+{
+    json_t *copy = json_deep_copy(manifest);
+    CHECK(copy != NULL, MEMORY);
+    *ret_manifest = copy;
+    return thresholds_hide_seed(json_object_get(copy, "thresholds"));
+}
+
 static struct status
 record_model(struct workspace *w, const struct model *m, json_t *manifest, const char *reason,
              struct diag *diag)
 {
     DEFER(js_freep) json_t *record = NULL;
+    DEFER(js_freep) json_t *shown = NULL;
     TRY(registry_record_new(m->name, m->version, &m->digest, &record));
-    TRY(js_set(record, "manifest", json_incref(manifest)));
+    TRY(manifest_to_show(manifest, &shown));
+    TRY(js_set(record, "manifest", json_incref(shown)));
     if (m->file->forest != NULL) {
         TRY(js_set(record, "trees", json_integer(m->file->forest->trees)));
     }
@@ -440,8 +452,12 @@ model_group(const struct model *m)
     return m->thresholds.by.count == 0 ? NULL : &m->thresholds.by.items[0];
 }
 
-double
-model_threshold(const struct model *m, float level)
+struct decision
+model_decide(const struct model *m, float level, const float *x, double p)
 {
-    return isnan(level) ? m->threshold : m->thresholds.at[(size_t)level];
+    if (model_group(m) != NULL && !isnan(level)) {
+        return thresholds_decide(&m->thresholds, (uint32_t)level, x, m->features.count, p);
+    }
+    const bool positive = p >= m->threshold;
+    return (struct decision){.positive = positive, .chance = positive};
 }

@@ -89,7 +89,7 @@ struct status model_each(struct workspace *w,
 uint32_t model_besides(const struct model *m);
 const struct feature *model_beside(const struct model *m, uint32_t i);
 /* What stands before and after the model file, of rows that were sent: x[rows * features] becomes
- * what it reads, ret_group[rows] the levels that model_threshold takes (NULL: all have one
+ * what it reads, ret_group[rows] the levels that model_decide takes (NULL: all have one
  * threshold). beside[rows * model_besides]: as the lists of model_beside number them. */
 void model_prepare(const struct model *m, const float *beside, size_t rows, float *x,
                    float *ret_group);
@@ -104,10 +104,11 @@ void model_predict(const struct model *m, const float *x, size_t rows, unsigned 
                    double *ret_out);
 /* The column that decides beside the probability; NULL: none, one threshold for all. */
 const struct feature *model_group(const struct model *m);
-/* The threshold of a level of that column; NaN, missing: the one of rows without a group. */
-double model_threshold(const struct model *m, float level);
-/* The next version of old's name: the same model file, thresholds by group chosen on the rows that
- * it was trained on (workspace/thresholds.h). */
+/* What is decided of a row that the model file reads as x[features] and answers with p, a binary
+ * classifier's. level: of that column; NaN: the row has none, and the one threshold decides. */
+struct decision model_decide(const struct model *m, float level, const float *x, double p);
+/* The next version of old's name: the same model file, thresholds or chances by group chosen on the
+ * rows that it was trained on (workspace/thresholds.h). */
 struct status model_set_thresholds(struct workspace *w, const struct model *old,
                                    const struct thresholds_wish *wish, unsigned threads,
                                    struct diag *diag, struct model **ret_model);

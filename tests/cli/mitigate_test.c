@@ -85,6 +85,8 @@ what_no_method_can_do_is_refused(void **state)
     ERR_HAS(m, "y = 0: both labels are needed");
     MITIGATE(m, 2, "--method", "reweighing", "--label", "y", "--sensitive", "sex");
     ERR_HAS(m, "--output FILE is needed");
+    MITIGATE(m, 2, "--method", "threshold", "--label", "y", "--sensitive", "sex", "--randomised");
+    ERR_HAS(m, "--randomised: of a model of the workspace");
 }
 
 static void
@@ -109,6 +111,9 @@ what_no_method_can_do_to_a_model_is_refused(void **state)
     ERR_HAS(m, "of type float: thresholds are for the levels");
     RUN(m, 2, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "afam", "--flip");
     ERR_HAS(m, "--flip is for files");
+    RUN(m, 2, "mitigate", "mortgage", "--method", "reweighing", "--sensitive", "afam",
+        "--randomised");
+    ERR_HAS(m, "--randomised: of --method threshold, not of reweighing");
     RUN(m, 2, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "afam",
         "--constraint", "equalized_odds", "--goal", "selection_rate");
     ERR_HAS(m, "selection_rate does not go with equalized_odds");
@@ -365,6 +370,50 @@ thresholds_by_group_are_a_version_that_needs_the_group(void **state)
     RUN(m, 0, "audit", "verify");
 }
 
+/* Assessed, shown, explained: all tell that decisions are drawn, and the same of each row. */
+static void
+chance_between_thresholds_is_a_version(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "mitigate", "mortgage", "--method", "threshold", "--sensitive", "afam",
+        "--constraint", "equalized_odds", "--randomised", "--report", in(m, "m.html"), "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    assert_near(number(d, "model.version"), 2, 0);
+    assert_near(number(d, "model.manifest.mitigation.kept.gap"), 0, 1e-9);
+    assert_null(strstr(buf_str(&m->r.out), "\"seed\":\"0"));
+    const json_t *manifest = json_object_get(json_object_get(d, "model"), "manifest");
+    has_keys(json_object_get(manifest, "thresholds"), "format columns groups seed_sha256 default");
+    const double drawn = number(d, "after.thresholds.rows_drawn"),
+                 yes = number(d, "after.performance.counts.tp") +
+                       number(d, "after.performance.counts.fp");
+    assert_true(drawn > 0);
+    assert_near(number(d, "after.performance.roc_auc"), number(d, "before.performance.roc_auc"), 0);
+    DEFER(buf_done) struct buf page;
+    testing_read(in(m, "m.html"), &page);
+    assert_text_has(buf_str(&page), "with a chance that depends on afam: no ");
+    assert_text_has(buf_str(&page), "The same row always has the same answer");
+    RUN(m, 0, "model", "show", "mortgage@2");
+    OUT_HAS(m, "positive with a chance by afam, which each call sends");
+    RUN(m, 0, "assess", "mortgage@2", "--data", "lending:test", "--report", in(m, "r.html"));
+    OUT_HAS(m, "decided positive with a chance that depends on afam: no ");
+    OUT_HAS(m, "were drawn, each by what is in it");
+    DEFER(buf_done) struct buf html;
+    testing_read(in(m, "r.html"), &html);
+    assert_text_has(buf_str(&html), "with a chance that depends on afam: no ");
+    RUN(m, 0, "explain", "--model", "workspace:mortgage@2", "--data", "workspace:lending:test",
+        "--row", "1", "--cohort", "prediction = 'yes'", "--json");
+    OUT_HAS(m, "\"row 1 is decided ");
+    DEFER(js_freep) json_t *e = out_json(m);
+    assert_near(number(e, "cohorts.0.rows"), yes, 0); /* the very rows that assess decided so */
+    char out[512];
+    (void)snprintf(out, sizeof out, "%s", in(m, "d.csv"));
+    testing_write(out, view_str("pirat,hirat,lvrat,chist,mhist,phist,unemp,selfemp,insurance,"
+                                "condomin,hschool\n0.2,0.2,0.8,5,2,no,3.9,no,no,no,yes\n"));
+    RUN(m, 0, "explain", "--model", "workspace:mortgage@2", "--data", out, "--row", "1");
+    ERR_HAS(m, "draws decisions by \"afam\", which the rows do not have");
+    RUN(m, 0, "audit", "verify");
+}
+
 static void
 a_version_with_a_remover_reads_changed_features(void **state)
 {
@@ -578,6 +627,7 @@ main(void)
         MODEL(a_fairer_version_is_registered_and_both_are_assessed),
         MODEL(each_constraint_brings_its_own_rate_nearer),
         MODEL(thresholds_by_group_are_a_version_that_needs_the_group),
+        MODEL(chance_between_thresholds_is_a_version),
         MODEL(a_version_with_a_remover_reads_changed_features),
         BARE(the_share_of_flipped_decisions_is_certified),
     };

@@ -387,6 +387,57 @@ the_group_decides_beside_the_probability(void **state)
     }
 }
 
+/* The chance stands beside the decision; which it is follows from what is in the row alone. */
+static void
+a_drawn_decision_is_answered_with_its_chance(void **state)
+{
+    (void)state;
+    static struct thresholds_chances chances[] = {{0.25, 0.75, {0, 0.5, 1}},
+                                                  {0.25, 0.75, {0.125, 0.5, 0.875}}};
+    static const double out[] = {0.1, 0.25, 0.75, 0.1, 0.5, 0.9, 0.5, NAN};
+    struct model draws = by_group;
+    struct infer_request q;
+    struct diag diag;
+    DEFER(buf_done) struct buf answer;
+    DEFER(buf_done) struct buf metadata;
+    DEFER(js_freep) json_t *o = NULL;
+    draws.thresholds = (struct thresholds){.by = {&sex, 1}, .drawn = chances};
+    hmac_key_of(view_str("seed"), &draws.thresholds.key);
+    buf_init(&answer, 1 << 16);
+    buf_init(&metadata, 1 << 16);
+    assert_ok(parse_for(&draws,
+                        BODY(INPUT("x", "FP64", "[8,4]",
+                                   "[1,1,0,0,2,1,0,0,3,1,0,0,4,1,0,0,5,1,0,0,6,1,0,0,7,1,0,0,8,1,0,"
+                                   "0]") "," INPUT("sex", "INT64", "[8]", "[0,0,0,1,1,1,null,0]")),
+                        &diag, &q));
+    infer_put_answer(&draws, &q, out, &answer);
+    assert_text_has(buf_str(&answer), ",{\"name\":\"chance\",\"datatype\":\"FP64\",\"shape\":[8],"
+                                      "\"data\":[0,0.5,1,0.125,0.5,0.875,1,null]}]}");
+    assert_ok(js_parse(buf_view(&answer), NULL, NULL, &o));
+    const json_t *decisions =
+        json_object_get(json_array_get(json_object_get(o, "outputs"), 1), "data");
+    for (uint32_t i = 0; i < 6; i++) {
+        const struct decision d =
+            thresholds_decide(&draws.thresholds, i / 3, q.x + (size_t)i * 4, 4, out[i]);
+        assert_string_equal(json_string_value(json_array_get(decisions, i)),
+                            d.positive ? "deny" : "grant");
+    }
+    assert_true(json_is_null(json_array_get(decisions, 7)));
+    infer_put_metadata(&draws, (const bool[]){true, true, true, true, true}, &metadata);
+    assert_text_has(buf_str(&metadata),
+                    "{\"name\":\"chance\",\"datatype\":\"FP64\",\"shape\":[-1]}");
+    /* By name alone, and of a model that draws only. */
+    assert_ok(parse_for(&draws,
+                        "{\"outputs\":[{\"name\":\"chance\"}],\"inputs\":[" AGE "," REST
+                        "," INPUT("sex", "BYTES", "[1]", "[\"f\"]") "]}",
+                        &diag, &q));
+    assert_true(q.want_chance && !q.want_decision && !q.want_probability);
+    assert_status(
+        parse("{\"outputs\":[{\"name\":\"chance\"}],\"inputs\":[" AGE "," REST "]}", &diag, &q),
+        INPUT);
+    assert_says(&diag, "the model has probability, decision, and contributions");
+}
+
 static void
 a_remover_needs_its_columns_and_changes_features(void **state)
 {
@@ -601,6 +652,7 @@ main(void)
         cmocka_unit_test(answers_the_outputs_that_were_asked_for),
         cmocka_unit_test(a_group_is_needed_and_checked_as_a_feature_is),
         cmocka_unit_test(the_group_decides_beside_the_probability),
+        cmocka_unit_test(a_drawn_decision_is_answered_with_its_chance),
         cmocka_unit_test(a_remover_needs_its_columns_and_changes_features),
         cmocka_unit_test(metadata_lists_the_group_last),
         cmocka_unit_test(metadata_tells_categories_of_unmasked_columns_alone),

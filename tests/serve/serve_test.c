@@ -8,6 +8,7 @@
 #include "serve/infer.h"
 #include "serve/server.h"
 #include "testing/schema.h"
+#include "workspace/decisions.h"
 #include "workspace/models.h"
 
 #include <pthread.h>
@@ -743,6 +744,91 @@ a_version_behind_a_remover_answers_as_off_line(void **state)
     reply_done(&r);
 }
 
+/* ---- decisions that are drawn ---- */
+
+/* What the version decides of each row of the table, by library: t->rows, on malloc. */
+static struct decision *
+decide_off_line(const struct model *m, const struct table *t)
+{
+    struct diag diag = {0};
+    uint64_t missing = 0;
+    const size_t rows = (size_t)t->rows;
+    DEFER(memory_freep) float *x = calloc(rows * 4, sizeof *x);
+    DEFER(memory_freep) double *p = calloc(rows, sizeof *p);
+    struct decision *decision = calloc(rows, sizeof *decision);
+    assert_ok(model_matrix(m, t, NULL, &diag, x, &missing));
+    model_predict(m, x, rows, 1, p);
+    for (size_t i = 0; i < rows; i++) {
+        assert_ok(decisions_of_row(m, t, i, x + i * 4, p[i], &diag, &decision[i]));
+    }
+    return decision;
+}
+
+/* The first rows that are drawn, and the last ones. Returns how many are. */
+static size_t
+choose_rows(const struct table *t, const struct decision *decision, uint64_t *ret_row)
+{
+    size_t drawn = 0;
+    for (uint64_t i = 0; i < t->rows && drawn < MAX_ROWS; i++) {
+        if (decision[i].drawn) {
+            ret_row[drawn++] = i;
+        }
+    }
+    for (size_t i = drawn; i < MAX_ROWS; i++) {
+        ret_row[i] = t->rows - 1 - i;
+    }
+    return drawn;
+}
+
+static void
+is_answered(const struct reply *r, const struct model *m, const struct decision *decision,
+            const uint64_t *row)
+{
+    DEFER(js_freep) json_t *o = NULL;
+    assert_ok(js_parse(buf_view(&r->body), NULL, NULL, &o));
+    const json_t *outputs = json_object_get(o, "outputs"),
+                 *decided = json_object_get(json_array_get(outputs, 1), "data"),
+                 *chance = json_object_get(json_array_get(outputs, 2), "data");
+    for (size_t i = 0; i < MAX_ROWS; i++) {
+        const struct decision *d = &decision[row[i]];
+        assert_string_equal(json_string_value(json_array_get(decided, i)),
+                            d->positive ? m->positive : m->negative);
+        assert_true(json_number_value(json_array_get(chance, i)) == d->chance);
+    }
+}
+
+static void
+a_version_that_draws_decides_as_off_line_each_time(void **state)
+{
+    (void)state;
+    struct diag diag = {0};
+    struct dataset_info info;
+    struct reply r;
+    uint64_t row[MAX_ROWS];
+    DEFER(model_freep) struct model *m = NULL;
+    DEFER(table_freep) struct table *whole = NULL;
+    DEFER(table_freep) struct table *t = NULL;
+    DEFER(buf_done) struct buf body;
+    buf_init(&body, 1 << 20);
+    assert_steward("mitigate", "loans@1", "--method", "threshold", "--sensitive", "sex",
+                   "--randomised", "--tolerance", "0");
+    assert_ok(model_load(it.workspace, "loans", 0, &diag, &m));
+    assert_int_equal(m->version, 5);
+    await_version(5);
+    assert_ok(dataset_load(it.workspace, "loans", 1, &diag, &whole, &info));
+    DEFER(memory_freep) struct decision *decision = decide_off_line(m, whole);
+    assert_true(choose_rows(whole, decision, row) > 0);
+    assert_ok(table_select(whole, row, MAX_ROWS, &t));
+    assert_ok(infer_put_request(m, t, &diag, &body));
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(ask_at(it.port, "POST", "/v2/models/loans/versions/5/infer", it.caller,
+                                buf_str(&body), &r),
+                         200);
+        is_answered(&r, m, decision, row);
+        reply_done(&r);
+    }
+}
+
 /* ---- one server a workspace, one program a port ---- */
 
 static void
@@ -1067,6 +1153,7 @@ main(void)
         cmocka_unit_test(takes_a_new_version_in_and_keeps_the_old_one),
         cmocka_unit_test(a_version_with_thresholds_by_group_needs_the_group_and_decides_by_it),
         cmocka_unit_test(a_version_behind_a_remover_answers_as_off_line),
+        cmocka_unit_test(a_version_that_draws_decides_as_off_line_each_time),
         cmocka_unit_test(leaves_a_log_that_verifies),
     };
     return cmocka_run_group_tests_name("serve/serve", tests, set_up, tear_down);

@@ -130,7 +130,8 @@ refuses_a_manifest_that_is_not_exactly_one_of_thresholds(void **state)
         const char *text, *says;
     } cases[] = {
         {"{}", "format"},
-        {THRESHOLDS("steward-thresholds-2", "[" COLUMN "]", "[0.1,0.2]", "0.5"), "the format"},
+        {THRESHOLDS("steward-thresholds-3", "[" COLUMN "]", "[0.1,0.2]", "0.5"), "the formats"},
+        {THRESHOLDS("steward-thresholds-2", "[" COLUMN "]", "[0.1,0.2]", "0.5"), "the formats"},
         {THRESHOLDS(KNOWN, "[" COLUMN "]", "[0.1,0.2]", "0.5,\"flip\":true"), "the format"},
         {THRESHOLDS(KNOWN, "[]", "[]", "0.5"), "by one column"},
         {THRESHOLDS(KNOWN, "[" COLUMN "," COLUMN "]", "[0.1,0.2]", "0.5"), "twice"},
@@ -371,7 +372,7 @@ count_training(const struct room *r, const struct model *m, struct counted *c)
     model_predict(m, x, ROWS, 1, p);
     model_predict(r->old, x, ROWS, 1, old);
     assert_memory_equal(p, old, sizeof p);
-    assert_ok(decisions_make(m, t, p, &diag, decision, &told));
+    assert_ok(decisions_make(m, t, x, p, &diag, decision, &told));
     const struct column *g = table_column(t, "group");
     *c = (struct counted){0};
     uint64_t missing = 0;
@@ -485,16 +486,17 @@ groups_that_it_does_not_know_fall_to_the_default_and_are_told(void **state)
     DEFER(table_freep) struct table *t = table_of(r, "group", "abc-ba");
     DEFER(table_freep) struct table *other = table_of(r, "grup", "ab");
     uint8_t decision[6] = {0};
+    const float x[6] = {0}; /* decides nothing */
     json_t *none = NULL;
     assert_ok(model_set_thresholds(r->w, r->old, &wish, 1, &diag, &m));
     const double a = m->thresholds.at[0], b = m->thresholds.at[1];
     const double p[] = {a, b, 0.5, nextafter(0.5, 0), nextafter(b, 0), nextafter(a, 0)};
-    assert_ok(decisions_make(m, t, p, &diag, decision, &told));
+    assert_ok(decisions_make(m, t, x, p, &diag, decision, &told));
     const uint8_t expected[] = {1, 1, 1, 0, 0, 0};
     assert_memory_equal(decision, expected, sizeof expected);
     assert_int_equal(json_integer_value(json_object_get(told, "rows_without_group")), 1);
     assert_int_equal(json_integer_value(json_object_get(told, "rows_of_other_groups")), 1);
-    assert_status(decisions_make(m, other, p, &diag, decision, &none), INPUT);
+    assert_status(decisions_make(m, other, x, p, &diag, decision, &none), INPUT);
     assert_says(&diag, "decides by \"group\": the table has no category column of that name");
     assert_null(none);
 }
