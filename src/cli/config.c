@@ -33,6 +33,7 @@ enum kind {
     KIND_WITNESSES,
     KIND_EXPORT,
     KIND_CAPTURE,
+    KIND_QUOTAS,
     KINDS
 };
 
@@ -70,6 +71,9 @@ static const struct key {
      1000000,
      "without a valid key, of one address (IPv6: one /64); further ones are closed, unanswered and "
      "unrecorded; 0: no limit"},
+    {"limits", "quotas", KIND_QUOTAS, AT(quotas), "", 0, 0,
+     "NAME MOST calls|rows/minute|hour|day|month [principal=P|group=G|role=R] [model=M] [each] "
+     "(docs/spec/quota.md); more is answered 429; read anew with SIGHUP"},
     {"limits", "handshake", KIND_DURATION, LIMIT_AT(handshake_ns), "10s", 10000000,
      UINT64_C(3600000000000), "for the TLS handshake; then the connection is closed"},
     {"limits", "header", KIND_DURATION, LIMIT_AT(header_ns), "10s", 10000000,
@@ -201,7 +205,7 @@ static bool
 is_list(const struct key *k)
 {
     return k->kind == KIND_EGRESS || k->kind == KIND_BLOCKS || k->kind == KIND_WITNESSES ||
-           k->kind == KIND_EXPORT || k->kind == KIND_CAPTURE;
+           k->kind == KIND_EXPORT || k->kind == KIND_CAPTURE || k->kind == KIND_QUOTAS;
 }
 
 static struct status
@@ -214,8 +218,9 @@ check_item(const struct key *k, const char *list, struct view item, struct diag 
     if (k->kind == KIND_WITNESSES) {
         return config_check_witness(list, item, diag);
     }
-    if (k->kind == KIND_EXPORT) {
-        return config_check_receiver(list, item, diag);
+    if (k->kind == KIND_EXPORT || k->kind == KIND_QUOTAS) {
+        return k->kind == KIND_EXPORT ? config_check_receiver(list, item, diag)
+                                      : config_check_quota(list, item, diag);
     }
     if (k->kind == KIND_CAPTURE) {
         return config_check_capture(list, item, diag);

@@ -25,6 +25,7 @@ struct config {
     char captures[CONFIG_LIST_BYTES];  /* serve/capture.h */
     int64_t capture_keep_ns;
     int log_level;
+    char quotas[CONFIG_LIST_BYTES];    /* govern/quota.h */
     char transit[TRANSIT_URI_MAX + 1]; /* keys.transit; "": none */
     /* network: */
     struct config_listener {
@@ -57,6 +58,9 @@ struct status config_check_receiver(const char *list, struct view item, struct d
 struct status config_check_capture(const char *list, struct view item, struct diag *diag);
 /* capture, which was read before. */
 void config_captures(const struct config *c, struct capture_rules *ret_rules);
+struct status config_check_quota(const char *list, struct view item, struct diag *diag);
+/* limits.quotas, which was read before: how many. */
+size_t config_quotas(const struct config *c, struct quota ret_quota[static QUOTAS]);
 /* audit.export, which was read before: how many. */
 size_t config_receivers(const struct config *c, struct receiver ret_receiver[static RECEIVERS]);
 /* Who may connect to a listener; ingress_done. MEMORY. */

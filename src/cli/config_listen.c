@@ -136,6 +136,37 @@ config_captures(const struct config *c, struct capture_rules *ret_rules)
     }
 }
 
+struct status
+config_check_quota(const char *list, struct view item, struct diag *diag)
+{
+    struct quota q, other;
+    struct view before;
+    if (count_items(list) == QUOTAS) {
+        diag_set(diag, "more than %u quotas", QUOTAS);
+        FAIL(INPUT);
+    }
+    TRY(quota_parse(item, diag, &q));
+    while (config_next_item(&list, &before)) {
+        if (status_ok(quota_parse(before, NULL, &other)) && strcmp(other.name, q.name) == 0) {
+            diag_set(diag, "two quotas named %s", q.name);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+size_t
+config_quotas(const struct config *c, struct quota ret_quota[static QUOTAS])
+{
+    const char *text = c->quotas;
+    struct view item;
+    size_t n = 0;
+    while (n < QUOTAS && config_next_item(&text, &item)) {
+        n += status_ok(quota_parse(item, NULL, &ret_quota[n])) ? 1 : 0;
+    }
+    return n;
+}
+
 size_t
 config_receivers(const struct config *c, struct receiver ret_receiver[static RECEIVERS])
 {

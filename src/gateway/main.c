@@ -203,10 +203,14 @@ start(struct house *h, struct workspace *w, struct server **ret_server)
     TRY(gateway_policies(w, &h->config, &h->diag, &state));
     take_addresses(&h->config);
     h->config.server.policy_state = state;
+    struct quota quotas[QUOTAS];
+    h->config.server.quota_count = config_quotas(&h->config, quotas);
+    h->config.server.quotas = quotas;
     TRY(network_ingress(&h->config, rules));
     h->config.server.ingress = rules;
     const struct status s = server_start(w, &h->config.server, &h->diag, ret_server);
     h->config.server.ingress = NULL;
+    h->config.server.quotas = NULL;
     h->config.server.policy_state = NULL;
     return s;
 }

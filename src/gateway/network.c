@@ -227,7 +227,8 @@ tell_of_others(const struct config *before, const struct config *now, bool expor
         const char *key = json_string_value(json_object_get(b, "key"));
         const bool list = strstr(key, "network.") == key &&
                           (strstr(key, "_allow") != NULL || strstr(key, "_deny") != NULL);
-        const bool taken = list || (exports && strcmp(key, "audit.export") == 0);
+        const bool taken = list || strcmp(key, "limits.quotas") == 0 ||
+                           (exports && strcmp(key, "audit.export") == 0);
         if (!taken && json_equal(a, b) == 0) {
             log_event(LOG_WARN, "config.restart", "key=%s; has changed, and holds after a restart",
                       key);
@@ -299,6 +300,31 @@ take_rules(struct workspace *w, struct server *server, const struct network_conn
     return OK;
 }
 
+/* Each of them stands in the entry, as far as there is room. */
+static struct status
+take_quotas(struct workspace *w, struct server *server, const struct config *now,
+            struct config *config, struct diag *diag)
+{
+    struct quota list[QUOTAS];
+    const size_t n = config_quotas(now, list);
+    DEFER(buf_done) struct buf reason;
+    buf_init(&reason, 8192);
+    if (strcmp(now->quotas, config->quotas) == 0) {
+        return OK;
+    }
+    buf_printf(&reason, "%zu quotas", n);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(&reason, "%s %s: ", i == 0 ? ";" : ",", list[i].name);
+        quota_put(&list[i], &reason);
+    }
+    const struct workspace_act act = {
+        .action = "limits.configure", .resource = "limits/quotas", .reason = buf_str(&reason)};
+    TRY(workspace_audit(w, &act, diag));
+    TRY(server_set_quotas(server, list, n, diag));
+    memcpy(config->quotas, now->quotas, sizeof now->quotas);
+    return OK;
+}
+
 void
 network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
                const struct network_connecting *who, struct config *config)
@@ -313,6 +339,7 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
     s = status_ok(s) ? config_parse(buf_view(&text), "steward.yaml", &diag, &now) : s;
     s = status_ok(s) ? gateway_policies(w, &now, &diag, &state) : s;
     s = status_ok(s) ? take_rules(w, server, who, &now, config, &diag) : s;
+    s = status_ok(s) ? take_quotas(w, server, &now, config, &diag) : s;
     s = status_ok(s) ? exporting_change(w, who->exports, config, &now, &diag) : s;
     if (status_ok(s)) {
         tell_of_others(config, &now, who->exports != NULL);

@@ -71,7 +71,7 @@ struct status audit_append_at(struct audit *a, struct view entry, struct diag *d
                               uint64_t *ret_index);
 /* A signed checkpoint over all that is durable in the whole log now. */
 struct status audit_publish(struct audit *a, struct diag *diag);
-uint64_t audit_size(const struct audit *a); /* entries durable in the whole log */
+uint64_t audit_size(const struct audit *a);      /* entries durable in the whole log */
 uint64_t audit_published(const struct audit *a); /* of them, those under a checkpoint of ours */
 
 /* The entry everybody writes, in one place so that its fields and their order are one. Unset
@@ -99,7 +99,8 @@ struct audit_event {
     const struct digest *explanation; /* of the part of the response that explains; NULL: none */
     const char *capture; /* of the bodies: the sealed object's name, or "failed"; NULL: none */
     int64_t duration_ns;
-    uint64_t rows; /* 0: none */
+    uint64_t rows;      /* 0: none */
+    const char *quotas; /* the counts it was counted in, each with its line break; NULL: none */
 };
 void audit_event_put(const struct audit_event *e, struct buf *ret_entry);
 /* When it began, out of an entry of any version of the schema; false: it does not say. */

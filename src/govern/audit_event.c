@@ -79,6 +79,22 @@ put_number(struct buf *b, const char *key, uint64_t v)
     }
 }
 
+static void
+put_lines(struct buf *b, const char *key, const char *lines)
+{
+    if (lines == NULL) {
+        return;
+    }
+    put_key(b, key);
+    for (const char *comma = "["; *lines != '\0'; comma = ",") {
+        const size_t n = strcspn(lines, "\n");
+        buf_put_str(b, comma);
+        js_put_string(b, view_of(lines, n));
+        lines += n + 1;
+    }
+    buf_put_str(b, "]");
+}
+
 void
 audit_event_put(const struct audit_event *e, struct buf *ret_entry)
 {
@@ -101,6 +117,7 @@ audit_event_put(const struct audit_event *e, struct buf *ret_entry)
     put_number(ret_entry, "model_version", e->model_version);
     put_digest(ret_entry, "model_sha256", e->model_digest);
     put_number(ret_entry, "rows", e->rows);
+    put_lines(ret_entry, "quotas", e->quotas);
     put_digest(ret_entry, "request_sha256", e->request);
     put_digest(ret_entry, "response_sha256", e->response);
     put_digest(ret_entry, "explanation_sha256", e->explanation);

@@ -220,6 +220,53 @@ access_decide(struct access *a, const struct access_request *q,
     }
 }
 
+/* ---- of what it is ---- */
+
+bool
+access_in_group(struct access *a, const struct access_caller *caller, const char *group)
+{
+    DEFER(access_snapshot_releasep) struct access_snapshot *s = access_snapshot_take(a);
+    const struct access_holder *own =
+        s == NULL ? NULL : access_holder_find(s, caller->principal, false);
+    bool is = false;
+    for (size_t i = 0; own != NULL && i < own->group_count; i++) {
+        is = is || strcmp(own->groups[i]->name, group) == 0;
+    }
+    for (size_t i = 0; i < caller->group_count; i++) {
+        is = is || strcmp(caller->groups[i], group) == 0;
+    }
+    return is;
+}
+
+struct naming {
+    const struct access_request *q;
+    const char *role;
+    bool found;
+};
+
+/* A rule's text names its role: "role caller on models/mortgage". */
+static void
+look_for_role(void *ctx, const struct access_holder *h, const struct access_rule *r)
+{
+    struct naming *n = ctx;
+    const size_t letters = strlen(n->role);
+    const char *role = r->text + strlen("role ");
+    (void)h;
+    n->found = n->found || (!r->deny && !r->break_glass && fails(r, n->q) == NULL &&
+                            strncmp(role, n->role, letters) == 0 && role[letters] == ' ');
+}
+
+bool
+access_by_role(struct access *a, const struct access_request *q, const char *role)
+{
+    DEFER(access_snapshot_releasep) struct access_snapshot *s = access_snapshot_take(a);
+    struct naming n = {.q = q, .role = role};
+    if (s != NULL) {
+        access_rules_each(s, q, look_for_role, &n);
+    }
+    return n.found;
+}
+
 /* ---- which columns ---- */
 
 struct showing {

@@ -166,6 +166,10 @@ struct access_decision {
 };
 void access_decide(struct access *a, const struct access_request *q,
                    struct access_decision *ret_decision);
+/* Whether it is of that group, by the store or its token. */
+bool access_in_group(struct access *a, const struct access_caller *caller, const char *group);
+/* Whether a grant of that role lets this request be made, its own or a group's. */
+bool access_by_role(struct access *a, const struct access_request *q, const char *role);
 /* Of an allowed request: ret_visible[i] = whether the values of columns[i] are seen unmasked. */
 void access_columns(struct access *a, const struct access_request *q, const char *const *columns,
                     size_t n, bool *ret_visible);

@@ -270,6 +270,67 @@ inspect(struct call *c)
     }
 }
 
+/* ---- meter: what quotas leave ---- */
+
+static bool
+is_of(void *ctx, const struct quota *q)
+{
+    const struct call *c = ctx;
+    struct access *a = c->server->workspace->access;
+    const struct access_request r = call_request(c);
+    return q->of == QUOTA_OF_GROUP ? access_in_group(a, &c->caller, q->who)
+                                   : access_by_role(a, &r, q->who);
+}
+
+static void
+refuse_over_quota(struct call *c, enum quotas_answer answer, const struct quotas_refusal *r)
+{
+    char wait[24];
+    if (answer == QUOTAS_FAILED) {
+        call_refuse(c, 503, "the quotas could not be counted; try again", "no memory for a count");
+        return;
+    }
+    (void)snprintf(c->decision.rule, sizeof c->decision.rule, "quota %s", r->name);
+    if (answer == QUOTAS_FULL) {
+        (void)snprintf(wait, sizeof wait, "%llu", (unsigned long long)r->retry_after_s);
+        http_set_header(c->x, "retry-after", wait);
+    }
+    call_refuse(c, answer == QUOTAS_FULL ? 429 : 413, r->sentence, r->sentence);
+}
+
+/* Before the model is run, and what is not answered is given back (record). */
+static void
+meter(struct call *c)
+{
+    struct quotas_refusal refusal;
+    if (c->route->action != ACCESS_MODEL_INFER || !quotas_any(c->server->quotas)) {
+        return;
+    }
+    struct quotas_charge *charge = arena_alloc(c->x->arena, 1, sizeof *charge);
+    const struct quotas_call asked = {.principal = c->caller.principal,
+                                      .model = c->at.name,
+                                      .rows = c->infer.rows,
+                                      .now_ns = clock_wall_ns(),
+                                      .is_of = is_of,
+                                      .ctx = c};
+    const enum quotas_answer answer =
+        charge == NULL ? QUOTAS_FAILED : quotas_take(c->server->quotas, &asked, charge, &refusal);
+    if (answer == QUOTAS_ROOM) {
+        c->charge = charge;
+    } else {
+        refuse_over_quota(c, answer, &refusal);
+    }
+}
+
+static void
+give_back_charge(struct call *c)
+{
+    if (c->charge != NULL) {
+        quotas_give_back(c->server->quotas, c->charge);
+        c->charge = NULL;
+    }
+}
+
 static void
 act(struct call *c)
 {
@@ -299,6 +360,7 @@ submit(struct call *c, const struct audit_event *e)
         call_refuse(c, 503, "the call could not be recorded; try again",
                     "the log is full or failing");
         c->x->ticket = 0;
+        give_back_charge(c);
     }
 }
 
@@ -383,6 +445,14 @@ record(struct call *c)
     struct digest request, response;
     char captured[CAPTURE_ID_MAX] = "";
     capture(c, captured);
+    DEFER(buf_done) struct buf quotas;
+    buf_init(&quotas, QUOTAS * (QUOTA_COUNT_MAX + QUOTA_WINDOW_MAX + 2));
+    if (c->charge != NULL && c->x->status != 200) {
+        give_back_charge(c);
+    }
+    if (c->charge != NULL) {
+        quotas_put_charge(c->charge, &quotas);
+    }
     digest_of(c->x->body, &request);
     digest_of(buf_view(&c->x->answer), &response);
     const struct audit_event e = {
@@ -410,6 +480,7 @@ record(struct call *c)
         .duration_ns = duration,
         .rows = c->rows,
         .capture = some(captured),
+        .quotas = quotas.len == 0 ? NULL : buf_str(&quotas),
     };
     submit(c, &e);
 }
@@ -431,13 +502,10 @@ static const struct stage {
     bool head;   /* needs no body */
     bool always; /* also when an answer stands already */
 } stages[] = {
-    {"admit", admit, true, false},
-    {"authenticate", authenticate, true, false},
-    {"authorise", authorise, true, false},
-    {"inspect", inspect, false, false},
-    {"act", act, false, false},
-    {"record", record, false, true},
-    {"give back", give_back, false, true},
+    {"admit", admit, true, false},         {"authenticate", authenticate, true, false},
+    {"authorise", authorise, true, false}, {"inspect", inspect, false, false},
+    {"meter", meter, false, false},        {"act", act, false, false},
+    {"record", record, false, true},       {"give back", give_back, false, true},
 };
 
 #define STAGES (sizeof stages / sizeof *stages)

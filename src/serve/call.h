@@ -12,6 +12,7 @@
 #include "serve/meter.h"
 #include "serve/metrics.h"
 #include "serve/policy_watch.h"
+#include "serve/quotas.h"
 #include "serve/reads.h"
 #include "serve/series.h"
 #include "serve/server.h"
@@ -56,6 +57,8 @@ struct server {
     struct live *live;
     struct metrics metrics;
     struct series *series;
+    struct quotas *quotas;
+    char *log_dir;
     struct meter *refusals;
     struct reads *reads;
     _Atomic int64_t warned_ns; /* of refusals that were dropped */
@@ -97,7 +100,8 @@ struct call {
     uint64_t model_version;
     struct digest model_digest; /* valid when model_version > 0 */
     struct infer_request infer;
-    uint64_t rows; /* predicted */
+    uint64_t rows;                /* predicted */
+    struct quotas_charge *charge; /* NULL: counted in no quota */
     double *out;
     bool explained; /* contributions are in the answer */
     struct digest explanation;

@@ -70,6 +70,7 @@ act_metrics(struct call *c)
     c->x->content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_put(&c->server->metrics, &g, &c->x->answer);
     series_put(c->server->series, &c->x->answer);
+    quotas_put_metrics(c->server->quotas, &c->x->answer);
     witnesses_put_metrics(c->server->witnesses, &c->x->answer);
     capture_put_metrics(c->server->capture, &c->x->answer);
     exports_put_metrics(c->server->options.exports, &c->x->answer);

@@ -299,6 +299,8 @@ server_free(struct server *s)
     meter_free(s->refusals);
     reads_free(s->reads);
     series_free(s->series);
+    quotas_free(s->quotas);
+    free(s->log_dir);
     sessions_free(s->sessions);
     for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
         ingress_done(&s->ingress[i]);
@@ -317,6 +319,15 @@ start_witnesses(struct server *s)
                ? OK
                : witnesses_start(o->witnesses, log, s->workspace->audit, o->messenger,
                                  &s->witnesses);
+}
+
+static struct status
+start_quotas(struct server *s, struct diag *diag)
+{
+    s->log_dir = file_join(s->workspace->dir, "audit");
+    s->quotas = quotas_new(s->log_dir);
+    CHECK(s->log_dir != NULL && s->quotas != NULL, MEMORY);
+    return quotas_set(s->quotas, s->options.quotas, s->options.quota_count, diag);
 }
 
 struct status
@@ -343,6 +354,9 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
         s->refusals == NULL || s->reads == NULL || s->sessions == NULL || s->series == NULL
             ? FAILURE(MEMORY)
             : take_lock(s, diag);
+    if (status_ok(done)) {
+        done = start_quotas(s, diag);
+    }
     if (status_ok(done)) {
         done = live_open(w, &s->live);
     }
@@ -373,6 +387,12 @@ server_start(struct workspace *w, const struct server_options *o, struct diag *d
     }
     *ret_server = s;
     return OK;
+}
+
+struct status
+server_set_quotas(struct server *s, const struct quota *list, size_t count, struct diag *diag)
+{
+    return quotas_set(s->quotas, list, count, diag);
 }
 
 void

@@ -2,6 +2,7 @@
 #ifndef STEWARD_SERVE_SERVER_H
 #define STEWARD_SERVE_SERVER_H
 
+#include "govern/quota.h"
 #include "net/ingress.h"
 #include "serve/capture.h"
 #include "serve/exports.h"
@@ -49,8 +50,10 @@ struct server_options {
     struct fetcher *messenger; /* to them */
     /* Borrowed; NULL: no call is captured, and nothing expires. */
     const struct capture_rules *captures;
-    struct exports *exports;   /* borrowed; NULL: the log's events are sent to nobody */
-    json_t *policy_state;      /* cli/config_state.h; borrowed; NULL: policies see no server */
+    struct exports *exports;    /* borrowed; NULL: the log's events are sent to nobody */
+    const struct quota *quotas; /* quota_count of them; borrowed until the server has started */
+    size_t quota_count;
+    json_t *policy_state; /* cli/config_state.h; borrowed; NULL: policies see no server */
 };
 
 /* The listeners: for calls, and, when they are configured, for metrics and management, and for
@@ -69,6 +72,9 @@ uint16_t server_port(const struct server *s, unsigned listener); /* 0: there is 
 /* Who may connect from now on, by listener; taken over. Open connections of
  * addresses that may not any more are ended at once, whatever they wait for. */
 void server_set_ingress(struct server *s, struct ingress rules[HTTP_LISTENERS]);
+/* The quotas that hold from now on. On failure those from before do. */
+struct status server_set_quotas(struct server *s, const struct quota *list, size_t count,
+                                struct diag *diag);
 /* The configuration as policies see it from now on. */
 void server_set_policy_state(struct server *s, json_t *state);
 /* Takes the workspace's certificate and key, and the clients' authorities, as they are now, for

@@ -1,0 +1,78 @@
+/* quota: how much may be asked of models in a minute, an hour, a day or a month of UTC, one line
+ * each of limits.quotas (docs/spec/quota.md):
+ *
+ *     NAME MOST calls|rows/minute|hour|day|month [principal=P | group=G | role=R] [model=M] [each]
+ *
+ *     desk 10000 rows/day principal=desk
+ *     fair 600 calls/minute model=mortgage each
+ *
+ * Without a principal, group or role it is of everybody, without a model of all. Its count is of
+ * all those together, or, each, one of each principal. Pure but for quota_book_read. */
+#ifndef STEWARD_GOVERN_QUOTA_H
+#define STEWARD_GOVERN_QUOTA_H
+
+#include "base/bytes.h"
+
+#define QUOTAS 32u
+#define QUOTA_NAME_MAX 64u
+#define QUOTA_MOST UINT64_C(1000000000000000)
+#define QUOTA_COUNT_MAX 96u
+#define QUOTA_WINDOW_MAX 17u
+
+enum quota_unit { QUOTA_CALLS, QUOTA_ROWS };
+enum quota_span { QUOTA_MINUTE, QUOTA_HOUR, QUOTA_DAY, QUOTA_MONTH };
+enum quota_of { QUOTA_OF_ALL, QUOTA_OF_PRINCIPAL, QUOTA_OF_GROUP, QUOTA_OF_ROLE };
+
+struct quota {
+    char name[QUOTA_NAME_MAX];
+    uint64_t most;
+    enum quota_unit unit;
+    enum quota_span span;
+    enum quota_of of;
+    char who[QUOTA_NAME_MAX];
+    char model[QUOTA_NAME_MAX]; /* "": all */
+    bool each;
+    /* What its count is called in entries: "fair calls/minute/each". A quota of another span or
+     * unit has another count. */
+    char count[QUOTA_COUNT_MAX];
+};
+
+/* INPUT with a sentence. */
+struct status quota_parse(struct view item, struct diag *diag, struct quota *ret_quota);
+/* "10000 rows/day of principal desk on model m, each" */
+void quota_put(const struct quota *q, struct buf *ret_text);
+/* The window of a time: "2026-11-26T00:13", "2026-11-26T00", "2026-11-26" or "2026-11". A later one
+ * is greater as text. */
+void quota_window(enum quota_span span, int64_t wall_ns, char ret_window[static QUOTA_WINDOW_MAX]);
+/* When it is over. */
+int64_t quota_window_end(const char *window);
+
+/* ---- what was used ---- */
+
+/* Of one window, which only moves on: what a clock that went back says changes nothing. */
+struct quota_count {
+    struct quota_count *next;
+    char of[QUOTA_COUNT_MAX];
+    char principal[QUOTA_NAME_MAX]; /* "": of all together */
+    char window[QUOTA_WINDOW_MAX];
+    uint64_t used;
+};
+
+struct quota_book;
+struct quota_book *quota_book_new(void); /* NULL when memory is out */
+void quota_book_free(struct quota_book *b);
+DEFINE_FREEP(quota_book_free, struct quota_book)
+/* That count; an empty one is made. It stays where it is. NULL: memory is out. */
+struct quota_count *quota_book_count(struct quota_book *b, const char *of, const char *principal);
+/* Of that quota, the next behind last (NULL: the first); NULL: there is none. */
+struct quota_count *quota_book_next(const struct quota_book *b, const struct quota *q,
+                                    const struct quota_count *last);
+/* It moves on to that window, if it is a later one. */
+void quota_count_turn(struct quota_count *c, const char *window);
+/* An entry of the log: what it says it was counted in. The same entries in any order of one
+ * window's give the same book. */
+struct status quota_book_add(struct quota_book *b, struct view entry);
+/* All entries of a log. */
+struct status quota_book_read(struct quota_book *b, const char *log_dir, struct diag *diag);
+
+#endif

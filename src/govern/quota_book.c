@@ -1,0 +1,175 @@
+/* A count is told by entries alone: each names the counts it was counted in, with their window
+ * ("quotas", docs/spec/quota.md). Crash argument: an answer leaves after its entry is durable, so
+ * no count that was acted on is lost; and since the window stands in the entry, reading it again
+ * needs neither the clock nor the rules of that time. */
+#include "govern/quota.h"
+
+#include "base/json_flat.h"
+#include "govern/audit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS 4096u
+#define ENTRY_ARENA (1u << 20)
+
+struct quota_book {
+    struct quota_count *slot[SLOTS];
+    struct arena *arena; /* of one entry */
+};
+
+struct quota_book *
+quota_book_new(void)
+{
+    struct quota_book *b = calloc(1, sizeof *b);
+    struct arena *arena = arena_new(ENTRY_ARENA);
+    if (b == NULL || arena == NULL) {
+        arena_free(arena);
+        free(b);
+        return NULL;
+    }
+    b->arena = arena;
+    return b;
+}
+
+void
+quota_book_free(struct quota_book *b)
+{
+    if (b == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < SLOTS; i++) {
+        while (b->slot[i] != NULL) {
+            struct quota_count *c = b->slot[i];
+            b->slot[i] = c->next;
+            free(c);
+        }
+    }
+    arena_free(b->arena);
+    free(b);
+}
+
+static uint64_t
+hash_text(uint64_t hash, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+static size_t
+slot_of(const char *of, const char *principal)
+{
+    return (size_t)(hash_text(hash_text(UINT64_C(0xcbf29ce484222325), of), principal) >> 32) %
+           SLOTS;
+}
+
+struct quota_count *
+quota_book_count(struct quota_book *b, const char *of, const char *principal)
+{
+    struct quota_count **at = &b->slot[slot_of(of, principal)];
+    while (*at != NULL &&
+           (strcmp((*at)->of, of) != 0 || strcmp((*at)->principal, principal) != 0)) {
+        at = &(*at)->next;
+    }
+    if (*at == NULL && (*at = calloc(1, sizeof **at)) != NULL) {
+        (void)strncpy((*at)->of, of, sizeof(*at)->of - 1);
+        (void)strncpy((*at)->principal, principal, sizeof(*at)->principal - 1);
+    }
+    return *at;
+}
+
+struct quota_count *
+quota_book_next(const struct quota_book *b, const struct quota *q, const struct quota_count *last)
+{
+    size_t at = last == NULL ? 0 : slot_of(last->of, last->principal) + 1;
+    struct quota_count *c = last == NULL ? NULL : last->next;
+    for (;;) {
+        for (; c != NULL; c = c->next) {
+            if (strcmp(c->of, q->count) == 0) {
+                return c;
+            }
+        }
+        if (at == SLOTS) {
+            return NULL;
+        }
+        c = b->slot[at++];
+    }
+}
+
+void
+quota_count_turn(struct quota_count *c, const char *window)
+{
+    if (strcmp(window, c->window) > 0) {
+        (void)strncpy(c->window, window, sizeof c->window - 1);
+        c->window[sizeof c->window - 1] = '\0';
+        c->used = 0;
+    }
+}
+
+/* ---- entries ---- */
+
+/* "fair rows/day/each 2026-11-26" */
+static struct status
+add_one(struct quota_book *b, const char *text, const char *principal, uint64_t rows)
+{
+    char of[QUOTA_COUNT_MAX];
+    const char *window = strrchr(text, ' ');
+    const size_t n = window == NULL ? 0 : (size_t)(window - text);
+    const bool each = n > 5 && memcmp(text + n - 5, "/each", 5) == 0;
+    if (n == 0 || n >= sizeof of || strlen(window + 1) >= QUOTA_WINDOW_MAX ||
+        strlen(principal) >= QUOTA_NAME_MAX) {
+        return OK; /* no entry that this program wrote */
+    }
+    memcpy(of, text, n);
+    of[n] = '\0';
+    struct quota_count *c = quota_book_count(b, of, each ? principal : "");
+    CHECK(c != NULL, MEMORY);
+    quota_count_turn(c, window + 1);
+    if (strcmp(c->window, window + 1) == 0) {
+        c->used += strstr(of, " rows/") != NULL ? rows : 1;
+    }
+    return OK;
+}
+
+struct status
+quota_book_add(struct quota_book *b, struct view entry)
+{
+    static const char mark[] = "\"quotas\":[\""; /* in no text: there a quote has a backslash */
+    const struct js_node *root = NULL;
+    if (memmem(entry.ptr, entry.len, mark, sizeof mark - 1) == NULL) {
+        return OK;
+    }
+    arena_reset(b->arena);
+    if (!status_ok(js_flat(entry, NULL, b->arena, NULL, &root)) || root->kind != JS_OBJECT) {
+        return OK;
+    }
+    const struct js_node *list = js_flat_member(root, "quotas");
+    const struct js_node *who = js_flat_member(root, "principal");
+    const struct js_node *rows = js_flat_member(root, "rows");
+    const struct js_node *n = NULL;
+    for (size_t i = 0; list != NULL && list->kind == JS_ARRAY && i < list->size; i++) {
+        n = n == NULL ? js_flat_first(list) : js_flat_next(n);
+        if (n->kind == JS_STRING) {
+            TRY(add_one(b, n->text, who != NULL && who->kind == JS_STRING ? who->text : "",
+                        rows != NULL && rows->kind == JS_INTEGER && rows->integer > 0
+                            ? (uint64_t)rows->integer
+                            : 0));
+        }
+    }
+    return OK;
+}
+
+static struct status
+add_entry(void *ctx, uint64_t index, struct view entry)
+{
+    (void)index;
+    return quota_book_add(ctx, entry);
+}
+
+struct status
+quota_book_read(struct quota_book *b, const char *log_dir, struct diag *diag)
+{
+    return audit_each(log_dir, 0, UINT64_MAX, add_entry, b, diag);
+}

@@ -1,0 +1,260 @@
+#include "serve/quotas.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "serve/metrics.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct quotas {
+    const char *log_dir;
+    _Atomic size_t count;
+    pthread_mutex_t lock; /* of all below */
+    struct quota list[QUOTAS];
+    uint64_t refused[QUOTAS];
+    struct quota_book *book; /* NULL: not read yet */
+};
+
+struct quotas *
+quotas_new(const char *log_dir)
+{
+    struct quotas *q = calloc(1, sizeof *q);
+    if (q == NULL || pthread_mutex_init(&q->lock, NULL) != 0) {
+        free(q);
+        return NULL;
+    }
+    q->log_dir = log_dir;
+    return q;
+}
+
+void
+quotas_free(struct quotas *q)
+{
+    if (q != NULL) {
+        quota_book_free(q->book);
+        (void)pthread_mutex_destroy(&q->lock);
+        free(q);
+    }
+}
+
+bool
+quotas_any(const struct quotas *q)
+{
+    return atomic_load_explicit(&q->count, memory_order_relaxed) > 0;
+}
+
+/* Until there was a quota no call was counted in one, so nobody changes the book meanwhile. */
+static struct status
+read_book(struct quotas *q, struct diag *diag)
+{
+    DEFER(quota_book_freep) struct quota_book *b = quota_book_new();
+    CHECK(b != NULL, MEMORY);
+    TRY(quota_book_read(b, q->log_dir, diag));
+    q->book = MOVE(b);
+    return OK;
+}
+
+/* How often one of that name has refused goes on. */
+static uint64_t
+refused_before(const struct quotas *q, const char *name)
+{
+    for (size_t i = 0; i < q->count; i++) {
+        if (strcmp(q->list[i].name, name) == 0) {
+            return q->refused[i];
+        }
+    }
+    return 0;
+}
+
+struct status
+quotas_set(struct quotas *q, const struct quota *list, size_t count, struct diag *diag)
+{
+    uint64_t refused[QUOTAS] = {0};
+    ASSERT(count <= QUOTAS);
+    if (count > 0 && q->book == NULL) {
+        TRY(read_book(q, diag));
+    }
+    (void)pthread_mutex_lock(&q->lock);
+    for (size_t i = 0; i < count; i++) {
+        refused[i] = refused_before(q, list[i].name);
+    }
+    if (count > 0) {
+        memcpy(q->list, list, count * sizeof *list);
+    }
+    memcpy(q->refused, refused, sizeof refused);
+    atomic_store(&q->count, count);
+    (void)pthread_mutex_unlock(&q->lock);
+    return OK;
+}
+
+/* ---- a call ---- */
+
+static bool
+falls_under(const struct quota *q, const struct quotas_call *c)
+{
+    if (*q->model != '\0' && strcmp(q->model, c->model) != 0) {
+        return false;
+    }
+    if (q->of == QUOTA_OF_PRINCIPAL) {
+        return strcmp(q->who, c->principal) == 0;
+    }
+    return q->of == QUOTA_OF_ALL || c->is_of(c->ctx, q);
+}
+
+static uint64_t
+amount(bool rows, uint64_t of_rows)
+{
+    return rows ? of_rows : 1;
+}
+
+/* The time may be one before the window: then the clock was set back. */
+static void
+tell_full(const struct quota *q, const struct quota_count *n, const struct quotas_call *c,
+          struct quotas_refusal *ret)
+{
+    DEFER(buf_done) struct buf what;
+    DEFER(buf_done) struct buf until;
+    buf_init(&what, 512);
+    buf_init(&until, 64);
+    const int64_t end = quota_window_end(n->window), left = end - c->now_ns;
+    quota_put(q, &what);
+    clock_put_rfc3339(&until, end);
+    text_copy(ret->name, sizeof ret->name, q->name);
+    ret->retry_after_s = left > 0 ? (uint64_t)((left + NS_PER_S - 1) / NS_PER_S) : 1;
+    (void)snprintf(ret->sentence, sizeof ret->sentence,
+                   "quota %s (%.160s): %llu used, this call asks for %llu; there is more from "
+                   "%.19sZ",
+                   q->name, buf_str(&what), (unsigned long long)n->used,
+                   (unsigned long long)amount(q->unit == QUOTA_ROWS, c->rows), buf_str(&until));
+}
+
+static void
+tell_never(const struct quota *q, const struct quotas_call *c, struct quotas_refusal *ret)
+{
+    DEFER(buf_done) struct buf what;
+    buf_init(&what, 512);
+    quota_put(q, &what);
+    text_copy(ret->name, sizeof ret->name, q->name);
+    ret->retry_after_s = 0;
+    (void)snprintf(ret->sentence, sizeof ret->sentence,
+                   "quota %s (%.160s): this call asks for %llu at once, which is never allowed",
+                   q->name, buf_str(&what),
+                   (unsigned long long)amount(q->unit == QUOTA_ROWS, c->rows));
+}
+
+static enum quotas_answer
+look_at(struct quotas *s, size_t i, const struct quotas_call *c, struct quotas_charge *charge,
+        struct quotas_refusal *ret_refusal)
+{
+    const struct quota *q = &s->list[i];
+    const uint64_t asks = amount(q->unit == QUOTA_ROWS, c->rows);
+    struct quotas_part *p = &charge->part[charge->count];
+    char window[QUOTA_WINDOW_MAX];
+    if (!falls_under(q, c)) {
+        return QUOTAS_ROOM;
+    }
+    struct quota_count *n = quota_book_count(s->book, q->count, q->each ? c->principal : "");
+    if (n == NULL) {
+        return QUOTAS_FAILED;
+    }
+    quota_window(q->span, c->now_ns, window);
+    quota_count_turn(n, window);
+    if (asks > q->most || n->used > q->most - asks) {
+        s->refused[i]++;
+        if (asks > q->most) {
+            tell_never(q, c, ret_refusal);
+            return QUOTAS_NEVER;
+        }
+        tell_full(q, n, c, ret_refusal);
+        return QUOTAS_FULL;
+    }
+    p->of = n;
+    p->rows = q->unit == QUOTA_ROWS;
+    memcpy(p->window, n->window, sizeof p->window);
+    charge->count++;
+    return QUOTAS_ROOM;
+}
+
+enum quotas_answer
+quotas_take(struct quotas *q, const struct quotas_call *c, struct quotas_charge *ret_charge,
+            struct quotas_refusal *ret_refusal)
+{
+    enum quotas_answer answer = QUOTAS_ROOM;
+    ret_charge->count = 0;
+    ret_charge->rows = c->rows;
+    (void)pthread_mutex_lock(&q->lock);
+    for (size_t i = 0; i < q->count && answer == QUOTAS_ROOM; i++) {
+        answer = look_at(q, i, c, ret_charge, ret_refusal);
+    }
+    for (size_t i = 0; i < ret_charge->count && answer == QUOTAS_ROOM; i++) {
+        ret_charge->part[i].of->used += amount(ret_charge->part[i].rows, c->rows);
+    }
+    (void)pthread_mutex_unlock(&q->lock);
+    ret_charge->count = answer == QUOTAS_ROOM ? ret_charge->count : 0;
+    return answer;
+}
+
+void
+quotas_give_back(struct quotas *q, const struct quotas_charge *c)
+{
+    (void)pthread_mutex_lock(&q->lock);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct quotas_part *p = &c->part[i];
+        if (strcmp(p->of->window, p->window) == 0) {
+            p->of->used -= amount(p->rows, c->rows);
+        }
+    }
+    (void)pthread_mutex_unlock(&q->lock);
+}
+
+void
+quotas_put_charge(const struct quotas_charge *c, struct buf *ret_lines)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        buf_printf(ret_lines, "%s %s\n", c->part[i].of->of, c->part[i].window);
+    }
+}
+
+/* ---- metrics ---- */
+
+/* The most that one of its counts has used of the window that is now. */
+static uint64_t
+used_of(const struct quotas *q, const struct quota *of)
+{
+    char window[QUOTA_WINDOW_MAX];
+    uint64_t most = 0;
+    quota_window(of->span, clock_wall_ns(), window);
+    for (const struct quota_count *n = quota_book_next(q->book, of, NULL); n != NULL;
+         n = quota_book_next(q->book, of, n)) {
+        most = strcmp(n->window, window) >= 0 && n->used > most ? n->used : most;
+    }
+    return most;
+}
+
+void
+quotas_put_metrics(struct quotas *q, struct buf *ret_text)
+{
+    static const char *const help[] = {
+        "What a quota allows in a window.",
+        "What was used of it in the window that is now; of one of each principal, by who used "
+        "most.",
+        "Calls that a quota refused."};
+    static const char *const names[] = {"steward_quota_limit", "steward_quota_used",
+                                        "steward_quota_refused_total"};
+    (void)pthread_mutex_lock(&q->lock);
+    for (size_t f = 0; f < 3 && q->count > 0; f++) {
+        metrics_put_head(names[f], f == 2 ? "counter" : "gauge", help[f], ret_text);
+        for (size_t i = 0; i < q->count; i++) {
+            const uint64_t value = f == 0   ? q->list[i].most
+                                   : f == 1 ? used_of(q, &q->list[i])
+                                            : q->refused[i];
+            buf_printf(ret_text, "%s{quota=\"%s\"} %llu\n", names[f], q->list[i].name,
+                       (unsigned long long)value);
+        }
+    }
+    (void)pthread_mutex_unlock(&q->lock);
+}

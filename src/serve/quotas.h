@@ -1,0 +1,59 @@
+/* quotas: what models may be asked for in a time (govern/quota.h), counted by all loops together
+ * before the model is run. Where there are none, one load of an atomic. Thread-safe. */
+#ifndef STEWARD_SERVE_QUOTAS_H
+#define STEWARD_SERVE_QUOTAS_H
+
+#include "govern/quota.h"
+
+struct quotas;
+
+/* Of the log in that folder, which is borrowed. NULL when memory is out. */
+struct quotas *quotas_new(const char *log_dir);
+void quotas_free(struct quotas *q);
+/* These hold from now on. What was used of them is read from the log when there are some for the
+ * first time; on failure nothing changes. */
+struct status quotas_set(struct quotas *q, const struct quota *list, size_t count,
+                         struct diag *diag);
+bool quotas_any(const struct quotas *q);
+
+struct quotas_call {
+    const char *principal, *model;
+    uint64_t rows;
+    int64_t now_ns; /* clock_wall_ns */
+    /* Whether it is of that group, or that role lets it call. */
+    bool (*is_of)(void *ctx, const struct quota *q);
+    void *ctx;
+};
+/* What a call was counted in. */
+struct quotas_charge {
+    uint64_t rows;
+    size_t count;
+    struct quotas_part {
+        struct quota_count *of;
+        bool rows;
+        char window[QUOTA_WINDOW_MAX];
+    } part[QUOTAS];
+};
+enum quotas_answer {
+    QUOTAS_ROOM,
+    QUOTAS_FULL,  /* until the window is over */
+    QUOTAS_NEVER, /* it asks for more than a whole window has */
+    QUOTAS_FAILED /* memory is out */
+};
+struct quotas_refusal {
+    char name[QUOTA_NAME_MAX];
+    char sentence[320];
+    uint64_t retry_after_s;
+};
+/* Counted in all that it falls under, or in none: then the first without room is told. */
+enum quotas_answer quotas_take(struct quotas *q, const struct quotas_call *c,
+                               struct quotas_charge *ret_charge,
+                               struct quotas_refusal *ret_refusal);
+/* It was not answered after all. */
+void quotas_give_back(struct quotas *q, const struct quotas_charge *c);
+/* For its entry (audit_event.quotas). */
+void quotas_put_charge(const struct quotas_charge *c, struct buf *ret_lines);
+/* steward_quota_* for Prometheus, where there are quotas. */
+void quotas_put_metrics(struct quotas *q, struct buf *ret_text);
+
+#endif

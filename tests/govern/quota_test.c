@@ -1,0 +1,160 @@
+#include "testing/testing.h"
+
+#include "base/clock.h"
+#include "govern/audit.h"
+#include "govern/quota.h"
+
+#include <string.h>
+
+static void
+refuses(const char *item, const char *why)
+{
+    struct quota q;
+    struct diag diag = {0};
+    assert_int_equal(quota_parse(view_str(item), &diag, &q).code, STATUS_INPUT);
+    assert_text_has(diag.text, why);
+}
+
+static void
+a_line_that_is_none_is_refused_with_its_form(void **state)
+{
+    (void)state;
+    refuses("", "it begins with a name");
+    refuses("Desk 1 calls/day", "it begins with a name");
+    refuses("desk", "a whole number");
+    refuses("desk many calls/day", "a whole number");
+    refuses("desk -1 calls/day", "a whole number");
+    refuses("desk 1000000000000001 calls/day", "a whole number");
+    refuses("desk 1", "such as rows/day");
+    refuses("desk 1 calls/week", "such as rows/day");
+    refuses("desk 1 calls", "such as rows/day");
+    refuses("desk 1 tokens/day", "tokens are counted by no model here yet");
+    refuses("desk 1 calls/day principal=", "each once");
+    refuses("desk 1 calls/day principal=A", "each once");
+    refuses("desk 1 calls/day principal=a group=b", "each once");
+    refuses("desk 1 calls/day each each", "each once");
+    refuses("desk 1 calls/day model=a model=b", "each once");
+    refuses("desk 1 calls/day every", "NAME MOST calls|rows/minute");
+}
+
+static struct quota
+parsed(const char *item)
+{
+    struct quota q;
+    struct diag diag = {0};
+    assert_ok(quota_parse(view_str(item), &diag, &q));
+    return q;
+}
+
+static void
+a_line_says_how_much_of_what_for_whom(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 512);
+    struct quota q = parsed("desk  10000 rows/month role=caller each model=loans");
+    assert_string_equal(q.name, "desk");
+    assert_int_equal(q.most, 10000);
+    assert_int_equal(q.of, QUOTA_OF_ROLE);
+    assert_string_equal(q.count, "desk rows/month/each");
+    quota_put(&q, &text);
+    assert_string_equal(buf_str(&text), "10000 rows/month of role caller on model loans, each");
+    q = parsed("all 0 calls/minute");
+    assert_int_equal(q.most, 0);
+    assert_int_equal(q.of, QUOTA_OF_ALL);
+    assert_false(q.each);
+    assert_string_equal(q.count, "all calls/minute");
+}
+
+static int64_t
+at(const char *time)
+{
+    int64_t ns = 0;
+    assert_ok(clock_from_rfc3339(view_str(time), &ns));
+    return ns;
+}
+
+static void
+windows_are_those_of_utc(void **state)
+{
+    (void)state;
+    static const struct {
+        enum quota_span span;
+        const char *time, *window, *end;
+    } rows[] = {
+        {QUOTA_MINUTE, "2026-11-26T23:59:59.999999Z", "2026-11-26T23:59", "2026-11-27T00:00:00Z"},
+        {QUOTA_HOUR, "2026-12-31T23:00:00Z", "2026-12-31T23", "2027-01-01T00:00:00Z"},
+        {QUOTA_DAY, "2028-02-28T12:00:00Z", "2028-02-28", "2028-02-29T00:00:00Z"},
+        {QUOTA_DAY, "2028-02-29T12:00:00Z", "2028-02-29", "2028-03-01T00:00:00Z"},
+        {QUOTA_MONTH, "2027-02-28T23:59:59Z", "2027-02", "2027-03-01T00:00:00Z"},
+        {QUOTA_MONTH, "2026-11-01T00:00:00Z", "2026-11", "2026-12-01T00:00:00Z"},
+        {QUOTA_MONTH, "2026-12-31T00:00:00Z", "2026-12", "2027-01-01T00:00:00Z"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char window[QUOTA_WINDOW_MAX];
+        quota_window(rows[i].span, at(rows[i].time), window);
+        assert_string_equal(window, rows[i].window);
+        assert_int_equal(quota_window_end(window), at(rows[i].end));
+    }
+}
+
+static void
+put_entry(struct quota_book *b, const char *principal, uint64_t rows, const char *quotas)
+{
+    DEFER(buf_done) struct buf entry;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    const struct audit_event e = {.time_ns = at("2026-11-26T10:00:00Z"),
+                                  .principal = principal,
+                                  .action = "model.infer",
+                                  .resource = "models/loans",
+                                  .allow = true,
+                                  /* what a text says is not what the entry says */
+                                  .purpose = "\"quotas\":[\"fair calls/day 2026-11-26\"]",
+                                  .http_status = 200,
+                                  .rows = rows,
+                                  .quotas = quotas};
+    audit_event_put(&e, &entry);
+    assert_ok(buf_status(&entry));
+    assert_ok(quota_book_add(b, buf_view(&entry)));
+}
+
+static void
+entries_tell_what_was_used_in_the_newest_window(void **state)
+{
+    (void)state;
+    struct quota_book *b = quota_book_new();
+    const struct quota fair = parsed("fair 100 rows/day each"), all = parsed("all 9 calls/hour");
+    assert_null(quota_book_next(b, &fair, NULL));
+    put_entry(b, "ann", 7, "fair rows/day/each 2026-11-26\nall calls/hour 2026-11-26T10\n");
+    put_entry(b, "bob", 5, "fair rows/day/each 2026-11-26\nall calls/hour 2026-11-26T10\n");
+    put_entry(b, "ann", 3, NULL);
+    /* The loops' entries stand in any order: one of a window that was over counts no more. */
+    put_entry(b, "ann", 4, "fair rows/day/each 2026-11-27\n");
+    put_entry(b, "ann", 50, "fair rows/day/each 2026-11-26\n");
+    const struct quota_count *ann = quota_book_count(b, fair.count, "ann");
+    assert_string_equal(ann->window, "2026-11-27");
+    assert_int_equal(ann->used, 4);
+    assert_int_equal(quota_book_count(b, fair.count, "bob")->used, 5);
+    assert_int_equal(quota_book_count(b, all.count, "")->used, 2);
+    size_t counts = 0;
+    for (const struct quota_count *c = quota_book_next(b, &fair, NULL); c != NULL;
+         c = quota_book_next(b, &fair, c)) {
+        counts++;
+    }
+    assert_int_equal(counts, 2);
+    assert_ok(quota_book_add(b, view_str("{\"quotas\":[\"")));
+    assert_ok(quota_book_add(b, view_str("{\"quotas\":[\"x\",7,\"a b\"]}")));
+    quota_book_free(b);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_that_is_none_is_refused_with_its_form),
+        cmocka_unit_test(a_line_says_how_much_of_what_for_whom),
+        cmocka_unit_test(windows_are_those_of_utc),
+        cmocka_unit_test(entries_tell_what_was_used_in_the_newest_window),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,244 @@
+#include "room.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "govern/audit.h"
+#include "serve/quotas.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* ---- counting ---- */
+
+static bool
+is_of(void *ctx, const struct quota *q)
+{
+    (void)q;
+    return ctx != NULL;
+}
+
+static enum quotas_answer
+take(struct quotas *q, const char *principal, uint64_t rows, int64_t now_ns,
+     struct quotas_charge *ret_charge, struct quotas_refusal *ret_refusal)
+{
+    const struct quotas_call c = {
+        .principal = principal, .model = "loans", .rows = rows, .now_ns = now_ns, .is_of = is_of};
+    return quotas_take(q, &c, ret_charge, ret_refusal);
+}
+
+static struct quotas *
+quotas_of(const char *log_dir, const char *const *lines, size_t count)
+{
+    struct quota list[QUOTAS];
+    struct diag diag = {0};
+    struct quotas *q = quotas_new(log_dir);
+    for (size_t i = 0; i < count; i++) {
+        assert_ok(quota_parse(view_str(lines[i]), &diag, &list[i]));
+    }
+    assert_ok(quotas_set(q, list, count, &diag));
+    return q;
+}
+
+static struct room it;
+static char *log_of_it;
+
+static int64_t
+at(const char *time)
+{
+    int64_t ns = 0;
+    assert_ok(clock_from_rfc3339(view_str(time), &ns));
+    return ns;
+}
+
+static void
+a_clock_that_goes_back_gives_nothing_back(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"day 10 rows/day each", "gone 1 calls/month group=g",
+                                        "other 1 calls/month model=no"};
+    struct quotas *q = quotas_of(log_of_it, lines, 3);
+    struct quotas_charge c;
+    struct quotas_refusal r;
+    assert_int_equal(take(q, "ann", 8, at("2031-01-02T23:59:58Z"), &c, &r), QUOTAS_ROOM);
+    assert_int_equal(c.count, 1);
+    assert_int_equal(take(q, "ann", 11, at("2031-01-02T23:59:58Z"), &c, &r), QUOTAS_NEVER);
+    assert_int_equal(take(q, "ann", 3, at("2031-01-02T23:59:58Z"), &c, &r), QUOTAS_FULL);
+    assert_int_equal(r.retry_after_s, 2);
+    assert_text_has(r.sentence,
+                    "quota day (10 rows/day, each): 8 used, this call asks for 3; there "
+                    "is more from 2031-01-03T00:00:00Z");
+    assert_int_equal(take(q, "bob", 3, at("2031-01-02T23:59:58Z"), &c, &r), QUOTAS_ROOM);
+    assert_int_equal(take(q, "ann", 3, at("2031-01-01T00:00:00Z"), &c, &r), QUOTAS_FULL);
+    assert_int_equal(take(q, "ann", 2, at("2031-01-01T00:00:00Z"), &c, &r), QUOTAS_ROOM);
+    quotas_give_back(q, &c);
+    assert_int_equal(take(q, "ann", 2, at("2031-01-02T00:00:00Z"), &c, &r), QUOTAS_ROOM);
+    assert_int_equal(take(q, "ann", 1, at("2031-01-02T00:00:00Z"), &c, &r), QUOTAS_FULL);
+    assert_int_equal(take(q, "ann", 10, at("2031-01-03T00:00:00Z"), &c, &r), QUOTAS_ROOM);
+    quotas_free(q);
+}
+
+static _Atomic unsigned let_through;
+
+static void *
+take_many(void *ctx)
+{
+    struct quotas_charge c;
+    struct quotas_refusal r;
+    for (unsigned i = 0; i < 2000; i++) {
+        if (take(ctx, "ann", 1, INT64_C(1900000000) * NS_PER_S, &c, &r) == QUOTAS_ROOM) {
+            (void)atomic_fetch_add(&let_through, 1);
+            if (i % 5 == 0) {
+                quotas_give_back(ctx, &c);
+                (void)atomic_fetch_sub(&let_through, 1);
+            }
+        }
+    }
+    return NULL;
+}
+
+static void
+threads_share_one_count_exactly(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"day 5000 calls/day", "fair 9000 rows/hour each"};
+    struct quotas *q = quotas_of(log_of_it, lines, 2);
+    pthread_t thread[4];
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&thread[i], NULL, take_many, q), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        (void)pthread_join(thread[i], NULL);
+    }
+    assert_int_equal(let_through, 5000);
+    quotas_free(q);
+}
+
+/* ---- a server ---- */
+
+static void
+configure(const char *quotas)
+{
+    DEFER(file_freep) char *file = file_join(it.dir, "steward.yaml");
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 4096);
+    buf_printf(&text, "limits:\n  quotas: [%s]\n", quotas);
+    testing_write(file, buf_view(&text));
+}
+
+static void
+kill_it(void)
+{
+    assert_int_equal(kill(it.pid, SIGKILL), 0);
+    assert_int_equal(waitpid(it.pid, NULL, 0), it.pid);
+    it.pid = 0;
+}
+
+static void
+asks(unsigned status, const char *says)
+{
+    room_answers(&it, "POST", ROOM_INFER, it.caller, status, says);
+}
+
+static void
+what_was_used_is_so_after_a_kill(void **state)
+{
+    (void)state;
+    configure("\"hand 5 calls/month principal=desk\", \"fair 100 rows/month role=caller each\"");
+    room_start(&it);
+    for (int i = 0; i < 3; i++) {
+        asks(200, "outputs");
+    }
+    kill_it();
+    room_start(&it);
+    asks(200, "outputs");
+    asks(200, "outputs");
+    asks(429, "quota hand (5 calls/month of principal desk): 5 used");
+    room_answers(&it, "GET", "/metrics", it.watcher, 200, "steward_quota_used{quota=\"hand\"} 5\n");
+    room_answers(&it, "GET", "/metrics", it.watcher, 200, "steward_quota_used{quota=\"fair\"} 5\n");
+    kill_it();
+    room_start(&it);
+    asks(429, "quota hand");
+    assert_int_equal(testing_stop(it.pid), 0);
+    configure("\"hand 6 calls/month principal=desk\"");
+    room_start(&it);
+    asks(200, "outputs");
+    asks(429, "6 used");
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+}
+
+static struct status
+look_at(void *ctx, uint64_t index, struct view entry)
+{
+    unsigned *refused = ctx;
+    (void)index;
+    *refused += memmem(entry.ptr, entry.len, "\"rule\":\"quota hand\"", 19) != NULL;
+    return OK;
+}
+
+static void
+refusals_are_entries_with_the_rule(void **state)
+{
+    (void)state;
+    unsigned refused = 0;
+    struct diag diag = {0};
+    assert_ok(audit_each(log_of_it, 0, UINT64_MAX, look_at, &refused, &diag));
+    assert_int_equal(refused, 3);
+}
+
+static void
+another_number_holds_with_a_hangup_and_keeps_the_count(void **state)
+{
+    (void)state;
+    struct reply r;
+    room_start(&it);
+    asks(429, "6 used");
+    configure("\"hand 7 calls/month group=nobody\", \"desk 1 calls/month role=caller\"");
+    assert_int_equal(kill(it.pid, SIGHUP), 0);
+    room_await(&it, 429, 200, &r);
+    reply_done(&r);
+    asks(429, "quota desk (1 calls/month of role caller): 1 used");
+    configure("\"hand 7 calls/month principal=desk\"");
+    assert_int_equal(kill(it.pid, SIGHUP), 0);
+    room_await(&it, 429, 200, &r);
+    reply_done(&r);
+    asks(429, "7 used");
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    (void)setenv("STEWARD_PASSPHRASE", "correct horse battery staple", 1);
+    room_init(&it);
+    room_make(&it, "passphrase", "");
+    log_of_it = file_join(it.dir, "audit");
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    file_freep(&log_of_it);
+    return room_done(&it);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clock_that_goes_back_gives_nothing_back),
+        cmocka_unit_test(threads_share_one_count_exactly),
+        cmocka_unit_test(what_was_used_is_so_after_a_kill),
+        cmocka_unit_test(refusals_are_entries_with_the_rule),
+        cmocka_unit_test(another_number_holds_with_a_hangup_and_keeps_the_count),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
