@@ -126,13 +126,18 @@ an_answer_that_is_none_stops_calls_after_its_time_only(void **state)
     service->trouble = TRANSIT_WELL;
     awaits(503, 200, "\"outputs\"");
     const struct room_seen before = room_entries(&it, NULL);
+    service->trouble = TRANSIT_METADATA; /* a redirect is no answer, and is not followed */
+    awaits(200, 503, "the key is not to be had");
+    service->trouble = TRANSIT_WELL;
+    awaits(503, 200, "\"outputs\"");
     service->trouble = TRANSIT_OTHER; /* a key that it did not wrap */
     awaits(200, 503, "the key is not to be had");
     service->trouble = TRANSIT_WELL;
     awaits(503, 200, "\"outputs\"");
     const struct room_seen after = room_entries(&it, NULL);
     assert_true(after.suspended > before.suspended);
-    assert_true(after.suspended >= 3); /* each trouble has its entry */
+    assert_int_equal(service->strayed, 0);
+    assert_true(after.suspended >= 4); /* each trouble has its entry */
 }
 
 static void

@@ -230,9 +230,10 @@ static void
 put_redirect(struct exchange *x)
 {
     buf_printf(&x->answer,
-               "HTTP/1.1 307 Elsewhere\r\nLocation: https://127.0.0.1:%u/elsewhere\r\n"
+               "HTTP/1.1 307 Elsewhere\r\nLocation: https://%s:%u/elsewhere\r\n"
                "Content-Length: 0\r\nConnection: close\r\n\r\n",
-               x->s->port);
+               x->trouble == TRANSIT_METADATA ? "[::ffff:169.254.169.254]" : "127.0.0.1",
+               x->trouble == TRANSIT_METADATA ? 443 : x->s->port);
 }
 
 static void
@@ -277,6 +278,7 @@ misbehave(struct exchange *x)
         put_giant(x);
         return true;
     case TRANSIT_REDIRECT:
+    case TRANSIT_METADATA:
         put_redirect(x);
         return true;
     case TRANSIT_ECHO:

@@ -30,6 +30,7 @@ enum transit_trouble {
     TRANSIT_SHORT,    /* ... of 31 bytes */
     TRANSIT_GIANT,    /* 200, and 4 MiB of an answer */
     TRANSIT_REDIRECT, /* 307 to another path of this server */
+    TRANSIT_METADATA, /* ... to where machines of a cloud tell their credentials */
     TRANSIT_ECHO,     /* 400, with the token in its sentence */
     TRANSIT_PLAIN     /* no TLS */
 };

@@ -307,6 +307,7 @@ static const struct {
     {TRANSIT_SHORT, STATUS_OK, STATUS_IO, "answer is none"},
     {TRANSIT_GIANT, STATUS_IO, STATUS_IO, "longer than"},
     {TRANSIT_REDIRECT, STATUS_IO, STATUS_IO, "redirect"},
+    {TRANSIT_METADATA, STATUS_IO, STATUS_IO, "redirect"},
     {TRANSIT_ECHO, STATUS_DENIED, STATUS_DENIED, "HTTP 400"},
     {TRANSIT_PLAIN, STATUS_IO, STATUS_IO, "127.0.0.1"},
 };
