@@ -181,6 +181,7 @@ cli_model_add(struct cli *c)
     buf_init(&bytes, FOREST_MAX_BYTES);
     TRY(read_add_options(c, dataset, &bytes, classes, &memory, &o));
     TRY(cli_open(c, &w));
+    TRY(cli_offline(c)); /* a stranger's model is read */
     TRY(model_add(w, c->operand[0], &o, &c->diag, &m));
     return print_added(c, w, m);
 }

@@ -886,6 +886,7 @@ start_program(const char *dir, const char *port_file, const char *log, uint16_t 
     return pid;
 }
 
+/* Once all is published, so that no file comes or goes under the copying. */
 static void
 copy_workspace(const char *to)
 {
@@ -893,6 +894,7 @@ copy_workspace(const char *to)
     char *const argv[] = {(char *)(uintptr_t) "cp", (char *)(uintptr_t) "-a",
                           (char *)(uintptr_t) "-T", it.dir,
                           (char *)(uintptr_t)to,    NULL};
+    assert_ok(audit_publish(it.workspace->audit, NULL));
     testing_run(argv, &r);
     assert_int_equal(r.exit_code, 0);
     testing_run_done(&r);
