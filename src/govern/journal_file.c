@@ -12,7 +12,7 @@
 #define PENDING_MAX (256u << 20) /* journal bytes that may wait for integration */
 #define RESERVED_AT_ONCE (256 << 10)
 #define KEPT_BYTES (256u << 10) /* of each buffer, in any case */
-#define KEPT_MOST (24u << 20)   /* of one that was in use, until nothing is written for a while */
+#define KEPT_MOST (8u << 20)    /* of one that was in use, until nothing is written for a while */
 
 void
 journal_file_init(struct journal_file *j, const char *dir)

@@ -447,11 +447,15 @@ record(struct call *c)
     capture(c, captured);
     DEFER(buf_done) struct buf quotas;
     buf_init(&quotas, QUOTAS * (QUOTA_COUNT_MAX + QUOTA_WINDOW_MAX + 2));
-    if (c->charge != NULL && c->x->status != 200) {
-        give_back_charge(c);
-    }
     if (c->charge != NULL) {
         quotas_put_charge(c->charge, &quotas);
+    }
+    if (!status_ok(buf_status(&quotas))) { /* what no entry tells of would be given back */
+        call_refuse(c, 503, "out of memory; try again", "what counts could not be told");
+    }
+    if (c->charge != NULL && c->x->status != 200) {
+        give_back_charge(c);
+        buf_reset(&quotas);
     }
     digest_of(c->x->body, &request);
     digest_of(buf_view(&c->x->answer), &response);

@@ -113,7 +113,7 @@ a_key_that_is_gone_for_a_while_is_served_again_when_it_is_back(void **state)
     struct reply r;
     assert_int_equal(rename(key, away), 0);
     room_await(&it, 200, 503, &r);
-    assert_text_has(buf_str(&r.body), "the key is not to be had: ");
+    room_says(&r, "the key is not to be had: ");
     assert_null(strstr(buf_str(&r.body), it.dir)); /* a caller learns of no path */
     reply_done(&r);
     assert_int_equal(rename(away, key), 0);
@@ -137,7 +137,7 @@ another_passphrase_takes_the_key_from_a_server_that_has_the_one_before(void **st
     testing_write(before, view_str(PASSPHRASE "\n"));
     assert_steward("key", "rewrap", "--new-passphrase-file", file);
     room_await(&it, 200, 503, &r);
-    assert_text_has(buf_str(&r.body), "wrong passphrase");
+    room_says(&r, "wrong passphrase");
     reply_done(&r);
     (void)setenv("STEWARD_PASSPHRASE", "another passphrase", 1);
     assert_steward("key", "rewrap", "--new-passphrase-file", before);

@@ -30,6 +30,8 @@ void room_answers(const struct room *r, const char *method, const char *path, co
                   unsigned status, const char *says);
 /* Until a call to the model is answered with that status; never another one than these two. */
 void room_await(const struct room *r, unsigned before, unsigned after, struct reply *ret_reply);
+/* That a 503 says why; or that it cannot be verified who calls, since no key opens that either. */
+void room_says(const struct reply *r, const char *why);
 
 /* What the log has: key.suspend, key.resume, and the refusal of that call. */
 struct room_seen {

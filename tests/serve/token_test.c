@@ -63,7 +63,7 @@ a_token_taken_out_stops_calls_to_models_and_put_back_lets_them_in(void **state)
     softhsm_pull(it.root);
     room_await(&it, 200, 503, &r);
     /* Why depends on what the token was asked when it went: no such token, no such key, ... */
-    assert_text_has(buf_str(&r.body), "the key is not to be had: ");
+    room_says(&r, "the key is not to be had: ");
     assert_null(strstr(buf_str(&r.body), it.root)); /* a caller learns of no path */
     assert_null(strstr(buf_str(&r.body), SOFTHSM_PIN));
     char id[256];
@@ -173,7 +173,7 @@ a_holder_that_cannot_be_asked_stops_calls_after_its_time(void **state)
     assert_int_equal(room_children(&it, it.pid, "steward-token", &token), 1);
     assert_int_equal(kill(token, SIGKILL), 0);
     room_await(&it, 200, 503, &r);
-    assert_text_has(buf_str(&r.body), "the process that asks the token has ended");
+    room_says(&r, "the process that asks the token has ended");
     reply_done(&r);
     assert_int_equal(testing_stop(it.pid), 0);
     it.pid = 0;
@@ -199,13 +199,13 @@ a_driver_that_crashes_or_hangs_stops_calls_after_its_time(void **state)
     await_service();
     testing_write(trouble, view_str("crash"));
     room_await(&it, 200, 503, &r);
-    assert_text_has(buf_str(&r.body), "the token's code crashed");
+    room_says(&r, "the token's code crashed");
     reply_done(&r);
     assert_int_equal(unlink(trouble), 0);
     await_service();
     testing_write(trouble, view_str("hang"));
     room_await(&it, 200, 503, &r);
-    assert_text_has(buf_str(&r.body), "its holder does not answer");
+    room_says(&r, "its holder does not answer");
     reply_done(&r);
     room_answers(&it, "GET", "/v2/health/live", NULL, 200, "true");
     const int64_t since = clock_mono_ns();

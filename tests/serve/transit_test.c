@@ -58,7 +58,7 @@ awaits(unsigned before, unsigned after, const char *says)
 {
     struct reply r;
     room_await(&it, before, after, &r);
-    assert_text_has(buf_str(&r.body), says);
+    room_says(&r, says);
     assert_null(strstr(buf_str(&r.body), TRANSIT_TOKEN));
     assert_null(strstr(buf_str(&r.body), it.root)); /* a caller learns of no path */
     reply_done(&r);
