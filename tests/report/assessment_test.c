@@ -253,9 +253,12 @@ has_exactly_the_fields_of_its_page(void **state)
     DEFER(sample_done) struct sample s;
     DEFER(js_freep) json_t *bias = bias_sample();
     DEFER(js_freep)
-    json_t *by = json_pack("{s:s, s:[{s:s, s:f}], s:f, s:i, s:i}", "column", "sex", "groups",
-                           "group", "f", "threshold", 0.25, "default", 0.5, "rows_without_group", 3,
-                           "rows_of_other_groups", 0);
+    json_t *by = json_pack(
+        "{s:s, s:[{s:s, s:f}, {s:s, s:f, s:f, s:[f, f, f]}], s:f, s:i, s:i, s:i, s:i, s:f}",
+        "column", "sex", "groups", "group", "f", "threshold", 0.25, "group", "m", "low", 0.25,
+        "high", 0.75, "chances", 0.0, 0.5, 1.0, "default", 0.5, "rows_without_group", 3,
+        "rows_of_other_groups", 0, "rows_drawn", 2, "drawn_positive", 1, "expected_positive", 1.0);
+    assert_non_null(by);
     read_page(&page);
     sample_make(&sample_plain, ROWS, &s);
     s.in.bias = bias;
