@@ -1,10 +1,10 @@
 #include "assess/bins.h"
 
+#include "assess/black_box.h"
 #include "assess/cut.h"
 #include "base/threads.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 static void
@@ -58,7 +58,6 @@ struct columns {
     uint32_t most;
     size_t at_once;
     struct bins *bins;
-    atomic_bool failed;
 };
 
 static struct status
@@ -92,20 +91,21 @@ bin_columns(const struct columns *c, size_t first, size_t n, struct counted *val
     return OK;
 }
 
-static void
-bin_some(void *ctx, size_t block)
+static struct status
+bin_some(void *ctx, size_t block, struct diag *diag)
 {
-    struct columns *c = ctx;
+    const struct columns *c = ctx;
     const size_t first = block * c->at_once, left = c->source->columns - first;
     const size_t n = left < c->at_once ? left : c->at_once;
     struct counted *values = calloc(n + 1, sizeof *values);
-    if (values == NULL || !status_ok(bin_columns(c, first, n, values))) {
-        atomic_store(&c->failed, true);
-    }
-    for (size_t k = 0; values != NULL && k < n; k++) {
+    CHECK(values != NULL, MEMORY);
+    (void)diag;
+    const struct status s = bin_columns(c, first, n, values);
+    for (size_t k = 0; k < n; k++) {
         counted_done(&values[k]);
     }
     free(values);
+    return s;
 }
 
 struct status
@@ -120,9 +120,7 @@ bins_make_columns(const struct bins_source *s, uint32_t most, unsigned threads,
                                    : fit < 8 ? fit
                                              : 8,
                         .bins = ret_bins};
-    threads_for((s->columns + c.at_once - 1) / c.at_once, threads, bin_some, &c);
-    CHECK(!atomic_load(&c.failed), MEMORY);
-    return OK;
+    return black_box_blocks((s->columns + c.at_once - 1) / c.at_once, threads, bin_some, &c, NULL);
 }
 
 int32_t
