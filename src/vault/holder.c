@@ -409,18 +409,18 @@ await(const struct holder *h, int64_t until_ns, struct diag *diag)
     }
 }
 
-/* Code of others may have written it: nothing in it is believed. */
+/* What was told. Code of others may have written it: nothing in it is believed. */
 static struct status
-take_reply(struct reply *r, struct diag *diag)
+take_told(bool whole, int32_t code, int32_t os, struct diag *told, struct diag *diag)
 {
-    r->diag.text[sizeof r->diag.text - 1] = '\0';
-    if (r->code < STATUS_OK || r->code >= STATUS_CODES || r->wrapped.len > HOLDER_WRAPPED_MAX) {
+    told->text[sizeof told->text - 1] = '\0';
+    if (!whole || code < STATUS_OK || code >= STATUS_CODES) {
         diag_set(diag, "an answer that is none");
         FAIL(IO);
     }
-    if (r->code != STATUS_OK) {
-        diag_set(diag, "%s", r->diag.text);
-        return (struct status){STATUS_HERE, r->code, r->os};
+    if (code != STATUS_OK) {
+        diag_set(diag, "%s", told->text);
+        return (struct status){STATUS_HERE, code, os};
     }
     return OK;
 }
@@ -436,7 +436,8 @@ hear(const struct holder *h, struct reply *ret_reply, struct diag *diag)
             return is_gone(h, diag);
         }
     } while (ret_reply->serial != h->serial);
-    return take_reply(ret_reply, diag);
+    return take_told(ret_reply->wrapped.len <= HOLDER_WRAPPED_MAX, ret_reply->code, ret_reply->os,
+                     &ret_reply->diag, diag);
 }
 
 static void
@@ -482,22 +483,6 @@ holder_unwrap(struct holder *h, const struct holder_wrapped *w, struct diag *dia
 
 /* ---- renewing ---- */
 
-/* As take_reply. */
-static struct status
-take_renewed(struct renewed *r, struct diag *diag)
-{
-    r->diag.text[sizeof r->diag.text - 1] = '\0';
-    if (r->code < STATUS_OK || r->code >= STATUS_CODES) {
-        diag_set(diag, "an answer that is none");
-        FAIL(IO);
-    }
-    if (r->code != STATUS_OK) {
-        diag_set(diag, "%s", r->diag.text);
-        return (struct status){STATUS_HERE, r->code, r->os};
-    }
-    return OK;
-}
-
 struct status
 holder_renew(struct holder *h, struct diag *diag)
 {
@@ -507,5 +492,5 @@ holder_renew(struct holder *h, struct diag *diag)
         recv(h->renewal, &r, sizeof r, MSG_TRUNC) != (ssize_t)sizeof r) {
         return is_gone(h, diag);
     }
-    return take_renewed(&r, diag);
+    return take_told(true, r.code, r.os, &r.diag, diag);
 }
