@@ -131,23 +131,6 @@ await_metric(const char *name, const char *receiver, uint64_t least)
     assert_true(metric(name, receiver) >= least);
 }
 
-/* In the whole log, under a checkpoint or not yet. */
-static int64_t
-entries(void)
-{
-    struct testing_run r;
-    json_t *o = NULL;
-    testing_steward(&r, "audit", "verify", "--json", NULL);
-    assert_int_equal(r.exit_code, 0);
-    assert_ok(js_parse(buf_view(&r.out), "stdout", NULL, &o));
-    const int64_t n = json_integer_value(json_object_get(o, "entries")) +
-                      json_integer_value(json_object_get(o, "pending"));
-    assert_true(n > 10);
-    json_decref(o);
-    testing_run_done(&r);
-    return n;
-}
-
 static int
 set_up(void **state)
 {
@@ -192,7 +175,7 @@ a_receiver_that_takes_half_and_dies_misses_nothing(void **state)
     assert_int_equal(syslog_connections(siem), 1);
     assert_true(syslog_whole(siem) < 30); /* half of it */
     syslog_start(siem, 0, false);
-    await_whole(siem, entries());
+    await_whole(siem, room_log_length());
     await_health(200);
     await_line("export.send", "it takes them again");
     await_metric("steward_export_entries_total", "siem", 30);
@@ -205,12 +188,12 @@ a_server_that_is_killed_goes_on_where_it_stood(void **state)
     (void)state;
     int ended = 0;
     call(10);
-    await_whole(siem, entries());
+    await_whole(siem, room_log_length());
     assert_int_equal(kill(it.pid, SIGKILL), 0);
     assert_int_equal(waitpid(it.pid, &ended, 0), it.pid);
     room_start(&it);
     call(10);
-    await_whole(siem, entries());
+    await_whole(siem, room_log_length());
     /* And not from the beginning. */
     int64_t first = 0;
     const unsigned last = syslog_connections(siem) - 1;
@@ -227,19 +210,19 @@ a_changed_list_holds_at_once(void **state)
     configure(both, "\"export 127.0.0.1 1-65535\"");
     assert_int_equal(kill(it.pid, SIGHUP), 0);
     await_line("export.configure", "exports/lake");
-    await_whole(lake, entries());
-    await_whole(siem, entries());
+    await_whole(lake, room_log_length());
+    await_whole(siem, room_log_length());
     /* One that is wrong changes nothing. */
     configure("\"lake kafka://127.0.0.1:1\"", "");
     assert_int_equal(kill(it.pid, SIGHUP), 0);
     await_line("network.configure", "the configuration is wrong");
     call(5);
-    await_whole(lake, entries());
+    await_whole(lake, room_log_length());
     configure(line_of("lake", 1, lake), "\"export 127.0.0.1 1-65535\"");
     assert_int_equal(kill(it.pid, SIGHUP), 0);
     await_line("export.configure", "sending has ended");
     call(5);
-    await_whole(lake, entries());
+    await_whole(lake, room_log_length());
     await_health(200);
     assert_true(syslog_whole(siem) < syslog_whole(lake));
 }
@@ -257,7 +240,7 @@ a_way_out_that_is_taken_away_is_taken_at_once(void **state)
     configure(line_of("lake", 1, lake), "\"export 127.0.0.1 1-65535\"");
     assert_int_equal(kill(it.pid, SIGHUP), 0);
     await_health(200);
-    await_whole(lake, entries());
+    await_whole(lake, room_log_length());
     assert_true(syslog_whole(lake) > had);
 }
 
@@ -285,7 +268,7 @@ a_server_that_ends_says_how_far_it_came(void **state)
     DEFER(buf_done) struct buf said;
     testing_read(it.log, &said);
     assert_null(strstr(buf_str(&said), "sandbox: system call"));
-    assert_true(entries() > 0); /* and the log verifies */
+    assert_true(room_log_length() > 0); /* and the log verifies */
 }
 
 int

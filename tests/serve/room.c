@@ -235,3 +235,19 @@ room_entries(const struct room *r, const char *id)
     assert_ok(audit_each(audit, 0, UINT64_MAX, look_at, &s, &diag));
     return s;
 }
+
+int64_t
+room_log_length(void)
+{
+    struct testing_run r;
+    json_t *o = NULL;
+    testing_steward(&r, "audit", "verify", "--json", NULL);
+    assert_int_equal(r.exit_code, 0);
+    assert_ok(js_parse(buf_view(&r.out), "stdout", NULL, &o));
+    const int64_t n = json_integer_value(json_object_get(o, "entries")) +
+                      json_integer_value(json_object_get(o, "pending"));
+    assert_true(n > 10);
+    json_decref(o);
+    testing_run_done(&r);
+    return n;
+}

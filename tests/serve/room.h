@@ -40,4 +40,7 @@ struct room_seen {
 };
 struct room_seen room_entries(const struct room *r, const char *id);
 
+/* Entries of the whole log, under a checkpoint or not yet; the log verifies. */
+int64_t room_log_length(void);
+
 #endif
