@@ -302,7 +302,8 @@ struct status cli_comply_show(struct cli *c);
 extern const struct cli_option cli_comply_report_options[];
 extern const struct cli_option cli_usage_options[];
 extern const struct cli_option cli_policy_list_options[], cli_policy_assign_options[],
-    cli_policy_unassign_options[], cli_policy_exempt_options[], cli_policy_check_options[];
+    cli_policy_unassign_options[], cli_policy_exempt_options[], cli_policy_check_options[],
+    cli_policy_state_options[];
 struct status cli_comply_report(struct cli *c);
 struct status cli_record_questions(struct cli *c);
 struct status cli_record_answer(struct cli *c);
@@ -326,6 +327,7 @@ struct status cli_policy_assign(struct cli *c);
 struct status cli_policy_unassign(struct cli *c);
 struct status cli_policy_exempt(struct cli *c);
 struct status cli_policy_check(struct cli *c);
+struct status cli_policy_state(struct cli *c);
 struct status cli_policy_test(struct cli *c);
 struct status cli_audit_verify(struct cli *c);
 struct status cli_audit_show(struct cli *c);

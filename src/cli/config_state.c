@@ -41,6 +41,53 @@ egress_rules(const char *text)
     return list;
 }
 
+static json_t *
+receivers(const struct config *c)
+{
+    static const char *const kinds[RECEIVER_KINDS] = {
+        [RECEIVER_SYSLOG] = "syslog", [RECEIVER_KAFKA] = "kafka", [RECEIVER_KAFKA_PLAIN] = "kafka"};
+    struct receiver of[RECEIVERS];
+    const size_t n = config_receivers(c, of);
+    json_t *list = json_array();
+    for (size_t i = 0; list != NULL && i < n; i++) {
+        (void)json_array_append_new(list,
+                                    json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", of[i].name,
+                                              "kind", kinds[of[i].kind], "hosts", of[i].hosts,
+                                              "format", export_format_word(of[i].format),
+                                              "encrypted", of[i].kind != RECEIVER_KAFKA_PLAIN));
+    }
+    return list;
+}
+
+static json_t *
+captures(const struct config *c)
+{
+    struct capture_rules rules;
+    json_t *list = json_array();
+    config_captures(c, &rules);
+    for (size_t i = 0; list != NULL && i < rules.count; i++) {
+        const struct capture_rule *r = &rules.of[i];
+        const int64_t keep_ns = r->keep_ns == 0 ? rules.keep_ns : r->keep_ns;
+        (void)json_array_append_new(list,
+                                    json_pack("{s:s, s:f, s:f, s:b}", "model", r->model, "percent",
+                                              100.0 * (double)r->below / 4294967296.0, "keep",
+                                              (double)keep_ns / 1e9, "open", r->open));
+    }
+    return list;
+}
+
+static json_t *
+quotas(const struct config *c)
+{
+    struct quota of[QUOTAS];
+    const size_t n = config_quotas(c, of);
+    json_t *list = json_array();
+    for (size_t i = 0; list != NULL && i < n; i++) {
+        (void)json_array_append_new(list, quota_to_json(&of[i]));
+    }
+    return list;
+}
+
 /* ---- the server ---- */
 
 static json_t *
@@ -84,6 +131,9 @@ put_keys(const struct config *c, json_t *fields)
         TRY(js_set(fields, key, lines(c->deny[l])));
     }
     TRY(js_set(fields, "audit.witnesses", lines(c->witnesses)));
+    TRY(js_set(fields, "audit.export", receivers(c)));
+    TRY(js_set(fields, "capture.models", captures(c)));
+    TRY(js_set(fields, "limits.quotas", quotas(c)));
     return js_set(fields, "network.egress", egress_rules(c->egress));
 }
 

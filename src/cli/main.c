@@ -632,6 +632,8 @@ const struct cli_verb cli_verbs[] = {
      none, cli_policy_show, true},
     {"policy fields", "", "what policies can look at: types of resources and their fields", NULL,
      none, cli_policy_fields, true},
+    {"policy state", "", "the workspace and its server as policies see them", NULL,
+     cli_policy_state_options, cli_policy_state, true},
     {"policy assign", "POLICY", "let a policy hold on the workspace, a model or an endpoint",
      "POLICY is a built-in one's id or a file (docs/spec/policy.md); its text is kept with the "
      "assignment. A change after which a resource newly does not comply with one whose effect is "

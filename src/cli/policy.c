@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "workspace/policies.h"
+#include "workspace/policy_gather.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +50,13 @@ const struct cli_option cli_policy_check_options[] = {
     {"config", "FILE", "the server's configuration (default: steward.yaml of the workspace)", NULL,
      CLI_ONCE, "@file"},
     {"all", NULL, "show what complies, too", NULL, CLI_ONCE, NULL},
+    {0},
+};
+
+const struct cli_option cli_policy_state_options[] = {
+    {"config", "FILE", "the server's configuration (default: steward.yaml of the workspace)", NULL,
+     CLI_ONCE, "@file"},
+    {"type", "TYPE", "resources of that type only", NULL, CLI_ONCE, NULL},
     {0},
 };
 
@@ -342,6 +350,76 @@ cli_policy_check(struct cli *c)
         return cli_print_json(report);
     }
     say_report(report, cli_flag(c, "all"));
+    return OK;
+}
+
+/* ---- what they look at ---- */
+
+static void
+say_resource(const json_t *r)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    (void)printf("%s/", json_string_value(json_object_get(r, "type")));
+    cli_put_clean(stdout, json_string_value(json_object_get(r, "name")));
+    (void)putchar('\n');
+    json_object_foreach(json_object_get(r, "fields"), key, value)
+    {
+        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        (void)printf("  %s ", key);
+        cli_put_clean(stdout, text == NULL ? "?" : text);
+        (void)putchar('\n');
+        free(text);
+    }
+}
+
+/* Leaves those of another type out. */
+static struct status
+choose_type(struct cli *c, json_t *resources)
+{
+    const char *type = cli_value(c, "type");
+    size_t n = 0;
+    const struct policy_field *f = policy_fields(&n);
+    bool known = type == NULL;
+    for (size_t i = 0; i < n && !known; i++) {
+        known = strcmp(f[i].type, type) == 0;
+    }
+    if (!known) {
+        diag_set(&c->diag, "there is no type \"%.40s\"; \"steward policy fields\" shows them",
+                 type);
+        FAIL(INPUT);
+    }
+    for (size_t i = json_array_size(resources); type != NULL && i > 0; i--) {
+        const json_t *r = json_array_get(resources, i - 1);
+        if (strcmp(json_string_value(json_object_get(r, "type")), type) != 0) {
+            CHECK(json_array_remove(resources, i - 1) == 0, MEMORY);
+        }
+    }
+    return OK;
+}
+
+struct status
+cli_policy_state(struct cli *c)
+{
+    struct config config;
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    DEFER(js_freep) json_t *also = NULL;
+    DEFER(js_freep) json_t *document = NULL;
+    const json_t *r = NULL;
+    size_t i = 0;
+    TRY(cli_config(c, cli_value(c, "config"), &config));
+    TRY(cli_open(c, &w));
+    TRY(config_state(&config, w->principal, &also));
+    TRY(policy_gather(w, also, &c->diag, &document));
+    json_t *resources = json_object_get(document, "resources");
+    TRY(choose_type(c, resources));
+    if (c->json) {
+        return cli_print_json(document);
+    }
+    json_array_foreach(resources, i, r)
+    {
+        say_resource(r);
+    }
     return OK;
 }
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 /* The fields of one type stand side by side; those of a list's objects follow the list at once.
- * What nothing gathers yet stands here, too: a policy may be written on it, and is not evaluable.
- */
+ * Only what is gathered stands here (tests/cli/policy_state): a policy on what nobody can know is
+ * refused when it is read. */
 static const struct policy_field fields[] = {
     {"workspace", "key.provider", POLICY_TEXT, POLICY_FIXED,
      "who holds the workspace's key: passphrase, pkcs11 or transit"},
@@ -26,15 +26,11 @@ static const struct policy_field fields[] = {
     {"workspace", "policies", POLICY_TEXTS, POLICY_FIXED,
      "ids of the policies that are assigned, wherever"},
     {"workspace", "log.entries", POLICY_NUMBER, POLICY_FIXED, "entries of the audit log"},
-    {"workspace", "log.exports", POLICY_NUMBER, POLICY_FIXED,
-     "places that the log's entries are sent to"},
     {"workspace", "backup.made", POLICY_TIME, POLICY_FIXED, "when the last backup was made"},
     {"workspace", "records.processing", POLICY_NUMBER, POLICY_FIXED,
      "open questions of the record of processing; null: none is kept"},
     {"workspace", "incidents.overdue", POLICY_NUMBER, POLICY_FIXED,
      "incidents whose report is overdue"},
-    {"workspace", "retention.default", POLICY_DURATION, POLICY_FIXED,
-     "how long datasets and captured calls are kept"},
 
     {"server", "listen.address", POLICY_TEXT, POLICY_SETTING, NULL},
     {"server", "listen.port", POLICY_NUMBER, POLICY_SETTING, NULL},
@@ -47,6 +43,15 @@ static const struct policy_field fields[] = {
     {"server", "limits.connections", POLICY_NUMBER, POLICY_SETTING, NULL},
     {"server", "limits.connections_per_address", POLICY_NUMBER, POLICY_SETTING, NULL},
     {"server", "limits.refusals_per_minute", POLICY_NUMBER, POLICY_SETTING, NULL},
+    {"server", "limits.quotas", POLICY_OBJECTS, POLICY_FIXED, NULL},
+    {"server", "limits.quotas.name", POLICY_TEXT, POLICY_FIXED, "of the quota"},
+    {"server", "limits.quotas.most", POLICY_NUMBER, POLICY_FIXED, "calls or rows in a window"},
+    {"server", "limits.quotas.unit", POLICY_TEXT, POLICY_FIXED, "calls or rows"},
+    {"server", "limits.quotas.span", POLICY_TEXT, POLICY_FIXED, "minute, hour, day or month"},
+    {"server", "limits.quotas.model", POLICY_TEXT, POLICY_FIXED, "null: of all models"},
+    {"server", "limits.quotas.of", POLICY_TEXT, POLICY_FIXED,
+     "principal:NAME, group:NAME or role:NAME; null: of everybody"},
+    {"server", "limits.quotas.each", POLICY_BOOLEAN, POLICY_FIXED, "one of each principal"},
     {"server", "limits.handshake", POLICY_DURATION, POLICY_SETTING, NULL},
     {"server", "limits.header", POLICY_DURATION, POLICY_SETTING, NULL},
     {"server", "limits.body", POLICY_DURATION, POLICY_SETTING, NULL},
@@ -81,6 +86,20 @@ static const struct policy_field fields[] = {
     {"server", "audit.open", POLICY_TEXT, POLICY_SETTING, NULL},
     {"server", "audit.witnesses", POLICY_TEXTS, POLICY_FIXED, NULL},
     {"server", "audit.quorum", POLICY_NUMBER, POLICY_FIXED, NULL},
+    {"server", "audit.export", POLICY_OBJECTS, POLICY_FIXED, NULL},
+    {"server", "audit.export.name", POLICY_TEXT, POLICY_FIXED, "of the receiver"},
+    {"server", "audit.export.kind", POLICY_TEXT, POLICY_FIXED, "syslog or kafka"},
+    {"server", "audit.export.hosts", POLICY_TEXT, POLICY_FIXED, "as they are written"},
+    {"server", "audit.export.format", POLICY_TEXT, POLICY_FIXED, "jsonl, ocsf or cef"},
+    {"server", "audit.export.encrypted", POLICY_BOOLEAN, POLICY_FIXED, "over TLS"},
+    {"server", "capture.models", POLICY_OBJECTS, POLICY_FIXED, NULL},
+    {"server", "capture.models.model", POLICY_TEXT, POLICY_FIXED, "*: all that have no line"},
+    {"server", "capture.models.percent", POLICY_NUMBER, POLICY_FIXED,
+     "of its calls whose bodies are kept; 0: off"},
+    {"server", "capture.models.keep", POLICY_DURATION, POLICY_FIXED, "how long"},
+    {"server", "capture.models.open", POLICY_BOOLEAN, POLICY_FIXED,
+     "a call that cannot be captured is answered"},
+    {"server", "capture.keep", POLICY_DURATION, POLICY_FIXED, NULL},
     {"server", "keys.check", POLICY_DURATION, POLICY_FIXED, NULL},
     {"server", "keys.unreachable", POLICY_DURATION, POLICY_FIXED, NULL},
     {"server", "keys.transit", POLICY_TEXT, POLICY_FIXED, NULL},
@@ -121,9 +140,6 @@ static const struct policy_field fields[] = {
      "the same of its instructions for use"},
     {"model", "records.documentation", POLICY_NUMBER, POLICY_FIXED,
      "the same of its technical documentation"},
-    {"model", "scanned", POLICY_TIME, POLICY_FIXED, "the newest scan of its file"},
-    {"model", "approved", POLICY_BOOLEAN, POLICY_FIXED, "somebody approved it for use"},
-    {"model", "monitors", POLICY_TEXTS, POLICY_FIXED, "what is watched in deployment"},
 
     {"endpoint", "model", POLICY_TEXT, POLICY_FIXED, "the model's name, which is the endpoint's"},
     {"endpoint", "model.version", POLICY_NUMBER, POLICY_FIXED, "that it answers with"},
@@ -133,9 +149,10 @@ static const struct policy_field fields[] = {
     {"endpoint", "model.sensitive_features", POLICY_TEXTS, POLICY_FIXED, "as of the model"},
     {"endpoint", "callers", POLICY_TEXTS, POLICY_FIXED,
      "principals and groups with a grant that has model.infer on it"},
-    {"endpoint", "capture", POLICY_TEXT, POLICY_FIXED, "whether contents of calls are kept"},
-    {"endpoint", "quota", POLICY_NUMBER, POLICY_FIXED, "calls that a principal has a day"},
-    {"endpoint", "monitors", POLICY_TEXTS, POLICY_FIXED, "what is watched"},
+    {"endpoint", "capture", POLICY_TEXT, POLICY_FIXED,
+     "whether bodies of its calls are kept: off, sampled or full"},
+    {"endpoint", "capture.keep", POLICY_DURATION, POLICY_FIXED, "how long; null: they are not"},
+    {"endpoint", "quotas", POLICY_TEXTS, POLICY_FIXED, "names of the quotas that count its calls"},
 
     {"dataset", "name", POLICY_TEXT, POLICY_FIXED, "of the dataset"},
     {"dataset", "version", POLICY_NUMBER, POLICY_FIXED, "of the dataset"},
@@ -147,9 +164,6 @@ static const struct policy_field fields[] = {
     {"dataset", "sensitive", POLICY_TEXTS, POLICY_FIXED, "sensitive columns"},
     {"dataset", "subject", POLICY_TEXT, POLICY_FIXED,
      "the column that names persons, whose rows have keys of their own; null: none"},
-    {"dataset", "classification", POLICY_TEXT, POLICY_FIXED, "of what it holds"},
-    {"dataset", "retention", POLICY_DURATION, POLICY_FIXED, "how long it is kept"},
-    {"dataset", "legal_hold", POLICY_BOOLEAN, POLICY_FIXED, "it may not be deleted"},
 
     {"principal", "created", POLICY_TIME, POLICY_FIXED, "when it was added"},
     {"principal", "grants", POLICY_OBJECTS, POLICY_FIXED, "its own, not those of its groups"},
@@ -186,14 +200,6 @@ static const struct policy_field fields[] = {
     {"issuer", "algorithms", POLICY_TEXTS, POLICY_FIXED, "that it may sign with"},
     {"issuer", "discover", POLICY_BOOLEAN, POLICY_FIXED, "its keys are fetched"},
     {"issuer", "typ", POLICY_TEXT, POLICY_FIXED, "at+jwt, or null: any"},
-
-    {"monitor", "model", POLICY_TEXT, POLICY_FIXED, "whose"},
-    {"monitor", "signal", POLICY_TEXT, POLICY_FIXED, "what it watches"},
-    {"monitor", "every", POLICY_DURATION, POLICY_FIXED, "how often"},
-    {"monitor", "alerts", POLICY_TEXTS, POLICY_FIXED, "who is told"},
-
-    {"retention", "of", POLICY_TEXT, POLICY_FIXED, "what is kept"},
-    {"retention", "keep", POLICY_DURATION, POLICY_FIXED, "how long"},
 };
 
 #define FIELDS (sizeof fields / sizeof *fields)

@@ -119,6 +119,17 @@ quota_put(const struct quota *q, struct buf *ret_text)
     buf_put_str(ret_text, q->each ? ", each" : "");
 }
 
+json_t *
+quota_to_json(const struct quota *q)
+{
+    char of[QUOTA_NAME_MAX + 16];
+    (void)snprintf(of, sizeof of, "%s:%s", owners[q->of], q->who);
+    return json_pack("{s:s, s:I, s:s, s:s, s:s?, s:s?, s:b}", "name", q->name, "most",
+                     (json_int_t)q->most, "unit", units[q->unit], "span", spans[q->span].word,
+                     "model", *q->model == '\0' ? NULL : q->model, "of",
+                     q->of == QUOTA_OF_ALL ? NULL : of, "each", q->each);
+}
+
 /* ---- windows ---- */
 
 void

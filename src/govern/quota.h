@@ -11,7 +11,7 @@
 #ifndef STEWARD_GOVERN_QUOTA_H
 #define STEWARD_GOVERN_QUOTA_H
 
-#include "base/bytes.h"
+#include "base/json.h"
 
 #define QUOTAS 32u
 #define QUOTA_NAME_MAX 64u
@@ -41,6 +41,9 @@ struct quota {
 struct status quota_parse(struct view item, struct diag *diag, struct quota *ret_quota);
 /* "10000 rows/day of principal desk on model m, each" */
 void quota_put(const struct quota *q, struct buf *ret_text);
+/* {"name", "most", "unit", "span", "model" (null: all), "of" ("principal:desk"; null: everybody),
+ * "each"}; the caller's. NULL when memory is out. */
+json_t *quota_to_json(const struct quota *q);
 /* The window of a time: "2026-11-26T00:13", "2026-11-26T00", "2026-11-26" or "2026-11". A later one
  * is greater as text. */
 void quota_window(enum quota_span span, int64_t wall_ns, char ret_window[static QUOTA_WINDOW_MAX]);

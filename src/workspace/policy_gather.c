@@ -8,6 +8,7 @@
 #include "workspace/datasets.h"
 #include "workspace/models.h"
 #include "workspace/policy_records.h"
+#include "workspace/policy_settings.h"
 #include "workspace/registry.h"
 
 #include <stdio.h>
@@ -792,5 +793,6 @@ policy_gather(struct workspace *w, const json_t *also, struct diag *diag, json_t
     CHECK(g.resources != NULL && g.assessed != NULL && g.administrators != NULL, MEMORY);
     CHECK(g.auditors != NULL && g.assigned != NULL, MEMORY);
     TRY(gather(&g));
+    TRY(policy_settings_put(g.resources, also));
     return put_document(&g, also, ret_document);
 }

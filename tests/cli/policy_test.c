@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 
+#include <unistd.h>
+
 static int
 set_up(void **state)
 {
@@ -109,7 +111,20 @@ static void
 what_is_not_known_is_not_compliant(void **state)
 {
     struct room *m = *state;
-    RUN(m, 0, "policy", "assign", "log-exported");
+    char none[600];
+    (void)snprintf(none, sizeof none, "%s/none.yaml", m->dir);
+    testing_write(none, view_str("id: none\nversion: 1.0\ntitle: t\ncategory: c\nseverity: low\n"
+                                 "resource: monitor\nif: {field: model, exists: true}\n"
+                                 "then: {effect: audit, message: m}\n"));
+    RUN(m, 2, "policy", "assign", none); /* nothing gathers that */
+    ERR_HAS(m, "there is no resource \"monitor\"");
+    /* A certificate that cannot be read has no end that is known. */
+    testing_write(none, view_str("id: none\nversion: 1.0\ntitle: t\ncategory: c\nseverity: low\n"
+                                 "resource: workspace\n"
+                                 "if: {field: certificate.expires, exists: false}\n"
+                                 "then: {effect: audit, message: m}\n"));
+    RUN(m, 0, "policy", "assign", none);
+    assert_int_equal(unlink(in(m, "w/tls/cert.pem")), 0);
     RUN(m, 0, "policy", "check", "--json");
     json_t *o = out_json(m);
     json_t *counts = json_object_get(o, "counts");

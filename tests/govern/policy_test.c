@@ -246,7 +246,7 @@ test_what_is_not_known_is_compliant_only_where_it_does_not_matter(void **state)
     static const char *const fields = "{\"signed\": true, \"newest\": false}";
 #define T "{field: signed, equals: true}"
 #define F "{field: newest, equals: true}"
-#define U "{field: approved, equals: true}"
+#define U "{field: thresholds_by_group, equals: true}"
     static const struct {
         const char *condition;
         enum policy_outcome outcome;
@@ -331,8 +331,9 @@ test_a_finding_says_what_was_seen_and_what_is_missing(void **state)
 {
     (void)state;
     DEFER(policy_freep)
-    struct policy *p = read_policy(HEAD("model") "if: {any: [{field: signed, equals: false}, "
-                                                 "{field: approved, equals: false}]}\n" THEN);
+    struct policy *p =
+        read_policy(HEAD("model") "if: {any: [{field: signed, equals: false}, "
+                                  "{field: thresholds_by_group, equals: false}]}\n" THEN);
     DEFER(arena_freep) struct arena *arena = arena_new(1u << 20);
     DEFER(js_freep) json_t *o = NULL;
     DEFER(js_freep) json_t *j = NULL;
@@ -350,7 +351,7 @@ test_a_finding_says_what_was_seen_and_what_is_missing(void **state)
     assert_ok(policy_finding_to_json(&f[0], &j));
     assert_true(json_is_false(json_object_get(json_object_get(j, "fields"), "signed")));
     assert_string_equal(json_string_value(json_array_get(json_object_get(j, "missing"), 0)),
-                        "approved");
+                        "thresholds_by_group");
     assert_int_equal(strlen(json_string_value(json_object_get(j, "policy_digest"))), 64);
     policy_finding_put(&f[0], &text);
     assert_string_equal(buf_str(&text), "policy p (assignment all): m; model/a@1 has signed false");
@@ -523,9 +524,10 @@ test_the_table_of_fields_is_in_order(void **state)
 
 static const char *const alone_policies[] = {
     HEAD("model") "if: {field: signed, equals: false}\n" THEN,
-    HEAD(
-        "model") "where: {field: version, greater: 2}\nif: {field: approved, equals: false}\n" THEN,
-    HEAD("endpoint") "if: {any: [{field: quota, exists: false}, {field: quota, less: 5}]}\n" THEN,
+    HEAD("model") "where: {field: version, greater: 2}\nif: {field: thresholds_by_group, equals: "
+                  "false}\n" THEN,
+    HEAD("endpoint") "if: {any: [{field: model.version, exists: false}, {field: model.version, "
+                     "less: 5}]}\n" THEN,
     HEAD("dataset") "if: {field: rows, greater: 10}\n" THEN,
     HEAD("model") "if: {field: format, in: [a, b]}\nthen: {effect: disabled, message: m}\n",
 };
@@ -544,10 +546,10 @@ resource_of(unsigned i)
         assert_ok(js_set(fields, "signed", i % 11 == 0 ? json_null() : json_boolean(i % 2)));
         assert_ok(js_set(fields, "version", json_integer(i % 6)));
     } else if (!model) {
-        assert_ok(js_set(fields, "quota", i % 2 == 0 ? json_integer(i % 9) : json_null()));
+        assert_ok(js_set(fields, "model.version", i % 2 == 0 ? json_integer(i % 9) : json_null()));
     }
     if (model && i % 4 == 1) {
-        assert_ok(js_set(fields, "approved", json_boolean(i % 8 == 1)));
+        assert_ok(js_set(fields, "thresholds_by_group", json_boolean(i % 8 == 1)));
     }
     return json_pack("{s:s, s:s, s:[s], s:o}", "type", model ? "model" : "endpoint", "name", name,
                      "scope", scope, "fields", fields);

@@ -1,0 +1,85 @@
+#include "workspace/policy_settings.h"
+
+#include <string.h>
+
+/* Of the first resource of that type. */
+static const json_t *
+fields_of(const json_t *resources, const char *type)
+{
+    const json_t *r = NULL;
+    size_t i = 0;
+    json_array_foreach(resources, i, r)
+    {
+        if (strcmp(json_string_value(json_object_get(r, "type")), type) == 0) {
+            return json_object_get(r, "fields");
+        }
+    }
+    return NULL;
+}
+
+/* The model's own line, or that of all others; NULL: neither. */
+static const json_t *
+capture_of(const json_t *lines, const char *model)
+{
+    const json_t *line = NULL, *others = NULL;
+    size_t i = 0;
+    json_array_foreach(lines, i, line)
+    {
+        const char *of = json_string_value(json_object_get(line, "model"));
+        if (of != NULL && strcmp(of, model) == 0) {
+            return line;
+        }
+        others = of != NULL && strcmp(of, "*") == 0 ? line : others;
+    }
+    return others;
+}
+
+static struct status
+put_capture(json_t *fields, const json_t *lines, const char *model)
+{
+    const json_t *line = capture_of(lines, model);
+    const double percent = json_number_value(json_object_get(line, "percent"));
+    json_t *keep = percent > 0 ? json_object_get(line, "keep") : NULL;
+    TRY(js_set(fields, "capture",
+               json_string(percent >= 100 ? "full"
+                           : percent > 0  ? "sampled"
+                                          : "off")));
+    return js_set(fields, "capture.keep", keep == NULL ? json_null() : json_incref(keep));
+}
+
+static struct status
+put_quotas(json_t *fields, const json_t *quotas, const char *model)
+{
+    const json_t *q = NULL;
+    json_t *names = json_array();
+    size_t i = 0;
+    TRY(js_set(fields, "quotas", names));
+    json_array_foreach(quotas, i, q)
+    {
+        const char *of = json_string_value(json_object_get(q, "model"));
+        CHECK((of != NULL && strcmp(of, model) != 0) ||
+                  json_array_append(names, json_object_get(q, "name")) == 0,
+              MEMORY);
+    }
+    return OK;
+}
+
+struct status
+policy_settings_put(json_t *resources, const json_t *configuration)
+{
+    const json_t *server = fields_of(json_object_get(configuration, "resources"), "server"), *r;
+    size_t i = 0;
+    if (server == NULL) {
+        return OK;
+    }
+    json_array_foreach(resources, i, r)
+    {
+        json_t *fields = json_object_get(r, "fields");
+        const char *model = json_string_value(json_object_get(fields, "model"));
+        if (strcmp(json_string_value(json_object_get(r, "type")), "endpoint") == 0) {
+            TRY(put_capture(fields, json_object_get(server, "capture.models"), model));
+            TRY(put_quotas(fields, json_object_get(server, "limits.quotas"), model));
+        }
+    }
+    return OK;
+}
