@@ -3,8 +3,8 @@
  *     cc loans.c $(pkg-config --cflags --libs libsteward) -lm -o loans && ./loans
  *
  * 4,000 made-up applicants in two groups apply for a loan. A small tree ensemble scores them. The
- * program explains one applicant's score, compares the groups, and finds where the score is wrong
- * most often. */
+ * program explains one applicant's score and all scores, compares the groups, finds where the score
+ * is wrong most often, what thresholds by group would cost, and a small tree that imitates it. */
 #include <steward/assess.h>
 
 #include <stdio.h>
@@ -59,6 +59,7 @@ static struct {
     float x[ROWS * FEATURES]; /* what the model reads */
     double margin[ROWS], income[ROWS], debt[ROWS];
     int32_t group[ROWS];
+    double risk[ROWS], refuse[ROWS];
     uint8_t defaulted[ROWS], refused[ROWS];
 } loans;
 
@@ -82,7 +83,8 @@ explain(const struct sw_predictor *predictor, int row)
 {
     double phi[FEATURES], expected;
     const struct sw_explain_options record = {.precision = SW_RECORD};
-    need(sw_predictor_explain(predictor, &loans.x[row * FEATURES], 1, &record, phi, &expected, &error));
+    need(sw_predictor_explain(predictor, &loans.x[row * FEATURES], 1, &record, phi, &expected,
+                              &error));
     (void)printf("applicant %d: margin %.3f = %.3f expected", row, loans.margin[row], expected);
     for (int f = 0; f < FEATURES; f++) {
         (void)printf(" %+.3f %s", phi[f], sw_predictor_feature(predictor, (size_t)f));
@@ -114,17 +116,41 @@ main(void)
 
     const struct sw_decisions decisions = {
         .rows = ROWS, .label = loans.defaulted, .decision = loans.refused, .adverse = 1};
-    const struct sw_factor group = {.name = "group", .code = loans.group, .levels = groups, .level_count = 2};
+    const struct sw_factor group = {
+        .name = "group", .code = loans.group, .levels = groups, .level_count = 2};
     const struct sw_fairness_options fair = {.sensitive = &group, .sensitive_count = 1, .seed = 1};
     need(sw_fairness(&decisions, &fair, &json, &error));
     show("fairness", json);
 
-    const struct sw_feature features[] = {{"income", loans.income, NULL, 0},
-                                          {"debt", loans.debt, NULL, 0}};
+    static const struct sw_feature features[] = {{"income", loans.income, NULL, 0},
+                                                 {"debt", loans.debt, NULL, 0}};
     const struct sw_errors_options where = {
         .features = features, .feature_count = FEATURES, .seed = 1};
     need(sw_errors(&decisions, &where, &json, &error));
     show("errors", json);
+
+    need(sw_predictor_predict(predictor, loans.x, ROWS, 0, loans.risk, &error));
+    const struct sw_decisions scored = {
+        .rows = ROWS, .label = loans.defaulted, .score = loans.risk};
+    need(sw_thresholds(&scored, &group, NULL, loans.refuse, NULL, &json, &error));
+    show("thresholds by group", json);
+
+    need(sw_predictor_views(predictor, loans.x, ROWS, NULL, &json, &error));
+    show("all scores explained", json);
+
+    const struct sw_black_box box = sw_predictor_box(predictor);
+    const struct sw_study_options imitate = {
+        .study = SW_SURROGATE, .features = features, .rows = ROWS, .probability = 1};
+    need(sw_black_box_study(&box, &imitate, &json, &error));
+    show("a tree that imitates them", json);
+
+    const struct sw_assessment_options all = {.features = features,
+                                              .feature_count = FEATURES,
+                                              .sensitive = &group,
+                                              .sensitive_count = 1,
+                                              .adverse = 1};
+    need(sw_predictor_assess(predictor, loans.x, &decisions, &all, &json, &error));
+    show("all of it, as steward assess has it", json);
     sw_predictor_free(predictor);
     return 0;
 }

@@ -1,8 +1,7 @@
 /* The analyses of decisions and of data without I/O, include/steward/assess.h: what a caller gives
  * is checked here, the rest is done by report/. */
-#include "api/api_parts.h"
+#include "api/api_columns.h"
 
-#include "base/text.h"
 #include "report/bias_document.h"
 #include "report/errors_document.h"
 #include "report/fairness_document.h"
@@ -20,207 +19,8 @@
 #define SLICE_LEVEL 2u
 #define PERMUTATIONS 199u
 #define SLICE_ALPHA 0.99
-#define MOST_DRAWS 100000u /* replicates or permutations */
-
-static struct status
-need_text(const char *text, const char *what, struct diag *diag)
-{
-    TRY(api_need(text, what, diag));
-    if (!text_is_utf8(view_str(text))) {
-        diag_set(diag, "%.100s: not UTF-8 text", what);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
-static struct status
-need_texts(const char *const *levels, uint32_t level_count, const char *what, struct diag *diag)
-{
-    for (uint32_t k = 0; k < level_count; k++) {
-        TRY(need_text(levels[k], what, diag));
-    }
-    return OK;
-}
-
-static struct status
-check_draws(uint32_t draws, const char *what, struct diag *diag)
-{
-    if (draws > MOST_DRAWS) {
-        diag_set(diag, "%s: at most %u", what, MOST_DRAWS);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
-/* ---- decisions ---- */
-
-static struct status
-check_two(const struct sw_decisions *d, struct diag *diag)
-{
-    TRY(api_need(d->label, "label", diag));
-    TRY(api_need(d->decision, "decision", diag));
-    for (size_t i = 0; i < d->rows; i++) {
-        if (d->label[i] > 2 || d->decision[i] > 2) {
-            diag_set(diag, "row %zu: labels and decisions are 0, 1, or 2 for missing", i);
-            FAIL(INPUT);
-        }
-    }
-    return OK;
-}
-
-static struct status
-check_classes(const struct sw_decisions *d, uint32_t most, struct diag *diag)
-{
-    TRY(api_need(d->label_class, "label_class", diag));
-    TRY(api_need(d->decision_class, "decision_class", diag));
-    TRY(api_need(d->classes, "classes", diag));
-    if (d->class_count < 2 || d->class_count > most) {
-        diag_set(diag, "class_count: 2 to %u", most);
-        FAIL(INPUT);
-    }
-    TRY(need_texts(d->classes, d->class_count, "classes", diag));
-    for (size_t i = 0; i < d->rows; i++) {
-        const int64_t label = d->label_class[i], decision = d->decision_class[i];
-        if (label < -1 || label >= d->class_count || decision < -1 || decision >= d->class_count) {
-            diag_set(diag, "row %zu: a code is none of the %u classes, nor -1", i, d->class_count);
-            FAIL(INPUT);
-        }
-    }
-    return OK;
-}
-
-static struct status
-check_numbers(const struct sw_decisions *d, struct diag *diag)
-{
-    TRY(api_need(d->value, "value", diag));
-    TRY(api_need(d->predicted, "predicted", diag));
-    for (size_t i = 0; i < d->rows; i++) {
-        if (isinf(d->value[i]) || isinf(d->predicted[i])) {
-            diag_set(diag, "row %zu: a number that is not finite", i);
-            FAIL(INPUT);
-        }
-    }
-    return OK;
-}
-
-/* most: classes that the analysis takes. */
-static struct status
-check_decisions(const struct sw_decisions *d, uint32_t most, struct diag *diag)
-{
-    TRY(api_need(d, "decisions", diag));
-    switch (d->kind) {
-    case SW_BINARY:
-        return check_two(d, diag);
-    case SW_CLASSES:
-        return check_classes(d, most, diag);
-    case SW_NUMBERS:
-        return check_numbers(d, diag);
-    }
-    diag_set(diag, "kind: SW_BINARY, SW_CLASSES or SW_NUMBERS");
-    FAIL(INPUT);
-}
-
-/* Whether the row has both what was true and what was said. */
-static bool
-is_whole(const struct sw_decisions *d, size_t row)
-{
-    switch (d->kind) {
-    case SW_BINARY:
-        return d->label[row] != 2 && d->decision[row] != 2;
-    case SW_CLASSES:
-        return d->label_class[row] >= 0 && d->decision_class[row] >= 0;
-    case SW_NUMBERS:
-        break;
-    }
-    return !isnan(d->value[row]) && !isnan(d->predicted[row]);
-}
-
-/* ---- columns ---- */
-
-static struct status
-check_factor(const struct sw_factor *f, size_t rows, struct diag *diag)
-{
-    TRY(need_text(f->name, "name of a factor", diag));
-    TRY(api_need(f->code, f->name, diag));
-    TRY(api_need(f->levels, f->name, diag));
-    TRY(need_texts(f->levels, f->level_count, f->name, diag));
-    for (size_t i = 0; i < rows; i++) {
-        if (f->code[i] < -1 || f->code[i] >= (int64_t)f->level_count) {
-            diag_set(diag, "%.100s, row %zu: code %d is none of its %u levels, nor -1", f->name, i,
-                     f->code[i], f->level_count);
-            FAIL(INPUT);
-        }
-    }
-    return OK;
-}
-
-static struct status
-check_factors(const struct sw_factor *factors, uint32_t n, size_t rows, struct diag *diag)
-{
-    if (n > 0) {
-        TRY(api_need(factors, "factors", diag));
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        TRY(check_factor(&factors[i], rows, diag));
-    }
-    return OK;
-}
-
-/* As the analyses take them. *ret_factors: the caller's to free; NULL of none. */
-static struct status
-take_factors(const struct sw_factor *factors, uint32_t n, size_t rows, struct diag *diag,
-             struct assessment_factor **ret_factors)
-{
-    DEFER(memory_freep) struct assessment_factor *made = calloc((size_t)n + 1, sizeof *made);
-    CHECK(made != NULL, MEMORY);
-    TRY(check_factors(factors, n, rows, diag));
-    for (uint32_t i = 0; i < n; i++) {
-        made[i] = (struct assessment_factor){factors[i].name, factors[i].code, factors[i].levels,
-                                             factors[i].level_count};
-    }
-    *ret_factors = MOVE(made);
-    return OK;
-}
-
-static bool
-is_level(double v, uint32_t levels)
-{
-    return isnan(v) || (v >= 0 && v < levels && v == floor(v));
-}
-
-static struct status
-check_feature(const struct sw_feature *f, size_t rows, struct diag *diag)
-{
-    TRY(need_text(f->name, "name of a feature", diag));
-    TRY(api_need(f->value, f->name, diag));
-    TRY(need_texts(f->levels, f->levels == NULL ? 0 : f->level_count, f->name, diag));
-    for (size_t i = 0; f->levels != NULL && i < rows; i++) {
-        if (!is_level(f->value[i], f->level_count)) {
-            diag_set(diag, "%.100s, row %zu: %g is none of its %u levels, nor missing", f->name, i,
-                     f->value[i], f->level_count);
-            FAIL(INPUT);
-        }
-    }
-    return OK;
-}
-
-static uint32_t
-or_default(uint32_t value, uint32_t fallback)
-{
-    return value == 0 ? fallback : value;
-}
 
 /* ---- fairness ---- */
-
-static struct status
-check_level(double level, struct diag *diag)
-{
-    if (!(level > 0 && level < 1)) {
-        diag_set(diag, "level: over 0 and under 1");
-        FAIL(INPUT);
-    }
-    return OK;
-}
 
 static struct fairness_input
 fairness_input_of(const struct sw_decisions *d, const struct sw_fairness_options *o)
@@ -245,10 +45,10 @@ fairness_input_of(const struct sw_decisions *d, const struct sw_fairness_options
                                    .sensitive_count = o->sensitive_count,
                                    .control_count = o->control_count,
                                    .adverse = two && d->adverse != 0,
-                                   .min_group = or_default(o->min_group, MIN_GROUP),
+                                   .min_group = api_or_default(o->min_group, MIN_GROUP),
                                    .level = o->level == 0 ? LEVEL : o->level,
                                    .q = FDR,
-                                   .replicates = or_default(o->replicates, REPLICATES),
+                                   .replicates = api_or_default(o->replicates, REPLICATES),
                                    .seed = o->seed,
                                    .threads = o->threads};
 }
@@ -260,14 +60,14 @@ fairness(const struct sw_decisions *d, const struct sw_fairness_options *o, stru
     DEFER(memory_freep) struct assessment_factor *sensitive = NULL;
     DEFER(memory_freep) struct assessment_factor *control = NULL;
     DEFER(js_freep) json_t *document = NULL;
-    TRY(check_decisions(d, FAIRNESS_CLASSES_MAX, diag));
+    TRY(api_check_decisions(d, FAIRNESS_CLASSES_MAX, diag));
     TRY(api_need(o, "options", diag));
     TRY(api_need(ret_json, "ret_json", diag));
-    TRY(check_draws(o->replicates, "replicates", diag));
-    TRY(take_factors(o->sensitive, o->sensitive_count, d->rows, diag, &sensitive));
-    TRY(take_factors(o->control, o->control_count, d->rows, diag, &control));
+    TRY(api_check_draws(o->replicates, "replicates", diag));
+    TRY(api_take_factors(o->sensitive, o->sensitive_count, d->rows, diag, &sensitive));
+    TRY(api_take_factors(o->control, o->control_count, d->rows, diag, &control));
     struct fairness_input in = fairness_input_of(d, o);
-    TRY(check_level(in.level, diag));
+    TRY(api_check_level(in.level, diag));
     in.sensitive = sensitive;
     in.control = control;
     TRY(fairness_document(&in, diag, &document));
@@ -346,7 +146,7 @@ take_decisions(const struct sw_decisions *d, struct diag *diag, struct whole_row
 {
     TRY(make_whole_rows(d->rows, w));
     for (size_t i = 0; i < d->rows; i++) {
-        if (!is_whole(d, i)) {
+        if (!api_is_whole(d, i)) {
             continue;
         }
         w->number[w->n] = i + 1;
@@ -385,7 +185,7 @@ take_features(const struct sw_decisions *d, const struct sw_errors_options *o, s
     w->features = calloc((size_t)o->feature_count + 1, sizeof *w->features);
     CHECK(w->features != NULL, MEMORY);
     for (uint32_t f = 0; f < o->feature_count; f++) {
-        TRY(check_feature(&o->features[f], d->rows, diag));
+        TRY(api_check_feature(&o->features[f], d->rows, diag));
         TRY(take_feature(&o->features[f], w));
     }
     return OK;
@@ -427,11 +227,11 @@ errors_input_of(const struct sw_decisions *d, const struct sw_errors_options *o,
                                  .bins = 8,
                                  .tree = {.max_depth = 3, .max_leaves = 31, .min_rows = 20},
                                  .map = {ERRORS_NO_FEATURE, ERRORS_NO_FEATURE},
-                                 .slices = or_default(o->slices, SLICES),
-                                 .slice_level = or_default(o->slice_level, SLICE_LEVEL),
+                                 .slices = api_or_default(o->slices, SLICES),
+                                 .slice_level = api_or_default(o->slice_level, SLICE_LEVEL),
                                  .alpha = SLICE_ALPHA,
                                  .slice_rows = share > 32 ? share : 32,
-                                 .permutations = or_default(o->permutations, PERMUTATIONS),
+                                 .permutations = api_or_default(o->permutations, PERMUTATIONS),
                                  .seed = o->seed,
                                  .worst = 10,
                                  .threads = o->threads};
@@ -443,10 +243,10 @@ errors(const struct sw_decisions *d, const struct sw_errors_options *o, struct d
 {
     DEFER(whole_rows_done) struct whole_rows w = {0};
     DEFER(js_freep) json_t *document = NULL;
-    TRY(check_decisions(d, ERRORS_MAX_CLASSES, diag));
+    TRY(api_check_decisions(d, ERRORS_MAX_CLASSES, diag));
     TRY(api_need(o, "options", diag));
     TRY(api_need(ret_json, "ret_json", diag));
-    TRY(check_draws(o->permutations, "permutations", diag));
+    TRY(api_check_draws(o->permutations, "permutations", diag));
     TRY(take_decisions(d, diag, &w));
     TRY(take_features(d, o, diag, &w));
     struct errors_input in = errors_input_of(d, o, &w);
@@ -484,7 +284,7 @@ take_bias_columns(const struct sw_factor *factors, uint32_t n, size_t rows, stru
 {
     DEFER(memory_freep) struct bias_column *made = calloc((size_t)n + 1, sizeof *made);
     CHECK(made != NULL, MEMORY);
-    TRY(check_factors(factors, n, rows, diag));
+    TRY(api_check_factors(factors, n, rows, diag));
     for (uint32_t i = 0; i < n; i++) {
         made[i] = bias_column_of(&factors[i]);
     }
@@ -496,24 +296,22 @@ static struct status
 check_bias(const struct sw_bias_options *o, struct diag *diag)
 {
     TRY(api_need(o, "options", diag));
-    TRY(check_draws(o->replicates, "replicates", diag));
-    TRY(check_factor(&o->label, o->rows, diag));
+    TRY(api_check_draws(o->replicates, "replicates", diag));
+    TRY(api_check_factor(&o->label, o->rows, diag));
     if (o->positive >= o->label.level_count) {
         diag_set(diag, "positive: %u is none of the label's %u levels", o->positive,
                  o->label.level_count);
         FAIL(INPUT);
     }
-    return o->strata == NULL ? OK : check_factor(o->strata, o->rows, diag);
+    return o->strata == NULL ? OK : api_check_factor(o->strata, o->rows, diag);
 }
 
-static struct status
-bias(const struct sw_bias_options *o, struct diag *diag, char **ret_json)
+struct status
+api_bias_document(const struct sw_bias_options *o, struct diag *diag, json_t **ret_document)
 {
     DEFER(memory_freep) struct bias_column *sensitive = NULL;
     DEFER(memory_freep) struct bias_column *others = NULL;
-    DEFER(js_freep) json_t *document = NULL;
     TRY(check_bias(o, diag));
-    TRY(api_need(ret_json, "ret_json", diag));
     TRY(take_bias_columns(o->sensitive, o->sensitive_count, o->rows, diag, &sensitive));
     TRY(take_bias_columns(o->others, o->other_count, o->rows, diag, &others));
     const struct bias_column strata =
@@ -529,12 +327,20 @@ bias(const struct sw_bias_options *o, struct diag *diag, char **ret_json)
                                   .column_count = o->other_count + (o->strata != NULL),
                                   .level = o->level == 0 ? LEVEL : o->level,
                                   .fdr = FDR,
-                                  .replicates = or_default(o->replicates, REPLICATES),
-                                  .min_group = or_default(o->min_group, MIN_GROUP),
+                                  .replicates = api_or_default(o->replicates, REPLICATES),
+                                  .min_group = api_or_default(o->min_group, MIN_GROUP),
                                   .seed = o->seed,
                                   .threads = o->threads};
-    TRY(check_level(in.level, diag));
-    TRY(bias_document(&in, diag, &document));
+    TRY(api_check_level(in.level, diag));
+    return bias_document(&in, diag, ret_document);
+}
+
+static struct status
+bias(const struct sw_bias_options *o, struct diag *diag, char **ret_json)
+{
+    DEFER(js_freep) json_t *document = NULL;
+    TRY(api_need(ret_json, "ret_json", diag));
+    TRY(api_bias_document(o, diag, &document));
     return api_text(document, ret_json);
 }
 

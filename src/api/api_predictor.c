@@ -1,22 +1,20 @@
 /* Models and their attributions without I/O, include/steward/assess.h: what a caller gives is
  * checked here, the rest is done by model/ and assess/. */
-#include "api/api_parts.h"
+#include "api/api_predictor.h"
 
-#include "assess/attribution.h"
+#include "api/api_columns.h"
 #include "assess/explain_columns.h"
+#include "assess/flip.h"
 #include "assess/shapley.h"
-#include "model/model_file.h"
 
-#include <steward/assess.h>
-
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define BLOCK_ROWS 4096u
 #define PAIR_CELLS ((size_t)1 << 20) /* of a block whose pairs are summed by column */
-
-struct sw_predictor {
-    struct model_file *file;
-};
+#define BOXES 100000u
+#define FEATURE_NAME 16u
 
 /* ---- a model ---- */
 
@@ -39,6 +37,7 @@ load(const void *bytes, size_t length, struct diag *diag, struct sw_predictor **
     struct sw_predictor *made = calloc(1, sizeof *made);
     CHECK(made != NULL, MEMORY);
     made->file = MOVE(file);
+    digest_of(view_of(bytes, length), &made->digest);
     *ret_predictor = made;
     return OK;
 }
@@ -70,9 +69,9 @@ sw_predictor_feature(const struct sw_predictor *predictor, size_t index)
     return f->feature_names != NULL && index < f->features ? f->feature_names[index] : NULL;
 }
 
-static struct status
-need_rows(const struct sw_predictor *predictor, const float *x, size_t rows, const void *result,
-          struct diag *diag)
+struct status
+api_need_rows(const struct sw_predictor *predictor, const float *x, size_t rows, const void *result,
+              struct diag *diag)
 {
     TRY(api_need(predictor, "predictor", diag));
     if (rows > 0) {
@@ -86,7 +85,7 @@ answer(const struct sw_predictor *predictor, const float *x, size_t rows, unsign
        bool link, double *ret_answer, struct sw_error *error)
 {
     struct diag diag = {0};
-    const struct status s = need_rows(predictor, x, rows, ret_answer, &diag);
+    const struct status s = api_need_rows(predictor, x, rows, ret_answer, &diag);
     if (status_ok(s)) {
         model_file_margin(predictor->file, x, rows, threads, ret_answer);
     }
@@ -110,26 +109,50 @@ sw_predictor_predict(const struct sw_predictor *predictor, const float *x, size_
     return answer(predictor, x, rows, threads, true, ret_answer, error);
 }
 
-/* ---- its attributions ---- */
+/* ---- its features ---- */
 
-struct explaining {
-    const struct model_file *file;
-    const struct sw_explain_options *options;
-    struct attribution *by;
-};
-
-static void
-explaining_done(struct explaining *e)
+/* "f0" and on: as many as there are. */
+static struct status
+number_names(uint32_t features, char **ret_names)
 {
-    attribution_free(e->by);
+    char *names = calloc((size_t)features + 1, FEATURE_NAME);
+    CHECK(names != NULL, MEMORY);
+    for (uint32_t f = 0; f < features; f++) {
+        (void)snprintf(names + (size_t)f * FEATURE_NAME, FEATURE_NAME, "f%u", f);
+    }
+    *ret_names = names;
+    return OK;
 }
 
-static struct status
-check_explaining(const struct explaining *e, struct diag *diag)
+struct status
+api_name_features(const struct sw_predictor *predictor, const struct sw_feature *read,
+                  struct diag *diag, struct sw_feature *ret_feature, char **ret_names)
 {
-    const struct sw_explain_options *o = e->options;
+    const struct model_file *file = predictor->file;
+    TRY(number_names(file->features, ret_names));
+    for (uint32_t f = 0; f < file->features; f++) {
+        const char *name = sw_predictor_feature(predictor, f);
+        ret_feature[f] = (struct sw_feature){
+            .name = name != NULL ? name : *ret_names + (size_t)f * FEATURE_NAME};
+        if (read != NULL) {
+            TRY(api_need_text(read[f].name, "name of a feature", diag));
+            TRY(api_need_texts(read[f].levels, read[f].levels == NULL ? 0 : read[f].level_count,
+                               read[f].name, diag));
+            ret_feature[f] = read[f];
+            ret_feature[f].level_count = read[f].levels == NULL ? 0 : read[f].level_count;
+        }
+    }
+    return OK;
+}
+
+/* ---- its attributions ---- */
+
+static struct status
+check_explaining(const struct model_file *file, const struct sw_explain_options *o,
+                 struct diag *diag)
+{
     const bool background = o->background != NULL && o->background_rows > 0;
-    for (uint32_t f = 0; o->column != NULL && f < e->file->features; f++) {
+    for (uint32_t f = 0; o->column != NULL && f < file->features; f++) {
         if (o->column[f] >= o->columns) {
             diag_set(diag, "feature %u: its column is %u of %u", f, o->column[f], o->columns);
             FAIL(INPUT);
@@ -140,19 +163,20 @@ check_explaining(const struct explaining *e, struct diag *diag)
                                              : "attributions of probability need a background");
         FAIL(INPUT);
     }
-    if (!background && !attribution_needs_no_background(e->file)) {
+    if (!background && !attribution_needs_no_background(file)) {
         diag_set(diag, "the model does not tell %s: attributions need a background",
-                 e->file->forest != NULL ? "how many training rows went each way"
-                                         : "the features' means");
+                 file->forest != NULL ? "how many training rows went each way"
+                                      : "the features' means");
         FAIL(INPUT);
     }
     return OK;
 }
 
-static struct status
-make_ready(struct explaining *e, size_t rows, bool pairs, struct diag *diag)
+struct status
+api_explainer(const struct sw_predictor *predictor, const struct sw_explain_options *o, size_t rows,
+              bool pairs, struct diag *diag, struct attribution **ret_by)
 {
-    const struct sw_explain_options *o = e->options;
+    TRY(check_explaining(predictor->file, o, diag));
     const struct attribution_options options = {
         .precision = pairs || o->precision == SW_RECORD ? EXPLAIN_RECORD : EXPLAIN_FAST,
         .background = o->background,
@@ -161,7 +185,7 @@ make_ready(struct explaining *e, size_t rows, bool pairs, struct diag *diag)
         .pairs = pairs,
         .expected_rows = rows,
         .threads = o->threads};
-    const struct status s = attribution_new(e->file, &options, &e->by);
+    const struct status s = attribution_new(predictor->file, &options, ret_by);
     if (s.code == STATUS_LIMIT && (!pairs || o->probability != 0)) {
         diag_set(diag,
                  "attributions by coalitions of features: the model reads more than %u features",
@@ -173,6 +197,18 @@ make_ready(struct explaining *e, size_t rows, bool pairs, struct diag *diag)
                        "model has none for");
     }
     return s;
+}
+
+struct explaining {
+    const struct model_file *file;
+    const struct sw_explain_options *options;
+    struct attribution *by;
+};
+
+static void
+explaining_done(struct explaining *e)
+{
+    attribution_free(e->by);
 }
 
 static struct status
@@ -202,11 +238,10 @@ explain(const struct sw_predictor *predictor, const float *x, size_t rows,
         double *ret_expected)
 {
     const struct sw_explain_options o = options == NULL ? (struct sw_explain_options){0} : *options;
-    TRY(need_rows(predictor, x, rows, ret_phi, diag));
+    TRY(api_need_rows(predictor, x, rows, ret_phi, diag));
     TRY(api_need(ret_expected, "ret_expected", diag));
     DEFER(explaining_done) struct explaining e = {.file = predictor->file, .options = &o};
-    TRY(check_explaining(&e, diag));
-    TRY(make_ready(&e, rows, false, diag));
+    TRY(api_explainer(predictor, &o, rows, false, diag, &e.by));
     TRY(explain_columns_of(&e, x, rows, ret_phi));
     attribution_expected(e.by, ret_expected);
     return OK;
@@ -222,18 +257,18 @@ sw_predictor_explain(const struct sw_predictor *predictor, const float *x, size_
                       error);
 }
 
-static struct status
-pairs_of(const struct explaining *e, const float *x, size_t rows, struct diag *diag,
-         double *ret_pairs)
+struct status
+api_pairs(const struct attribution *by, const float *x, size_t rows, unsigned threads,
+          struct diag *diag, double *ret_pairs)
 {
-    const struct status s = attribution_pairs(e->by, x, rows, e->options->threads, ret_pairs);
+    const struct status s = attribution_pairs(by, x, rows, threads, ret_pairs);
     if (s.code == STATUS_LIMIT) {
         diag_set(
             diag,
             "interactions on probability by all coalitions of features: a row differs from the "
             "background in %zu features, whose coalitions are too many; on the margin there "
             "are all interactions",
-            attribution_tell(e->by).players);
+            attribution_tell(by).players);
         FAIL(INPUT);
     }
     return s;
@@ -249,14 +284,14 @@ pair_columns_of(const struct explaining *e, const float *x, size_t rows, struct 
                                       .columns = o->columns,
                                       .column = (uint32_t *)(uintptr_t)o->column};
     if (o->column == NULL) {
-        return pairs_of(e, x, rows, diag, ret_pairs);
+        return api_pairs(e->by, x, rows, o->threads, diag, ret_pairs);
     }
     const size_t cells = outputs * features * features, block = PAIR_CELLS / cells + 1;
     DEFER(memory_freep) double *pairs = calloc(block * cells, sizeof *pairs);
     CHECK(pairs != NULL, MEMORY);
     for (size_t first = 0; first < rows; first += block) {
         const size_t n = rows - first < block ? rows - first : block;
-        TRY(pairs_of(e, x + first * features, n, diag, pairs));
+        TRY(api_pairs(e->by, x + first * features, n, o->threads, diag, pairs));
         explain_columns_sum_pairs(&c, pairs, n * outputs,
                                   ret_pairs + first * outputs * c.columns * c.columns);
     }
@@ -269,11 +304,10 @@ interactions(const struct sw_predictor *predictor, const float *x, size_t rows,
              double *ret_expected)
 {
     const struct sw_explain_options o = options == NULL ? (struct sw_explain_options){0} : *options;
-    TRY(need_rows(predictor, x, rows, ret_pairs, diag));
+    TRY(api_need_rows(predictor, x, rows, ret_pairs, diag));
     TRY(api_need(ret_expected, "ret_expected", diag));
     DEFER(explaining_done) struct explaining e = {.file = predictor->file, .options = &o};
-    TRY(check_explaining(&e, diag));
-    TRY(make_ready(&e, rows, true, diag));
+    TRY(api_explainer(predictor, &o, rows, true, diag, &e.by));
     TRY(pair_columns_of(&e, x, rows, diag, ret_pairs));
     attribution_expected(e.by, ret_expected);
     return OK;
@@ -289,73 +323,36 @@ sw_predictor_interactions(const struct sw_predictor *predictor, const float *x, 
                       &diag, error);
 }
 
-/* ---- any model ---- */
+/* ---- its certificate ---- */
 
 static struct status
-ask(void *ctx, const double *x, size_t rows, struct diag *diag, double *ret_score)
+certify(const struct sw_predictor *predictor, const float *x, size_t rows,
+        const struct sw_certify_options *o, struct diag *diag, struct sw_certificate *ret)
 {
-    const struct sw_black_box *box = ctx;
-    const int code = box->predict(box->context, x, rows, ret_score);
-    if (code != 0) {
-        diag_set(diag, "predict: failed with %d", code);
-        FAIL(INPUT);
-    }
-    return OK;
-}
-
-static struct status
-check_box(const struct sw_black_box *box, const struct sw_black_box_options *o, struct diag *diag)
-{
-    TRY(api_need(box, "box", diag));
+    struct flip_result r = {0};
+    TRY(api_need_rows(predictor, x, rows, ret, diag));
     TRY(api_need(o, "options", diag));
-    TRY(api_need(o->background, "background", diag));
-    if (box->predict == NULL || box->features == 0 || box->outputs == 0 ||
-        o->background_rows == 0) {
-        diag_set(diag, "a black box has a function, features and outputs; a background has rows");
-        FAIL(INPUT);
+    TRY(api_need(o->values, "values", diag));
+    if (predictor->file->forest == NULL) {
+        diag_set(diag, "a tree ensemble of one output is needed");
+        FAIL(UNSUPPORTED);
     }
-    return OK;
-}
-
-static struct status
-explain_box(const struct sw_black_box *box, const double *x, size_t rows,
-            const struct sw_black_box_options *o, struct diag *diag, double *ret_phi,
-            double *ret_error, double *ret_expected)
-{
-    TRY(check_box(box, o, diag));
-    if (rows > 0) {
-        TRY(api_need(x, "x", diag));
-    }
-    TRY(api_need(ret_phi, "ret_phi", diag));
-    TRY(api_need(ret_error, "ret_error", diag));
-    TRY(api_need(ret_expected, "ret_expected", diag));
-    const struct black_box inner = {.predict = ask,
-                                    .ctx = (void *)(uintptr_t)box,
-                                    .features = box->features,
-                                    .outputs = box->outputs,
-                                    .batch = box->batch == 0 ? BLOCK_ROWS : box->batch};
-    struct shapley_options options = {.method = o->method == SW_PERMUTATION ? SHAPLEY_PERMUTATION
-                                                                            : SHAPLEY_KERNEL,
-                                      .evaluations = o->evaluations,
-                                      .seed = o->seed,
-                                      .threads = o->threads};
-    TRY(shapley_base(&inner, o->background, o->background_rows, o->threads, diag, ret_expected));
-    for (size_t i = 0; i < rows; i++) {
-        struct shapley_told told;
-        const size_t at = i * box->outputs * box->features;
-        options.row = i;
-        TRY(shapley_row(&inner, x + i * box->features, o->background, o->background_rows,
-                        ret_expected, &options, diag, ret_phi + at, ret_error + at, &told));
-    }
+    const struct flip_options options = {.feature = o->feature,
+                                         .values = o->values,
+                                         .value_count = o->value_count,
+                                         .margin = o->margin,
+                                         .measure = o->even != 0 ? FLIP_EVEN : FLIP_EMPIRICAL,
+                                         .boxes = o->boxes == 0 ? BOXES : o->boxes};
+    TRY(flip_certificate(predictor->file->forest, x, rows, &options, diag, &r));
+    *ret = (struct sw_certificate){r.lower, r.upper, r.exact, r.read, r.boxes, r.rows, r.flipped};
     return OK;
 }
 
 int
-sw_black_box_explain(const struct sw_black_box *box, const double *x, size_t rows,
-                     const struct sw_black_box_options *options, double *ret_phi, double *ret_error,
-                     double *ret_expected, struct sw_error *error)
+sw_predictor_certify(const struct sw_predictor *predictor, const float *x, size_t rows,
+                     const struct sw_certify_options *options,
+                     struct sw_certificate *ret_certificate, struct sw_error *error)
 {
     struct diag diag = {0};
-    return api_result(explain_box(box, x, rows, options, &diag, ret_phi, ret_error, ret_expected),
-                      &diag, error);
+    return api_result(certify(predictor, x, rows, options, &diag, ret_certificate), &diag, error);
 }
