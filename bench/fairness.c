@@ -412,16 +412,48 @@ check_same(struct work *w, bench_side *ours, unsigned metrics)
     return OK;
 }
 
+static struct status
+seconds_of(struct work *w, bench_side *ours, size_t rows, double *ret_seconds)
+{
+    const size_t all = w->rows;
+    double ignored = 0;
+    const double from = bench_cpu_now();
+    w->rows = rows;
+    const struct status s = ours(w, &ignored);
+    w->rows = all;
+    *ret_seconds = bench_cpu_now() - from;
+    return s;
+}
+
+/* How many times as long all rows take as half of them: medians. */
+static struct status
+growth(struct work *w, bench_side *ours, double *ret_growth)
+{
+    struct bench_samples half = {.n = 0}, all = {.n = 0};
+    for (unsigned i = 0; i < TURNS; i++) {
+        double seconds = 0;
+        TRY(seconds_of(w, ours, w->rows / 2, &seconds));
+        bench_sample(&half, seconds);
+        TRY(seconds_of(w, ours, w->rows, &seconds));
+        bench_sample(&all, seconds);
+    }
+    *ret_growth = bench_median(&all) / bench_median(&half);
+    return OK;
+}
+
 /* The peer takes minutes: one turn of it, between those of ours. */
 static struct status
 compare(struct work *w, const char *name, const char *kind, bench_side *ours, bench_side *peer,
-        const char *unit, const char *where)
+        const char *unit, const char *what)
 {
+    char where[480];
     struct bench_result x = {.name = name, .unit = unit, .peer_name = PEER, .where = where};
-    double figure = 0;
+    double figure = 0, times = 0;
     w->kind = kind;
     TRY(write_peer_rows(w));
-    TRY(ours(w, &figure));
+    TRY(growth(w, ours, &times));
+    (void)snprintf(where, sizeof where, "%s; ours takes %.2f times as long as for half the rows",
+                   what, times);
     for (unsigned i = 0; i < 2 * TURNS; i++) {
         if (i == TURNS) {
             double of_peer = 0;

@@ -194,14 +194,18 @@ whole_ours(void *ctx, double *ret_figure)
 }
 
 static struct status
-compare_halves(const struct bench_context *c, struct shap_work *w)
+compare_halves(const struct bench_context *c, struct shap_work *w, const char *name,
+               unsigned rounds)
 {
-    struct bench_result x = {.name = "shap_a_doubled",
+    char where[120];
+    (void)snprintf(where, sizeof where, "seconds for %zu rows, halved, beside those for %zu",
+                   w->rows, w->rows / 2);
+    struct bench_result x = {.name = name,
                              .unit = "s",
                              .peer_name = "Steward on half the rows",
-                             .where = "seconds for 100,000 rows, halved, beside those for 50,000",
+                             .where = where,
                              .less_is_better = true};
-    TRY(bench_rounds(5, whole_ours, half_ours, w, &x));
+    TRY(bench_rounds(rounds, whole_ours, half_ours, w, &x));
     return bench_add(c->report, &x);
 }
 
@@ -284,7 +288,7 @@ bench_shap(const struct bench_context *c)
     DEFER(shap_work_done) struct shap_work a = {.diag = c->diag};
     TRY(make_work(MODELS_A, 100000, 1000, &a));
     TRY(compare_rows(c, &a, "shap_a", 7));
-    TRY(compare_halves(c, &a));
+    TRY(compare_halves(c, &a, "shap_a_doubled", 5));
     TRY(compare_single(c, &a, "shap_row_a", 1));
     TRY(compare_single(c, &a, "shap_row_a_tables", a.rows));
     a.precision = EXPLAIN_RECORD;
@@ -293,5 +297,6 @@ bench_shap(const struct bench_context *c)
     TRY(compare_pairs(c, &a));
     DEFER(shap_work_done) struct shap_work b = {.diag = c->diag};
     TRY(make_work(MODELS_B, 50000, 64, &b));
-    return compare_rows(c, &b, "shap_b", 3);
+    TRY(compare_rows(c, &b, "shap_b", 3));
+    return compare_halves(c, &b, "shap_b_doubled", 3);
 }
