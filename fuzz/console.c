@@ -22,6 +22,19 @@ check_field(struct view form, const char *name)
 }
 
 static void
+check_stray(struct view form)
+{
+    static const char *const names[] = {"key", "by"};
+    char stray[32], value[32];
+    const bool found = form_stray(form, names, 2, stray);
+    for (size_t i = 0; found && stray[i] != '\0'; i++) {
+        ASSERT(i < sizeof stray && stray[i] > 0x20 && stray[i] < 0x7f && stray[i] != '"');
+    }
+    /* Without another name, no other field has a value. */
+    ASSERT(found || (form_field(form, "ke", value, sizeof value) && *value == '\0'));
+}
+
+static void
 check_cookie(struct view text)
 {
     char *field = strndup((const char *)text.ptr, text.len);
@@ -47,6 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         check_field(rest, "key");
         check_field(rest, "");
+        check_stray(rest);
     }
     return 0;
 }

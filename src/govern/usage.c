@@ -1,5 +1,7 @@
 #include "govern/usage.h"
 
+#include "govern/search.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 #define PARTS (1u << PART_BITS) /* of each power of two */
 #define BUCKETS ((65u - PART_BITS) * PARTS)
 #define DAY_LETTERS 10u
+#define ENTRY_ARENA (1u << 20)
 
 _Static_assert(SLOTS >= 2 * USAGE_MOST_GROUPS, "a free slot is always found");
 
@@ -29,7 +32,10 @@ struct usage {
     struct group *other;
     struct buf key;
     bool sorted;
+    uint64_t unreadable; /* entries of the log that are no objects */
 };
+
+static const char *const key_words[USAGE_KEYS] = {"principal", "model", "version", "day"};
 
 /* ---- durations ---- */
 
@@ -267,4 +273,167 @@ usage_row(struct usage *u, size_t i, struct usage_row *ret_row)
     ret_row->p50_ns = quantile(g, 50);
     ret_row->p95_ns = quantile(g, 95);
     ret_row->p99_ns = quantile(g, 99);
+}
+
+static json_t *
+row_json(const struct usage_row *r, const bool by[static USAGE_KEYS])
+{
+    json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:I}", "calls", (json_int_t)r->calls, "rows",
+                          (json_int_t)r->rows, "refused", (json_int_t)r->refused, "errors",
+                          (json_int_t)r->errors, "timed", (json_int_t)r->timed);
+    const struct {
+        const char *name;
+        double ns;
+    } times[] = {{"mean_ms", r->mean_ns},
+                 {"p50_ms", r->p50_ns},
+                 {"p95_ms", r->p95_ns},
+                 {"p99_ms", r->p99_ns}};
+    bool whole = o != NULL;
+    for (size_t i = 0; i < sizeof times / sizeof *times && whole; i++) {
+        json_t *ms = r->timed > 0 ? js_real(times[i].ns / 1e6) : json_null();
+        whole = json_object_set_new(o, times[i].name, ms) == 0;
+    }
+    for (size_t k = 0; k < USAGE_KEYS && whole; k++) {
+        json_t *key = r->other || r->key[k][0] == '\0' ? json_null() : json_string(r->key[k]);
+        whole = by[k] ? json_object_set_new(o, key_words[k], key) == 0 : (json_decref(key), true);
+    }
+    whole = whole && (!r->other || json_object_set_new(o, "other", json_true()) == 0);
+    if (!whole) {
+        json_decref(o);
+        return NULL;
+    }
+    return o;
+}
+
+struct status
+usage_json(struct usage *u, json_t **ret_usage)
+{
+    struct usage_row r;
+    json_t *list = json_array();
+    DEFER(js_freep)
+    json_t *o = json_pack("{s:o, s:I}", "groups", list, "unreadable", (json_int_t)u->unreadable);
+    CHECK(o != NULL, MEMORY);
+    for (size_t i = 0; i < u->count; i++) {
+        usage_row(u, i, &r);
+        CHECK(json_array_append_new(list, row_json(&r, u->by)) == 0, MEMORY);
+    }
+    *ret_usage = MOVE(o);
+    return OK;
+}
+
+/* ---- of a log ---- */
+
+const bool *
+usage_by(const struct usage *u)
+{
+    return u->by;
+}
+
+struct status
+usage_word(const char *word, struct diag *diag, bool by[static USAGE_KEYS])
+{
+    for (size_t k = 0; k < USAGE_KEYS; k++) {
+        if (strcmp(word, key_words[k]) == 0) {
+            by[k] = true;
+            return OK;
+        }
+    }
+    diag_set(diag, "by \"%.40s\": there are principal, model, version and day", word);
+    FAIL(INPUT);
+}
+
+/* One of the query's terms; what is no value for it is told by the name that it was given under. */
+static struct status
+put_term(const char *name, const char *term, const char *value, int64_t now_ns, struct diag *diag,
+         struct buf *ret_query)
+{
+    DEFER(query_done) struct query alone = {0};
+    const size_t from = ret_query->len;
+    if (value == NULL) {
+        return OK;
+    }
+    buf_printf(ret_query, "%s\"", term);
+    for (; *value != '\0'; value++) {
+        if (*value == '"' || *value == '\\') {
+            buf_put_u8(ret_query, '\\');
+        }
+        buf_put_u8(ret_query, (uint8_t)*value);
+    }
+    buf_put_str(ret_query, "\" ");
+    TRY(buf_status(ret_query));
+    struct diag said = {0};
+    const struct status s =
+        query_parse(view_of(ret_query->ptr + from, ret_query->len - from), now_ns, &said, &alone);
+    if (!status_ok(s)) {
+        const char *why = strstr(said.text, ": ");
+        diag_set(diag, "%s: %s", name, why == NULL ? said.text : why + 2);
+    }
+    return s;
+}
+
+static struct status
+make_query(const struct usage_question *q, int64_t now_ns, struct diag *diag,
+           struct query *ret_query)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, QUERY_MOST_BYTES);
+    TRY(put_term("since", "time>=", q->since, now_ns, diag, &text));
+    TRY(put_term("until", "time<", q->until, now_ns, diag, &text));
+    TRY(put_term("principal", "principal=", q->principal, now_ns, diag, &text));
+    TRY(put_term("model", "model=", q->model, now_ns, diag, &text));
+    return query_parse(buf_view(&text), now_ns, diag, ret_query);
+}
+
+struct adding {
+    struct usage *usage;
+    struct arena *arena;
+    const atomic_bool *stop;
+};
+
+static struct status
+add_entry(void *ctx, uint64_t index, struct view entry)
+{
+    struct adding *a = ctx;
+    const struct js_node *root = NULL;
+    (void)index;
+    CHECK(a->stop == NULL || !atomic_load_explicit(a->stop, memory_order_relaxed), BUSY);
+    arena_reset(a->arena);
+    if (!status_ok(js_flat(entry, NULL, a->arena, NULL, &root)) || root->kind != JS_OBJECT) {
+        a->usage->unreadable++;
+        return OK;
+    }
+    return usage_add(a->usage, root);
+}
+
+static struct status
+read_entries(struct usage *u, const char *log_dir, const struct query *query,
+             const atomic_bool *stop, struct diag *diag)
+{
+    const struct search_options o = {0};
+    struct search_stats stats;
+    struct adding a = {.usage = u, .arena = arena_new(ENTRY_ARENA), .stop = stop};
+    CHECK(a.arena != NULL, MEMORY);
+    const struct status s = search_run(log_dir, query, &o, add_entry, &a, diag, &stats);
+    arena_free(a.arena);
+    u->unreadable += stats.unreadable;
+    return s;
+}
+
+struct status
+usage_read(const char *log_dir, const struct usage_question *q, int64_t now_ns,
+           const atomic_bool *stop, struct diag *diag, struct usage **ret_usage)
+{
+    static const bool initial[USAGE_KEYS] = {[USAGE_PRINCIPAL] = true, [USAGE_MODEL] = true};
+    bool any = false;
+    DEFER(query_done) struct query query = {0};
+    DEFER(usage_freep) struct usage *u = NULL;
+    for (size_t k = 0; k < USAGE_KEYS; k++) {
+        any = any || q->by[k];
+    }
+    TRY(make_query(q, now_ns, diag, &query));
+    u = usage_new(any ? q->by : initial, USAGE_MOST_GROUPS);
+    CHECK(u != NULL, MEMORY);
+    TRY(read_entries(u, log_dir, &query, stop, diag));
+    *ret_usage = MOVE(u);
+    return OK;
 }

@@ -1,10 +1,13 @@
-/* usage: calls of the log added up by who, which model, version and day. Memory depends on the
- * number of groups alone, and that has a limit: what comes behind it is one group, "other".
- * docs/spec/usage.md. */
+/* usage: calls of the log added up by who, which model, version and day: the same for the command
+ * line and the management API. Memory depends on the number of groups alone, and that has a limit:
+ * what comes behind it is one group, "other". docs/spec/usage.md. */
 #ifndef STEWARD_GOVERN_USAGE_H
 #define STEWARD_GOVERN_USAGE_H
 
+#include "base/json.h"
 #include "base/json_flat.h"
+
+#include <stdatomic.h>
 
 enum usage_key { USAGE_PRINCIPAL, USAGE_MODEL, USAGE_VERSION, USAGE_DAY, USAGE_KEYS };
 
@@ -33,5 +36,23 @@ size_t usage_count(const struct usage *u); /* groups, with "other" */
 /* In the order of the keys, "other" last; i under usage_count. Borrows from u, which takes no more
  * entries then. */
 void usage_row(struct usage *u, size_t i, struct usage_row *ret_row);
+/* Groups and what was unreadable, as --json and the API give them. */
+struct status usage_json(struct usage *u, json_t **ret_usage);
+
+/* ---- of a log ---- */
+
+/* Texts as a person writes them; NULL: all. */
+struct usage_question {
+    bool by[USAGE_KEYS];       /* none: principal and model */
+    const char *since, *until; /* 2026-11-23, 2026-11-23T10:20:30Z, or 7d for so long ago */
+    const char *principal, *model;
+};
+/* "day": groups differ in that, too. */
+struct status usage_word(const char *word, struct diag *diag, bool by[static USAGE_KEYS]);
+/* now_ns: what "7d" counts back from. Ends with BUSY soon after *stop has become true; stop may be
+ * NULL. */
+struct status usage_read(const char *log_dir, const struct usage_question *q, int64_t now_ns,
+                         const atomic_bool *stop, struct diag *diag, struct usage **ret_usage);
+const bool *usage_by(const struct usage *u); /* [USAGE_KEYS] */
 
 #endif

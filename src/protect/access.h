@@ -27,6 +27,7 @@ enum access_action {
     ACCESS_METRICS_READ,
     ACCESS_SERVER_OPERATE,
     ACCESS_CAPTURE_READ, /* what calls asked and were answered */
+    ACCESS_USAGE_READ,   /* who called how much, and what quotas leave */
     ACCESS_ACTIONS
 };
 

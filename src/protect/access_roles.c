@@ -24,6 +24,7 @@ static const struct {
     [ACCESS_METRICS_READ] = {"metrics.read", {"metrics"}},
     [ACCESS_SERVER_OPERATE] = {"server.operate", {"server"}},
     [ACCESS_CAPTURE_READ] = {"capture.read", {"captures"}}, /* no built-in role's */
+    [ACCESS_USAGE_READ] = {"usage.read", {"usage"}},
 };
 
 /* Who may call is not who may configure; who audits changes nothing; who makes models does not hand
@@ -31,25 +32,13 @@ static const struct {
 static const struct {
     const char *role, *action;
 } rows[] = {
-    {"admin", "workspace.configure"},
-    {"admin", "principal.*"},
-    {"admin", "key.*"},
-    {"admin", "dataset.read"},
-    {"admin", "model.read"},
-    {"admin", "audit.read"},
-    {"admin", "metrics.read"},
-    {"admin", "server.operate"},
-    {"data-scientist", "dataset.*"},
-    {"data-scientist", "model.*"},
-    {"operator", "server.operate"},
-    {"operator", "metrics.read"},
-    {"operator", "model.read"},
-    {"caller", "model.infer"},
-    {"caller", "model.read"},
-    {"auditor", "audit.read"},
-    {"auditor", "metrics.read"},
-    {"auditor", "principal.read"},
-    {"auditor", "model.read"},
+    {"admin", "workspace.configure"}, {"admin", "principal.*"},      {"admin", "key.*"},
+    {"admin", "dataset.read"},        {"admin", "model.read"},       {"admin", "audit.read"},
+    {"admin", "metrics.read"},        {"admin", "usage.read"},       {"admin", "server.operate"},
+    {"data-scientist", "dataset.*"},  {"data-scientist", "model.*"}, {"operator", "server.operate"},
+    {"operator", "metrics.read"},     {"operator", "model.read"},    {"caller", "model.infer"},
+    {"caller", "model.read"},         {"auditor", "audit.read"},     {"auditor", "metrics.read"},
+    {"auditor", "usage.read"},        {"auditor", "principal.read"}, {"auditor", "model.read"},
     {"auditor", "dataset.read"},
 };
 
@@ -60,7 +49,7 @@ static const struct access_role roles[] = {
      true},
     {"operator", "runs the server and reads its metrics", ACCESS_OUTPUT_NONE, false, false},
     {"caller", "calls models and reads their metadata", ACCESS_OUTPUT_FULL, false, false},
-    {"auditor", "reads the log, metrics, principals and metadata; changes nothing",
+    {"auditor", "reads the log, usage, metrics, principals and metadata; changes nothing",
      ACCESS_OUTPUT_NONE, false, false},
 };
 

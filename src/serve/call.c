@@ -720,6 +720,9 @@ call_done(struct server *s, struct http_exchange *x)
     struct call *c = x->user;
     if (c != NULL && c->parked) { /* the client left, or it took too long */
         c->parked = false;
+        if (c->question > 0) {
+            usages_forget(s->usages, c->question);
+        }
         call_refuse(c, 503, "the call took too long", "not waited for to the end");
         record(c);
     }

@@ -17,6 +17,7 @@
 #include "serve/series.h"
 #include "serve/server.h"
 #include "serve/tend.h"
+#include "serve/usages.h"
 
 #include <pthread.h>
 
@@ -50,6 +51,8 @@ struct route_place {
 /* A ticket of this kind is settled when a checkpoint covers as many entries as its other bits say,
  * or publishing has failed. */
 #define SERVER_COVER_TICKET (UINT64_C(1) << 63)
+/* One of this kind when the question about usage that its other bits number is answered. */
+#define SERVER_USAGE_TICKET (UINT64_C(1) << 62)
 
 struct server {
     struct workspace *workspace;
@@ -58,6 +61,7 @@ struct server {
     struct metrics metrics;
     struct series *series;
     struct quotas *quotas;
+    struct usages *usages;
     char *log_dir;
     struct meter *refusals;
     struct reads *reads;
@@ -89,12 +93,13 @@ struct call {
     const char *purpose; /* that is stated; NULL: none, or none that is read yet */
     char resource[96];
     char reason[160];
-    bool decided;     /* an answer stands; the stages that answer are passed over */
-    bool reads_log;   /* and may */
-    bool own_only;    /* may have what it has made itself */
-    bool parked;      /* waits in the middle of the stages for x->ticket */
-    bool parked_once; /* has done so */
-    size_t stage;     /* that is run again then */
+    bool decided;      /* an answer stands; the stages that answer are passed over */
+    bool reads_log;    /* and may */
+    bool own_only;     /* may have what it has made itself */
+    bool parked;       /* waits in the middle of the stages for x->ticket */
+    bool parked_once;  /* has done so */
+    size_t stage;      /* that is run again then */
+    uint64_t question; /* about usage, whose answer is its own; 0: none */
     bool allow;
     const struct model *model; /* a reference; given back when the call is recorded */
     uint64_t model_version;

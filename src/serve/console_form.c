@@ -68,6 +68,36 @@ form_field(struct view form, const char *name, char *ret_value, size_t size)
     return found <= 1 && good;
 }
 
+static bool
+is_one_of(struct view key, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (view_equal_str(key, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+form_stray(struct view form, const char *const *names, size_t n, char ret_stray[static 32])
+{
+    while (form.len > 0) {
+        struct view part = take_until(&form, '&');
+        const struct view key = take_until(&part, '=');
+        if (!is_one_of(key, names, n)) {
+            size_t i = 0;
+            for (; i < key.len && i < 31; i++) {
+                const uint8_t c = key.ptr[i];
+                ret_stray[i] = (char)(c > 0x20 && c < 0x7f && c != '"' ? c : '?');
+            }
+            ret_stray[i] = '\0';
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 form_cookie(const char *field, const char *name, struct view *ret_value)
 {

@@ -7,6 +7,7 @@
 #include "serve/console.h"
 #include "serve/contributions.h"
 #include "serve/log_routes.h"
+#include "serve/usage_routes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -281,6 +282,8 @@ static const struct route routes[] = {
     {"POST", "/v2/models/{name}/versions/{version}/infer", false, ACCESS_MODEL_INFER,
      "models/{name}", inspect_infer, act_infer},
     {"GET", "/metrics", false, ACCESS_METRICS_READ, "metrics", NULL, act_metrics, SIDE_MANAGEMENT},
+    {"GET", "/v2/usage", false, ACCESS_USAGE_READ, "usage", usage_inspect, usage_act,
+     SIDE_MANAGEMENT},
     {"GET", LOG_PREFIX "checkpoint", false, ACCESS_AUDIT_READ, "audit/checkpoint", NULL,
      log_act_checkpoint, SIDE_BOTH, LOG_CHECKPOINT},
     {"GET", LOG_PREFIX "tile/entries/{rest}", false, ACCESS_AUDIT_READ, "audit/entries", NULL,

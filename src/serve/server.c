@@ -47,6 +47,9 @@ fate(void *ctx, uint64_t ticket)
                    ? HTTP_WAITING
                    : HTTP_DURABLE;
     }
+    if ((ticket & SERVER_USAGE_TICKET) != 0) {
+        return usages_ready(s->usages, ticket & ~SERVER_USAGE_TICKET) ? HTTP_DURABLE : HTTP_WAITING;
+    }
     static const enum http_fate of[] = {[AUDIT_WAITING] = HTTP_WAITING,
                                         [AUDIT_DURABLE] = HTTP_DURABLE,
                                         [AUDIT_FAILED] = HTTP_FAILED};
@@ -64,6 +67,7 @@ static struct status
 subscribe(void *ctx, int event_fd)
 {
     const struct server *s = ctx;
+    TRY(usages_subscribe(s->usages, event_fd));
     return audit_subscribe(s->workspace->audit, event_fd);
 }
 
@@ -72,6 +76,7 @@ unsubscribe(void *ctx, int event_fd)
 {
     const struct server *s = ctx;
     audit_unsubscribe(s->workspace->audit, event_fd);
+    usages_unsubscribe(s->usages, event_fd);
 }
 
 static void
@@ -300,6 +305,7 @@ server_free(struct server *s)
     reads_free(s->reads);
     series_free(s->series);
     quotas_free(s->quotas);
+    usages_stop(s->usages);
     free(s->log_dir);
     sessions_free(s->sessions);
     for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
@@ -327,6 +333,7 @@ start_quotas(struct server *s, struct diag *diag)
     s->log_dir = file_join(s->workspace->dir, "audit");
     s->quotas = quotas_new(s->log_dir);
     CHECK(s->log_dir != NULL && s->quotas != NULL, MEMORY);
+    TRY(usages_start(s->log_dir, &s->usages));
     return quotas_set(s->quotas, s->options.quotas, s->options.quota_count, diag);
 }
 

@@ -180,6 +180,7 @@ static const struct {
     {ACCESS_METRICS_READ, "metrics.read", ADMIN | OPERATOR | AUDITOR},
     {ACCESS_SERVER_OPERATE, "server.operate", ADMIN | OPERATOR},
     {ACCESS_CAPTURE_READ, "capture.read", 0},
+    {ACCESS_USAGE_READ, "usage.read", ADMIN | AUDITOR},
 };
 
 static const char *const names[] = {"admin", "data-scientist", "operator", "caller", "auditor"};

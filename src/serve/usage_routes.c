@@ -1,0 +1,96 @@
+#include "serve/usage_routes.h"
+
+#include "base/text.h"
+#include "serve/console_form.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BUSY_S "5"
+
+/* The parameters of the query, which are the options of `steward usage`. */
+static const char *const names[] = {"by", "since", "until", "principal", "model"};
+#define NAMES (sizeof names / sizeof *names)
+
+static void
+refuse_question(struct call *c, const char *why)
+{
+    call_refuse(c, 400, why, "a question that is not readable");
+}
+
+/* "principal,day" */
+static bool
+read_by(struct call *c, char *words, bool by[static USAGE_KEYS])
+{
+    struct diag diag = {0};
+    char *rest = words;
+    if (*words == '\0') {
+        return true;
+    }
+    while (rest != NULL) {
+        const char *word = strsep(&rest, ",");
+        if (!status_ok(usage_word(word, &diag, by))) {
+            refuse_question(c, diag.text);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+read_question(struct call *c, struct usages_asked *ret_asked)
+{
+    char by[USAGES_TEXT_MAX], stray[32], why[160];
+    const struct view form = view_str(c->x->query);
+    char *const values[NAMES] = {by, ret_asked->since, ret_asked->until, ret_asked->principal,
+                                 ret_asked->model};
+    if (form_stray(form, names, NAMES, stray)) {
+        (void)snprintf(why, sizeof why,
+                       "there is no parameter \"%s\"; there are by, since, until, principal and "
+                       "model",
+                       stray);
+        refuse_question(c, why);
+        return false;
+    }
+    for (size_t i = 0; i < NAMES; i++) {
+        if (!form_field(form, names[i], values[i], USAGES_TEXT_MAX)) {
+            (void)snprintf(why, sizeof why,
+                           "%s: it stands here once, in at most %u characters of printable ASCII, "
+                           "others as %%XX",
+                           names[i], USAGES_TEXT_MAX - 1);
+            refuse_question(c, why);
+            return false;
+        }
+    }
+    return read_by(c, by, ret_asked->by);
+}
+
+void
+usage_inspect(struct call *c)
+{
+    struct usages_asked asked = {.since = ""};
+    if (c->parked_once || !read_question(c, &asked)) {
+        return;
+    }
+    if (!status_ok(usages_ask(c->server->usages, &asked, &c->question))) {
+        http_set_header(c->x, "retry-after", BUSY_S);
+        call_refuse(c, 503, "as many questions about usage as may wait do so; try again",
+                    "too many questions about usage");
+        return;
+    }
+    call_park(c, SERVER_USAGE_TICKET | c->question);
+}
+
+void
+usage_act(struct call *c)
+{
+    struct diag diag = {0};
+    const struct status s = usages_take(c->server->usages, c->question, &diag, &c->x->answer);
+    c->question = 0;
+    if (s.code == STATUS_INPUT) {
+        refuse_question(c, diag.text);
+    } else if (!status_ok(s)) {
+        call_refuse(c, 503, "the log cannot be read now: \"steward audit verify\" says where",
+                    "the log cannot be read");
+    }
+}

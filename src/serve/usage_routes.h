@@ -1,0 +1,12 @@
+/* usage_routes: who called how much, as `steward usage --json` tells it. Rows of the table in
+ * routes.c. */
+#ifndef STEWARD_SERVE_USAGE_ROUTES_H
+#define STEWARD_SERVE_USAGE_ROUTES_H
+
+#include "serve/call.h"
+
+/* Reads the question of the query, and waits for its answer (call_park). */
+void usage_inspect(struct call *c);
+void usage_act(struct call *c);
+
+#endif
