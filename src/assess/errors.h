@@ -131,14 +131,18 @@ struct status errors_map_fill(const struct errors_feature *fx, const struct erro
 /* How much a feature, in ERRORS_MAX_BINS bins (categories each their own, missing too), tells of
  * the loss, which is 0 or 1 or cut in ERRORS_LOSS_BINS: mutual information in nats, on all rows.
  * The plug-in value is biased upwards: Miller (1955) and Madow's correction is taken off. The G
- * test's p says whether it is more than chance. */
+ * test's p says whether it is more than chance. Both are about tables whose cells are not all but
+ * empty (Cochran 1954): of a feature with more than ERRORS_ALONE categories those that are too rare
+ * are pooled first, for the correction, the noise and the p. */
 #define ERRORS_LOSS_BINS 8u
+#define ERRORS_ALONE 64u
 
 struct errors_mutual {
     double mutual_information; /* scikit-learn mutual_info_score of the bins */
     double corrected;          /* less the bias; at least 0 */
     double noise;              /* what 95 % of unrelated features stay under */
     double p;                  /* 2 n I against chi-square; 1 without degrees of freedom */
+    uint32_t pooled;           /* categories that were too rare to stand alone; 0: all do */
 };
 
 /* Rows of each pair of a feature's bin and a loss's bin: the same in any order and any split. */

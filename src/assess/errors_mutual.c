@@ -80,38 +80,109 @@ chi_square_quantile(double upper, double df)
     return high;
 }
 
-/* x[x_bins] and y[y_bins]: rows of a feature's bin, and of a loss's. */
+/* Rows of a feature's bins, of a loss's, and of both: [x_bins], [y_bins], [x_bins * y_bins]. */
+struct counts {
+    uint32_t x_bins, y_bins;
+    double rows;
+    uint64_t *x, *y, *both;
+};
+
 static struct errors_mutual
-mutual_of(const struct errors_joint *j, const uint64_t *x, const uint64_t *y)
+mutual_of(const struct counts *c)
 {
     uint32_t filled = 0, filled_x = 0, filled_y = 0;
-    const double rows = (double)j->rows;
-    const double together = count_entropy(j->count, (size_t)j->x_bins * j->y_bins, &filled);
+    const double rows = c->rows;
+    const double together = count_entropy(c->both, (size_t)c->x_bins * c->y_bins, &filled);
     const double apart =
-        count_entropy(x, j->x_bins, &filled_x) + count_entropy(y, j->y_bins, &filled_y);
+        count_entropy(c->x, c->x_bins, &filled_x) + count_entropy(c->y, c->y_bins, &filled_y);
     struct errors_mutual m = {.p = 1};
     m.mutual_information = fmax(0, (together - apart) / rows + log(rows));
     const double bias = ((double)filled + 1 - filled_x - filled_y) / (2 * rows);
     m.corrected = fmax(0, m.mutual_information - bias);
     const double df = ((double)filled_x - 1) * ((double)filled_y - 1);
-    if (df > 0) {
+    if (df <= 0) {
+        m.corrected = 0;
+    } else {
         m.noise = chi_square_quantile(NOISE_LEVEL, df) / (2 * rows);
         m.p = tail_chi_square(2 * rows * m.mutual_information, df);
     }
     return m;
 }
 
+/* Rows that a category needs to stand alone: its expected count in the rarest bin of the loss is
+ * then half the root of the number of categories. What G exceeds its chi-square by is about 1/6 of
+ * one over that count a category, which then adds up to a quarter of its standard deviation. */
+static double
+least_alone(const struct counts *c)
+{
+    uint32_t filled = 0;
+    double rarest = c->rows;
+    for (uint32_t k = 0; k < c->x_bins; k++) {
+        filled += c->x[k] > 0;
+    }
+    for (uint32_t k = 0; k < c->y_bins; k++) {
+        rarest = c->y[k] > 0 ? fmin(rarest, (double)c->y[k]) : rarest;
+    }
+    return sqrt((double)filled) / 2 * c->rows / rarest;
+}
+
+/* Rare categories go to the place of the first of them; how many there are. By their rows alone, so
+ * that unrelated features stay unrelated. */
+static uint32_t
+pool_rare(struct counts *c)
+{
+    const double least = least_alone(c);
+    uint32_t pooled = 0, place = 0;
+    for (uint32_t k = 0; k < c->x_bins; k++) {
+        if (c->x[k] == 0 || (double)c->x[k] >= least) {
+            continue;
+        }
+        if (pooled++ == 0) {
+            place = k;
+            continue;
+        }
+        c->x[place] += c->x[k];
+        c->x[k] = 0;
+        for (uint32_t b = 0; b < c->y_bins; b++) {
+            c->both[(size_t)place * c->y_bins + b] += c->both[(size_t)k * c->y_bins + b];
+            c->both[(size_t)k * c->y_bins + b] = 0;
+        }
+    }
+    return pooled > 1 ? pooled : 0;
+}
+
+static void
+take_counts(const struct errors_joint *j, struct counts *c)
+{
+    for (size_t k = 0; k < (size_t)j->x_bins * j->y_bins; k++) {
+        c->both[k] = j->count[k];
+        c->x[k / j->y_bins] += j->count[k];
+        c->y[k % j->y_bins] += j->count[k];
+    }
+}
+
 struct status
 errors_joint_finish(const struct errors_joint *j, struct errors_mutual *ret_mutual)
 {
+    const size_t cells = (size_t)j->x_bins * j->y_bins;
     DEFER(memory_freep) uint64_t *x = calloc(j->x_bins, sizeof *x);
     DEFER(memory_freep) uint64_t *y = calloc(j->y_bins, sizeof *y);
-    CHECK(x != NULL && y != NULL, MEMORY);
-    for (size_t k = 0; k < (size_t)j->x_bins * j->y_bins; k++) {
-        x[k / j->y_bins] += j->count[k];
-        y[k % j->y_bins] += j->count[k];
+    DEFER(memory_freep) uint64_t *both = calloc(cells, sizeof *both);
+    CHECK(x != NULL && y != NULL && both != NULL, MEMORY);
+    struct counts c = {j->x_bins, j->y_bins, (double)j->rows, x, y, both};
+    struct errors_mutual m = {.p = 1};
+    take_counts(j, &c);
+    if (j->rows > 0) {
+        m = mutual_of(&c);
     }
-    *ret_mutual = j->rows > 0 ? mutual_of(j, x, y) : (struct errors_mutual){.p = 1};
+    if (j->levels > ERRORS_ALONE && j->rows > 0) {
+        const double plain = m.mutual_information;
+        const uint32_t pooled = pool_rare(&c);
+        m = mutual_of(&c);
+        m.mutual_information = plain;
+        m.pooled = pooled;
+    }
+    *ret_mutual = m;
     return OK;
 }
 

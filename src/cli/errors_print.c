@@ -195,6 +195,14 @@ print_calibration(const json_t *d)
 /* ---- features ---- */
 
 static void
+put_pooled(double categories)
+{
+    if (categories > 0) {
+        (void)printf("    %.0f rare categories of it are taken as one\n", categories);
+    }
+}
+
+static void
 print_features(const json_t *d)
 {
     const json_t *list = json_object_get(d, "features");
@@ -213,6 +221,7 @@ print_features(const json_t *d)
         (void)fputs("  p ", stdout);
         put_p(document_number(f, "p_adjusted"));
         (void)putchar('\n');
+        put_pooled(document_number(f, "values_pooled"));
     }
 }
 

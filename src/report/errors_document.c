@@ -150,10 +150,11 @@ put_features(const struct errors_work *w, json_t *d)
     for (uint32_t i = 0; i < n; i++) {
         const uint32_t f = w->order[i];
         const struct errors_mutual *m = &w->mutual[f];
-        json_t *o = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "feature", w->columns.item[f].name,
-                              "mutual_information", js_real(m->mutual_information), "corrected",
-                              js_real(m->corrected), "noise", js_real(m->noise), "p", js_real(m->p),
-                              "p_adjusted", js_real(p[f]));
+        json_t *o =
+            json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I}", "feature", w->columns.item[f].name,
+                      "mutual_information", js_real(m->mutual_information), "corrected",
+                      js_real(m->corrected), "noise", js_real(m->noise), "p", js_real(m->p),
+                      "p_adjusted", js_real(p[f]), "values_pooled", (json_int_t)m->pooled);
         CHECK(o != NULL && json_array_append_new(list, o) == 0, MEMORY);
     }
     return OK;

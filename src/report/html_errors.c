@@ -211,6 +211,10 @@ put_features(const json_t *d, struct buf *b)
         const bool weak = !(document_number(f, "p_adjusted") <= 0.05);
         buf_printf(b, "<tr%s><th>", weak ? " class=\"few\"" : "");
         html_put(b, document_text(f, "feature"));
+        if (document_number(f, "values_pooled") > 0) {
+            buf_printf(b, " <span class=\"soft small\">%.0f rare categories taken as one</span>",
+                       document_number(f, "values_pooled"));
+        }
         buf_printf(b, "</th><td>%.5f</td><td>%.5f</td><td>", document_number(f, "corrected"),
                    document_number(f, "noise"));
         put_p(b, document_number(f, "p_adjusted"));

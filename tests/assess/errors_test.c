@@ -215,6 +215,57 @@ finds_the_cohort_that_was_planted(void **state)
     }
 }
 
+#define RARE_ROWS 20000u
+
+/* The mutual information of a category of `levels`, some of them rarer than others, with errors of
+ * a tenth of the rows; half of those of category 0 are wrong when it tells. */
+static struct errors_mutual
+mutual_of_rare(uint64_t seed, uint32_t levels, bool tells)
+{
+    static double value[RARE_ROWS], error[RARE_ROWS];
+    struct errors_mutual m;
+    struct rng g;
+    rng_init(&g, seed, "rare");
+    for (size_t i = 0; i < RARE_ROWS; i++) {
+        const double u = rng_unit(&g),
+                     v = tells && rng_below(&g, 20) == 0 ? 0 : floor(u * u * levels);
+        value[i] = v;
+        error[i] = rng_unit(&g) < (tells && v == 0 ? 0.5 : 0.1);
+    }
+    const struct errors_feature f = {value, levels};
+    assert_ok(errors_mutual_of(&f, 1, error, RARE_ROWS, &m));
+    return m;
+}
+
+/* The chi-square of a table whose cells are all but empty is no test: of 5,000 categories that tell
+ * nothing it called each one a finding. */
+static void
+rare_categories_tell_no_more_than_they_know(void **state)
+{
+    static const uint32_t levels[] = {40, 100, 1000, 5000, RARE_ROWS};
+    (void)state;
+    for (size_t k = 0; k < sizeof levels / sizeof *levels; k++) {
+        unsigned low = 0, high = 0, over = 0;
+        double corrected = 0;
+        for (uint64_t seed = 1; seed <= 200; seed++) {
+            const struct errors_mutual m = mutual_of_rare(seed, levels[k], false);
+            low += m.p < 0.05;
+            high += m.p > 0.5;
+            over += m.p < 1 && m.mutual_information > m.noise && m.pooled == 0;
+            corrected += m.corrected / 200;
+            assert_true((m.pooled > 0) == (levels[k] > 100));
+        }
+        /* 200 draws of 0.05, and of 0.5: four standard deviations. Alone, a category more or less
+         * rare makes G somewhat too large. */
+        assert_in_range(low, levels[k] > 1000 ? 0 : 1, 24);
+        assert_in_range(high, 70, 200);
+        assert_true(levels[k] > 64 || over == low);
+        assert_true(corrected < 0.001);
+    }
+    const struct errors_mutual found = mutual_of_rare(1, 5000, true);
+    assert_true(found.pooled > 4000 && found.p < 1e-9 && found.corrected > 0.01);
+}
+
 /* The first split's gain is the largest there is, by trying every one. */
 static double
 best_gain(const struct data *d, size_t min_rows)
@@ -594,6 +645,7 @@ int
 main(void)
 {
     const struct CMUnitTest cases[] = {
+        cmocka_unit_test(rare_categories_tell_no_more_than_they_know),
         cmocka_unit_test(refuses_a_tree_that_is_too_deep_and_bins_that_are_too_many),
         cmocka_unit_test(no_rows_no_features_or_no_errors_make_one_node),
         cmocka_unit_test(a_cell_of_numbers_has_students_interval_and_one_row_none),
