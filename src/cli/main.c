@@ -713,7 +713,7 @@ const struct cli_verb cli_verbs[] = {
     {"witness serve", "DIR",
      "cosign checkpoints of logs over HTTPS (C2SP tlog-witness) until SIGINT or SIGTERM", NULL,
      witness_serve_options, cli_witness_serve, false},
-    {"usage", "[DIR]", "calls of the log added up by who, model, version, day",
+    {"usage", "[DIR]", "calls of the log added up by who, model, version, day; what quotas leave",
      "Needs no passphrase. p50, p95 and p99 are at most 1/64 off; more than 1000 groups are cut, "
      "and the rest is one group.",
      cli_usage_options, cli_usage, true, true},

@@ -1,9 +1,12 @@
-/* usage: the calls of the log, added up. Needs no passphrase. */
+/* usage: the calls of the log, added up, and what quotas leave. Needs no passphrase. */
 #include "cli/cli.h"
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "cli/config.h"
 #include "govern/usage.h"
+
+#include <string.h>
 
 const struct cli_option cli_usage_options[] = {
     {"by", "KEY", "principal, model, version, day; several with commas (default: principal,model)",
@@ -13,6 +16,12 @@ const struct cli_option cli_usage_options[] = {
     {"until", "TIME", "calls before then", NULL, CLI_ONCE, NULL},
     {"principal", "NAME", "only of its calls", NULL, CLI_ONCE, NULL},
     {"model", "MODEL", "only of its calls", NULL, CLI_ONCE, NULL},
+    {"quotas", NULL,
+     "instead: of each quota of limits.quotas what is used, what is left, and when "
+     "it is renewed",
+     NULL, CLI_ONCE, NULL},
+    {"config", "FILE", "with --quotas: where they stand (default: the workspace's steward.yaml)",
+     NULL, CLI_ONCE, "@file"},
     {0},
 };
 
@@ -89,6 +98,82 @@ warn_of_other(struct usage *u)
     }
 }
 
+/* ---- quotas ---- */
+
+static void
+print_count(const json_t *count)
+{
+    const char *who = json_string_value(json_object_get(count, "principal"));
+    cli_say("  %s%s%lld used, %lld left until %s", who == NULL ? "" : who, who == NULL ? "" : ": ",
+            (long long)json_integer_value(json_object_get(count, "used")),
+            (long long)json_integer_value(json_object_get(count, "left")),
+            json_string_value(json_object_get(count, "renews")));
+}
+
+static void
+print_quota(const json_t *quota)
+{
+    size_t i = 0;
+    json_t *count = NULL, *counts = json_object_get(quota, "counts");
+    const json_int_t more = json_integer_value(json_object_get(quota, "more"));
+    cli_say("%s: %s", json_string_value(json_object_get(quota, "name")),
+            json_string_value(json_object_get(quota, "quota")));
+    json_array_foreach(counts, i, count)
+    {
+        print_count(count);
+    }
+    if (json_array_size(counts) == 0) {
+        cli_say("  nothing is used");
+    }
+    if (more > 0) {
+        cli_say("  and %lld more, who used less", (long long)more);
+    }
+}
+
+static struct status
+refuse_beside_quotas(struct cli *c)
+{
+    static const char *const others[] = {"by", "since", "until", "principal", "model"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (cli_is_given(c, others[i])) {
+            diag_set(&c->diag,
+                     "--quotas tells of the windows that are now, whole: --%s has no "
+                     "place beside it",
+                     others[i]);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+static struct status
+tell_quotas(struct cli *c, const char *dir)
+{
+    size_t i = 0;
+    json_t *quota = NULL;
+    struct quota list[QUOTAS];
+    DEFER(memory_freep) struct config *config = malloc(sizeof *config);
+    DEFER(quota_book_freep) struct quota_book *b = quota_book_new();
+    DEFER(js_freep) json_t *o = NULL;
+    CHECK(config != NULL && b != NULL, MEMORY);
+    TRY(refuse_beside_quotas(c));
+    TRY(cli_config(c, cli_value(c, "config"), config));
+    const size_t n = config_quotas(config, list);
+    TRY(n > 0 ? quota_book_read(b, dir, &c->diag) : OK);
+    TRY(quota_book_json(b, list, n, clock_wall_ns(), &o));
+    if (c->json) {
+        return cli_print_json(o);
+    }
+    json_array_foreach(json_object_get(o, "quotas"), i, quota)
+    {
+        print_quota(quota);
+    }
+    if (n == 0) {
+        cli_say("no quotas");
+    }
+    return OK;
+}
+
 struct status
 cli_usage(struct cli *c)
 {
@@ -100,6 +185,9 @@ cli_usage(struct cli *c)
                                .model = cli_value(c, "model")};
     TRY(read_by(c, q.by));
     TRY(cli_log_dir(c, 0, &dir));
+    if (cli_flag(c, "quotas")) {
+        return tell_quotas(c, dir);
+    }
     TRY(usage_read(dir, &q, clock_wall_ns(), NULL, &c->diag, &u));
     warn_of_other(u);
     return print(c, u);

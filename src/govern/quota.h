@@ -18,6 +18,7 @@
 #define QUOTA_MOST UINT64_C(1000000000000000)
 #define QUOTA_COUNT_MAX 96u
 #define QUOTA_WINDOW_MAX 17u
+#define QUOTA_TOLD 1000u /* counts of one quota that quota_book_json tells */
 
 enum quota_unit { QUOTA_CALLS, QUOTA_ROWS };
 enum quota_span { QUOTA_MINUTE, QUOTA_HOUR, QUOTA_DAY, QUOTA_MONTH };
@@ -77,5 +78,9 @@ void quota_count_turn(struct quota_count *c, const char *window);
 struct status quota_book_add(struct quota_book *b, struct view entry);
 /* All entries of a log. */
 struct status quota_book_read(struct quota_book *b, const char *log_dir, struct diag *diag);
+/* Of each quota what was used of the window that is now, what is left and when it is renewed, as
+ * docs/spec/quota.md has it. */
+struct status quota_book_json(const struct quota_book *b, const struct quota *list, size_t count,
+                              int64_t now_ns, json_t **ret_left);
 
 #endif

@@ -219,6 +219,17 @@ quotas_put_charge(const struct quotas_charge *c, struct buf *ret_lines)
     }
 }
 
+/* ---- what is left ---- */
+
+struct status
+quotas_json(struct quotas *q, int64_t now_ns, json_t **ret_left)
+{
+    (void)pthread_mutex_lock(&q->lock);
+    const struct status s = quota_book_json(q->book, q->list, q->count, now_ns, ret_left);
+    (void)pthread_mutex_unlock(&q->lock);
+    return s;
+}
+
 /* ---- metrics ---- */
 
 /* The most that one of its counts has used of the window that is now. */

@@ -284,6 +284,8 @@ static const struct route routes[] = {
     {"GET", "/metrics", false, ACCESS_METRICS_READ, "metrics", NULL, act_metrics, SIDE_MANAGEMENT},
     {"GET", "/v2/usage", false, ACCESS_USAGE_READ, "usage", usage_inspect, usage_act,
      SIDE_MANAGEMENT},
+    {"GET", "/v2/usage/quotas", false, ACCESS_USAGE_READ, "usage/quotas", NULL, usage_act_quotas,
+     SIDE_MANAGEMENT},
     {"GET", LOG_PREFIX "checkpoint", false, ACCESS_AUDIT_READ, "audit/checkpoint", NULL,
      log_act_checkpoint, SIDE_BOTH, LOG_CHECKPOINT},
     {"GET", LOG_PREFIX "tile/entries/{rest}", false, ACCESS_AUDIT_READ, "audit/entries", NULL,

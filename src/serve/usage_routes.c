@@ -1,6 +1,6 @@
 #include "serve/usage_routes.h"
 
-#include "base/text.h"
+#include "base/clock.h"
 #include "serve/console_form.h"
 
 #include <stdio.h>
@@ -92,5 +92,21 @@ usage_act(struct call *c)
     } else if (!status_ok(s)) {
         call_refuse(c, 503, "the log cannot be read now: \"steward audit verify\" says where",
                     "the log cannot be read");
+    }
+}
+
+/* As this server counts: a call that it answers just now is in it. */
+void
+usage_act_quotas(struct call *c)
+{
+    DEFER(js_freep) json_t *o = NULL;
+    if (*c->x->query != '\0') {
+        refuse_question(c, "this path takes no parameters");
+        return;
+    }
+    struct status s = quotas_json(c->server->quotas, clock_wall_ns(), &o);
+    s = status_ok(s) ? js_put(&c->x->answer, o) : s;
+    if (!status_ok(s)) {
+        call_refuse(c, 503, "out of memory; try again", "no memory for the counts");
     }
 }

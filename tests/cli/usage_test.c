@@ -144,6 +144,23 @@ text_fits_a_terminal(void **state)
     RUN(m, 2, "usage", "--since", "soon");
 }
 
+static void
+quotas_are_told_without_a_passphrase(void **state)
+{
+    struct room *m = *state;
+    DEFER(file_freep) char *other = file_join(m->dir, "other.yaml");
+    RUN(m, 0, "usage", "--quotas");
+    OUT_HAS(m, "no quotas");
+    testing_write(other, view_str("limits:\n  quotas: [\"day 5 calls/day principal=desk model="
+                                  "mortgage each\", \"all 70 rows/month\"]\n"));
+    RUN(m, 0, "usage", "--quotas", "--config", other);
+    OUT_HAS(m, "day: 5 calls/day of principal desk on model mortgage, each\n  nothing is used\n");
+    OUT_HAS(m, "all: 70 rows/month\n  0 used, 70 left until ");
+    RUN(m, 2, "usage", "--quotas", "--model", "mortgage");
+    ERR_HAS(m, "--model has no place beside it");
+    RUN(m, 4, "usage", "--quotas", "--config", "/nowhere.yaml");
+}
+
 int
 main(void)
 {
@@ -151,6 +168,7 @@ main(void)
         cmocka_unit_test(calls_are_counted_by_principal),
         cmocka_unit_test(filters_and_times_choose_the_calls),
         cmocka_unit_test(text_fits_a_terminal),
+        cmocka_unit_test(quotas_are_told_without_a_passphrase),
     };
     return cmocka_run_group_tests(cases, set_up, room_done);
 }

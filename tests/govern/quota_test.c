@@ -4,6 +4,7 @@
 #include "govern/audit.h"
 #include "govern/quota.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void
@@ -147,6 +148,75 @@ entries_tell_what_was_used_in_the_newest_window(void **state)
     quota_book_free(b);
 }
 
+static const json_t *
+counts_of(const json_t *o, size_t quota)
+{
+    return json_object_get(json_array_get(json_object_get(o, "quotas"), quota), "counts");
+}
+
+static void
+assert_count(const json_t *o, size_t quota, size_t place, const char *principal, json_int_t used,
+             json_int_t left, const char *renews)
+{
+    const json_t *c = json_array_get(counts_of(o, quota), place);
+    const char *who = json_string_value(json_object_get(c, "principal"));
+    assert_string_equal(who == NULL ? "" : who, principal);
+    assert_int_equal(json_integer_value(json_object_get(c, "used")), used);
+    assert_int_equal(json_integer_value(json_object_get(c, "left")), left);
+    assert_text_has(json_string_value(json_object_get(c, "renews")), renews);
+}
+
+static void
+what_is_left_is_told_of_the_window_that_is_now(void **state)
+{
+    (void)state;
+    DEFER(quota_book_freep) struct quota_book *b = quota_book_new();
+    const struct quota list[] = {parsed("fair 6 rows/day each"), parsed("all 9 calls/hour"),
+                                 parsed("new 3 calls/month")};
+    json_t *o = NULL;
+    put_entry(b, "ann", 2, "fair rows/day/each 2026-11-26\nall calls/hour 2026-11-26T10\n");
+    put_entry(b, "bob", 7, "fair rows/day/each 2026-11-26\n");
+    put_entry(b, "old", 7, "fair rows/day/each 2026-11-25\n");
+    put_entry(b, "carl", 2, "fair rows/day/each 2026-11-26\n");
+    put_entry(b, "far", 1, "fair rows/day/each 2026-12-03\n"); /* when the clock was ahead */
+    assert_ok(quota_book_json(b, list, 3, at("2026-11-26T11:00:00Z"), &o));
+    assert_int_equal(json_array_size(counts_of(o, 0)), 4);
+    assert_count(o, 0, 0, "bob", 7, 0, "2026-11-27T00:00:00"); /* its number was lowered */
+    assert_count(o, 0, 1, "ann", 2, 4, "2026-11-27T00:00:00");
+    assert_count(o, 0, 2, "carl", 2, 4, "2026-11-27T00:00:00");
+    assert_count(o, 0, 3, "far", 1, 5, "2026-12-04T00:00:00");
+    assert_count(o, 1, 0, "", 0, 9, "2026-11-26T12:00:00"); /* the hour is over */
+    assert_count(o, 2, 0, "", 0, 3, "2026-12-01T00:00:00");
+    json_decref(o);
+    assert_ok(quota_book_json(b, list, 3, at("2026-11-27T00:00:00Z"), &o));
+    assert_int_equal(json_array_size(counts_of(o, 0)), 1);
+    json_decref(o);
+    assert_ok(quota_book_json(NULL, NULL, 0, 0, &o));
+    assert_int_equal(json_array_size(json_object_get(o, "quotas")), 0);
+    json_decref(o);
+}
+
+static void
+of_very_many_those_who_used_most_are_told(void **state)
+{
+    (void)state;
+    DEFER(quota_book_freep) struct quota_book *b = quota_book_new();
+    const struct quota q = parsed("fair 5000 rows/day each");
+    json_t *o = NULL;
+    for (unsigned i = 0; i < QUOTA_TOLD + 20; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "p%u", i);
+        put_entry(b, name, 1 + i, "fair rows/day/each 2026-11-26\n");
+    }
+    assert_ok(quota_book_json(b, &q, 1, at("2026-11-26T11:00:00Z"), &o));
+    assert_int_equal(json_array_size(counts_of(o, 0)), QUOTA_TOLD);
+    assert_count(o, 0, 0, "p1019", 1020, 3980, "2026-11-27");
+    assert_count(o, 0, QUOTA_TOLD - 1, "p20", 21, 4979, "2026-11-27");
+    const json_t *first = json_array_get(json_object_get(o, "quotas"), 0);
+    assert_int_equal(json_integer_value(json_object_get(first, "more")), 20);
+    json_decref(o);
+}
+
 int
 main(void)
 {
@@ -155,6 +225,8 @@ main(void)
         cmocka_unit_test(a_line_says_how_much_of_what_for_whom),
         cmocka_unit_test(windows_are_those_of_utc),
         cmocka_unit_test(entries_tell_what_was_used_in_the_newest_window),
+        cmocka_unit_test(what_is_left_is_told_of_the_window_that_is_now),
+        cmocka_unit_test(of_very_many_those_who_used_most_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,6 +211,74 @@ another_number_holds_with_a_hangup_and_keeps_the_count(void **state)
     it.pid = 0;
 }
 
+/* By the API, as this server counts; by the command line, as the log has it. */
+static void
+what_is_left_is_told_by_both_doors(void **state)
+{
+    (void)state;
+    char inspector[128];
+    struct testing_run r;
+    assert_steward("principal", "add", "inspector", "--role", "auditor");
+    testing_issue_key("inspector", inspector);
+    configure("\"hand 9 calls/month principal=desk\", \"fair 100 rows/month role=caller each\", "
+              "\"idle 1 calls/month group=nobody each\"");
+    room_start(&it);
+    asks(200, "outputs");
+    room_answers(&it, "GET", "/v2/usage/quotas", it.caller, 403, "usage.read on usage/quotas");
+    room_answers(&it, "GET", "/v2/usage/quotas?by=day", inspector, 400, "takes no parameters");
+    struct reply answer;
+    json_t *api = NULL, *line = NULL;
+    char text[256];
+    (void)snprintf(text, sizeof text,
+                   "GET /v2/usage/quotas HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer "
+                   "%s\r\n\r\n",
+                   inspector);
+    assert_int_equal(client_ask(it.port, text, &answer), 200);
+    assert_ok(js_parse(buf_view(&answer.body), "answer", NULL, &api));
+    testing_steward(&r, "usage", "--quotas", "--json", NULL);
+    assert_int_equal(r.exit_code, 0);
+    assert_ok(js_parse(buf_view(&r.out), "stdout", NULL, &line));
+    assert_int_equal(json_array_size(json_object_get(api, "quotas")), 3);
+    assert_true(json_equal(api, line));
+    testing_run_done(&r);
+    testing_steward(&r, "usage", "--quotas", NULL);
+    assert_text_has(buf_str(&r.out),
+                    "hand: 9 calls/month of principal desk\n  8 used, 1 left until ");
+    assert_text_has(buf_str(&r.out),
+                    "idle: 1 calls/month of group nobody, each\n  nothing is used\n");
+    testing_run_done(&r);
+    json_decref(api);
+    json_decref(line);
+    reply_done(&answer);
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+}
+
+/* Who is in a group by the store. */
+static void
+a_group_s_quota_is_of_who_is_in_it(void **state)
+{
+    (void)state;
+    DEFER(file_freep) char *roles = file_join(it.root, "groups.yaml");
+    testing_write(roles, view_str("groups:\n  - name: lenders\n    members: [desk]\n"));
+    assert_steward("role", "import", roles);
+    configure("\"away 0 calls/day group=others\", \"team 2 calls/day group=lenders\"");
+    room_start(&it);
+    asks(200, "outputs");
+    asks(200, "outputs");
+    asks(429, "quota team (2 calls/day of group lenders): 2 used");
+    kill_it();
+    room_start(&it);
+    asks(429, "quota team");
+    testing_write(roles, view_str("groups:\n  - name: lenders\n    members: [watcher]\n"));
+    assert_steward("role", "import", roles);
+    struct reply r;
+    room_await(&it, 429, 200, &r); /* whoever has left it is counted there no more */
+    reply_done(&r);
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+}
+
 static int
 set_up(void **state)
 {
@@ -239,6 +307,8 @@ main(void)
         cmocka_unit_test(what_was_used_is_so_after_a_kill),
         cmocka_unit_test(refusals_are_entries_with_the_rule),
         cmocka_unit_test(another_number_holds_with_a_hangup_and_keeps_the_count),
+        cmocka_unit_test(what_is_left_is_told_by_both_doors),
+        cmocka_unit_test(a_group_s_quota_is_of_who_is_in_it),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
