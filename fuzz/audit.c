@@ -96,8 +96,13 @@ as_journal(struct view bytes)
     }
     const struct view records =
         view_of(bytes.ptr + JOURNAL_HEADER_BYTES, bytes.len - JOURNAL_HEADER_BYTES);
-    journal_scan(records, 0, &h.chain, &scan);
-    ASSERT(scan.end <= records.len && (scan.state == JOURNAL_WHOLE) == (scan.end == records.len));
+    journal_scan(records, &h.chain, h.padded, &scan);
+    ASSERT(scan.end + scan.torn <= records.len &&
+           (scan.state == JOURNAL_WHOLE) == (scan.torn == 0));
+    ASSERT(h.padded || scan.end + scan.torn == records.len);
+    for (size_t i = scan.end + scan.torn; i < records.len; i++) {
+        ASSERT(records.ptr[i] == 0);
+    }
     ASSERT(journal_skip(records, scan.count) == scan.end);
     struct digest chain = h.chain;
     journal_rechain(view_of(records.ptr, scan.end), &chain, &again);
@@ -111,7 +116,7 @@ as_records(struct view bytes)
 {
     struct journal_scan scan;
     const struct digest start = {{0}};
-    journal_scan(bytes, 0, &start, &scan);
+    journal_scan(bytes, &start, true, &scan);
     ASSERT(journal_skip(bytes, scan.count) == scan.end);
 }
 

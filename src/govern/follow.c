@@ -1,5 +1,6 @@
 #include "govern/follow.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 
 struct taking {
@@ -7,6 +8,18 @@ struct taking {
     struct status (*each)(void *ctx, uint64_t index, struct view entry);
     void *ctx;
 };
+
+#define SETTLED_NS                                                                                 \
+    (NS_PER_S / 10) /* more than a file system's clock takes between two of its times */
+
+/* A journal that was just written can be written again at the same time, and be as long. */
+static bool
+is_settled(const struct stat *s)
+{
+    const int64_t written = s->st_mtim.tv_sec * NS_PER_S + s->st_mtim.tv_nsec,
+                  age = clock_wall_ns() - written;
+    return age > SETTLED_NS;
+}
 
 static bool
 is_same(const struct stat *a, const struct stat *b)
@@ -27,7 +40,7 @@ has_changed(struct follow *f)
                       is_same(&journal, &f->journal);
     f->checkpoint = checkpoint;
     f->journal = journal;
-    f->looked = there;
+    f->looked = there && is_settled(&journal);
     return !same;
 }
 

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static const char magic[17] = "steward-journal1";
+static const char magic[17] = "steward-journal2";
+static const char unpadded[17] = "steward-journal1";
 
 #define BATCH_BIT 0x80000000u
 #define CHAIN_PREFIX 0x02
@@ -39,7 +40,8 @@ journal_read_header(struct view bytes, struct diag *diag, struct journal_header 
         diag_set(diag, "byte %zu: ends inside its header", bytes.len);
         FAIL(INTEGRITY);
     }
-    if (!view_equal_str(start, magic)) {
+    h.padded = view_equal_str(start, magic);
+    if (!h.padded && !view_equal_str(start, unpadded)) {
         diag_set(diag, "byte 0: not a journal");
         FAIL(INTEGRITY);
     }
@@ -66,7 +68,7 @@ chain_on(struct digest *chain, struct view word_and_entry)
 void
 journal_put_record(struct buf *b, struct view entry, bool first, struct digest *chain)
 {
-    ASSERT(entry.len <= AUDIT_MAX_ENTRY);
+    ASSERT(entry.len > 0 && entry.len <= AUDIT_MAX_ENTRY);
     const size_t at = b->len;
     buf_put_u32be(b, (uint32_t)entry.len | (first ? BATCH_BIT : 0));
     buf_put(b, entry);
@@ -86,7 +88,8 @@ record_at(struct view bytes, size_t pos, uint32_t *ret_word, struct view *ret_en
     struct reader r = reader_of(view_of(bytes.ptr + pos, bytes.len - pos));
     *ret_word = reader_u32be(&r);
     const uint32_t length = *ret_word & ~BATCH_BIT;
-    if (length > AUDIT_MAX_ENTRY || reader_left(&r) < (size_t)length + DIGEST_BYTES) {
+    if (length == 0 || length > AUDIT_MAX_ENTRY ||
+        reader_left(&r) < (size_t)length + DIGEST_BYTES) {
         return false;
     }
     *ret_entry = view_of(bytes.ptr + pos + 4, length);
@@ -199,16 +202,29 @@ batch_follows(struct view bytes, size_t bad)
     return false;
 }
 
+static struct view
+without_padding(struct view bytes)
+{
+    size_t n = bytes.len;
+    while (n > 0 && bytes.ptr[n - 1] == 0) {
+        n--;
+    }
+    return view_of(bytes.ptr, n);
+}
+
+/* A record may end with zeros: the padding is what follows the last valid one. */
 void
-journal_scan(struct view bytes, size_t from, const struct digest *chain,
+journal_scan(struct view bytes, const struct digest *chain, bool padded,
              struct journal_scan *ret_scan)
 {
-    struct journal_scan s = {.end = from, .chain = *chain};
+    struct journal_scan s = {.chain = *chain};
     struct view entry;
     while (journal_next(bytes, &s.end, &s.chain, &entry)) {
         s.count++;
     }
-    if (s.end < bytes.len) {
+    bytes = padded ? without_padding(bytes) : bytes;
+    s.torn = s.end < bytes.len ? bytes.len - s.end : 0;
+    if (s.torn > 0) {
         const bool follows =
             batch_follows_right_hash(bytes, s.end, &s.chain) || batch_follows(bytes, s.end);
         s.state = follows ? JOURNAL_TAMPERED : JOURNAL_TORN;

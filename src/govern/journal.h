@@ -1,10 +1,11 @@
 /* journal: the bytes that make entries durable before they are in the tree. Layout, validity rule
  * and crash argument: docs/spec/audit.md.
  *
- * header: "steward-journal1", u64 base (entries in the tree when it began), 32 root (of those), 32
+ * header: "steward-journal2", u64 base (entries in the tree when it began), 32 root (of those), 32
  * SHA-256 of these 56.
- * record: u32 (bit 31: first of its batch; low bits: length), entry, 32 SHA-256(0x02, previous
- * hash, u32, entry).
+ * record: u32 (bit 31: first of its batch; low bits: length, not 0), entry, 32 SHA-256(0x02,
+ * previous hash, u32, entry).
+ * padding: zeros. "steward-journal1", which is read only, has none.
  *
  * All integers are big-endian; the hash before the first record is the header's. Pure: bytes in,
  * bytes out. */
@@ -21,6 +22,7 @@ struct journal_header {
     uint64_t base;
     struct digest root;
     struct digest chain;
+    bool padded; /* zeros may follow the last record */
 };
 
 void journal_put_header(struct buf *b, uint64_t base, const struct digest *root);
@@ -48,12 +50,13 @@ enum journal_state {
 struct journal_scan {
     enum journal_state state;
     size_t end;     /* first byte that is no valid record */
+    size_t torn;    /* bytes from there on, without padding; 0: it is whole */
     uint64_t count; /* records before it */
     struct digest chain;
 };
 
-/* Reads records from bytes[from..], where the hash before them is `chain`. */
-void journal_scan(struct view bytes, size_t from, const struct digest *chain,
+/* Reads records and what follows them; the hash before them is `chain`. */
+void journal_scan(struct view bytes, const struct digest *chain, bool padded,
                   struct journal_scan *ret_scan);
 
 #endif

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #define PENDING_MAX (256u << 20) /* journal bytes that may wait for integration */
-#define RESERVED_AT_ONCE (256 << 10)
+#define PADDING_LEAST (64u << 10)
+#define PADDING_MOST (1u << 20)
 #define KEPT_BYTES (256u << 10) /* of each buffer, in any case */
 #define KEPT_MOST (8u << 20)    /* of one that was in use, until nothing is written for a while */
 
@@ -72,7 +73,7 @@ attach(struct journal_file *j, struct diag *diag, off_t *ret_length)
     TRY(check_length(st.st_size, diag));
     j->device = st.st_dev;
     j->inode = st.st_ino;
-    j->reserved = 0;
+    j->length = st.st_size;
     *ret_length = st.st_size;
     return OK;
 }
@@ -146,6 +147,7 @@ journal_file_load(struct journal_file *j, struct diag *diag, struct journal_head
     }
     TRY(read_range(j, split, length, diag, ret_records));
     begin_empty(j, &h.chain);
+    j->padded = h.padded;
     *ret_header = h;
     return OK;
 }
@@ -157,10 +159,26 @@ journal_file_same(const struct journal_file *j)
     return stat(j->path, &st) == 0 && st.st_ino == j->inode && st.st_dev == j->device;
 }
 
+/* A batch begins with no zero: its first record says that it is the first. */
+static struct status
+ends_here(const struct journal_file *j, struct diag *diag, bool *ret_ends)
+{
+    DEFER(buf_done) struct buf byte;
+    const off_t at = known_length(j);
+    buf_init(&byte, 1);
+    *ret_ends = j->length == at;
+    if (j->padded && j->length > at) {
+        TRY(read_range(j, at, at + 1, diag, &byte));
+        *ret_ends = byte.ptr[0] == 0;
+    }
+    return OK;
+}
+
 struct status
-journal_file_tail(const struct journal_file *j, struct diag *diag, struct buf *ret_records)
+journal_file_tail(struct journal_file *j, struct diag *diag, struct buf *ret_records)
 {
     struct stat st;
+    bool ends = false;
     if (fstat(j->fd, &st) != 0) {
         return os_failure(j, errno, diag);
     }
@@ -169,7 +187,9 @@ journal_file_tail(const struct journal_file *j, struct diag *diag, struct buf *r
         FAIL(INTEGRITY);
     }
     TRY(check_length(st.st_size, diag));
-    return read_range(j, known_length(j), st.st_size, diag, ret_records);
+    j->length = st.st_size;
+    TRY(ends_here(j, diag, &ends));
+    return ends ? OK : read_range(j, known_length(j), j->length, diag, ret_records);
 }
 
 struct status
@@ -196,11 +216,12 @@ journal_file_accept(struct journal_file *j, struct view bytes, const struct jour
 /* ---- writing ---- */
 
 struct status
-journal_file_cut(const struct journal_file *j, struct diag *diag)
+journal_file_cut(struct journal_file *j, struct diag *diag)
 {
     if (ftruncate(j->fd, known_length(j)) != 0 || fdatasync(j->fd) != 0) {
         return os_failure(j, errno, diag);
     }
+    j->length = known_length(j);
     return OK;
 }
 
@@ -217,28 +238,32 @@ encode(struct journal_file *j, struct view entries, uint64_t count, struct diges
     return buf_status(&j->batch);
 }
 
-/* Room behind the end, so that not every sync has blocks to find and to record. Where there is none
- * to be had, writing finds out. A first entry, which is mostly the only one of its process, does
- * without. */
+/* Zeros behind a batch that has just been written, as many again as there are records, so that most
+ * batches change neither the file's length nor where it lies, and a sync has only their bytes to
+ * write. Where there is no room for zeros, there was for the batch. A journal's first entry, which
+ * is mostly the only one of its process, does without. */
 static void
-reserve(struct journal_file *j)
+pad(struct journal_file *j)
 {
+    static const uint8_t zeros[PADDING_MOST];
     const off_t end = known_length(j) + (off_t)j->batch.len;
-    if (j->count > 0 && end > j->reserved) {
-        (void)fallocate(j->fd, FALLOC_FL_KEEP_SIZE, known_length(j),
-                        (off_t)j->batch.len + RESERVED_AT_ONCE);
-        j->reserved = end + RESERVED_AT_ONCE;
+    const size_t n = j->records.len < PADDING_LEAST  ? PADDING_LEAST
+                     : j->records.len > PADDING_MOST ? PADDING_MOST
+                                                     : j->records.len;
+    if (j->padded && j->count > 0 && end > j->length &&
+        status_ok(file_write_all(j->fd, view_of(zeros, n), j->path, NULL))) {
+        j->length = end + (off_t)n;
     }
 }
 
 static struct status
 write_batch(struct journal_file *j, struct diag *diag)
 {
-    reserve(j);
     if (lseek(j->fd, known_length(j), SEEK_SET) < 0) {
         return os_failure(j, errno, diag);
     }
     TRY(file_write_all(j->fd, buf_view(&j->batch), j->path, diag));
+    pad(j);
     if (fdatasync(j->fd) != 0) {
         return os_failure(j, errno, diag);
     }
@@ -290,6 +315,7 @@ journal_file_restart(struct journal_file *j, uint64_t base, const struct digest 
     j->fd = -1;
     TRY(attach(j, diag, &length));
     begin_empty(j, &chain);
+    j->padded = true;
     buf_put(&j->records, view_of(file.ptr + JOURNAL_HEADER_BYTES, file.len - JOURNAL_HEADER_BYTES));
     j->count = count;
     return buf_status(&j->records);

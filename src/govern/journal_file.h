@@ -16,7 +16,8 @@ struct journal_file {
     struct digest chain; /* hash of the last one, or of the header */
     struct buf records;  /* the bytes after the header */
     struct buf batch;    /* scratch of append */
-    off_t reserved;      /* room for bytes up to here was asked for */
+    bool padded;         /* the file may end with zeros, */
+    off_t length;        /* and is so long with them */
 };
 
 void journal_file_init(struct journal_file *j, const char *dir);
@@ -29,14 +30,13 @@ struct status journal_file_load(struct journal_file *j, struct diag *diag,
 /* Is the path still the file that we have open? */
 bool journal_file_same(const struct journal_file *j);
 /* What others wrote behind what we know; less than we know is STATUS_INTEGRITY. */
-struct status journal_file_tail(const struct journal_file *j, struct diag *diag,
-                                struct buf *ret_records);
+struct status journal_file_tail(struct journal_file *j, struct diag *diag, struct buf *ret_records);
 /* Takes valid records (all of `bytes` up to scan->end) in, and makes sure that they are durable:
  * their writer may have died before its own sync. */
 struct status journal_file_accept(struct journal_file *j, struct view bytes,
                                   const struct journal_scan *scan, struct diag *diag);
 /* Cuts the file to what we know. */
-struct status journal_file_cut(const struct journal_file *j, struct diag *diag);
+struct status journal_file_cut(struct journal_file *j, struct diag *diag);
 /* One batch of `count` entries, each u32be length + bytes: one write, one fdatasync. On failure
  * nothing of it is in the file; *ret_lost tells that even the cut failed, and only load may go on.
  */

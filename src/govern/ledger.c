@@ -130,7 +130,7 @@ accept_or_repair(struct ledger *l, struct view bytes, struct diag *diag)
 {
     struct journal_scan scan;
     const size_t at = JOURNAL_HEADER_BYTES + l->journal.records.len;
-    journal_scan(bytes, 0, &l->journal.chain, &scan);
+    journal_scan(bytes, &l->journal.chain, l->journal.padded, &scan);
     if (scan.state == JOURNAL_TAMPERED) {
         diag_set(diag, "journal: byte %zu: entry %llu was changed after it was written",
                  at + scan.end, (unsigned long long)(ledger_size(l) + scan.count));
@@ -138,7 +138,7 @@ accept_or_repair(struct ledger *l, struct view bytes, struct diag *diag)
     }
     TRY(journal_file_accept(&l->journal, bytes, &scan, diag));
     if (scan.state == JOURNAL_TORN) {
-        return repair(l, view_of(bytes.ptr + scan.end, bytes.len - scan.end), diag);
+        return repair(l, view_of(bytes.ptr + scan.end, scan.torn), diag);
     }
     return OK;
 }
@@ -152,14 +152,14 @@ finish_publish(struct ledger *l, const struct journal_header *h, struct view byt
 {
     const struct checkpoint *c = &l->checkpoint;
     struct journal_scan scan;
-    journal_scan(bytes, 0, &h->chain, &scan);
+    journal_scan(bytes, &h->chain, h->padded, &scan);
     if (scan.state == JOURNAL_TAMPERED || c->size - h->base > scan.count) {
         diag_set(diag, "journal: byte %zu: it ends before the checkpoint (%llu entries) does",
                  JOURNAL_HEADER_BYTES + scan.end, (unsigned long long)c->size);
         FAIL(INTEGRITY);
     }
     const struct view records = view_of(bytes.ptr, scan.end);
-    const struct view torn = view_of(bytes.ptr + scan.end, bytes.len - scan.end);
+    const struct view torn = view_of(bytes.ptr + scan.end, scan.torn);
     const size_t pos = journal_skip(records, c->size - h->base);
     char kept[KEPT_NAME_MAX];
     if (torn.len > 0) {

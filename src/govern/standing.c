@@ -80,7 +80,8 @@ read_journal(struct standing *s, struct diag *diag)
     }
     s->records =
         view_of(s->journal.ptr + JOURNAL_HEADER_BYTES, s->journal.len - JOURNAL_HEADER_BYTES);
-    journal_scan(s->records, 0, &s->header.chain, &s->scan);
+    journal_scan(s->records, &s->header.chain, s->header.padded, &s->scan);
+    s->records.len = s->scan.end;
     return OK;
 }
 

@@ -535,6 +535,7 @@ two_crashes_in_a_row_lose_nothing(void **state)
     DEFER(file_freep) char *journal = file_join(dir, "journal");
     DEFER(buf_done) struct buf old;
     fixture_log(dir, 3, 4);
+    fixture_pad(dir, 0);
     testing_read(journal, &old);
     fixture_append(dir, 7, 7); /* publishes the four */
     buf_put_str(&old, "\x80\x01\x02\x03 the beginning of a record");

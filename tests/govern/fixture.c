@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "govern/journal.h"
 #include "govern/ledger.h"
 
 #include <fcntl.h>
@@ -165,6 +166,22 @@ fixture_log(const char *dir, uint64_t published, uint64_t pending)
         assert_ok(fixture_ledger_append(l, i, &diag));
     }
     ledger_unlock(l);
+}
+
+void
+fixture_pad(const char *dir, size_t zeros)
+{
+    DEFER(file_freep) char *path = file_join(dir, "journal");
+    DEFER(buf_done) struct buf bytes;
+    struct view entry;
+    size_t end = 0;
+    testing_read(path, &bytes);
+    while (
+        journal_entry(view_of(bytes.ptr + JOURNAL_HEADER_BYTES, bytes.len - JOURNAL_HEADER_BYTES),
+                      &end, &entry)) {
+    }
+    assert_int_equal(truncate(path, (off_t)(JOURNAL_HEADER_BYTES + end)), 0);
+    assert_int_equal(truncate(path, (off_t)(JOURNAL_HEADER_BYTES + end + zeros)), 0);
 }
 
 void

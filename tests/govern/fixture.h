@@ -28,6 +28,9 @@ void fixture_append(const char *dir, uint64_t from, uint64_t to);
 /* A log whose checkpoint covers `published` entries and whose journal holds `pending` more. */
 void fixture_log(const char *dir, uint64_t published, uint64_t pending);
 
+/* Leaves so many zeros behind the journal's records, which changes nothing that it says. */
+void fixture_pad(const char *dir, size_t zeros);
+
 /* Gather, write, adopt. The caller holds the lock. */
 struct ledger;
 struct status fixture_publish(struct ledger *l, struct diag *diag);

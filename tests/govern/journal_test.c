@@ -2,8 +2,11 @@
 
 #include "base/file.h"
 #include "govern/journal_file.h"
+#include "govern/ledger.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define ROOT_7 ((struct digest){{7}})
 #define ENTRIES 7
@@ -67,7 +70,7 @@ refuses_a_header_with_any_byte_flipped_or_cut(void **state)
     }
     assert_says(&diag, "byte 87: ends inside its header");
     assert_ok(journal_read_header(buf_view(&head), NULL, &h));
-    assert_true(h.base == UINT64_MAX);
+    assert_true(h.base == UINT64_MAX && h.padded);
 }
 
 /* A changed byte is never passed over; and where a later batch was written behind it, it is told
@@ -84,7 +87,7 @@ tells_tampering_from_a_torn_write_at_every_bit(void **state)
             struct journal_scan scan;
             const size_t bad = record_holding(&s, i);
             bytes.ptr[i] = (uint8_t)(bytes.ptr[i] ^ (1 << bit));
-            journal_scan(buf_view(&bytes), 0, &s.start, &scan);
+            journal_scan(buf_view(&bytes), &s.start, true, &scan);
             bytes.ptr[i] = (uint8_t)(bytes.ptr[i] ^ (1 << bit));
             assert_int_equal(scan.end, s.end[bad]);
             assert_int_equal(scan.count, bad);
@@ -103,10 +106,19 @@ a_cut_at_every_byte_is_a_torn_write(void **state)
     for (size_t cut = 0; cut < bytes.len; cut++) {
         struct journal_scan scan;
         const size_t whole = record_holding(&s, cut);
-        journal_scan(view_of(bytes.ptr, cut), 0, &s.start, &scan);
+        const size_t left = cut - s.end[whole];
+        journal_scan(view_of(bytes.ptr, cut), &s.start, false, &scan);
         assert_int_equal(scan.count, whole);
         assert_int_equal(scan.end, s.end[whole]);
-        assert_int_equal(scan.state, cut == s.end[whole] ? JOURNAL_WHOLE : JOURNAL_TORN);
+        assert_int_equal(scan.state, left == 0 ? JOURNAL_WHOLE : JOURNAL_TORN);
+        assert_int_equal(scan.torn, left);
+        journal_scan(view_of(bytes.ptr, cut), &s.start, true, &scan);
+        assert_int_equal(scan.count, whole);
+        assert_int_equal(scan.end, s.end[whole]);
+        /* Of a record that is not its batch's first, nothing but the zeros it begins with is left.
+         */
+        const bool nothing = left == 0 || (!first[whole] && left < 4);
+        assert_int_equal(scan.state, nothing ? JOURNAL_WHOLE : JOURNAL_TORN);
     }
 }
 
@@ -123,16 +135,50 @@ a_hole_in_the_last_batch_is_a_torn_write(void **state)
         struct journal_scan scan;
         const uint8_t was = bytes.ptr[i];
         bytes.ptr[i] = 0;
-        journal_scan(buf_view(&bytes), 0, &s.start, &scan);
+        journal_scan(buf_view(&bytes), &s.start, true, &scan);
         bytes.ptr[i] = was;
         assert_true(scan.state == JOURNAL_TORN || was == 0);
         assert_true(scan.count >= 4);
     }
     memset(bytes.ptr + from, 0, bytes.len - from);
     struct journal_scan scan;
-    journal_scan(buf_view(&bytes), 0, &s.start, &scan);
+    journal_scan(buf_view(&bytes), &s.start, false, &scan);
     assert_int_equal(scan.state, JOURNAL_TORN);
     assert_int_equal(scan.count, 4);
+    assert_int_equal(scan.torn, bytes.len - from);
+    journal_scan(buf_view(&bytes), &s.start, true, &scan); /* nothing of it was written */
+    assert_int_equal(scan.state, JOURNAL_WHOLE);
+    assert_int_equal(scan.count, 4);
+    assert_int_equal(scan.torn, 0);
+}
+
+/* Zeros end a journal that has them, and no other; what stands in them is an unfinished write. */
+static void
+padding_is_zeros_and_nothing_else(void **state)
+{
+    (void)state;
+    struct sample s;
+    make_sample(&s);
+    DEFER(buf_done) struct buf bytes = s.bytes;
+    struct journal_scan scan;
+    const size_t end = bytes.len, zeros = 100;
+    memset(buf_extend(&bytes, zeros), 0, zeros);
+    for (size_t n = 1; n <= zeros; n++) {
+        const struct view some = view_of(bytes.ptr, end + n);
+        journal_scan(some, &s.start, true, &scan);
+        assert_int_equal(scan.state, JOURNAL_WHOLE);
+        assert_int_equal(scan.count, ENTRIES);
+        assert_int_equal(scan.end, end);
+        journal_scan(some, &s.start, false, &scan);
+        assert_int_equal(scan.state, JOURNAL_TORN);
+        assert_int_equal(scan.torn, n);
+        bytes.ptr[end + n - 1] = 1;
+        journal_scan(buf_view(&bytes), &s.start, true, &scan);
+        bytes.ptr[end + n - 1] = 0;
+        assert_int_equal(scan.state, JOURNAL_TORN);
+        assert_int_equal(scan.end, end);
+        assert_int_equal(scan.torn, n);
+    }
 }
 
 static void
@@ -148,12 +194,12 @@ swapped_and_removed_records_are_tampering(void **state)
     buf_put(&other, view_of(bytes.ptr + s.end[1], s.end[3] - s.end[1]));
     buf_put(&other, view_of(bytes.ptr, s.end[1]));
     buf_put(&other, view_of(bytes.ptr + s.end[3], bytes.len - s.end[3]));
-    journal_scan(buf_view(&other), 0, &s.start, &scan);
+    journal_scan(buf_view(&other), &s.start, true, &scan);
     assert_int_equal(scan.state, JOURNAL_TAMPERED);
     assert_int_equal(scan.count, 0);
     buf_reset(&other);
     buf_put(&other, view_of(bytes.ptr + s.end[1], bytes.len - s.end[1]));
-    journal_scan(buf_view(&other), 0, &s.start, &scan);
+    journal_scan(buf_view(&other), &s.start, true, &scan);
     assert_int_equal(scan.state, JOURNAL_TAMPERED);
 }
 
@@ -173,7 +219,7 @@ damage_too_costly_to_search_counts_as_tampering(void **state)
         p[i] = 0x80;
         p[i + 2] = 0xff;
     }
-    journal_scan(buf_view(&bytes), 0, &start, &scan);
+    journal_scan(buf_view(&bytes), &start, true, &scan);
     assert_int_equal(scan.state, JOURNAL_TAMPERED);
 }
 
@@ -193,7 +239,7 @@ a_journal_that_begins_later_holds_the_same_entries(void **state)
         assert_int_equal(at, s.end[skip]);
         buf_init(&later, 1 << 16);
         journal_rechain(view_of(bytes.ptr + at, bytes.len - at), &chain, &later);
-        journal_scan(buf_view(&later), 0, &start, &scan);
+        journal_scan(buf_view(&later), &start, true, &scan);
         assert_int_equal(scan.state, JOURNAL_WHOLE);
         assert_int_equal(scan.count, ENTRIES - skip);
         assert_memory_equal(&scan.chain, &chain, sizeof chain);
@@ -246,6 +292,124 @@ gives_back_the_memory_of_a_burst(void **state)
     journal_file_done(&j);
 }
 
+static struct view
+batch_of_one(struct buf *b)
+{
+    buf_reset(b);
+    buf_put_u32be(b, 7);
+    buf_put_str(b, "{\"n\":1}");
+    return buf_view(b);
+}
+
+static off_t
+length_of(const char *dir)
+{
+    DEFER(file_freep) char *path = file_join(dir, "journal");
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
+/* A batch into the padding leaves the file as long as it was; and who has the file open besides
+ * finds it there, after asking in vain. */
+static void
+a_batch_in_the_padding_is_found_by_others(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *dir = testing_dir();
+    DEFER(buf_done) struct buf batch;
+    struct journal_file ours, theirs;
+    struct journal_header h;
+    int old = -1;
+    bool lost = false;
+    buf_init(&batch, 64);
+    journal_file_init(&ours, dir);
+    journal_file_init(&theirs, dir);
+    assert_ok(journal_file_restart(&ours, 0, &ROOT_7, view_of(NULL, 0), NULL, &old));
+    assert_ok(journal_file_append(&ours, batch_of_one(&batch), 1, NULL, &lost));
+    assert_int_equal(length_of(dir), JOURNAL_HEADER_BYTES + JOURNAL_RECORD_BYTES + 7);
+    assert_ok(journal_file_append(&ours, batch_of_one(&batch), 1, NULL, &lost));
+    const off_t padded = length_of(dir);
+    assert_true(padded > (off_t)(JOURNAL_HEADER_BYTES + ours.records.len));
+    for (uint64_t i = 0; i < 9; i++) {
+        DEFER(buf_done) struct buf found;
+        struct journal_scan scan;
+        buf_init(&found, JOURNAL_MAX);
+        if (i == 0) {
+            assert_ok(journal_file_load(&theirs, NULL, &h, &found));
+        } else {
+            assert_ok(journal_file_tail(&theirs, NULL, &found));
+        }
+        journal_scan(buf_view(&found), &theirs.chain, theirs.padded, &scan);
+        assert_int_equal(scan.state, JOURNAL_WHOLE);
+        assert_int_equal(scan.count, i == 0 ? 2 : 1);
+        assert_ok(journal_file_accept(&theirs, buf_view(&found), &scan, NULL));
+        assert_memory_equal(&theirs.chain, &ours.chain, sizeof ours.chain);
+        buf_reset(&found);
+        assert_ok(journal_file_tail(&theirs, NULL, &found));
+        assert_int_equal(found.len, 0);
+        assert_ok(journal_file_append(&ours, batch_of_one(&batch), 1, NULL, &lost));
+        assert_int_equal(length_of(dir), padded);
+    }
+    assert_int_equal(truncate(ours.path, (off_t)JOURNAL_HEADER_BYTES), 0);
+    buf_reset(&batch);
+    assert_status(journal_file_tail(&theirs, NULL, &batch), INTEGRITY);
+    journal_file_done(&ours);
+    journal_file_done(&theirs);
+}
+
+/* The same records under a header of the first version, which has no padding. */
+static void
+make_first_version(const char *dir)
+{
+    DEFER(file_freep) char *path = file_join(dir, "journal");
+    DEFER(buf_done) struct buf bytes;
+    DEFER(buf_done) struct buf old;
+    struct journal_header h;
+    fixture_pad(dir, 0);
+    testing_read(path, &bytes);
+    buf_init(&old, JOURNAL_MAX);
+    buf_put_str(&old, "steward-journal1");
+    buf_put(&old, view_of(bytes.ptr + 16, 8 + DIGEST_BYTES));
+    struct digest chain;
+    digest_of(buf_view(&old), &chain);
+    buf_put(&old, view_of(chain.bytes, DIGEST_BYTES));
+    assert_ok(journal_read_header(buf_view(&old), NULL, &h));
+    assert_false(h.padded);
+    journal_rechain(view_of(bytes.ptr + JOURNAL_HEADER_BYTES, bytes.len - JOURNAL_HEADER_BYTES),
+                    &chain, &old);
+    testing_write(path, buf_view(&old));
+}
+
+static void
+a_journal_of_the_first_version_is_read_and_gets_no_padding(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *dir = testing_dir();
+    const struct audit_signer signer = fixture_signer();
+    struct ledger *l = NULL;
+    fixture_log(dir, 5, 3);
+    make_first_version(dir);
+    fixture_verify(dir, 5, 3);
+    const off_t before = length_of(dir);
+    assert_ok(ledger_open(dir, &signer, NULL, &l));
+    assert_ok(ledger_lock(l));
+    assert_int_equal(ledger_size(l), 8);
+    for (uint64_t i = 8; i < 12; i++) {
+        assert_ok(fixture_ledger_append(l, i, NULL));
+    }
+    assert_true(length_of(dir) < before + 4 * 200);
+    ledger_unlock(l);
+    ledger_free(l);
+    fixture_verify(dir, 5, 7);
+    fixture_append(dir, 12, 13); /* publishes: a journal of today's version follows */
+    fixture_verify(dir, 13, 0);
+    DEFER(file_freep) char *path = file_join(dir, "journal");
+    DEFER(buf_done) struct buf bytes;
+    testing_read(path, &bytes);
+    assert_memory_equal(bytes.ptr, "steward-journal2", 16);
+}
+
 int
 main(void)
 {
@@ -257,6 +421,9 @@ main(void)
         cmocka_unit_test(a_cut_at_every_byte_is_a_torn_write),
         cmocka_unit_test(a_hole_in_the_last_batch_is_a_torn_write),
         cmocka_unit_test(a_journal_that_begins_later_holds_the_same_entries),
+        cmocka_unit_test(padding_is_zeros_and_nothing_else),
+        cmocka_unit_test(a_batch_in_the_padding_is_found_by_others),
+        cmocka_unit_test(a_journal_of_the_first_version_is_read_and_gets_no_padding),
         cmocka_unit_test(gives_back_the_memory_of_a_burst),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
