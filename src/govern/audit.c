@@ -108,14 +108,19 @@ enter(struct audit *a, struct diag *diag)
 }
 
 static void
-note_size(struct audit *a)
+note_covered(struct audit *a, uint64_t covered)
 {
-    const uint64_t covered = ledger_size(a->ledger) - ledger_pending(a->ledger);
-    atomic_store(&a->size, ledger_size(a->ledger));
     if (covered > atomic_load(&a->covered)) {
         atomic_store(&a->unpublished, false); /* before whoever waits sees that it works again */
+        atomic_store(&a->covered, covered);
     }
-    atomic_store(&a->covered, covered);
+}
+
+static void
+note_size(struct audit *a)
+{
+    atomic_store(&a->size, ledger_size(a->ledger));
+    note_covered(a, ledger_size(a->ledger) - ledger_pending(a->ledger));
 }
 
 /* When the next publication is due follows from what is pending now. */
@@ -291,11 +296,29 @@ gather(struct audit *a, struct growth *g, bool *ret_more, struct diag *diag)
     return s;
 }
 
+/* Whoever waits for a checkpoint has it as soon as it is signed: it does not need the journal. */
+static void
+tell_covered(struct audit *a, uint64_t covered)
+{
+    note_covered(a, covered);
+    (void)pthread_mutex_lock(&a->lock);
+    if (a->wanted > 0 && a->wanted <= covered) {
+        a->wanted = 0;
+        announce(a);
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
 static struct status
 adopt(struct audit *a, struct growth *g, struct diag *diag)
 {
+    uint64_t covered = 0;
     TRY(enter(a, diag));
-    const struct status s = ledger_adopt(a->ledger, g, diag);
+    struct status s = ledger_sign(a->ledger, g, diag, &covered);
+    if (status_ok(s) && covered > 0) {
+        tell_covered(a, covered);
+        s = ledger_shorten(a->ledger, g, diag);
+    }
     leave(a);
     return s;
 }

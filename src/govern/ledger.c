@@ -248,13 +248,13 @@ ledger_append(struct ledger *l, struct view entries, uint64_t count, struct diag
 struct growth {
     const char *dir;
     struct tree *tree;
-    struct buf records;  /* gathered last */
-    uint64_t from;       /* size of the tree that it grows */
-    size_t taken;        /* bytes of the journal's records that were gathered in all */
-    struct digest chain; /* of the last of them: of all of them */
-    bool overtaken;      /* another process has published: nothing of this counts */
-    uint64_t adopted;    /* size of the tree that was signed; 0: none */
-    int old_journal;     /* to be closed: giving a long file back takes its time */
+    struct buf records;        /* gathered last */
+    uint64_t from;             /* size of the tree that it grows */
+    size_t taken;              /* bytes of the journal's records that were gathered in all */
+    struct digest chain;       /* of the last of them: of all of them */
+    bool overtaken;            /* another process has published: nothing of this counts */
+    struct checkpoint adopted; /* that was signed; size 0: none */
+    int old_journal;           /* to be closed: giving a long file back takes its time */
 };
 
 struct growth *
@@ -355,9 +355,10 @@ stands_still(struct ledger *l, struct diag *diag, bool *ret_still)
 }
 
 struct status
-ledger_adopt(struct ledger *l, struct growth *g, struct diag *diag)
+ledger_sign(struct ledger *l, struct growth *g, struct diag *diag, uint64_t *ret_signed)
 {
     bool still = false;
+    *ret_signed = 0;
     if (g->overtaken || g->taken == 0 || !still_holds(l, g)) {
         return OK;
     }
@@ -365,18 +366,29 @@ ledger_adopt(struct ledger *l, struct growth *g, struct diag *diag)
     if (!still || !still_holds(l, g)) {
         return OK;
     }
-    const struct view all = buf_view(&l->journal.records);
     struct checkpoint c = l->checkpoint;
     c.size = tree_size(g->tree);
     tree_root(g->tree, &c.root);
     l->loaded = false; /* until the journal has followed, only a reload may go on */
     TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &c, diag));
+    g->adopted = c;
+    *ret_signed = c.size;
+    return OK;
+}
+
+struct status
+ledger_shorten(struct ledger *l, struct growth *g, struct diag *diag)
+{
+    const struct checkpoint *c = &g->adopted;
+    if (c->size == 0) {
+        return OK;
+    }
+    const struct view all = buf_view(&l->journal.records);
     const struct view rest = view_of(all.ptr + g->taken, all.len - g->taken);
-    TRY(journal_file_restart(&l->journal, c.size, &c.root, rest, diag, &g->old_journal));
+    TRY(journal_file_restart(&l->journal, c->size, &c->root, rest, diag, &g->old_journal));
     tree_copy(l->tree, g->tree);
-    l->checkpoint = c;
+    l->checkpoint = *c;
     l->loaded = true;
-    g->adopted = c.size;
     return OK;
 }
 
@@ -384,8 +396,8 @@ void
 growth_tidy(struct growth *g)
 {
     file_closep(&g->old_journal);
-    if (g->adopted != 0) {
-        tile_prune(g->dir, g->from, g->adopted);
+    if (g->adopted.size != 0) {
+        tile_prune(g->dir, g->from, g->adopted.size);
     }
 }
 

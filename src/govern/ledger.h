@@ -24,7 +24,7 @@ struct status ledger_append(struct ledger *l, struct view entries, uint64_t coun
                             struct diag *diag);
 
 /* Publishing in steps, so that appending goes on during the long ones: gather and write in turn
- * while there is more, adopt, tidy. */
+ * while there is more, sign, shorten, tidy. */
 struct growth;
 struct growth *growth_new(const struct ledger *l); /* NULL when memory is out */
 void growth_free(struct growth *g);
@@ -33,9 +33,12 @@ DEFINE_FREEP(growth_free, struct growth)
 struct status ledger_gather(const struct ledger *l, struct growth *g, bool *ret_more);
 /* Not locked, touches no ledger: writes the tiles. */
 struct status growth_write(struct growth *g, struct diag *diag);
-/* Locked: signs the checkpoint and lets the journal begin after it. If another process has
- * published meanwhile, nothing is done and that is OK. */
-struct status ledger_adopt(struct ledger *l, struct growth *g, struct diag *diag);
+/* Locked: signs the checkpoint, which is durable then. If another process has published meanwhile,
+ * nothing is done and that is OK. ret_signed: how many entries it covers; 0: nothing was done. */
+struct status ledger_sign(struct ledger *l, struct growth *g, struct diag *diag,
+                          uint64_t *ret_signed);
+/* Locked as well, with nothing between them: lets the journal begin after what was signed. */
+struct status ledger_shorten(struct ledger *l, struct growth *g, struct diag *diag);
 /* Not locked: gives back what the new checkpoint has made needless. */
 void growth_tidy(struct growth *g);
 

@@ -318,14 +318,17 @@ os_failure(const char *path, struct diag *diag)
     FAIL_OS(error);
 }
 
+/* many: more than are synced one by one in the end. */
 static struct status
-write_file(const char *path, struct view bytes, struct diag *diag, bool *ret_made)
+write_file(const char *path, struct view bytes, bool many, struct diag *diag, bool *ret_made)
 {
     DEFER(file_closep) int fd = -1;
     TRY(open_tmp(path, diag, &fd, ret_made));
     TRY(file_write_all(fd, bytes, path, diag));
     /* One file on its way to the disk at a time: a call's flush would wait for all before it. */
-    (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    if (many) {
+        (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    }
     return OK;
 }
 
@@ -354,7 +357,7 @@ tile_write(struct tile_writer *w, const struct tile_id *id, struct view bytes, s
     buf_put(&w->waiting, view_of(tmp, strlen(tmp) + 1));
     TRY(buf_status(&w->waiting));
     w->waiting_count++;
-    TRY(write_file(path, bytes, diag, &made));
+    TRY(write_file(path, bytes, w->waiting_count > SYNCED_ONE_BY_ONE, diag, &made));
     touch_folders(w, name, made);
     return buf_status(&w->folders);
 }

@@ -686,8 +686,7 @@ publishes_in_parts_what_is_much(void **state)
     assert_ok(ledger_gather(l, g, &more)); /* goes on where it stopped */
     assert_ok(growth_write(g, NULL));
     assert_ok(fixture_ledger_append(l, ENTRIES + 4, NULL));
-    assert_ok(ledger_adopt(l, g, NULL));
-    growth_tidy(g);
+    assert_ok(fixture_adopt(l, g, NULL));
     growth_free(g);
     ledger_unlock(l);
     fixture_verify(dir, ENTRIES + 4, 1);

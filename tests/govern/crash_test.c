@@ -43,8 +43,7 @@ run_writer(const char *dir, uint64_t first, int acknowledge)
             struct growth *g = growth_new(l);
             bool more = false;
             good = status_ok(ledger_gather(l, g, &more)) && status_ok(growth_write(g, NULL)) &&
-                   write_entry(l, first + ++i, acknowledge) && status_ok(ledger_adopt(l, g, NULL));
-            growth_tidy(g);
+                   write_entry(l, first + ++i, acknowledge) && status_ok(fixture_adopt(l, g, NULL));
             growth_free(g);
         }
     }

@@ -31,8 +31,11 @@ void fixture_log(const char *dir, uint64_t published, uint64_t pending);
 /* Leaves so many zeros behind the journal's records, which changes nothing that it says. */
 void fixture_pad(const char *dir, size_t zeros);
 
-/* Gather, write, adopt. The caller holds the lock. */
+/* Sign, shorten, tidy. The caller holds the lock. */
 struct ledger;
+struct growth;
+struct status fixture_adopt(struct ledger *l, struct growth *g, struct diag *diag);
+/* Gather and write before. */
 struct status fixture_publish(struct ledger *l, struct diag *diag);
 /* One batch of one entry. The caller holds the lock. */
 struct status fixture_ledger_append(struct ledger *l, uint64_t i, struct diag *diag);

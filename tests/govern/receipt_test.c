@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "base/clock.h"
+#include "govern/ledger.h"
 #include "govern/runs.h"
 
 #include <errno.h>
@@ -187,6 +188,40 @@ says_so_when_nothing_can_be_published_and_when_it_can_again(void **state)
     assert_ok(audit_close(a, NULL));
 }
 
+/* The journal follows the checkpoint; a receipt does not wait for that, nor need it ever come. */
+static void
+is_there_before_the_journal_has_followed(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *dir = testing_dir();
+    DEFER(buf_done) struct buf before;
+    DEFER(buf_done) struct buf after;
+    const struct audit_signer signer = fixture_signer();
+    struct ledger *l = NULL;
+    struct growth *g = NULL;
+    uint64_t covered = 0;
+    bool more = false;
+    buf_init(&before, 1 << 20);
+    buf_init(&after, 1 << 20);
+    fixture_log(dir, 3, 4);
+    assert_ok(ledger_open(dir, &signer, NULL, &l));
+    assert_ok(ledger_lock(l));
+    g = growth_new(l);
+    assert_ok(ledger_gather(l, g, &more));
+    assert_ok(growth_write(g, NULL));
+    assert_status(audit_prove(dir, 6, NULL, &before, NULL), NOT_FOUND);
+    assert_ok(ledger_sign(l, g, NULL, &covered));
+    assert_int_equal(covered, 7);
+    assert_ok(audit_prove(dir, 6, NULL, &before, NULL));
+    growth_free(g);
+    ledger_free(l); /* as if it had died here */
+    fixture_verify(dir, 7, 0);
+    fixture_append(dir, 7, 7);
+    fixture_verify(dir, 7, 0);
+    assert_ok(audit_prove(dir, 6, NULL, &after, NULL));
+    assert_true(view_equal(buf_view(&before), buf_view(&after)));
+}
+
 int
 main(void)
 {
@@ -194,6 +229,7 @@ main(void)
         cmocka_unit_test(finds_each_ticket_of_the_runs_that_are_kept),
         cmocka_unit_test(tells_which_entry_each_ticket_became_beside_another_writer),
         cmocka_unit_test(covers_what_is_asked_for_at_once),
+        cmocka_unit_test(is_there_before_the_journal_has_followed),
         cmocka_unit_test(says_so_when_nothing_can_be_published_and_when_it_can_again),
     };
     fixture_in_memory();
