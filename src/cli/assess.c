@@ -298,7 +298,6 @@ cli_assess(struct cli *c)
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(js_freep) json_t *document = NULL;
     TRY(cli_open(c, &w));
-    TRY(cli_offline(c));
     cli_progress_start(&progress, "assessing");
     const struct status s = assessment_make(w, &o, &c->diag, &document);
     cli_progress_stop(&progress);

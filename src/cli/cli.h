@@ -34,6 +34,9 @@ struct cli_option {
 
 struct cli;
 
+#define CLI_ALWAYS "*"
+#define CLI_BECOMES "!" /* another program, which gives up by itself what it does not need */
+
 struct cli_verb {
     const char *name;     /* "dataset add" */
     const char *operands; /* "NAME FILE", optional ones in brackets at the end; "" for none */
@@ -42,8 +45,9 @@ struct cli_verb {
     const struct cli_option *options; /* ends with a row without name */
     struct status (*run)(struct cli *c);
     bool prints; /* prints results: has --json */
-    /* Reads what strangers made and connects to nothing (explain: but --endpoint): no sockets. */
-    bool offline;
+    /* NULL, the rule: it connects to nothing, and from before it runs it can have no socket. The
+     * option with which alone it connects, or CLI_ALWAYS or CLI_BECOMES; the row says what for. */
+    const char *connects;
 };
 
 /* One run of the program. */
@@ -157,14 +161,11 @@ int cli_tell(struct status s, const struct diag *diag);
 /* What opens the workspace (cli/credential.h). */
 struct status cli_credential(struct cli *c, struct secret *ret_credential);
 struct status cli_open(struct cli *c, struct workspace **ret_workspace);
-/* For verbs that hand files to libraries of others, once the workspace is open: no network and no
- * other program from here on. */
-struct status cli_offline(struct cli *c);
 /* The same, opened once and closed when the verb has run. */
-/* Before a verb runs: what its row of the table says about the network. A workspace that it names
- * (workspace:NAME) is open before, since its key's holder may be elsewhere. */
-struct status cli_shut_in(struct cli *c);
 struct status cli_keep_open(struct cli *c, struct workspace **ret_workspace);
+/* Before any verb runs: what it gives up for good, as its row of the table says about the network.
+ * What asks a token or a transit service is started by a process that was forked before. */
+struct status cli_confine(struct cli *c);
 /* What is half made is removed again: SIGINT, SIGTERM and SIGHUP wait, and are looked at between
  * steps. */
 void cli_hold_signals(void);

@@ -45,7 +45,6 @@ cli_dataset_add(struct cli *c)
     struct dataset_info info;
     struct cli_progress progress;
     TRY(cli_open(c, &w));
-    TRY(cli_offline(c));
     cli_progress_start(&progress, "importing");
     cli_progress_show(&progress, "importing %.100s", c->operand[1]);
     const struct status added = dataset_add(w, c->operand[0], c->operand[1], o, &c->diag, &info);

@@ -175,7 +175,6 @@ cli_dataset_erase(struct cli *c)
     buf_init(&text, LIST_MAX);
     TRY(read_persons(c, &text, &persons));
     TRY(cli_open(c, &w));
-    TRY(cli_offline(c));
     TRY(erasure_run(w, c->operand[0], persons.items, persons.count, &c->diag, &answer));
     if (c->json) {
         return cli_print_json(answer);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "vault/starter.h"
 
 #include <signal.h>
 #include <string.h>
@@ -477,7 +478,7 @@ const struct cli_verb cli_verbs[] = {
      "Nothing is left out in silence: rows that are drawn, errors of what is drawn, values that "
      "are missing are told. Endpoints are reached over TLS without proxies or redirects; "
      "plain http only on this machine.",
-     cli_explain_options, cli_explain, true, true},
+     cli_explain_options, cli_explain, true, "endpoint"}, /* asks the model behind it */
     {"predict", "", "what a model file answers for each row of a data file",
      "Needs no workspace. The output has a row for each row of the data, in order, with the "
      "columns "
@@ -485,19 +486,19 @@ const struct cli_verb cli_verbs[] = {
      "answers "
      "(a probability, a value). A model of several classes has CLASS:margin and CLASS:prediction "
      "for each class. The data's columns are found by the model's feature names.",
-     predict_options, cli_predict, false, true},
+     predict_options, cli_predict, false},
     {"bias", "", "what is uneven in a data file before any model is trained",
      "Needs no workspace. Labels by group (Clarify's pre-training metrics, data balance), within "
      "strata, "
      "who is missing against a reference, columns that tell the group, and missing values by "
      "group; "
      "every number with its interval or a p-value that is adjusted for their number.",
-     cli_bias_options, cli_bias, true, true},
+     cli_bias_options, cli_bias, true},
     {"fairness", "", "whom predictions in a data file treat differently, and how certainly",
      "Needs no workspace. Fairlearn's and Clarify's metrics by group, by intersection of sensitive "
      "columns and within control columns, each with its interval; differences and ratios with "
      "p-values that are adjusted for their number; a sentence for each.",
-     cli_fairness_options, cli_fairness, true, true},
+     cli_fairness_options, cli_fairness, true},
     {"errors", "",
      "where a model fails: error tree, worst slices, calibration, of a file of scored rows",
      "Needs no workspace, and uses every row. Slices are found exactly (SliceLine's score), and "
@@ -505,7 +506,7 @@ const struct cli_verb cli_verbs[] = {
      "is told with what chance would find among as many candidates. Slices, tree nodes and bins "
      "come "
      "with the condition that --cohort and --within take, here and in assess.",
-     cli_errors_options, cli_errors, true, true},
+     cli_errors_options, cli_errors, true},
     {"mitigate", "[MODEL]", "make a model, its decisions or its training data fairer",
      "With MODEL, one of the workspace: it is trained again on the same rows, which its sensitive "
      "columns weigh, or decides by a threshold for each group of one sensitive column (or by "
@@ -521,7 +522,7 @@ const struct cli_verb cli_verbs[] = {
      "on which share of the input space changing a sensitive feature alone changes the decision",
      "Needs no workspace. Lower and upper bound hold whenever the search stops; for the rows "
      "themselves the share is exact.",
-     certify_options, cli_certify, true, true},
+     certify_options, cli_certify, true},
     {"principal add", "NAME", "add somebody (or a program) with a role", NULL,
      principal_add_options, cli_principal_add, true},
     {"principal list", "", "principals and what they were granted", NULL, none, cli_principal_list,
@@ -616,7 +617,7 @@ const struct cli_verb cli_verbs[] = {
      "it does not have any more is passed over.",
      none, cli_backup_erase_again, true},
     {"serve", "", "answer calls over TLS until SIGINT or SIGTERM; calls in flight are finished",
-     NULL, serve_options, cli_serve, false},
+     NULL, serve_options, cli_serve, false, CLI_BECOMES}, /* steward-gateway */
     {"capture list", "", "calls whose bodies were captured; no content", NULL,
      cli_capture_list_options, cli_capture_list, true},
     {"capture show", "CAPTURE", "what a captured call asked and was answered",
@@ -657,9 +658,9 @@ const struct cli_verb cli_verbs[] = {
      "the log: a log that was rolled back, or does not begin with what was seen, does not verify. "
      "Needs no passphrase: DIR may be a copy of a workspace's audit directory. Exit code 6 when "
      "the log was changed.",
-     audit_verify_options, cli_audit_verify, true, true},
+     audit_verify_options, cli_audit_verify, true},
     {"audit show", "[DIR]", "entries of the log; needs no passphrase", NULL, audit_show_options,
-     cli_audit_show, true, true},
+     cli_audit_show, true},
     {"audit search", "QUERY [DIR]", "entries that a query finds; needs no passphrase",
      "QUERY is terms with blanks between them, all of which hold: FIELD=VALUE, FIELD!=VALUE, of "
      "times and numbers also < <= > >=, or a text that stands somewhere in the entry. Values with "
@@ -669,11 +670,11 @@ const struct cli_verb cli_verbs[] = {
      "2026-11-23, 2026-11-23T10:20:30Z, or 7d for so long ago. Example: 'principal=loan-desk "
      "decision=deny time>=7d'. The index is brought up to date before; it is a cache, and what "
      "does not fit the log is not believed.",
-     audit_search_options, cli_audit_search, true, true},
+     audit_search_options, cli_audit_search, true},
     {"audit index", "[DIR]", "bring the index of searches up to date, or check it",
      "Searching does it, too. Exit code 6 when --check found a part that is not what the log "
      "gives.",
-     audit_index_options, cli_audit_index, true, true},
+     audit_index_options, cli_audit_index, true},
     {"audit export", "[DIR]", "the log as events for those who collect them, one in a line",
      "Entries that a checkpoint covers, in order, each at least once; every event has its index, "
      "so "
@@ -687,24 +688,23 @@ const struct cli_verb cli_verbs[] = {
      "index as a header. With --follow a receiver that is gone is tried again. A server sends by "
      "itself: "
      "audit.export.",
-     audit_export_options, cli_audit_export, false, false},
+     audit_export_options, cli_audit_export, false, "to"}, /* sends to that receiver */
     {"audit tail", "[DIR]", "the newest entries, and those that come; needs no passphrase",
-     "With --json each entry is a line of its own.", audit_tail_options, cli_audit_tail, true,
-     true},
+     "With --json each entry is a line of its own.", audit_tail_options, cli_audit_tail, true},
     {"audit prove", "[INDEX] [DIR]",
      "a receipt: the proof (c2sp.org/tlog-proof) that entry INDEX is in the log",
      "A call's INDEX is in the header steward-log-index of its answer. A receipt has the entry in "
      "it; --check FILE needs nothing but the receipt and the log's key, and prints the entry.",
-     audit_prove_options, cli_audit_prove, true, true},
+     audit_prove_options, cli_audit_prove, true},
     {"audit check", "PROOF-FILE [ENTRY-FILE]", "check such a proof, offline",
      "ENTRY-FILE holds the entry's bytes, as `audit show --json` has them in \"raw\"; without it "
      "the entry in the proof is meant, as with `audit prove --check`.",
-     audit_check_options, cli_audit_check, true, true},
+     audit_check_options, cli_audit_check, true},
     {"audit cosign", "[DIR]", "have the newest checkpoint cosigned by audit.witnesses, now",
      "A server does it by itself, and so does a verb that writes an entry. Needs no passphrase. "
      "Exit code 6 when a witness knows a larger log or another one, or lies; 1 when fewer than "
      "audit.quorum have cosigned.",
-     none, cli_audit_cosign, true},
+     none, cli_audit_cosign, true, CLI_ALWAYS}, /* asks the witnesses */
     {"witness key", "DIR", "make a witness of other logs: its folder, key and TLS certificate",
      "Prints its verifier key, which policies name (docs/spec/witness.md). The key is in clear in "
      "DIR: keep the folder on a machine that is not the log's, and never put an old copy of it "
@@ -712,16 +712,16 @@ const struct cli_verb cli_verbs[] = {
      witness_key_options, cli_witness_key, true},
     {"witness serve", "DIR",
      "cosign checkpoints of logs over HTTPS (C2SP tlog-witness) until SIGINT or SIGTERM", NULL,
-     witness_serve_options, cli_witness_serve, false},
+     witness_serve_options, cli_witness_serve, false, CLI_BECOMES}, /* steward-witness */
     {"usage", "[DIR]", "calls of the log added up by who, model, version, day; what quotas leave",
      "Needs no passphrase. p50, p95 and p99 are at most 1/64 off; more than 1000 groups are cut, "
      "and the rest is one group.",
-     cli_usage_options, cli_usage, true, true},
+     cli_usage_options, cli_usage, true},
     {"comply list", "", "the catalogues of laws and standards that there are", NULL, none,
-     cli_comply_list, true, true},
+     cli_comply_list, true},
     {"comply show", "CATALOGUE [CONTROL]",
      "its controls, the checks that bear on each, and what no machine can check", NULL, none,
-     cli_comply_show, true, true},
+     cli_comply_show, true},
     {"comply report", "",
      "hold the workspace against a catalogue: what its checks find, control by control",
      "Policies that are not assigned are held against the state with their defaults. The findings' "
@@ -745,7 +745,7 @@ const struct cli_verb cli_verbs[] = {
     {"review list", "", "the reviews of decisions", NULL, cli_review_list_options, cli_review_list,
      true},
     {"incident rules", "", "duties to report incidents, and their deadlines", NULL, none,
-     cli_incident_rules, true, true},
+     cli_incident_rules, true},
     {"incident open", "NAME", "begin the report of an incident; its clock runs", NULL,
      cli_incident_open_options, cli_incident_open, true},
     {"incident note", "NAME TEXT", "add a note to it", NULL, none, cli_incident_note, true},
@@ -762,7 +762,7 @@ const struct cli_verb cli_verbs[] = {
     {"config check", "[FILE]",
      "read a configuration as serve would, and show every value that holds",
      "FILE is steward.yaml of the workspace when it is not given. Needs no passphrase.", none,
-     cli_config_check, true, true},
+     cli_config_check, true},
     {"help", "[VERB...]", "this help, or a verb's", NULL, none, cli_help, false},
     {"man", "", "the manual page, in troff: steward man | man -l -", NULL, none, cli_manual, false},
     {"completion", "", "completion for bash: source <(steward completion)", NULL, none,
@@ -781,9 +781,10 @@ main(int argc, char **argv)
     struct status s = cli_parse(argc, argv, &c);
     if (status_ok(s) && c.verb != NULL) {
         courier_start(&c, &courier);
-        s = cli_shut_in(&c);
+        s = cli_confine(&c);
         s = status_ok(s) ? c.verb->run(&c) : s;
         workspace_close(c.kept);
+        starter_end();
     }
     const int told = courier_end(&courier);
     if (status_ok(s) && (fflush(stdout) != 0 || ferror(stdout) != 0)) {

@@ -543,7 +543,6 @@ cli_mitigate(struct cli *c)
     if (c->operands > 0) {
         return mitigate_model(c);
     }
-    TRY(cli_offline(c));
     DEFER(cli_import_done) struct cli_import import = {0};
     DEFER(table_freep) struct table *t = NULL;
     DEFER(work_done) struct work w = {.c = c};

@@ -341,7 +341,6 @@ mitigate_model(struct cli *c)
     TRY(read_wish(c, &wish));
     TRY(cli_threads(c, &threads));
     TRY(cli_open(c, &w));
-    TRY(cli_offline(c));
     TRY(model_load(w, name, version, &c->diag, &old));
     TRY(wish.by_group ? model_set_thresholds(w, old, &wish.thresholds, threads, &c->diag, &new)
                       : train_again(c, w, old, &wish, threads, &new));

@@ -110,7 +110,6 @@ cli_model_train(struct cli *c)
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(model_freep) struct model *m = NULL;
     TRY(cli_open(c, &w));
-    TRY(cli_offline(c));
     cli_progress_start(&progress, "training");
     const struct status s = model_train(w, c->operand[0], &o, &c->diag, &m);
     cli_progress_stop(&progress);
@@ -181,7 +180,6 @@ cli_model_add(struct cli *c)
     buf_init(&bytes, FOREST_MAX_BYTES);
     TRY(read_add_options(c, dataset, &bytes, classes, &memory, &o));
     TRY(cli_open(c, &w));
-    TRY(cli_offline(c)); /* a stranger's model is read */
     TRY(model_add(w, c->operand[0], &o, &c->diag, &m));
     return print_added(c, w, m);
 }

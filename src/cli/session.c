@@ -2,17 +2,19 @@
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/credential.h"
-#include "cli/workspace_files.h"
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/sandbox.h"
 #include "base/secret.h"
 #include "net/door.h"
+#include "vault/starter.h"
+#include "vault/transit_ask.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <string.h>
 #include <unistd.h>
 
 /* ---- opening ---- */
@@ -46,12 +48,6 @@ cli_open(struct cli *c, struct workspace **ret_workspace)
 }
 
 struct status
-cli_offline(struct cli *c)
-{
-    return sandbox_offline(&c->diag);
-}
-
-struct status
 cli_keep_open(struct cli *c, struct workspace **ret_workspace)
 {
     if (c->kept == NULL) {
@@ -61,27 +57,49 @@ cli_keep_open(struct cli *c, struct workspace **ret_workspace)
     return OK;
 }
 
+/* ---- what a verb gives up ---- */
+
 static bool
-names_workspace(const struct cli *c)
+connects(const struct cli *c)
 {
-    bool named = false;
+    const char *with = c->verb->connects;
+    return with != NULL && (strcmp(with, CLI_ALWAYS) == 0 || cli_value(c, with) != NULL);
+}
+
+static bool
+is_asked(const char *target)
+{
+    return provider_asks(target) != PROVIDER_PASSPHRASE;
+}
+
+/* A token or a transit service: of the workspace, of one that the command names, of a backup. */
+static bool
+may_ask_a_holder(const struct cli *c)
+{
+    DEFER(file_freep) char *keys = file_join(c->dir, "keys");
+    DEFER(buf_done) struct buf target;
+    buf_init(&target, PROVIDER_TARGET_MAX - 1);
+    bool any = strncmp(c->verb->name, "backup ", strlen("backup ")) == 0 ||
+               (status_ok(provider_look(keys, NULL, &target)) && is_asked(buf_str(&target)));
     for (size_t i = 0; i < c->givens; i++) {
-        named = named || cli_is_of_workspace(c->given[i].value);
+        any = any || is_asked(c->given[i].value);
     }
-    return named;
+    return any;
 }
 
 struct status
-cli_shut_in(struct cli *c)
+cli_confine(struct cli *c)
 {
-    struct workspace *w = NULL;
-    if (!c->verb->offline || (cli_takes(c, "endpoint") && cli_value(c, "endpoint") != NULL)) {
+    if (c->verb->connects != NULL && strcmp(c->verb->connects, CLI_BECOMES) == 0) {
         return OK;
     }
-    if (names_workspace(c)) {
-        TRY(cli_keep_open(c, &w));
+    if (connects(c)) {
+        return sandbox_driver(&c->diag);
     }
-    return cli_offline(c);
+    char user[WORKSPACE_USER_MAX];
+    workspace_user(user); /* it asks others who that is: while this may */
+    TRY(may_ask_a_holder(c) ? starter_begin(&transit_kind, &c->diag) : OK);
+    return sandbox_offline(&c->diag);
 }
 
 struct status

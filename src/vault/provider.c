@@ -5,6 +5,7 @@
 #include "vault/keyring.h"
 #include "vault/pkcs11.h"
 #include "vault/pkcs11_uri.h"
+#include "vault/starter.h"
 #include "vault/transit.h"
 
 #include <stdlib.h>
@@ -88,11 +89,15 @@ provider_new(const char *target, const struct provider_means *m, struct diag *di
 {
     DEFER(provider_freep) struct provider *p = calloc(1, sizeof *p);
     CHECK(p != NULL, MEMORY);
+    struct provider_means means = *m;
     TRY(provider_check(target, diag));
     text_copy(p->target, sizeof p->target, target);
-    TRY(pkcs11_uri_is(target)    ? hold_token(p, m, diag)
-        : transit_uri_is(target) ? hold_transit(p, m, diag)
-                                 : hold_passphrase(p, m));
+    if (provider_asks(target) != PROVIDER_PASSPHRASE && m->holder == 0 && starter_is_there()) {
+        TRY(starter_ask(target, m->credential, diag, p->target, &means.holder));
+    }
+    TRY(pkcs11_uri_is(target)    ? hold_token(p, &means, diag)
+        : transit_uri_is(target) ? hold_transit(p, &means, diag)
+                                 : hold_passphrase(p, &means));
     *ret_provider = MOVE(p);
     return OK;
 }

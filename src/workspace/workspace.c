@@ -14,6 +14,7 @@
 #include "workspace/unopened.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,15 +110,25 @@ sign(void *ctx, struct view message, uint8_t ret_signature[static 64])
     return vault_sign(ctx, VAULT_SIGN_CHECKPOINT, message, ret_signature);
 }
 
-void
-workspace_user(char ret_user[static WORKSPACE_USER_MAX])
+static char user_name[WORKSPACE_USER_MAX];
+
+static void
+look_up_user(void)
 {
     const struct passwd *user = getpwuid(geteuid());
     if (user != NULL) {
-        (void)snprintf(ret_user, WORKSPACE_USER_MAX, "local:%s", user->pw_name);
+        (void)snprintf(user_name, sizeof user_name, "local:%s", user->pw_name);
     } else {
-        (void)snprintf(ret_user, WORKSPACE_USER_MAX, "local:%u", (unsigned)geteuid());
+        (void)snprintf(user_name, sizeof user_name, "local:%u", (unsigned)geteuid());
     }
+}
+
+void
+workspace_user(char ret_user[static WORKSPACE_USER_MAX])
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, look_up_user);
+    text_copy(ret_user, WORKSPACE_USER_MAX, user_name);
 }
 
 static struct status

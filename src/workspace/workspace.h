@@ -70,7 +70,8 @@ struct workspace_open_options {
     bool even_revoked;  /* for what is done about a revoked key */
     const char *keys;   /* the folder in dir that the keys are in; NULL: "keys". No workspace yet */
 };
-/* "local:<user>", who has started this process; reads the system's list of users. */
+/* "local:<user>", who has started this process. The first time asks the system's list of users, and
+ * that may be over a socket: before those are given up. */
 void workspace_user(char ret_user[static WORKSPACE_USER_MAX]);
 /* Writes an entry that the workspace's key is used, unless `told`; fails when it cannot. */
 struct status workspace_open(const char *dir, const struct workspace_open_options *o,

@@ -1,7 +1,8 @@
-/* Verbs on files of strangers: the process that reads them can have no socket. */
+/* Verbs: the process that runs one can have no socket, unless it is one of the few that connect. */
 #include "testing/testing.h"
 
 #include "base/file.h"
+#include "testing/softhsm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ set_up(void **state)
                                      "\"logistic\", \"features\": [\"income\"], "
                                      "\"intercept\": [-1], \"coefficients\": [[0.5]]}"));
     (void)unsetenv("STEWARD_WORKSPACE");
+    (void)setenv("STEWARD_PASSPHRASE", "a passphrase of the tests", 1);
     return sockets == NULL || chdir(it.root) != 0 ? -1 : 0;
 }
 
@@ -41,28 +43,42 @@ tear_down(void **state)
     return 0;
 }
 
-/* What it said in the end: the letter of how many sockets it could have. */
-static char
-sockets_of(const char *const *words, int *ret_exit)
+/* What it said in the end: the letter of how many sockets it could have, and whether the system has
+ * a filter on it that it cannot get out of. */
+struct end {
+    char sockets;
+    bool confined;
+    int exit_code;
+};
+
+static struct end
+end_of(char *const argv[])
 {
+    static const char had[] = "sockets had at the end: ";
     struct testing_run r;
+    (void)setenv("LD_PRELOAD", getenv("STEWARD_TEST_SOCKETS"), 1);
+    testing_run(argv, &r);
+    (void)unsetenv("LD_PRELOAD");
+    const char *told = strstr(buf_str(&r.err), had);
+    if (told == NULL) {
+        fail_msg("%s %s: %s", argv[1], argv[2] == NULL ? "" : argv[2], buf_str(&r.err));
+    }
+    const struct end end = {told[strlen(had)],
+                            strstr(told, "no new privileges: 1, filter: 2") != NULL, r.exit_code};
+    testing_run_done(&r);
+    return end;
+}
+
+static struct end
+end_of_words(const char *const *words)
+{
     char *argv[MOST_WORDS + 2] = {(char *)(uintptr_t)testing_binary()};
     for (size_t i = 0; words[i] != NULL && i < MOST_WORDS; i++) {
         argv[1 + i] = (char *)(uintptr_t)(strcmp(words[i], "CSV") == 0     ? it.csv
                                           : strcmp(words[i], "MODEL") == 0 ? it.model
                                                                            : words[i]);
     }
-    (void)setenv("LD_PRELOAD", getenv("STEWARD_TEST_SOCKETS"), 1);
-    testing_run(argv, &r);
-    (void)unsetenv("LD_PRELOAD");
-    const char *told = strstr(buf_str(&r.err), "sockets had at the end: ");
-    if (told == NULL) {
-        fail_msg("%s: %s", words[0], buf_str(&r.err));
-    }
-    const char had = told[strlen("sockets had at the end: ")];
-    *ret_exit = r.exit_code;
-    testing_run_done(&r);
-    return had;
+    return end_of(argv);
 }
 
 static void
@@ -87,23 +103,130 @@ verbs_on_files_can_have_no_socket(void **state)
         {{"audit", "check", "CSV", "CSV"}, 2},
         {{"config", "check", "CSV"}, 2},
     };
-    int ended = 0;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        assert_int_equal(sockets_of(verbs[i].words, &ended), '0');
+        const struct end end = end_of_words(verbs[i].words);
+        assert_int_equal(end.sockets, '0');
+        assert_true(end.confined);
         if (verbs[i].exit_code == 0) {
-            assert_int_equal(ended, 0);
+            assert_int_equal(end.exit_code, 0);
         }
     }
 }
 
-/* So that the other test can fail. */
+/* So that the other tests can fail. */
 static void
-a_verb_that_reads_no_file_of_strangers_could(void **state)
+verbs_that_connect_can(void **state)
 {
     (void)state;
-    int ended = 0;
-    assert_true(sockets_of((const char *const[]){"config", "example", NULL}, &ended) > '0');
-    assert_int_equal(ended, 0);
+    static const char *const verbs[][MOST_WORDS] = {
+        {"explain", "--endpoint", "https://127.0.0.1:1/v2/models/m", "--data", "CSV"},
+        {"audit", "export", "nowhere", "--to", "127.0.0.1:1"},
+        {"audit", "cosign", "nowhere"},
+    };
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        const struct end end = end_of_words(verbs[i]);
+        assert_true(end.sockets > '0');
+        assert_true(end.confined);
+    }
+}
+
+/* What asks a token cannot be confined so: it is another process, started by another one. */
+static void
+a_verb_on_a_workspace_whose_key_is_in_a_token_is_no_other(void **state)
+{
+    (void)state;
+    static const char *const verbs[][MOST_WORDS] = {
+        {"init", "house", "--provider", SOFTHSM_URI("object=gcm")},
+        {"principal", "list", "--workspace", "house"},
+        {"key", "rotate", "--workspace", "house"},
+        {"backup", "create", "house.backup", "--workspace", "house"},
+        {"backup", "verify", "house.backup"},
+        {"backup", "restore", "house.backup", "house-again"},
+        {"key", "rewrap", "--workspace", "house", "--to", SOFTHSM_URI("object=wrap")},
+        {"key", "revoke", "--workspace", "house"},
+        {"key", "restore", "--workspace", "house"},
+    };
+    if (!softhsm_is_there()) {
+        skip();
+    }
+    softhsm_make(it.root);
+    (void)setenv("STEWARD_PKCS11_PIN", SOFTHSM_PIN, 1);
+    (void)setenv("STEWARD_NEW_PKCS11_PIN", SOFTHSM_PIN, 1);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        const struct end end = end_of_words(verbs[i]);
+        if (end.sockets != '0' || !end.confined || end.exit_code != 0) {
+            fail_msg("%s %s: sockets %c, confined %d, exit code %d", verbs[i][0], verbs[i][1],
+                     end.sockets, (int)end.confined, end.exit_code);
+        }
+    }
+    (void)unsetenv("STEWARD_PKCS11_PIN");
+    (void)unsetenv("STEWARD_NEW_PKCS11_PIN");
+}
+
+/* ---- the rule ---- */
+
+/* A line of the help, "  dataset add NAME FILE     import ...": the verb's words and one for each
+ * operand that it must have. False: it is none. */
+static bool
+take_verb(char *line, char *ret_words[static MOST_WORDS], size_t *ret_count)
+{
+    size_t n = 0;
+    if (strncmp(line, "  ", 2) != 0 || line[2] < 'a' || line[2] > 'z') {
+        return false;
+    }
+    char *about = strstr(line + 2, "  ");
+    if (about != NULL) {
+        *about = '\0';
+    }
+    for (char *word = strtok(line, " "); word != NULL && n + 3 < MOST_WORDS;
+         word = strtok(NULL, " ")) {
+        if (*word != '[') {
+            ret_words[n++] = *word >= 'a' ? word : (char *)(uintptr_t) "nowhere";
+        }
+    }
+    *ret_count = n;
+    return true;
+}
+
+static bool
+is_verb(char *const *words, const char *first, const char *second)
+{
+    return strcmp(words[0], first) == 0 && (second == NULL || strcmp(words[1], second) == 0);
+}
+
+/* Every verb that the program has, also one that is new: it is asked which there are. */
+static void
+every_verb_is_confined_and_only_these_connect(void **state)
+{
+    (void)state;
+    struct testing_run help;
+    size_t seen = 0, becoming = 0, connecting = 0;
+    testing_steward(&help, "help", NULL);
+    assert_int_equal(help.exit_code, 0);
+    char *rest = (char *)help.out.ptr;
+    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+        char *argv[MOST_WORDS + 2] = {(char *)(uintptr_t)testing_binary()};
+        size_t n = 0;
+        if (!take_verb(line, argv + 1, &n)) {
+            continue;
+        }
+        if (is_verb(argv + 1, "serve", NULL) || is_verb(argv + 1, "witness", "serve")) {
+            becoming++; /* other programs: serve/processes */
+            continue;
+        }
+        const bool connects = is_verb(argv + 1, "audit", "cosign");
+        const struct end end = end_of(argv);
+        if (!end.confined || (end.sockets != '0') != connects) {
+            fail_msg("%s %s: sockets %c, confined %d", argv[1], argv[2] == NULL ? "" : argv[2],
+                     end.sockets, (int)end.confined);
+        }
+        connecting += connects;
+        seen++;
+    }
+    testing_run_done(&help);
+    assert_true(seen > 80);
+    assert_int_equal(becoming, 2);
+    assert_int_equal(connecting, 1);
 }
 
 int
@@ -115,7 +238,9 @@ main(void)
     const bool may_preload = true;
 #endif
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_verb_that_reads_no_file_of_strangers_could),
+        cmocka_unit_test(verbs_that_connect_can),
+        cmocka_unit_test(a_verb_on_a_workspace_whose_key_is_in_a_token_is_no_other),
+        cmocka_unit_test(every_verb_is_confined_and_only_these_connect),
         cmocka_unit_test(verbs_on_files_can_have_no_socket),
     };
     if (!may_preload) {

@@ -1,0 +1,21 @@
+/* starter: a process that starts the holders of keys (vault/holder.h) for one that has no sockets
+ * and starts no processes any more: it is forked before that gives them up, and before it takes a
+ * credential. provider_new asks it, where there is one. It runs no other program and traces nobody
+ * (base/sandbox.h, sandbox_driver); what it is asked by is this program alone. One in a process;
+ * part of vault. */
+#ifndef STEWARD_VAULT_STARTER_H
+#define STEWARD_VAULT_STARTER_H
+
+#include "vault/provider.h"
+
+/* transit: &transit_kind (vault/transit_ask.h). Before other threads are started. */
+struct status starter_begin(const struct holder_kind *transit, struct diag *diag);
+bool starter_is_there(void);
+/* What provider_new says there, which knows that target. *ret_holder is the socket of the holder's
+ * process, the caller's; ret_target as provider_target has it. */
+struct status starter_ask(const char *target, const struct secret *credential, struct diag *diag,
+                          char ret_target[static PROVIDER_TARGET_MAX], int *ret_holder);
+/* Waits for it and all that it has started: when no provider is left. Nothing if there is none. */
+void starter_end(void);
+
+#endif
