@@ -97,6 +97,32 @@ take_fraction(struct reader *r)
     return digits >= 1 && digits <= 9 ? value : -1;
 }
 
+#define DAYS_TO_2370 (719162 + 146097) /* from the year 1; 1970 is 400 years before */
+
+static bool
+is_leap(int year)
+{
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+static int
+days_of_month(int year, int month)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    return days[month - 1] + (month == 2 && is_leap(year));
+}
+
+/* In the Gregorian calendar, of a year from 0 on: its days repeat after 400 years. timegm does the
+ * same, and looks for a time zone under a lock first. */
+static int64_t
+days_since_1970(int year, int month, int day)
+{
+    static const uint16_t before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    const int64_t past = year + 400 - 1, leap_days = past / 4 - past / 100 + past / 400;
+    return past * 365 + leap_days + before[month - 1] + (month > 2 && is_leap(year)) + day - 1 -
+           DAYS_TO_2370;
+}
+
 struct status
 clock_from_rfc3339(struct view text, int64_t *ret_wall_ns)
 {
@@ -109,7 +135,8 @@ clock_from_rfc3339(struct view text, int64_t *ret_wall_ns)
         CHECK(part[i] >= 0, INPUT);
         CHECK(i == 5 || reader_u8(&r) == (uint8_t)separators[i], INPUT);
     }
-    CHECK(part[1] >= 1 && part[1] <= 12 && part[2] >= 1 && part[2] <= 31, INPUT);
+    CHECK(part[1] >= 1 && part[1] <= 12 && part[2] >= 1, INPUT);
+    CHECK(part[2] <= days_of_month(part[0], part[1]), INPUT);
     CHECK(part[3] <= 23 && part[4] <= 59 && part[5] <= 59, INPUT);
     uint8_t next = reader_u8(&r);
     int64_t fraction = 0;
@@ -119,15 +146,9 @@ clock_from_rfc3339(struct view text, int64_t *ret_wall_ns)
         next = reader_u8(&r);
     }
     CHECK(!r.bad && next == 'Z' && reader_left(&r) == 0, INPUT);
-    struct tm tm = {.tm_year = part[0] - 1900,
-                    .tm_mon = part[1] - 1,
-                    .tm_mday = part[2],
-                    .tm_hour = part[3],
-                    .tm_min = part[4],
-                    .tm_sec = part[5]};
-    const time_t t = timegm(&tm);
-    CHECK(tm.tm_mday == part[2] && tm.tm_mon == part[1] - 1, INPUT); /* 31 February */
+    const int64_t t = days_since_1970(part[0], part[1], part[2]) * 86400 + part[3] * 3600 +
+                      part[4] * 60 + part[5];
     CHECK(t > INT64_MIN / NS_PER_S && t < INT64_MAX / NS_PER_S, INPUT);
-    *ret_wall_ns = (int64_t)t * NS_PER_S + fraction;
+    *ret_wall_ns = t * NS_PER_S + fraction;
     return OK;
 }

@@ -64,13 +64,14 @@ const char *policy_severity_word(enum policy_severity s);
 /* What an operator holds a field against. */
 struct policy_value {
     enum policy_kind kind;
+    uint32_t hash; /* of a TEXT: of two that are equal, the same */
     bool truth;
+    int parameter; /* its place; -1: this is the value */
     double number; /* NUMBER, and DURATION in seconds */
     int64_t time_ns;
     const char *text; /* as it was written; of a BOOLEAN, NUMBER, ... too */
     const struct policy_value *items;
-    size_t count;  /* of a list */
-    int parameter; /* its place; -1: this is the value */
+    size_t count; /* of a list */
 };
 
 struct policy_parameter {

@@ -61,21 +61,32 @@ find_exemption(const struct policy_question *q, const struct policy_assignment *
 
 /* ---- findings ---- */
 
-static enum policy_outcome
-judge(const struct policy_assignment *a, const struct policy_cell *cells, int64_t now_ns)
+/* Some resources that an assignment is about. */
+struct some {
+    const struct policy_resource *resources[BLOCK];
+    const struct policy_cell *cells[BLOCK];
+    size_t count;
+};
+
+static void
+judge(const struct policy_assignment *a, const struct some *s, int64_t now_ns,
+      enum policy_outcome ret_outcomes[static BLOCK])
 {
     const struct policy *p = a->policy;
-    const enum policy_truth applies =
-        p->where == NULL ? POLICY_TRUE : policy_condition_holds(p->where, a->values, cells, now_ns);
-    if (applies == POLICY_FALSE) {
-        return POLICY_NOT_APPLICABLE;
-    }
-    const enum policy_truth wrong = policy_condition_holds(p->when, a->values, cells, now_ns);
+    const uint64_t all = s->count < 64 ? (UINT64_C(1) << s->count) - 1 : UINT64_MAX;
+    const struct policy_truths applies =
+        p->where == NULL ? (struct policy_truths){all, 0}
+                         : policy_condition_holds_of(p->where, a->values, s->cells, all, now_ns);
     /* Where it is open whether it applies, only that it would comply is certain of both. */
-    if (applies == POLICY_UNKNOWN || wrong == POLICY_UNKNOWN) {
-        return POLICY_NOT_EVALUABLE;
+    const struct policy_truths wrong =
+        policy_condition_holds_of(p->when, a->values, s->cells, applies.yes, now_ns);
+    for (size_t i = 0; i < s->count; i++) {
+        const uint64_t bit = UINT64_C(1) << i;
+        ret_outcomes[i] = (applies.no & bit) != 0  ? POLICY_NOT_APPLICABLE
+                          : (wrong.yes & bit) != 0 ? POLICY_NON_COMPLIANT
+                          : (wrong.no & bit) != 0  ? POLICY_COMPLIANT
+                                                   : POLICY_NOT_EVALUABLE;
     }
-    return wrong == POLICY_TRUE ? POLICY_NON_COMPLIANT : POLICY_COMPLIANT;
 }
 
 /* An assignment with its place among the findings. */
@@ -95,27 +106,38 @@ is_about(const struct placed *p, const struct policy_resource *r)
            (p->everywhere || scope_has(p->assignment->scope, r));
 }
 
+/* Whatever the state has: most are about all of the workspace. */
+static bool
+is_about_same(const struct placed *a, const struct placed *b)
+{
+    return a->everywhere && b->everywhere && a->type.first == b->type.first;
+}
+
+/* before: the one before it, if there is one. */
 static void
 place_one(const struct policy_assignment *a, const struct policy_state *s,
-          struct placed *ret_placed)
+          const struct placed *before, struct placed *ret_placed)
 {
     struct placed p = {.assignment = a, .everywhere = strcmp(a->scope, "workspace") == 0};
     (void)policy_type_find(a->policy->type, &p.type);
     for (size_t i = 0; i < s->hold_count; i++) {
         p.held = p.held || s->holds[i].first == p.type.first;
     }
-    for (size_t i = 0; i < s->count; i++) {
-        p.count += is_about(&p, &s->resources[i]);
+    if (before != NULL && is_about_same(before, &p)) {
+        p.count = before->count;
+    } else {
+        for (size_t i = 0; i < s->count; i++) {
+            p.count += is_about(&p, &s->resources[i]);
+        }
     }
     *ret_placed = p;
 }
 
 static struct policy_finding
 find(const struct policy_question *q, const struct policy_assignment *a,
-     const struct policy_resource *r)
+     const struct policy_resource *r, enum policy_outcome outcome)
 {
-    struct policy_finding f = {
-        .assignment = a, .resource = r->document, .outcome = judge(a, r->cells, q->now_ns)};
+    struct policy_finding f = {.assignment = a, .resource = r->document, .outcome = outcome};
     const struct policy_exemption *e =
         f.outcome == POLICY_NON_COMPLIANT ? find_exemption(q, a, r) : NULL;
     if (e != NULL) {
@@ -125,6 +147,45 @@ find(const struct policy_question *q, const struct policy_assignment *a,
     return f;
 }
 
+/* Those that it is about among resources from..to. */
+static void
+gather(const struct placed *p, const struct policy_resource *from, const struct policy_resource *to,
+       struct some *ret_some)
+{
+    size_t n = 0;
+    for (const struct policy_resource *r = from; r < to; r++) {
+        if (is_about(p, r)) {
+            ret_some->resources[n] = r;
+            ret_some->cells[n++] = r->cells;
+        }
+    }
+    ret_some->count = n;
+}
+
+/* Of one block. */
+static void
+find_some(const struct policy_question *q, const struct policy_resource *from,
+          const struct policy_resource *to, struct placed *placed, size_t n)
+{
+    struct some some = {.count = 0};
+    const struct placed *before = NULL;
+    for (size_t k = 0; k < n; k++) {
+        struct placed *p = &placed[k];
+        enum policy_outcome found[BLOCK];
+        if (!p->held) {
+            continue;
+        }
+        if (before == NULL || !is_about_same(before, p)) {
+            gather(p, from, to, &some);
+        }
+        before = p;
+        judge(p->assignment, &some, q->now_ns, found);
+        for (size_t i = 0; i < some.count; i++) {
+            *p->next++ = find(q, p->assignment, some.resources[i], found[i]);
+        }
+    }
+}
+
 /* Resources some at a time, so that their cells are in the cache for every assignment. */
 static void
 find_all(const struct policy_question *q, const struct policy_state *s, struct placed *placed,
@@ -132,14 +193,7 @@ find_all(const struct policy_question *q, const struct policy_state *s, struct p
 {
     for (size_t from = 0; from < s->count; from += BLOCK) {
         const size_t to = from + BLOCK < s->count ? from + BLOCK : s->count;
-        for (size_t k = 0; k < n; k++) {
-            struct placed *p = &placed[k];
-            for (size_t i = from; i < to; i++) {
-                if (is_about(p, &s->resources[i])) {
-                    *p->next++ = find(q, p->assignment, &s->resources[i]);
-                }
-            }
-        }
+        find_some(q, s->resources + from, s->resources + to, placed, n);
     }
 }
 
@@ -151,7 +205,7 @@ place_all(const struct policy_question *q, const struct policy_state *s, struct 
     size_t n = 0, findings = 0;
     for (size_t i = 0; i < q->assignment_count; i++) {
         if (q->assignments[i].effect != POLICY_DISABLED) {
-            place_one(&q->assignments[i], s, &ret_placed[n]);
+            place_one(&q->assignments[i], s, n > 0 ? &ret_placed[n - 1] : NULL, &ret_placed[n]);
             findings += ret_placed[n].count > 0 ? ret_placed[n].count : 1;
             n++;
         }

@@ -92,6 +92,15 @@ enum policy_truth { POLICY_FALSE, POLICY_TRUE, POLICY_UNKNOWN };
 enum policy_truth policy_condition_holds(const struct policy_condition *c,
                                          const struct policy_value *values,
                                          const struct policy_cell *cells, int64_t now_ns);
+/* The same of up to 64 resources at once, those whose bits are in `open`: whose bit is in neither
+ * of the two, of that it is unknown. */
+struct policy_truths {
+    uint64_t yes, no;
+};
+struct policy_truths policy_condition_holds_of(const struct policy_condition *c,
+                                               const struct policy_value *values,
+                                               const struct policy_cell *const *cells,
+                                               uint64_t open, int64_t now_ns);
 /* Calls each(ctx, field) for the fields of the resource that it reads; c may be NULL. */
 void policy_condition_each(const struct policy_condition *c,
                            void (*each)(void *ctx, const struct policy_field *field), void *ctx);

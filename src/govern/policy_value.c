@@ -71,6 +71,17 @@ policy_version_compare(const char *a, const char *b)
     return 0;
 }
 
+/* FNV-1a: most texts that are compared differ. */
+static uint32_t
+hash_of(struct view text)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < text.len; i++) {
+        h = (h ^ text.ptr[i]) * 16777619u;
+    }
+    return h;
+}
+
 bool
 policy_value_from_text(const char *text, enum policy_kind kind, struct policy_value *ret_value)
 {
@@ -90,6 +101,8 @@ policy_value_from_text(const char *text, enum policy_kind kind, struct policy_va
         good = status_ok(clock_from_rfc3339(t, &v.time_ns));
     } else if (kind == POLICY_VERSION) {
         good = good && is_version(text);
+    } else {
+        v.hash = hash_of(t);
     }
     if (good) {
         *ret_value = v;
@@ -111,7 +124,7 @@ policy_value_equal(const struct policy_value *a, const struct policy_value *b)
     case POLICY_VERSION:
         return policy_version_compare(a->text, b->text) == 0;
     default:
-        return strcmp(a->text, b->text) == 0;
+        return a->hash == b->hash && strcmp(a->text, b->text) == 0;
     }
 }
 

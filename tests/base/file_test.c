@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- file ---- */
@@ -280,6 +281,17 @@ times_come_back_to_the_microsecond(void **state)
         clock_put_rfc3339(&b, ns);
         assert_ok(clock_from_rfc3339(buf_view(&b), &back));
         assert_true(back <= ns && ns - back < 1000);
+    }
+    for (int day = 0; day < 584 * 372; day++) { /* of months of 31 days */
+        const int year = 1678 + day / 372, month = 1 + day % 372 / 31, of_month = 1 + day % 31;
+        struct tm tm = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = of_month};
+        const int64_t expected = (int64_t)timegm(&tm) * NS_PER_S;
+        char text[32];
+        int64_t ns = 0;
+        (void)snprintf(text, sizeof text, "%04d-%02d-%02dT00:00:00Z", year, month, of_month);
+        assert_int_equal(status_ok(clock_from_rfc3339(view_str(text), &ns)),
+                         tm.tm_mday == of_month);
+        assert_true(tm.tm_mday != of_month || ns == expected);
     }
     int64_t a = 0, b = 0;
     assert_ok(clock_from_rfc3339(view_str("2026-11-23T10:20:30.000000001Z"), &a));

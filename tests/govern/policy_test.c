@@ -2,7 +2,8 @@
 #include "testing/testing.h"
 
 #include "base/clock.h"
-#include "govern/policy.h"
+#include "govern/policy_parts.h"
+#include "num/rng.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -658,11 +659,144 @@ test_many_are_found_as_each_alone_and_in_order(void **state)
     }
 }
 
+/* ---- conditions of many at once, and of each ---- */
+
+static const char *const leaves[2][12] = {
+    {"field: key.provider, equals: kms", "field: key.provider, notEquals: kms",
+     "field: key.provider, in: [file, kms]", "field: key.provider, like: k*",
+     "field: key.generation, less: 3", "field: key.generation, lessOrEquals: 3",
+     "field: key.made, olderThan: 90d", "field: key.made, endsWithin: 90d",
+     "field: key.revoked, equals: true", "field: key.revoked, exists: false",
+     "field: administrators, contains: kim", "count: {of: administrators}, greater: 1"},
+    {"field: tls.minimum, less: 1.3", "field: tls.minimum, greaterOrEquals: 1.3",
+     "field: limits.idle, greater: 30s", "field: limits.idle, equals: 30s",
+     "field: network.data_allow, notContains: kim", "field: network.data_allow, exists: true",
+     "count: {of: network.egress}, greater: 1",
+     "count: {of: network.egress, where: {field: plain, equals: true}}, less: 1",
+     "count: {of: network.egress, where: {field: host, notEquals: kim}}, equals: 1",
+     "field: tls.client_ca, match: k?m", "field: tls.client_ca, notIn: [kms, kim]",
+     "field: limits.rows, greater: 2"}};
+
+static void
+put_condition(struct rng *r, unsigned type, unsigned depth, struct buf *b)
+{
+    static const char *const several[] = {"all", "any", "not"};
+    const uint64_t shape = depth == 0 ? 3 : rng_u64(r) % 4;
+    if (shape == 3) {
+        buf_printf(b, "{%s}", leaves[type][rng_u64(r) % 12]);
+        return;
+    }
+    buf_printf(b, shape == 2 ? "{%s: " : "{%s: [", several[shape]);
+    for (uint64_t i = 0, n = shape == 2 ? 1 : 1 + rng_u64(r) % 3; i < n; i++) {
+        buf_put_str(b, i > 0 ? ", " : "");
+        put_condition(r, type, depth - 1, b);
+    }
+    buf_put_str(b, shape == 2 ? "}" : "]}");
+}
+
+/* Absent, null or one of the values, which are separated by '|'. */
+static void
+put_field(struct rng *r, const char *name, const char *values, struct buf *b)
+{
+    uint64_t n = rng_u64(r) % 6;
+    if (n > 1) {
+        for (n -= 2; n > 0 && strchr(values, '|') != NULL; n--) {
+            values = strchr(values, '|') + 1;
+        }
+        buf_printf(b, ", \"%s\": %.*s", name, (int)strcspn(values, "|"), values);
+    } else if (n == 1) {
+        buf_printf(b, ", \"%s\": null", name);
+    }
+}
+
+static void
+put_fields(struct rng *r, unsigned type, struct buf *b)
+{
+    buf_put_str(b, type == 0 ? "{\"models\": []" : "{\"audit.quorum\": 1");
+    if (type == 0) {
+        put_field(r, "key.provider", "\"kms\"|\"file\"|\"kim\"|\"\"", b);
+        put_field(r, "key.generation", "2|3|4|2.5", b);
+        put_field(r, "key.made",
+                  "\"2026-11-25T09:30:00Z\"|\"2026-01-01T00:00:00Z\"|\"2027-01-01T00:00:00Z\"", b);
+        put_field(r, "key.revoked", "true|false", b);
+        put_field(r, "administrators", "[]|[\"kim\"]|[\"lee\", \"kim\"]", b);
+    } else {
+        put_field(r, "tls.minimum", "\"1.2\"|\"1.3\"|\"1.10\"", b);
+        put_field(r, "limits.idle", "30|29|31", b);
+        put_field(r, "limits.rows", "2|3", b);
+        put_field(r, "network.data_allow", "[]|[\"kim\"]|[\"lee\", \"kim\"]", b);
+        put_field(r, "tls.client_ca", "\"kim\"|\"kms\"|\"k1m\"", b);
+        put_field(r, "network.egress",
+                  "[]|[{\"host\": \"kim\", \"plain\": true}]|[{\"host\": \"lee\", \"plain\": "
+                  "false}, {\"host\": null}]",
+                  b);
+    }
+    buf_put_str(b, "}");
+}
+
+/* A condition of `type`, and of up to 64 resources at once what it is of each of them. */
+static void
+check_condition(struct rng *r, unsigned type, const struct policy_cell *const *cells,
+                unsigned ret_seen[static 3])
+{
+    DEFER(buf_done) struct buf yaml;
+    buf_init(&yaml, 1 << 16);
+    buf_printf(&yaml, "%sif: ", type == 0 ? HEAD("workspace") : HEAD("server"));
+    put_condition(r, type, 3, &yaml);
+    buf_put_str(&yaml, "\n" THEN);
+    DEFER(policy_freep) struct policy *p = read_policy(buf_str(&yaml));
+    const uint64_t open = rng_u64(r) % 4 == 0 ? UINT64_MAX : rng_u64(r) & rng_u64(r);
+    const struct policy_truths all = policy_condition_holds_of(p->when, NULL, cells, open, NOW);
+    for (unsigned i = 0; i < 64; i++) {
+        const uint64_t bit = UINT64_C(1) << i;
+        const enum policy_truth t = policy_condition_holds(p->when, NULL, cells[i], NOW);
+        const bool asked = (open & bit) != 0;
+        assert_int_equal((all.yes & bit) != 0, asked && t == POLICY_TRUE);
+        assert_int_equal((all.no & bit) != 0, asked && t == POLICY_FALSE);
+        ret_seen[t] += asked;
+    }
+}
+
+static void
+test_a_condition_holds_of_many_as_of_each(void **state)
+{
+    (void)state;
+    DEFER(arena_freep) struct arena *arena = arena_new(1u << 24);
+    struct rng r;
+    unsigned seen[3] = {0};
+    rng_init(&r, 7, "conditions");
+    for (unsigned type = 0; type < 2; type++) {
+        json_t *documents[64];
+        const struct policy_cell *cells[64];
+        struct policy_type t;
+        assert_true(policy_type_find(type == 0 ? "workspace" : "server", &t));
+        for (unsigned i = 0; i < 64; i++) {
+            DEFER(buf_done) struct buf text;
+            struct diag diag = {0};
+            buf_init(&text, 4096);
+            put_fields(&r, type, &text);
+            assert_ok(js_parse(buf_view(&text), NULL, &diag, &documents[i]));
+            if (!status_ok(policy_cells_read(&t, documents[i], arena, &diag, &cells[i]))) {
+                fail_msg("%s: %s", diag.text, buf_str(&text));
+            }
+        }
+        for (unsigned i = 0; i < 500; i++) {
+            check_condition(&r, type, cells, seen);
+        }
+        for (unsigned i = 0; i < 64; i++) {
+            json_decref(documents[i]);
+        }
+    }
+    assert_true(seen[POLICY_TRUE] > 1000 && seen[POLICY_FALSE] > 1000);
+    assert_true(seen[POLICY_UNKNOWN] > 1000);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_are_found_as_each_alone_and_in_order),
+        cmocka_unit_test(test_a_condition_holds_of_many_as_of_each),
         cmocka_unit_test(test_a_wrong_policy_is_refused_with_line_and_column),
         cmocka_unit_test(test_impossible_durations_and_bombs_are_refused),
         cmocka_unit_test(test_parameters_must_fit_where_they_stand),
