@@ -35,8 +35,9 @@ struct status ale_feature(const struct black_box *box, const struct ale_input *i
 /* An order in which neighbours are alike in the other features: the levels on one line by classical
  * scaling of their distances, each the sum over the other features of the Kolmogorov-Smirnov
  * distance (Apley and Zhu, appendix; categories: total variation). level_count[features], 0:
- * numeric. ret_order[levels of the feature]; levels that do not occur come last. */
-struct status ale_order(const double *x, size_t rows, size_t features, size_t feature,
-                        const uint32_t *level_count, size_t *ret_order);
+ * numeric. ret_order[levels of the feature]; levels that do not occur come last. However the rows
+ * are split and ordered, the same. STATUS_MEMORY. */
+struct status ale_order(const struct black_box_rows *part, size_t parts, size_t features,
+                        size_t feature, const uint32_t *level_count, size_t *ret_order);
 
 #endif

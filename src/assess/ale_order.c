@@ -1,73 +1,155 @@
 #include "assess/ale.h"
 
+#include "num/counted.h"
+
 #include <math.h>
 
 struct order {
-    const double *x;
-    size_t rows, features, feature;
+    const struct black_box_rows *part;
+    size_t parts, features, feature;
     size_t all;       /* levels that the feature may have */
     size_t levels;    /* those that occur */
     size_t *index;    /* all: place among those; `all` when it does not occur */
-    double *share;    /* levels: 1 / rows of the level */
+    uint64_t *rows;   /* levels */
     double *distance; /* levels * levels, both triangles */
 };
 
-struct valued {
-    double value;
-    size_t level;
-};
-
-/* By value, missing ones last. */
-static int
-by_value(const void *a, const void *b)
-{
-    const double x = ((const struct valued *)a)->value, y = ((const struct valued *)b)->value;
-    return isnan(x) || isnan(y) ? isnan(x) - isnan(y) : (x > y) - (x < y);
-}
-
 static bool
-level_of(const struct order *o, size_t row, size_t *ret_level)
+level_of(const struct order *o, const double *row, size_t *ret_level)
 {
-    const double v = o->x[row * o->features + o->feature];
+    const double v = row[o->feature];
     *ret_level = v >= 0 && v < (double)o->all ? o->index[(size_t)v] : o->all;
     return *ret_level < o->all;
 }
 
-/* The greatest distance of the levels' distribution functions so far; `category`: the sum of the
- * distances of their steps instead. below[levels]: shares up to here, or of this value alone. */
 static void
-widen(const struct order *o, bool category, const double *below, double *widest)
+add_widest(const struct order *o, const double *widest)
 {
-    for (size_t a = 0; a < o->levels; a++) {
-        for (size_t b = 0; b < a; b++) {
-            const double d = fabs(below[a] - below[b]);
-            double *w = &widest[a * o->levels + b];
-            *w = category ? *w + d / 2 : fmax(*w, d);
-        }
-    }
-}
-
-static void
-add_feature(const struct order *o, bool category, const struct valued *v, size_t n, double *below,
-            double *widest)
-{
-    memset(below, 0, o->levels * sizeof *below);
-    memset(widest, 0, o->levels * o->levels * sizeof *widest);
-    for (size_t i = 0; i < n; i++) {
-        below[v[i].level] += o->share[v[i].level];
-        if (i + 1 == n || by_value(&v[i], &v[i + 1]) != 0) {
-            widen(o, category, below, widest);
-            if (category) {
-                memset(below, 0, o->levels * sizeof *below);
-            }
-        }
-    }
     for (size_t a = 0; a < o->levels; a++) {
         for (size_t b = 0; b < a; b++) {
             o->distance[a * o->levels + b] += widest[a * o->levels + b];
             o->distance[b * o->levels + a] += widest[a * o->levels + b];
         }
     }
+}
+
+/* ---- how far apart numbers are: Kolmogorov's distance, a missing one the greatest ---- */
+
+static void
+counted_all_done(struct counted *of, size_t levels)
+{
+    for (size_t l = 0; l < levels; l++) {
+        counted_done(&of[l]);
+    }
+}
+
+/* The column's values by level: a part's are counted as they come, and merge. */
+static struct status
+count_column(const struct order *o, size_t column, struct counted *of)
+{
+    for (size_t p = 0; p < o->parts; p++) {
+        for (size_t i = 0, l = 0; i < o->part[p].rows; i++) {
+            const double *row = o->part[p].x + i * o->features;
+            if (level_of(o, row, &l)) {
+                TRY(counted_add(&of[l], row + column, 1, 1));
+            }
+        }
+    }
+    for (size_t l = 0; l < o->levels; l++) {
+        TRY(counted_settle(&of[l]));
+    }
+    return OK;
+}
+
+/* below[levels]: share of each level's rows up to a value. */
+static void
+widen(const struct order *o, const double *below, double *widest)
+{
+    for (size_t a = 0; a < o->levels; a++) {
+        for (size_t b = 0; b < a; b++) {
+            const double d = fabs(below[a] - below[b]);
+            widest[a * o->levels + b] = fmax(widest[a * o->levels + b], d);
+        }
+    }
+}
+
+/* All levels' values upwards; next[levels]: of each the one that comes. */
+static void
+walk_up(const struct order *o, const struct counted *of, size_t *next, double *below,
+        double *widest)
+{
+    for (;;) {
+        double least = INFINITY;
+        bool any = false;
+        for (size_t l = 0; l < o->levels; l++) {
+            if (next[l] < of[l].n) {
+                least = fmin(least, of[l].at[next[l]].value);
+                any = true;
+            }
+        }
+        if (!any) {
+            return;
+        }
+        for (size_t l = 0; l < o->levels; l++) {
+            if (next[l] < of[l].n && of[l].at[next[l]].value <= least) {
+                below[l] = (double)of[l].at[next[l]++].upto / (double)o->rows[l];
+            }
+        }
+        widen(o, below, widest);
+    }
+}
+
+static struct status
+add_numbers(const struct order *o, size_t column)
+{
+    DEFER(memory_freep) struct counted *of = calloc(o->levels, sizeof *of);
+    DEFER(memory_freep) size_t *next = calloc(o->levels, sizeof *next);
+    DEFER(memory_freep) double *work = calloc(o->levels * (o->levels + 1), sizeof *work);
+    CHECK(of != NULL && next != NULL && work != NULL, MEMORY);
+    const struct status s = count_column(o, column, of);
+    if (status_ok(s)) {
+        walk_up(o, of, next, work, work + o->levels);
+        add_widest(o, work + o->levels);
+    }
+    counted_all_done(of, o->levels);
+    return s;
+}
+
+/* ---- and categories: half the sum of the differences of shares ---- */
+
+/* count[levels * (values + 1)]: rows of a level with each value, the missing ones last. */
+static void
+count_categories(const struct order *o, size_t column, size_t values, uint64_t *count)
+{
+    for (size_t p = 0; p < o->parts; p++) {
+        for (size_t i = 0, l = 0; i < o->part[p].rows; i++) {
+            const double *row = o->part[p].x + i * o->features, v = row[column];
+            if (level_of(o, row, &l)) {
+                const size_t at = v >= 0 && v < (double)values ? (size_t)v : values;
+                count[l * (values + 1) + at]++;
+            }
+        }
+    }
+}
+
+static struct status
+add_categories(const struct order *o, size_t column, size_t values)
+{
+    DEFER(memory_freep) uint64_t *count = calloc(o->levels * (values + 1), sizeof *count);
+    DEFER(memory_freep) double *widest = calloc(o->levels * o->levels, sizeof *widest);
+    CHECK(count != NULL && widest != NULL, MEMORY);
+    count_categories(o, column, values, count);
+    for (size_t a = 0; a < o->levels; a++) {
+        for (size_t b = 0; b < a; b++) {
+            for (size_t v = 0; v <= values; v++) {
+                const double here = (double)count[a * (values + 1) + v] / (double)o->rows[a];
+                const double there = (double)count[b * (values + 1) + v] / (double)o->rows[b];
+                widest[a * o->levels + b] += fabs(here - there) / 2;
+            }
+        }
+    }
+    add_widest(o, widest);
+    return OK;
 }
 
 /* ---- classical scaling ---- */
@@ -124,46 +206,31 @@ leading(const double *b, size_t n, double *next, double *ret_vector)
 static struct status
 add_distances(const struct order *o, const uint32_t *level_count)
 {
-    DEFER(memory_freep) struct valued *v = calloc(o->rows, sizeof *v);
-    DEFER(memory_freep) double *work = calloc(o->levels * (o->levels + 1), sizeof *work);
-    CHECK(v != NULL && work != NULL, MEMORY);
     for (size_t f = 0; f < o->features; f++) {
-        size_t n = 0;
-        for (size_t i = 0; i < o->rows && f != o->feature; i++) {
-            v[n].value = o->x[i * o->features + f];
-            n += level_of(o, i, &v[n].level);
-        }
-        qsort(v, n, sizeof *v, by_value);
         if (f != o->feature) {
-            add_feature(o, level_count[f] > 0, v, n, work, work + o->levels);
+            TRY(level_count[f] > 0 ? add_categories(o, f, level_count[f]) : add_numbers(o, f));
         }
     }
     return OK;
 }
 
-/* Those that occur: their places, and the share of one row of each. */
+/* Those that occur: their places and rows. all_rows[all]: zeroed. */
 static void
-find_levels(struct order *o)
+find_levels(struct order *o, uint64_t *all_rows)
 {
-    for (size_t l = 0; l < o->all; l++) {
-        o->index[l] = o->all;
-    }
-    for (size_t i = 0; i < o->rows; i++) {
-        const double v = o->x[i * o->features + o->feature];
-        if (v >= 0 && v < (double)o->all) {
-            o->index[(size_t)v] = 0;
+    for (size_t p = 0; p < o->parts; p++) {
+        for (size_t i = 0; i < o->part[p].rows; i++) {
+            const double v = o->part[p].x[i * o->features + o->feature];
+            if (v >= 0 && v < (double)o->all) {
+                all_rows[(size_t)v]++;
+            }
         }
     }
     for (size_t l = 0; l < o->all; l++) {
-        o->index[l] = o->index[l] == 0 ? o->levels++ : o->all;
-    }
-    for (size_t i = 0, l = 0; i < o->rows; i++) {
-        if (level_of(o, i, &l)) {
-            o->share[l]++;
+        o->index[l] = all_rows[l] > 0 ? o->levels : o->all;
+        if (all_rows[l] > 0) {
+            o->rows[o->levels++] = all_rows[l];
         }
-    }
-    for (size_t l = 0; l < o->levels; l++) {
-        o->share[l] = 1 / o->share[l];
     }
 }
 
@@ -191,20 +258,21 @@ put_order(const struct order *o, const double *place, size_t *ret_order)
 }
 
 struct status
-ale_order(const double *x, size_t rows, size_t features, size_t feature,
+ale_order(const struct black_box_rows *part, size_t parts, size_t features, size_t feature,
           const uint32_t *level_count, size_t *ret_order)
 {
     const size_t all = level_count[feature];
     ASSERT(all > 0 && feature < features);
     DEFER(memory_freep) size_t *index = calloc(all, sizeof *index);
-    DEFER(memory_freep) double *share = calloc(4 * all, sizeof *share);
+    DEFER(memory_freep) uint64_t *rows = calloc(2 * all, sizeof *rows);
+    DEFER(memory_freep) double *work = calloc(3 * all, sizeof *work);
     DEFER(memory_freep) double *distance = calloc(all * all, sizeof *distance);
-    CHECK(index != NULL && share != NULL && distance != NULL, MEMORY);
-    struct order o = {x, rows, features, feature, all, 0, index, share, distance};
-    find_levels(&o);
+    CHECK(index != NULL && rows != NULL && work != NULL && distance != NULL, MEMORY);
+    struct order o = {part, parts, features, feature, all, 0, index, rows, distance};
+    find_levels(&o, rows + all);
     TRY(add_distances(&o, level_count));
-    centre(distance, o.levels, share + all);
-    leading(distance, o.levels, share + 2 * all, share + 3 * all);
-    put_order(&o, share + 3 * all, ret_order);
+    centre(distance, o.levels, work);
+    leading(distance, o.levels, work + all, work + 2 * all);
+    put_order(&o, work + 2 * all, ret_order);
     return OK;
 }

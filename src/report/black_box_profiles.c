@@ -156,7 +156,8 @@ order_levels(const struct black_box_input *in, size_t feature, size_t *ret_order
     *ret_word = "as listed";
     if (levels > 2 && levels <= BLACK_BOX_LEVELS_ORDERED) {
         *ret_word = "alike in the other columns";
-        return ale_order(in->x, in->rows, features, feature, count, ret_order);
+        const struct black_box_rows all = {in->x, in->rows};
+        return ale_order(&all, 1, features, feature, count, ret_order);
     }
     return OK;
 }

@@ -269,7 +269,8 @@ levels_alike_stand_beside_each_other(void **state)
         rows[3 * i + 2] = floor(fmin(4, fmax(0, place[i % 5] - 1 + 0.7 * rng_normal(&r))));
     }
     rows[0] = (double)NAN;
-    assert_ok(ale_order(rows, 500, 3, 0, levels, order));
+    const struct black_box_rows all = {rows, 500};
+    assert_ok(ale_order(&all, 1, 3, 0, levels, order));
     static const size_t expected[] = {0, 2, 4, 3, 1, 5};
     assert_memory_equal(order, expected, sizeof expected);
 }

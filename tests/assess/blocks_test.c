@@ -1,9 +1,8 @@
 /* What an analysis keeps of rows, added in blocks of any size, split over any number of parts,
  * empty ones too, and merged in any order, of rows in any order: the same as of all rows at once,
  * to the bit. */
-#include "testing/testing.h"
+#include "assess/blocks.h"
 
-#include "assess/ale.h"
 #include "assess/calibration.h"
 #include "assess/errors.h"
 #include "assess/errors_metric.h"
@@ -11,188 +10,11 @@
 #include "assess/group_auc.h"
 #include "assess/group_tally.h"
 #include "assess/performance.h"
-#include "assess/profile.h"
 #include "assess/residuals.h"
 #include "assess/slices.h"
-#include "assess/surrogate.h"
 #include "num/order.h"
 #include "num/poisson_bootstrap.h"
-#include "num/rng.h"
 #include "num/whole.h"
-
-#include <math.h>
-
-#define ROWS 700u
-#define PARTS 7u
-#define FEATURES 4u
-#define OUTPUTS 2u
-#define WIDTH (OUTPUTS * FEATURES)
-#define CLASSES 4u
-#define LEVELS 19u /* more than an axis has bins */
-#define ROUNDS 60u
-
-struct rows {
-    uint8_t y[ROWS], cohort[ROWS];
-    double score[ROWS], truth[ROWS], prediction[ROWS];
-    double loss[ROWS], number[ROWS], category[ROWS];
-    uint32_t index[ROWS];                 /* the row's, wherever it lies */
-    uint32_t label[ROWS], decision[ROWS]; /* of CLASSES */
-    float x[ROWS * FEATURES];
-    double phi[ROWS * WIDTH], pairs[ROWS * WIDTH * FEATURES];
-};
-
-static void
-draw(struct rng *g, struct rows *r)
-{
-    for (size_t i = 0; i < ROWS; i++) {
-        r->score[i] = rng_below(g, 3) == 0 ? 0.25 : rng_unit(g);
-        r->index[i] = (uint32_t)i;
-        r->y[i] = rng_unit(g) < r->score[i];
-        r->cohort[i] = rng_below(g, 3) == 0;
-        r->prediction[i] = rng_below(g, 3) == 0 ? -2 : 1e4 + 3 * rng_normal(g);
-        r->truth[i] = r->prediction[i] + rng_normal(g) * (i % 50 == 0 ? 1e3 : 1);
-        r->loss[i] = fabs(rng_normal(g)) * 1e3;
-        r->number[i] = rng_below(g, 20) == 0 ? (double)NAN : rng_normal(g);
-        r->category[i] = rng_below(g, 20) == 0 ? (double)NAN : (double)rng_below(g, LEVELS);
-        r->label[i] = (uint32_t)rng_below(g, CLASSES);
-        r->decision[i] = (uint32_t)rng_below(g, CLASSES - 1);
-        for (size_t f = 0; f < FEATURES; f++) {
-            r->x[i * FEATURES + f] = rng_below(g, 9) == 0 ? NAN : (float)rng_normal(g);
-        }
-        for (size_t k = 0; k < WIDTH; k++) {
-            r->phi[i * WIDTH + k] = rng_normal(g) * exp(3 * rng_normal(g));
-        }
-        for (size_t k = 0; k < WIDTH * FEATURES; k++) {
-            r->pairs[i * WIDTH * FEATURES + k] = rng_normal(g);
-        }
-    }
-}
-
-/* from's row order[i] is to's row i. */
-static void
-permute(const struct rows *from, const size_t *order, struct rows *to)
-{
-    for (size_t i = 0; i < ROWS; i++) {
-        const size_t k = order[i];
-        to->index[i] = from->index[k];
-        to->y[i] = from->y[k];
-        to->cohort[i] = from->cohort[k];
-        to->score[i] = from->score[k];
-        to->truth[i] = from->truth[k];
-        to->prediction[i] = from->prediction[k];
-        to->loss[i] = from->loss[k];
-        to->number[i] = from->number[k];
-        to->category[i] = from->category[k];
-        to->label[i] = from->label[k];
-        to->decision[i] = from->decision[k];
-        memcpy(to->x + i * FEATURES, from->x + k * FEATURES, FEATURES * sizeof *to->x);
-        memcpy(to->phi + i * WIDTH, from->phi + k * WIDTH, WIDTH * sizeof *to->phi);
-        memcpy(to->pairs + i * WIDTH * FEATURES, from->pairs + k * WIDTH * FEATURES,
-               WIDTH * FEATURES * sizeof *to->pairs);
-    }
-}
-
-/* How rows are shared out: which part has the rows begin[k] to begin[k + 1] - 1, and who takes whom
- * in: parts into[k] and from[k], the last one into part 0. */
-struct plan {
-    size_t parts, blocks;
-    size_t begin[ROWS + 2], owner[ROWS + 1];
-    size_t into[PARTS], from[PARTS];
-};
-
-static void
-make_plan(struct rng *g, struct plan *p)
-{
-    size_t left[PARTS];
-    *p = (struct plan){.parts = 1 + rng_below(g, PARTS)};
-    const uint64_t largest = 1 + rng_below(g, 2 * ROWS / p->parts);
-    for (size_t at = 0; at < ROWS; p->blocks++) {
-        p->begin[p->blocks] = at;
-        p->owner[p->blocks] = rng_below(g, p->parts); /* some parts get nothing */
-        at += 1 + rng_below(g, largest);
-    }
-    p->begin[p->blocks] = ROWS;
-    for (size_t k = 0; k < p->parts; k++) {
-        left[k] = k;
-    }
-    rng_shuffle(g, left, p->parts);
-    for (size_t n = p->parts; n > 1; n--) { /* the last left goes into any of the others */
-        const size_t to = rng_below(g, n - 1);
-        p->into[p->parts - n] = left[to];
-        p->from[p->parts - n] = left[n - 1];
-    }
-    p->into[p->parts - 1] = left[0];
-}
-
-/* An analysis that is passed over the rows once, after what is known of all of them. */
-struct pass {
-    void *(*begin)(const void *known);
-    void (*add)(void *state, const struct rows *r, size_t at, size_t n);
-    void (*merge)(void *state, const void *other);
-    void (*end)(void *state);
-};
-
-/* The state of all rows, by the plan; NULL: at once. */
-static void *
-run(const struct pass *pass, const void *known, const struct rows *r, const struct plan *p)
-{
-    if (p == NULL) {
-        void *state = pass->begin(known);
-        pass->add(state, r, 0, ROWS);
-        return state;
-    }
-    void *part[PARTS];
-    for (size_t k = 0; k < p->parts; k++) {
-        part[k] = pass->begin(known);
-    }
-    for (size_t b = 0; b < p->blocks; b++) {
-        pass->add(part[p->owner[b]], r, p->begin[b], p->begin[b + 1] - p->begin[b]);
-    }
-    for (size_t k = 0; k + 1 < p->parts; k++) {
-        pass->merge(part[p->into[k]], part[p->from[k]]);
-        pass->end(part[p->from[k]]);
-    }
-    return part[p->into[p->parts - 1]];
-}
-
-static void
-say(struct buf *said, const void *bytes, size_t n)
-{
-    buf_put(said, (struct view){bytes, n});
-}
-
-/* What an analysis says of all rows, by the plan, in bytes. */
-typedef void (*analysis)(const struct rows *r, const struct plan *p, struct buf *said);
-
-static void
-assert_same_for_every_plan(analysis of)
-{
-    DEFER(memory_freep) struct rows *r = calloc(2, sizeof *r);
-    DEFER(memory_freep) struct plan *p = calloc(1, sizeof *p);
-    DEFER(buf_done) struct buf whole;
-    struct rng g;
-    size_t order[ROWS];
-    assert_true(r != NULL && p != NULL);
-    buf_init(&whole, 1u << 24);
-    rng_init(&g, 6, "blocks");
-    draw(&g, r);
-    of(r, NULL, &whole);
-    assert_ok(buf_status(&whole));
-    assert_true(whole.len > 0);
-    for (unsigned round = 0; round < ROUNDS; round++) {
-        DEFER(buf_done) struct buf said;
-        buf_init(&said, 1u << 24);
-        for (size_t i = 0; i < ROWS; i++) {
-            order[i] = i;
-        }
-        rng_shuffle(&g, order, ROWS);
-        permute(r, order, r + 1);
-        make_plan(&g, p);
-        of(r + 1, p, &said);
-        assert_int_equal(said.len, whole.len);
-        assert_memory_equal(said.ptr, whole.ptr, whole.len);
-    }
-}
 
 /* ---- values ---- */
 
@@ -1045,85 +867,6 @@ error_trees_merge(void **state)
     assert_same_for_every_plan(trees_say);
 }
 
-/* ---- the surrogate tree ---- */
-
-/* Rows and answers of each part, one after the other. */
-struct surrogate_shared {
-    double x[ROWS * TREE_FEATURES], answer[ROWS];
-    struct surrogate_rows part[PARTS];
-};
-
-/* Columns: numbers with missing values, a category, few numbers, many numbers. */
-static void
-share_answers(const struct rows *r, const struct plan *p, bool few, struct surrogate_shared *s)
-{
-    size_t n = 0;
-    for (size_t k = 0; k < p->parts; k++) {
-        const size_t first = n;
-        for (size_t b = 0; b < p->blocks; b++) {
-            for (size_t i = p->begin[b]; p->owner[b] == k && i < p->begin[b + 1]; i++, n++) {
-                const double row[] = {few ? floor(4 * r->number[i]) : r->number[i], r->category[i],
-                                      floor(4 * r->score[i]), few ? 1 : r->prediction[i]};
-                memcpy(s->x + n * TREE_FEATURES, row, sizeof row);
-                s->answer[n] = few ? row[2] : r->truth[i];
-            }
-        }
-        s->part[k] =
-            (struct surrogate_rows){s->x + first * TREE_FEATURES, s->answer + first, n - first};
-    }
-}
-
-static void
-say_surrogate(struct buf *said, const struct surrogate *s)
-{
-    for (size_t i = 0; i < s->nodes; i++) {
-        const struct surrogate_node *n = &s->node[i];
-        const double of_node[] = {(double)n->feature, n->threshold,    n->missing_left,
-                                  n->missing_seen,    (double)n->left, (double)n->right,
-                                  n->value,           (double)n->rows};
-        say(said, of_node, sizeof of_node);
-        if (n->level_left != NULL) {
-            say(said, n->level_left, LEVELS);
-        }
-    }
-    const double all[] = {s->fidelity, s->agreement, s->spread, (double)s->grown_on,
-                          (double)s->measured_on};
-    say(said, all, sizeof all);
-}
-
-static void
-surrogates_say(const struct rows *r, const struct plan *p, struct buf *said)
-{
-    static const struct plan at_once = {.parts = 1, .blocks = 1, .begin = {0, ROWS}};
-    static const uint32_t levels[] = {0, LEVELS, 0, 0};
-    DEFER(memory_freep) struct surrogate_shared *s = calloc(1, sizeof *s);
-    assert_non_null(s);
-    for (int k = 0; k < 4; k++) {
-        const struct surrogate_options o = {.level_count = levels,
-                                            .leaves = k == 0 ? 40 : 6,
-                                            .depth = k == 0 ? 9 : 3,
-                                            .least = 3,
-                                            .held_out = k == 3 ? 0 : 0.3,
-                                            .floor = -(double)INFINITY,
-                                            .threshold = 1e4,
-                                            .seed = 7,
-                                            .threads = 1 + (unsigned)k};
-        DEFER(surrogate_done) struct surrogate tree = {0};
-        share_answers(r, p == NULL ? &at_once : p, k == 2, s);
-        assert_ok(surrogate_grow_parts(s->part, p == NULL ? 1 : p->parts, TREE_FEATURES, &o, NULL,
-                                       &tree));
-        assert_true(tree.leaves > 2 && tree.grown_on < ROWS + (k == 3));
-        say_surrogate(said, &tree);
-    }
-}
-
-static void
-surrogates_merge(void **state)
-{
-    (void)state;
-    assert_same_for_every_plan(surrogates_say);
-}
-
 /* ---- areas of groups ---- */
 
 enum { AREAS = 5 };
@@ -1366,92 +1109,6 @@ slices_are_the_same(void **state)
     assert_same_for_every_plan(slices_say);
 }
 
-/* ---- profiles and accumulated local effects ---- */
-
-/* Two answers: of numbers, of the category. */
-static struct status
-answer(void *ctx, const double *x, size_t rows, struct diag *diag, double *ret_score)
-{
-    (void)ctx;
-    (void)diag;
-    for (size_t i = 0; i < rows; i++) {
-        const double *row = x + i * TREE_FEATURES;
-        const double a = isnan(row[0]) ? 0.3 : row[0], b = isnan(row[1]) ? -1 : row[1];
-        ret_score[2 * i] = sin(a) * row[2] + 1e-3 * row[3];
-        ret_score[2 * i + 1] = a * (b - 3) * (b - 3);
-    }
-    return OK;
-}
-
-static const struct black_box answering = {answer, NULL, TREE_FEATURES, 2, 64};
-
-enum { POINTS = 7 };
-
-static void
-say_profile(const struct black_box_rows *part, size_t parts, size_t feature, struct buf *said)
-{
-    DEFER(counted_done) struct counted values = {0};
-    double grid[POINTS], mean[2 * POINTS], error[2 * POINTS];
-    size_t points = 0;
-    bool all = false;
-    for (size_t p = 0; p < parts; p++) {
-        DEFER(counted_done) struct counted own = {0};
-        assert_ok(counted_add(&own, part[p].x + feature, part[p].rows, TREE_FEATURES));
-        assert_ok(counted_merge(&values, &own));
-    }
-    assert_ok(counted_settle(&values));
-    profile_grid(&values, POINTS, grid, &points, &all);
-    assert_true(points > 2);
-    const struct profile_input in = {part, parts, feature, grid, points, NULL, 0, 2};
-    assert_ok(profile_feature(&answering, &in, NULL, mean, error, NULL));
-    say(said, grid, points * sizeof *grid);
-    say(said, mean, 2 * points * sizeof *mean);
-    say(said, error, 2 * points * sizeof *error);
-}
-
-static void
-say_effect(const struct black_box_rows *part, size_t parts, size_t feature, struct buf *said)
-{
-    size_t order[LEVELS];
-    DEFER(ale_done) struct ale a = {0};
-    for (size_t l = 0; l < LEVELS; l++) {
-        order[l] = (l + 5) % LEVELS;
-    }
-    const struct ale_input in = {part,   parts, feature, POINTS, feature == 1 ? order : NULL,
-                                 LEVELS, 2};
-    assert_ok(ale_feature(&answering, &in, NULL, &a));
-    assert_true(a.points > 2);
-    say(said, a.at, a.points * sizeof *a.at);
-    say(said, a.count, a.points * sizeof *a.count);
-    say(said, a.effect, 2 * a.points * sizeof *a.effect);
-    say(said, a.error, 2 * a.points * sizeof *a.error);
-}
-
-static void
-profiles_say(const struct rows *r, const struct plan *p, struct buf *said)
-{
-    static const struct plan at_once = {.parts = 1, .blocks = 1, .begin = {0, ROWS}};
-    DEFER(memory_freep) struct surrogate_shared *s = calloc(1, sizeof *s);
-    struct black_box_rows part[PARTS];
-    const size_t parts = p == NULL ? 1 : p->parts;
-    assert_non_null(s);
-    share_answers(r, p == NULL ? &at_once : p, false, s);
-    for (size_t k = 0; k < parts; k++) {
-        part[k] = (struct black_box_rows){s->part[k].x, s->part[k].rows};
-    }
-    for (size_t f = 0; f < TREE_FEATURES; f++) {
-        say_profile(part, parts, f, said);
-        say_effect(part, parts, f, said);
-    }
-}
-
-static void
-profiles_and_effects_merge(void **state)
-{
-    (void)state;
-    assert_same_for_every_plan(profiles_say);
-}
-
 int
 main(void)
 {
@@ -1466,10 +1123,8 @@ main(void)
         cmocka_unit_test(mutual_information_merges),
         cmocka_unit_test(metrics_of_errors_merge),
         cmocka_unit_test(error_trees_merge),
-        cmocka_unit_test(surrogates_merge),
         cmocka_unit_test(areas_of_groups_merge),
         cmocka_unit_test(slices_are_the_same),
-        cmocka_unit_test(profiles_and_effects_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

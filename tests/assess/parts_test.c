@@ -1,0 +1,184 @@
+/* What takes rows in parts, and passes nothing between them but what merges: split and ordered
+ * anyhow, the same to the bit. */
+#include "assess/blocks.h"
+
+#include "assess/ale.h"
+#include "assess/profile.h"
+#include "assess/surrogate.h"
+#include "num/counted.h"
+
+enum { COLUMNS = 4 };
+
+/* ---- the surrogate tree ---- */
+
+/* Rows and answers of each part, one after the other. */
+struct surrogate_shared {
+    double x[ROWS * COLUMNS], answer[ROWS];
+    struct surrogate_rows part[PARTS];
+};
+
+/* Columns: numbers with missing values, a category, few numbers, many numbers. */
+static void
+share_answers(const struct rows *r, const struct plan *p, bool few, struct surrogate_shared *s)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < p->parts; k++) {
+        const size_t first = n;
+        for (size_t b = 0; b < p->blocks; b++) {
+            for (size_t i = p->begin[b]; p->owner[b] == k && i < p->begin[b + 1]; i++, n++) {
+                const double row[] = {few ? floor(4 * r->number[i]) : r->number[i], r->category[i],
+                                      floor(4 * r->score[i]), few ? 1 : r->prediction[i]};
+                memcpy(s->x + n * COLUMNS, row, sizeof row);
+                s->answer[n] = few ? row[2] : r->truth[i];
+            }
+        }
+        s->part[k] = (struct surrogate_rows){s->x + first * COLUMNS, s->answer + first, n - first};
+    }
+}
+
+static void
+say_surrogate(struct buf *said, const struct surrogate *s)
+{
+    for (size_t i = 0; i < s->nodes; i++) {
+        const struct surrogate_node *n = &s->node[i];
+        const double of_node[] = {(double)n->feature, n->threshold,    n->missing_left,
+                                  n->missing_seen,    (double)n->left, (double)n->right,
+                                  n->value,           (double)n->rows};
+        say(said, of_node, sizeof of_node);
+        if (n->level_left != NULL) {
+            say(said, n->level_left, LEVELS);
+        }
+    }
+    const double all[] = {s->fidelity, s->agreement, s->spread, (double)s->grown_on,
+                          (double)s->measured_on};
+    say(said, all, sizeof all);
+}
+
+static void
+surrogates_say(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct plan at_once = {.parts = 1, .blocks = 1, .begin = {0, ROWS}};
+    static const uint32_t levels[] = {0, LEVELS, 0, 0};
+    DEFER(memory_freep) struct surrogate_shared *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    for (int k = 0; k < 4; k++) {
+        const struct surrogate_options o = {.level_count = levels,
+                                            .leaves = k == 0 ? 40 : 6,
+                                            .depth = k == 0 ? 9 : 3,
+                                            .least = 3,
+                                            .held_out = k == 3 ? 0 : 0.3,
+                                            .floor = -(double)INFINITY,
+                                            .threshold = 1e4,
+                                            .seed = 7,
+                                            .threads = 1 + (unsigned)k};
+        DEFER(surrogate_done) struct surrogate tree = {0};
+        share_answers(r, p == NULL ? &at_once : p, k == 2, s);
+        assert_ok(
+            surrogate_grow_parts(s->part, p == NULL ? 1 : p->parts, COLUMNS, &o, NULL, &tree));
+        assert_true(tree.leaves > 2 && tree.grown_on < ROWS + (k == 3));
+        say_surrogate(said, &tree);
+    }
+}
+
+static void
+surrogates_merge(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(surrogates_say);
+}
+
+/* ---- profiles and accumulated local effects ---- */
+
+/* Two answers: of numbers, of the category. */
+static struct status
+answer(void *ctx, const double *x, size_t rows, struct diag *diag, double *ret_score)
+{
+    (void)ctx;
+    (void)diag;
+    for (size_t i = 0; i < rows; i++) {
+        const double *row = x + i * COLUMNS;
+        const double a = isnan(row[0]) ? 0.3 : row[0], b = isnan(row[1]) ? -1 : row[1];
+        ret_score[2 * i] = sin(a) * row[2] + 1e-3 * row[3];
+        ret_score[2 * i + 1] = a * (b - 3) * (b - 3);
+    }
+    return OK;
+}
+
+static const struct black_box answering = {answer, NULL, COLUMNS, 2, 64};
+
+enum { POINTS = 7 };
+
+static void
+say_profile(const struct black_box_rows *part, size_t parts, size_t feature, struct buf *said)
+{
+    DEFER(counted_done) struct counted values = {0};
+    double grid[POINTS], mean[2 * POINTS], error[2 * POINTS];
+    size_t points = 0;
+    bool all = false;
+    for (size_t p = 0; p < parts; p++) {
+        DEFER(counted_done) struct counted own = {0};
+        assert_ok(counted_add(&own, part[p].x + feature, part[p].rows, COLUMNS));
+        assert_ok(counted_merge(&values, &own));
+    }
+    assert_ok(counted_settle(&values));
+    profile_grid(&values, POINTS, grid, &points, &all);
+    assert_true(points > 2);
+    const struct profile_input in = {part, parts, feature, grid, points, NULL, 0, 2};
+    assert_ok(profile_feature(&answering, &in, NULL, mean, error, NULL));
+    say(said, grid, points * sizeof *grid);
+    say(said, mean, 2 * points * sizeof *mean);
+    say(said, error, 2 * points * sizeof *error);
+}
+
+static void
+say_effect(const struct black_box_rows *part, size_t parts, size_t feature, struct buf *said)
+{
+    static const uint32_t levels[] = {0, LEVELS, 0, 0};
+    size_t order[LEVELS];
+    DEFER(ale_done) struct ale a = {0};
+    assert_ok(ale_order(part, parts, COLUMNS, 1, levels, order));
+    const struct ale_input in = {part,   parts, feature, POINTS, feature == 1 ? order : NULL,
+                                 LEVELS, 2};
+    assert_ok(ale_feature(&answering, &in, NULL, &a));
+    assert_true(a.points > 2);
+    say(said, order, sizeof order);
+    say(said, a.at, a.points * sizeof *a.at);
+    say(said, a.count, a.points * sizeof *a.count);
+    say(said, a.effect, 2 * a.points * sizeof *a.effect);
+    say(said, a.error, 2 * a.points * sizeof *a.error);
+}
+
+static void
+profiles_say(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct plan at_once = {.parts = 1, .blocks = 1, .begin = {0, ROWS}};
+    DEFER(memory_freep) struct surrogate_shared *s = calloc(1, sizeof *s);
+    struct black_box_rows part[PARTS];
+    const size_t parts = p == NULL ? 1 : p->parts;
+    assert_non_null(s);
+    share_answers(r, p == NULL ? &at_once : p, false, s);
+    for (size_t k = 0; k < parts; k++) {
+        part[k] = (struct black_box_rows){s->part[k].x, s->part[k].rows};
+    }
+    for (size_t f = 0; f < COLUMNS; f++) {
+        say_profile(part, parts, f, said);
+        say_effect(part, parts, f, said);
+    }
+}
+
+static void
+profiles_and_effects_merge(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(profiles_say);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(surrogates_merge),
+        cmocka_unit_test(profiles_and_effects_merge),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
