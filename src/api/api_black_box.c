@@ -22,6 +22,7 @@
 #define DEPTH 4u
 #define MOST_POINTS 1000u /* and curves */
 #define MOST_DEPTH 16u
+#define NAMES_MAX 1024u
 
 /* ---- asking ---- */
 
@@ -234,10 +235,10 @@ take_metric(const struct sw_study_options *o, struct diag *diag, const struct me
     TRY(api_need_text(o->metric, "metric", diag));
     *ret_metric = metric_find(o->metric);
     if (*ret_metric == NULL) {
-        diag_set(diag,
-                 "metric \"%.40s\": it is accuracy, log_loss, roc_auc, brier_score, rmse, mse, mae "
-                 "or r2",
-                 o->metric);
+        DEFER(buf_done) struct buf names;
+        buf_init(&names, NAMES_MAX);
+        metric_put_names(&names);
+        diag_set(diag, "metric \"%.40s\": it is %s", o->metric, buf_str(&names));
         FAIL(INPUT);
     }
     return OK;

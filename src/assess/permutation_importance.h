@@ -1,7 +1,9 @@
 /* permutation_importance: how much worse a metric gets when one feature's values are shuffled among
  * the rows (Breiman 2001, "Random forests", 10; for any model: Fisher, Rudin and Dominici 2019,
  * JMLR 20). Positive: the feature is used. Features that stand in for each other hide each other.
- * The shuffles follow from the rows as a set: their order changes the last digits of sums only. */
+ * The shuffles follow from the rows as a set: parts give each row's hash and value, which merge by
+ * sorting, and the rows that are shuffled are asked about where they are. Neither the order of the
+ * rows nor how they are split changes a digit. */
 #ifndef STEWARD_ASSESS_PERMUTATION_IMPORTANCE_H
 #define STEWARD_ASSESS_PERMUTATION_IMPORTANCE_H
 
@@ -11,10 +13,15 @@
 
 #define PERMUTATION_MOST_REPEATS 1000u
 
-struct permutation_input {
-    const double *x; /* rows * features */
-    const double *y; /* rows */
+struct permutation_rows { /* one part, such as a machine's */
+    const double *x;      /* rows * features */
+    const double *y;      /* rows */
     size_t rows;
+};
+
+struct permutation_input {
+    const struct permutation_rows *part;
+    size_t parts;
     const struct metric *metric;
     size_t repeats; /* shuffles of each feature, from 2 */
     double level;   /* of the intervals */

@@ -53,10 +53,12 @@ const struct cli_option cli_explain_options[] = {
     {"label", "COLUMN", "permutation-importance: the truth", NULL, CLI_ONCE, NULL},
     {"positive", "VALUE", "its positive value", NULL, CLI_ONCE, NULL},
     {"metric", "NAME",
-     "accuracy, log_loss, roc_auc, brier_score, rmse, mse, mae or r2 (default: roc_auc, "
-     "log_loss "
-     "or rmse, by label and outputs)",
-     NULL, CLI_ONCE, "accuracy log_loss roc_auc brier_score rmse mse mae r2"},
+     "permutation-importance: as scikit-learn names it, such as roc_auc, f1, mae (default: "
+     "roc_auc, log_loss or rmse, by label and outputs)",
+     NULL, CLI_ONCE,
+     "accuracy balanced_accuracy precision recall f1 precision_macro recall_macro f1_macro "
+     "log_loss roc_auc average_precision brier_score rmse mse mae mape median_absolute_error "
+     "max_error r2 explained_variance"},
     {"evaluations", "N",
      "coalitions that are valued for a row; 0: 2 a feature and 2048, exact when those are all", "0",
      CLI_ONCE, NULL},

@@ -15,6 +15,7 @@
 #define ROWS_EXPLAINED 100u /* attributions, unless --rows says otherwise */
 #define PERSONAL_MODE 0600  /* attributions and curves of single rows are persons' */
 #define DIGITS 9
+#define NAMES_MAX 1024u
 
 struct explaining {
     struct cli_black_box box;
@@ -198,10 +199,10 @@ take_metric(struct cli *c, struct explaining *e, const struct column *label)
     }
     e->in.metric = metric_find(name);
     if (e->in.metric == NULL) {
-        diag_set(&c->diag,
-                 "--metric %s: it is accuracy, log_loss, roc_auc, brier_score, rmse, mse, mae or "
-                 "r2",
-                 name);
+        DEFER(buf_done) struct buf names;
+        buf_init(&names, NAMES_MAX);
+        metric_put_names(&names);
+        diag_set(&c->diag, "--metric %s: it is %s", name, buf_str(&names));
         FAIL(INPUT);
     }
     return OK;

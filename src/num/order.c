@@ -98,17 +98,11 @@ order_hash(uint64_t hash, uint64_t value)
     return z ^ (z >> 31);
 }
 
-struct status
-order_rows(const double *x, size_t rows, size_t columns, const double *more, uint32_t *ret_order)
+uint64_t
+order_row_hash(uint64_t hash, const double *x, size_t n)
 {
-    DEFER(memory_freep) uint64_t *hash = calloc(rows + 1, sizeof *hash);
-    CHECK(hash != NULL && rows <= UINT32_MAX, MEMORY);
-    for (size_t i = 0; i < rows; i++) {
-        ret_order[i] = (uint32_t)i;
-        for (size_t k = 0; k < columns; k++) {
-            hash[i] = order_hash(hash[i], key_of(x[i * columns + k]));
-        }
-        hash[i] = more == NULL ? hash[i] : order_hash(hash[i], key_of(more[i]));
+    for (size_t k = 0; k < n; k++) {
+        hash = order_hash(hash, key_of(x[k]));
     }
-    return order_by_hash(hash, rows, ret_order);
+    return hash;
 }

@@ -14,13 +14,10 @@ struct status order_by(const double *key, size_t n, uint32_t *order);
 /* The same by unsigned numbers: of hashes of the items' contents it brings equal items together, in
  * an order that is a function of the items as a set. */
 struct status order_by_hash(const uint64_t *hash, size_t n, uint32_t *order);
-/* ret_order[rows]: the rows of x[rows * columns], row-major, by a hash of their values: a function
- * of the rows as a set, as rows that are equal may change places. more[rows]: one more value of
- * each, or NULL. */
-struct status order_rows(const double *x, size_t rows, size_t columns, const double *more,
-                         uint32_t *ret_order);
 /* Hash of what was hashed before and one more value: SplitMix64's finaliser (Steele, Lea and Flood
  * 2014). Start from 0. */
 uint64_t order_hash(uint64_t hash, uint64_t value);
+/* The same of n values: NaN is one value, and -0 is 0. */
+uint64_t order_row_hash(uint64_t hash, const double *x, size_t n);
 
 #endif

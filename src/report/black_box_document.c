@@ -255,8 +255,9 @@ black_box_put_importance(const struct black_box_input *in, struct diag *diag, js
     TRY(js_set(document, "permutation_importance", o));
     TRY(js_set(o, "features", list));
     CHECK(p != NULL, MEMORY);
-    const struct permutation_input q = {in->x,       in->y,     in->rows, in->metric,
-                                        in->repeats, in->level, in->seed, in->threads};
+    const struct permutation_rows rows = {in->x, in->y, in->rows};
+    const struct permutation_input q = {&rows,     1,        in->metric, in->repeats,
+                                        in->level, in->seed, in->threads};
     TRY(permutation_importance(in->box, &q, diag, &baseline, p));
     TRY(js_set(o, "metric", json_string(in->metric->name)));
     TRY(js_set(o, "larger_is_better", json_boolean(in->metric->larger_is_better)));

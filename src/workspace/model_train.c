@@ -240,8 +240,14 @@ put_metrics(const struct training *t, const double *y, const double *score, size
     struct diag why = {0};
     TRY(js_set(o, "rows", json_integer((json_int_t)rows)));
     for (const struct metric *m = metrics; m->name != NULL; m++) {
-        if (fits(m, t->task) && status_ok(metric_check(m, y, score, rows, outputs, &why))) {
-            TRY(js_set(o, m->name, js_real(m->of(y, score, rows, outputs))));
+        double value = 0;
+        if (fits(m, t->task)) {
+            const struct status s = metric_of(m, y, score, rows, outputs, &why, &value);
+            if (status_ok(s)) {
+                TRY(js_set(o, m->name, js_real(value)));
+            } else if (s.code != STATUS_INPUT) {
+                return s;
+            }
         }
     }
     return OK;

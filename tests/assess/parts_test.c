@@ -3,6 +3,7 @@
 #include "assess/blocks.h"
 
 #include "assess/ale.h"
+#include "assess/permutation_importance.h"
 #include "assess/profile.h"
 #include "assess/surrogate.h"
 #include "num/counted.h"
@@ -173,12 +174,58 @@ profiles_and_effects_merge(void **state)
     assert_same_for_every_plan(profiles_say);
 }
 
+/* ---- permutation importance ---- */
+
+static struct status
+first_answer(void *ctx, const double *x, size_t rows, struct diag *diag, double *ret_score)
+{
+    double both[2 * ROWS];
+    TRY(answer(ctx, x, rows, diag, both));
+    for (size_t i = 0; i < rows; i++) {
+        ret_score[i] = both[2 * i];
+    }
+    return OK;
+}
+
+static void
+importances_say(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct plan at_once = {.parts = 1, .blocks = 1, .begin = {0, ROWS}};
+    static const char *const names[] = {"rmse", "median_absolute_error"};
+    const struct black_box box = {first_answer, NULL, COLUMNS, 1, 64};
+    DEFER(memory_freep) struct surrogate_shared *s = calloc(1, sizeof *s);
+    struct permutation_rows part[PARTS];
+    assert_non_null(s);
+    share_answers(r, p == NULL ? &at_once : p, false, s);
+    for (size_t k = 0; k < PARTS; k++) {
+        part[k] = (struct permutation_rows){s->part[k].x, s->part[k].answer, s->part[k].rows};
+    }
+    for (size_t k = 0; k < 2; k++) {
+        struct permutation_importance of[COLUMNS];
+        double baseline = 0;
+        const struct permutation_input in = {
+            part, p == NULL ? 1 : p->parts, metric_find(names[k]), 3, 0.95, 5, 2};
+        assert_ok(permutation_importance(&box, &in, NULL, &baseline, of));
+        assert_true(of[2].mean > 0 && of[1].mean == 0);
+        say(said, &baseline, sizeof baseline);
+        say(said, of, sizeof of);
+    }
+}
+
+static void
+importances_merge(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(importances_say);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(surrogates_merge),
         cmocka_unit_test(profiles_and_effects_merge),
+        cmocka_unit_test(importances_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
