@@ -161,6 +161,8 @@ int cli_tell(struct status s, const struct diag *diag);
 /* What opens the workspace (cli/credential.h). */
 struct status cli_credential(struct cli *c, struct secret *ret_credential);
 struct status cli_open(struct cli *c, struct workspace **ret_workspace);
+/* For what is done about a revoked key, and about what stands in the way of it. */
+struct status cli_open_even_revoked(struct cli *c, struct workspace **ret_workspace);
 /* The same, opened once and closed when the verb has run. */
 struct status cli_keep_open(struct cli *c, struct workspace **ret_workspace);
 /* Before any verb runs: what it gives up for good, as its row of the table says about the network.

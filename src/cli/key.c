@@ -26,23 +26,12 @@ const struct cli_option cli_key_revoke_options[] = {
     {0},
 };
 
-static struct status
-open_even_revoked(struct cli *c, struct workspace **ret_workspace)
-{
-    TRY(workspace_check(c->dir, &c->diag));
-    DEFER(secret_done) struct secret credential = {0};
-    TRY(cli_credential(c, &credential));
-    const struct workspace_open_options o = {
-        .passphrase = &credential, .even_revoked = true, .reason = c->verb->name};
-    return workspace_open(c->dir, &o, &c->diag, ret_workspace);
-}
-
 struct status
 cli_key_list(struct cli *c)
 {
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(js_freep) json_t *o = NULL;
-    TRY(open_even_revoked(c, &w));
+    TRY(cli_open_even_revoked(c, &w));
     TRY(keys_describe(w, &o));
     if (c->json) {
         return cli_print_json(o);
@@ -153,7 +142,7 @@ struct status
 cli_key_restore(struct cli *c)
 {
     DEFER(workspace_closep) struct workspace *w = NULL;
-    TRY(open_even_revoked(c, &w));
+    TRY(cli_open_even_revoked(c, &w));
     TRY(keys_restore(w, &c->diag));
     cli_say("the workspace key may be used again");
     return OK;

@@ -252,7 +252,7 @@ struct status
 cli_policy_unassign(struct cli *c)
 {
     DEFER(workspace_closep) struct workspace *w = NULL;
-    TRY(cli_open(c, &w));
+    TRY(cli_open_even_revoked(c, &w));
     TRY(policies_unassign(w, c->operand[0], cli_value(c, "why"), &c->diag));
     return print_done(c, c->operand[0], "no longer assigned");
 }
@@ -272,7 +272,7 @@ cli_policy_exempt(struct cli *c)
                  until);
         FAIL(INPUT);
     }
-    TRY(cli_open(c, &w));
+    TRY(cli_open_even_revoked(c, &w));
     TRY(policies_exempt(w, c->operand[0], resource, until_ns, why, &c->diag));
     (void)snprintf(change, sizeof change, "%s is exempt until %s", resource, until);
     return print_done(c, c->operand[0], change);

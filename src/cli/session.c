@@ -35,16 +35,29 @@ tell_of_policies(void *ctx, bool drifted, const char *sentence)
     (void)fputc('\n', stderr);
 }
 
-struct status
-cli_open(struct cli *c, struct workspace **ret_workspace)
+static struct status
+open_workspace(struct cli *c, bool even_revoked, struct workspace **ret_workspace)
 {
     TRY(workspace_check(c->dir, &c->diag));
     DEFER(secret_done) struct secret credential = {0};
     TRY(cli_credential(c, &credential));
-    const struct workspace_open_options o = {.passphrase = &credential, .reason = c->verb->name};
+    const struct workspace_open_options o = {
+        .passphrase = &credential, .even_revoked = even_revoked, .reason = c->verb->name};
     TRY(workspace_open(c->dir, &o, &c->diag, ret_workspace));
     (*ret_workspace)->tell = tell_of_policies;
     return OK;
+}
+
+struct status
+cli_open(struct cli *c, struct workspace **ret_workspace)
+{
+    return open_workspace(c, false, ret_workspace);
+}
+
+struct status
+cli_open_even_revoked(struct cli *c, struct workspace **ret_workspace)
+{
+    return open_workspace(c, true, ret_workspace);
 }
 
 struct status

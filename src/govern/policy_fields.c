@@ -164,6 +164,9 @@ static const struct policy_field fields[] = {
     {"dataset", "sensitive", POLICY_TEXTS, POLICY_FIXED, "sensitive columns"},
     {"dataset", "subject", POLICY_TEXT, POLICY_FIXED,
      "the column that names persons, whose rows have keys of their own; null: none"},
+    {"dataset", "persons", POLICY_NUMBER, POLICY_FIXED,
+     "of all versions who have keys or had; null: no subject column"},
+    {"dataset", "erased", POLICY_NUMBER, POLICY_FIXED, "of them, who was erased"},
 
     {"principal", "created", POLICY_TIME, POLICY_FIXED, "when it was added"},
     {"principal", "grants", POLICY_OBJECTS, POLICY_FIXED, "its own, not those of its groups"},

@@ -12,6 +12,7 @@
 #include "workspace/backup_parts.h"
 #include "workspace/dataset_subjects.h"
 #include "workspace/key_use.h"
+#include "workspace/policies.h"
 #include "workspace/policy_gather.h"
 #include "workspace/registry.h"
 
@@ -394,6 +395,16 @@ make_all(struct making *m, const char *path, json_t **ret_manifest)
     return OK;
 }
 
+/* The policies see the workspace as it will be. */
+static struct status
+foresee(struct workspace *w, struct diag *diag)
+{
+    const struct workspace_act act = {.action = ACTION, .resource = "workspace"};
+    DEFER(js_freep) json_t *fields = json_pack("{s:o}", "backup.made", js_time(clock_wall_ns()));
+    CHECK(fields != NULL, MEMORY);
+    return policies_foresee(w, "workspace", "workspace", fields, &act, diag);
+}
+
 struct status
 backup_create(struct workspace *w, const char *path, const struct backup_progress *p,
               struct diag *diag, json_t **ret_manifest)
@@ -407,6 +418,7 @@ backup_create(struct workspace *w, const char *path, const struct backup_progres
         FAIL(EXISTS);
     }
     TRY(workspace_lock(w, diag, &lock));
+    TRY(foresee(w, diag));
     TRY(workspace_tell_failure(w, ACTION, "workspace", make_all(&m, path, &manifest), diag));
     *ret_manifest = MOVE(manifest);
     return OK;

@@ -10,6 +10,7 @@
 #include "data/subject_table.h"
 #include "workspace/dataset_subjects.h"
 #include "workspace/datasets.h"
+#include "workspace/policies.h"
 #include "workspace/registry.h"
 
 #include <stdio.h>
@@ -362,6 +363,21 @@ prepare(struct erasing *e, const struct view *values)
     return count_rows(e);
 }
 
+/* The policies see the dataset as it will be; erasures that a backup did not have yet were decided
+ * when they were done. */
+static struct status
+foresee(struct erasing *e)
+{
+    const struct workspace_act act = {.action = ERASURE_ACTION, .resource = e->resource};
+    DEFER(js_freep)
+    json_t *fields =
+        json_pack("{s:I}", "erased", (json_int_t)(e->subjects.gone + e->states[STATE_NEW]));
+    CHECK(fields != NULL, MEMORY);
+    return e->hashes != NULL || e->states[STATE_NEW] == 0
+               ? OK
+               : policies_foresee(e->w, "dataset", e->name, fields, &act, e->diag);
+}
+
 static struct status
 find_and_run(struct erasing *e, const struct view *values)
 {
@@ -371,6 +387,7 @@ find_and_run(struct erasing *e, const struct view *values)
     TRY(registry_check_name("dataset", e->name, e->diag));
     TRY(workspace_lock(e->w, e->diag, &lock));
     TRY(workspace_tell_failure(e->w, ERASURE_ACTION, e->resource, prepare(e, values), e->diag));
+    TRY(foresee(e));
     return e->count == 0
                ? OK
                : workspace_tell_failure(e->w, ERASURE_ACTION, e->resource, run(e), e->diag);

@@ -38,15 +38,27 @@ audit(struct workspace *w, const char *action, const char *reason, struct diag *
     return workspace_audit(w, &act, diag);
 }
 
-/* The policies see the workspace as it will be. Takes value. */
+/* The policies see the workspace as it will be. Takes fields. */
 static struct status
-foresee(struct workspace *w, const char *action, const char *field, json_t *value,
-        struct diag *diag)
+foresee(struct workspace *w, const char *action, json_t *fields, struct diag *diag)
 {
     const struct workspace_act act = {.action = action, .resource = "keys/workspace"};
-    DEFER(js_freep) json_t *fields = json_pack("{s:o}", field, value);
-    CHECK(fields != NULL, MEMORY);
-    return policies_foresee(w, fields, &act, diag);
+    DEFER(js_freep) json_t *o = fields;
+    CHECK(o != NULL, MEMORY);
+    return policies_foresee(w, "workspace", "workspace", o, &act, diag);
+}
+
+static struct status
+foresee_generation(struct workspace *w, struct diag *diag)
+{
+    struct vault_generation all[VAULT_GENERATIONS];
+    if (vault_generations(w->vault, all) > 1) {
+        return OK; /* what was begun is finished */
+    }
+    return foresee(w, "key.rotate",
+                   json_pack("{s:I, s:o}", "key.generation", (json_int_t)all[0].number + 1,
+                             "key.made", js_time(clock_wall_ns())),
+                   diag);
 }
 
 /* ---- objects ---- */
@@ -201,6 +213,7 @@ keys_rotate(struct workspace *w, const struct keys_progress *p, struct diag *dia
     DEFER(file_closep) int lock = -1;
     struct keys_result r = {0};
     TRY(workspace_lock(w, diag, &lock));
+    TRY(foresee_generation(w, diag));
     TRY(workspace_tell_failure(w, "key.rotate", "keys/workspace", rotate_locked(w, p, diag, &r),
                                diag));
     *ret_result = r;
@@ -239,8 +252,8 @@ keys_rewrap(struct workspace *w, struct provider **to, const struct keys_progres
     struct keys_result r = {0};
     TRY(workspace_lock(w, diag, &lock));
     TRY(*to == NULL ? OK
-                    : foresee(w, "key.rewrap", "key.provider",
-                              json_string(provider_table(*to)->name), diag));
+                    : foresee(w, "key.rewrap",
+                              json_pack("{s:s}", "key.provider", provider_table(*to)->name), diag));
     TRY(workspace_tell_failure(w, "key.rewrap", "keys/workspace", rewrap_locked(w, to, p, diag, &r),
                                diag));
     *ret_result = r;
@@ -278,7 +291,7 @@ keys_revoke(struct workspace *w, const char *reason, struct diag *diag)
         diag_set(diag, "a reason is 1 to %u bytes of text", REASON_MAX);
         FAIL(INPUT);
     }
-    TRY(foresee(w, "key.revoke", "key.revoked", json_true(), diag));
+    TRY(foresee(w, "key.revoke", json_pack("{s:b}", "key.revoked", 1), diag));
     return set_revoked(w, "key.revoke", reason, reason, diag);
 }
 
@@ -292,6 +305,7 @@ keys_restore(struct workspace *w, struct diag *diag)
         diag_set(diag, "the key is not revoked");
         FAIL(INPUT);
     }
+    TRY(foresee(w, "key.restore", json_pack("{s:b}", "key.revoked", 0), diag));
     return set_revoked(w, "key.restore", "", "the key may be used again", diag);
 }
 

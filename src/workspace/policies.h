@@ -69,10 +69,12 @@ struct status policies_before(struct workspace *w, struct diag *diag);
 struct status policies_after(struct workspace *w, struct diag *diag);
 /* Puts away what policies_before remembered. */
 void policies_forget(struct workspace *w);
-/* Of a change that is not the store's: fields (a borrowed object of the workspace resource's)
- * become these. STATUS_DENIED as above; the refused act is in the log. */
-struct status policies_foresee(struct workspace *w, const json_t *fields,
-                               const struct workspace_act *act, struct diag *diag);
+/* Of a change that is not the store's: of the resource of that type and name, or of all its versions
+ * ("NAME@V"), the fields (a borrowed object) become these. STATUS_DENIED as above; the refused act
+ * is in the log. */
+struct status policies_foresee(struct workspace *w, const char *type, const char *name,
+                               const json_t *fields, const struct workspace_act *act,
+                               struct diag *diag);
 
 /* A setting of the configuration that a policy makes. */
 struct policies_setting {

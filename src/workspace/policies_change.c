@@ -278,16 +278,30 @@ policies_after(struct workspace *w, struct diag *diag)
 
 /* ---- what is not the store's ---- */
 
+struct foreseen {
+    const char *type, *name;
+    const json_t *fields;
+};
+
+static bool
+is_foreseen(const struct foreseen *f, const json_t *resource)
+{
+    const char *name = json_string_value(json_object_get(resource, "name"));
+    const size_t n = strlen(f->name);
+    return strcmp(json_string_value(json_object_get(resource, "type")), f->type) == 0 &&
+           strncmp(name, f->name, n) == 0 && (name[n] == '\0' || name[n] == '@');
+}
+
 static struct status
-patch(json_t *document, const json_t *fields)
+patch(json_t *document, const struct foreseen *f)
 {
     json_t *r = NULL;
     size_t i = 0;
     json_array_foreach(json_object_get(document, "resources"), i, r)
     {
-        if (strcmp(json_string_value(json_object_get(r, "type")), "workspace") == 0) {
-            CHECK(json_object_update(json_object_get(r, "fields"), (json_t *)(uintptr_t)fields) ==
-                      0,
+        if (is_foreseen(f, r)) {
+            CHECK(json_object_update(json_object_get(r, "fields"),
+                                     (json_t *)(uintptr_t)f->fields) == 0,
                   MEMORY);
         }
     }
@@ -295,7 +309,7 @@ patch(json_t *document, const json_t *fields)
 }
 
 static struct status
-foresee(struct workspace *w, const json_t *fields, struct diag *diag)
+foresee(struct workspace *w, const struct foreseen *of, struct diag *diag)
 {
     DEFER(policies_freep) struct policies *p = NULL;
     DEFER(policies_found_done) struct policies_found old = {0}, now = {0};
@@ -309,16 +323,17 @@ foresee(struct workspace *w, const json_t *fields, struct diag *diag)
     changed = json_deep_copy(document);
     TRY(policies_evaluate(p, document, diag, &old));
     TRY(note(p, &old, &before));
-    TRY(patch(changed, fields));
+    TRY(patch(changed, of));
     TRY(policies_evaluate(p, changed, diag, &now));
     return refuse_new(p, before, &now, diag);
 }
 
 struct status
-policies_foresee(struct workspace *w, const json_t *fields, const struct workspace_act *act,
-                 struct diag *diag)
+policies_foresee(struct workspace *w, const char *type, const char *name, const json_t *fields,
+                 const struct workspace_act *act, struct diag *diag)
 {
-    return workspace_tell_failure(w, act->action, act->resource, foresee(w, fields, diag), diag);
+    const struct foreseen f = {type, name, fields};
+    return workspace_tell_failure(w, act->action, act->resource, foresee(w, &f, diag), diag);
 }
 
 /* ---- the configuration ---- */

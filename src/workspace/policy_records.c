@@ -1,5 +1,6 @@
 #include "workspace/policy_records.h"
 
+#include "workspace/dataset_subjects.h"
 #include "workspace/incidents.h"
 
 #include <string.h>
@@ -73,11 +74,42 @@ put_incidents(struct workspace *w, json_t *resources, struct diag *diag)
     return OK;
 }
 
+/* Of all versions of a name, which stand side by side. */
+static struct status
+put_persons(struct workspace *w, json_t *resources, struct diag *diag)
+{
+    DEFER(js_freep) json_t *of = NULL;
+    const char *last = "";
+    json_t *r = NULL;
+    size_t i = 0;
+    json_array_foreach(resources, i, r)
+    {
+        bool exist = false;
+        json_t *fields = json_object_get(r, "fields");
+        const char *name = json_string_value(json_object_get(fields, "name"));
+        if (strcmp(json_string_value(json_object_get(r, "type")), "dataset") != 0) {
+            continue;
+        }
+        if (strcmp(name, last) != 0) {
+            json_decref(of);
+            of = NULL;
+            last = name;
+            TRY(dataset_subjects_exist(w, name, &exist));
+            TRY(exist ? dataset_subjects_describe(w, name, diag, &of) : OK);
+        }
+        json_t *persons = json_object_get(of, "persons"), *erased = json_object_get(of, "erased");
+        TRY(js_set(fields, "persons", of == NULL ? json_null() : json_incref(persons)));
+        TRY(js_set(fields, "erased", of == NULL ? json_null() : json_incref(erased)));
+    }
+    return OK;
+}
+
 struct status
 policy_records_put(struct workspace *w, json_t *resources, struct diag *diag)
 {
     for (size_t i = 0; i < sizeof fields_of / sizeof *fields_of; i++) {
         TRY(put_form(w, i, resources, diag));
     }
+    TRY(put_persons(w, resources, diag));
     return put_incidents(w, resources, diag);
 }

@@ -7,8 +7,9 @@
 #include "base/json.h"
 #include "workspace/workspace.h"
 
-/* Adds the fields "records.*" and "incidents.overdue" to those of the models and the workspace
- * among `resources`, as policy_gather has put them. */
+/* Adds the fields "records.*" and "incidents.overdue" to those of the models and the workspace, and
+ * "persons" and "erased" to those of the datasets, among `resources`, as policy_gather has put
+ * them. */
 struct status policy_records_put(struct workspace *w, json_t *resources, struct diag *diag);
 
 #endif

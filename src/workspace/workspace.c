@@ -398,6 +398,20 @@ workspace_seal(const struct workspace *w, const char *kind, const char *name, ui
     return seal_file(w->vault, object, id, bytes, diag);
 }
 
+static struct status
+foresee_tls(struct workspace *w, struct view chain, const struct workspace_act *act,
+            struct diag *diag)
+{
+    int64_t ends_ns = 0;
+    DEFER(buf_done) struct buf ends;
+    buf_init(&ends, 64);
+    TRY(certificate_expires(chain, &ends_ns));
+    clock_put_rfc3339(&ends, ends_ns);
+    DEFER(js_freep) json_t *fields = json_pack("{s:s}", "certificate.expires", buf_str(&ends));
+    CHECK(fields != NULL, MEMORY);
+    return policies_foresee(w, "workspace", "workspace", fields, act, diag);
+}
+
 struct status
 workspace_set_tls(struct workspace *w, struct view chain, struct view key, const char *reason,
                   struct diag *diag)
@@ -406,6 +420,7 @@ workspace_set_tls(struct workspace *w, struct view chain, struct view key, const
     const struct workspace_act act = {
         .action = "tls.configure", .resource = "tls", .reason = reason};
     TRY(workspace_lock(w, diag, &lock));
+    TRY(foresee_tls(w, chain, &act, diag));
     TRY(workspace_audit(w, &act, diag));
     return write_tls(w->dir, w->vault, chain, key, diag);
 }

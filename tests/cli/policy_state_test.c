@@ -17,7 +17,7 @@ set_up(void **state)
     testing_write(in(m, "keys.json"), view_str(KEYS));
     RUN(m, 0, "issuer", "add", "id", "--url", "https://a.example", "--audience", "x", "--algorithm",
         "ES256", "--jwks", in(m, "keys.json"));
-    RUN(m, 0, "dataset", "add", "lending", m->csv, CSV_OPTIONS);
+    RUN(m, 0, "dataset", "add", "lending", m->csv, CSV_OPTIONS, "--subject", "hirat");
     RUN(m, 0, "model", "train", "mortgage", "--data", "lending", "--rounds", "3");
     testing_write(
         in(m, "w/steward.yaml"),

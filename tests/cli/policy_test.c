@@ -96,6 +96,107 @@ a_key_that_would_hold_too_long_is_shortened(void **state)
     OUT_HAS(m, "set to 10d");
 }
 
+/* Assigns, under the name "no", what denies a state of which the condition is true. */
+static void
+deny(struct room *m, const char *type, const char *condition)
+{
+    char yaml[512], file[600];
+    (void)snprintf(file, sizeof file, "%s/no.yaml", m->dir);
+    (void)snprintf(yaml, sizeof yaml,
+                   "id: no\nversion: 1.0\ntitle: t\ncategory: c\nseverity: low\nresource: %s\n"
+                   "if: %s\nthen: {effect: deny, message: not here}\n",
+                   type, condition);
+    testing_write(file, view_str(yaml));
+    RUN(m, 0, "policy", "assign", file);
+}
+
+static void
+assert_logged(struct room *m, const char *action)
+{
+    RUN(m, 0, "audit", "show", "--action", action, "--json");
+    OUT_HAS(m, "denied by policy no (assignment no)");
+}
+
+/* The verb that ran last was refused by that policy, and the log says so. */
+static void
+assert_denied(struct room *m, const char *action)
+{
+    ERR_HAS(m, "denied by policy no (assignment no): not here");
+    assert_logged(m, action);
+}
+
+/* Until it is refused: a certificate that is renewed in the second of the one before ends with it.
+ */
+static void
+renew_until_denied(struct room *m)
+{
+    const int64_t until = clock_mono_ns() + 60 * NS_PER_S;
+    do {
+        testing_run_done(&m->r);
+        testing_steward(&m->r, "certificate", "renew", NULL);
+    } while (m->r.exit_code == 0 && clock_mono_ns() < until);
+    assert_int_equal(m->r.exit_code, 3);
+}
+
+static void
+keys_and_certificates_are_foreseen(void **state)
+{
+    struct room *m = *state;
+    char condition[128];
+    deny(m, "workspace", "{field: key.generation, greater: 1}");
+    RUN(m, 3, "key", "rotate");
+    assert_denied(m, "key.rotate");
+    RUN(m, 0, "policy", "state", "--type", "workspace", "--json");
+    json_t *o = out_json(m);
+    const json_t *fields =
+        json_object_get(json_array_get(json_object_get(o, "resources"), 0), "fields");
+    assert_int_equal(json_integer_value(json_object_get(fields, "key.generation")), 1);
+    (void)snprintf(condition, sizeof condition, "{field: certificate.expires, greater: %s}",
+                   json_string_value(json_object_get(fields, "certificate.expires")));
+    json_decref(o);
+    deny(m, "workspace", condition);
+    renew_until_denied(m);
+    assert_denied(m, "tls.configure");
+    deny(m, "workspace", "{field: backup.made, exists: true}");
+    RUN(m, 3, "backup", "create", in(m, "b"));
+    assert_denied(m, "backup.create");
+    assert_int_not_equal(access(in(m, "b"), F_OK), 0);
+}
+
+static void
+a_revoked_key_is_foreseen_and_what_denies_it_can_be_undone(void **state)
+{
+    struct room *m = *state;
+    deny(m, "workspace", "{field: key.revoked, equals: true}");
+    RUN(m, 3, "key", "revoke");
+    assert_denied(m, "key.revoke");
+    deny(m, "workspace", "{field: key.revoked, equals: false}");
+    RUN(m, 0, "key", "revoke");
+    RUN(m, 3, "key", "restore");
+    ERR_HAS(m, "denied by policy no (assignment no): not here");
+    RUN(m, 3, "policy", "check"); /* it is revoked still */
+    RUN(m, 0, "policy", "unassign", "no");
+    RUN(m, 0, "key", "restore");
+    assert_logged(m, "key.restore");
+}
+
+static void
+an_erasure_is_foreseen(void **state)
+{
+    struct room *m = *state;
+    testing_write(in(m, "p.csv"), view_str("who,deny,x\nann,yes,1\nbob,no,2\neve,no,3\n"));
+    RUN(m, 0, "dataset", "add", "people", in(m, "p.csv"), "--label", "deny", "--subject", "who");
+    RUN(m, 0, "dataset", "erase", "people", "--subject", "bob");
+    /* What the law holds may not be erased. */
+    deny(m, "dataset", "{all: [{field: name, equals: people}, {field: erased, greater: 1}]}");
+    RUN(m, 3, "dataset", "erase", "people", "--subject", "ann");
+    assert_denied(m, "dataset.erase");
+    RUN(m, 0, "dataset", "erase", "people", "--subject", "bob"); /* already */
+    RUN(m, 0, "policy", "unassign", "no");
+    RUN(m, 0, "dataset", "erase", "people", "--subject", "ann");
+    OUT_HAS(m, "1");
+}
+
 static void
 what_is_missing_is_deployed(void **state)
 {
@@ -174,6 +275,9 @@ main(void)
         TEST(a_change_is_refused_by_name_and_leaves_nothing),
         TEST(grants_and_removals_are_looked_at_too),
         TEST(a_key_that_would_hold_too_long_is_shortened),
+        TEST(keys_and_certificates_are_foreseen),
+        TEST(a_revoked_key_is_foreseen_and_what_denies_it_can_be_undone),
+        TEST(an_erasure_is_foreseen),
         TEST(what_is_missing_is_deployed),
         TEST(what_is_not_known_is_not_compliant),
         TEST(drift_is_told_once),
