@@ -339,7 +339,7 @@ cli_policy_check(struct cli *c)
     DEFER(workspace_closep) struct workspace *w = NULL;
     DEFER(js_freep) json_t *also = NULL;
     DEFER(js_freep) json_t *report = NULL;
-    struct policies_tally tally;
+    DEFER(policies_tally_done) struct policies_tally tally = {0};
     TRY(cli_config(c, cli_value(c, "config"), &config));
     TRY(cli_open(c, &w));
     TRY(config_state(&config, w->principal, &also));

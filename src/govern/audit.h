@@ -74,6 +74,17 @@ struct status audit_publish(struct audit *a, struct diag *diag);
 uint64_t audit_size(const struct audit *a);      /* entries durable in the whole log */
 uint64_t audit_published(const struct audit *a); /* of them, those under a checkpoint of ours */
 
+/* The actions of alerts (docs/spec/alert.md). */
+#define AUDIT_ALERT_RAISE "alert.raise"
+#define AUDIT_ALERT_CLEAR "alert.clear"
+
+/* What an alert is about. */
+struct audit_alert {
+    const char *severity; /* "low", "medium", "high" */
+    const char *policy, *policy_version;
+    const char *subject; /* "server/server"; NULL: several */
+};
+
 /* The entry everybody writes, in one place so that its fields and their order are one. Unset
  * strings are NULL. */
 struct audit_event {
@@ -99,10 +110,13 @@ struct audit_event {
     const struct digest *explanation; /* of the part of the response that explains; NULL: none */
     const char *capture; /* of the bodies: the sealed object's name, or "failed"; NULL: none */
     int64_t duration_ns;
-    uint64_t rows;      /* 0: none */
+    uint64_t rows;                   /* 0: none */
+    const struct audit_alert *alert; /* NULL: it is none */
     const char *quotas; /* the counts it was counted in, each with its line break; NULL: none */
 };
 void audit_event_put(const struct audit_event *e, struct buf *ret_entry);
+/* Whether the entry raises or clears an alert; entries of ours only. */
+bool audit_event_is_alert(struct view entry);
 /* When it began, out of an entry of any version of the schema; false: it does not say. */
 bool audit_event_time(struct view entry, int64_t *ret_wall_ns);
 

@@ -95,6 +95,18 @@ put_lines(struct buf *b, const char *key, const char *lines)
     buf_put_str(b, "]");
 }
 
+static void
+put_alert(struct buf *b, const struct audit_alert *a)
+{
+    put_key(b, "alert");
+    buf_put_str(b, "{\"severity\":");
+    js_put_string(b, view_str(a->severity));
+    put_text(b, "policy", a->policy);
+    put_text(b, "policy_version", a->policy_version);
+    put_text(b, "subject", a->subject);
+    buf_put_str(b, "}");
+}
+
 void
 audit_event_put(const struct audit_event *e, struct buf *ret_entry)
 {
@@ -122,8 +134,21 @@ audit_event_put(const struct audit_event *e, struct buf *ret_entry)
     put_digest(ret_entry, "response_sha256", e->response);
     put_digest(ret_entry, "explanation_sha256", e->explanation);
     put_text(ret_entry, "capture", e->capture);
+    if (e->alert != NULL) {
+        put_alert(ret_entry, e->alert);
+    }
     put_number(ret_entry, "duration_ns", e->duration_ns > 0 ? (uint64_t)e->duration_ns : 0);
     buf_put_str(ret_entry, "}");
+}
+
+/* Within a text the marks would have a backslash before them. */
+bool
+audit_event_is_alert(struct view entry)
+{
+    static const char raise[] = "\"action\":\"" AUDIT_ALERT_RAISE "\"",
+                      clear[] = "\"action\":\"" AUDIT_ALERT_CLEAR "\"";
+    return memmem(entry.ptr, entry.len, raise, sizeof raise - 1) != NULL ||
+           memmem(entry.ptr, entry.len, clear, sizeof clear - 1) != NULL;
 }
 
 bool

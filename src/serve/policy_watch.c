@@ -52,6 +52,7 @@ look(struct policy_watch *p, json_t *state)
     p->failing = false;
     (void)pthread_mutex_lock(&p->lock);
     tally.drifted += p->tally.drifted;
+    policies_tally_done(&p->tally);
     p->tally = tally;
     (void)pthread_mutex_unlock(&p->lock);
 }
@@ -101,6 +102,7 @@ policy_watch_stop(struct policy_watch *p)
         ticker_stop(p->ticker);
         (void)pthread_mutex_destroy(&p->lock);
         json_decref(p->state);
+        policies_tally_done(&p->tally);
         free(p);
     }
 }
@@ -115,6 +117,59 @@ policy_watch_set(struct policy_watch *p, json_t *state)
     (void)pthread_mutex_unlock(&p->lock);
 }
 
+bool
+policy_watch_alerts(struct policy_watch *p)
+{
+    bool any = false;
+    const json_t *a = NULL;
+    size_t i = 0;
+    if (p == NULL) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&p->lock);
+    json_array_foreach(p->tally.alerts, i, a)
+    {
+        any = any || json_integer_value(json_object_get(a, "open")) > 0;
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    return any;
+}
+
+/* ---- metrics ---- */
+
+static void
+put_alerts(const json_t *alerts, const char *name, const char *kind, const char *help,
+           const char *member, struct buf *b)
+{
+    const json_t *a = NULL;
+    size_t i = 0;
+    buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
+    json_array_foreach(alerts, i, a)
+    {
+        buf_printf(b, "%s{policy=\"%s\",assignment=\"%s\",severity=\"%s\"} %lld\n", name,
+                   json_string_value(json_object_get(a, "policy")),
+                   json_string_value(json_object_get(a, "assignment")),
+                   json_string_value(json_object_get(a, "severity")),
+                   (long long)json_integer_value(json_object_get(a, member)));
+    }
+}
+
+static void
+put_findings(const struct policies_tally *t, struct buf *ret_text)
+{
+    buf_put_str(ret_text, "# HELP steward_policy_findings Findings of assigned policies, as of the "
+                          "last look.\n# TYPE steward_policy_findings gauge\n");
+    for (unsigned o = 0; o < POLICY_OUTCOMES; o++) {
+        buf_printf(ret_text, "steward_policy_findings{outcome=\"%s\"} %zu\n",
+                   policy_outcome_word((enum policy_outcome)o), t->of[o]);
+    }
+    buf_printf(ret_text,
+               "# HELP steward_policy_drift_total Resources that no longer complied, since the "
+               "server started.\n# TYPE steward_policy_drift_total counter\n"
+               "steward_policy_drift_total %zu\n",
+               t->drifted);
+}
+
 void
 policy_watch_put_metrics(struct policy_watch *p, struct buf *ret_text)
 {
@@ -122,17 +177,10 @@ policy_watch_put_metrics(struct policy_watch *p, struct buf *ret_text)
         return;
     }
     (void)pthread_mutex_lock(&p->lock);
-    const struct policies_tally t = p->tally;
+    put_findings(&p->tally, ret_text);
+    put_alerts(p->tally.alerts, "steward_alerts_open", "gauge",
+               "Alerts of resources that do not comply, as of the last look.", "open", ret_text);
+    put_alerts(p->tally.alerts, "steward_alerts_total", "counter",
+               "Alerts that were raised since the policy was assigned.", "total", ret_text);
     (void)pthread_mutex_unlock(&p->lock);
-    buf_put_str(ret_text, "# HELP steward_policy_findings Findings of assigned policies, as of the "
-                          "last look.\n# TYPE steward_policy_findings gauge\n");
-    for (unsigned o = 0; o < POLICY_OUTCOMES; o++) {
-        buf_printf(ret_text, "steward_policy_findings{outcome=\"%s\"} %zu\n",
-                   policy_outcome_word((enum policy_outcome)o), t.of[o]);
-    }
-    buf_printf(ret_text,
-               "# HELP steward_policy_drift_total Resources that no longer complied, since the "
-               "server started.\n# TYPE steward_policy_drift_total counter\n"
-               "steward_policy_drift_total %zu\n",
-               t.drifted);
 }

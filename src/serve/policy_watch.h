@@ -15,6 +15,8 @@ struct status policy_watch_start(struct workspace *w, json_t *state,
 void policy_watch_stop(struct policy_watch *p);
 /* From now on. */
 void policy_watch_set(struct policy_watch *p, json_t *state);
+/* Whether an alert was open at the last look. NULL: none. */
+bool policy_watch_alerts(struct policy_watch *p);
 /* As of the last look. NULL: nothing. */
 void policy_watch_put_metrics(struct policy_watch *p, struct buf *ret_text);
 

@@ -48,6 +48,18 @@ act_export(struct call *c)
     buf_put_str(&c->x->answer, "{\"ready\":true}");
 }
 
+/* Of the policies' alerts: nor is what somebody must look at. */
+static void
+act_alerts(struct call *c)
+{
+    if (policy_watch_alerts(c->server->policy_watch)) {
+        call_refuse(c, 503, "an alert is open: something no longer complies with a policy",
+                    "an alert is open");
+        return;
+    }
+    buf_put_str(&c->x->answer, "{\"ready\":true}");
+}
+
 static void
 act_server(struct call *c)
 {
@@ -269,6 +281,8 @@ static const struct route routes[] = {
     {"GET", "/v2/health/live", true, ACCESS_MODEL_READ, "server", NULL, act_live, SIDE_BOTH},
     {"GET", "/v2/health/ready", true, ACCESS_MODEL_READ, "server", NULL, act_ready, SIDE_BOTH},
     {"GET", "/v2/health/export", true, ACCESS_MODEL_READ, "server", NULL, act_export,
+     SIDE_MANAGEMENT},
+    {"GET", "/v2/health/alerts", true, ACCESS_MODEL_READ, "server", NULL, act_alerts,
      SIDE_MANAGEMENT},
     {"GET", "/v2", false, ACCESS_MODEL_READ, "models", NULL, act_server},
     {"GET", "/v2/models/{name}", false, ACCESS_MODEL_READ, "models/{name}", inspect_model,

@@ -306,10 +306,12 @@ exemption_id(const char *assignment, const char *resource, char ret_id[static 65
 }
 
 static struct status
-need_assignment(const struct policies *p, const char *name, struct diag *diag)
+need_assignment(const struct policies *p, const char *name, struct diag *diag,
+                const struct policy_assignment **ret_assignment)
 {
     for (size_t i = 0; i < p->count; i++) {
         if (strcmp(p->assignments[i].name, name) == 0) {
+            *ret_assignment = &p->assignments[i];
             return OK;
         }
     }
@@ -320,7 +322,8 @@ need_assignment(const struct policies *p, const char *name, struct diag *diag)
 static struct status
 remove_all(struct workspace *w, const struct policies *p, const char *name, struct diag *diag)
 {
-    TRY(need_assignment(p, name, diag));
+    const struct policy_assignment *a = NULL;
+    TRY(need_assignment(p, name, diag, &a));
     TRY(store_delete(w->store, POLICY_ASSIGNMENTS, name, diag));
     for (size_t i = 0; i < p->exemption_count; i++) {
         char id[65];
@@ -329,8 +332,7 @@ remove_all(struct workspace *w, const struct policies *p, const char *name, stru
                 ? store_delete(w->store, POLICY_EXEMPTIONS, id, diag)
                 : OK);
     }
-    const struct status s = store_delete(w->store, POLICY_STATES, name, diag);
-    return s.code == STATUS_NOT_FOUND ? OK : s;
+    return policies_untrack(w, p, a, diag);
 }
 
 struct status
@@ -358,8 +360,9 @@ put_exemption(struct workspace *w, const char *name, const char *resource, int64
     DEFER(policies_freep) struct policies *p = NULL;
     DEFER(buf_done) struct buf value;
     buf_init(&value, RECORD_MAX);
+    const struct policy_assignment *a = NULL;
     TRY(policies_read(w, diag, &p));
-    TRY(need_assignment(p, name, diag));
+    TRY(need_assignment(p, name, diag, &a));
     DEFER(js_freep)
     json_t *o = json_pack("{s:s, s:s, s:o, s:s, s:s, s:o}", "assignment", name, "resource",
                           resource, "until", js_time(until_ns), "by", w->principal, "why", why,

@@ -48,7 +48,11 @@ struct status policies_list(struct workspace *w, struct diag *diag, json_t **ret
 struct policies_tally {
     size_t of[POLICY_OUTCOMES];
     size_t drifted; /* from compliant, or not there, to non-compliant since the last look */
+    /* [{"assignment", "policy", "severity", "open", "total"}]: alerts that are open, and that were
+     * raised since the assignment was made. NULL: nothing is assigned. */
+    json_t *alerts;
 };
+void policies_tally_done(struct policies_tally *t);
 /* Evaluates everything assigned over the state (workspace/policy_gather.h; `also` beside it, or
  * NULL). ret_report: {"time", "assignments", "findings": [...], "counts": {...}}. */
 struct status policies_check(struct workspace *w, const json_t *also, struct diag *diag,
@@ -69,7 +73,8 @@ struct status policies_before(struct workspace *w, struct diag *diag);
 struct status policies_after(struct workspace *w, struct diag *diag);
 /* Puts away what policies_before remembered. */
 void policies_forget(struct workspace *w);
-/* Of a change that is not the store's: of the resource of that type and name, or of all its versions
+/* Of a change that is not the store's: of the resource of that type and name, or of all its
+ * versions
  * ("NAME@V"), the fields (a borrowed object) become these. STATUS_DENIED as above; the refused act
  * is in the log. */
 struct status policies_foresee(struct workspace *w, const char *type, const char *name,

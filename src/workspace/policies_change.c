@@ -244,7 +244,7 @@ go_round(struct workspace *w, struct diag *diag, bool *ret_changed)
     DEFER(policies_freep) struct policies *p = NULL;
     DEFER(policies_found_done) struct policies_found f = {0};
     json_t *document = NULL;
-    size_t changed = 0, drifted = 0;
+    struct policies_tracked tracked = {0};
     TRY(policies_read(w, diag, &p));
     if (p->count == 0) {
         return OK;
@@ -256,7 +256,7 @@ go_round(struct workspace *w, struct diag *diag, bool *ret_changed)
         return OK;
     }
     TRY(refuse_new(p, w->before, &f, diag));
-    return policies_track(w, p, &f, w->tell, w->tell_ctx, diag, &changed, &drifted, false);
+    return policies_track(w, p, &f, w->tell, w->tell_ctx, diag, false, &tracked);
 }
 
 struct status

@@ -36,10 +36,18 @@ const char *policies_stamp(const struct policies *p, const struct policy_assignm
 /* Puts an assignment, within a transaction; the text is checked before. */
 struct status policies_put(struct workspace *w, const struct policy_assignment *a, struct view text,
                            const json_t *parameters, const char *why, struct diag *diag);
+struct policies_tracked {
+    size_t changed, drifted;
+    json_t *alerts; /* as policies_tally has it; the caller's. NULL: nobody asks */
+};
 /* Within a transaction: what changed since the last look is kept and becomes entries. */
 struct status policies_track(struct workspace *w, const struct policies *p,
                              const struct policies_found *f,
                              void (*told)(void *ctx, bool drifted, const char *sentence), void *ctx,
-                             struct diag *diag, size_t *ret_changed, size_t *ret_drifted, bool dry);
+                             struct diag *diag, bool dry, struct policies_tracked *tracked);
+/* Within a transaction: the assignment goes; its alerts are cleared, and what was kept of its looks
+ * is forgotten. */
+struct status policies_untrack(struct workspace *w, const struct policies *p,
+                               const struct policy_assignment *a, struct diag *diag);
 
 #endif

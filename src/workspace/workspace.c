@@ -303,6 +303,7 @@ put_entry(const struct workspace *w, const struct workspace_act *act, struct buf
         .model_digest = act->digest,
         .allow = !act->refused,
         .reason = act->reason,
+        .alert = act->alert,
     };
     buf_init(ret_entry, AUDIT_MAX_ENTRY);
     audit_event_put(&event, ret_entry);

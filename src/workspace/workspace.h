@@ -95,6 +95,7 @@ struct workspace_act {
     const char *reason;          /* what was done, or why it was refused */
     uint64_t version;            /* of the model; 0: none */
     const struct digest *digest; /* of the model */
+    const struct audit_alert *alert; /* NULL: it is none */
     bool refused;
 };
 struct status workspace_audit(struct workspace *w, const struct workspace_act *act,

@@ -252,6 +252,80 @@ drift_is_told_once(void **state)
     assert_int_equal(m->r.err.len, 0);
 }
 
+/* How many alerts of that action the log has, and that each is of that subject. */
+static size_t
+alerts(struct room *m, const char *action, const char *subject)
+{
+    size_t n = 0, i = 0;
+    json_t *entry = NULL;
+    RUN(m, 0, "audit", "show", "--action", action, "--json");
+    json_t *list = out_json(m);
+    json_array_foreach(list, i, entry)
+    {
+        const json_t *a = json_object_get(json_object_get(entry, "entry"), "alert");
+        has_keys(a, "severity policy policy_version");
+        n += strcmp(json_string_value(json_object_get(a, "subject")), subject) == 0;
+    }
+    json_decref(list);
+    return n;
+}
+
+static void
+assert_alerts(struct room *m, const char *subject, size_t raised, size_t cleared)
+{
+    assert_int_equal(alerts(m, "alert.raise", subject), raised);
+    assert_int_equal(alerts(m, "alert.clear", subject), cleared);
+}
+
+static void
+drift_raises_an_alert_that_is_cleared_when_it_is_over(void **state)
+{
+    struct room *m = *state;
+    char good[600];
+    (void)snprintf(good, sizeof good, "%s/good.yaml", m->dir);
+    testing_write(good, view_str("tls:\n  client_certificates: require\n  client_ca: /x.pem\n"));
+    RUN(m, 0, "policy", "assign", "client-certificates");
+    RUN(m, 7, "policy", "check"); /* it never complied: nothing has drifted */
+    assert_alerts(m, "server/server", 0, 0);
+    RUN(m, 0, "policy", "check", "--config", good);
+    assert_alerts(m, "server/server", 0, 0);
+    RUN(m, 7, "policy", "check");
+    RUN(m, 7, "policy", "check");
+    assert_alerts(m, "server/server", 1, 0);
+    RUN(m, 0, "policy", "exempt", "client-certificates", "--until", "2030-01-01T00:00:00Z", "--why",
+        "nobody calls it yet");
+    RUN(m, 0, "policy", "check");
+    assert_alerts(m, "server/server", 1, 1);
+    RUN(m, 0, "policy", "check", "--config", good);
+    RUN(m, 0, "policy", "exempt", "client-certificates", "--until", "2020-01-01T00:00:00Z", "--why",
+        "it is called now, after all");
+    RUN(m, 7, "policy", "check");
+    assert_alerts(m, "server/server", 2, 1);
+    RUN(m, 0, "policy", "unassign", "client-certificates");
+    assert_alerts(m, "server/server", 2, 2);
+}
+
+static void
+an_alert_goes_with_what_it_is_about(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "policy", "assign", "grants-bounded");
+    RUN(m, 7, "policy", "check"); /* for ann's, which was there */
+    RUN(m, 0, "principal", "add", "bob", "--role", "caller");
+    ERR_HAS(m, "policy drift: grant/bob/caller/**: non-compliant, before compliant");
+    assert_alerts(m, "grant/bob/caller/**", 1, 0);
+    RUN(m, 7, "policy", "check");
+    assert_alerts(m, "grant/bob/caller/**", 1, 0);
+    RUN(m, 0, "principal", "remove", "bob");
+    assert_alerts(m, "grant/bob/caller/**", 1, 1);
+    RUN(m, 0, "principal", "add", "bob", "--role", "caller");
+    assert_alerts(m, "grant/bob/caller/**", 2, 1);
+    RUN(m, 0, "policy", "assign", "grants-bounded", "--why", "anew");
+    RUN(m, 7, "policy", "check");
+    assert_alerts(m, "grant/bob/caller/**", 2, 2);
+    assert_alerts(m, "grant/ann/caller/**", 0, 0);
+}
+
 static void
 a_server_that_a_policy_denies_does_not_start(void **state)
 {
@@ -281,6 +355,8 @@ main(void)
         TEST(what_is_missing_is_deployed),
         TEST(what_is_not_known_is_not_compliant),
         TEST(drift_is_told_once),
+        TEST(drift_raises_an_alert_that_is_cleared_when_it_is_over),
+        TEST(an_alert_goes_with_what_it_is_about),
         TEST(a_server_that_a_policy_denies_does_not_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
