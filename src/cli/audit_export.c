@@ -114,7 +114,8 @@ static struct status
 begin(struct cli *c, struct exporter *e, int *ret_lock)
 {
     if (!export_format_from_word(cli_value(c, "format"), &e->format)) {
-        diag_set(&c->diag, "--format %.40s: there are jsonl, ocsf and cef", cli_value(c, "format"));
+        diag_set(&c->diag, "--format %.40s: there are jsonl, ocsf, cef and cloudevents",
+                 cli_value(c, "format"));
         FAIL(INPUT);
     }
     e->destination = cli_value(c, "destination");
@@ -204,6 +205,10 @@ run_receiver(struct cli *c, struct exporter *e)
     DEFER(door_freep) struct door *door = NULL;
     CHECK(r != NULL, MEMORY);
     TRY(url ? receiver_parse_url(view_str(to), &c->diag, r) : OK);
+    if (r->kind == RECEIVER_WEBHOOK) {
+        diag_set(&c->diag, "--to: a webhook is told of alerts by the server (audit.export)");
+        FAIL(INPUT);
+    }
     TRY(read_timeout(c, &timeout_ns));
     TRY(cli_door(c, &door));
     return r->kind == RECEIVER_SYSLOG ? run_syslog(c, e, door, url ? r->hosts : to, timeout_ns)

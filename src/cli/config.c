@@ -120,7 +120,8 @@ static const struct key {
      0, 0,
      "what may be connected to: PURPOSE HOST PORTS [http] [at BLOCK,...]; nothing else is. "
      "Purposes: "
-     "black-box (steward explain --endpoint), export, jwks, transit, witness. A name's addresses "
+     "alert, black-box (steward explain --endpoint), export, jwks, transit, witness. A name's "
+     "addresses "
      "are "
      "public, or "
      "those it is said to be at"},
@@ -151,8 +152,10 @@ static const struct key {
      "how many of them must have cosigned a checkpoint that is kept as witnessed; 0: all"},
     {"audit", "export", KIND_EXPORT, AT(exports), "", 0, 0,
      "who gets the log's events from the server: NAME syslog://HOST:PORT or NAME "
-     "kafka://HOST:PORT[,...]/TOPIC, then [jsonl|ocsf|cef] [ca-file=PATH]: NAME is that of its "
-     "position; network.egress (purpose export) must allow it"},
+     "kafka://HOST:PORT[,...]/TOPIC, then [jsonl|ocsf|cef|cloudevents] [only=alerts] "
+     "[ca-file=PATH]; or, of alerts (docs/spec/alert.md), NAME https://HOST[:PORT]/PATH "
+     "secret-file=PATH: NAME is that of its position; network.egress (purpose export, of https: "
+     "alert) must allow it"},
     {"capture", "models", KIND_CAPTURE, AT(captures), "", 0, 0,
      "whose calls' bodies are kept, sealed (docs/spec/capture.md): MODEL off|full|PERCENT% "
      "[keep=DURATION] [fail=closed|open]; *: all other models. Needs a restart"},

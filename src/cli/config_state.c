@@ -44,17 +44,23 @@ egress_rules(const char *text)
 static json_t *
 receivers(const struct config *c)
 {
-    static const char *const kinds[RECEIVER_KINDS] = {
-        [RECEIVER_SYSLOG] = "syslog", [RECEIVER_KAFKA] = "kafka", [RECEIVER_KAFKA_PLAIN] = "kafka"};
+    static const char *const kinds[RECEIVER_KINDS] = {[RECEIVER_SYSLOG] = "syslog",
+                                                      [RECEIVER_KAFKA] = "kafka",
+                                                      [RECEIVER_KAFKA_PLAIN] = "kafka",
+                                                      [RECEIVER_WEBHOOK] = "webhook"};
     struct receiver of[RECEIVERS];
     const size_t n = config_receivers(c, of);
     json_t *list = json_array();
     for (size_t i = 0; list != NULL && i < n; i++) {
+        /* A webhook's path may be what lets one in. */
+        const bool web = of[i].kind == RECEIVER_WEBHOOK;
+        of[i].hosts[web ? strcspn(of[i].hosts, "/?") : strlen(of[i].hosts)] = '\0';
         (void)json_array_append_new(list,
-                                    json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", of[i].name,
+                                    json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "name", of[i].name,
                                               "kind", kinds[of[i].kind], "hosts", of[i].hosts,
-                                              "format", export_format_word(of[i].format),
-                                              "encrypted", of[i].kind != RECEIVER_KAFKA_PLAIN));
+                                              "format", export_format_word(of[i].format), "only",
+                                              of[i].alerts_only ? "alerts" : "all", "encrypted",
+                                              of[i].kind != RECEIVER_KAFKA_PLAIN));
     }
     return list;
 }

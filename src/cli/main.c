@@ -355,8 +355,8 @@ static const struct cli_option audit_index_options[] = {
 };
 
 static const struct cli_option audit_export_options[] = {
-    {"format", "FORMAT", "jsonl, ocsf (OCSF 1.8 events) or cef", "jsonl", CLI_ONCE,
-     "jsonl ocsf cef"},
+    {"format", "FORMAT", "jsonl, ocsf (OCSF 1.8 events), cef or cloudevents (CloudEvents 1.0)",
+     "jsonl", CLI_ONCE, "jsonl ocsf cef cloudevents"},
     {"output", "FILE", "append to FILE; -: to standard output", "-", CLI_ONCE, "@file"},
     {"to", "RECEIVER",
      "HOST:PORT of a receiver of syslog (RFC 5424) over TLS, or kafka://HOST:PORT/TOPIC", NULL,

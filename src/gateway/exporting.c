@@ -35,7 +35,8 @@ exporting_start(const struct exporting *x, const struct config *config, struct d
                 struct exports **ret_exports)
 {
     const struct exports_source source = {read_plan, (void *)(uintptr_t)x};
-    if (*config->exports == '\0' && strstr(config->egress, "export ") == NULL) {
+    if (*config->exports == '\0' && strstr(config->egress, "export ") == NULL &&
+        strstr(config->egress, "alert ") == NULL) {
         return OK;
     }
     return exports_start(&source, diag, ret_exports);
@@ -47,7 +48,8 @@ has(const struct list *l, const struct receiver *r)
     for (size_t i = 0; i < l->count; i++) {
         const struct receiver *o = &l->of[i];
         if (strcmp(o->name, r->name) == 0 && strcmp(o->hosts, r->hosts) == 0 &&
-            strcmp(o->topic, r->topic) == 0 && o->kind == r->kind && o->format == r->format) {
+            strcmp(o->topic, r->topic) == 0 && o->kind == r->kind && o->format == r->format &&
+            o->alerts_only == r->alerts_only) {
             return true;
         }
     }
@@ -98,7 +100,7 @@ tell_all(struct workspace *w, struct exports *e, const struct list *before, cons
 
 struct status
 exporting_change(struct workspace *w, struct exports *e, const struct config *before,
-                 const struct config *now, struct diag *diag)
+                 const struct config *now, uint64_t from, struct diag *diag)
 {
     DEFER(memory_freep) struct list *old = calloc(1, sizeof *old), *new = calloc(1, sizeof *new);
     CHECK(old != NULL && new != NULL, MEMORY);
@@ -111,7 +113,7 @@ exporting_change(struct workspace *w, struct exports *e, const struct config *be
         exports_stop(e);
     }
     TRY(tell_all(w, e, old, new, diag));
-    if (now != NULL && !exports_apply(e, new->of, new->count)) {
+    if (now != NULL && !exports_apply(e, new->of, new->count, from)) {
         log_event(LOG_ERROR, "export.unchanged",
                   "the process that sends the log's events is gone, or could not read the "
                   "configuration");

@@ -14,9 +14,9 @@ struct exporting {
 struct status exporting_start(const struct exporting *x, const struct config *config,
                               struct diag *diag, struct exports **ret_exports);
 /* From the receivers of `before` (NULL: none) to those of `now` (NULL: none, and the process ends).
- * Failed: the log could
- * not be written, and nothing has changed. e NULL: nothing. */
+ * from: of the log's entries, those behind which alerts are new. Failed: the log could not be
+ * written, and nothing has changed. e NULL: nothing. */
 struct status exporting_change(struct workspace *w, struct exports *e, const struct config *before,
-                               const struct config *now, struct diag *diag);
+                               const struct config *now, uint64_t from, struct diag *diag);
 
 #endif

@@ -218,7 +218,7 @@ start(struct house *h, struct workspace *w, struct server **ret_server)
 static struct status
 tell_stopped(struct house *h, struct workspace *w)
 {
-    TRY(exporting_change(w, h->exports, &h->config, NULL, &h->diag));
+    TRY(exporting_change(w, h->exports, &h->config, NULL, 0, &h->diag));
     return audit_state(h, w, "server stopped");
 }
 
@@ -226,13 +226,14 @@ static struct status
 run(struct house *h, struct workspace *w)
 {
     struct server *server = NULL;
+    const uint64_t from = audit_size(w->audit); /* before the policies are looked at */
     TRY(start(h, w, &server));
     struct status s = confine_listening(&h->diag);
     if (status_ok(s)) {
         s = audit_state(h, w, "server started");
     }
     if (status_ok(s)) {
-        s = exporting_change(w, h->exports, NULL, &h->config, &h->diag);
+        s = exporting_change(w, h->exports, NULL, &h->config, from, &h->diag);
     }
     if (status_ok(s)) {
         s = port_file_write(&h->port_file, server_port(server, SERVER_DATA), &h->diag);

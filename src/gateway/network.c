@@ -331,6 +331,7 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
 {
     struct config now;
     struct diag diag = {0};
+    const uint64_t from = audit_size(w->audit);
     DEFER(js_freep) json_t *state = NULL;
     DEFER(buf_done) struct buf text;
     buf_init(&text, 2 * TEXT_MAX);
@@ -340,7 +341,7 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
     s = status_ok(s) ? gateway_policies(w, &now, &diag, &state) : s;
     s = status_ok(s) ? take_rules(w, server, who, &now, config, &diag) : s;
     s = status_ok(s) ? take_quotas(w, server, &now, config, &diag) : s;
-    s = status_ok(s) ? exporting_change(w, who->exports, config, &now, &diag) : s;
+    s = status_ok(s) ? exporting_change(w, who->exports, config, &now, from, &diag) : s;
     if (status_ok(s)) {
         tell_of_others(config, &now, who->exports != NULL);
         if (who->exports != NULL) {

@@ -4,9 +4,10 @@
 #include "base/text.h"
 #include "govern/audit.h"
 
+#include <stdio.h>
 #include <string.h>
 
-static const char *const words[] = {"jsonl", "ocsf", "cef"};
+static const char *const words[] = {"jsonl", "ocsf", "cef", "cloudevents"};
 
 const char *
 export_format_word(enum export_format f)
@@ -53,19 +54,59 @@ export_time_ms(const struct export_entry *e)
     return audit_event_time(e->raw, &ns) ? ns / 1000000 : 0;
 }
 
+static bool
+is_alert(const char *action)
+{
+    return strcmp(action, AUDIT_ALERT_RAISE) == 0 || strcmp(action, AUDIT_ALERT_CLEAR) == 0;
+}
+
 bool
 export_is_finding(const struct export_entry *e)
 {
     const char *action = export_text(e, "action", "");
     return strcmp(action, AUDIT_GAP) == 0 || strcmp(action, AUDIT_REPAIR) == 0 ||
-           strcmp(action, "access.break-glass") == 0 ||
+           strcmp(action, "access.break-glass") == 0 || is_alert(action) ||
            (strcmp(action, "key.use") == 0 && !export_allowed(e));
+}
+
+const char *
+export_alert_text(const struct export_entry *e, const char *key, const char *fallback)
+{
+    const struct js_node *a = e->root == NULL ? NULL : js_flat_member(e->root, "alert"),
+                         *n = a == NULL || a->kind != JS_OBJECT ? NULL : js_flat_member(a, key);
+    return n != NULL && n->kind == JS_STRING ? n->text : fallback;
+}
+
+static unsigned
+alert_severity(const struct export_entry *e)
+{
+    const char *word = export_alert_text(e, "severity", "high");
+    if (export_is_over(e)) {
+        return 1;
+    }
+    return strcmp(word, "low") == 0 ? 2 : strcmp(word, "medium") == 0 ? 3 : 4;
 }
 
 unsigned
 export_severity(const struct export_entry *e)
 {
+    if (is_alert(export_text(e, "action", ""))) {
+        return alert_severity(e);
+    }
     return export_is_finding(e) ? 4 : export_allowed(e) ? 1 : 3;
+}
+
+bool
+export_is_over(const struct export_entry *e)
+{
+    return strcmp(export_text(e, "action", ""), AUDIT_ALERT_CLEAR) == 0;
+}
+
+/* JSON that can stand in a line as it is. */
+static bool
+is_one_line(const struct export_entry *e)
+{
+    return e->root != NULL && memchr(e->raw.ptr, '\n', e->raw.len) == NULL;
 }
 
 static void
@@ -75,11 +116,41 @@ put_jsonl(const struct export_entry *e, struct buf *b)
     text_put_u64(b, e->index);
     buf_put_str(b, ",\"log\":");
     js_put_string(b, view_str(e->log));
-    if (e->root != NULL && memchr(e->raw.ptr, '\n', e->raw.len) == NULL) {
+    if (is_one_line(e)) {
         buf_put_str(b, ",\"entry\":");
         buf_put(b, e->raw);
     } else {
         buf_put_str(b, ",\"entry_base64\":\"");
+        text_put_base64(b, e->raw);
+        buf_put_str(b, "\"");
+    }
+    buf_put_str(b, "}");
+}
+
+/* CloudEvents 1.0.2, JSON format: source and id together are the event's name. */
+static void
+put_cloudevent(const struct export_entry *e, struct buf *b)
+{
+    int64_t ns = 0;
+    char type[160];
+    (void)snprintf(type, sizeof type, "steward.%.150s", export_text(e, "action", "unknown"));
+    buf_put_str(b, "{\"specversion\":\"1.0\",\"id\":\"");
+    text_put_u64(b, e->index);
+    buf_put_str(b, "\",\"source\":");
+    js_put_string(b, view_str(e->log));
+    buf_put_str(b, ",\"type\":");
+    js_put_string(b, view_str(type));
+    buf_put_str(b, ",\"subject\":");
+    js_put_string(b, view_str(export_text(e, "resource", "unknown")));
+    if (audit_event_time(e->raw, &ns)) {
+        buf_put_str(b, ",\"time\":");
+        js_put_string(b, view_str(export_text(e, "time", "")));
+    }
+    if (is_one_line(e)) {
+        buf_put_str(b, ",\"datacontenttype\":\"application/json\",\"data\":");
+        buf_put(b, e->raw);
+    } else {
+        buf_put_str(b, ",\"data_base64\":\"");
         text_put_base64(b, e->raw);
         buf_put_str(b, "\"");
     }
@@ -107,6 +178,8 @@ export_put(enum export_format f, const char *log, uint64_t index, struct view en
     }
     if (f == EXPORT_CEF) {
         export_put_cef(&e, ret_line);
+    } else if (f == EXPORT_CLOUDEVENTS) {
+        put_cloudevent(&e, ret_line);
     } else {
         put_jsonl(&e, ret_line);
     }

@@ -1,13 +1,14 @@
 /* export_event: an entry of the log as others read it. docs/spec/audit-export.md.
  *
  * jsonl: {"index":N,"log":ORIGIN,"entry":the entry as it stands}. ocsf: an OCSF 1.8 event. cef: one
- * line of CEF. Whatever bytes an entry has, it makes neither another event nor another field. */
+ * line of CEF. cloudevents: a CloudEvent 1.0 in JSON, whose data is the entry as it stands.
+ * Whatever bytes an entry has, it makes neither another event nor another field. */
 #ifndef STEWARD_GOVERN_EXPORT_EVENT_H
 #define STEWARD_GOVERN_EXPORT_EVENT_H
 
 #include "base/json_flat.h"
 
-enum export_format { EXPORT_JSONL, EXPORT_OCSF, EXPORT_CEF, EXPORT_FORMATS };
+enum export_format { EXPORT_JSONL, EXPORT_OCSF, EXPORT_CEF, EXPORT_CLOUDEVENTS, EXPORT_FORMATS };
 
 const char *export_format_word(enum export_format f);
 bool export_format_from_word(const char *word, enum export_format *ret_format);
@@ -25,10 +26,14 @@ const char *export_text(const struct export_entry *e, const char *key, const cha
 int64_t export_number(const struct export_entry *e, const char *key); /* 0 without */
 bool export_allowed(const struct export_entry *e);
 int64_t export_time_ms(const struct export_entry *e);
-/* 1 informational, 3 medium (refused), 4 high (what somebody should look at). */
+/* 1 informational, 3 medium (refused), 4 high (what somebody should look at); of an alert its own:
+ * 2 low, 3 medium, 4 high, and 1 when it is over. */
 unsigned export_severity(const struct export_entry *e);
-/* What somebody should look at: a gap or repair of the log, an emergency, a key that did not open.
- */
+/* Of the entry's "alert". */
+const char *export_alert_text(const struct export_entry *e, const char *key, const char *fallback);
+bool export_is_over(const struct export_entry *e); /* a finding that is so no more */
+/* What somebody should look at: an alert, a gap or repair of the log, an emergency, a key that did
+ * not open. */
 bool export_is_finding(const struct export_entry *e);
 
 struct status export_put_ocsf(const struct export_entry *e, struct buf *ret_line);

@@ -52,7 +52,8 @@ activity_of(const struct class *c, const struct export_entry *e)
     const char *action = export_text(e, "action", "unknown");
     const size_t n = strlen(action);
     if (c == &detection_finding) {
-        return (struct activity){NULL, 1, "Create"};
+        return export_is_over(e) ? (struct activity){NULL, 3, "Close"}
+                                 : (struct activity){NULL, 1, "Create"};
     }
     if (c == &authentication) {
         return strcmp(action, "console.sign-out") == 0 ? (struct activity){NULL, 2, "Logoff"}
@@ -180,12 +181,24 @@ put_model(json_t *o, const struct export_entry *e)
     return json_object_set_new(o, "ai_model", m) == 0 && good;
 }
 
+/* An alert has one name from when it is raised until it is cleared. */
+static void
+put_finding_uid(const struct export_entry *e, char ret_uid[static 1000])
+{
+    if (export_alert_text(e, "severity", NULL) != NULL) {
+        (void)snprintf(ret_uid, 1000, "%.300s#%.100s#%.400s", e->log,
+                       export_text(e, "resource", ""), export_alert_text(e, "subject", ""));
+        return;
+    }
+    (void)snprintf(ret_uid, 1000, "%.300s#%llu", e->log, (unsigned long long)e->index);
+}
+
 static bool
 put_finding(json_t *o, const struct export_entry *e)
 {
-    char uid[400];
+    char uid[1000];
     const char *action = export_text(e, "action", "unknown");
-    (void)snprintf(uid, sizeof uid, "%.300s#%llu", e->log, (unsigned long long)e->index);
+    put_finding_uid(e, uid);
     json_t *f = json_pack("{s:s, s:s, s:s, s:I, s:{s:i, s:s}}", "uid", uid, "title", action, "desc",
                           export_text(e, "reason", ""), "created_time",
                           (json_int_t)export_time_ms(e), "analytic", "type_id", 1, "name", action);
@@ -199,13 +212,18 @@ put_status(json_t *o, const struct class *c, const struct export_entry *e)
 {
     char code[24];
     const int64_t http = export_number(e, "http_status");
-    const bool finding = c == &detection_finding, done = export_allowed(e) && http < 400;
+    const bool finding = c == &detection_finding, over = export_is_over(e),
+               done = export_allowed(e) && http < 400;
     (void)snprintf(code, sizeof code, "%lld", (long long)http);
-    return json_object_set_new(o, "status_id", json_integer(finding || done ? 1 : 2)) == 0 &&
+    return json_object_set_new(o, "status_id",
+                               json_integer(over              ? 4
+                                            : finding || done ? 1
+                                                              : 2)) == 0 &&
            json_object_set_new(o, "status",
-                               json_string(finding ? "New"
-                                           : done  ? "Success"
-                                                   : "Failure")) == 0 &&
+                               json_string(over      ? "Resolved"
+                                           : finding ? "New"
+                                           : done    ? "Success"
+                                                     : "Failure")) == 0 &&
            (http == 0 || json_object_set_new(o, "status_code", json_string(code)) == 0) &&
            copy_text(o, "status_detail", e, "reason");
 }

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BATCH_ENTRIES MERKLE_WIDTH
 #define BATCH_BYTES (512u << 20)
@@ -131,6 +132,24 @@ keep_position(const struct exporter *e, const char *origin, struct bundle *b, st
 }
 
 struct status
+exporter_begin(const char *dir, const char *destination, uint64_t from, struct diag *diag)
+{
+    DEFER(standing_done) struct standing s = {0};
+    DEFER(file_freep) char *path = position_path(dir, destination);
+    TRY(check_name(destination, diag));
+    if (access(path, F_OK) == 0) {
+        return OK;
+    }
+    TRY(standing_signed(dir, diag, &s));
+    const uint64_t size = s.checkpoint.size;
+    DEFER(bundle_freep) struct bundle *b = bundle_new(dir, size, diag);
+    CHECK(b != NULL, MEMORY);
+    const struct exporter e = {
+        .dir = dir, .destination = destination, .at = {.next = from < size ? from : size}};
+    return keep_position(&e, s.checkpoint.origin, b, diag);
+}
+
+struct status
 exporter_lock(const char *dir, const char *destination, struct diag *diag, int *ret_fd)
 {
     char name[80];
@@ -149,17 +168,24 @@ exporter_lock(const char *dir, const char *destination, struct diag *diag, int *
 
 /* ---- sending ---- */
 
+/* Entries up to *to; where a confirmation is due earlier, *to moves there. *ret_events: how many.
+ */
 static struct status
-put_batch(const struct exporter *e, const char *origin, struct bundle *b, uint64_t to,
-          struct buf *batch, struct diag *diag)
+put_batch(const struct exporter *e, const char *origin, struct bundle *b, uint64_t *to,
+          struct buf *batch, size_t *ret_events, struct diag *diag)
 {
     DEFER(arena_freep) struct arena *scratch = arena_new(ENTRY_ARENA);
     DEFER(buf_done) struct buf line;
     buf_init(&line, BATCH_BYTES);
     CHECK(scratch != NULL, MEMORY);
-    for (uint64_t i = e->at.next; i < to; i++) {
+    for (uint64_t i = e->at.next; i < *to; i++) {
         struct view entry;
         TRY(bundle_entry(b, i, &entry));
+        if (e->alerts_only && !audit_event_is_alert(entry)) {
+            continue;
+        }
+        *to = e->one_by_one ? i + 1 : *to;
+        ++*ret_events;
         buf_reset(&line);
         const struct status made = export_put(e->format, origin, i, entry, scratch, &line);
         if (!status_ok(made)) {
@@ -181,6 +207,13 @@ put_batch(const struct exporter *e, const char *origin, struct bundle *b, uint64
     return buf_status(batch);
 }
 
+static struct status
+send_batch(const struct exporter *e, struct view batch, struct diag *diag)
+{
+    TRY(e->sink.event != NULL ? OK : e->sink.send(e->sink.ctx, batch, diag));
+    return e->sink.confirm(e->sink.ctx, diag);
+}
+
 struct status
 exporter_run(struct exporter *e, struct diag *diag)
 {
@@ -194,11 +227,11 @@ exporter_run(struct exporter *e, struct diag *diag)
     while (e->at.next < size) {
         const uint64_t left = size - e->at.next;
         const uint64_t most = e->batch == 0 ? BATCH_ENTRIES : e->batch;
-        const uint64_t to = e->at.next + (left < most ? left : most);
+        uint64_t to = e->at.next + (left < most ? left : most);
+        size_t events = 0;
         buf_reset(&batch);
-        TRY(put_batch(e, s.checkpoint.origin, b, to, &batch, diag));
-        TRY(e->sink.event != NULL ? OK : e->sink.send(e->sink.ctx, buf_view(&batch), diag));
-        TRY(e->sink.confirm(e->sink.ctx, diag));
+        TRY(put_batch(e, s.checkpoint.origin, b, &to, &batch, &events, diag));
+        TRY(events == 0 ? OK : send_batch(e, buf_view(&batch), diag));
         e->at.next = to;
         e->at.bytes = e->sink.length == NULL ? 0 : e->sink.length(e->sink.ctx);
         if (e->destination != NULL) {

@@ -31,6 +31,8 @@ struct exporter {
     enum export_format format;
     const char *host; /* messages of syslog from that host; NULL: lines */
     unsigned batch;   /* entries between two confirmations; 0: 256 */
+    bool alerts_only; /* of the entries those that raise or clear an alert */
+    bool one_by_one;  /* a confirmation behind each event */
     struct export_sink sink;
     struct export_position at;
     /* After each batch that was confirmed; false ends the run there. NULL: to the end. */
@@ -43,6 +45,10 @@ struct exporter {
  * reason when it is of another log; NAME: as text_is_name. */
 struct status exporter_position(const char *dir, const char *destination, struct diag *diag,
                                 struct export_position *ret_position);
+/* One that has none yet begins behind the first `from` entries, or those under the checkpoint where
+ * these are fewer; durable. */
+struct status exporter_begin(const char *dir, const char *destination, uint64_t from,
+                             struct diag *diag);
 /* So that a destination has one position: held by whoever sends to it, until file_closep. BUSY with
  * a sentence. */
 struct status exporter_lock(const char *dir, const char *destination, struct diag *diag,

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define CA_FILE "ca-file="
+#define SECRET_FILE "secret-file="
+#define ONLY "only="
 
 static const struct {
     const char *scheme;
@@ -14,14 +16,16 @@ static const struct {
     [RECEIVER_SYSLOG] = {"syslog://", EXPORT_CEF},
     [RECEIVER_KAFKA] = {"kafka://", EXPORT_JSONL},
     [RECEIVER_KAFKA_PLAIN] = {"kafka-plain://", EXPORT_JSONL},
+    [RECEIVER_WEBHOOK] = {"https://", EXPORT_CLOUDEVENTS},
 };
 
 static struct status
 refuse(struct diag *diag, const char *why)
 {
     diag_set(diag,
-             "%s; a receiver is written: NAME syslog://HOST:PORT or "
-             "kafka://HOST:PORT[,HOST:PORT...]/TOPIC, then [FORMAT] [ca-file=PATH]",
+             "%s; a receiver is written: NAME syslog://HOST:PORT, "
+             "kafka://HOST:PORT[,HOST:PORT...]/TOPIC or https://HOST[:PORT]/PATH, then [FORMAT] "
+             "[only=alerts] [ca-file=PATH], and of https:// secret-file=PATH",
              why);
     FAIL(INPUT);
 }
@@ -70,11 +74,17 @@ receiver_parse_url(struct view url, struct diag *diag, struct receiver *ret_rece
         k++;
     }
     if (k == RECEIVER_KINDS) {
-        return refuse(diag, "there is no kind of receiver but syslog://, kafka:// and "
-                            "kafka-plain://");
+        return refuse(diag, "there is no kind of receiver but syslog://, kafka://, kafka-plain:// "
+                            "and https://");
     }
     r->kind = (enum receiver_kind)k;
     r->format = kinds[k].format;
+    r->alerts_only = r->kind == RECEIVER_WEBHOOK;
+    if (r->kind == RECEIVER_WEBHOOK) {
+        return text_copy_view(r->hosts, sizeof r->hosts, url) && *r->hosts != '\0'
+                   ? OK
+                   : refuse(diag, "behind the two slashes stand a host and a path");
+    }
     TRY(r->kind == RECEIVER_SYSLOG ? OK : parse_topic(&url, r, diag));
     const bool one = r->kind != RECEIVER_SYSLOG || memchr(url.ptr, ',', url.len) == NULL;
     if (url.len == 0 || url.ptr[url.len - 1] == ',' || !one ||
@@ -85,11 +95,17 @@ receiver_parse_url(struct view url, struct diag *diag, struct receiver *ret_rece
     return OK;
 }
 
+const char *
+receiver_purpose(const struct receiver *r)
+{
+    return r->kind == RECEIVER_WEBHOOK ? "alert" : "export";
+}
+
 bool
 receiver_next_url(const struct receiver *r, const char **at, size_t size, char *ret_url)
 {
     const char *from = *at == NULL ? r->hosts : *at;
-    const size_t n = strcspn(from, ",");
+    const size_t n = r->kind == RECEIVER_WEBHOOK ? strlen(from) : strcspn(from, ",");
     if (*at != NULL && *from == '\0') {
         return false;
     }
@@ -100,17 +116,44 @@ receiver_next_url(const struct receiver *r, const char **at, size_t size, char *
 }
 
 static struct status
+parse_path(struct view word, const char *without, char ret_path[static RECEIVER_PATH_MAX + 1],
+           struct diag *diag)
+{
+    return word.len > 0 && text_copy_view(ret_path, RECEIVER_PATH_MAX + 1, word)
+               ? OK
+               : refuse(diag, without);
+}
+
+static struct status
 parse_rest(struct view word, struct receiver *r, struct diag *diag)
 {
     char format[16];
     if (take_prefix(&word, CA_FILE)) {
-        return word.len > 0 && text_copy_view(r->ca_file, sizeof r->ca_file, word)
-                   ? OK
-                   : refuse(diag, "ca-file= without a path, or with one too long");
+        return parse_path(word, CA_FILE " without a path, or with one too long", r->ca_file, diag);
+    }
+    if (r->kind == RECEIVER_WEBHOOK && take_prefix(&word, SECRET_FILE)) {
+        return parse_path(word, SECRET_FILE " without a path, or with one too long", r->secret_file,
+                          diag);
+    }
+    if (take_prefix(&word, ONLY)) {
+        r->alerts_only = true;
+        return view_equal_str(word, "alerts") ? OK : refuse(diag, "only= is followed by alerts");
     }
     if (!text_copy_view(format, sizeof format, word) ||
         !export_format_from_word(format, &r->format)) {
-        return refuse(diag, "FORMAT is jsonl, ocsf or cef");
+        return refuse(diag, "FORMAT is jsonl, ocsf, cef or cloudevents");
+    }
+    return OK;
+}
+
+static struct status
+check(const struct receiver *r, struct diag *diag)
+{
+    if (r->kind == RECEIVER_WEBHOOK && r->format == EXPORT_CEF) {
+        return refuse(diag, "a webhook gets JSON: cloudevents, ocsf or jsonl");
+    }
+    if (r->kind == RECEIVER_WEBHOOK && *r->secret_file == '\0') {
+        return refuse(diag, "a webhook needs a secret-file, so that its receiver knows who sends");
     }
     return OK;
 }
@@ -126,6 +169,7 @@ receiver_parse(struct view item, struct diag *diag, struct receiver *ret_receive
     for (struct view word = text_next_word(&item); word.len > 0; word = text_next_word(&item)) {
         TRY(parse_rest(word, &r, diag));
     }
+    TRY(check(&r, diag));
     *ret_receiver = r;
     return OK;
 }
@@ -133,6 +177,9 @@ receiver_parse(struct view item, struct diag *diag, struct receiver *ret_receive
 void
 receiver_put(const struct receiver *r, struct buf *ret_text)
 {
-    buf_printf(ret_text, "%s%s%s%s as %s", kinds[r->kind].scheme, r->hosts,
-               *r->topic == '\0' ? "" : "/", r->topic, export_format_word(r->format));
+    /* A webhook's path may be what lets one in. */
+    const int n = (int)(r->kind == RECEIVER_WEBHOOK ? strcspn(r->hosts, "/?") : strlen(r->hosts));
+    buf_printf(ret_text, "%s%.*s%s%s as %s%s", kinds[r->kind].scheme, n, r->hosts,
+               *r->topic == '\0' ? "" : "/", r->topic, export_format_word(r->format),
+               r->alerts_only ? ", alerts only" : "");
 }

@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-const char *const egress_purposes[] = {"black-box", "export", "jwks", "transit", "witness", NULL};
+const char *const egress_purposes[] = {"alert",   "black-box", "export", "jwks",
+                                       "transit", "witness",   NULL};
 
 enum host_kind { HOST_NAME, HOST_BELOW, HOST_ANY, HOST_BLOCK };
 
@@ -115,8 +116,10 @@ read_purpose(struct view word, struct diag *diag, struct rule *r)
     }
     put_shown(word, shown);
     const char *near = text_nearest(shown, egress_purposes, n);
-    diag_set(diag, "\"%s\" is no purpose of a connection (black-box, export, jwks, transit, witness)%s%s%s", shown,
-             near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
+    diag_set(diag,
+             "\"%s\" is no purpose of a connection (alert, black-box, export, jwks, transit, "
+             "witness)%s%s%s",
+             shown, near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
              near == NULL ? "" : "\"?");
     FAIL(INPUT);
 }

@@ -134,13 +134,13 @@ take_list(struct exports *e, const struct receiver *receiver, size_t count)
 }
 
 bool
-exports_apply(struct exports *e, const struct receiver *receiver, size_t count)
+exports_apply(struct exports *e, const struct receiver *receiver, size_t count, uint64_t from)
 {
     char good = 0;
     ASSERT(count <= RECEIVERS);
     take_list(e, receiver, count);
-    return send(e->control, "?", 1, MSG_NOSIGNAL) == 1 && recv(e->control, &good, 1, 0) == 1 &&
-           good == 1;
+    return send(e->control, &from, sizeof from, MSG_NOSIGNAL) == (ssize_t)sizeof from &&
+           recv(e->control, &good, 1, 0) == 1 && good == 1;
 }
 
 uint64_t

@@ -151,7 +151,7 @@ DEFINE_FREEP(plan_done, struct exports_plan)
 
 /* What was goes on where the configuration is wrong. */
 static bool
-apply(struct house *h)
+apply(struct house *h, uint64_t from)
 {
     DEFER(plan_donep) struct exports_plan *now = calloc(1, sizeof *now);
     if (now == NULL || !h->source->read(h->source->ctx, now)) {
@@ -160,6 +160,7 @@ apply(struct house *h)
     stop_all(h);
     egress_free(h->plan.rules);
     h->plan = *now;
+    h->plan.from = from;
     now->rules = NULL;
     memset(h->of, 0, sizeof h->of);
     for (size_t i = 0; i < h->plan.count; i++) {
@@ -169,13 +170,13 @@ apply(struct house *h)
 }
 
 static bool
-take_byte(struct house *h)
+take_question(struct house *h)
 {
-    char asked = 0;
-    if (recv(CONTROL_FD, &asked, 1, 0) != 1) {
+    uint64_t from = 0;
+    if (recv(CONTROL_FD, &from, sizeof from, MSG_WAITALL) != (ssize_t)sizeof from) {
         return false;
     }
-    const char good = apply(h) ? 1 : 0;
+    const char good = apply(h, from) ? 1 : 0;
     return send(CONTROL_FD, &good, 1, MSG_NOSIGNAL) == 1;
 }
 
@@ -212,7 +213,7 @@ take_one(struct house *h)
             take_report(h, i);
         }
     }
-    return p[0].revents == 0 || take_byte(h);
+    return p[0].revents == 0 || take_question(h);
 }
 
 _Noreturn void

@@ -17,8 +17,8 @@ struct exports_report {
 
 /* The process for one receiver: reports on fd, and ends when that is shut. */
 _Noreturn void exports_send(const struct exports_plan *plan, size_t which, int fd);
-/* The process that starts them: reads bytes on control, and writes reports. Closes all else that is
- * open. */
+/* The process that starts them: reads questions on control, and writes reports. Closes all else
+ * that is open. */
 _Noreturn void exports_house(const struct exports_source *source, int control, int reports);
 
 #endif

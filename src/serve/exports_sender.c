@@ -3,9 +3,11 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/secret.h"
 #include "serve/confine.h"
 #include "serve/kafka_sink.h"
 #include "serve/syslog_sink.h"
+#include "serve/webhook_sink.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -29,6 +31,8 @@ struct sender {
     char ca_file[32];
     struct syslog_sink syslog;
     struct kafka_sink kafka;
+    struct hmac_key key; /* of a webhook */
+    struct webhook_sink webhook;
 };
 
 /* Whether it is to go on; waits so long for the opposite. */
@@ -63,6 +67,11 @@ static struct status
 open_sink(struct sender *s, const struct receiver *r, struct door *door, struct diag *diag)
 {
     const char *ca_file = s->ca.len == 0 ? NULL : s->ca_file;
+    if (r->kind == RECEIVER_WEBHOOK) {
+        TRY(webhook_sink_init(door, r, &s->key, ca_file, TIMEOUT_NS, diag, &s->webhook));
+        webhook_sink_feed(&s->webhook, &s->exporter);
+        return OK;
+    }
     if (r->kind != RECEIVER_SYSLOG) {
         kafka_sink_init(door, r, buf_view(&s->ca), KAFKA_TIMEOUT_NS, &s->kafka);
         kafka_sink_feed(&s->kafka, &s->exporter);
@@ -73,23 +82,39 @@ open_sink(struct sender *s, const struct receiver *r, struct door *door, struct 
     return OK;
 }
 
-/* What is not in the sandbox is read before; then where it stands. */
+/* What is not in the sandbox. */
+static struct status
+read_files(struct sender *s, const struct receiver *r, struct diag *diag)
+{
+    DEFER(secret_done) struct secret secret = {0};
+    buf_init(&s->ca, RECEIVER_CA_MAX);
+    if (*r->ca_file != '\0') {
+        TRY(file_read(r->ca_file, RECEIVER_CA_MAX, diag, &s->ca));
+        TRY(file_memory("authorities", buf_view(&s->ca), diag, s->ca_file));
+    }
+    if (r->kind != RECEIVER_WEBHOOK) {
+        return OK;
+    }
+    TRY(file_read_secret(r->secret_file, WEBHOOK_SECRET_MAX, "the webhook's secret", diag,
+                         &secret));
+    return webhook_secret(secret_view(&secret), diag, &s->key);
+}
+
+/* Where who is new begins is kept first: an attempt that fails later takes no alert away. */
 static struct status
 prepare(struct sender *s, const struct exports_plan *plan, const struct receiver *r,
         struct diag *diag)
 {
     int lock = -1;
     struct door *door = NULL; /* both, as s, are the process's */
-    buf_init(&s->ca, RECEIVER_CA_MAX);
-    if (*r->ca_file != '\0') {
-        TRY(file_read(r->ca_file, RECEIVER_CA_MAX, diag, &s->ca));
-        TRY(file_memory("authorities", buf_view(&s->ca), diag, s->ca_file));
-    }
-    TRY(confine_sender(plan->log_dir, diag));
     TRY(exporter_lock(plan->log_dir, r->name, diag, &lock));
+    TRY(r->alerts_only ? exporter_begin(plan->log_dir, r->name, plan->from, diag) : OK);
+    TRY(read_files(s, r, diag));
+    TRY(confine_sender(plan->log_dir, diag));
     s->exporter = (struct exporter){.dir = plan->log_dir,
                                     .destination = r->name,
                                     .format = r->format,
+                                    .alerts_only = r->alerts_only,
                                     .goes_on = after_batch,
                                     .ctx = s};
     TRY(exporter_position(plan->log_dir, r->name, diag, &s->exporter.at));

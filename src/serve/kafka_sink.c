@@ -41,7 +41,7 @@ kafka_sink_init(struct door *door, const struct receiver *r, struct view ca_pem,
                 struct kafka_sink *ret_sink)
 {
     *ret_sink = (struct kafka_sink){.options = {.door = door,
-                                                .purpose = "export",
+                                                .purpose = receiver_purpose(r),
                                                 .brokers = r->hosts,
                                                 .topic = r->topic,
                                                 .plain = r->kind == RECEIVER_KAFKA_PLAIN,

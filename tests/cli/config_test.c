@@ -57,12 +57,19 @@ takes_receivers_of_the_log_as_they_are_written(void **state)
     static const struct refusal list[] = {
         {"audit:\n  export: [\"Siem syslog://a:1\"]\n", "line 2: audit.export: a receiver's name"},
         {"audit:\n  export: [siem]\n", "there is no kind of receiver but"},
-        {"audit:\n  export: [\"siem https://a:1\"]\n", "there is no kind of receiver but"},
+        {"audit:\n  export: [\"siem http://a:1\"]\n", "there is no kind of receiver but"},
+        {"audit:\n  export: [\"page https://a/x\"]\n", "a webhook needs a secret-file"},
+        {"audit:\n  export: [\"page https:// secret-file=/s\"]\n", "a host and a path"},
+        {"audit:\n  export: [\"page https://me@a/x secret-file=/s\"]\n", "audit.export: "},
+        {"audit:\n  export: [\"page https://a/x cef secret-file=/s\"]\n", "a webhook gets JSON"},
+        {"audit:\n  export: [\"siem syslog://a:1 secret-file=/s\"]\n", "FORMAT is jsonl"},
+        {"audit:\n  export: [\"siem syslog://a:1 only=some\"]\n", "only= is followed by alerts"},
         {"audit:\n  export: [\"siem syslog://a\"]\n", "a host, a colon and a port"},
         {"audit:\n  export: [\"siem syslog://a:1/x\"]\n", "a host, a colon and a port"},
         {"audit:\n  export: [\"siem syslog://a:99999\"]\n", "audit.export: "},
         {"audit:\n  export: [\"siem syslog://me@a:1\"]\n", "audit.export: "},
-        {"audit:\n  export: [\"siem syslog://a:1 xml\"]\n", "FORMAT is jsonl, ocsf or cef"},
+        {"audit:\n  export: [\"siem syslog://a:1 xml\"]\n",
+         "FORMAT is jsonl, ocsf, cef or cloudevents"},
         {"audit:\n  export: [\"siem syslog://a:1 ca-file=\"]\n", "ca-file= without a path"},
         {"audit:\n  export: [\"siem syslog://a:1,b:1\"]\n", "a host, a colon and a port"},
         {"audit:\n  export: [\"k kafka://a:1\"]\n", "a slash and the topic"},
@@ -85,9 +92,16 @@ takes_receivers_of_the_log_as_they_are_written(void **state)
     config_defaults(&config);
     assert_ok(config_parse(view_str("audit:\n  export:\n    - siem syslog://[::1]:6514\n"
                                     "    - \"lake  syslog://l.example:1 ocsf ca-file=/a\"\n"
-                                    "    - k kafka-plain://a:1,[::1]:2/T.1\n"),
+                                    "    - k kafka-plain://a:1,[::1]:2/T.1\n"
+                                    "    - page https://a/x,y?z=1 secret-file=/s ocsf\n"
+                                    "    - few syslog://a:1 only=alerts\n"),
                            "steward.yaml", &diag, &config));
-    assert_int_equal(config_receivers(&config, r), 3);
+    assert_int_equal(config_receivers(&config, r), 5);
+    assert_true(!r[0].alerts_only && r[3].alerts_only && r[4].alerts_only);
+    assert_int_equal(r[3].kind, RECEIVER_WEBHOOK);
+    assert_int_equal(r[3].format, EXPORT_OCSF);
+    assert_string_equal(r[3].hosts, "a/x,y?z=1");
+    assert_string_equal(r[3].secret_file, "/s");
     assert_int_equal(r[2].kind, RECEIVER_KAFKA_PLAIN);
     assert_int_equal(r[2].format, EXPORT_JSONL);
     assert_string_equal(r[2].hosts, "a:1,[::1]:2");

@@ -36,6 +36,9 @@ tear_down(void **state)
 
 static const char evil[] = "a|b=c\\d\ne\rf\x01 cs1=forged|CEF:0|x \"q\"";
 
+static const struct audit_alert low = {"low", "p", "1.0", "grant/a"},
+                                high = {"high", "p", "1.0", "grant/a"};
+
 static const struct sample {
     struct audit_event e;
     int class, category, activity, severity;
@@ -97,6 +100,21 @@ static const struct sample {
      1,
      4},
     {{.action = "key.use", .resource = "models/loans", .reason = "does not open"}, 2004, 2, 1, 4},
+    {{.action = AUDIT_ALERT_RAISE, .resource = "policies/a", .allow = true, .alert = &low},
+     2004,
+     2,
+     1,
+     2},
+    {{.action = AUDIT_ALERT_RAISE, .resource = "policies/a", .allow = true, .alert = &high},
+     2004,
+     2,
+     1,
+     4},
+    {{.action = AUDIT_ALERT_CLEAR, .resource = "policies/a", .allow = true, .alert = &high},
+     2004,
+     2,
+     3,
+     1},
     {{.principal = evil,
       .action = evil,
       .resource = evil,
@@ -207,6 +225,59 @@ every_ocsf_event_has_what_its_class_requires(void **state)
         assert_string_equal(json_string_value(json_object_get(object(o, "metadata"), "uid")),
                             "log|=\\x#7");
         check_class(o);
+    }
+}
+
+static void
+an_alert_has_one_name_until_it_is_cleared(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf entry;
+    DEFER(buf_done) struct buf line;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    buf_init(&line, 1u << 20);
+    size_t alerts = 0;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        DEFER(js_freep) json_t *o = NULL;
+        put_sample(i, &entry);
+        assert_int_equal(audit_event_is_alert(buf_view(&entry)), samples[i].e.alert != NULL);
+        if (samples[i].e.alert == NULL) {
+            continue;
+        }
+        alerts++;
+        put_line(EXPORT_OCSF, buf_view(&entry), &line);
+        assert_ok(js_parse(buf_view(&line), "event", NULL, &o));
+        assert_string_equal(json_string_value(json_object_get(object(o, "finding_info"), "uid")),
+                            "log|=\\x#policies/a#grant/a");
+        assert_int_equal(whole(o, "status_id"), samples[i].activity == 3 ? 4 : 1);
+    }
+    assert_int_equal(alerts, 3);
+}
+
+/* ---- CloudEvents ---- */
+
+static void
+a_cloud_event_has_what_the_specification_requires(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf entry;
+    DEFER(buf_done) struct buf line;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    buf_init(&line, 1u << 20);
+    for (size_t i = 0; i < SAMPLES; i++) {
+        DEFER(js_freep) json_t *o = NULL;
+        DEFER(js_freep) json_t *data = NULL;
+        put_sample(i, &entry);
+        put_line(EXPORT_CLOUDEVENTS, buf_view(&entry), &line);
+        assert_ok(js_parse(buf_view(&line), "event", NULL, &o));
+        assert_ok(js_parse(buf_view(&entry), "entry", NULL, &data));
+        assert_string_equal(json_string_value(json_object_get(o, "specversion")), "1.0");
+        assert_string_equal(json_string_value(json_object_get(o, "id")), "7");
+        assert_string_equal(json_string_value(json_object_get(o, "source")), "log|=\\x");
+        assert_text_has(json_string_value(json_object_get(o, "type")), "steward.");
+        assert_string_equal(json_string_value(json_object_get(o, "time")),
+                            json_string_value(json_object_get(data, "time")));
+        assert_true(json_equal(json_object_get(o, "data"), data));
     }
 }
 
@@ -387,6 +458,106 @@ what_a_receiver_took_half_of_comes_again_and_nothing_is_lost(void **state)
     buf_done(&r.got);
 }
 
+/* ---- alerts only ---- */
+
+static void
+append_alert(const char *action, const char *subject)
+{
+    const struct audit_alert alert = {"high", "p", "1.0", subject};
+    DEFER(buf_done) struct buf entry;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    const struct audit_event e = {.time_ns = START_NS,
+                                  .action = action,
+                                  .resource = "policies/a",
+                                  .allow = true,
+                                  .reason = "says \"action\":\"alert.raise\"",
+                                  .alert = &alert};
+    audit_event_put(&e, &entry);
+    struct diag diag = {0};
+    struct audit *a = fixture_open(dir, 0);
+    assert_ok(audit_append(a, buf_view(&entry), &diag));
+    assert_ok(audit_close(a, &diag));
+}
+
+struct pager {
+    uint64_t index[16];
+    size_t got, confirmed, refuses;
+};
+
+static struct status
+page(void *ctx, const char *log, uint64_t index, struct view event, struct diag *diag)
+{
+    struct pager *p = ctx;
+    (void)log;
+    (void)event;
+    if (p->refuses > 0) {
+        p->refuses--;
+        diag_set(diag, "not now");
+        FAIL(IO);
+    }
+    assert_true(p->got < 16);
+    p->index[p->got++] = index;
+    return OK;
+}
+
+static struct status
+confirm_page(void *ctx, struct diag *diag)
+{
+    struct pager *p = ctx;
+    (void)diag;
+    p->confirmed++;
+    return OK;
+}
+
+static struct status
+run_pager(struct pager *p, struct export_position *ret_at)
+{
+    struct diag diag = {0};
+    struct exporter e = {.dir = dir,
+                         .destination = "page",
+                         .alerts_only = true,
+                         .one_by_one = true,
+                         .sink = {.event = page, .confirm = confirm_page, .ctx = p}};
+    assert_ok(exporter_position(dir, "page", &diag, &e.at));
+    const struct status s = exporter_run(&e, &diag);
+    assert_ok(exporter_position(dir, "page", &diag, ret_at));
+    return s;
+}
+
+static void
+who_gets_alerts_only_gets_each_alone_from_where_it_began(void **state)
+{
+    (void)state;
+    struct pager p = {0};
+    struct diag diag = {0};
+    struct export_position at = {0};
+    fixture_log(dir, 300, 0);
+    append_alert(AUDIT_ALERT_RAISE, "before"); /* entry 300 */
+    assert_ok(exporter_begin(dir, "page", 301, &diag));
+    assert_ok(exporter_begin(dir, "page", 0, &diag)); /* it has begun */
+    fixture_append(dir, 301, 700);
+    append_alert(AUDIT_ALERT_RAISE, "one"); /* 700 */
+    append_alert(AUDIT_ALERT_CLEAR, "one");
+    fixture_append(dir, 702, 710);
+    append_alert(AUDIT_ALERT_RAISE, "two"); /* 710 */
+    assert_ok(run_pager(&p, &at));
+    assert_int_equal(p.got, 3);
+    assert_int_equal(p.confirmed, 3);
+    assert_true(p.index[0] == 700 && p.index[1] == 701 && p.index[2] == 710);
+    assert_int_equal(at.next, 711);
+    append_alert(AUDIT_ALERT_CLEAR, "two");
+    append_alert(AUDIT_ALERT_RAISE, "three");
+    p.refuses = 1;
+    assert_status(run_pager(&p, &at), IO);
+    assert_int_equal(at.next, 711);
+    assert_ok(run_pager(&p, &at));
+    assert_true(p.got == 5 && p.index[3] == 711 && p.index[4] == 712);
+    /* Nobody begins behind what the checkpoint covers. */
+    assert_ok(exporter_begin(dir, "later", 100000, &diag));
+    assert_ok(exporter_position(dir, "later", &diag, &at));
+    assert_int_equal(at.next, 713);
+}
+
 static void
 a_position_of_another_log_is_refused(void **state)
 {
@@ -425,10 +596,14 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_ocsf_event_has_what_its_class_requires),
+        cmocka_unit_test(an_alert_has_one_name_until_it_is_cleared),
+        cmocka_unit_test(a_cloud_event_has_what_the_specification_requires),
         cmocka_unit_test(nothing_in_an_entry_makes_another_field_of_cef),
         cmocka_unit_test(entries_that_are_none_of_ours_are_sent_all_the_same),
         cmocka_unit_test_setup_teardown(
             what_a_receiver_took_half_of_comes_again_and_nothing_is_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_gets_alerts_only_gets_each_alone_from_where_it_began,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_position_of_another_log_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
