@@ -153,13 +153,14 @@ tell_quotas(struct cli *c, const char *dir)
     json_t *quota = NULL;
     struct quota list[QUOTAS];
     DEFER(memory_freep) struct config *config = malloc(sizeof *config);
-    DEFER(quota_book_freep) struct quota_book *b = quota_book_new();
+    DEFER(quota_book_freep) struct quota_book *b = NULL;
     DEFER(js_freep) json_t *o = NULL;
-    CHECK(config != NULL && b != NULL, MEMORY);
+    uint64_t from = 0;
+    CHECK(config != NULL, MEMORY);
     TRY(refuse_beside_quotas(c));
     TRY(cli_config(c, cli_value(c, "config"), config));
     const size_t n = config_quotas(config, list);
-    TRY(n > 0 ? quota_book_read(b, dir, &c->diag) : OK);
+    TRY(n > 0 ? quota_book_read(dir, &c->diag, &b, &from) : OK);
     TRY(quota_book_json(b, list, n, clock_wall_ns(), &o));
     if (c->json) {
         return cli_print_json(o);

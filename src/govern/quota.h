@@ -7,10 +7,11 @@
  *     fair 600 calls/minute model=mortgage each
  *
  * Without a principal, group or role it is of everybody, without a model of all. Its count is of
- * all those together, or, each, one of each principal. Pure but for quota_book_read. */
+ * all those together, or, each, one of each principal. Pure but for what is under "of a log". */
 #ifndef STEWARD_GOVERN_QUOTA_H
 #define STEWARD_GOVERN_QUOTA_H
 
+#include "base/digest.h"
 #include "base/json.h"
 
 #define QUOTAS 32u
@@ -66,6 +67,7 @@ struct quota_book;
 struct quota_book *quota_book_new(void); /* NULL when memory is out */
 void quota_book_free(struct quota_book *b);
 DEFINE_FREEP(quota_book_free, struct quota_book)
+struct quota_book *quota_book_copy(const struct quota_book *b); /* NULL when memory is out */
 /* That count; an empty one is made. It stays where it is. NULL: memory is out. */
 struct quota_count *quota_book_count(struct quota_book *b, const char *of, const char *principal);
 /* Of that quota, the next behind last (NULL: the first); NULL: there is none. */
@@ -76,8 +78,40 @@ void quota_count_turn(struct quota_count *c, const char *window);
 /* An entry of the log: what it says it was counted in. The same entries in any order of one
  * window's give the same book. */
 struct status quota_book_add(struct quota_book *b, struct view entry);
-/* All entries of a log. */
-struct status quota_book_read(struct quota_book *b, const char *log_dir, struct diag *diag);
+/* Every count, in any order; the array is malloc'd. */
+struct status quota_book_all(const struct quota_book *b, const struct quota_count ***ret_counts,
+                             size_t *ret_n);
+/* Of how many entries of the log, from the first on, it has the counts; said by who adds them. */
+uint64_t quota_book_entries(const struct quota_book *b);
+void quota_book_reach(struct quota_book *b, uint64_t entries);
+
+/* ---- of a log (quota_kept.c) ---- */
+
+#define QUOTA_KEPT_FILE "quotas" /* in the log's folder */
+#define QUOTA_KEPT_ACTION "limits.counted"
+
+/* All entries of a log. They are read from ret_from on: what those before used is taken from the
+ * file beside the log, if an entry of the log names that; else from 0. */
+struct status quota_book_read(const char *log_dir, struct diag *diag, struct quota_book **ret_book,
+                              uint64_t *ret_from);
+/* The next entries, up to `to` of them. */
+struct status quota_book_follow(struct quota_book *b, const char *log_dir, uint64_t to,
+                                struct diag *diag);
+/* Makes that file. tell writes the entry QUOTA_KEPT_ACTION with that reason, durably, before.
+ * STATUS_BUSY while no checkpoint covers the book's entries. */
+struct status quota_book_keep(const struct quota_book *b, const char *log_dir,
+                              struct status (*tell)(void *ctx, const char *reason,
+                                                    struct diag *diag),
+                              void *ctx, struct diag *diag);
+/* Its bytes, of a book and the root hash of its entries; the other way round into an empty book,
+ * STATUS_INTEGRITY when they are none. */
+struct status quota_kept_put(const struct quota_book *b, uint64_t entries,
+                             const struct digest *root, struct buf *ret_bytes);
+struct status quota_kept_read(struct view bytes, struct quota_book *b, uint64_t *ret_entries,
+                              struct digest *ret_root);
+
+/* ---- what is left (quota_left.c) ---- */
+
 /* Of each quota what was used of the window that is now, what is left and when it is renewed, as
  * docs/spec/quota.md has it. */
 struct status quota_book_json(const struct quota_book *b, const struct quota *list, size_t count,

@@ -5,7 +5,6 @@
 #include "govern/quota.h"
 
 #include "base/json_flat.h"
-#include "govern/audit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,8 @@
 
 struct quota_book {
     struct quota_count *slot[SLOTS];
+    size_t count;
+    uint64_t entries;
     struct arena *arena; /* of one entry */
 };
 
@@ -49,6 +50,54 @@ quota_book_free(struct quota_book *b)
     free(b);
 }
 
+struct quota_book *
+quota_book_copy(const struct quota_book *b)
+{
+    DEFER(quota_book_freep) struct quota_book *copy = quota_book_new();
+    for (size_t i = 0; copy != NULL && i < SLOTS; i++) {
+        for (const struct quota_count *c = b->slot[i]; c != NULL; c = c->next) {
+            struct quota_count *same = quota_book_count(copy, c->of, c->principal);
+            if (same == NULL) {
+                return NULL;
+            }
+            memcpy(same->window, c->window, sizeof same->window);
+            same->used = c->used;
+        }
+    }
+    if (copy != NULL) {
+        copy->entries = b->entries;
+    }
+    return MOVE(copy);
+}
+
+uint64_t
+quota_book_entries(const struct quota_book *b)
+{
+    return b->entries;
+}
+
+void
+quota_book_reach(struct quota_book *b, uint64_t entries)
+{
+    b->entries = entries;
+}
+
+struct status
+quota_book_all(const struct quota_book *b, const struct quota_count ***ret_counts, size_t *ret_n)
+{
+    size_t n = 0;
+    const struct quota_count **all = calloc(b->count + 1, sizeof(*all));
+    CHECK(all != NULL, MEMORY);
+    for (size_t i = 0; i < SLOTS; i++) {
+        for (const struct quota_count *c = b->slot[i]; c != NULL; c = c->next) {
+            all[n++] = c;
+        }
+    }
+    *ret_counts = all;
+    *ret_n = n;
+    return OK;
+}
+
 static uint64_t
 hash_text(uint64_t hash, const char *text)
 {
@@ -74,6 +123,7 @@ quota_book_count(struct quota_book *b, const char *of, const char *principal)
         at = &(*at)->next;
     }
     if (*at == NULL && (*at = calloc(1, sizeof **at)) != NULL) {
+        b->count++;
         (void)strncpy((*at)->of, of, sizeof(*at)->of - 1);
         (void)strncpy((*at)->principal, principal, sizeof(*at)->principal - 1);
     }
@@ -159,17 +209,4 @@ quota_book_add(struct quota_book *b, struct view entry)
         }
     }
     return OK;
-}
-
-static struct status
-add_entry(void *ctx, uint64_t index, struct view entry)
-{
-    (void)index;
-    return quota_book_add(ctx, entry);
-}
-
-struct status
-quota_book_read(struct quota_book *b, const char *log_dir, struct diag *diag)
-{
-    return audit_each(log_dir, 0, UINT64_MAX, add_entry, b, diag);
 }

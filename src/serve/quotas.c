@@ -1,8 +1,10 @@
 #include "serve/quotas.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "serve/metrics.h"
+#include "serve/ticker.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -10,13 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TICK_NS NS_PER_S
+
 struct quotas {
     const char *log_dir;
+    struct workspace *workspace;
+    struct ticker *ticker;
+    uint64_t kept; /* entries whose counts were written last, or should have been */
     _Atomic size_t count;
     pthread_mutex_t lock; /* of all below */
     struct quota list[QUOTAS];
     uint64_t refused[QUOTAS];
     struct quota_book *book; /* NULL: not read yet */
+    /* Of entries alone: the book has calls, too, that have none yet. The ticker's, once it is
+     * there. */
+    struct quota_book *entries;
 };
 
 struct quotas *
@@ -35,7 +45,9 @@ void
 quotas_free(struct quotas *q)
 {
     if (q != NULL) {
+        ticker_stop(q->ticker);
         quota_book_free(q->book);
+        quota_book_free(q->entries);
         (void)pthread_mutex_destroy(&q->lock);
         free(q);
     }
@@ -51,11 +63,68 @@ quotas_any(const struct quotas *q)
 static struct status
 read_book(struct quotas *q, struct diag *diag)
 {
-    DEFER(quota_book_freep) struct quota_book *b = quota_book_new();
-    CHECK(b != NULL, MEMORY);
-    TRY(quota_book_read(b, q->log_dir, diag));
+    uint64_t from = 0;
+    DEFER(quota_book_freep) struct quota_book *b = NULL;
+    DEFER(quota_book_freep) struct quota_book *same = NULL;
+    TRY(quota_book_read(q->log_dir, diag, &b, &from));
+    same = quota_book_copy(b);
+    CHECK(same != NULL, MEMORY);
+    log_event(LOG_INFO, "quotas.read", "entries=%llu from=%llu",
+              (unsigned long long)quota_book_entries(b), (unsigned long long)from);
+    (void)pthread_mutex_lock(&q->lock);
     q->book = MOVE(b);
+    q->entries = MOVE(same);
+    q->kept = from;
+    (void)pthread_mutex_unlock(&q->lock);
     return OK;
+}
+
+/* ---- beside the log ---- */
+
+static struct status
+tell_kept(void *ctx, const char *reason, struct diag *diag)
+{
+    const struct workspace_act act = {
+        .action = QUOTA_KEPT_ACTION, .resource = "limits/quotas", .reason = reason};
+    return workspace_audit(ctx, &act, diag);
+}
+
+/* What fails is tried again when as many entries more are there: an entry may have been written. */
+static void
+keep(struct quotas *q, struct quota_book *b, uint64_t published)
+{
+    struct diag diag = {0};
+    char text[sizeof diag.text];
+    struct status s = quota_book_follow(b, q->log_dir, published, &diag);
+    if (status_ok(s)) {
+        s = quota_book_keep(b, q->log_dir, tell_kept, q->workspace, &diag);
+    }
+    q->kept = published;
+    if (!status_ok(s)) {
+        diag_describe(&diag, s, text, sizeof text);
+        log_event(LOG_WARN, "quotas.unkept", "a start reads more of the log; reason=\"%s\"", text);
+    }
+}
+
+static void
+tick(void *ctx)
+{
+    struct quotas *q = ctx;
+    (void)pthread_mutex_lock(&q->lock);
+    struct quota_book *b = q->entries;
+    const uint64_t kept = q->kept;
+    (void)pthread_mutex_unlock(&q->lock);
+    const uint64_t published = b == NULL ? 0 : audit_published(q->workspace->audit);
+    if (b != NULL && published >= quota_book_entries(b) && published - kept >= QUOTAS_KEPT_EVERY) {
+        keep(q, b, published);
+    }
+}
+
+struct status
+quotas_watch(struct quotas *q, struct workspace *w)
+{
+    q->workspace = w;
+    return ticker_start(TICK_NS, tick, q, &q->ticker);
 }
 
 /* How often one of that name has refused goes on. */

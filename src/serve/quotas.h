@@ -4,12 +4,20 @@
 #define STEWARD_SERVE_QUOTAS_H
 
 #include "govern/quota.h"
+#include "workspace/workspace.h"
+
+/* So many entries later the counts are written beside the log again: a start reads at most those,
+ * and what came while they were written. */
+#define QUOTAS_KEPT_EVERY 16384u
 
 struct quotas;
 
 /* Of the log in that folder, which is borrowed. NULL when memory is out. */
 struct quotas *quotas_new(const char *log_dir);
 void quotas_free(struct quotas *q);
+/* Keeps the counts beside the log of that workspace, which is borrowed, on a thread of its own.
+ * STATUS_MEMORY. */
+struct status quotas_watch(struct quotas *q, struct workspace *w);
 /* These hold from now on. What was used of them is read from the log when there are some for the
  * first time; on failure nothing changes. */
 struct status quotas_set(struct quotas *q, const struct quota *list, size_t count,

@@ -334,7 +334,8 @@ start_quotas(struct server *s, struct diag *diag)
     s->quotas = quotas_new(s->log_dir);
     CHECK(s->log_dir != NULL && s->quotas != NULL, MEMORY);
     TRY(usages_start(s->log_dir, &s->usages));
-    return quotas_set(s->quotas, s->options.quotas, s->options.quota_count, diag);
+    TRY(quotas_set(s->quotas, s->options.quotas, s->options.quota_count, diag));
+    return quotas_watch(s->quotas, s->workspace);
 }
 
 struct status

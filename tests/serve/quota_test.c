@@ -2,15 +2,18 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/secret.h"
 #include "govern/audit.h"
 #include "serve/quotas.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 /* ---- counting ---- */
 
@@ -254,6 +257,100 @@ what_is_left_is_told_by_both_doors(void **state)
     it.pid = 0;
 }
 
+/* ---- counts beside the log ---- */
+
+static void
+append_many(void)
+{
+    DEFER(workspace_closep) struct workspace *w = NULL;
+    DEFER(secret_done) struct secret passphrase = {0};
+    uint64_t ticket = 0;
+    assert_ok(secret_from(view_str("correct horse battery staple"), &passphrase));
+    const struct workspace_open_options o = {.passphrase = &passphrase, .reason = "a test"};
+    assert_ok(workspace_open(it.dir, &o, NULL, &w));
+    for (unsigned i = 0; i < QUOTAS_KEPT_EVERY + 100; i++) {
+        DEFER(buf_done) struct buf entry;
+        buf_init(&entry, AUDIT_MAX_ENTRY);
+        audit_event_put(&(struct audit_event){.time_ns = clock_wall_ns(),
+                                              .id = "0123456789abcdef",
+                                              .principal = "desk",
+                                              .action = "model.infer",
+                                              .resource = "models/loans",
+                                              .allow = true,
+                                              .http_status = 200,
+                                              .reason = "role caller",
+                                              .rows = 1,
+                                              .quotas = "far calls/month 2099-01\n"},
+                        &entry);
+        while (audit_submit(w->audit, buf_view(&entry), &ticket).code == STATUS_BUSY) {
+            audit_hasten(w->audit); /* as many wait as may */
+        }
+    }
+}
+
+/* What the newest server said that it read from its log. */
+static void
+read_said(unsigned long long *ret_entries, unsigned long long *ret_from)
+{
+    DEFER(buf_done) struct buf text;
+    testing_read(it.log, &text);
+    const char *at = NULL;
+    for (const char *next = strstr(buf_str(&text), "quotas.read"); next != NULL;
+         next = strstr(next + 1, "quotas.read")) {
+        at = next;
+    }
+    assert_non_null(at);
+    assert_int_equal(sscanf(at, "quotas.read entries=%llu from=%llu", ret_entries, ret_from), 2);
+}
+
+static void
+a_start_reads_what_came_since_the_counts_were_kept(void **state)
+{
+    (void)state;
+    unsigned long long entries = 0, from = 0, whole = 0;
+    DEFER(file_freep) char *kept = file_join(log_of_it, QUOTA_KEPT_FILE);
+    append_many();
+    configure("\"hand 100 calls/month principal=desk\", \"far 900000 calls/month\"");
+    assert_false(file_exists(kept));
+    room_start(&it);
+    read_said(&whole, &from);
+    assert_int_equal(from, 0);
+    const int64_t until = clock_mono_ns() + INT64_C(120) * NS_PER_S;
+    while (!file_exists(kept) && clock_mono_ns() < until) {
+        const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+        (void)nanosleep(&pause, NULL);
+    }
+    assert_true(file_exists(kept));
+    asks(200, "outputs");
+    room_answers(&it, "GET", "/metrics", it.watcher, 200,
+                 "steward_quota_used{quota=\"far\"} 16485\n");
+    kill_it();
+    room_start(&it);
+    read_said(&entries, &from);
+    assert_true(from >= whole && from <= entries && entries >= whole + 2);
+    room_answers(&it, "GET", "/metrics", it.watcher, 200,
+                 "steward_quota_used{quota=\"far\"} 16485\n");
+    room_answers(&it, "GET", "/metrics", it.watcher, 200, "steward_quota_used{quota=\"hand\"} 9\n");
+    kill_it();
+    /* What nobody vouches for is not read. */
+    DEFER(buf_done) struct buf bytes;
+    testing_read(kept, &bytes);
+    bytes.ptr[bytes.len - 1] ^= 1;
+    testing_write(kept, buf_view(&bytes));
+    room_start(&it);
+    read_said(&entries, &from);
+    assert_int_equal(from, 0);
+    room_answers(&it, "GET", "/metrics", it.watcher, 200,
+                 "steward_quota_used{quota=\"far\"} 16485\n");
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+    DEFER(buf_done) struct buf said;
+    testing_read(it.log, &said);
+    assert_null(strstr(buf_str(&said), "quotas.unkept"));
+    assert_null(strstr(buf_str(&said), "sandbox: system call"));
+    assert_true(room_log_length() > QUOTAS_KEPT_EVERY);
+}
+
 /* Who is in a group by the store. */
 static void
 a_group_s_quota_is_of_who_is_in_it(void **state)
@@ -308,6 +405,7 @@ main(void)
         cmocka_unit_test(refusals_are_entries_with_the_rule),
         cmocka_unit_test(another_number_holds_with_a_hangup_and_keeps_the_count),
         cmocka_unit_test(what_is_left_is_told_by_both_doors),
+        cmocka_unit_test(a_start_reads_what_came_since_the_counts_were_kept),
         cmocka_unit_test(a_group_s_quota_is_of_who_is_in_it),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
