@@ -5,6 +5,7 @@
 
 #include "assess/group_tally.h"
 #include "base/status.h"
+#include "num/counted.h"
 #include "num/interval.h"
 
 #define MITIGATE_MAX_GROUPS 64u
@@ -27,9 +28,14 @@ void reweigh(const uint64_t *count, uint32_t groups, uint32_t classes, double *r
 struct status correlation_remove(double *z, size_t rows, size_t features, const double *s,
                                  size_t sensitive, double alpha, struct diag *diag,
                                  size_t *ret_rank);
+struct correlation_rows { /* one part, such as a machine's */
+    const double *z, *s;
+    size_t rows;
+};
 /* The same as numbers to keep, for rows that come later: ret_mean[sensitive] of s, and ret_w
- * [sensitive * features], row-major; 0 in the rows of columns that are left out. */
-struct status correlation_fit(const double *z, size_t rows, size_t features, const double *s,
+ * [sensitive * features], row-major; 0 in the rows of columns that are left out. However the rows
+ * are split and ordered, the same to the bit. */
+struct status correlation_fit(const struct correlation_rows *part, size_t parts, size_t features,
                               size_t sensitive, struct diag *diag, double *ret_mean, double *ret_w,
                               size_t *ret_rank);
 
@@ -94,11 +100,32 @@ struct threshold_options {
     double tolerance; /* that the constrained rates may differ by; 0 for equalized odds at random */
 };
 
+/* All that thresholds are found by: each group's scores, by label. Added in blocks and merged, the
+ * same in any order and any split of the rows. Zeroed: of none. */
+struct threshold_scores {
+    struct counted of[MITIGATE_MAX_GROUPS][2];
+    uint64_t rows; /* added, those in no group too */
+};
+
+void threshold_scores_done(struct threshold_scores *s);
+/* score[rows]: larger is more positive; y[rows]: 0 or 1; group[rows]: below MITIGATE_MAX_GROUPS, or
+ * -1: left out. INPUT with a sentence: a score that is NaN (its row, in the order added). MEMORY.
+ */
+struct status threshold_scores_add(struct threshold_scores *s, const double *score,
+                                   const uint8_t *y, const int32_t *group, size_t rows,
+                                   struct diag *diag);
+/* The same as adding the other's rows. MEMORY. */
+struct status threshold_scores_merge(struct threshold_scores *s,
+                                     const struct threshold_scores *other);
+
 /* The groups' tradeoff curves, made once for several plans. */
 struct threshold_curves;
-/* score[rows]: larger is more positive; y[rows]: 0 or 1; group[rows]: 0..groups-1, or -1: left out.
- * INPUT with a sentence: a score that is NaN, a group without both labels (its number), no rows,
- * too many groups, an objective that does not fit. */
+/* INPUT with a sentence: a group without both labels (its number), no rows, too many groups, an
+ * objective that does not fit. */
+struct status threshold_curves_of(struct threshold_scores *s, uint32_t groups,
+                                  const struct threshold_options *o, struct diag *diag,
+                                  struct threshold_curves **ret_curves);
+/* The same of rows that are at hand. */
 struct status threshold_curves_new(const double *score, const uint8_t *y, const int32_t *group,
                                    size_t rows, uint32_t groups, const struct threshold_options *o,
                                    struct diag *diag, struct threshold_curves **ret_curves);
@@ -137,8 +164,8 @@ struct status threshold_rate(const struct threshold_options *o, const struct gro
  * best for the others. Which fold is a function of the rows as a set. NaN where a group would lack
  * a label. */
 #define THRESHOLD_FOLDS 5u
-struct status threshold_cross_fit(const double *score, const uint8_t *y, const int32_t *group,
-                                  size_t rows, uint32_t groups, const struct threshold_options *o,
-                                  double level, struct threshold_rating *ret_rating);
+struct status threshold_cross_fit(struct threshold_scores *s, uint32_t groups,
+                                  const struct threshold_options *o, double level,
+                                  struct threshold_rating *ret_rating);
 
 #endif

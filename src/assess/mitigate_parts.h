@@ -26,6 +26,8 @@ struct threshold_curves {
     struct threshold_curve *curve;
 };
 
+/* Counts the scores that wait. MEMORY. */
+struct status threshold_scores_settle(struct threshold_scores *s);
 /* Of the group's share of positives `base`. */
 double threshold_constrained(enum threshold_constraint c, double tpr, double fpr, double base);
 double threshold_value(enum threshold_objective o, double tpr, double fpr, double base);

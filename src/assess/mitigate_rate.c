@@ -109,121 +109,134 @@ threshold_rate(const struct threshold_options *o, const struct group_tally *grou
 
 /* ---- on rows that did not choose ---- */
 
+/* How a fold's rows are shared among groups, labels and scores: held[run] of the run-th distinct
+ * score in that order. */
 struct fit {
-    const double *score;
-    const uint8_t *y;
-    const int32_t *group;
-    size_t rows;
+    const struct threshold_scores *all;
     uint32_t groups;
-    uint8_t *fold;     /* rows */
-    int32_t *training; /* rows: group, or -1 in the fold that is held back */
-    double *count;     /* groups * 4: rows, tp, fp, positives */
+    size_t runs;
+    uint32_t *held;                       /* THRESHOLD_FOLDS * runs */
+    double count[MITIGATE_MAX_GROUPS][4]; /* rows, tp, fp, positives */
 };
 
-static void
-fit_done(struct fit *f)
-{
-    free(f->fold);
-    free(f->training);
-    free(f->count);
-}
-
-/* A function of the rows as a set: equal rows may change places. */
+/* Rows in the order of group, label and score: a function of the rows as a set. */
 static struct status
 deal_folds(struct fit *f)
 {
-    DEFER(memory_freep) uint32_t *order = calloc(f->rows + 1, sizeof *order);
-    DEFER(memory_freep) double *key = calloc(f->rows + 1, sizeof *key);
-    CHECK(order != NULL && key != NULL, MEMORY);
-    for (size_t i = 0; i < f->rows; i++) {
-        order[i] = (uint32_t)i;
-        key[i] = f->group[i] < 0 ? -1 : 2 * (double)f->group[i] + f->y[i];
+    uint64_t place = 0;
+    for (uint32_t g = 0; g < f->groups; g++) {
+        f->runs += f->all->of[g][0].n + f->all->of[g][1].n;
     }
-    TRY(order_by(f->score, f->rows, order));
-    TRY(order_by(key, f->rows, order));
-    for (size_t i = 0, place = 0; i < f->rows; i++) {
-        f->fold[order[i]] = (uint8_t)fold_of(place);
-        place += f->group[order[i]] >= 0;
+    f->held = calloc(THRESHOLD_FOLDS * f->runs + 1, sizeof *f->held);
+    CHECK(f->held != NULL, MEMORY);
+    for (size_t k = 0, run = 0; k < 2 * (size_t)f->groups; k++) {
+        const struct counted *c = &f->all->of[k / 2][k % 2];
+        for (size_t i = 0; i < c->n; i++, run++) {
+            for (const uint64_t end = place + counted_times(c, i); place < end; place++) {
+                f->held[fold_of((size_t)place) * f->runs + run]++;
+            }
+        }
+    }
+    return OK;
+}
+
+/* The scores without those of the fold. */
+static struct status
+leave_out(const struct fit *f, uint32_t fold, struct threshold_scores *ret_scores)
+{
+    const uint32_t *held = f->held + fold * f->runs;
+    for (size_t k = 0; k < 2 * (size_t)f->groups; k++) {
+        const struct counted *from = &f->all->of[k / 2][k % 2];
+        struct counted *to = &ret_scores->of[k / 2][k % 2];
+        uint64_t upto = 0;
+        to->at = calloc(from->n + 1, sizeof *to->at);
+        CHECK(to->at != NULL, MEMORY);
+        for (size_t i = 0; i < from->n; i++, held++) {
+            const uint64_t left = counted_times(from, i) - *held;
+            if (left > 0) {
+                upto += left;
+                to->at[to->n++] = (struct counted_value){from->at[i].value, upto};
+            }
+        }
     }
     return OK;
 }
 
 static void
-count_held(const struct fit *f, uint32_t fold, const struct threshold_rule *rule)
+count_held(struct fit *f, uint32_t fold, const struct threshold_rule *rule)
 {
-    for (size_t i = 0; i < f->rows; i++) {
-        if (f->group[i] >= 0 && f->fold[i] == fold) {
-            double *n = f->count + 4 * (size_t)f->group[i];
-            const double chosen = threshold_decide(&rule[f->group[i]], f->score[i]);
-            n[0]++;
-            n[f->y[i] == 1 ? 1 : 2] += chosen;
-            n[3] += f->y[i];
+    const uint32_t *held = f->held + fold * f->runs;
+    for (size_t k = 0; k < 2 * (size_t)f->groups; k++) {
+        const struct counted *c = &f->all->of[k / 2][k % 2];
+        double *n = f->count[k / 2];
+        for (size_t i = 0; i < c->n; i++, held++) {
+            n[0] += *held;
+            n[k % 2 == 1 ? 1 : 2] += *held * threshold_decide(&rule[k / 2], c->at[i].value);
+            n[3] += k % 2 == 1 ? *held : 0;
         }
     }
 }
 
 static bool
-all_labels(const struct fit *f)
+all_labels(const struct threshold_scores *s, uint32_t groups)
 {
-    double n[MITIGATE_MAX_GROUPS][2] = {{0}};
     bool all = true;
-    for (size_t i = 0; i < f->rows; i++) {
-        if (f->training[i] >= 0) {
-            n[f->training[i]][f->y[i]]++;
-        }
-    }
-    for (uint32_t g = 0; g < f->groups; g++) {
-        all = all && n[g][0] > 0 && n[g][1] > 0;
+    for (uint32_t g = 0; g < groups; g++) {
+        all = all && s->of[g][0].n > 0 && s->of[g][1].n > 0;
     }
     return all;
 }
 
 static struct status
-fit_fold(const struct fit *f, const struct threshold_options *o, uint32_t fold, bool *ret_fits)
+fit_fold(struct fit *f, const struct threshold_options *o, uint32_t fold, bool *ret_fits)
 {
+    DEFER(threshold_scores_done) struct threshold_scores training = {0};
     DEFER(threshold_curves_freep) struct threshold_curves *curves = NULL;
     struct threshold_rule rule[MITIGATE_MAX_GROUPS];
     struct threshold_plan plan = {.rule = rule};
     struct diag unused = {0};
     size_t tried = 0;
-    for (size_t i = 0; i < f->rows; i++) {
-        f->training[i] = f->fold[i] == fold ? -1 : f->group[i];
-    }
-    *ret_fits = all_labels(f);
+    TRY(leave_out(f, fold, &training));
+    *ret_fits = all_labels(&training, f->groups);
     if (!*ret_fits) {
         return OK;
     }
-    TRY(threshold_curves_new(f->score, f->y, f->training, f->rows, f->groups, o, &unused, &curves));
+    TRY(threshold_curves_of(&training, f->groups, o, &unused, &curves));
     TRY(threshold_deterministic(curves, o->tolerance, &plan, &tried));
     count_held(f, fold, rule);
     return OK;
 }
 
-struct status
-threshold_cross_fit(const double *score, const uint8_t *y, const int32_t *group, size_t rows,
-                    uint32_t groups, const struct threshold_options *o, double level,
-                    struct threshold_rating *ret_rating)
+static struct status
+fit_folds(struct fit *f, const struct threshold_options *o, double level,
+          struct threshold_rating *ret_rating)
 {
-    static const struct threshold_figure none = {NAN, {NAN, NAN}};
-    DEFER(fit_done) struct fit f = {score, y, group, rows, groups, NULL, NULL, NULL};
     struct group_tally tally[MITIGATE_MAX_GROUPS];
-    CHECK(groups > 0 && groups <= MITIGATE_MAX_GROUPS, LIMIT);
-    f.fold = calloc(rows + 1, sizeof *f.fold);
-    f.training = calloc(rows + 1, sizeof *f.training);
-    f.count = calloc(4 * (size_t)groups, sizeof *f.count);
-    CHECK(f.fold != NULL && f.training != NULL && f.count != NULL, MEMORY);
-    TRY(deal_folds(&f));
-    *ret_rating = (struct threshold_rating){none, none, none};
+    TRY(deal_folds(f));
     for (uint32_t k = 0; k < THRESHOLD_FOLDS; k++) {
         bool fits = false;
-        TRY(fit_fold(&f, o, k, &fits));
+        TRY(fit_fold(f, o, k, &fits));
         if (!fits) {
             return OK;
         }
     }
-    for (uint32_t g = 0; g < groups; g++) {
-        const double *n = f.count + 4 * (size_t)g;
+    for (uint32_t g = 0; g < f->groups; g++) {
+        const double *n = f->count[g];
         tally[g] = tally_of(n[0], n[1], n[2], n[3]);
     }
-    return threshold_rate(o, tally, groups, level, ret_rating);
+    return threshold_rate(o, tally, f->groups, level, ret_rating);
+}
+
+struct status
+threshold_cross_fit(struct threshold_scores *s, uint32_t groups, const struct threshold_options *o,
+                    double level, struct threshold_rating *ret_rating)
+{
+    static const struct threshold_figure none = {NAN, {NAN, NAN}};
+    struct fit f = {.all = s, .groups = groups};
+    CHECK(groups > 0 && groups <= MITIGATE_MAX_GROUPS, LIMIT);
+    TRY(threshold_scores_settle(s));
+    *ret_rating = (struct threshold_rating){none, none, none};
+    const struct status done = fit_folds(&f, o, level, ret_rating);
+    free(f.held);
+    return done;
 }

@@ -144,18 +144,6 @@ add_point(const struct threshold_options *o, struct threshold_curve *c, double a
     p->order = c->count++;
 }
 
-struct scored {
-    double score;
-    uint8_t y;
-};
-
-static int
-highest_first(const void *a, const void *b)
-{
-    const struct scored *x = a, *y = b;
-    return (x->score < y->score) - (x->score > y->score);
-}
-
 static int
 by_x_then_y(const void *a, const void *b)
 {
@@ -177,24 +165,41 @@ between(double high, double low)
     return middle < high ? middle : low;
 }
 
-static void
-add_points(const struct threshold_options *o, const struct scored *rows, struct threshold_curve *c)
+/* The next lower score of either label; false when there is none. at[2]: past those taken. */
+static bool
+next_score(const struct counted *of, const size_t *at, double *ret_score)
 {
-    double tp = 0, fp = 0, at = INFINITY;
-    const double positives = (double)c->positives, negatives = (double)(c->rows - c->positives);
-    for (size_t i = 0;;) {
-        add_point(o, c, at, false, tp, fp);
-        if (o->flip) {
-            add_point(o, c, at, true, positives - tp, negatives - fp);
+    *ret_score = -INFINITY;
+    for (size_t y = 0; y < 2; y++) {
+        if (at[y] > 0) {
+            *ret_score = fmax(*ret_score, of[y].at[at[y] - 1].value);
         }
-        if (i == c->rows) {
+    }
+    return at[0] + at[1] > 0;
+}
+
+/* of[2]: the scores of either label. */
+static void
+add_points(const struct threshold_options *o, const struct counted *of, struct threshold_curve *c)
+{
+    const double positives = (double)c->positives, negatives = (double)(c->rows - c->positives);
+    double taken[2] = {0, 0}, at = INFINITY, score = 0;
+    size_t left[2] = {of[0].n, of[1].n};
+    for (;;) {
+        add_point(o, c, at, false, taken[1], taken[0]);
+        if (o->flip) {
+            add_point(o, c, at, true, positives - taken[1], negatives - taken[0]);
+        }
+        if (!next_score(of, left, &score)) {
             break;
         }
-        const double score = rows[i].score;
-        for (; i < c->rows && rows[i].score == score; i++) {
-            *(rows[i].y != 0 ? &tp : &fp) += 1;
+        for (size_t y = 0; y < 2; y++) {
+            if (left[y] > 0 && of[y].at[left[y] - 1].value >= score) {
+                taken[y] += (double)counted_times(&of[y], --left[y]);
+            }
         }
-        at = i == c->rows ? (double)-INFINITY : between(score, rows[i].score);
+        double lower = 0;
+        at = next_score(of, left, &lower) ? between(score, lower) : (double)-INFINITY;
     }
     qsort(c->points, c->count, sizeof *c->points, by_x_then_y);
 }
@@ -218,12 +223,11 @@ find_hull(struct threshold_curve *c)
 }
 
 static struct status
-make_curve(const struct threshold_options *o, struct scored *rows, uint32_t g, struct diag *diag,
-           struct threshold_curve *c)
+make_curve(const struct threshold_options *o, const struct counted *of, uint32_t g,
+           struct diag *diag, struct threshold_curve *c)
 {
-    for (size_t i = 0; i < c->rows; i++) {
-        c->positives += rows[i].y != 0;
-    }
+    c->positives = counted_rows(&of[1]);
+    c->rows = counted_rows(&of[0]) + c->positives;
     if (c->positives == 0 || c->positives == c->rows) {
         diag_set(diag,
                  "group %u: both labels are needed among its %llu rows, and %s is positive: bring "
@@ -232,19 +236,70 @@ make_curve(const struct threshold_options *o, struct scored *rows, uint32_t g, s
                  g, (unsigned long long)c->rows, c->positives == 0 ? "none" : "every one");
         FAIL(INPUT);
     }
-    const size_t most = ((size_t)c->rows + 1) * (o->flip ? 2 : 1);
+    const size_t most = (of[0].n + of[1].n + 1) * (o->flip ? 2 : 1);
     c->points = calloc(most, sizeof *c->points);
     c->hull = calloc(most, sizeof *c->hull);
     CHECK(c->points != NULL && c->hull != NULL, MEMORY);
-    qsort(rows, c->rows, sizeof *rows, highest_first);
-    add_points(o, rows, c);
+    add_points(o, of, c);
     find_hull(c);
     return OK;
 }
 
+/* ---- the scores ---- */
+
+void
+threshold_scores_done(struct threshold_scores *s)
+{
+    for (size_t g = 0; g < MITIGATE_MAX_GROUPS; g++) {
+        counted_done(&s->of[g][0]);
+        counted_done(&s->of[g][1]);
+    }
+}
+
+struct status
+threshold_scores_add(struct threshold_scores *s, const double *score, const uint8_t *y,
+                     const int32_t *group, size_t rows, struct diag *diag)
+{
+    for (size_t i = 0; i < rows; i++) {
+        s->rows++;
+        if (group[i] < 0) {
+            continue;
+        }
+        ASSERT((uint32_t)group[i] < MITIGATE_MAX_GROUPS);
+        if (isnan(score[i])) {
+            diag_set(diag, "row %llu: no score", (unsigned long long)s->rows);
+            FAIL(INPUT);
+        }
+        TRY(counted_add(&s->of[group[i]][y[i] != 0], &score[i], 1, 1));
+    }
+    return OK;
+}
+
+struct status
+threshold_scores_merge(struct threshold_scores *s, const struct threshold_scores *other)
+{
+    for (size_t g = 0; g < MITIGATE_MAX_GROUPS; g++) {
+        TRY(counted_merge(&s->of[g][0], &other->of[g][0]));
+        TRY(counted_merge(&s->of[g][1], &other->of[g][1]));
+    }
+    s->rows += other->rows;
+    return OK;
+}
+
+struct status
+threshold_scores_settle(struct threshold_scores *s)
+{
+    for (size_t g = 0; g < MITIGATE_MAX_GROUPS; g++) {
+        TRY(counted_settle(&s->of[g][0]));
+        TRY(counted_settle(&s->of[g][1]));
+    }
+    return OK;
+}
+
+/* ---- the curves ---- */
+
 static struct status
-check_rows(const double *score, const int32_t *group, size_t rows, uint32_t groups,
-           const struct threshold_options *o, struct diag *diag)
+check_options(uint32_t groups, const struct threshold_options *o, struct diag *diag)
 {
     if (groups == 0 || groups > MITIGATE_MAX_GROUPS) {
         diag_set(diag, "%u groups: from 1 to %u", groups, MITIGATE_MAX_GROUPS);
@@ -255,35 +310,27 @@ check_rows(const double *score, const int32_t *group, size_t rows, uint32_t grou
                  threshold_constraint_word(o->constraint));
         FAIL(INPUT);
     }
-    for (size_t i = 0; i < rows; i++) {
-        if (group[i] >= 0 && isnan(score[i])) {
-            diag_set(diag, "row %zu: no score", i + 1);
-            FAIL(INPUT);
-        }
-    }
     return OK;
 }
 
-/* Rows by group, in *ret_sorted: those of g from starts[g + 1] to starts[g + 2]. */
-static struct status
-sort_by_group(const double *score, const uint8_t *y, const int32_t *group, size_t rows,
-              uint32_t groups, size_t *starts, struct scored **ret_sorted)
+struct status
+threshold_curves_of(struct threshold_scores *s, uint32_t groups, const struct threshold_options *o,
+                    struct diag *diag, struct threshold_curves **ret_curves)
 {
-    struct scored *sorted = calloc(rows + 1, sizeof *sorted);
-    CHECK(sorted != NULL, MEMORY);
-    *ret_sorted = sorted;
-    for (size_t i = 0; i < rows; i++) {
-        starts[group[i] + 1] += group[i] >= 0;
-    }
+    TRY(check_options(groups, o, diag));
+    DEFER(threshold_curves_freep) struct threshold_curves *c = calloc(1, sizeof *c);
+    CHECK(c != NULL, MEMORY);
+    c->o = *o;
+    c->curve = calloc(groups, sizeof *c->curve);
+    CHECK(c->curve != NULL, MEMORY);
+    c->groups = groups;
+    TRY(threshold_scores_settle(s));
     for (uint32_t g = 0; g < groups; g++) {
-        starts[g + 1] += starts[g];
+        TRY(make_curve(o, s->of[g], g, diag, &c->curve[g]));
+        c->rows += c->curve[g].rows;
+        c->positives += c->curve[g].positives;
     }
-    starts[groups + 1] = starts[groups];
-    for (size_t i = rows; i-- > 0;) { /* backwards: the ends become the starts */
-        if (group[i] >= 0) {
-            sorted[--starts[group[i] + 1]] = (struct scored){score[i], y[i]};
-        }
-    }
+    *ret_curves = MOVE(c);
     return OK;
 }
 
@@ -292,22 +339,8 @@ threshold_curves_new(const double *score, const uint8_t *y, const int32_t *group
                      uint32_t groups, const struct threshold_options *o, struct diag *diag,
                      struct threshold_curves **ret_curves)
 {
-    TRY(check_rows(score, group, rows, groups, o, diag));
-    DEFER(threshold_curves_freep) struct threshold_curves *c = calloc(1, sizeof *c);
-    DEFER(memory_freep) struct scored *sorted = NULL;
-    size_t starts[MITIGATE_MAX_GROUPS + 2] = {0};
-    CHECK(c != NULL, MEMORY);
-    c->o = *o;
-    c->curve = calloc(groups, sizeof *c->curve);
-    CHECK(c->curve != NULL, MEMORY);
-    c->groups = groups;
-    TRY(sort_by_group(score, y, group, rows, groups, starts, &sorted));
-    for (uint32_t g = 0; g < groups; g++) {
-        c->curve[g].rows = starts[g + 2] - starts[g + 1];
-        TRY(make_curve(o, sorted + starts[g + 1], g, diag, &c->curve[g]));
-        c->rows += c->curve[g].rows;
-        c->positives += c->curve[g].positives;
-    }
-    *ret_curves = MOVE(c);
-    return OK;
+    DEFER(threshold_scores_done) struct threshold_scores s = {0};
+    TRY(check_options(groups, o, diag));
+    TRY(threshold_scores_add(&s, score, y, group, rows, diag));
+    return threshold_curves_of(&s, groups, o, diag, ret_curves);
 }

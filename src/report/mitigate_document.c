@@ -197,12 +197,13 @@ mitigate_document(const struct mitigate_input *in, struct diag *diag,
                   struct threshold_rule *ret_fixed, struct threshold_rule *ret_random,
                   json_t **ret_document)
 {
+    DEFER(threshold_scores_done) struct threshold_scores scores = {0};
     DEFER(threshold_curves_freep) struct threshold_curves *c = NULL;
     DEFER(memory_freep) int32_t *group = NULL;
     uint64_t left_out = 0;
     TRY(usable(in, &group, &left_out));
-    TRY(threshold_curves_new(in->score, in->y, group, in->rows, in->groups, &in->options, diag,
-                             &c));
+    TRY(threshold_scores_add(&scores, in->score, in->y, group, in->rows, diag));
+    TRY(threshold_curves_of(&scores, in->groups, &in->options, diag, &c));
     DEFER(js_freep)
     json_t *d = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:b, s:I, s:I}", "format",
                           MITIGATE_FORMAT, "method", "threshold", "label", in->label, "positive",
@@ -215,8 +216,7 @@ mitigate_document(const struct mitigate_input *in, struct diag *diag,
     TRY(put_now(in, group, d));
     TRY(put_plans(in, c, ret_fixed, ret_random, d));
     struct threshold_rating held;
-    TRY(threshold_cross_fit(in->score, in->y, group, in->rows, in->groups, &in->options, LEVEL,
-                            &held));
+    TRY(threshold_cross_fit(&scores, in->groups, &in->options, LEVEL, &held));
     TRY(js_set(d, "held_back", rating_json(&held)));
     TRY(js_set(d, "level", js_real(LEVEL)));
     *ret_document = MOVE(d);

@@ -470,7 +470,8 @@ find_weights(const struct feature_list *read, const float *s, const float *x, si
             z[i * r->features + f] = (double)x[i * read->count + r->feature[f]];
         }
     }
-    TRY(correlation_fit(z, rows, r->features, terms, r->terms, diag, centred, r->w, &rank));
+    const struct correlation_rows all = {z, terms, rows};
+    TRY(correlation_fit(&all, 1, r->features, r->terms, diag, centred, r->w, &rank));
     return rank > 0 ? OK
                     : refuse(diag, "the sensitive columns have the same value in every training "
                                    "row: there is nothing to remove");

@@ -3,6 +3,7 @@
 #include "assess/blocks.h"
 
 #include "assess/ale.h"
+#include "assess/mitigate.h"
 #include "assess/permutation_importance.h"
 #include "assess/profile.h"
 #include "assess/surrogate.h"
@@ -219,6 +220,101 @@ importances_merge(void **state)
     assert_same_for_every_plan(importances_say);
 }
 
+/* ---- what makes decisions fairer ---- */
+
+/* The rows of a part, one after the other. */
+struct scored_part {
+    double score[ROWS], z[2 * ROWS], s[2 * ROWS];
+    uint8_t y[ROWS];
+    int32_t group[ROWS];
+    size_t rows;
+};
+
+static void
+take_part(const struct rows *r, const struct plan *p, size_t part, struct scored_part *to)
+{
+    to->rows = 0;
+    for (size_t b = 0; b < p->blocks; b++) {
+        for (size_t i = p->begin[b]; p->owner[b] == part && i < p->begin[b + 1]; i++) {
+            const size_t n = to->rows++;
+            to->score[n] = r->score[i];
+            to->y[n] = r->y[i];
+            to->group[n] = (int32_t)r->label[i] - 1; /* the first label: no group */
+            to->z[2 * n] = r->truth[i];
+            to->z[2 * n + 1] = r->loss[i];
+            to->s[2 * n] = r->prediction[i];
+            to->s[2 * n + 1] = r->prediction[i] + 1e3 * r->score[i];
+        }
+    }
+}
+
+static void
+say_thresholds(const struct scored_part *part, size_t parts, struct buf *said)
+{
+    DEFER(threshold_scores_done) struct threshold_scores all = {0};
+    for (size_t p = parts; p-- > 0;) {
+        DEFER(threshold_scores_done) struct threshold_scores own = {0};
+        assert_ok(threshold_scores_add(&own, part[p].score, part[p].y, part[p].group, part[p].rows,
+                                       NULL));
+        assert_ok(threshold_scores_merge(&all, &own));
+    }
+    assert_int_equal(all.rows, ROWS);
+    for (int c = 0; c < THRESHOLD_CONSTRAINTS; c++) {
+        DEFER(threshold_curves_freep) struct threshold_curves *curves = NULL;
+        const struct threshold_options o = {
+            .constraint = (enum threshold_constraint)c, .flip = c % 2 == 1, .tolerance = 0.02};
+        struct threshold_rule rule[CLASSES - 1] = {0};
+        struct threshold_plan plan = {.rule = rule};
+        struct threshold_rating held;
+        size_t tried = 0;
+        assert_ok(threshold_curves_of(&all, CLASSES - 1, &o, NULL, &curves));
+        assert_ok(threshold_deterministic(curves, o.tolerance, &plan, &tried));
+        say(said, rule, sizeof rule);
+        assert_ok(
+            threshold_randomised(curves, c == THRESHOLD_EQUALIZED_ODDS ? 0 : o.tolerance, &plan));
+        say(said, rule, sizeof rule);
+        assert_ok(threshold_cross_fit(&all, CLASSES - 1, &o, 0.95, &held));
+        assert_true(held.accuracy.value > 0.5);
+        say(said, &held, sizeof held);
+    }
+}
+
+static void
+say_remover(const struct scored_part *part, size_t parts, struct buf *said)
+{
+    struct correlation_rows rows[PARTS];
+    double mean[2], w[4];
+    size_t rank = 0;
+    for (size_t p = 0; p < parts; p++) {
+        rows[p] = (struct correlation_rows){part[p].z, part[p].s, part[p].rows};
+    }
+    assert_ok(correlation_fit(rows, parts, 2, 2, NULL, mean, w, &rank));
+    assert_int_equal(rank, 2);
+    say(said, mean, sizeof mean);
+    say(said, w, sizeof w);
+}
+
+static void
+mitigation_says(const struct rows *r, const struct plan *p, struct buf *said)
+{
+    static const struct plan at_once = {.parts = 1, .blocks = 1, .begin = {0, ROWS}};
+    DEFER(memory_freep) struct scored_part *part = calloc(PARTS, sizeof *part);
+    const size_t parts = p == NULL ? 1 : p->parts;
+    assert_non_null(part);
+    for (size_t k = 0; k < parts; k++) {
+        take_part(r, p == NULL ? &at_once : p, k, &part[k]);
+    }
+    say_thresholds(part, parts, said);
+    say_remover(part, parts, said);
+}
+
+static void
+fits_of_mitigation_merge(void **state)
+{
+    (void)state;
+    assert_same_for_every_plan(mitigation_says);
+}
+
 int
 main(void)
 {
@@ -226,6 +322,7 @@ main(void)
         cmocka_unit_test(surrogates_merge),
         cmocka_unit_test(profiles_and_effects_merge),
         cmocka_unit_test(importances_merge),
+        cmocka_unit_test(fits_of_mitigation_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -350,13 +350,13 @@ refuses_rules_that_no_threshold_says(void **state)
 
 /* ---- the next version ---- */
 
-struct counted {
+struct tallied {
     double rows[2], selected[2], right, all;
 };
 
 /* The training rows with a group, counted by hand from the table and the probabilities. */
 static void
-count_training(const struct room *r, const struct model *m, struct counted *c)
+count_training(const struct room *r, const struct model *m, struct tallied *c)
 {
     struct dataset_info info;
     struct diag diag = {0};
@@ -374,7 +374,7 @@ count_training(const struct room *r, const struct model *m, struct counted *c)
     assert_memory_equal(p, old, sizeof p);
     assert_ok(decisions_make(m, t, x, p, &diag, decision, &told));
     const struct column *g = table_column(t, "group");
-    *c = (struct counted){0};
+    *c = (struct tallied){0};
     uint64_t missing = 0;
     for (size_t i = 0; i < ROWS; i++) {
         const bool null = column_is_null(g, i);
@@ -399,7 +399,7 @@ the_next_version_decides_as_its_manifest_says(void **state)
     const struct room *r = *state;
     const struct thresholds_wish wish = wish_of("group");
     struct diag diag = {0};
-    struct counted c;
+    struct tallied c;
     DEFER(model_freep) struct model *m = NULL;
     DEFER(model_freep) struct model *again = NULL;
     DEFER(js_freep) json_t *record = NULL;
