@@ -1,18 +1,20 @@
 #include "assess/flip_test.h"
 
 #include "base/threads.h"
+#include "num/moments.h"
 #include "num/normal.h"
+#include "num/order.h"
 
 #include <math.h>
 
 #define TURN 64u /* rows of the group in a thread's turn */
 
 static bool
-takes_part(const struct flip_test_rows *r, size_t i)
+takes_part(const struct flip_test_rows *r, const struct flip_test_part *p, size_t i)
 {
-    bool whole = r->group[i] >= 0 && r->decision[i] <= 1;
+    bool whole = p->group[i] >= 0 && p->decision[i] <= 1;
     for (uint32_t k = 0; k < r->features && whole; k++) {
-        whole = isfinite(r->x[i * r->features + k]);
+        whole = isfinite(p->x[i * r->features + k]);
     }
     return whole;
 }
@@ -21,36 +23,37 @@ double
 flip_test_pairs(const struct flip_test_rows *r, int32_t facet)
 {
     double inside = 0, outside = 0;
-    for (size_t i = 0; i < r->rows; i++) {
-        inside += r->group[i] == facet;
-        outside += r->group[i] >= 0 && r->group[i] != facet;
+    for (size_t p = 0; p < r->parts; p++) {
+        for (size_t i = 0; i < r->part[p].rows; i++) {
+            inside += r->part[p].group[i] == facet;
+            outside += r->part[p].group[i] >= 0 && r->part[p].group[i] != facet;
+        }
     }
     return inside * outside;
 }
 
-/* One over each feature's standard deviation over all rows that take part; 0 for a constant. */
-static void
-scales_of(const struct flip_test_rows *r, double *ret_scale)
+/* One over a feature's standard deviation over all rows that take part; 0 for a constant. */
+static double
+scale_of(const struct flip_test_rows *r, uint32_t feature)
 {
-    for (uint32_t k = 0; k < r->features; k++) {
-        double n = 0, mean = 0, spread = 0;
-        for (size_t i = 0; i < r->rows; i++) {
-            if (takes_part(r, i)) {
-                const double d = r->x[i * r->features + k] - mean;
-                n++;
-                mean += d / n;
-                spread += d * (r->x[i * r->features + k] - mean);
+    struct moments m = {0};
+    for (size_t p = 0; p < r->parts; p++) {
+        for (size_t i = 0; i < r->part[p].rows; i++) {
+            if (takes_part(r, &r->part[p], i)) {
+                moments_add(&m, r->part[p].x[i * r->features + feature]);
             }
         }
-        ret_scale[k] = !r->scaled ? 1 : spread > 0 ? sqrt(n / spread) : 0;
     }
+    const double spread = moments_squares(&m);
+    return !r->scaled ? 1 : spread > 0 ? sqrt((double)m.n / spread) : 0;
 }
 
-/* Rows of one side, scaled, one after another. */
+/* Rows of one side, scaled, one after another; the hash is of what they are. */
 struct side {
     size_t n;
     double *x;
     uint8_t *decision;
+    uint64_t *hash;
 };
 
 static void
@@ -58,21 +61,38 @@ side_done(struct side *s)
 {
     free(s->x);
     free(s->decision);
+    free(s->hash);
+}
+
+static void
+side_add(const struct flip_test_rows *r, const struct flip_test_part *p, size_t i,
+         const double *scale, struct side *s)
+{
+    double *x = s->x + s->n * r->features;
+    for (uint32_t k = 0; k < r->features; k++) {
+        x[k] = p->x[i * r->features + k] * scale[k];
+    }
+    s->hash[s->n] = order_hash(order_row_hash(0, x, r->features), p->decision[i]);
+    s->decision[s->n++] = p->decision[i];
 }
 
 static struct status
 side_take(const struct flip_test_rows *r, int32_t facet, bool inside, const double *scale,
           struct side *s)
 {
-    s->x = malloc((r->rows * r->features + 1) * sizeof *s->x);
-    s->decision = malloc(r->rows + 1);
-    CHECK(s->x != NULL && s->decision != NULL, MEMORY);
-    for (size_t i = 0; i < r->rows; i++) {
-        if (takes_part(r, i) && (r->group[i] == facet) == inside) {
-            for (uint32_t k = 0; k < r->features; k++) {
-                s->x[s->n * r->features + k] = r->x[i * r->features + k] * scale[k];
+    size_t rows = 0;
+    for (size_t p = 0; p < r->parts; p++) {
+        rows += r->part[p].rows;
+    }
+    s->x = malloc((rows * r->features + 1) * sizeof *s->x);
+    s->decision = malloc(rows + 1);
+    s->hash = malloc((rows + 1) * sizeof *s->hash);
+    CHECK(s->x != NULL && s->decision != NULL && s->hash != NULL, MEMORY);
+    for (size_t p = 0; p < r->parts; p++) {
+        for (size_t i = 0; i < r->part[p].rows; i++) {
+            if (takes_part(r, &r->part[p], i) && (r->part[p].group[i] == facet) == inside) {
+                side_add(r, &r->part[p], i, scale, s);
             }
-            s->decision[s->n++] = r->decision[i];
         }
     }
     return OK;
@@ -87,19 +107,31 @@ struct search {
 /* The nearest seen so far, farthest first. */
 struct nearest {
     double distance[FLIP_TEST_NEIGHBOURS];
+    uint64_t hash[FLIP_TEST_NEIGHBOURS];
     uint8_t decision[FLIP_TEST_NEIGHBOURS];
 };
 
+static bool
+is_farther(double distance, uint64_t hash, double than, uint64_t than_hash)
+{
+    return distance > than || (distance >= than && hash > than_hash);
+}
+
 static void
-nearest_add(struct nearest *near, uint32_t n, double distance, uint8_t decision)
+nearest_add(struct nearest *near, uint32_t n, double distance, uint64_t hash, uint8_t decision)
 {
     uint32_t k = 0;
-    while (k + 1 < n && near->distance[k + 1] > distance) {
+    if (!is_farther(near->distance[0], near->hash[0], distance, hash)) {
+        return;
+    }
+    while (k + 1 < n && is_farther(near->distance[k + 1], near->hash[k + 1], distance, hash)) {
         near->distance[k] = near->distance[k + 1];
+        near->hash[k] = near->hash[k + 1];
         near->decision[k] = near->decision[k + 1];
         k++;
     }
     near->distance[k] = distance;
+    near->hash[k] = hash;
     near->decision[k] = decision;
 }
 
@@ -110,6 +142,7 @@ vote(const struct search *s, const double *x)
     uint32_t positive = 0;
     for (uint32_t k = 0; k < s->neighbours; k++) {
         near.distance[k] = INFINITY;
+        near.hash[k] = UINT64_MAX;
         near.decision[k] = 0;
     }
     for (size_t j = 0; j < s->others->n; j++) {
@@ -118,8 +151,8 @@ vote(const struct search *s, const double *x)
         for (uint32_t k = 0; k < s->features; k++) {
             d += (x[k] - y[k]) * (x[k] - y[k]);
         }
-        if (d < near.distance[0]) {
-            nearest_add(&near, s->neighbours, d, s->others->decision[j]);
+        if (d <= near.distance[0]) {
+            nearest_add(&near, s->neighbours, d, s->others->hash[j], s->others->decision[j]);
         }
     }
     for (uint32_t k = 0; k < s->neighbours; k++) {
@@ -156,6 +189,19 @@ finish(struct flip_test_result *f, double level)
     }
 }
 
+static uint64_t
+left_out(const struct flip_test_rows *r)
+{
+    uint64_t n = 0;
+    for (size_t p = 0; p < r->parts; p++) {
+        const struct flip_test_part *part = &r->part[p];
+        for (size_t i = 0; i < part->rows; i++) {
+            n += part->group[i] >= 0 && part->decision[i] <= 1 && !takes_part(r, part, i);
+        }
+    }
+    return n;
+}
+
 struct status
 flip_test_run(const struct flip_test_rows *r, int32_t facet, double level, unsigned threads,
               struct flip_test_result *ret_result)
@@ -164,7 +210,9 @@ flip_test_run(const struct flip_test_rows *r, int32_t facet, double level, unsig
     DEFER(side_done) struct side others = {0};
     DEFER(memory_freep) double *scale = calloc((size_t)r->features + 1, sizeof *scale);
     CHECK(scale != NULL, MEMORY);
-    scales_of(r, scale);
+    for (uint32_t k = 0; k < r->features; k++) {
+        scale[k] = scale_of(r, k);
+    }
     TRY(side_take(r, facet, true, scale, &group));
     TRY(side_take(r, facet, false, scale, &others));
     const size_t turns = (group.n + TURN - 1) / TURN;
@@ -181,9 +229,7 @@ flip_test_run(const struct flip_test_rows *r, int32_t facet, double level, unsig
         f.positive += s.positive[t];
         f.negative += s.negative[t];
     }
-    for (size_t i = 0; i < r->rows; i++) {
-        f.left_out += r->group[i] >= 0 && r->decision[i] <= 1 && !takes_part(r, i);
-    }
+    f.left_out = left_out(r);
     finish(&f, level);
     *ret_result = f;
     return OK;

@@ -11,12 +11,17 @@
 #define FLIP_TEST_NEIGHBOURS 5u
 #define FLIP_TEST_FEW 9u /* with as few others or fewer, the nearest one alone (Clarify) */
 
-struct flip_test_rows {
+struct flip_test_part { /* of the rows, such as a machine's */
     size_t rows;
-    uint32_t features;
     const double *x;         /* rows * features, row-major; a row with a NaN takes no part */
     const uint8_t *decision; /* 0, 1, else no part */
     const int32_t *group;    /* negative: no part */
+};
+
+struct flip_test_rows {
+    const struct flip_test_part *part;
+    size_t parts;
+    uint32_t features;
     /* Each feature over its standard deviation; without it, as in smclarify, the feature with the
      * largest unit decides who is near. */
     bool scaled;
@@ -31,7 +36,8 @@ struct flip_test_result {
 
 /* Distances worked out: rows of the group times the others. Doubles: may be large. */
 double flip_test_pairs(const struct flip_test_rows *r, int32_t facet);
-/* Exact, by all pairs. STATUS_MEMORY. */
+/* Exact, by all pairs. Of rows that are equally far a hash of their values says which is nearer:
+ * however the rows are split and ordered, the same. STATUS_MEMORY. */
 struct status flip_test_run(const struct flip_test_rows *r, int32_t facet, double level,
                             unsigned threads, struct flip_test_result *ret_result);
 

@@ -218,8 +218,8 @@ put_flip(const struct fairness_work *w, const struct fairness_grouping *g, uint3
     for (size_t i = 0; i < in->rows; i++) {
         of_row[i] = w->y[i] <= 1 ? g->of_cell[w->cell[i]] : -1;
     }
-    const struct flip_test_rows r = {in->rows, in->feature_count, in->features, w->decision, of_row,
-                                     true};
+    const struct flip_test_part all = {in->rows, in->features, w->decision, of_row};
+    const struct flip_test_rows r = {&all, 1, in->feature_count, true};
     struct flip_test_result f;
     if (flip_test_pairs(&r, (int32_t)group) > FAIRNESS_FLIP_PAIRS) {
         return fairness_remark(w,

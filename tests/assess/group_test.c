@@ -705,7 +705,8 @@ flip_tests_are_clarifys(void **state)
         }
         read_bytes(e, "decision", n, decision);
         read_digits(e, "facet", n, group);
-        struct flip_test_rows r = {n, 3, x, decision, group, false};
+        const struct flip_test_part all = {n, x, decision, group};
+        struct flip_test_rows r = {&all, 1, 3, false};
         struct flip_test_result f, g;
         assert_ok(flip_test_run(&r, 1, 0.95, 1, &f));
         assert_number(json_object_get(e, "FT"), f.value);

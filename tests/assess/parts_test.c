@@ -3,6 +3,7 @@
 #include "assess/blocks.h"
 
 #include "assess/ale.h"
+#include "assess/flip_test.h"
 #include "assess/mitigate.h"
 #include "assess/permutation_importance.h"
 #include "assess/profile.h"
@@ -220,7 +221,7 @@ importances_merge(void **state)
     assert_same_for_every_plan(importances_say);
 }
 
-/* ---- what makes decisions fairer ---- */
+/* ---- what makes decisions fairer, and the flip test ---- */
 
 /* The rows of a part, one after the other. */
 struct scored_part {
@@ -294,6 +295,28 @@ say_remover(const struct scored_part *part, size_t parts, struct buf *said)
     say(said, w, sizeof w);
 }
 
+/* Few values, so that many are equally near. */
+static void
+say_flips(struct scored_part *part, size_t parts, struct buf *said)
+{
+    struct flip_test_part rows[PARTS];
+    for (size_t p = 0; p < parts; p++) {
+        for (size_t i = 0; i < part[p].rows; i++) {
+            part[p].z[2 * i] = floor(2 * part[p].score[i]);
+            part[p].z[2 * i + 1] =
+                part[p].z[2 * i + 1] > 2e3 ? (double)NAN : (double)(part[p].group[i] % 2);
+        }
+        rows[p] = (struct flip_test_part){part[p].rows, part[p].z, part[p].y, part[p].group};
+    }
+    for (int facet = 0; facet < 2; facet++) {
+        const struct flip_test_rows r = {rows, parts, 2, true};
+        struct flip_test_result f;
+        assert_ok(flip_test_run(&r, facet, 0.95, 2, &f));
+        assert_true(f.rows > 50 && f.left_out > 0 && f.positive > 0);
+        say(said, &f, sizeof f);
+    }
+}
+
 static void
 mitigation_says(const struct rows *r, const struct plan *p, struct buf *said)
 {
@@ -306,10 +329,11 @@ mitigation_says(const struct rows *r, const struct plan *p, struct buf *said)
     }
     say_thresholds(part, parts, said);
     say_remover(part, parts, said);
+    say_flips(part, parts, said);
 }
 
 static void
-fits_of_mitigation_merge(void **state)
+mitigation_and_flips_merge(void **state)
 {
     (void)state;
     assert_same_for_every_plan(mitigation_says);
@@ -322,7 +346,7 @@ main(void)
         cmocka_unit_test(surrogates_merge),
         cmocka_unit_test(profiles_and_effects_merge),
         cmocka_unit_test(importances_merge),
-        cmocka_unit_test(fits_of_mitigation_merge),
+        cmocka_unit_test(mitigation_and_flips_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
