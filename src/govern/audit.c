@@ -329,9 +329,9 @@ publish(struct audit *a, struct diag *diag)
     DEFER(growth_freep) struct growth *g = growth_new(a->ledger);
     CHECK(g != NULL, MEMORY);
     bool more = true;
-    for (int i = 0; i < GATHERS_MAX && more; i++) {
+    for (int left = GATHERS_MAX; left > 0 && more; left--) {
         TRY(gather(a, g, &more, diag));
-        TRY(growth_write(g, diag));
+        TRY(growth_write(g, !more || left == 1, diag));
     }
     const struct status s = adopt(a, g, diag);
     growth_tidy(g);

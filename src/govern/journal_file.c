@@ -13,7 +13,7 @@
 #define PADDING_LEAST (64u << 10)
 #define PADDING_MOST (1u << 20)
 #define KEPT_BYTES (256u << 10) /* of each buffer, in any case */
-#define KEPT_MOST (8u << 20)    /* of one that was in use, until nothing is written for a while */
+#define KEPT_MOST (32u << 20)   /* of one that was in use, until nothing is written for a while */
 
 void
 journal_file_init(struct journal_file *j, const char *dir)

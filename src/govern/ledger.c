@@ -334,12 +334,12 @@ ledger_gather(const struct ledger *l, struct growth *g, bool *ret_more)
 }
 
 struct status
-growth_write(struct growth *g, struct diag *diag)
+growth_write(struct growth *g, bool last, struct diag *diag)
 {
-    if (g->records.len == 0) {
+    if (g->taken == 0 || g->overtaken) {
         return OK;
     }
-    return tree_grow(g->tree, buf_view(&g->records), diag);
+    return tree_grow(g->tree, buf_view(&g->records), last, diag);
 }
 
 /* The last look before signing: what stands on disk is what our tree grew from. If not, a process

@@ -31,8 +31,10 @@ void growth_free(struct growth *g);
 DEFINE_FREEP(growth_free, struct growth)
 /* Locked: some of what is pending and was not gathered yet. ret_more: much is left. */
 struct status ledger_gather(const struct ledger *l, struct growth *g, bool *ret_more);
-/* Not locked, touches no ledger: writes the tiles. */
-struct status growth_write(struct growth *g, struct diag *diag);
+/* Not locked, touches no ledger: writes the tiles. last: no more is gathered, even if there is
+ * more.
+ */
+struct status growth_write(struct growth *g, bool last, struct diag *diag);
 /* Locked: signs the checkpoint, which is durable then. If another process has published meanwhile,
  * nothing is done and that is OK. ret_signed: how many entries it covers; 0: nothing was done. */
 struct status ledger_sign(struct ledger *l, struct growth *g, struct diag *diag,

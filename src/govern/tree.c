@@ -12,6 +12,7 @@ struct tree {
     char *dir;
     struct merkle_edge edge;
     struct buf bundle; /* the entries of the unfinished bundle, as its file has them */
+    uint64_t written;  /* a size whose unfinished tiles were written; 0: none is known */
     struct tile_folders folders;
 };
 
@@ -46,6 +47,7 @@ tree_copy(struct tree *to, const struct tree *from)
 {
     memcpy(&to->edge, &from->edge, sizeof to->edge);
     to->folders = from->folders;
+    to->written = from->written;
     buf_reset(&to->bundle);
     buf_put(&to->bundle, buf_view(&from->bundle));
 }
@@ -68,6 +70,7 @@ static struct status
 load_edge(struct tree *t, uint64_t size, struct diag *diag)
 {
     t->edge.size = size;
+    t->written = 0;
     for (unsigned level = 0; level < MERKLE_LEVELS; level++) {
         const struct tile_id id = {level, merkle_index(size, level), merkle_width(size, level)};
         DEFER(buf_done) struct buf b;
@@ -202,13 +205,21 @@ grow_by(struct tree *t, struct growth_sink *s, struct view entry)
     return OK;
 }
 
+/* Of the upper levels most stay as they are while a tile of the lowest fills. */
+static bool
+is_written(const struct tree *t, const struct tile_id *id)
+{
+    return merkle_index(t->written, id->level) == id->index &&
+           merkle_width(t->written, id->level) == id->width;
+}
+
 static struct status
 write_partials(const struct tree *t, struct growth_sink *s)
 {
     const uint64_t size = t->edge.size;
     for (unsigned level = 0; level < MERKLE_LEVELS; level++) {
         const struct tile_id id = {level, merkle_index(size, level), merkle_width(size, level)};
-        if (id.width != 0) {
+        if (id.width != 0 && !is_written(t, &id)) {
             const struct view hashes =
                 view_of(t->edge.tiles[level], (size_t)id.width * DIGEST_BYTES);
             TRY(tile_write(&s->writer, &id, hashes, s->diag));
@@ -219,7 +230,7 @@ write_partials(const struct tree *t, struct growth_sink *s)
 }
 
 static struct status
-grow_with(struct tree *t, struct growth_sink *s, struct view records)
+grow_with(struct tree *t, struct growth_sink *s, struct view records, bool last)
 {
     size_t pos = 0;
     struct view entry;
@@ -227,17 +238,21 @@ grow_with(struct tree *t, struct growth_sink *s, struct view records)
         TRY(grow_by(t, s, entry));
     }
     ASSERT(pos == records.len);
-    TRY(write_partials(t, s));
-    return tile_flush(&s->writer, s->diag);
+    if (last) {
+        TRY(write_partials(t, s));
+    }
+    TRY(tile_flush(&s->writer, s->diag));
+    t->written = last ? t->edge.size : t->written;
+    return OK;
 }
 
 struct status
-tree_grow(struct tree *t, struct view records, struct diag *diag)
+tree_grow(struct tree *t, struct view records, bool last, struct diag *diag)
 {
     struct growth_sink sink = {.diag = diag};
     tile_writer_init(&sink.writer, t->dir);
     sink.writer.known = &t->folders;
-    const struct status s = grow_with(t, &sink, records);
+    const struct status s = grow_with(t, &sink, records, last);
     tile_writer_done(&sink.writer);
     return s;
 }

@@ -659,14 +659,57 @@ the_longest_entry_fits(void **state)
     assert_ok(buf_status(&entry));
 }
 
+static ino_t
+inode_of(const char *dir, const char *name)
+{
+    DEFER(file_freep) char *path = file_join(dir, name);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_ino;
+}
+
+/* An unfinished tile is written when it has changed, and by each process once. */
+static void
+leaves_unfinished_tiles_that_are_as_they_were(void **state)
+{
+    (void)state;
+    static const char *const unchanged = "tile/1/000.p/1";
+    DEFER(testing_dirp) char *dir = testing_dir();
+    const struct audit_signer signer = fixture_signer();
+    uint64_t size = 300;
+    fixture_append(dir, 0, size);
+    ino_t before = inode_of(dir, unchanged);
+    for (int process = 0; process < 2; process++) {
+        DEFER(ledger_freep) struct ledger *l = NULL;
+        assert_ok(ledger_open(dir, &signer, NULL, &l));
+        assert_ok(ledger_lock(l));
+        for (int i = 0; i < 4; i++) {
+            assert_ok(fixture_ledger_append(l, size++, NULL));
+            assert_ok(fixture_publish(l, NULL));
+            const ino_t now = inode_of(dir, unchanged);
+            assert_true((now == before) == (i > 0));
+            before = now;
+        }
+        while (process == 1 && size < 515) {
+            assert_ok(fixture_ledger_append(l, size++, NULL));
+        }
+        assert_ok(fixture_publish(l, NULL));
+        ledger_unlock(l);
+        fixture_verify(dir, size, 0);
+    }
+    assert_true(inode_of(dir, "tile/1/000.p/2") != 0);
+}
+
 /* More than is copied at once, and more files than are synced one by one; and then entries that
  * come between gathering and adopting go into the journal that follows. */
 static void
 publishes_in_parts_what_is_much(void **state)
 {
     (void)state;
-    enum { ENTRIES = 60000 };
+    enum { ENTRIES = 60000 }; /* 234 tiles and 96 */
     DEFER(testing_dirp) char *dir = testing_dir();
+    DEFER(file_freep) char *of_first = file_join(dir, "tile/0/234.p/99");
+    DEFER(file_freep) char *of_last = file_join(dir, "tile/0/234.p/100");
     const struct audit_signer signer = fixture_signer();
     DEFER(ledger_freep) struct ledger *l = NULL;
     fixture_append(dir, 0, ENTRIES);
@@ -682,13 +725,15 @@ publishes_in_parts_what_is_much(void **state)
     assert_ok(ledger_gather(l, g, &more));
     assert_false(more);
     assert_ok(fixture_ledger_append(l, ENTRIES + 3, NULL));
-    assert_ok(growth_write(g, NULL));
+    assert_ok(growth_write(g, false, NULL));
+    assert_false(file_exists(of_first));   /* unfinished ones wait for the last part */
     assert_ok(ledger_gather(l, g, &more)); /* goes on where it stopped */
-    assert_ok(growth_write(g, NULL));
+    assert_ok(growth_write(g, true, NULL));
     assert_ok(fixture_ledger_append(l, ENTRIES + 4, NULL));
     assert_ok(fixture_adopt(l, g, NULL));
     growth_free(g);
     ledger_unlock(l);
+    assert_true(file_exists(of_last));
     fixture_verify(dir, ENTRIES + 4, 1);
 }
 
@@ -711,6 +756,7 @@ main(void)
         cmocka_unit_test(two_crashes_in_a_row_lose_nothing),
         cmocka_unit_test(a_clock_set_back_is_recorded_and_reported),
         cmocka_unit_test(an_entry_leaves_out_what_is_absent_and_marks_what_it_cuts),
+        cmocka_unit_test(leaves_unfinished_tiles_that_are_as_they_were),
         cmocka_unit_test(publishes_in_parts_what_is_much),
         cmocka_unit_test(publishes_within_the_gateways_sandbox),
         cmocka_unit_test(the_longest_entry_fits),

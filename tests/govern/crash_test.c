@@ -42,7 +42,7 @@ run_writer(const char *dir, uint64_t first, int acknowledge)
         if (good && i % 4 == 2) { /* with entries that come while the tiles are written */
             struct growth *g = growth_new(l);
             bool more = false;
-            good = status_ok(ledger_gather(l, g, &more)) && status_ok(growth_write(g, NULL)) &&
+            good = status_ok(ledger_gather(l, g, &more)) && status_ok(growth_write(g, true, NULL)) &&
                    write_entry(l, first + ++i, acknowledge) && status_ok(fixture_adopt(l, g, NULL));
             growth_free(g);
         }

@@ -141,7 +141,7 @@ fixture_publish(struct ledger *l, struct diag *diag)
     bool more = true;
     while (more) {
         TRY(ledger_gather(l, g, &more));
-        TRY(growth_write(g, diag));
+        TRY(growth_write(g, !more, diag));
     }
     return fixture_adopt(l, g, diag);
 }

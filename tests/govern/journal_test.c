@@ -259,7 +259,7 @@ static void
 gives_back_the_memory_of_a_burst(void **state)
 {
     (void)state;
-    enum { BATCH = 64, BATCHES = 256, ENTRY = 512 };
+    enum { BATCH = 64, BATCHES = 1024, ENTRY = 512 };
     DEFER(testing_dirp) char *dir = testing_dir();
     DEFER(buf_done) struct buf batch;
     struct journal_file j;
