@@ -45,7 +45,7 @@ try_capture(struct view line)
     }
     ASSERT(r.below <= UINT64_C(1) << 32 && r.keep_ns >= 0);
     struct capture_rules rules = {.count = 1, .of = {r}};
-    const struct capture_rule *found = capture_rule_of(&rules, "any");
+    const struct capture_rule *found = capture_rule_of(&rules, "any", 3);
     ASSERT(found == NULL || (found->below > 0 && strcmp(r.model, "any") != 0) ||
            strcmp(r.model, "any") == 0);
     ASSERT(found == NULL || !capture_samples(found, "ffffffff") || r.below == UINT64_C(1) << 32);

@@ -156,9 +156,10 @@ static const struct key {
      "[ca-file=PATH]; or, of alerts (docs/spec/alert.md), NAME https://HOST[:PORT]/PATH "
      "secret-file=PATH: NAME is that of its position; network.egress (purpose export, of https: "
      "alert) must allow it"},
-    {"capture", "models", KIND_CAPTURE, AT(captures), "", 0, 0,
-     "whose calls' bodies are kept, sealed (docs/spec/capture.md): MODEL off|full|PERCENT% "
-     "[keep=DURATION] [fail=closed|open]; *: all other models. Needs a restart"},
+    {"capture", "endpoints", KIND_CAPTURE, AT(captures), "", 0, 0,
+     "whose calls' bodies are kept, sealed (docs/spec/capture.md): ENDPOINT off|full|PERCENT% "
+     "[keep=DURATION] [fail=closed|open]; ENDPOINT: MODEL, MODEL@VERSION for the route of that "
+     "version, *: all others. Needs a restart"},
     {"capture", "keep", KIND_DURATION, AT(capture_keep_ns), "30d", 1000000000,
      UINT64_C(315360000000000000), "then they are destroyed with their keys"},
     {"keys", "check", KIND_DURATION, AT(server.key_check_ns), "60s", 1000000000,

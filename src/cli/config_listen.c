@@ -116,8 +116,9 @@ config_check_capture(const char *list, struct view item, struct diag *diag)
     }
     TRY(capture_parse(item, diag, &r));
     while (config_next_item(&list, &before)) {
-        if (status_ok(capture_parse(before, NULL, &other)) && strcmp(other.model, r.model) == 0) {
-            diag_set(diag, "two lines for %s", r.model);
+        if (status_ok(capture_parse(before, NULL, &other)) && capture_same_endpoint(&other, &r)) {
+            diag_set(diag, r.version > 0 ? "two lines for %s@%llu" : "two lines for %s", r.model,
+                     (unsigned long long)r.version);
             FAIL(INPUT);
         }
     }

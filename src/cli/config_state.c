@@ -73,11 +73,14 @@ captures(const struct config *c)
     config_captures(c, &rules);
     for (size_t i = 0; list != NULL && i < rules.count; i++) {
         const struct capture_rule *r = &rules.of[i];
-        const int64_t keep_ns = r->keep_ns == 0 ? rules.keep_ns : r->keep_ns;
+        const int64_t keep_ns = capture_keeps_ns(&rules, r->model);
+        char endpoint[96];
+        (void)snprintf(endpoint, sizeof endpoint, r->version > 0 ? "%s@%llu" : "%s", r->model,
+                       (unsigned long long)r->version);
         (void)json_array_append_new(list,
-                                    json_pack("{s:s, s:f, s:f, s:b}", "model", r->model, "percent",
-                                              100.0 * (double)r->below / 4294967296.0, "keep",
-                                              (double)keep_ns / 1e9, "open", r->open));
+                                    json_pack("{s:s, s:f, s:f, s:b}", "endpoint", endpoint,
+                                              "percent", 100.0 * (double)r->below / 4294967296.0,
+                                              "keep", (double)keep_ns / 1e9, "open", r->open));
     }
     return list;
 }
@@ -138,7 +141,7 @@ put_keys(const struct config *c, json_t *fields)
     }
     TRY(js_set(fields, "audit.witnesses", lines(c->witnesses)));
     TRY(js_set(fields, "audit.export", receivers(c)));
-    TRY(js_set(fields, "capture.models", captures(c)));
+    TRY(js_set(fields, "capture.endpoints", captures(c)));
     TRY(js_set(fields, "limits.quotas", quotas(c)));
     return js_set(fields, "network.egress", egress_rules(c->egress));
 }

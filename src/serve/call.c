@@ -423,7 +423,8 @@ capture(struct call *c, char ret_id[static CAPTURE_ID_MAX])
                                   .request = c->x->body,
                                   .response = buf_view(&c->x->answer)};
     if (c->model != NULL && c->route->action == ACCESS_MODEL_INFER &&
-        capture_take(c->server->capture, c->at.name, &of, ret_id) == CAPTURE_CLOSED) {
+        capture_take(c->server->capture, c->at.name, c->at.version, &of, ret_id) ==
+            CAPTURE_CLOSED) {
         call_refuse(c, 503, "the call could not be captured; try again",
                     "the call could not be captured");
     }

@@ -22,7 +22,9 @@
 static struct status
 refuse(struct diag *diag, const char *why)
 {
-    diag_set(diag, "%s; it is written: MODEL off|full|PERCENT%% [keep=DURATION] [fail=closed|open]",
+    diag_set(diag,
+             "%s; it is written: ENDPOINT off|full|PERCENT%% [keep=DURATION] "
+             "[fail=closed|open]",
              why);
     FAIL(INPUT);
 }
@@ -70,42 +72,77 @@ parse_rest(struct view word, struct capture_rule *r, struct diag *diag)
     return refuse(diag, "behind the share there may be keep= and fail=closed or fail=open");
 }
 
+/* "mortgage", "mortgage@3", "*" */
+static struct status
+parse_endpoint(struct view word, struct capture_rule *r, struct diag *diag)
+{
+    const uint8_t *at = word.len == 0 ? NULL : memchr(word.ptr, '@', word.len);
+    const size_t n = at == NULL ? word.len : (size_t)(at - word.ptr);
+    const bool named = text_copy_view(r->model, sizeof r->model, view_of(word.ptr, n));
+    const bool every = named && at == NULL && strcmp(r->model, "*") == 0;
+    if (!every && (!named || !text_is_name(r->model))) {
+        return refuse(diag,
+                      "of which endpoint? a model's name, MODEL@VERSION, or * for all others");
+    }
+    if (at != NULL && (!status_ok(text_to_u64(view_of(at + 1, word.len - n - 1), &r->version)) ||
+                       r->version == 0)) {
+        return refuse(diag, "behind @ stands a version: a whole number from 1");
+    }
+    return OK;
+}
+
 struct status
 capture_parse(struct view item, struct diag *diag, struct capture_rule *ret_rule)
 {
     struct capture_rule r = {.open = false};
-    const bool named = text_copy_view(r.model, sizeof r.model, text_next_word(&item));
-    if (!named || (strcmp(r.model, "*") != 0 && !text_is_name(r.model))) {
-        return refuse(diag, "of which model? a model's name, or * for all others");
-    }
+    TRY(parse_endpoint(text_next_word(&item), &r, diag));
     TRY(parse_share(text_next_word(&item), &r, diag));
     for (struct view word = text_next_word(&item); word.len > 0; word = text_next_word(&item)) {
         TRY(parse_rest(word, &r, diag));
+    }
+    if (r.version > 0 && r.keep_ns > 0) {
+        return refuse(diag, "how long captures of a model are kept is said in the line of the "
+                            "model, or of *: no keep= behind MODEL@VERSION");
     }
     *ret_rule = r;
     return OK;
 }
 
-/* The model's own line, or that of all others. */
-static const struct capture_rule *
-find(const struct capture_rules *rules, const char *model)
+bool
+capture_same_endpoint(const struct capture_rule *a, const struct capture_rule *b)
 {
-    const struct capture_rule *others = NULL;
+    return a->version == b->version && strcmp(a->model, b->model) == 0;
+}
+
+/* The line of the version's route, of the model's, or of all others. */
+static const struct capture_rule *
+find(const struct capture_rules *rules, const char *model, uint64_t version)
+{
+    const struct capture_rule *of_model = NULL, *others = NULL;
     for (size_t i = 0; i < rules->count; i++) {
         const struct capture_rule *r = &rules->of[i];
-        if (strcmp(r->model, model) == 0) {
+        const bool same = strcmp(r->model, model) == 0;
+        if (same && version > 0 && r->version == version) {
             return r;
         }
+        of_model = same && r->version == 0 ? r : of_model;
         others = strcmp(r->model, "*") == 0 ? r : others;
     }
-    return others;
+    return of_model != NULL ? of_model : others;
 }
 
 const struct capture_rule *
-capture_rule_of(const struct capture_rules *rules, const char *model)
+capture_rule_of(const struct capture_rules *rules, const char *model, uint64_t version)
 {
-    const struct capture_rule *r = find(rules, model);
+    const struct capture_rule *r = find(rules, model, version);
     return r == NULL || r->below == 0 ? NULL : r;
+}
+
+int64_t
+capture_keeps_ns(const struct capture_rules *rules, const char *model)
+{
+    const struct capture_rule *r = find(rules, model, 0);
+    return r == NULL || r->keep_ns == 0 ? rules->keep_ns : r->keep_ns;
 }
 
 bool
@@ -155,12 +192,12 @@ warn(_Atomic int64_t *told_ns, const char *event, const char *model, struct stat
 }
 
 enum capture_outcome
-capture_take(struct capture *c, const char *model, const struct capture_of *of,
+capture_take(struct capture *c, const char *model, uint64_t version, const struct capture_of *of,
              char ret_id[static CAPTURE_ID_MAX])
 {
     struct diag diag = {0};
     struct capture_id id;
-    const struct capture_rule *rule = c == NULL ? NULL : capture_rule_of(c->rules, model);
+    const struct capture_rule *rule = c == NULL ? NULL : capture_rule_of(c->rules, model, version);
     if (rule == NULL || !capture_samples(rule, of->call)) {
         return CAPTURE_NOT;
     }
@@ -205,8 +242,7 @@ expire_model(void *ctx, const char *model)
     struct capture *c = ctx;
     struct diag diag = {0};
     size_t count = 0;
-    const struct capture_rule *r = find(c->rules, model);
-    const int64_t keep_ns = r == NULL || r->keep_ns == 0 ? c->rules->keep_ns : r->keep_ns;
+    const int64_t keep_ns = capture_keeps_ns(c->rules, model);
     const struct status s = captures_expire(c->workspace->dir, model, clock_wall_ns() - keep_ns,
                                             EXPIRED_AT_ONCE, &diag, &count);
     if (!status_ok(s)) {

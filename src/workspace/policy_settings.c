@@ -17,6 +17,48 @@ fields_of(const json_t *resources, const char *type)
     return NULL;
 }
 
+/* "mortgage@3" of the model "mortgage". */
+static bool
+is_version_of(const char *endpoint, const char *model)
+{
+    const size_t n = strlen(model);
+    return endpoint != NULL && strncmp(endpoint, model, n) == 0 && endpoint[n] == '@';
+}
+
+/* The share of the route that has most: one that captures is not hidden by the others. */
+static double
+most_percent(const json_t *lines, const json_t *own, const char *model)
+{
+    double most = json_number_value(json_object_get(own, "percent"));
+    const json_t *line = NULL;
+    size_t i = 0;
+    json_array_foreach(lines, i, line)
+    {
+        const double percent = json_number_value(json_object_get(line, "percent"));
+        most = is_version_of(json_string_value(json_object_get(line, "endpoint")), model) &&
+                       percent > most
+                   ? percent
+                   : most;
+    }
+    return most;
+}
+
+/* How long captures of the model are kept: every line that it has says the same. */
+static json_t *
+keep_of(const json_t *lines, const json_t *own, const char *model)
+{
+    const json_t *line = NULL;
+    size_t i = 0;
+    json_array_foreach(lines, i, line)
+    {
+        if (own == NULL &&
+            is_version_of(json_string_value(json_object_get(line, "endpoint")), model)) {
+            own = line;
+        }
+    }
+    return json_object_get(own, "keep");
+}
+
 /* The model's own line, or that of all others; NULL: neither. */
 static const json_t *
 capture_of(const json_t *lines, const char *model)
@@ -25,7 +67,7 @@ capture_of(const json_t *lines, const char *model)
     size_t i = 0;
     json_array_foreach(lines, i, line)
     {
-        const char *of = json_string_value(json_object_get(line, "model"));
+        const char *of = json_string_value(json_object_get(line, "endpoint"));
         if (of != NULL && strcmp(of, model) == 0) {
             return line;
         }
@@ -38,8 +80,8 @@ static struct status
 put_capture(json_t *fields, const json_t *lines, const char *model)
 {
     const json_t *line = capture_of(lines, model);
-    const double percent = json_number_value(json_object_get(line, "percent"));
-    json_t *keep = percent > 0 ? json_object_get(line, "keep") : NULL;
+    const double percent = most_percent(lines, line, model);
+    json_t *keep = percent > 0 ? keep_of(lines, line, model) : NULL;
     TRY(js_set(fields, "capture",
                json_string(percent >= 100 ? "full"
                            : percent > 0  ? "sampled"
@@ -77,7 +119,7 @@ policy_settings_put(json_t *resources, const json_t *configuration)
         json_t *fields = json_object_get(r, "fields");
         const char *model = json_string_value(json_object_get(fields, "model"));
         if (strcmp(json_string_value(json_object_get(r, "type")), "endpoint") == 0) {
-            TRY(put_capture(fields, json_object_get(server, "capture.models"), model));
+            TRY(put_capture(fields, json_object_get(server, "capture.endpoints"), model));
             TRY(put_quotas(fields, json_object_get(server, "limits.quotas"), model));
         }
     }

@@ -24,7 +24,8 @@ set_up(void **state)
         view_str("limits:\n  quotas: [fair 600 calls/minute model=mortgage each, "
                  "desk 9 rows/day group=desk model=other, all 5 calls/day]\n"
                  "network:\n  management_listen: 127.0.0.1:1\n  egress: [export a.example 6514]\n"
-                 "capture:\n  models: [\"mortgage 5% keep=3d\", \"* full fail=open\"]\n"
+                 "capture:\n  endpoints: [\"mortgage 5% keep=3d\", \"mortgage@2 full\", "
+                 "\"* full fail=open\"]\n"
                  "audit:\n  export: [siem syslog://a.example:6514 ocsf]\n"));
     return failed;
 }
@@ -91,7 +92,8 @@ what_the_configuration_says_of_an_endpoint_is_its_field(void **state)
     const json_t *list = json_object_get(document, "resources");
     assert_int_equal(json_array_size(list), 1);
     const json_t *fields = json_object_get(json_array_get(list, 0), "fields");
-    assert_string_equal(json_string_value(json_object_get(fields, "capture")), "sampled");
+    assert_string_equal(json_string_value(json_object_get(fields, "capture")),
+                        "full"); /* of version 2 */
     assert_true(json_number_value(json_object_get(fields, "capture.keep")) == 3 * 86400.0);
     const json_t *quotas = json_object_get(fields, "quotas");
     assert_int_equal(json_array_size(quotas), 2);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "serve/capture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ configure(const char *rule)
     DEFER(file_freep) char *file = file_join(it.dir, "steward.yaml");
     DEFER(buf_done) struct buf yaml;
     buf_init(&yaml, 1 << 16);
-    buf_printf(&yaml, "audit:\n  publish: 50ms\ncapture:\n  models: [\"%s\"]\n", rule);
+    buf_printf(&yaml, "audit:\n  publish: 50ms\ncapture:\n  endpoints: [\"%s\"]\n", rule);
     testing_write(file, buf_view(&yaml));
 }
 
@@ -242,6 +243,187 @@ what_cannot_be_captured_is_not_answered_or_told(void **state)
     assert_null(strstr(buf_str(&said), "income"));
 }
 
+/* ---- a full disk ---- */
+
+struct looking {
+    unsigned kept, failed; /* answered with a capture; not answered, or without */
+};
+
+/* Every call of the newest ones that was answered names what can be opened. */
+static struct looking
+look_at_newest(size_t calls)
+{
+    struct looking seen = {0};
+    json_t *list = entries("model.infer");
+    const size_t n = json_array_size(list);
+    assert_true(n >= calls);
+    for (size_t i = n - calls; i < n; i++) {
+        const json_t *e = json_array_get(list, i);
+        const char *capture = text_of(e, "capture");
+        const bool failed = strcmp(capture, "failed") == 0;
+        assert_true(*capture != '\0');
+        assert_true(failed || json_integer_value(json_object_get(e, "http_status")) == 200);
+        if (!failed) {
+            char id[96];
+            (void)snprintf(id, sizeof id, "%s", capture);
+            assert_steward("capture", "show", id, "--api-key-file", key_file);
+        }
+        seen.kept += !failed;
+        seen.failed += failed;
+    }
+    json_decref(list);
+    return seen;
+}
+
+/* Calls until one is answered otherwise. */
+static unsigned
+call_until(unsigned other, const char *says, unsigned most)
+{
+    struct reply r;
+    unsigned calls = 0, status = 0;
+    char text[512];
+    const char *body = "{\"inputs\":[{\"name\":\"income\",\"datatype\":\"INT64\",\"shape\":[1],"
+                       "\"data\":[30]}]}";
+    (void)snprintf(text, sizeof text,
+                   "POST %s HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n"
+                   "content-length: %zu\r\n\r\n%s",
+                   ROOM_INFER, it.caller, strlen(body), body);
+    while (status != other && calls < most) {
+        status = client_ask(it.port, text, &r);
+        assert_true(status == 200 || status == other);
+        assert_int_equal(strstr(buf_str(&r.body), "outputs") != NULL, status == 200);
+        assert_true(status != other || strstr(buf_str(&r.body), says) != NULL);
+        reply_done(&r);
+        calls++;
+    }
+    assert_int_equal(status, other);
+    return calls;
+}
+
+static void
+a_full_disk_loses_no_capture_of_a_call_that_was_answered(void **state)
+{
+    (void)state;
+    testing_need_small_disk();
+    DEFER(file_freep) char *disk = file_join(it.dir, "objects/capture");
+    assert_true(testing_small_disk(disk, 64 << 10));
+    configure("loans full");
+    room_start(&it);
+    const unsigned closed = call_until(503, "the call could not be captured", 200);
+    const unsigned again = call_until(503, "the call could not be captured", 200);
+    assert_int_equal(again, 1);
+    assert_steward("capture", "erase", "--model", "loans", "--older-than", "0s");
+    const unsigned more = call_until(503, "the call could not be captured", 200);
+    assert_true(more > 2); /* there is room again */
+    stop_server();
+    struct looking seen = look_at_newest(more);
+    assert_int_equal(seen.kept, more - 1);
+    assert_int_equal(seen.failed, 1);
+    json_t *list = list_captures();
+    assert_int_equal(json_array_size(list), more - 1); /* no half ones */
+    json_decref(list);
+    configure("loans full fail=open");
+    room_start(&it);
+    for (int i = 0; i < 5; i++) {
+        room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
+    }
+    room_answers(&it, "GET", "/metrics", it.watcher, 200, "steward_captures_failed_total 5\n");
+    stop_server();
+    seen = look_at_newest(5);
+    assert_int_equal(seen.failed, 5);
+    assert_true(closed > 2);
+    testing_small_disk_done(disk);
+    DEFER(buf_done) struct buf said;
+    testing_read(it.log, &said);
+    assert_text_has(buf_str(&said), "No space left on device");
+}
+
+/* ---- endpoints ---- */
+
+static struct capture_rule
+parsed(const char *line)
+{
+    struct capture_rule r;
+    assert_ok(capture_parse(view_str(line), NULL, &r));
+    return r;
+}
+
+static void
+refuses(const char *line, const char *why)
+{
+    struct capture_rule r;
+    struct diag diag = {0};
+    assert_status(capture_parse(view_str(line), &diag, &r), INPUT);
+    assert_says(&diag, why);
+    assert_says(&diag, "ENDPOINT off|full|PERCENT%");
+}
+
+static void
+a_line_is_of_one_endpoint(void **state)
+{
+    (void)state;
+    refuses("", "of which endpoint?");
+    refuses("Loans full", "of which endpoint?");
+    refuses("@3 full", "of which endpoint?");
+    refuses("*@3 full", "of which endpoint?");
+    refuses("loans@ full", "behind @ stands a version");
+    refuses("loans@0 full", "behind @ stands a version");
+    refuses("loans@3a full", "behind @ stands a version");
+    refuses("loans@3@4 full", "behind @ stands a version");
+    refuses("loans@18446744073709551616 full", "behind @ stands a version");
+    refuses("loans", "how many?");
+    refuses("loans 0%", "how many?");
+    refuses("loans 101%", "how many?");
+    refuses("loans@3 full keep=1d", "no keep= behind MODEL@VERSION");
+    refuses("loans full keep=1ms", "keep= is a duration");
+    refuses("loans full fail=never", "behind the share");
+    const struct capture_rules rules = {.of = {parsed("loans@3 full"), parsed("loans off keep=2d"),
+                                               parsed("* 50% keep=5d"),
+                                               parsed("cards@1 off fail=open")},
+                                        .count = 4,
+                                        .keep_ns = NS_PER_S};
+    assert_null(capture_rule_of(&rules, "loans", 0));
+    assert_null(capture_rule_of(&rules, "loans", 2));
+    assert_ptr_equal(capture_rule_of(&rules, "loans", 3), &rules.of[0]);
+    assert_ptr_equal(capture_rule_of(&rules, "cards", 0), &rules.of[2]);
+    assert_ptr_equal(capture_rule_of(&rules, "cards", 2), &rules.of[2]);
+    assert_null(capture_rule_of(&rules, "cards", 1));
+    assert_true(capture_keeps_ns(&rules, "loans") == INT64_C(2) * 86400 * NS_PER_S);
+    assert_true(capture_keeps_ns(&rules, "cards") == INT64_C(5) * 86400 * NS_PER_S);
+}
+
+static void
+a_route_to_a_version_has_its_own_line(void **state)
+{
+    (void)state;
+    static const char versions[] = "/v2/models/loans/versions/1/infer";
+    const char *const seen[] = {"", "loans/", "loans/", ""};
+    configure("loans off\", \"loans@1 full");
+    room_start(&it);
+    room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
+    room_answers(&it, "POST", versions, it.caller, 200, "\"outputs\"");
+    stop_server();
+    configure("loans full\", \"loans@1 off");
+    room_start(&it);
+    room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
+    room_answers(&it, "POST", versions, it.caller, 200, "\"outputs\"");
+    stop_server();
+    json_t *list = entries("model.infer");
+    const size_t n = json_array_size(list);
+    for (size_t i = 0; i < 4; i++) {
+        const char *capture = text_of(json_array_get(list, n - 4 + i), "capture");
+        assert_int_equal(strncmp(capture, "loans/", 6) == 0, *seen[i] != '\0');
+        assert_int_equal(*capture == '\0', *seen[i] == '\0');
+    }
+    json_decref(list);
+    struct testing_run r;
+    configure("loans@1 5%\", \"loans@1 off");
+    testing_steward(&r, "config", "check", NULL);
+    assert_int_equal(r.exit_code, 2);
+    assert_text_has(buf_str(&r.err), "two lines for loans@1");
+    testing_run_done(&r);
+}
+
 static void
 rotated_keys_open_them_and_an_erased_one_opens_no_more(void **state)
 {
@@ -300,6 +482,9 @@ main(void)
         cmocka_unit_test(a_call_s_bodies_are_sealed_and_its_entry_names_them),
         cmocka_unit_test(a_sample_is_what_the_ids_say),
         cmocka_unit_test(what_cannot_be_captured_is_not_answered_or_told),
+        cmocka_unit_test(a_full_disk_loses_no_capture_of_a_call_that_was_answered),
+        cmocka_unit_test(a_line_is_of_one_endpoint),
+        cmocka_unit_test(a_route_to_a_version_has_its_own_line),
         cmocka_unit_test(rotated_keys_open_them_and_an_erased_one_opens_no_more),
         cmocka_unit_test(their_time_over_they_are_destroyed_and_the_log_says_so),
     };
