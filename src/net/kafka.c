@@ -310,7 +310,7 @@ produce(struct kafka *k, const struct kafka_message *m)
     const struct kafka_header *a = &m->header[0], *b = &m->header[1];
     return rd_kafka_producev(k->rk, RD_KAFKA_V_TOPIC(k->o.topic),
                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                             RD_KAFKA_V_KEY(m->key.ptr, m->key.len),
+                             RD_KAFKA_V_KEY((void *)(uintptr_t)m->key.ptr, m->key.len),
                              RD_KAFKA_V_VALUE((void *)(uintptr_t)m->value.ptr, m->value.len),
                              RD_KAFKA_V_HEADER(a->name, a->value, -1),
                              RD_KAFKA_V_HEADER(b->name, b->value, -1), RD_KAFKA_V_END);
