@@ -320,8 +320,8 @@ quotas_put_metrics(struct quotas *q, struct buf *ret_text)
 {
     static const char *const help[] = {
         "What a quota allows in a window.",
-        "What was used of it in the window that is now; of one of each principal, by who used "
-        "most.",
+        ("What was used of it in the window that is now; of one of each principal, by who used "
+         "most."),
         "Calls that a quota refused."};
     static const char *const names[] = {"steward_quota_limit", "steward_quota_used",
                                         "steward_quota_refused_total"};

@@ -98,7 +98,7 @@ evaluate_built_in(struct evaluating *e, const char *id)
 {
     const char *text = policy_built_in(id);
     struct policy_assignment assignment;
-    struct policy_finding *found = NULL;
+    DEFER(memory_freep) struct policy_finding *found = NULL;
     size_t n = 0;
     DEFER(policy_freep) struct policy *p = NULL;
     DEFER(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
@@ -116,7 +116,6 @@ evaluate_built_in(struct evaluating *e, const char *id)
     const struct policy_question q = {
         .assignments = &assignment, .assignment_count = 1, .now_ns = e->now_ns};
     TRY(policy_evaluate(&q, e->state, &found, &n));
-    DEFER(memory_freep) void *memory = found;
     for (size_t i = 0; i < n; i++) {
         DEFER(js_freep) json_t *o = NULL;
         TRY(policy_finding_to_json(&found[i], &o));
