@@ -147,7 +147,9 @@ static const struct key {
      "prefix, "
      "its verifier key, how long to wait for it (5s), its certificate's authorities; "
      "network.egress "
-     "(purpose witness) must allow it. Needs a restart"},
+     "(purpose witness) must allow it. Read anew with SIGHUP, but for a ca-file that no witness "
+     "had "
+     "at the start"},
     {"audit", "quorum", KIND_UNSIGNED, AT(quorum), "0", 0, COSIGN_WITNESSES,
      "how many of them must have cosigned a checkpoint that is kept as witnessed; 0: all"},
     {"audit", "export", KIND_EXPORT, AT(exports), "", 0, 0,

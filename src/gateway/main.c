@@ -177,7 +177,7 @@ wait_for_end(struct house *h, struct workspace *w, struct server *server)
         (void)sigwait(&h->signals, &got);
         if (got == SIGHUP) {
             const struct network_connecting connecting = {
-                {h->fetcher, h->messenger}, h->exports, h->holder};
+                {h->fetcher, h->messenger}, h->exports, h->config.server.witnesses, h->holder};
             network_reload(w, server, &h->reader, &connecting, &h->config);
             reload(h, w, server);
         } else if (got != SIGCHLD) {
@@ -318,13 +318,13 @@ start_fetcher(struct house *h)
     return OK;
 }
 
-/* And a process that asks the witnesses, where there are any. */
+/* And a process that asks the witnesses, where there are any, or a rule is there for one. */
 static struct status
 start_messenger(struct house *h)
 {
     const struct fetcher_rules rules = {read_egress, h};
     TRY(config_witnesses(&h->config, &h->witnesses));
-    if (h->witnesses->count == 0) {
+    if (h->witnesses->count == 0 && strstr(h->config.egress, "witness ") == NULL) {
         return OK;
     }
     TRY(witnesses_read_ca(h->witnesses, &h->diag));

@@ -216,7 +216,8 @@ audit_rules(struct workspace *w, const struct config *config, const char *transi
 
 /* Keys outside the lists that would be another after a restart. */
 static void
-tell_of_others(const struct config *before, const struct config *now, bool exports)
+tell_of_others(const struct config *before, const struct config *now,
+               const struct network_connecting *who)
 {
     DEFER(js_freep) json_t *old = NULL, *new = NULL;
     if (!status_ok(config_to_json(before, &old)) || !status_ok(config_to_json(now, &new))) {
@@ -228,7 +229,9 @@ tell_of_others(const struct config *before, const struct config *now, bool expor
         const bool list = strstr(key, "network.") == key &&
                           (strstr(key, "_allow") != NULL || strstr(key, "_deny") != NULL);
         const bool taken = list || strcmp(key, "limits.quotas") == 0 ||
-                           (exports && strcmp(key, "audit.export") == 0);
+                           (who->exports != NULL && strcmp(key, "audit.export") == 0) ||
+                           (who->witnesses != NULL && (strcmp(key, "audit.witnesses") == 0 ||
+                                                       strcmp(key, "audit.quorum") == 0));
         if (!taken && json_equal(a, b) == 0) {
             log_event(LOG_WARN, "config.restart", "key=%s; has changed, and holds after a restart",
                       key);
@@ -325,6 +328,52 @@ take_quotas(struct workspace *w, struct server *server, const struct config *now
     return OK;
 }
 
+static void
+put_witnesses(const struct witnesses_options *o, struct buf *ret_text)
+{
+    buf_printf(ret_text, "%zu witnesses, %zu needed", o->count, witnesses_needed(o));
+    for (size_t i = 0; i < o->count; i++) {
+        buf_printf(ret_text, "%s %s", i == 0 ? ":" : ",", o->witness[i].key.name);
+    }
+}
+
+/* A file of authorities that was not read at the start is out of reach by now. */
+static struct status
+find_witnesses(const struct witnesses_options *read, const struct config *now,
+               const struct config *config, struct diag *diag,
+               struct witnesses_options **ret_options)
+{
+    DEFER(witnesses_options_freep) struct witnesses_options *o = NULL;
+    if (read == NULL ||
+        (strcmp(now->witnesses, config->witnesses) == 0 && now->quorum == config->quorum)) {
+        return OK;
+    }
+    TRY(config_witnesses(now, &o));
+    TRY(witnesses_take_ca(o, read, diag));
+    *ret_options = MOVE(o);
+    return OK;
+}
+
+/* o: taken over; NULL: they are the same. */
+static struct status
+take_witnesses(struct workspace *w, struct server *server, struct witnesses_options **o,
+               const struct config *now, struct config *config, struct diag *diag)
+{
+    DEFER(buf_done) struct buf reason;
+    buf_init(&reason, 8192);
+    if (*o == NULL) {
+        return OK;
+    }
+    put_witnesses(*o, &reason);
+    const struct workspace_act act = {
+        .action = "witness.configure", .resource = "witnesses", .reason = buf_str(&reason)};
+    TRY(workspace_audit(w, &act, diag));
+    server_set_witnesses(server, MOVE(*o));
+    memcpy(config->witnesses, now->witnesses, sizeof now->witnesses);
+    config->quorum = now->quorum;
+    return OK;
+}
+
 void
 network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
                const struct network_connecting *who, struct config *config)
@@ -333,17 +382,20 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
     struct diag diag = {0};
     const uint64_t from = audit_size(w->audit);
     DEFER(js_freep) json_t *state = NULL;
+    DEFER(witnesses_options_freep) struct witnesses_options *witnesses = NULL;
     DEFER(buf_done) struct buf text;
     buf_init(&text, 2 * TEXT_MAX);
     config_defaults(&now);
     struct status s = read_place(r, 0, &diag, &text);
     s = status_ok(s) ? config_parse(buf_view(&text), "steward.yaml", &diag, &now) : s;
     s = status_ok(s) ? gateway_policies(w, &now, &diag, &state) : s;
+    s = status_ok(s) ? find_witnesses(who->witnesses, &now, config, &diag, &witnesses) : s;
     s = status_ok(s) ? take_rules(w, server, who, &now, config, &diag) : s;
     s = status_ok(s) ? take_quotas(w, server, &now, config, &diag) : s;
+    s = status_ok(s) ? take_witnesses(w, server, &witnesses, &now, config, &diag) : s;
     s = status_ok(s) ? exporting_change(w, who->exports, config, &now, from, &diag) : s;
     if (status_ok(s)) {
-        tell_of_others(config, &now, who->exports != NULL);
+        tell_of_others(config, &now, who);
         if (who->exports != NULL) {
             memcpy(config->exports, now.exports, sizeof now.exports);
         }

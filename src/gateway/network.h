@@ -35,13 +35,15 @@ struct status network_ingress(const struct config *config,
 struct network_connecting {
     struct fetcher *fetcher[NETWORK_FETCHERS]; /* NULL: there is none */
     struct exports *exports;                   /* NULL: nobody gets the log's events */
-    struct provider *holder;                   /* of the key; NULL: nobody is asked */
+    /* As they were at the start, with their authorities; NULL: nobody can be asked to cosign. */
+    const struct witnesses_options *witnesses;
+    struct provider *holder; /* of the key; NULL: nobody is asked */
 };
 /* What the file says now, put into force and into *config, audited before: who may connect, and
  * what those who connect for this server may connect to; of a transit service also where it is; and
- * who gets the log's events. A file that is wrong, or names another key, changes nothing, and is
- * told and audited too; so is a process that does not take what it should. Keys other than these
- * are told to need a restart. */
+ * who gets the log's events, and who cosigns it. A file that is wrong, or names another key,
+ * changes nothing, and is told and audited too; so is a process that does not take what it should.
+ * Keys other than these are told to need a restart. */
 void network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
                     const struct network_connecting *who, struct config *config);
 

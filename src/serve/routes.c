@@ -48,6 +48,18 @@ act_export(struct call *c)
     buf_put_str(&c->x->answer, "{\"ready\":true}");
 }
 
+/* Of the log's witnesses, likewise. */
+static void
+act_witness(struct call *c)
+{
+    if (!witnesses_ready(c->server->witnesses)) {
+        call_refuse(c, 503, "not ready: no quorum of witnesses has cosigned the newest checkpoints",
+                    "not ready");
+        return;
+    }
+    buf_put_str(&c->x->answer, "{\"ready\":true}");
+}
+
 /* Of the policies' alerts: nor is what somebody must look at. */
 static void
 act_alerts(struct call *c)
@@ -281,6 +293,8 @@ static const struct route routes[] = {
     {"GET", "/v2/health/live", true, ACCESS_MODEL_READ, "server", NULL, act_live, SIDE_BOTH},
     {"GET", "/v2/health/ready", true, ACCESS_MODEL_READ, "server", NULL, act_ready, SIDE_BOTH},
     {"GET", "/v2/health/export", true, ACCESS_MODEL_READ, "server", NULL, act_export,
+     SIDE_MANAGEMENT},
+    {"GET", "/v2/health/witness", true, ACCESS_MODEL_READ, "server", NULL, act_witness,
      SIDE_MANAGEMENT},
     {"GET", "/v2/health/alerts", true, ACCESS_MODEL_READ, "server", NULL, act_alerts,
      SIDE_MANAGEMENT},

@@ -321,7 +321,7 @@ start_witnesses(struct server *s)
 {
     const struct server_options *o = &s->options;
     DEFER(file_freep) char *log = file_join(s->workspace->dir, "audit");
-    return o->witnesses == NULL || o->witnesses->count == 0
+    return o->witnesses == NULL || o->messenger == NULL
                ? OK
                : witnesses_start(o->witnesses, log, s->workspace->audit, o->messenger,
                                  &s->witnesses);
@@ -401,6 +401,12 @@ struct status
 server_set_quotas(struct server *s, const struct quota *list, size_t count, struct diag *diag)
 {
     return quotas_set(s->quotas, list, count, diag);
+}
+
+void
+server_set_witnesses(struct server *s, struct witnesses_options *o)
+{
+    witnesses_set(s->witnesses, o);
 }
 
 void

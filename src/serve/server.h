@@ -75,6 +75,8 @@ void server_set_ingress(struct server *s, struct ingress rules[HTTP_LISTENERS]);
 /* The quotas that hold from now on. On failure those from before do. */
 struct status server_set_quotas(struct server *s, const struct quota *list, size_t count,
                                 struct diag *diag);
+/* Who cosigns the log from now on; taken over. The server has a messenger. */
+void server_set_witnesses(struct server *s, struct witnesses_options *o);
 /* The configuration as policies see it from now on. */
 void server_set_policy_state(struct server *s, json_t *state);
 /* Takes the workspace's certificate and key, and the clients' authorities, as they are now, for

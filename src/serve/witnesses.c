@@ -6,6 +6,7 @@
 #include "govern/witnessed.h"
 #include "serve/ticker.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,9 @@ struct state {
 };
 
 struct witnesses {
+    pthread_mutex_t lock; /* of next, and, where others than the thread look, of options to key */
+    struct witnesses_options *next; /* NULL: nothing new */
+    struct witnesses_options *own;  /* those that were set; NULL: the first ones */
     const struct witnesses_options *options;
     char *dir;
     struct audit *audit;
@@ -55,6 +59,38 @@ witnesses_read_ca(struct witnesses_options *o, struct diag *diag)
         if (o->witness[i].ca_file[0] != '\0') {
             TRY(file_read(o->witness[i].ca_file, FETCHER_CA_MAX, diag, &o->ca[i]));
         }
+    }
+    return OK;
+}
+
+static const struct buf *
+find_ca(const struct witnesses_options *read, const char *path)
+{
+    for (size_t i = 0; i < read->count; i++) {
+        if (strcmp(read->witness[i].ca_file, path) == 0) {
+            return &read->ca[i];
+        }
+    }
+    return NULL;
+}
+
+struct status
+witnesses_take_ca(struct witnesses_options *o, const struct witnesses_options *read,
+                  struct diag *diag)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        const char *path = o->witness[i].ca_file;
+        const struct buf *known = *path == '\0' ? NULL : find_ca(read, path);
+        buf_init(&o->ca[i], FETCHER_CA_MAX);
+        if (*path != '\0' && known == NULL) {
+            diag_set(diag, "audit.witnesses: %s was not read when the server started: restart it",
+                     path);
+            FAIL(INPUT);
+        }
+        if (known != NULL) {
+            buf_put(&o->ca[i], buf_view(known));
+        }
+        TRY(buf_status(&o->ca[i]));
     }
     return OK;
 }
@@ -255,6 +291,59 @@ settle(struct witnesses *w, const struct digest *text, uint64_t size, struct vie
     return OK;
 }
 
+/* What is known of the one with that key. */
+static struct state
+known_of(const struct witnesses *w, const struct note_key *key)
+{
+    for (size_t i = 0; i < w->options->count; i++) {
+        if (w->key[i].id == key->id && strcmp(w->key[i].name, key->name) == 0) {
+            return w->state[i];
+        }
+    }
+    return (struct state){.known = 0};
+}
+
+/* Under the lock. */
+static void
+take_options(struct witnesses *w, const struct witnesses_options *o)
+{
+    struct state state[COSIGN_WITNESSES] = {{.known = 0}};
+    for (size_t i = 0; i < o->count; i++) {
+        state[i] = known_of(w, &o->witness[i].key);
+        state[i].due_ns = 0; /* who is waited for is asked at once */
+    }
+    memcpy(w->state, state, sizeof state);
+    for (size_t i = 0; i < o->count; i++) {
+        w->key[i] = o->witness[i].key;
+    }
+    w->options = o;
+    w->kept = 0;
+}
+
+static void
+take_next(struct witnesses *w)
+{
+    struct witnesses_options *before = NULL;
+    (void)pthread_mutex_lock(&w->lock);
+    if (w->next != NULL) {
+        take_options(w, w->next);
+        before = w->own;
+        w->own = MOVE(w->next);
+    }
+    (void)pthread_mutex_unlock(&w->lock);
+    witnesses_options_free(before);
+}
+
+void
+witnesses_set(struct witnesses *w, struct witnesses_options *o)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    struct witnesses_options *unused = w->next;
+    w->next = o;
+    (void)pthread_mutex_unlock(&w->lock);
+    witnesses_options_free(unused);
+}
+
 static struct status
 look_once(struct witnesses *w, struct diag *diag)
 {
@@ -284,6 +373,11 @@ look(void *ctx)
 {
     struct witnesses *w = ctx;
     struct diag diag = {0};
+    take_next(w);
+    if (w->options->count == 0) {
+        atomic_store(&w->behind, 0);
+        return;
+    }
     const struct status s = look_once(w, &diag);
     if (!status_ok(s)) {
         char text[sizeof diag.text];
@@ -297,15 +391,15 @@ struct status
 witnesses_start(const struct witnesses_options *o, const char *log_dir, struct audit *a,
                 struct fetcher *f, struct witnesses **ret_witnesses)
 {
+    static const struct witnesses_options none;
     struct witnesses *w = calloc(1, sizeof *w);
     CHECK(w != NULL, MEMORY);
-    w->options = o;
+    (void)pthread_mutex_init(&w->lock, NULL);
+    w->options = &none;
+    take_options(w, o);
     w->audit = a;
     w->fetcher = f;
     w->dir = strdup(log_dir);
-    for (size_t i = 0; i < o->count; i++) {
-        w->key[i] = o->witness[i].key;
-    }
     const struct status s =
         w->dir == NULL ? FAILURE(MEMORY) : ticker_start(LOOK_NS, look, w, &w->ticker);
     if (!status_ok(s)) {
@@ -323,9 +417,18 @@ witnesses_stop(struct witnesses *w)
     if (w != NULL) {
         atomic_store(&w->stopping, true);
         ticker_stop(w->ticker);
+        witnesses_options_free(w->next);
+        witnesses_options_free(w->own);
+        (void)pthread_mutex_destroy(&w->lock);
         free(w->dir);
         free(w);
     }
+}
+
+bool
+witnesses_ready(struct witnesses *w)
+{
+    return w == NULL || atomic_load(&w->behind) < BEHIND_TOLD;
 }
 
 /* ---- metrics ---- */
@@ -336,12 +439,9 @@ put_gauge(struct buf *b, const char *name, const char *help)
     buf_printf(b, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
 }
 
-void
-witnesses_put_metrics(const struct witnesses *w, struct buf *b)
+static void
+put_metrics(const struct witnesses *w, struct buf *b)
 {
-    if (w == NULL) {
-        return;
-    }
     const uint64_t entries = atomic_load(&w->entries), quorum = atomic_load(&w->quorum);
     put_gauge(b, "steward_witness_checkpoints_behind",
               "Checkpoints of the log since the newest with a quorum of witnesses.");
@@ -362,4 +462,17 @@ witnesses_put_metrics(const struct witnesses *w, struct buf *b)
         buf_printf(b, "steward_witness_entries{witness=\"%s\"} %llu\n", w->key[i].name,
                    (unsigned long long)atomic_load(&w->state[i].cosigned));
     }
+}
+
+void
+witnesses_put_metrics(struct witnesses *w, struct buf *ret_text)
+{
+    if (w == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&w->lock);
+    if (w->options->count > 0) {
+        put_metrics(w, ret_text);
+    }
+    (void)pthread_mutex_unlock(&w->lock);
 }

@@ -18,17 +18,24 @@ struct witnesses_options {
 };
 /* The files that the witnesses name, while they can be read. */
 struct status witnesses_read_ca(struct witnesses_options *o, struct diag *diag);
+/* The same from what was read before; STATUS_INPUT with the first that was not. */
+struct status witnesses_take_ca(struct witnesses_options *o, const struct witnesses_options *read,
+                                struct diag *diag);
 /* How many of them must have cosigned. */
 size_t witnesses_needed(const struct witnesses_options *o);
 void witnesses_options_free(struct witnesses_options *o);
 DEFINE_FREEP(witnesses_options_free, struct witnesses_options)
 
 struct witnesses;
-/* o, a and f are borrowed. MEMORY. */
+/* o, a and f are borrowed; o may have none. MEMORY. */
 struct status witnesses_start(const struct witnesses_options *o, const char *log_dir,
                               struct audit *a, struct fetcher *f, struct witnesses **ret_witnesses);
 /* Waits for the witness that is being asked. NULL is nothing. */
 void witnesses_stop(struct witnesses *w);
-void witnesses_put_metrics(const struct witnesses *w, struct buf *ret_text);
+/* These from the next look on; taken over. What is known of who stays is kept. */
+void witnesses_set(struct witnesses *w, struct witnesses_options *o);
+/* Whether one of the newest checkpoints has a quorum of them. NULL, or none: true. */
+bool witnesses_ready(struct witnesses *w);
+void witnesses_put_metrics(struct witnesses *w, struct buf *ret_text); /* NULL: nothing */
 
 #endif

@@ -93,18 +93,24 @@ make_witness(size_t i)
 /* ---- the log ---- */
 
 static void
-configure(const char *extra)
+configure_some(size_t count, const char *ca, const char *extra)
 {
     DEFER(file_freep) char *file = file_join(it.dir, "steward.yaml");
     DEFER(buf_done) struct buf yaml;
     buf_init(&yaml, 1 << 16);
     buf_put_str(&yaml, "audit:\n  publish: 200ms\n  witnesses:\n");
-    for (size_t i = 0; i < 2; i++) {
-        buf_printf(&yaml, "    - \"https://127.0.0.1:%u/ %s 2s ca-file=%s/tls/cert.pem\"\n",
-                   w[i].port, w[i].vkey, w[i].dir);
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(&yaml, "    - \"https://127.0.0.1:%u/ %s 2s ca-file=%s/%s\"\n", w[i].port,
+                   w[i].vkey, w[i].dir, ca);
     }
     buf_printf(&yaml, "%snetwork:\n  egress: [\"witness 127.0.0.1 1-65535 http\"]\n", extra);
     testing_write(file, buf_view(&yaml));
+}
+
+static void
+configure(const char *extra)
+{
+    configure_some(2, "tls/cert.pem", extra);
 }
 
 static void
@@ -327,6 +333,65 @@ a_witness_that_is_gone_stops_no_call(void **state)
 }
 
 static void
+reload(void)
+{
+    assert_int_equal(kill(it.pid, SIGHUP), 0);
+}
+
+static void
+await_configured(const char *text)
+{
+    await(text, (char *)(uintptr_t) "show", (char *)(uintptr_t) "--action",
+          (char *)(uintptr_t) "witness.configure", NULL);
+}
+
+/* Each call makes a checkpoint, sooner or later. */
+static void
+call_until_health(unsigned status)
+{
+    const int64_t until = clock_mono_ns() + WAIT_NS;
+    unsigned is = 0;
+    do {
+        struct reply r;
+        call(1);
+        rest();
+        is = client_ask(it.port, "GET /v2/health/witness HTTP/1.1\r\nhost: a\r\n\r\n", &r);
+        reply_done(&r);
+    } while (is != status && clock_mono_ns() < until);
+    assert_int_equal(is, status);
+}
+
+static void
+a_list_that_changes_holds_from_the_next_look_on(void **state)
+{
+    (void)state;
+    assert_int_equal(testing_stop(w[1].pid), 0);
+    w[1].pid = 0;
+    call_until_health(503); /* both are needed */
+    configure_some(1, "tls/cert.pem", "");
+    reload();
+    await_configured("1 witnesses, 1 needed: w1.example/t");
+    call_until_health(200);
+    await_metric("steward_witness_checkpoints_behind 0\n");
+    configure_some(1, "none.pem", ""); /* a file that nobody has read */
+    reload();
+    await("the configuration is wrong", (char *)(uintptr_t) "show", (char *)(uintptr_t) "--action",
+          (char *)(uintptr_t) "network.configure", NULL);
+    DEFER(buf_done) struct buf said;
+    testing_read(it.log, &said);
+    assert_text_has(buf_str(&said), "/none.pem was not read when the server started: restart it");
+    start_witness(1);
+    configure("  quorum: 2\n");
+    reload();
+    await_configured("2 witnesses, 2 needed: w1.example/t, w2.example/t");
+    await_all_witnessed();
+    configure("");
+    reload();
+    await_metric("steward_witness_cosigns{witness=\"w2.example/t\"} 1\n");
+    await_all_witnessed();
+}
+
+static void
 a_second_process_of_a_witness_is_refused(void **state)
 {
     (void)state;
@@ -470,6 +535,7 @@ main(void)
         cmocka_unit_test(a_checkpoint_is_cosigned_by_both_and_satisfies_the_policy),
         cmocka_unit_test(a_verb_has_what_it_published_cosigned),
         cmocka_unit_test(a_witness_that_is_gone_stops_no_call),
+        cmocka_unit_test(a_list_that_changes_holds_from_the_next_look_on),
         cmocka_unit_test(a_second_process_of_a_witness_is_refused),
         cmocka_unit_test(the_witness_answers_as_the_specification_says),
         cmocka_unit_test(a_log_that_was_put_back_is_found_by_the_witness),
