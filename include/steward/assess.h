@@ -92,8 +92,8 @@ SW_API int sw_predictor_explain(const struct sw_predictor *predictor, const floa
  * options->column [rows * outputs * columns * columns]; ret_expected[outputs]. A line sums to the
  * value of its feature. options may be NULL: by the paths of the trees, or the means of a linear
  * model. Of a linear model those of two features are 0, but for several classes on probability. On
- * probability several classes have them where the features in which a row differs from the
- * background are at most 11; of more SW_INPUT says so, and on the margin there are all. */
+ * probability those of several classes are exact where the features in which a row differs from the
+ * background are at most 11, else drawn, always the same way, 32 times each pair. */
 SW_API int sw_predictor_interactions(const struct sw_predictor *predictor, const float *x,
                                      size_t rows, const struct sw_explain_options *options,
                                      double *ret_pairs, double *ret_expected,

@@ -263,12 +263,10 @@ api_pairs(const struct attribution *by, const float *x, size_t rows, unsigned th
 {
     const struct status s = attribution_pairs(by, x, rows, threads, ret_pairs);
     if (s.code == STATUS_LIMIT) {
-        diag_set(
-            diag,
-            "interactions on probability by all coalitions of features: a row differs from the "
-            "background in %zu features, whose coalitions are too many; on the margin there "
-            "are all interactions",
-            attribution_tell(by).players);
+        diag_set(diag,
+                 "interactions on probability: a row differs from the background in %zu features, "
+                 "which are too many; on the margin there are all interactions",
+                 attribution_tell(by).players);
         FAIL(INPUT);
     }
     return s;

@@ -244,7 +244,8 @@ pair_row(const struct pairs_job *j, size_t row)
     const size_t features = e->m->features, outputs = e->m->outputs;
     const size_t width = outputs * features * features;
     struct diag diag = {0};
-    struct shapley_told told = {.exact = true};
+    struct shapley_told told = {0};
+    double error = 0;
     DEFER(memory_freep) double *x = malloc((features + outputs) * sizeof *x);
     CHECK(x != NULL, MEMORY);
     model_file_margin(e->m, j->x + row * features, 1, 1, x + features);
@@ -255,11 +256,11 @@ pair_row(const struct pairs_job *j, size_t row)
         return OK;
     }
     widen(e, j->x + row * features, x);
-    const struct status s = shapley_pairs(&e->box, x, e->background, e->rows, e->evaluations, 1,
-                                          &diag, j->pairs + row * width, &told.players);
-    told.evaluations =
-        status_ok(s) ? ((size_t)1 << told.players) - (told.players > 0 ? 2u : 1u) : 0;
-    tell_row(e, &told, NULL, 0);
+    const struct shapley_options o = {
+        .evaluations = e->evaluations, .seed = e->seed, .row = key_of(x, features), .threads = 1};
+    const struct status s = shapley_pairs(&e->box, x, e->background, e->rows, &o, &diag,
+                                          j->pairs + row * width, &error, &told);
+    tell_row(e, &told, &error, 1);
     return s;
 }
 

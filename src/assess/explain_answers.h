@@ -37,9 +37,9 @@ void explain_answers_expected(const struct explain_answers *e, double *ret_expec
 struct status explain_answers_rows(struct explain_answers *e, const float *x, size_t rows,
                                    unsigned threads, double *ret_phi, double *ret_error);
 
-/* ret_pairs[rows * outputs * features^2]: interaction values as shapley_pairs.h has them, of all
- * coalitions. LIMIT: the features in which some row differs from the background (told as players)
- * have more of them than the evaluations; MEMORY. */
+/* ret_pairs[rows * outputs * features^2]: interaction values as shapley_pairs.h has them, exact or
+ * drawn, keyed as the attributions are. LIMIT: some row differs from the background in too many
+ * features (told as players); INPUT: the evaluations are too few for them; MEMORY. */
 struct status explain_answers_pairs(struct explain_answers *e, const float *x, size_t rows,
                                     unsigned threads, double *ret_pairs);
 
@@ -47,7 +47,7 @@ struct explain_answers_told { /* of all rows until now */
     uint64_t exact_rows, drawn_rows;
     size_t evaluations;   /* coalitions of a row, the most */
     size_t players;       /* features that differ from the background in a row, the most */
-    double largest_error; /* standard error of an attribution */
+    double largest_error; /* standard error of an attribution, or of an interaction */
     size_t left_out;      /* rows of the background */
 };
 struct explain_answers_told explain_answers_tell(const struct explain_answers *e);

@@ -1,6 +1,6 @@
 #include "assess/shapley_pairs.h"
 
-#include "assess/shapley.h"
+#include "assess/shapley_pairs_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -109,25 +109,54 @@ fits(size_t players, size_t evaluations)
     return players <= SHAPLEY_PAIRS_MOST_PLAYERS && ((size_t)1 << players) <= most + 2;
 }
 
+static struct status
+take_all(const struct game *g, struct diag *diag, double *ret_pairs, struct shapley_told *told)
+{
+    const size_t outputs = g->box->outputs, features = g->box->features;
+    DEFER(table_done) struct table t = {.players = g->players, .outputs = outputs};
+    TRY(value_all(g, diag, &t));
+    weigh(&t);
+    for (size_t k = 0; k < outputs; k++) {
+        put_matrix(&t, k, g->player, features, ret_pairs + k * features * features);
+    }
+    told->exact = true;
+    told->evaluations = ((size_t)1 << g->players) - (g->players > 0 ? 2u : 1u);
+    return OK;
+}
+
+static struct status
+take_drawn(const struct game *g, const struct shapley_options *o, struct diag *diag,
+           double *ret_pairs, double *ret_error, struct shapley_told *told)
+{
+    const size_t round = shapley_pairs_round(g->players);
+    const size_t rounds = o->evaluations > 0 ? o->evaluations / round : SHAPLEY_PAIRS_ROUNDS;
+    CHECK(g->players <= SHAPLEY_PAIRS_DRAWN_PLAYERS, LIMIT);
+    if (rounds < 2) {
+        diag_set(
+            diag,
+            "%zu evaluations a row are too few for the interactions of %zu features that vary: "
+            "%zu at least",
+            o->evaluations, g->players, 2 * round);
+        FAIL(INPUT);
+    }
+    told->pairs = rounds;
+    told->evaluations = rounds * round;
+    return shapley_pairs_draw(g, rounds, o, diag, ret_pairs, ret_error);
+}
+
 struct status
 shapley_pairs(const struct black_box *box, const double *row, const double *background,
-              size_t background_rows, size_t evaluations, unsigned threads, struct diag *diag,
-              double *ret_pairs, size_t *ret_players)
+              size_t background_rows, const struct shapley_options *o, struct diag *diag,
+              double *ret_pairs, double *ret_error, struct shapley_told *ret_told)
 {
     ASSERT(background_rows > 0 && box->batch > 0 && box->outputs > 0 && box->features > 0);
-    const size_t cells = box->features * box->features;
     DEFER(memory_freep) size_t *player = calloc(box->features, sizeof *player);
     CHECK(player != NULL, MEMORY);
-    DEFER(table_done) struct table t = {.outputs = box->outputs};
-    t.players = game_players(box, row, background, background_rows, player);
-    *ret_players = t.players;
-    CHECK(fits(t.players, evaluations), LIMIT);
-    const struct game g = {box, row, background, background_rows, player, t.players, threads};
-    TRY(value_all(&g, diag, &t));
-    weigh(&t);
-    memset(ret_pairs, 0, box->outputs * cells * sizeof *ret_pairs);
-    for (size_t k = 0; k < box->outputs; k++) {
-        put_matrix(&t, k, player, box->features, ret_pairs + k * cells);
-    }
-    return OK;
+    const size_t players = game_players(box, row, background, background_rows, player);
+    const struct game g = {box, row, background, background_rows, player, players, o->threads};
+    *ret_told = (struct shapley_told){.players = players};
+    *ret_error = 0;
+    memset(ret_pairs, 0, box->outputs * box->features * box->features * sizeof *ret_pairs);
+    return fits(players, o->evaluations) ? take_all(&g, diag, ret_pairs, ret_told)
+                                         : take_drawn(&g, o, diag, ret_pairs, ret_error, ret_told);
 }

@@ -496,7 +496,7 @@ make_block(struct exact *e)
     e->error = slow ? calloc(e->block * width + 1, sizeof *e->error) : NULL;
     CHECK(e->error != NULL || !slow, MEMORY);
     CHECK(e->x != NULL && e->phi != NULL && (e->matrix != NULL || !e->pairs), MEMORY);
-    if (slow && e->groups.columns == NULL) {
+    if (slow && e->groups.columns == NULL && !e->pairs) {
         e->local_error = calloc(e->locals * width + 1, sizeof *e->local_error);
         CHECK(e->local_error != NULL, MEMORY);
     }
@@ -690,7 +690,7 @@ explain_all(struct exact *e)
                           (unsigned long long)e->table->rows);
     }
     TRY(explain_tell_left_out(e->without, e->infinite, e->table->rows, e->remarks));
-    TRY(explain_tell_drawn(e->attribution, e->remarks));
+    TRY(explain_tell_drawn(e->attribution, e->pairs, e->remarks));
     return e->writes ? plain_csv_keep(&e->csv) : OK;
 }
 

@@ -46,7 +46,7 @@ explain_tell_made(const struct attribution *a, const struct explain_background *
 }
 
 struct status
-explain_tell_drawn(const struct attribution *a, json_t *remarks)
+explain_tell_drawn(const struct attribution *a, bool pairs, json_t *remarks)
 {
     const struct attribution_told t = attribution_tell(a);
     if (!t.coalitions) {
@@ -62,11 +62,11 @@ explain_tell_drawn(const struct attribution *a, json_t *remarks)
     return plain_remark(remarks,
                         "on probability the model's answers are no sum over trees or features: "
                         "coalitions of features were valued, and drawn for %llu of %llu rows (at "
-                        "most %zu of a row); the largest standard error of an attribution is %.2g; "
+                        "most %zu of a row); the largest standard error of %s is %.2g; "
                         "--evaluations takes more",
                         (unsigned long long)t.drawn_rows,
                         (unsigned long long)(t.drawn_rows + t.exact_rows), t.evaluations,
-                        t.largest_error);
+                        pairs ? "an interaction" : "an attribution", t.largest_error);
 }
 
 struct status
@@ -104,27 +104,24 @@ explain_tell_left_out(uint64_t without, uint64_t infinite, uint64_t rows, json_t
                               (unsigned long long)infinite, (unsigned long long)rows);
 }
 
-/* Interactions are not drawn: all coalitions, or none. */
 struct status
 explain_tell_pairs(struct cli *c, const struct attribution *a, struct status s)
 {
     const struct attribution_told t = attribution_tell(a);
-    char more[80] = "";
-    if (s.code != STATUS_LIMIT) {
-        return s;
+    if (s.code == STATUS_INPUT) {
+        diag_set(&c->diag,
+                 "--evaluations %s: too few for the interactions of %zu features that vary in a "
+                 "row: %zu at least, two rounds that sample each pair once",
+                 cli_value(c, "evaluations"), t.players, 2 * t.players * (t.players + 1));
+    } else if (s.code == STATUS_LIMIT) {
+        diag_set(&c->diag,
+                 "--interactions with --output-space probability: a row differs from the "
+                 "background in %zu features, over %u; explain the margin (--output-space margin), "
+                 "where interactions are exact whatever the number of features",
+                 t.players, SHAPLEY_PAIRS_DRAWN_PLAYERS);
+        FAIL(INPUT);
     }
-    if (t.players <= SHAPLEY_PAIRS_MOST_PLAYERS) {
-        (void)snprintf(more, sizeof more, " ask for all of them (--evaluations %zu), or",
-                       ((size_t)1 << t.players) - 2);
-    }
-    diag_set(
-        &c->diag,
-        "--interactions with --output-space probability: a row differs from the background in "
-        "%zu features, and such interactions are those of all coalitions of them, which are more "
-        "than are valued for a row;%s explain the margin "
-        "(--output-space margin), where interactions are exact whatever the number of features",
-        t.players, more);
-    FAIL(INPUT);
+    return s;
 }
 
 struct status

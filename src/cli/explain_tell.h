@@ -10,7 +10,7 @@
 struct status explain_tell_made(const struct attribution *a, const struct explain_background *b,
                                 json_t *remarks);
 /* Remarks of rows that are explained: what was drawn, and its error. */
-struct status explain_tell_drawn(const struct attribution *a, json_t *remarks);
+struct status explain_tell_drawn(const struct attribution *a, bool pairs, json_t *remarks);
 /* INPUT where the background's answers have no mean: base[outputs] is not finite. */
 struct status explain_tell_expected(struct cli *c, const struct explain_background *b,
                                     const double *base, size_t outputs);

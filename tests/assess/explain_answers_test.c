@@ -294,32 +294,91 @@ gives_the_same_digits_for_any_threads_and_for_a_row_alone(void **state)
     assert_memory_equal(alone, one + 7 * 42, sizeof alone);
 }
 
+/* Whatever is drawn, a matrix sums to the answer, and is symmetric. */
 static void
-pairs_are_of_all_coalitions_or_refused(void **state)
+assert_matrix(const struct sample *s, const struct explain_answers *e, const double *pairs)
 {
-    (void)state;
-    DEFER(sample_done) struct sample s;
-    sample_make(&wide, 44, 1, 4, &s);
-    DEFER(explain_answers_freep) struct explain_answers *few = explainer(&s, 0);
-    DEFER(explain_answers_freep) struct explain_answers *all = explainer(&s, (1u << 14) - 2);
-    const size_t width = 3 * 14 * 14;
-    DEFER(memory_freep) double *pairs = calloc(width, sizeof *pairs);
     double base[3], p[3];
-    assert_status(explain_answers_pairs(few, s.x, 1, 1, pairs), LIMIT);
-    const size_t players = explain_answers_tell(few).players;
-    assert_true(players > 11 && players <= 14);
-    assert_ok(explain_answers_pairs(all, s.x, 1, 1, pairs));
-    assert_int_equal(explain_answers_tell(all).exact_rows, 1);
-    explain_answers_expected(all, base);
-    forest_margin_ref(&s.m->f, s.x, 1, p);
-    forest_link_apply(&s.m->f, p, 1);
+    explain_answers_expected(e, base);
+    forest_margin_ref(&s->m->f, s->x, 1, p);
+    forest_link_apply(&s->m->f, p, 1);
     for (size_t k = 0; k < 3; k++) {
         double sum = base[k];
         for (size_t i = 0; i < 196; i++) {
             sum += pairs[k * 196 + i];
+            assert_true(pairs[k * 196 + i] == pairs[k * 196 + i % 14 * 14 + i / 14]);
         }
         assert_near(sum, p[k], 1e-11);
     }
+}
+
+/* Drawn values are those of all coalitions within their error, which shrinks with the draws. */
+static void
+pairs_are_of_all_coalitions_or_drawn(void **state)
+{
+    (void)state;
+    enum { WIDTH = 3 * 14 * 14 };
+    static double exact[WIDTH], drawn[WIDTH], again[WIDTH];
+    DEFER(sample_done) struct sample s;
+    sample_make(&wide, 44, 1, 4, &s);
+    DEFER(explain_answers_freep) struct explain_answers *all = explainer(&s, (1u << 14) - 2);
+    assert_ok(explain_answers_pairs(all, s.x, 1, 1, exact));
+    assert_int_equal(explain_answers_tell(all).exact_rows, 1);
+    assert_matrix(&s, all, exact);
+    const size_t players = explain_answers_tell(all).players;
+    assert_true(players > 11 && players <= 14);
+    const size_t evaluations[] = {800, 0}; /* some five rounds; 32 */
+    double before = INFINITY;
+    for (size_t t = 0; t < 2; t++) {
+        DEFER(explain_answers_freep) struct explain_answers *e = explainer(&s, evaluations[t]);
+        assert_ok(explain_answers_pairs(e, s.x, 1, 1, drawn));
+        assert_ok(explain_answers_pairs(e, s.x, 1, 3, again));
+        assert_memory_equal(drawn, again, sizeof drawn);
+        assert_matrix(&s, e, drawn);
+        const struct explain_answers_told told = explain_answers_tell(e);
+        assert_true(told.exact_rows == 0 && told.drawn_rows == 2 && told.largest_error > 0);
+        double off = 0;
+        for (size_t i = 0; i < WIDTH; i++) {
+            off = fmax(off, fabs(drawn[i] - exact[i]));
+        }
+        assert_true(off > 0 && off < 5 * told.largest_error && told.largest_error < before);
+        before = told.largest_error;
+    }
+    DEFER(explain_answers_freep) struct explain_answers *few = explainer(&s, 100);
+    assert_status(explain_answers_pairs(few, s.x, 1, 1, drawn), INPUT);
+}
+
+/* Many draws of other seeds have the exact values as their mean. */
+static void
+drawn_pairs_are_not_biased(void **state)
+{
+    (void)state;
+    enum { SEEDS = 300, CELLS = 14 * 14 };
+    static double exact[3 * CELLS], drawn[3 * CELLS], sum[3 * CELLS], squares[3 * CELLS];
+    DEFER(sample_done) struct sample s;
+    sample_make(&wide, 44, 1, 4, &s);
+    DEFER(explain_answers_freep) struct explain_answers *all = explainer(&s, (1u << 14) - 2);
+    assert_ok(explain_answers_pairs(all, s.x, 1, 1, exact));
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct explain_answers *e = NULL;
+        const struct explain_answers_options o = {
+            .background = s.background, .rows = 4, .evaluations = 400, .seed = seed, .threads = 1};
+        assert_ok(explain_answers_new(&s.file, &o, &e));
+        assert_ok(explain_answers_pairs(e, s.x, 1, 1, drawn));
+        for (size_t i = 0; i < 3 * CELLS; i++) {
+            sum[i] += drawn[i] - exact[i];
+            squares[i] += (drawn[i] - exact[i]) * (drawn[i] - exact[i]);
+        }
+        explain_answers_free(e);
+    }
+    size_t varying = 0, far = 0;
+    for (size_t i = 0; i < 3 * CELLS; i++) {
+        const double error = sqrt(squares[i]) / SEEDS;
+        assert_true(fabs(sum[i] / SEEDS) <= 5 * error + 1e-15);
+        varying += error > 1e-12;
+        far += error > 1e-12 && fabs(sum[i] / SEEDS) > 2 * error;
+    }
+    assert_true(varying > 200 && far < varying / 8); /* a twentieth expected; they go together */
 }
 
 /* A feature that no split uses is no player, however it varies. */
@@ -403,7 +462,8 @@ main(void)
         cmocka_unit_test(refuses_a_background_without_margins_and_too_many_features),
         cmocka_unit_test(few_features_equal_the_definition_over_all_subsets),
         cmocka_unit_test(pairs_equal_the_definition_over_all_subsets),
-        cmocka_unit_test(pairs_are_of_all_coalitions_or_refused),
+        cmocka_unit_test(pairs_are_of_all_coalitions_or_drawn),
+        cmocka_unit_test(drawn_pairs_are_not_biased),
         cmocka_unit_test(drawn_values_lie_within_their_errors_and_sum_up),
         cmocka_unit_test(gives_the_same_digits_for_any_threads_and_for_a_row_alone),
         cmocka_unit_test(a_feature_that_no_split_uses_gets_nothing),

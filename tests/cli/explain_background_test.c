@@ -121,8 +121,8 @@ refuses_what_does_not_go_together(void **state)
     ERR_HAS(m, "every row of --background is taken");
     RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
         "--output-space", "probability", "--interactions", "--evaluations", "9");
-    ERR_HAS(m, "ask for all of them (--evaluations ");
-    ERR_HAS(m, "or explain the margin (--output-space margin)");
+    ERR_HAS(m, "--evaluations 9: too few for the interactions of ");
+    ERR_HAS(m, "at least, two rounds that sample each pair once");
     RUN(m, 2, "explain", "--model", f.model, "--data", f.data, "--background", f.background,
         "--output-space", "probability", "--evaluations", "9");
     ERR_HAS(m, "--evaluations 9: too few");
