@@ -60,6 +60,10 @@ print_row(const struct usage_row *r, const bool by[static USAGE_KEYS])
     (void)printf("  %llu calls, %llu rows, %llu refused, %llu errors\n",
                  (unsigned long long)r->calls, (unsigned long long)r->rows,
                  (unsigned long long)r->refused, (unsigned long long)r->errors);
+    if (r->told > 0) {
+        (void)printf("  %llu tokens in %llu calls that tell them\n", (unsigned long long)r->tokens,
+                     (unsigned long long)r->told);
+    }
     if (r->timed > 0) {
         (void)printf("  ms: mean %.3f, p50 %.3f, p95 %.3f, p99 %.3f\n", r->mean_ns / 1e6,
                      r->p50_ns / 1e6, r->p95_ns / 1e6, r->p99_ns / 1e6);

@@ -194,13 +194,27 @@ put_key(struct usage *u, enum usage_key k, struct view text)
     buf_put_u8(&u->key, 0);
 }
 
+/* Its sum is what the entry says, or that of its parts. False: it tells none. */
+static bool
+tokens_of(const struct js_node *entry, uint64_t *ret_tokens)
+{
+    const uint64_t total = number_of(entry, "total_tokens");
+    *ret_tokens = total > 0
+                      ? total
+                      : number_of(entry, "prompt_tokens") + number_of(entry, "completion_tokens");
+    return *ret_tokens > 0;
+}
+
 static void
 add_to(struct group *g, const struct js_node *entry, uint64_t http_status)
 {
     struct usage_row *r = &g->row;
     const bool denied = strcmp(text_of(entry, "decision"), "deny") == 0;
     const uint64_t ns = number_of(entry, "duration_ns");
+    uint64_t tokens = 0;
     r->calls++;
+    r->told += tokens_of(entry, &tokens);
+    r->tokens += tokens;
     r->rows += number_of(entry, "rows");
     r->refused += denied && http_status < 500;
     r->errors += http_status >= 500 || (!denied && http_status >= 400);
@@ -288,7 +302,9 @@ row_json(const struct usage_row *r, const bool by[static USAGE_KEYS])
                  {"p50_ms", r->p50_ns},
                  {"p95_ms", r->p95_ns},
                  {"p99_ms", r->p99_ns}};
-    bool whole = o != NULL;
+    bool whole = o != NULL && json_object_set_new(o, "tokens",
+                                                  r->told > 0 ? json_integer((json_int_t)r->tokens)
+                                                              : json_null()) == 0;
     for (size_t i = 0; i < sizeof times / sizeof *times && whole; i++) {
         json_t *ms = r->timed > 0 ? js_real(times[i].ns / 1e6) : json_null();
         whole = json_object_set_new(o, times[i].name, ms) == 0;

@@ -29,6 +29,8 @@ struct usage_row {
     uint64_t refused; /* decision deny, status under 500 */
     uint64_t errors;  /* status from 500, or from 400 of a call that was allowed */
     uint64_t timed;   /* calls that tell how long they took */
+    uint64_t told;    /* calls that tell tokens */
+    uint64_t tokens;  /* of those: prompt and completion */
     double mean_ns;   /* exact; the next three are at most 1/64 off */
     double p50_ns, p95_ns, p99_ns;
 };

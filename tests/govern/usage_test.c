@@ -177,6 +177,36 @@ groups_behind_the_limit_are_one_and_lose_no_call(void **state)
 }
 
 static void
+tokens_are_those_that_entries_tell(void **state)
+{
+    (void)state;
+    const bool by[USAGE_KEYS] = {[USAGE_MODEL] = true};
+    struct usage_row r;
+    json_t *o = NULL;
+    DEFER(arena_freep) struct arena *arena = arena_new(ARENA);
+    DEFER(usage_freep) struct usage *u = usage_new(by, 10);
+    add(u, arena, view_str("{\"http_status\":200,\"model\":\"a\"}"));
+    add(u, arena,
+        view_str("{\"http_status\":200,\"model\":\"b\",\"prompt_tokens\":7,"
+                 "\"completion_tokens\":5,\"total_tokens\":13}"));
+    add(u, arena,
+        view_str("{\"http_status\":200,\"model\":\"b\",\"prompt_tokens\":100,"
+                 "\"completion_tokens\":-5}"));
+    add(u, arena, view_str("{\"http_status\":200,\"model\":\"b\",\"total_tokens\":\"9\"}"));
+    usage_row(u, 0, &r);
+    assert_int_equal(r.told, 0);
+    usage_row(u, 1, &r);
+    assert_int_equal(r.calls, 3);
+    assert_int_equal(r.told, 2);
+    assert_int_equal(r.tokens, 113);
+    assert_ok(usage_json(u, &o));
+    const json_t *groups = json_object_get(o, "groups");
+    assert_true(json_is_null(json_object_get(json_array_get(groups, 0), "tokens")));
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(groups, 1), "tokens")), 113);
+    json_decref(o);
+}
+
+static void
 strange_entries_are_taken_as_they_are(void **state)
 {
     (void)state;
@@ -205,6 +235,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_grouping_is_what_counting_again_gives),
         cmocka_unit_test(groups_behind_the_limit_are_one_and_lose_no_call),
+        cmocka_unit_test(tokens_are_those_that_entries_tell),
         cmocka_unit_test(strange_entries_are_taken_as_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

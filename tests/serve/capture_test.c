@@ -7,10 +7,12 @@
 #include "base/file.h"
 #include "serve/capture.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -338,6 +340,24 @@ a_full_disk_loses_no_capture_of_a_call_that_was_answered(void **state)
     assert_text_has(buf_str(&said), "No space left on device");
 }
 
+/* ---- a kill ---- */
+
+static void
+a_kill_loses_no_capture_of_a_call_that_was_answered(void **state)
+{
+    (void)state;
+    configure("loans full");
+    room_start(&it);
+    for (int i = 0; i < 8; i++) {
+        room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
+    }
+    assert_int_equal(kill(it.pid, SIGKILL), 0);
+    assert_int_equal(waitpid(it.pid, NULL, 0), it.pid);
+    it.pid = 0;
+    const struct looking seen = look_at_newest(8);
+    assert_int_equal(seen.kept, 8);
+}
+
 /* ---- endpoints ---- */
 
 static struct capture_rule
@@ -483,6 +503,7 @@ main(void)
         cmocka_unit_test(a_sample_is_what_the_ids_say),
         cmocka_unit_test(what_cannot_be_captured_is_not_answered_or_told),
         cmocka_unit_test(a_full_disk_loses_no_capture_of_a_call_that_was_answered),
+        cmocka_unit_test(a_kill_loses_no_capture_of_a_call_that_was_answered),
         cmocka_unit_test(a_line_is_of_one_endpoint),
         cmocka_unit_test(a_route_to_a_version_has_its_own_line),
         cmocka_unit_test(rotated_keys_open_them_and_an_erased_one_opens_no_more),
