@@ -12,6 +12,7 @@ enum sandbox_kind {
     SANDBOX_GATEWAY, /* listens, reads and writes files, has threads */
     SANDBOX_FETCHER, /* connects, resolves names, reads files, has threads */
     SANDBOX_SENDER,  /* and replaces small files: where it stands */
+    SANDBOX_VERB,    /* works on files, with libraries of others: no socket, no process */
 };
 
 enum sandbox_access {
@@ -35,8 +36,9 @@ struct sandbox_told {
  * that it starts: before there are others. */
 struct status sandbox_files(const struct sandbox_path *paths, size_t count, bool outward,
                             struct diag *diag, struct sandbox_told *ret_told);
-/* Only the system calls of that kind, no new privileges; for every thread. The gateway still opens
- * its listeners. */
+/* Only the system calls of that kind, no new privileges, of root's capabilities those about files
+ * and ports; for every thread that is started from here on, and the calls for all. The gateway
+ * still opens its listeners. */
 struct status sandbox_calls(enum sandbox_kind kind, struct diag *diag);
 /* For the gateway once it listens, for every thread: no new socket unless `outward`, no new code in
  * its memory. */
@@ -46,9 +48,6 @@ struct status sandbox_settle(bool outward, struct diag *diag);
  * other program, no other process's memory, no privileges or namespaces, no raw packets, no
  * listening. */
 struct status sandbox_driver(struct diag *diag);
-/* For a program that works on files with libraries of others: everything but sockets (those that
- * are open stay so), other programs and other processes' memory. */
-struct status sandbox_offline(struct diag *diag);
 
 /* For a process that is forked before the passphrase is taken: it is not in its environment any
  * more, neither for getenv nor in /proc/PID/environ. */

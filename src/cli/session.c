@@ -112,7 +112,7 @@ cli_confine(struct cli *c)
     char user[WORKSPACE_USER_MAX];
     workspace_user(user); /* it asks others who that is: while this may */
     TRY(may_ask_a_holder(c) ? starter_begin(&transit_kind, &c->diag) : OK);
-    return sandbox_offline(&c->diag);
+    return sandbox_calls(SANDBOX_VERB, &c->diag);
 }
 
 struct status

@@ -52,7 +52,7 @@ read_on_demand(const char *const *path, int fd)
     (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const bool offline = status_ok(sandbox_offline(NULL));
+    const bool offline = status_ok(sandbox_calls(SANDBOX_VERB, NULL));
     while (offline && recv(fd, &ask, 1, 0) == 1 && ask < CONFIG_READER_FILES) {
         struct diag diag = {0};
         DEFER(buf_done) struct buf text;
