@@ -135,14 +135,13 @@ tell_of_refused(void)
 
 /* ---- what root may ---- */
 
-/* About files and ports, which its owner may not be; nothing of the system. The rest is given up,
- * by the calling thread: before there are others. */
+/* About files and ports, which its owner may not be; nothing of the system. */
 #define KEPT_CAPABILITIES                                                                          \
     (1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH | 1u << CAP_FOWNER |     \
      1u << CAP_NET_BIND_SERVICE | 1u << CAP_IPC_LOCK)
 
-static struct status
-give_up_capabilities(void)
+struct status
+sandbox_capabilities(void)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct of[_LINUX_CAPABILITY_U32S_3] = {0};
@@ -618,7 +617,7 @@ struct status
 sandbox_calls(enum sandbox_kind kind, struct diag *diag)
 {
     TRY(tell_of_refused());
-    TRY(give_up_capabilities());
+    TRY(sandbox_capabilities());
     DEFER(free_filter) scmp_filter_ctx f = seccomp_init(SCMP_ACT_TRAP);
     CHECK(f != NULL, MEMORY);
     int rc = add_calls(f, SCMP_ACT_ALLOW, common_calls);
@@ -685,7 +684,7 @@ struct status
 sandbox_driver(struct diag *diag)
 {
     TRY(tell_of_refused());
-    TRY(give_up_capabilities());
+    TRY(sandbox_capabilities());
     DEFER(free_filter) scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
     CHECK(f != NULL, MEMORY);
     const struct scmp_arg_cmp own = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER);

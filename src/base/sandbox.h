@@ -31,14 +31,16 @@ struct sandbox_told {
     int landlock;
 };
 
+/* Of root's capabilities all but those about files, ports under 1024 and locked memory: for the
+ * calling thread and those that it starts. The others here do it, too. */
+struct status sandbox_capabilities(void);
 /* No files but these (what is open stays so), no TCP connection outward unless `outward`, no signal
  * to a process outside. A path that is not there is passed over. For the calling thread and those
  * that it starts: before there are others. */
 struct status sandbox_files(const struct sandbox_path *paths, size_t count, bool outward,
                             struct diag *diag, struct sandbox_told *ret_told);
-/* Only the system calls of that kind, no new privileges, of root's capabilities those about files
- * and ports; for every thread that is started from here on, and the calls for all. The gateway
- * still opens its listeners. */
+/* Only the system calls of that kind, no new privileges; for every thread. The gateway still opens
+ * its listeners. */
 struct status sandbox_calls(enum sandbox_kind kind, struct diag *diag);
 /* For the gateway once it listens, for every thread: no new socket unless `outward`, no new code in
  * its memory. */

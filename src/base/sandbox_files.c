@@ -95,6 +95,7 @@ struct status
 sandbox_files(const struct sandbox_path *paths, size_t count, bool outward, struct diag *diag,
               struct sandbox_told *ret_told)
 {
+    TRY(sandbox_capabilities());
     const long version = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_VERSION);
     if (version <= 0) {
         ret_told->landlock = 0;
