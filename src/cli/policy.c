@@ -300,6 +300,16 @@ say_values(const json_t *finding)
 }
 
 static void
+say_since(const json_t *f)
+{
+    const char *since = json_string_value(json_object_get(f, "since"));
+    if (since != NULL) {
+        cli_say("  since %.19sZ%s", since,
+                json_is_true(json_object_get(f, "alert")) ? "; an alert is open" : "");
+    }
+}
+
+static void
 say_finding(const json_t *f)
 {
     const char *resource = json_string_value(json_object_get(f, "resource")),
@@ -310,6 +320,7 @@ say_finding(const json_t *f)
             until == NULL ? "" : until,
             resource == NULL ? json_string_value(json_object_get(f, "type")) : resource,
             message == NULL ? "" : ": ", message == NULL ? "" : message);
+    say_since(f);
     say_values(f);
 }
 

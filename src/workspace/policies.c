@@ -176,11 +176,28 @@ put_counts(const struct policies_found *f, json_t *report)
     return OK;
 }
 
+/* kept: of the assignment of the finding before; they stand side by side. */
+static struct status
+add_finding(struct workspace *w, const struct policies *p, const struct policies_found *f, size_t i,
+            json_t **kept, json_t *findings, struct diag *diag)
+{
+    json_t *o = NULL;
+    if (i == 0 || f->all[i].assignment != f->all[i - 1].assignment) {
+        json_decref(*kept);
+        *kept = NULL;
+        TRY(policies_kept(w, p, f->all[i].assignment, diag, kept));
+    }
+    TRY(policy_finding_to_json(&f->all[i], &o));
+    CHECK(json_array_append_new(findings, o) == 0, MEMORY);
+    return policies_put_since(*kept, &f->all[i], o);
+}
+
 struct status
 policies_check(struct workspace *w, const json_t *also, struct diag *diag, json_t **ret_report)
 {
     DEFER(policies_freep) struct policies *p = NULL;
     DEFER(policies_found_done) struct policies_found f = {0};
+    DEFER(js_freep) json_t *kept = NULL;
     json_t *document = NULL, *findings = json_array();
     DEFER(js_freep) json_t *report = json_pack("{s:o}", "findings", findings);
     CHECK(report != NULL, MEMORY);
@@ -188,9 +205,7 @@ policies_check(struct workspace *w, const json_t *also, struct diag *diag, json_
     TRY(policy_gather(w, also, diag, &document));
     TRY(policies_evaluate(p, document, diag, &f));
     for (size_t i = 0; i < f.count; i++) {
-        json_t *o = NULL;
-        TRY(policy_finding_to_json(&f.all[i], &o));
-        CHECK(json_array_append_new(findings, o) == 0, MEMORY);
+        TRY(add_finding(w, p, &f, i, &kept, findings, diag));
     }
     TRY(js_set(report, "time", js_time(clock_wall_ns())));
     TRY(js_set(report, "assignments", json_integer((json_int_t)p->count)));

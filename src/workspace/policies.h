@@ -54,7 +54,8 @@ struct policies_tally {
 };
 void policies_tally_done(struct policies_tally *t);
 /* Evaluates everything assigned over the state (workspace/policy_gather.h; `also` beside it, or
- * NULL). ret_report: {"time", "assignments", "findings": [...], "counts": {...}}. */
+ * NULL). ret_report: {"time", "assignments", "findings": [...], "counts": {...}}; a finding has
+ * "since" and "alert", too, as far as they are known (docs/spec/policy.md). */
 struct status policies_check(struct workspace *w, const json_t *also, struct diag *diag,
                              json_t **ret_report);
 /* The same without a report, and what changed since the last look becomes entries policy.state and

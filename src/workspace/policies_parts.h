@@ -45,6 +45,15 @@ struct status policies_track(struct workspace *w, const struct policies *p,
                              const struct policies_found *f,
                              void (*told)(void *ctx, bool drifted, const char *sentence), void *ctx,
                              struct diag *diag, bool dry, struct policies_tracked *tracked);
+/* What the last look kept of that assignment; an empty object where there was none since it was
+ * made. */
+struct status policies_kept(struct workspace *w, const struct policies *p,
+                            const struct policy_assignment *a, struct diag *diag,
+                            json_t **ret_record);
+/* Adds "since" to a finding's object, where it is known since when the resource is in the state
+ * that it is in, and "alert" where one is open. */
+struct status policies_put_since(const json_t *kept, const struct policy_finding *f,
+                                 json_t *finding);
 /* Within a transaction: the assignment goes; its alerts are cleared, and what was kept of its looks
  * is forgotten. */
 struct status policies_untrack(struct workspace *w, const struct policies *p,

@@ -332,6 +332,40 @@ policies_track(struct workspace *w, const struct policies *p, const struct polic
 }
 
 struct status
+policies_kept(struct workspace *w, const struct policies *p, const struct policy_assignment *a,
+              struct diag *diag, json_t **ret_record)
+{
+    DEFER(js_freep) json_t *record = NULL;
+    struct tracking t = {.w = w, .policies = p, .assignment = a, .diag = diag};
+    TRY(read_old(&t, &record));
+    const char *stamp = json_string_value(json_object_get(record, "stamp"));
+    if (stamp == NULL || strcmp(stamp, policies_stamp(p, a)) != 0) {
+        CHECK(json_object_clear(record) == 0, MEMORY);
+    }
+    *ret_record = MOVE(record);
+    return OK;
+}
+
+struct status
+policies_put_since(const json_t *kept, const struct policy_finding *f, json_t *finding)
+{
+    char name[POLICY_RESOURCE_MAX];
+    if (f->resource == NULL) {
+        return OK;
+    }
+    policy_finding_resource(f, name);
+    const json_t *entry = json_object_get(json_object_get(kept, "resources"), name);
+    const bool wrong = f->outcome == POLICY_NON_COMPLIANT || f->outcome == POLICY_EXEMPT;
+    json_t *since = wrong ? json_object_get(entry, "since")
+                    : f->outcome == POLICY_COMPLIANT
+                        ? json_object_get(kept, "compliant_since") /* all of them */
+                        : NULL;
+    TRY(json_is_string(since) ? js_set(finding, "since", json_incref(since)) : OK);
+    return wrong && json_object_get(entry, "alert") != NULL ? js_set(finding, "alert", json_true())
+                                                            : OK;
+}
+
+struct status
 policies_untrack(struct workspace *w, const struct policies *p, const struct policy_assignment *a,
                  struct diag *diag)
 {

@@ -277,6 +277,29 @@ assert_alerts(struct room *m, const char *subject, size_t raised, size_t cleared
     assert_int_equal(alerts(m, "alert.clear", subject), cleared);
 }
 
+/* The one finding has that outcome, since a time that is over, with an alert or without; twice the
+ * same. */
+static void
+assert_since(struct room *m, const char *config, int code, const char *outcome, bool alert)
+{
+    char before[64] = "";
+    for (int i = 0; i < 2; i++) {
+        int64_t since_ns = 0;
+        RUN(m, code, "policy", "check", "--json", config == NULL ? NULL : "--config", config);
+        json_t *o = out_json(m);
+        const json_t *f = json_array_get(json_object_get(o, "findings"), 0);
+        const char *since = json_string_value(json_object_get(f, "since"));
+        assert_string_equal(json_string_value(json_object_get(f, "outcome")), outcome);
+        assert_non_null(since);
+        assert_ok(clock_from_rfc3339(view_str(since), &since_ns));
+        assert_true(since_ns <= clock_wall_ns());
+        assert_int_equal(json_is_true(json_object_get(f, "alert")), alert);
+        assert_true(i == 0 || strcmp(before, since) == 0);
+        (void)snprintf(before, sizeof before, "%s", since);
+        json_decref(o);
+    }
+}
+
 static void
 drift_raises_an_alert_that_is_cleared_when_it_is_over(void **state)
 {
@@ -289,8 +312,11 @@ drift_raises_an_alert_that_is_cleared_when_it_is_over(void **state)
     assert_alerts(m, "server/server", 0, 0);
     RUN(m, 0, "policy", "check", "--config", good);
     assert_alerts(m, "server/server", 0, 0);
+    assert_since(m, good, 0, "compliant", false);
     RUN(m, 7, "policy", "check");
+    OUT_HAS(m, "; an alert is open");
     RUN(m, 7, "policy", "check");
+    assert_since(m, NULL, 7, "non-compliant", true);
     assert_alerts(m, "server/server", 1, 0);
     RUN(m, 0, "policy", "exempt", "client-certificates", "--until", "2030-01-01T00:00:00Z", "--why",
         "nobody calls it yet");
