@@ -31,8 +31,9 @@ a_secret_that_is_none_is_refused_and_not_shown(void **state)
         "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS",  /* no base64 */
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLQ==", /* 22 bytes */
-        "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0-"
-        "P0A=",
+        /* 65 bytes */
+        ("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4v"
+         "MDEyMzQ1Njc4OTo7PD0+P0A="),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct diag diag = {0};
