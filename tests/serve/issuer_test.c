@@ -1,6 +1,7 @@
-/* Issuers that answer what they should not, under the program: redirects to the addresses at which
- * machines of a cloud tell their credentials, and key sets that are not taken. In a network of the
- * test's own, in which somebody listens at 169.254.169.254. */
+/* Issuers under the program, over HTTPS: one that changes its keys, and those that answer what they
+ * should not: redirects to the addresses at which machines of a cloud tell their credentials, and
+ * key sets that are not taken. In a network of the test's own, in which somebody listens at
+ * 169.254.169.254. */
 #include "room.h"
 
 #include "base/clock.h"
@@ -13,6 +14,8 @@
 
 #include <gnutls/gnutls.h>
 #include <netinet/in.h>
+#include <openssl/bn.h>
+#include <openssl/evp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -37,6 +40,14 @@ static struct {
     _Atomic bool stopping;
     gnutls_certificate_credentials_t own;
 } it;
+
+/* The one that is right: what it signs with, now and after a change; what it was asked for. */
+static struct {
+    EVP_PKEY *key[2];
+    struct buf set[2];
+    _Atomic unsigned now, fetched;
+    _Atomic int64_t fetched_ns[2]; /* first and second */
+} good;
 
 /* ---- what the issuers say ---- */
 
@@ -83,6 +94,26 @@ static const struct issuer {
 #define ISSUERS (sizeof issuers / sizeof *issuers)
 
 static void
+put_body(struct buf *out, const struct buf *body)
+{
+    buf_printf(out, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+               body->len);
+    buf_put(out, buf_view(body));
+}
+
+/* at: jwks_uri; NULL: beside it. */
+static void
+put_discovery(struct buf *body, const char *name, const char *at)
+{
+    buf_printf(body, "{\"issuer\":\"https://127.0.0.1:%u/%s\",\"jwks_uri\":\"", it.port, name);
+    if (at == NULL) {
+        buf_printf(body, "https://127.0.0.1:%u/%s/jwks\"}", it.port, name);
+    } else {
+        buf_printf(body, "%s\"}", at);
+    }
+}
+
+static void
 put_answer(struct buf *out, const struct issuer *i, bool discovery)
 {
     DEFER(buf_done) struct buf body;
@@ -93,18 +124,31 @@ put_answer(struct buf *out, const struct issuer *i, bool discovery)
         return;
     }
     if (discovery) {
-        buf_printf(&body, "{\"issuer\":\"https://127.0.0.1:%u/%s\",\"jwks_uri\":\"", it.port,
-                   i->name);
-        buf_printf(&body, i->at == NULL ? "https://127.0.0.1:%u/%s/jwks" : "", it.port, i->name);
-        buf_printf(&body, "%s\"}", i->at == NULL ? "" : i->at);
+        put_discovery(&body, i->name, i->at);
     } else if (i->count > 0) {
         put_many(&body, i->count, i->key);
     } else {
         buf_put_str(&body, i->set);
     }
-    buf_printf(out, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-               body.len);
-    buf_put(out, buf_view(&body));
+    put_body(out, &body);
+}
+
+static void
+put_good_answer(struct buf *out, bool discovery)
+{
+    DEFER(buf_done) struct buf body;
+    buf_init(&body, 4096);
+    if (discovery) {
+        put_discovery(&body, "good", NULL);
+        put_body(out, &body);
+        return;
+    }
+    const unsigned n = good.fetched;
+    if (n < 2) {
+        good.fetched_ns[n] = clock_mono_ns();
+    }
+    put_body(out, &good.set[good.now]);
+    good.fetched = n + 1;
 }
 
 static void
@@ -113,6 +157,9 @@ answer(const char *request, struct buf *out)
     char path[256] = "", name[64] = "";
     (void)sscanf(request, "GET %255s", path);
     (void)sscanf(path, "/%63[a-z0-9]", name);
+    if (strcmp(name, "good") == 0) {
+        put_good_answer(out, strstr(path, "/.well-known/") != NULL);
+    }
     for (size_t i = 0; i < ISSUERS; i++) {
         if (strcmp(issuers[i].name, name) == 0) {
             put_answer(out, &issuers[i], strstr(path, "/.well-known/") != NULL);
@@ -284,27 +331,43 @@ await_entry(const char *name, unsigned count)
     return s;
 }
 
+/* ---- tokens ---- */
+
+static void
+put_base64url(struct buf *to, struct view bytes)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 8192);
+    text_put_base64(&text, bytes);
+    for (size_t i = 0; i < text.len && text.ptr[i] != '='; i++) {
+        const uint8_t c = text.ptr[i];
+        buf_put_u8(to, c == '+' ? '-' : c == '/' ? '_' : c);
+    }
+}
+
+/* What is signed of a token: of that issuer, for ten minutes. */
+static void
+put_claims(struct buf *to, const char *head, const char *issuer, const char *subject)
+{
+    char payload[512];
+    (void)snprintf(payload, sizeof payload,
+                   "{\"iss\":\"https://127.0.0.1:%u/%s\",\"aud\":\"steward\",\"sub\":\"%s\","
+                   "\"exp\":%lld}",
+                   it.port, issuer, subject, (long long)(clock_wall_ns() / NS_PER_S + 600));
+    put_base64url(to, view_str(head));
+    buf_put_str(to, ".");
+    put_base64url(to, view_str(payload));
+}
+
 /* A token that says it is of that issuer; nothing more is right about it. */
 static void
 is_not_let_in(const char *name)
 {
-    char payload[512], token[1024];
-    DEFER(buf_done) struct buf first;
-    DEFER(buf_done) struct buf second;
-    buf_init(&first, 1024);
-    buf_init(&second, 1024);
-    (void)snprintf(payload, sizeof payload,
-                   "{\"iss\":\"https://127.0.0.1:%u/%s\",\"aud\":\"steward\",\"sub\":\"ann\","
-                   "\"exp\":%lld}",
-                   it.port, name, (long long)(clock_wall_ns() / NS_PER_S + 600));
-    text_put_base64(&first, view_str("{\"alg\":\"ES256\",\"kid\":\"a\"}"));
-    text_put_base64(&second, view_str(payload));
-    for (size_t i = 0; i < second.len; i++) {
-        second.ptr[i] = second.ptr[i] == '=' ? '\0' : second.ptr[i];
-    }
-    (void)snprintf(token, sizeof token, "%s.%s.AAAA", strtok((char *)first.ptr, "="),
-                   (char *)second.ptr);
-    room_answers(&it.room, "GET", "/v2", token, 401, "");
+    DEFER(buf_done) struct buf token;
+    buf_init(&token, 2048);
+    put_claims(&token, "{\"alg\":\"ES256\",\"kid\":\"a\"}", name, "ann");
+    buf_put_str(&token, ".AAAA");
+    room_answers(&it.room, "GET", "/v2", buf_str(&token), 401, "");
 }
 
 static bool
@@ -381,11 +444,140 @@ each_answer_that_is_not_taken_is_an_entry_and_lets_nobody_in(void **state)
     assert_steward("audit", "verify");
 }
 
+/* ---- one that is right ---- */
+
+static void
+put_number(struct buf *to, const EVP_PKEY *key, const char *name)
+{
+    uint8_t bytes[512];
+    BIGNUM *n = NULL;
+    assert_int_equal(EVP_PKEY_get_bn_param(key, name, &n), 1);
+    put_base64url(to, view_of(bytes, (size_t)BN_bn2bin(n, bytes)));
+    BN_free(n);
+}
+
+static void
+make_keys(void)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct buf *set = &good.set[i];
+        good.key[i] = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+        assert_non_null(good.key[i]);
+        buf_init(set, 4096);
+        buf_printf(set,
+                   "{\"keys\":[{\"kty\":\"RSA\",\"use\":\"sig\",\"alg\":\"RS256\",\"kid\":"
+                   "\"k%zu\",\"n\":\"",
+                   i);
+        put_number(set, good.key[i], "n");
+        buf_put_str(set, "\",\"e\":\"");
+        put_number(set, good.key[i], "e");
+        buf_put_str(set, "\"}]}");
+        assert_ok(buf_status(set));
+    }
+}
+
+/* Signed with OpenSSL. kid: as the token says; with: which key in fact. */
+static void
+sign_token(const char *kid, size_t with, const char *subject, struct buf *ret_token)
+{
+    char head[64];
+    uint8_t signature[256];
+    size_t n = sizeof signature;
+    buf_init(ret_token, 4096);
+    (void)snprintf(head, sizeof head, "{\"alg\":\"RS256\",\"kid\":\"%s\"}", kid);
+    put_claims(ret_token, head, "good", subject);
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    assert_int_equal(EVP_DigestSignInit(c, NULL, EVP_sha256(), NULL, good.key[with]), 1);
+    assert_int_equal(EVP_DigestSign(c, signature, &n, ret_token->ptr, ret_token->len), 1);
+    EVP_MD_CTX_free(c);
+    buf_put_str(ret_token, ".");
+    put_base64url(ret_token, view_of(signature, n));
+    assert_ok(buf_status(ret_token));
+}
+
+static unsigned
+status_of(const struct buf *token)
+{
+    static const char body[] =
+        "{\"inputs\":[{\"name\":\"income\",\"datatype\":\"INT64\",\"shape\":[1],\"data\":[30]}]}";
+    char request[6000];
+    struct reply r;
+    (void)snprintf(request, sizeof request,
+                   "POST " ROOM_INFER " HTTP/1.1\r\nhost: a\r\nauthorization: Bearer %s\r\n"
+                   "content-length: %zu\r\n\r\n%s",
+                   buf_str(token), sizeof body - 1, body);
+    const unsigned status = client_ask(it.room.port, request, &r);
+    reply_done(&r);
+    return status;
+}
+
+/* Until it is answered so. */
+static void
+await_status(const struct buf *token, unsigned status)
+{
+    const struct timespec pause = {.tv_sec = 3};
+    const int64_t until = clock_mono_ns() + 300 * NS_PER_S;
+    unsigned told = status_of(token);
+    while (told != status && clock_mono_ns() < until) {
+        assert_true(told == 401 || told == 429 || told == 503);
+        (void)nanosleep(&pause, NULL);
+        told = status_of(token);
+    }
+    assert_int_equal(told, status);
+}
+
+/* Keys found by discovery; a key that the issuer makes anew is known once the minute is over in
+ * which it is asked no more, however many tokens name keys that are not there; the one before is
+ * none any more, also for a token that was taken with it. */
+static void
+keys_are_found_and_followed_and_asked_for_once_a_minute(void **state)
+{
+    (void)state;
+    NEEDS_SPACE();
+    DEFER(buf_done) struct buf first;
+    DEFER(buf_done) struct buf second;
+    DEFER(buf_done) struct buf forged;
+    DEFER(buf_done) struct buf other;
+    DEFER(buf_done) struct buf nobody;
+    char url[96];
+    make_keys();
+    (void)snprintf(url, sizeof url, "https://127.0.0.1:%u/good", it.port);
+    assert_steward("issuer", "add", "good", "--url", url, "--audience", "steward", "--algorithm",
+                   "RS256", "--discover", "--ca", it.ca);
+    assert_steward("principal", "link", "desk", "--token", "good:ann");
+    sign_token("k0", 0, "ann", &first);
+    sign_token("k1", 1, "ann", &second);
+    sign_token("k0", 1, "ann", &forged);
+    sign_token("k9", 1, "ann", &other);
+    sign_token("k0", 0, "eve", &nobody);
+    await_status(&first, 200);
+    assert_int_equal(good.fetched, 1);
+    assert_int_equal(status_of(&forged), 401);
+    assert_int_equal(status_of(&nobody), 403); /* linked to nobody, in no group */
+    good.now = 1;
+    assert_int_equal(status_of(&other), 401);
+    assert_int_equal(status_of(&first), 200); /* as long as nothing else is known */
+    await_status(&second, 200);
+    assert_int_equal(good.fetched, 2);
+    assert_true(good.fetched_ns[1] - good.fetched_ns[0] > 40 * NS_PER_S); /* 60, and some late */
+    assert_int_not_equal(status_of(&first), 200);
+    assert_int_equal(status_of(&second), 200);
+    assert_int_not_equal(status_of(&other), 200);
+    assert_int_equal(good.fetched, 2);
+    assert_steward("issuer", "remove", "good");
+    assert_steward("audit", "verify");
+    for (size_t i = 0; i < 2; i++) {
+        EVP_PKEY_free(good.key[i]);
+        buf_done(&good.set[i]);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_that_is_added_under_a_server_lets_keys_be_fetched),
+        cmocka_unit_test(keys_are_found_and_followed_and_asked_for_once_a_minute),
         cmocka_unit_test(each_answer_that_is_not_taken_is_an_entry_and_lets_nobody_in),
     };
     it.possible = space_enter(); /* before there is a thread */
