@@ -511,15 +511,14 @@ status_of(const struct buf *token)
     return status;
 }
 
-/* Until it is answered so. */
+/* Until it is answered so. Seldom asked: an address that fails thirty times is told to wait. */
 static void
 await_status(const struct buf *token, unsigned status)
 {
-    const struct timespec pause = {.tv_sec = 3};
+    const struct timespec pause = {.tv_sec = 5};
     const int64_t until = clock_mono_ns() + 300 * NS_PER_S;
     unsigned told = status_of(token);
     while (told != status && clock_mono_ns() < until) {
-        assert_true(told == 401 || told == 429 || told == 503);
         (void)nanosleep(&pause, NULL);
         told = status_of(token);
     }
