@@ -380,15 +380,16 @@ open_house(struct house *h, struct workspace **ret_workspace)
     return workspace_open(h->given.dir, &o, &h->diag, ret_workspace);
 }
 
-/* The keeper ends when its socket is closed, which the workspace has done. */
+/* The keeper ends when its socket is closed, which the workspace has done. First the one that was
+ * forked last: it has copies of the others' sockets, which would go on waiting. */
 static void
 house_done(struct house *h)
 {
+    port_file_done(&h->port_file);
     fetcher_stop(h->fetcher);
     fetcher_stop(h->messenger);
     exports_free(h->exports);
     witnesses_options_free(h->witnesses);
-    port_file_done(&h->port_file);
     config_reader_done(&h->reader);
     if (h->keeper > 0) {
         (void)waitpid(h->keeper, NULL, 0);

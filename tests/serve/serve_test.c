@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -886,6 +887,43 @@ start_program(const char *dir, const char *port_file, const char *log, uint16_t 
     return pid;
 }
 
+/* A start that fails ends, whatever it has started by then; nobody waits for anybody. */
+static void
+ends_with_a_sentence_when_it_cannot_start(void **state)
+{
+    (void)state;
+    int status = 0;
+    pid_t ended = 0;
+    DEFER(testing_dirp) char *root = testing_dir();
+    DEFER(file_freep) char *port_file = file_join(root, "port");
+    DEFER(file_freep) char *log = file_join(root, "log");
+    DEFER(buf_done) struct buf said;
+    char *const argv[] = {(char *)(uintptr_t)testing_binary(),
+                          (char *)(uintptr_t) "serve",
+                          (char *)(uintptr_t) "--workspace",
+                          it.dir,
+                          (char *)(uintptr_t) "--listen",
+                          (char *)(uintptr_t) "127.0.0.1:0",
+                          (char *)(uintptr_t) "--port-file",
+                          port_file,
+                          NULL};
+    const pid_t pid = testing_start(argv, log);
+    const int64_t until = clock_mono_ns() + 120 * NS_PER_S;
+    while ((ended = waitpid(pid, &status, WNOHANG)) == 0 && clock_mono_ns() < until) {
+        const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+        (void)nanosleep(&pause, NULL);
+    }
+    if (ended == 0) {
+        (void)kill(pid, SIGKILL);
+        (void)waitpid(pid, &status, 0);
+    }
+    assert_int_equal(ended, pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 5);
+    testing_read(log, &said);
+    assert_text_has(buf_str(&said), "another server has this workspace");
+    assert_false(file_exists(port_file));
+}
+
 /* Once all is published, so that no file comes or goes under the copying. */
 static void
 copy_workspace(const char *to)
@@ -1148,6 +1186,7 @@ main(void)
         cmocka_unit_test(tells_health_and_metadata),
         cmocka_unit_test(predicts_as_the_library_does),
         cmocka_unit_test(counts_calls_for_prometheus),
+        cmocka_unit_test(ends_with_a_sentence_when_it_cannot_start),
         cmocka_unit_test(ends_in_order_after_a_few_requests),
         cmocka_unit_test(drops_what_strangers_send_beyond_their_room),
         cmocka_unit_test(fails_closed_while_the_log_cannot_be_written),
