@@ -159,6 +159,11 @@ a_verb_on_a_workspace_whose_key_is_in_a_token_is_no_other(void **state)
                      end.sockets, (int)end.confined, end.exit_code);
         }
     }
+    (void)setenv("STEWARD_PKCS11_PIN", "4321", 1);
+    const struct end wrong = end_of_words(verbs[1]);
+    assert_int_equal(wrong.exit_code, 3);
+    assert_int_equal(wrong.sockets, '0');
+    assert_true(wrong.confined);
     (void)unsetenv("STEWARD_PKCS11_PIN");
     (void)unsetenv("STEWARD_NEW_PKCS11_PIN");
 }
