@@ -128,12 +128,35 @@ thread_is_confined(pid_t pid, pid_t thread, struct buf *why)
     return good;
 }
 
+/* Of a process that is gone meanwhile there is nothing to read, and none. */
+static bool
+leaves_no_core(pid_t pid, struct buf *why)
+{
+    static const char name[] = "Max core file size";
+    char path[64], line[256], soft[32] = "0", hard[32] = "0";
+    (void)snprintf(path, sizeof path, "/proc/%d/limits", (int)pid);
+    FILE *f = fopen(path, "re");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        if (strncmp(line, name, sizeof name - 1) == 0) {
+            (void)sscanf(line + sizeof name - 1, "%31s %31s", soft, hard);
+        }
+    }
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    const bool none = strcmp(soft, "0") == 0 && strcmp(hard, "0") == 0;
+    if (!none) {
+        buf_printf(why, "process %d: core files of %s, %s\n", (int)pid, soft, hard);
+    }
+    return none;
+}
+
 static bool
 is_confined(pid_t pid, struct buf *why)
 {
     static pid_t threads[MOST * 64];
     char path[64];
-    bool good = true;
+    bool good = leaves_no_core(pid, why);
     (void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
     const size_t n = numbers_in(path, threads, MOST * 64);
     for (size_t i = 0; i < n; i++) {
