@@ -285,6 +285,13 @@ file_lock(const char *path, bool wait, struct diag *diag, int *ret_fd)
     return OK;
 }
 
+bool
+file_is_locked(const char *path)
+{
+    DEFER(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 struct status
 file_memory(const char *name, struct view bytes, struct diag *diag, char ret_path[static 32])
 {

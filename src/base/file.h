@@ -42,6 +42,8 @@ bool file_exists(const char *path);
 /* Exclusive flock on path (made if absent). wait=false: STATUS_BUSY when held by another. Released
  * by close(fd). */
 struct status file_lock(const char *path, bool wait, struct diag *diag, int *ret_fd);
+/* Whether somebody holds it now; for a moment, whoever asks may stand in the way of who takes it. */
+bool file_is_locked(const char *path);
 void file_closep(int *fd); /* for DEFER; ignores -1 */
 /* dir + "/" + name into a malloc'd string; aborts when memory is out. */
 char *file_join(const char *dir, const char *name);

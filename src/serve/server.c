@@ -9,9 +9,11 @@
 
 #include <malloc.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PEM_MAX (1u << 20)
+#define LOCK_TRIES 5
 #define WARN_DAYS 14
 /* What is longer is given back to the system when it is freed. Left alone, glibc raises its own
  * threshold to the largest block ever freed, and a log that gathers megabytes a second, again and
@@ -186,8 +188,13 @@ server_set_ingress(struct server *s, struct ingress rules[HTTP_LISTENERS])
 static struct status
 take_lock(struct server *s, struct diag *diag)
 {
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
     DEFER(file_freep) char *path = file_join(s->workspace->dir, "serve.lock");
-    const struct status locked = file_lock(path, false, diag, &s->lock_fd);
+    struct status locked = file_lock(path, false, diag, &s->lock_fd);
+    for (int i = 0; i < LOCK_TRIES && locked.code == STATUS_BUSY; i++) {
+        (void)nanosleep(&pause, NULL); /* a verb that looks whether there is a server holds it */
+        locked = file_lock(path, false, diag, &s->lock_fd);
+    }
     if (locked.code == STATUS_BUSY) {
         diag_set(diag, "%s: another server has this workspace; stop it first", s->workspace->dir);
     }

@@ -331,6 +331,23 @@ what_the_server_itself_finds_is_told(void **state)
     assert_int_equal(alerts(&l), before + 2);
 }
 
+/* It has the file's word, and the server its own: no alert comes and goes between the two. */
+static void
+a_look_beside_the_server_leaves_the_configuration_to_it(void **state)
+{
+    (void)state;
+    static struct logged l;
+    DEFER(file_freep) char *other = file_join(it.root, "other.yaml");
+    struct testing_run r = {0};
+    const size_t before = alerts(&l);
+    testing_write(other, view_str("audit:\n  publish: 1s\n")); /* no quota */
+    testing_steward(&r, "policy", "check", "--config", other, NULL);
+    assert_int_equal(r.exit_code, 7);
+    assert_text_has(buf_str(&r.out), "endpoint-quota: non-compliant: endpoint/loans");
+    testing_run_done(&r);
+    assert_int_equal(alerts(&l), before);
+}
+
 static void
 a_receiver_that_is_new_begins_with_what_is_new(void **state)
 {
@@ -396,6 +413,7 @@ main(void)
         cmocka_unit_test(a_receiver_that_refuses_is_asked_again_in_order),
         cmocka_unit_test(nothing_is_lost_over_a_kill),
         cmocka_unit_test(what_the_server_itself_finds_is_told),
+        cmocka_unit_test(a_look_beside_the_server_leaves_the_configuration_to_it),
         cmocka_unit_test(a_receiver_that_is_new_begins_with_what_is_new),
         cmocka_unit_test(a_secret_that_is_none_sends_nothing_and_shows_nothing),
         cmocka_unit_test(neither_secret_nor_path_is_in_a_log),
