@@ -2,11 +2,12 @@
  * out, no files, no network, no workspace.
  *
  * Rules as in steward.h: 0 or a code, which *error (may be NULL) explains in a sentence; results
- * last, untouched on failure; texts in UTF-8, released with sw_text_free. Arrays are borrowed for
- * the call. Zeroed options are the defaults. Results do not depend on the number of threads. The
- * JSON documents are those that `steward assess`, `explain`, `fairness`, `errors`, `bias` and
- * `mitigate` print with --json: docs/spec/assessment.md, assessment-explain.md,
- * assessment-fairness.md, assessment-errors.md, assessment-bias.md and mitigation.md. */
+ * last, untouched on failure but for arrays of attributions, which may then be filled in part;
+ * texts in UTF-8, released with sw_text_free. Arrays are borrowed for the call. Zeroed options are
+ * the defaults. Results do not depend on the number of threads. The JSON documents are those that
+ * `steward assess`, `explain`, `fairness`, `errors`, `bias` and `mitigate` print with --json:
+ * docs/spec/assessment.md, assessment-explain.md, assessment-fairness.md, assessment-errors.md,
+ * assessment-bias.md and mitigation.md. */
 #ifndef STEWARD_ASSESS_H
 #define STEWARD_ASSESS_H
 
@@ -27,7 +28,7 @@ struct sw_factor {
     int ordered; /* 1: the levels are numbers or intervals, in order (sw_bias) */
 };
 
-/* A column of numbers, NaN missing; with levels the numbers are codes of categories. */
+/* A column of finite numbers, NaN missing; with levels the numbers are codes of categories. */
 struct sw_feature {
     const char *name;
     const double *value;
@@ -172,7 +173,8 @@ struct sw_black_box_options {
     enum sw_shapley method;
     const double *background; /* background_rows * features: at least one row */
     size_t background_rows;
-    size_t evaluations; /* coalitions valued for a row at most; 0: 2048 and two a feature */
+    size_t evaluations; /* coalitions valued for a row at most; 0: 2048 and two a feature,
+                           at least what the method needs */
     uint64_t seed;
     unsigned threads; /* 0: one per core */
 };
@@ -199,17 +201,20 @@ struct sw_study_options {
     const char *const *outputs;        /* names, box->outputs of them; NULL: "0", "1", ... */
     const uint32_t *chosen;            /* features that dependence, ICE and ALE follow; NULL: all */
     uint32_t chosen_count;
-    uint32_t points;    /* values of a feature, or steps of ALE, 2 to 1000; 0: 20 */
-    uint32_t curves;    /* ICE: rows drawn, at most 1000; 0: 50 */
-    const double *y;    /* importance: what was true of each row; classes by number */
-    const char *metric; /* accuracy, log_loss, roc_auc, brier_score, rmse, mse, mae, r2 */
-    uint32_t repeats;   /* shuffles of each feature, 2 to 1000; 0: 10 */
-    uint32_t output;    /* surrogate: the one that is imitated */
-    uint32_t leaves;    /* surrogate: at most, 2 to 64; 0: 8 */
-    uint32_t depth;     /* surrogate: at most 16; 0: 4 */
-    double floor;       /* surrogate: R2 on rows held out, under which it is refused; 0: 0.8 */
-    int probability;    /* 1: the answers are probabilities, decided at 1/2 */
-    double level;       /* of intervals; 0: 0.95 */
+    uint32_t points; /* values of a feature, or steps of ALE, 2 to 1000; 0: 20 */
+    uint32_t curves; /* ICE: rows drawn, at most 1000; 0: 50 */
+    const double *y; /* importance: what was true of each row; classes by number */
+    /* accuracy, balanced_accuracy, precision, recall, f1, precision_macro, recall_macro, f1_macro,
+     * log_loss, roc_auc, average_precision, brier_score, rmse, mse, mae, mape,
+     * median_absolute_error, max_error, r2 or explained_variance */
+    const char *metric;
+    uint32_t repeats; /* shuffles of each feature, 2 to 1000; 0: 10 */
+    uint32_t output;  /* surrogate: the one that is imitated */
+    uint32_t leaves;  /* surrogate: at most, 2 to 64; 0: 8 */
+    uint32_t depth;   /* surrogate: at most 16; 0: 4 */
+    double floor;     /* surrogate: R2 on rows held out, under which it is refused; 0: 0.8 */
+    int probability;  /* 1: the answers are probabilities, decided at 1/2 */
+    double level;     /* of intervals; 0: 0.95 */
     uint64_t seed;
     unsigned threads; /* 0: one per core */
 };

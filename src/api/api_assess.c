@@ -172,8 +172,8 @@ take_feature(const struct sw_feature *f, struct whole_rows *w)
     for (size_t i = 0; i < w->n; i++) {
         value[i] = f->value[w->number[i] - 1];
     }
-    w->features[w->feature_count++] =
-        (struct assessment_feature){f->name, value, f->levels, f->level_count};
+    w->features[w->feature_count++] = (struct assessment_feature){
+        f->name, value, f->levels, f->levels == NULL ? 0 : f->level_count};
     return OK;
 }
 

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define HALF 0.5
 
@@ -178,6 +179,23 @@ take_feature(const struct rows_assessed *r, const struct sw_feature *f,
     return OK;
 }
 
+/* Cohorts find their columns by name, as SQL does. */
+static struct status
+check_name(const struct sw_feature *features, uint32_t at, struct diag *diag)
+{
+    for (uint32_t f = 0; f < at; f++) {
+        if (strcasecmp(features[f].name, features[at].name) == 0) {
+            diag_set(diag, "features: \"%.100s\" is there twice", features[at].name);
+            FAIL(INPUT);
+        }
+    }
+    if (features[at].name[0] == '\0') {
+        diag_set(diag, "features: number %u has no name", at);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
 static struct status
 take_columns(struct rows_assessed *r, struct diag *diag)
 {
@@ -189,6 +207,7 @@ take_columns(struct rows_assessed *r, struct diag *diag)
     }
     for (uint32_t f = 0; f < o->feature_count; f++) {
         TRY(api_check_feature(&o->features[f], r->truth->rows, diag));
+        TRY(check_name(o->features, f, diag));
         TRY(take_feature(r, &o->features[f], &r->features[f]));
     }
     return OK;
@@ -363,6 +382,31 @@ run(struct rows_assessed *r, struct diag *diag, char **ret_json)
 }
 
 static struct status
+check_options(const struct rows_assessed *r, struct diag *diag)
+{
+    const struct sw_assessment_options *o = r->options;
+    const char *const text[][2] = {{o->model, "model"},
+                                   {o->data, "data"},
+                                   {o->label, "label"},
+                                   {o->positive, "positive"},
+                                   {o->negative, "negative"}};
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
+        if (text[i][0] != NULL) {
+            TRY(api_need_text(text[i][0], text[i][1], diag));
+        }
+    }
+    if (!(o->threshold >= 0 && o->threshold <= 1)) {
+        diag_set(diag, "threshold: over 0, at most 1");
+        FAIL(INPUT);
+    }
+    if (o->bias != NULL && o->bias->rows != r->truth->rows) {
+        diag_set(diag, "bias: of %zu rows, where %zu are assessed", o->bias->rows, r->truth->rows);
+        FAIL(INPUT);
+    }
+    return OK;
+}
+
+static struct status
 need_all(const struct rows_assessed *r, const float *x, const char *const *ret_json,
          struct diag *diag)
 {
@@ -370,6 +414,7 @@ need_all(const struct rows_assessed *r, const float *x, const char *const *ret_j
     TRY(api_need(x, "x", diag));
     TRY(api_need(r->truth, "truth", diag));
     TRY(api_need(ret_json, "ret_json", diag));
+    TRY(check_options(r, diag));
     TRY(check_kind(r, diag));
     return api_check_truth(r->truth, ERRORS_MAX_CLASSES, diag);
 }

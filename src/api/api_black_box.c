@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #define BATCH 4096u
+#define MOST_BATCH ((size_t)1 << 20)
 #define OUTPUT_NAME 24u
 #define LEVEL 0.95
 #define POINTS 20u
@@ -26,11 +27,28 @@
 
 /* ---- asking ---- */
 
+/* The answers of a predictor. */
+static int
+ask_predictor(void *context, const double *x, size_t rows, double *ret_answer)
+{
+    const struct sw_predictor *predictor = context;
+    const size_t cells = rows * sw_predictor_features(predictor);
+    DEFER(memory_freep) float *narrow = calloc(cells + 1, sizeof *narrow);
+    if (narrow == NULL) {
+        return SW_MEMORY;
+    }
+    for (size_t i = 0; i < cells; i++) {
+        narrow[i] = (float)x[i];
+    }
+    return sw_predictor_predict(predictor, narrow, rows, 1, ret_answer, NULL);
+}
+
 static struct status
 ask(void *ctx, const double *x, size_t rows, struct diag *diag, double *ret_score)
 {
     const struct sw_black_box *box = ctx;
     const int code = box->predict(box->context, x, rows, ret_score);
+    CHECK(box->predict != ask_predictor || code != SW_MEMORY, MEMORY);
     if (code != 0) {
         diag_set(diag, "predict: failed with %d", code);
         FAIL(INPUT);
@@ -50,24 +68,10 @@ take_box(const struct sw_black_box *box, struct diag *diag, struct black_box *re
                                   .ctx = (void *)(uintptr_t)box,
                                   .features = box->features,
                                   .outputs = box->outputs,
-                                  .batch = box->batch == 0 ? BATCH : box->batch};
+                                  .batch = box->batch == 0           ? BATCH
+                                           : box->batch < MOST_BATCH ? box->batch
+                                                                     : MOST_BATCH};
     return OK;
-}
-
-/* The answers of a predictor. */
-static int
-ask_predictor(void *context, const double *x, size_t rows, double *ret_answer)
-{
-    const struct sw_predictor *predictor = context;
-    const size_t cells = rows * sw_predictor_features(predictor);
-    DEFER(memory_freep) float *narrow = calloc(cells + 1, sizeof *narrow);
-    if (narrow == NULL) {
-        return SW_MEMORY;
-    }
-    for (size_t i = 0; i < cells; i++) {
-        narrow[i] = (float)x[i];
-    }
-    return sw_predictor_predict(predictor, narrow, rows, 1, ret_answer, NULL);
 }
 
 struct sw_black_box

@@ -162,7 +162,7 @@ api_check_factors(const struct sw_factor *factors, uint32_t n, size_t rows, stru
     return OK;
 }
 
-/* As the analyses take them. *ret_factors: the caller's to free; NULL of none. */
+/* As the analyses take them. *ret_factors: the caller's to free. */
 struct status
 api_take_factors(const struct sw_factor *factors, uint32_t n, size_t rows, struct diag *diag,
                  struct assessment_factor **ret_factors)
@@ -190,8 +190,12 @@ api_check_feature(const struct sw_feature *f, size_t rows, struct diag *diag)
     TRY(api_need_text(f->name, "name of a feature", diag));
     TRY(api_need(f->value, f->name, diag));
     TRY(api_need_texts(f->levels, f->levels == NULL ? 0 : f->level_count, f->name, diag));
-    for (size_t i = 0; f->levels != NULL && i < rows; i++) {
-        if (!is_level(f->value[i], f->level_count)) {
+    for (size_t i = 0; i < rows; i++) {
+        if (isinf(f->value[i])) {
+            diag_set(diag, "%.100s, row %zu: a number that is not finite", f->name, i);
+            FAIL(INPUT);
+        }
+        if (f->levels != NULL && !is_level(f->value[i], f->level_count)) {
             diag_set(diag, "%.100s, row %zu: %g is none of its %u levels, nor missing", f->name, i,
                      f->value[i], f->level_count);
             FAIL(INPUT);

@@ -23,7 +23,7 @@ struct status api_check_factors(const struct sw_factor *factors, uint32_t n, siz
 struct status api_check_feature(const struct sw_feature *f, size_t rows, struct diag *diag);
 /* Whether the row has both what was true and what was said. */
 bool api_is_whole(const struct sw_decisions *d, size_t row);
-/* As the analyses take them. *ret_factors: the caller's to free. MEMORY. */
+/* As the analyses take them. *ret_factors: the caller's to free, also of none. MEMORY. */
 struct status api_take_factors(const struct sw_factor *factors, uint32_t n, size_t rows,
                                struct diag *diag, struct assessment_factor **ret_factors);
 struct status api_bias_document(const struct sw_bias_options *o, struct diag *diag,

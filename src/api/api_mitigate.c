@@ -13,6 +13,7 @@
 
 #define MODEL_MAX ((size_t)1 << 30)
 #define OUTCOMES_MAX 1024u
+#define GRID_MAX 100000u
 #define TOLERANCE 0.01
 #define BEFORE 0.5
 #define EPS 0.01
@@ -92,8 +93,8 @@ read_words(const struct sw_thresholds_options *o, struct diag *diag,
                  objective);
         FAIL(INPUT);
     }
-    if (!(o->tolerance >= 0 && o->tolerance <= 1)) {
-        diag_set(diag, "tolerance: from 0 to 1");
+    if (!(o->tolerance >= 0 && o->tolerance <= 1) || o->grid > GRID_MAX) {
+        diag_set(diag, "tolerance: from 0 to 1; grid: at most %u", GRID_MAX);
         FAIL(INPUT);
     }
     ret_options->tolerance = o->tolerance == 0 ? TOLERANCE : o->tolerance;
@@ -111,6 +112,12 @@ check_scored(const struct sw_decisions *d, struct diag *diag)
         FAIL(INPUT);
     }
     TRY(api_need(d->score, "score", diag));
+    for (size_t i = 0; i < d->rows; i++) {
+        if (!isnan(d->score[i]) && !(d->score[i] >= 0 && d->score[i] <= 1)) {
+            diag_set(diag, "score, row %zu: %g is no probability", i, d->score[i]);
+            FAIL(INPUT);
+        }
+    }
     return api_check_truth(d, 2, diag);
 }
 
@@ -183,6 +190,10 @@ remove_correlation(const double *z, size_t rows, size_t features, const double *
     CHECK(made != NULL, MEMORY);
     memcpy(made, z, rows * features * sizeof *made);
     TRY(correlation_remove(made, rows, features, s, sensitive, alpha, diag, &rank));
+    if (rank == 0) {
+        diag_set(diag, "s: no column varies, so there is nothing to remove");
+        FAIL(INPUT);
+    }
     memcpy(ret_z, made, rows * features * sizeof *made);
     return OK;
 }

@@ -34,6 +34,7 @@ struct views {
     double *local_phi; /* outputs * features of each, then its margins and answers */
     double *base, *phi, *pairs;
     uint64_t left_out;
+    bool no_dependence;
     json_t *remarks;
 };
 
@@ -166,9 +167,11 @@ make_ready(struct views *v, struct diag *diag)
     const bool fits = cells * (EXPLAIN_BINS + 1) <= EXPLAIN_SUMMARY_CELLS;
     const struct status s = explain_summary_new(v->outputs, v->features, o->cohort_count,
                                                 fits ? v->bins : NULL, pairs, &v->summary);
-    if (s.code == STATUS_LIMIT) {
+    if (s.code == STATUS_LIMIT || (!fits && o->dependence != NULL)) {
         diag_set(diag, "too many outputs and features for one summary of them");
+        FAIL(LIMIT);
     }
+    v->no_dependence = !fits;
     return s;
 }
 
@@ -263,6 +266,10 @@ explain_all(struct views *v, struct diag *diag)
     attribution_expected(v->by, v->base);
     v->remarks = json_array();
     CHECK(v->remarks != NULL, MEMORY);
+    if (v->no_dependence) {
+        json_t *text = json_string("too many outputs and features to show dependence");
+        CHECK(json_array_append_new(v->remarks, text) == 0, MEMORY);
+    }
     if (v->left_out > 0) {
         char text[120];
         (void)snprintf(text, sizeof text, "%llu of %zu rows have no attributions: left out",

@@ -140,7 +140,7 @@ struct status errors_map_fill(const struct errors_feature *fx, const struct erro
 struct errors_mutual {
     double mutual_information; /* scikit-learn mutual_info_score of the bins */
     double corrected;          /* less the bias; at least 0 */
-    double noise;              /* what 95 % of unrelated features stay under */
+    double noise;              /* what 95 % of unrelated features stay under, of what is pooled */
     double p;                  /* 2 n I against chi-square; 1 without degrees of freedom */
     uint32_t pooled;           /* categories that were too rare to stand alone; 0: all do */
 };
@@ -166,7 +166,8 @@ struct status errors_joint_finish(const struct errors_joint *j, struct errors_mu
 /* All of these, of rows that are at hand. ret_mutual[feature_count]. */
 struct status errors_mutual_of(const struct errors_feature *features, uint32_t feature_count,
                                const double *loss, size_t rows, struct errors_mutual *ret_mutual);
-/* ret_order[feature_count]: by corrected value, then plug-in, the largest first; ties in order. */
+/* ret_order[feature_count]: by corrected value, then p, then plug-in, the most telling first; ties
+ * in order. */
 void errors_mutual_order(const struct errors_mutual *m, uint32_t feature_count,
                          uint32_t *ret_order);
 

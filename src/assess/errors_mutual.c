@@ -217,7 +217,7 @@ tells_more(const struct errors_mutual *a, const struct errors_mutual *b)
     if (a->corrected > b->corrected || a->corrected < b->corrected) {
         return a->corrected > b->corrected;
     }
-    return a->mutual_information > b->mutual_information;
+    return a->p < b->p || (a->p <= b->p && a->mutual_information > b->mutual_information);
 }
 
 /* Insertion: ties stay in the features' order. */

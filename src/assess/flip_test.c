@@ -3,7 +3,6 @@
 #include "base/threads.h"
 #include "num/moments.h"
 #include "num/normal.h"
-#include "num/order.h"
 
 #include <math.h>
 
@@ -48,12 +47,11 @@ scale_of(const struct flip_test_rows *r, uint32_t feature)
     return !r->scaled ? 1 : spread > 0 ? sqrt((double)m.n / spread) : 0;
 }
 
-/* Rows of one side, scaled, one after another; the hash is of what they are. */
+/* Rows of one side, scaled, one after another. */
 struct side {
     size_t n;
     double *x;
     uint8_t *decision;
-    uint64_t *hash;
 };
 
 static void
@@ -61,7 +59,6 @@ side_done(struct side *s)
 {
     free(s->x);
     free(s->decision);
-    free(s->hash);
 }
 
 static void
@@ -72,7 +69,6 @@ side_add(const struct flip_test_rows *r, const struct flip_test_part *p, size_t 
     for (uint32_t k = 0; k < r->features; k++) {
         x[k] = p->x[i * r->features + k] * scale[k];
     }
-    s->hash[s->n] = order_hash(order_row_hash(0, x, r->features), p->decision[i]);
     s->decision[s->n++] = p->decision[i];
 }
 
@@ -86,8 +82,7 @@ side_take(const struct flip_test_rows *r, int32_t facet, bool inside, const doub
     }
     s->x = malloc((rows * r->features + 1) * sizeof *s->x);
     s->decision = malloc(rows + 1);
-    s->hash = malloc((rows + 1) * sizeof *s->hash);
-    CHECK(s->x != NULL && s->decision != NULL && s->hash != NULL, MEMORY);
+    CHECK(s->x != NULL && s->decision != NULL, MEMORY);
     for (size_t p = 0; p < r->parts; p++) {
         for (size_t i = 0; i < r->part[p].rows; i++) {
             if (takes_part(r, &r->part[p], i) && (r->part[p].group[i] == facet) == inside) {
@@ -104,60 +99,52 @@ struct search {
     uint64_t *positive, *negative; /* of each turn */
 };
 
-/* The nearest seen so far, farthest first. */
-struct nearest {
-    double distance[FLIP_TEST_NEIGHBOURS];
-    uint64_t hash[FLIP_TEST_NEIGHBOURS];
-    uint8_t decision[FLIP_TEST_NEIGHBOURS];
-};
-
-static bool
-is_farther(double distance, uint64_t hash, double than, uint64_t than_hash)
-{
-    return distance > than || (distance >= than && hash > than_hash);
-}
-
+/* The distances of the nearest seen so far, farthest first. */
 static void
-nearest_add(struct nearest *near, uint32_t n, double distance, uint64_t hash, uint8_t decision)
+nearest_add(double *near, uint32_t n, double distance)
 {
     uint32_t k = 0;
-    if (!is_farther(near->distance[0], near->hash[0], distance, hash)) {
-        return;
-    }
-    while (k + 1 < n && is_farther(near->distance[k + 1], near->hash[k + 1], distance, hash)) {
-        near->distance[k] = near->distance[k + 1];
-        near->hash[k] = near->hash[k + 1];
-        near->decision[k] = near->decision[k + 1];
+    while (k + 1 < n && near[k + 1] > distance) {
+        near[k] = near[k + 1];
         k++;
     }
-    near->distance[k] = distance;
-    near->hash[k] = hash;
-    near->decision[k] = decision;
+    near[k] = distance;
 }
 
+static double
+distance_to(const struct search *s, const double *x, size_t other)
+{
+    const double *y = s->others->x + other * s->features;
+    double d = 0;
+    for (uint32_t k = 0; k < s->features; k++) {
+        d += (x[k] - y[k]) * (x[k] - y[k]);
+    }
+    return d;
+}
+
+/* Those that are nearer than the farthest that votes have a vote each; those that are as far share
+ * what votes are left. So neither the rows' order nor a draw decides. */
 static uint8_t
 vote(const struct search *s, const double *x)
 {
-    struct nearest near;
-    uint32_t positive = 0;
+    double near[FLIP_TEST_NEIGHBOURS], nearer[2] = {0, 0}, tied[2] = {0, 0};
     for (uint32_t k = 0; k < s->neighbours; k++) {
-        near.distance[k] = INFINITY;
-        near.hash[k] = UINT64_MAX;
-        near.decision[k] = 0;
+        near[k] = INFINITY;
     }
     for (size_t j = 0; j < s->others->n; j++) {
-        const double *y = s->others->x + j * s->features;
-        double d = 0;
-        for (uint32_t k = 0; k < s->features; k++) {
-            d += (x[k] - y[k]) * (x[k] - y[k]);
-        }
-        if (d <= near.distance[0]) {
-            nearest_add(&near, s->neighbours, d, s->others->hash[j], s->others->decision[j]);
+        const double d = distance_to(s, x, j);
+        if (d < near[0]) {
+            nearest_add(near, s->neighbours, d);
         }
     }
-    for (uint32_t k = 0; k < s->neighbours; k++) {
-        positive += near.decision[k];
+    for (size_t j = 0; j < s->others->n; j++) {
+        const double d = distance_to(s, x, j);
+        if (d <= near[0]) {
+            *(d < near[0] ? &nearer[s->others->decision[j]] : &tied[s->others->decision[j]]) += 1;
+        }
     }
+    const double left = s->neighbours - nearer[0] - nearer[1];
+    const double positive = nearer[1] + left * tied[1] / (tied[0] + tied[1]);
     return 2 * positive > s->neighbours;
 }
 

@@ -36,8 +36,8 @@ struct flip_test_result {
 
 /* Distances worked out: rows of the group times the others. Doubles: may be large. */
 double flip_test_pairs(const struct flip_test_rows *r, int32_t facet);
-/* Exact, by all pairs. Of rows that are equally far a hash of their values says which is nearer:
- * however the rows are split and ordered, the same. STATUS_MEMORY. */
+/* Exact, by all pairs. Rows that are as far as the farthest that votes share the votes that are
+ * left: however the rows are split and ordered, the same. STATUS_MEMORY. */
 struct status flip_test_run(const struct flip_test_rows *r, int32_t facet, double level,
                             unsigned threads, struct flip_test_result *ret_result);
 

@@ -1,6 +1,6 @@
 /* metric: one number for how good answers are: what permutation importance drops. Rows are added in
  * blocks, states merge, and what comes out is the same in any order and any split of the rows.
- * Names and definitions are scikit-learn's. Metrics of classes take a probability (one output, y 0
+ * Definitions are scikit-learn's, names too but for those that are too long to say (mape). Metrics of classes take a probability (one output, y 0
  * or 1) or one a class (y the class); the threshold of one output is 1/2. */
 #ifndef STEWARD_ASSESS_METRIC_H
 #define STEWARD_ASSESS_METRIC_H

@@ -210,8 +210,24 @@ find_along(struct fit *f)
     }
 }
 
-static void
-find_directions(struct fit *f)
+/* Squares of what is larger than the root of the largest double have no sum. */
+static struct status
+check_size(const struct fit *f, struct diag *diag)
+{
+    for (size_t k = 0; k < f->sensitive; k++) {
+        if (!isfinite(sum_value(&f->own[k * f->rank + k]))) {
+            diag_set(diag,
+                     "sensitive columns: column %zu: numbers so large that their squares are "
+                     "infinite",
+                     k + 1);
+            FAIL(INPUT);
+        }
+    }
+    return OK;
+}
+
+static struct status
+find_directions(struct fit *f, struct diag *diag)
 {
     find_means(f);
     f->rank = f->sensitive;
@@ -219,10 +235,12 @@ find_directions(struct fit *f)
         f->combine[k * f->sensitive + k] = 1;
     }
     add_products(f, false);
+    TRY(check_size(f, diag));
     orthonormalise(f, true);
     add_products(f, true);
     orthonormalise(f, false);
     find_along(f);
+    return OK;
 }
 
 struct status
@@ -234,7 +252,7 @@ correlation_fit(const struct correlation_rows *part, size_t parts, size_t featur
     struct fit f = {.part = part, .parts = parts, .features = features, .sensitive = sensitive};
     TRY(check_parts(&f, diag));
     TRY(fit_make(&f));
-    find_directions(&f);
+    TRY(find_directions(&f, diag));
     memset(ret_w, 0, sensitive * features * sizeof *ret_w);
     for (size_t j = 0; j < f.rank; j++) {
         for (size_t k = 0; k < sensitive; k++) {
@@ -261,7 +279,7 @@ correlation_remove(double *z, size_t rows, size_t features, const double *s, siz
     }
     TRY(check_parts(&f, diag));
     TRY(fit_make(&f));
-    find_directions(&f);
+    TRY(find_directions(&f, diag));
     for (size_t i = 0; i < rows; i++) {
         place_row(&f, s + i * sensitive, f.work);
         for (size_t j = 0; j < f.rank; j++) {

@@ -85,19 +85,28 @@ is_asked(const char *target)
     return provider_asks(target) != PROVIDER_PASSPHRASE;
 }
 
-/* A token or a transit service: of the workspace, of one that the command names, of a backup. */
-static bool
-may_ask_a_holder(const struct cli *c)
+/* Tokens and transit services: of the workspace, of those that the command names. A backup's is
+ * named in it, which is read later: any. */
+static struct status
+foresee_holders(struct cli *c)
 {
     DEFER(file_freep) char *keys = file_join(c->dir, "keys");
-    DEFER(buf_done) struct buf target;
-    buf_init(&target, PROVIDER_TARGET_MAX - 1);
-    bool any = strncmp(c->verb->name, "backup ", strlen("backup ")) == 0 ||
-               (status_ok(provider_look(keys, NULL, &target)) && is_asked(buf_str(&target)));
-    for (size_t i = 0; i < c->givens; i++) {
-        any = any || is_asked(c->given[i].value);
+    DEFER(buf_done) struct buf own;
+    const char *target[CLI_MAX_REPEATS + 1];
+    size_t n = 0;
+    buf_init(&own, PROVIDER_TARGET_MAX - 1);
+    if (strncmp(c->verb->name, "backup ", strlen("backup ")) == 0) {
+        return starter_begin(&transit_kind, NULL, 0, &c->diag);
     }
-    return any;
+    if (status_ok(provider_look(keys, NULL, &own)) && is_asked(buf_str(&own))) {
+        target[n++] = buf_str(&own);
+    }
+    for (size_t i = 0; i < c->givens; i++) {
+        if (is_asked(c->given[i].value)) {
+            target[n++] = c->given[i].value;
+        }
+    }
+    return n == 0 ? OK : starter_begin(&transit_kind, target, n, &c->diag);
 }
 
 struct status
@@ -111,7 +120,7 @@ cli_confine(struct cli *c)
     }
     char user[WORKSPACE_USER_MAX];
     workspace_user(user); /* it asks others who that is: while this may */
-    TRY(may_ask_a_holder(c) ? starter_begin(&transit_kind, &c->diag) : OK);
+    TRY(foresee_holders(c));
     return sandbox_calls(SANDBOX_VERB, &c->diag);
 }
 

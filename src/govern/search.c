@@ -51,6 +51,8 @@ is_full(const struct searching *s)
 static struct status
 try_entry(struct searching *s, uint64_t index, struct view entry)
 {
+    const atomic_bool *stop = s->o->stop;
+    CHECK(stop == NULL || !atomic_load_explicit(stop, memory_order_relaxed), BUSY);
     const struct js_node *root = NULL;
     bool holds = s->q->count == 0;
     s->stats->looked_at++;

@@ -7,11 +7,14 @@
 #include "govern/audit.h"
 #include "govern/query.h"
 
+#include <stdatomic.h>
+
 struct search_options {
     uint64_t from, to; /* entries, [from, to); to 0: all */
     uint64_t most;     /* so many are found, at most; 0: all */
     bool newest_first;
-    bool scan; /* without the index */
+    bool scan;               /* without the index */
+    const atomic_bool *stop; /* becomes true: it ends with BUSY; NULL: it never does */
 };
 
 struct search_stats {

@@ -403,7 +403,6 @@ make_query(const struct usage_question *q, int64_t now_ns, struct diag *diag,
 struct adding {
     struct usage *usage;
     struct arena *arena;
-    const atomic_bool *stop;
 };
 
 static struct status
@@ -412,7 +411,6 @@ add_entry(void *ctx, uint64_t index, struct view entry)
     struct adding *a = ctx;
     const struct js_node *root = NULL;
     (void)index;
-    CHECK(a->stop == NULL || !atomic_load_explicit(a->stop, memory_order_relaxed), BUSY);
     arena_reset(a->arena);
     if (!status_ok(js_flat(entry, NULL, a->arena, NULL, &root)) || root->kind != JS_OBJECT) {
         a->usage->unreadable++;
@@ -425,9 +423,9 @@ static struct status
 read_entries(struct usage *u, const char *log_dir, const struct query *query,
              const atomic_bool *stop, struct diag *diag)
 {
-    const struct search_options o = {0};
+    const struct search_options o = {.stop = stop};
     struct search_stats stats;
-    struct adding a = {.usage = u, .arena = arena_new(ENTRY_ARENA), .stop = stop};
+    struct adding a = {.usage = u, .arena = arena_new(ENTRY_ARENA)};
     CHECK(a.arena != NULL, MEMORY);
     const struct status s = search_run(log_dir, query, &o, add_entry, &a, diag, &stats);
     arena_free(a.arena);

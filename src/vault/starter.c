@@ -21,6 +21,9 @@
 static struct {
     pid_t pid; /* 0: there is none */
     int fd;
+    bool any; /* target may be asked for; else these */
+    char target[MOST][PROVIDER_TARGET_MAX];
+    size_t targets;
 } it;
 
 /* Both ends are one program: as they lie in memory. */
@@ -61,6 +64,17 @@ say(const struct answer *a, int fd)
     (void)!sendmsg(STARTER_FD, &m, MSG_NOSIGNAL);
 }
 
+/* What is asked for was known before the program that asks read anything of others. */
+static bool
+is_foreseen(const char *target)
+{
+    bool is = it.any;
+    for (size_t i = 0; i < it.targets; i++) {
+        is = is || strcmp(it.target[i], target) == 0;
+    }
+    return is;
+}
+
 static struct status
 start(struct question *q, const struct holder_kind *transit, struct diag *diag,
       struct provider **ret_provider)
@@ -68,6 +82,10 @@ start(struct question *q, const struct holder_kind *transit, struct diag *diag,
     DEFER(secret_done) struct secret credential = {0};
     CHECK(q->len <= sizeof q->credential && memchr(q->target, '\0', sizeof q->target) != NULL,
           INPUT);
+    if (!is_foreseen(q->target)) {
+        diag_set(diag, "another holder of keys is asked for than the command began with");
+        FAIL(DENIED);
+    }
     if (q->len > 0) {
         TRY(secret_from(view_of(q->credential, q->len), &credential));
     }
@@ -138,10 +156,16 @@ become(int fd, const struct holder_kind *transit)
 /* ---- this end ---- */
 
 struct status
-starter_begin(const struct holder_kind *transit, struct diag *diag)
+starter_begin(const struct holder_kind *transit, const char *const *targets, size_t n,
+              struct diag *diag)
 {
     int ends[2];
     ASSERT(it.pid == 0);
+    CHECK(n <= MOST, LIMIT);
+    it.any = targets == NULL;
+    for (it.targets = 0; it.targets < n; it.targets++) {
+        text_copy(it.target[it.targets], PROVIDER_TARGET_MAX, targets[it.targets]);
+    }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         FAIL_OS(errno);
     }

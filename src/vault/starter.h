@@ -8,8 +8,11 @@
 
 #include "vault/provider.h"
 
-/* transit: &transit_kind (vault/transit_ask.h). Before other threads are started. */
-struct status starter_begin(const struct holder_kind *transit, struct diag *diag);
+/* transit: &transit_kind (vault/transit_ask.h). targets[n]: all that it starts holders for, so that
+ * who takes the program over later is led nowhere else; NULL: any, where a backup names its holder
+ * itself. LIMIT past eight. Before other threads are started. */
+struct status starter_begin(const struct holder_kind *transit, const char *const *targets, size_t n,
+                            struct diag *diag);
 bool starter_is_there(void);
 /* What provider_new says there, which knows that target. *ret_holder is the socket of the holder's
  * process, the caller's; ret_target as provider_target has it. */

@@ -727,6 +727,34 @@ flip_tests_are_clarifys(void **state)
     }
 }
 
+/* Of many others that are alike and decided differently the majority speaks, whatever their order.
+ */
+static void
+others_that_are_alike_vote_by_their_share(void **state)
+{
+    (void)state;
+    enum { OTHERS = 100 };
+    static double x[OTHERS + 1];
+    static uint8_t decision[OTHERS + 1];
+    static int32_t group[OTHERS + 1];
+    for (int ones = 0; ones <= OTHERS; ones += 5) {
+        for (size_t i = 0; i < OTHERS; i++) {
+            group[i] = 0;
+            decision[i] = i * 37 % OTHERS < (size_t)ones;
+            x[i] = 1;
+        }
+        group[OTHERS] = 1;
+        x[OTHERS] = 3;
+        decision[OTHERS] = 1;
+        const struct flip_test_part all = {OTHERS + 1, x, decision, group};
+        const struct flip_test_rows r = {&all, 1, 1, false};
+        struct flip_test_result f;
+        assert_ok(flip_test_run(&r, 1, 0.95, 1, &f));
+        assert_int_equal(f.positive, ones <= OTHERS / 2);
+        assert_int_equal(f.negative, 0);
+    }
+}
+
 /* ---- laws ---- */
 
 /* Replicates first to first + n - 1 of all rows, to t[n * cells]. */
@@ -1097,6 +1125,7 @@ main(void)
         cmocka_unit_test(facets_are_clarifys),
         cmocka_unit_test(conditional_disparity_is_clarifys),
         cmocka_unit_test(flip_tests_are_clarifys),
+        cmocka_unit_test(others_that_are_alike_vote_by_their_share),
         cmocka_unit_test(replicates_are_rows_repeated_as_often_as_their_weights_say),
         cmocka_unit_test(a_group_that_a_replicate_lacks_does_no_harm),
         cmocka_unit_test(facets_without_predictions_are_undefined_and_not_zero),
