@@ -30,8 +30,12 @@ void room_answers(const struct room *r, const char *method, const char *path, co
                   unsigned status, const char *says);
 /* Until a call to the model is answered with that status; never another one than these two. */
 void room_await(const struct room *r, unsigned before, unsigned after, struct reply *ret_reply);
-/* That a 503 says why; or that it cannot be verified who calls, since no key opens that either. */
-void room_says(const struct reply *r, const char *why);
+/* That a 503 says why; or that it cannot be verified who calls, since no key opens that either:
+ * then false. */
+bool room_says(const struct reply *r, const char *why);
+/* room_answers; or that it cannot be verified who calls. */
+void room_answers_known(const struct room *r, const char *method, const char *path, const char *key,
+                        unsigned status, const char *says);
 
 /* What the log has: key.suspend, key.resume, and the refusal of that call. */
 struct room_seen {
