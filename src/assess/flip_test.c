@@ -99,18 +99,6 @@ struct search {
     uint64_t *positive, *negative; /* of each turn */
 };
 
-/* The distances of the nearest seen so far, farthest first. */
-static void
-nearest_add(double *near, uint32_t n, double distance)
-{
-    uint32_t k = 0;
-    while (k + 1 < n && near[k + 1] > distance) {
-        near[k] = near[k + 1];
-        k++;
-    }
-    near[k] = distance;
-}
-
 static double
 distance_to(const struct search *s, const double *x, size_t other)
 {
@@ -122,30 +110,64 @@ distance_to(const struct search *s, const double *x, size_t other)
     return d;
 }
 
+/* Of the others seen so far the nearest, farthest first, and by decision how many are as far as the
+ * farthest of them, those among them too. */
+struct nearest {
+    uint32_t n;
+    double distance[FLIP_TEST_NEIGHBOURS];
+    uint8_t decision[FLIP_TEST_NEIGHBOURS];
+    double tied[2];
+};
+
+/* Nobody as far as the new farthest has been pushed out: who is, was farther. */
+static void
+count_tied(struct nearest *near)
+{
+    near->tied[0] = near->tied[1] = 0;
+    for (uint32_t k = 0; k < near->n && near->distance[k] == near->distance[0]; k++) {
+        near->tied[near->decision[k]]++;
+    }
+}
+
+static void
+nearest_add(struct nearest *near, double distance, uint8_t decision)
+{
+    const double farthest = near->distance[0];
+    if (distance >= farthest) {
+        near->tied[decision] += distance == farthest;
+        return;
+    }
+    uint32_t k = 0;
+    for (; k + 1 < near->n && near->distance[k + 1] > distance; k++) {
+        near->distance[k] = near->distance[k + 1];
+        near->decision[k] = near->decision[k + 1];
+    }
+    near->distance[k] = distance;
+    near->decision[k] = decision;
+    if (near->distance[0] < farthest) {
+        count_tied(near);
+    }
+}
+
 /* Those that are nearer than the farthest that votes have a vote each; those that are as far share
  * what votes are left. So neither the rows' order nor a draw decides. */
 static uint8_t
 vote(const struct search *s, const double *x)
 {
-    double near[FLIP_TEST_NEIGHBOURS], nearer[2] = {0, 0}, tied[2] = {0, 0};
-    for (uint32_t k = 0; k < s->neighbours; k++) {
-        near[k] = INFINITY;
+    struct nearest near = {.n = s->neighbours};
+    double nearer[2] = {0, 0};
+    for (uint32_t k = 0; k < near.n; k++) {
+        near.distance[k] = INFINITY;
     }
     for (size_t j = 0; j < s->others->n; j++) {
-        const double d = distance_to(s, x, j);
-        if (d < near[0]) {
-            nearest_add(near, s->neighbours, d);
-        }
+        nearest_add(&near, distance_to(s, x, j), s->others->decision[j]);
     }
-    for (size_t j = 0; j < s->others->n; j++) {
-        const double d = distance_to(s, x, j);
-        if (d <= near[0]) {
-            *(d < near[0] ? &nearer[s->others->decision[j]] : &tied[s->others->decision[j]]) += 1;
-        }
+    for (uint32_t k = 0; k < near.n; k++) {
+        nearer[near.decision[k]] += near.distance[k] < near.distance[0];
     }
-    const double left = s->neighbours - nearer[0] - nearer[1];
-    const double positive = nearer[1] + left * tied[1] / (tied[0] + tied[1]);
-    return 2 * positive > s->neighbours;
+    const double left = near.n - nearer[0] - nearer[1];
+    const double positive = nearer[1] + left * near.tied[1] / (near.tied[0] + near.tied[1]);
+    return 2 * positive > near.n;
 }
 
 static void
