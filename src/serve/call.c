@@ -112,12 +112,18 @@ call_refuse_sign_in(struct call *c, struct status s, const struct access_sign_in
     }
 }
 
+static bool
+is_open(const struct call *c)
+{
+    return c->route->open || (c->route->open_inside && c->x->listener == SERVER_MANAGEMENT);
+}
+
 /* What is open to everybody needs no credential; one that comes is looked at all the same. */
 static bool
 is_anonymous(const struct call *c)
 {
-    return c->route->open || (log_is_open(c->server, c->route) && *c->x->client_identity == '\0' &&
-                              http_header(c->x, "authorization") == NULL);
+    return is_open(c) || (log_is_open(c->server, c->route) && *c->x->client_identity == '\0' &&
+                          http_header(c->x, "authorization") == NULL);
 }
 
 static void
@@ -404,7 +410,7 @@ static bool
 is_counted_only(const struct call *c)
 {
     if (!c->reads_log) {
-        return c->route != NULL && c->route->open;
+        return c->route != NULL && is_open(c);
     }
     (void)atomic_fetch_add(&c->server->metrics.log_reads[c->route->read], 1);
     return c->caller.principal[0] == '\0' ||
@@ -595,7 +601,7 @@ call_head(struct server *s, struct http_exchange *x)
             refuse_long_body(c);
         }
     }
-    if (!c->decided && c->route->open) {
+    if (!c->decided && is_open(c)) {
         call_refuse(c, 413, "this path takes no body", "body on a path that takes none");
     }
     if (c->decided) {

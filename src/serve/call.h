@@ -40,6 +40,7 @@ struct route {
     /* Of the console: whoever is signed in may, and what is shown is decided part by part; what the
      * log calls it. NULL: the action decides. */
     const char *signed_in;
+    bool open_inside; /* open, but to whom the management listener lets in alone */
 };
 
 /* What a path has for the places of its shape. */

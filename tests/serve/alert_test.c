@@ -85,15 +85,13 @@ await_taken(struct hook *h, size_t n)
 static void
 await_health(const char *of, unsigned status)
 {
-    char request[128];
+    char path[64];
     unsigned is = 0;
     const int64_t until = clock_mono_ns() + WAIT_NS;
-    (void)snprintf(request, sizeof request, "GET /v2/health/%s HTTP/1.1\r\nhost: a\r\n\r\n", of);
+    (void)snprintf(path, sizeof path, "/v2/health/%s", of);
     do {
-        struct reply r;
         rest();
-        is = client_ask(it.port, request, &r);
-        reply_done(&r);
+        is = room_asks(&it, path, it.watcher);
     } while (is != status && clock_mono_ns() < until);
     assert_int_equal(is, status);
 }
@@ -314,6 +312,8 @@ what_the_server_itself_finds_is_told(void **state)
     static struct logged l;
     assert_steward("principal", "remove", "old");
     await_health("alerts", 200);
+    assert_int_equal(room_asks(&it, "/v2/health/alerts", NULL), 401); /* not for strangers */
+    assert_int_equal(room_asks(&it, "/v2/health/alerts", it.caller), 403);
     const size_t before = alerts(&l);
     configure(line_of("page", 0, page), "");
     assert_int_equal(kill(it.pid, SIGHUP), 0);

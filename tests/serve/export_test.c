@@ -60,11 +60,7 @@ call(unsigned times)
 static unsigned
 health(void)
 {
-    struct reply r;
-    const unsigned status =
-        client_ask(it.port, "GET /v2/health/export HTTP/1.1\r\nhost: a\r\n\r\n", &r);
-    reply_done(&r);
-    return status;
+    return room_asks(&it, "/v2/health/export", it.watcher);
 }
 
 static void

@@ -215,6 +215,8 @@ each_listener_has_its_lists_its_routes_and_its_room(void **state)
     assert_int_equal(ask(&management, "/v2"), 404);
     assert_int_equal(ask(&data, "/metrics"), 404);
     assert_int_equal(ask(&management, "/metrics"), 401);
+    assert_int_equal(ask(&management, "/v2/health/alerts"), 200); /* for who may come here at all */
+    assert_int_equal(ask(&data, "/v2/health/alerts"), 404);
     assert_int_equal(ask(&data, "/v2/usage"), 404);
     assert_int_equal(ask(&management, "/v2/usage"), 401);
     assert_true(open_from(FAR4, SERVER_MANAGEMENT, &second));

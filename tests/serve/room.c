@@ -152,6 +152,15 @@ ask(const struct room *r, const char *method, const char *path, const char *key,
     return client_ask(r->port, text, ret_reply);
 }
 
+unsigned
+room_asks(const struct room *r, const char *path, const char *key)
+{
+    struct reply got;
+    const unsigned status = ask(r, "GET", path, key, &got);
+    reply_done(&got);
+    return status;
+}
+
 void
 room_answers(const struct room *r, const char *method, const char *path, const char *key,
              unsigned status, const char *says)

@@ -33,6 +33,7 @@ void room_await(const struct room *r, unsigned before, unsigned after, struct re
 /* That a 503 says why; or that it cannot be verified who calls, since no key opens that either:
  * then false. */
 bool room_says(const struct reply *r, const char *why);
+unsigned room_asks(const struct room *r, const char *path, const char *key); /* GET: the status */
 /* room_answers; or that it cannot be verified who calls. */
 void room_answers_known(const struct room *r, const char *method, const char *path, const char *key,
                         unsigned status, const char *says);
