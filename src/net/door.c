@@ -440,6 +440,10 @@ set_request(CURL *h, struct passage *p, const char *url)
 static struct status
 failure(struct passage *p, CURLcode e, const char *url, struct diag *diag)
 {
+    DEFER(buf_done) struct buf origin;
+    buf_init(&origin, URL_MOST_TEXT);
+    url_put_origin(&p->url, &origin);
+    url = p->request->secret_target ? buf_str(&origin) : url;
     if (p->strayed) {
         return door_refuse(p, "", "libcurl asked for an address that was not checked", diag);
     }

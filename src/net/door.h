@@ -61,6 +61,7 @@ struct door_request {
     unsigned redirects;                   /* followed at most, of GET; 0: a 3xx is the answer */
     int64_t timeout_ns;                   /* of all, from the name to the last byte */
     size_t max_bytes;                     /* of the answer's body */
+    bool secret_target;                   /* sentences name its scheme, host and port alone */
 };
 
 struct door_answer {

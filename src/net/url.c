@@ -198,12 +198,25 @@ fault_of(struct view text, struct url *u)
     return fault != NULL ? fault : take_target(view_of(text.ptr + end, text.len - end), u);
 }
 
-/* What stands before an '@' may be a password. */
+/* Of a text that is no URL: what may be its scheme, host and port. A path may be what lets one in,
+ * and what stands before an '@' a password. */
 static struct view
-without_user(struct view text)
+shown_part(struct view text)
 {
-    const uint8_t *at = memrchr(text.ptr, '@', text.len);
-    return at == NULL ? text : view_of(at + 1, text.len - (size_t)(at + 1 - text.ptr));
+    static const char host[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
+    size_t scheme = 0;
+    while (scheme < text.len && text.ptr[scheme] != ':' && text.ptr[scheme] != '\0' &&
+           strchr(host, text.ptr[scheme]) != NULL) {
+        scheme++;
+    }
+    const bool has = text.len - scheme >= 3 && memcmp(text.ptr + scheme, "://", 3) == 0;
+    size_t n = has ? scheme + 3 : 0;
+    while (memchr(text.ptr, '@', text.len) == NULL && n < text.len && text.ptr[n] != '\0' &&
+           strchr(host, text.ptr[n]) != NULL) {
+        n++;
+    }
+    return view_of(text.ptr, n);
 }
 
 struct status
@@ -217,13 +230,13 @@ url_parse(struct view text, struct diag *diag, struct url *ret_url)
         return OK;
     }
     char shown[101];
-    const struct view told = without_user(text);
+    const struct view told = shown_part(text);
     const size_t n = told.len < 100 ? told.len : 100;
     for (size_t i = 0; i < n; i++) {
         shown[i] = told.ptr[i] < 0x20 || told.ptr[i] >= 0x7f ? '?' : (char)told.ptr[i];
     }
     shown[n] = '\0';
-    diag_set(diag, "URL %s%s: %s", told.len < text.len ? "...@" : "", shown, fault);
+    diag_set(diag, "URL %s%s: %s", shown, told.len < text.len ? "..." : "", fault);
     FAIL(INPUT);
 }
 

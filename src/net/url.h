@@ -23,7 +23,8 @@ struct url {
     char target[URL_MOST_TARGET + 1]; /* path and query; begins with '/' */
 };
 
-/* INPUT with a sentence that does not show what may be a password. */
+/* INPUT with a sentence, which shows scheme, host and port at most: a path or what stands before an
+ * '@' may be a secret. */
 struct status url_parse(struct view text, struct diag *diag, struct url *ret_url);
 /* Always the same text for the same URL, with its port; parsed, it gives the same. */
 void url_put(const struct url *u, struct buf *b);

@@ -62,19 +62,6 @@ webhook_sign(const struct hmac_key *key, const char *id, const char *time, struc
     ret_text->failed = ret_text->failed != 0 ? ret_text->failed : message.failed;
 }
 
-/* The path of a webhook may be what lets one in: sentences about it, which the log keeps, name its
- * origin. */
-static void
-hide_target(const struct webhook_sink *s, struct diag *diag)
-{
-    const size_t n = strlen(s->url);
-    if (diag != NULL && strncmp(diag->text, s->url, n) == 0) {
-        char rest[sizeof diag->text];
-        text_copy(rest, sizeof rest, diag->text + n);
-        diag_set(diag, "%s%s", s->origin, rest);
-    }
-}
-
 static struct status
 take_answer(const struct webhook_sink *s, unsigned status, struct diag *diag)
 {
@@ -104,11 +91,7 @@ post(struct webhook_sink *s, const char *id, struct view body, struct diag *diag
     q.header = header;
     q.headers = sizeof header / sizeof *header;
     q.body = body;
-    const struct status asked = door_fetch(s->door, &q, diag, &answer);
-    if (!status_ok(asked)) {
-        hide_target(s, diag);
-        return asked;
-    }
+    TRY(door_fetch(s->door, &q, diag, &answer));
     return take_answer(s, answer.status, diag);
 }
 
@@ -160,6 +143,7 @@ webhook_sink_init(struct door *door, const struct receiver *r, const struct hmac
     text_copy(ret_sink->origin, sizeof ret_sink->origin, buf_str(&origin));
     ret_sink->request = (struct door_request){.purpose = receiver_purpose(r),
                                               .url = ret_sink->url,
+                                              .secret_target = true,
                                               .ca_file = ca_file,
                                               .timeout_ns = timeout_ns,
                                               .max_bytes = ANSWER_MAX};

@@ -163,6 +163,37 @@ refuses_urls_and_headers_that_are_none(void **state)
     assert_says(&diag, "X-Token");
 }
 
+/* Longer than a sentence may be: what is cut off must not be what hides it. */
+static void
+a_secret_target_stands_in_no_sentence(void **state)
+{
+    (void)state;
+    char path[1400], url[1500];
+    struct play p = {0};
+    struct record r = {0};
+    struct fake *f = fake_start(answer, &p);
+    DEFER(door_freep) struct door *d = door_of(loopback, &r);
+    struct diag diag;
+    unsigned status = 0;
+    memset(path, 's', sizeof path);
+    path[0] = '/';
+    path[sizeof path - 1] = '\0';
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u%s", fake_port(f), path);
+    struct door_request q = request(url);
+    q.max_bytes = 1;
+    assert_status(fetch(d, &q, &diag, &status), LIMIT);
+    assert_says(&diag, "/ssss");
+    q.secret_target = true;
+    assert_status(fetch(d, &q, &diag, &status), LIMIT);
+    assert_says(&diag, "http://127.0.0.1:");
+    assert_says(&diag, ": its answer is longer than 1 bytes");
+    assert_null(strstr(diag.text, "/ssss"));
+    fake_stop(f);
+    assert_status(fetch(d, &q, &diag, &status), IO);
+    assert_null(strstr(diag.text, "/ssss"));
+    assert_null(strstr(r.last, "/ssss"));
+}
+
 /* ---- redirects ---- */
 
 static void
@@ -366,6 +397,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_what_no_line_allows_and_tells_which_would),
         cmocka_unit_test(refuses_urls_and_headers_that_are_none),
+        cmocka_unit_test(a_secret_target_stands_in_no_sentence),
         cmocka_unit_test(a_redirect_is_a_question_of_its_own),
         cmocka_unit_test(an_allowed_redirect_is_followed_without_what_was_sent_to_the_first),
         cmocka_unit_test(an_answer_has_a_greatest_size_and_a_time),

@@ -99,6 +99,37 @@ refuses_users_and_passwords_and_does_not_show_them(void **state)
     }
 }
 
+/* A webhook's path is its secret, and a line with a typing error is told in a log. */
+static void
+shows_of_what_is_no_url_its_scheme_host_and_port_at_most(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"https://hooks.example.com/T0/s3cret#", "URL https://hooks.example.com...: "},
+        {"https://hooks.example.com:99999/s3cret", "URL https://hooks.example.com:99999...: "},
+        {"https://hooks.example.com#s3cret", "URL https://hooks.example.com...: "},
+        {"https://hooks.example.com?s3cret\\", "URL https://hooks.example.com...: "},
+        {"https://hooks.example.com,s3cret", "URL https://hooks.example.com...: "},
+        {"https:/hooks.example.com/s3cret", "URL https:...: "},
+        {"https//hooks.example.com/s3cret", "URL https...: "},
+        {"hooks.example.com/s3cret/https://", "URL hooks.example.com...: "},
+        {"/s3cret/https://hooks.example.com", "URL ...: "},
+        {"https:://hooks.example.com/s3cret", "URL https::...: "},
+        {"https://hooks.example.com/a@s3cret.example#", "URL https://...: "},
+        {"https://x:/s3cret@hooks.example.com", "URL https://...: "},
+        {"https://.example.com", "URL https://.example.com: "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct diag diag = {0};
+        struct url u;
+        assert_status(url_parse(view_str(cases[i].text), &diag, &u), INPUT);
+        assert_null(strstr(diag.text, "s3cret"));
+        assert_memory_equal(diag.text, cases[i].shown, strlen(cases[i].shown));
+    }
+}
+
 static void
 refuses_numbers_that_only_some_take_for_addresses(void **state)
 {
@@ -196,6 +227,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_what_two_readers_could_read_in_two_ways),
         cmocka_unit_test(refuses_users_and_passwords_and_does_not_show_them),
+        cmocka_unit_test(shows_of_what_is_no_url_its_scheme_host_and_port_at_most),
         cmocka_unit_test(refuses_numbers_that_only_some_take_for_addresses),
         cmocka_unit_test(refuses_what_is_too_long),
         cmocka_unit_test(one_url_has_one_text),
