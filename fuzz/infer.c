@@ -54,7 +54,8 @@ run(const struct model *model, const uint8_t *data, size_t size)
     struct diag diag = {0};
     buf_init(&answer, 1 << 20);
     ASSERT(arena != NULL);
-    const struct status s = infer_parse(view_of(data, size), model, ROWS, arena, &diag, &q);
+    const char *rule = NULL;
+    const struct status s = infer_parse(view_of(data, size), model, ROWS, arena, &diag, &rule, &q);
     if (!status_ok(s)) {
         ASSERT(s.code == STATUS_INPUT || s.code == STATUS_LIMIT);
         ASSERT(s.code == STATUS_LIMIT || diag.text[0] != '\0');

@@ -72,8 +72,8 @@ static const struct key {
      "without a valid key, of one address (IPv6: one /64); further ones are closed, unanswered and "
      "unrecorded; 0: no limit"},
     {"limits", "quotas", KIND_QUOTAS, AT(quotas), "", 0, 0,
-     "NAME MOST calls|rows/minute|hour|day|month [principal=P|group=G|role=R] [model=M] [each] "
-     "(docs/spec/quota.md); more is answered 429; read anew with SIGHUP"},
+     "NAME MOST calls|rows|tokens/minute|hour|day|month [principal=P|group=G|role=R] [model=M] "
+     "[each] (docs/spec/quota.md); more is answered 429; read anew with SIGHUP"},
     {"limits", "handshake", KIND_DURATION, LIMIT_AT(handshake_ns), "10s", 10000000,
      UINT64_C(3600000000000), "for the TLS handshake; then the connection is closed"},
     {"limits", "header", KIND_DURATION, LIMIT_AT(header_ns), "10s", 10000000,

@@ -85,6 +85,11 @@ struct audit_alert {
     const char *subject; /* "server/server"; NULL: several */
 };
 
+/* What a check of a call's content found; rule is what the check calls it. */
+struct audit_guard {
+    const char *guard, *verdict, *rule; /* "input", "refused", "unknown category"; no content */
+};
+
 /* The entry everybody writes, in one place so that its fields and their order are one. Unset
  * strings are NULL. */
 struct audit_event {
@@ -100,18 +105,20 @@ struct audit_event {
     uint64_t model_version; /* 0: none */
     const struct digest *model_digest;
     bool allow;
-    const char *rule;    /* that decided; NULL: nothing was to be decided, or not yet */
-    const char *rules;   /* the version of the rules then (access.h) */
-    int http_status;     /* 0 for administrative acts */
-    const char *reason;  /* what was done, or why it was refused */
-    const char *purpose; /* that the caller stated */
-    const char *address; /* peer */
+    const char *rule;                /* that decided; NULL: nothing was to be decided, or not yet */
+    const char *rules;               /* the version of the rules then (access.h) */
+    const struct audit_guard *guard; /* NULL: none has refused it */
+    int http_status;                 /* 0 for administrative acts */
+    const char *reason;              /* what was done, or why it was refused */
+    const char *purpose;             /* that the caller stated */
+    const char *address;             /* peer */
     const struct digest *request, *response;
     const struct digest *explanation; /* of the part of the response that explains; NULL: none */
     const char *capture; /* of the bodies: the sealed object's name, or "failed"; NULL: none */
     int64_t duration_ns;
-    uint64_t rows;                   /* 0: none */
-    const struct audit_alert *alert; /* NULL: it is none */
+    uint64_t rows;                                           /* 0: none */
+    uint64_t prompt_tokens, completion_tokens, total_tokens; /* 0: not told */
+    const struct audit_alert *alert;                         /* NULL: it is none */
     const char *quotas; /* the counts it was counted in, each with its line break; NULL: none */
 };
 void audit_event_put(const struct audit_event *e, struct buf *ret_entry);

@@ -107,6 +107,17 @@ put_alert(struct buf *b, const struct audit_alert *a)
     buf_put_str(b, "}");
 }
 
+static void
+put_guard(struct buf *b, const struct audit_guard *g)
+{
+    put_key(b, "guards");
+    buf_put_str(b, "[{\"guard\":");
+    js_put_string(b, view_str(g->guard));
+    put_text(b, "verdict", g->verdict);
+    put_text(b, "rule", g->rule);
+    buf_put_str(b, "}]");
+}
+
 void
 audit_event_put(const struct audit_event *e, struct buf *ret_entry)
 {
@@ -121,6 +132,9 @@ audit_event_put(const struct audit_event *e, struct buf *ret_entry)
     put_text(ret_entry, "decision", e->allow ? "allow" : "deny");
     put_text(ret_entry, "rule", e->rule);
     put_text(ret_entry, "rules_version", e->rules);
+    if (e->guard != NULL) {
+        put_guard(ret_entry, e->guard);
+    }
     put_text(ret_entry, "reason", e->reason);
     put_text(ret_entry, "purpose", e->purpose);
     put_number(ret_entry, "http_status", (uint64_t)e->http_status);
@@ -130,6 +144,9 @@ audit_event_put(const struct audit_event *e, struct buf *ret_entry)
     put_digest(ret_entry, "model_sha256", e->model_digest);
     put_number(ret_entry, "rows", e->rows);
     put_lines(ret_entry, "quotas", e->quotas);
+    put_number(ret_entry, "prompt_tokens", e->prompt_tokens);
+    put_number(ret_entry, "completion_tokens", e->completion_tokens);
+    put_number(ret_entry, "total_tokens", e->total_tokens);
     put_digest(ret_entry, "request_sha256", e->request);
     put_digest(ret_entry, "response_sha256", e->response);
     put_digest(ret_entry, "explanation_sha256", e->explanation);

@@ -92,6 +92,24 @@ put_extension(const struct export_entry *e, struct buf *b)
     }
 }
 
+/* The first check that refused, and tokens: in the places that CEF leaves for others' own. */
+static void
+put_flex(const struct export_entry *e, struct buf *b)
+{
+    char guard[256];
+    const int64_t total = export_number(e, "total_tokens");
+    if (export_guards(e) > 0) {
+        (void)snprintf(guard, sizeof guard, "%.100s: %.100s", export_guard_text(e, 0, "guard"),
+                       export_guard_text(e, 0, "rule"));
+        put_key(b, "flexString1Label", "guard");
+        put_key(b, "flexString1", guard);
+    }
+    if (total > 0) {
+        put_key(b, "flexNumber1Label", "totalTokens");
+        put_number(b, "flexNumber1", (uint64_t)total);
+    }
+}
+
 void
 export_put_cef(const struct export_entry *e, struct buf *ret_line)
 {
@@ -102,6 +120,7 @@ export_put_cef(const struct export_entry *e, struct buf *ret_line)
     DEFER(buf_done) struct buf extension;
     buf_init(&extension, ret_line->max);
     put_extension(e, &extension);
+    put_flex(e, &extension);
     buf_put_str(ret_line, "CEF:0|Steward|Steward|" STEWARD_VERSION "|");
     put_header(ret_line, action);
     put_header(ret_line, name);

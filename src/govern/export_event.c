@@ -77,6 +77,24 @@ export_alert_text(const struct export_entry *e, const char *key, const char *fal
     return n != NULL && n->kind == JS_STRING ? n->text : fallback;
 }
 
+size_t
+export_guards(const struct export_entry *e)
+{
+    const struct js_node *list = e->root == NULL ? NULL : js_flat_member(e->root, "guards");
+    return list != NULL && list->kind == JS_ARRAY ? list->size : 0;
+}
+
+const char *
+export_guard_text(const struct export_entry *e, size_t i, const char *key)
+{
+    const struct js_node *g = js_flat_first(js_flat_member(e->root, "guards"));
+    for (; i > 0; i--) {
+        g = js_flat_next(g);
+    }
+    const struct js_node *n = g->kind == JS_OBJECT ? js_flat_member(g, key) : NULL;
+    return n != NULL && n->kind == JS_STRING ? n->text : "";
+}
+
 static unsigned
 alert_severity(const struct export_entry *e)
 {

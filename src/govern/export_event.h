@@ -32,6 +32,9 @@ unsigned export_severity(const struct export_entry *e);
 /* Of the entry's "alert". */
 const char *export_alert_text(const struct export_entry *e, const char *key, const char *fallback);
 bool export_is_over(const struct export_entry *e); /* a finding that is so no more */
+/* Of the entry's "guards": how many, and a text of one; "" where it has none. */
+size_t export_guards(const struct export_entry *e);
+const char *export_guard_text(const struct export_entry *e, size_t i, const char *key);
 /* What somebody should look at: an alert, a gap or repair of the log, an emergency, a key that did
  * not open. */
 bool export_is_finding(const struct export_entry *e);

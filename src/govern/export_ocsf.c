@@ -181,6 +181,45 @@ put_model(json_t *o, const struct export_entry *e)
     return json_object_set_new(o, "ai_model", m) == 0 && good;
 }
 
+/* Of a model that reads and writes text. */
+static bool
+put_message(json_t *o, const struct export_entry *e)
+{
+    static const char *const counts[] = {"prompt_tokens", "completion_tokens", "total_tokens"};
+    bool good = true, any = false;
+    for (size_t i = 0; i < 3; i++) {
+        any = any || export_number(e, counts[i]) > 0;
+    }
+    if (!any) {
+        return true;
+    }
+    json_t *m = json_pack("{s:{s:s}, s:i, s:s}", "service", "name", "steward", "ai_role_id", 2,
+                          "ai_role", "Assistant");
+    good = m != NULL && copy_text(m, "uid", e, "id");
+    for (size_t i = 0; i < 3; i++) {
+        good = good && copy_number(m, counts[i], e, counts[i]);
+    }
+    return json_object_set_new(o, "message_context", m) == 0 && good;
+}
+
+/* What a check found, as the entry has it. */
+static bool
+put_guards(json_t *rest, const struct export_entry *e)
+{
+    const size_t n = export_guards(e);
+    json_t *list = n == 0 ? NULL : json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_t *g =
+            json_pack("{s:s, s:s, s:s}", "guard", export_guard_text(e, i, "guard"), "verdict",
+                      export_guard_text(e, i, "verdict"), "rule", export_guard_text(e, i, "rule"));
+        if (json_array_append_new(list, g) != 0) {
+            json_decref(list);
+            return false;
+        }
+    }
+    return n == 0 || json_object_set_new(rest, "guards", list) == 0;
+}
+
 /* An alert has one name from when it is raised until it is cleared. */
 static void
 put_finding_uid(const struct export_entry *e, char ret_uid[static 1000])
@@ -236,7 +275,7 @@ put_rest(json_t *o, const struct export_entry *e)
     const char *resource = export_text(e, "resource", NULL);
     json_t *rest = json_object();
     bool good = json_object_set_new(o, "unmapped", rest) == 0 && rest != NULL &&
-                copy_number(rest, "rows", e, "rows");
+                copy_number(rest, "rows", e, "rows") && put_guards(rest, e);
     for (size_t i = 0; good && i < sizeof texts / sizeof *texts; i++) {
         good = copy_text(rest, texts[i], e, texts[i]);
     }
@@ -255,7 +294,7 @@ put_class(json_t *o, const struct class *c, const struct export_entry *e)
     if (c == &authentication && json_object_set_new(o, "user", user(e)) != 0) {
         return false;
     }
-    return (c == &authentication || put_api(o, e)) && put_model(o, e) &&
+    return (c == &authentication || put_api(o, e)) && put_model(o, e) && put_message(o, e) &&
            json_object_set_new(o, "src_endpoint", source(e)) == 0;
 }
 
@@ -273,7 +312,8 @@ export_put_ocsf(const struct export_entry *e, struct buf *ret_line)
                           (int)severity, "severity", severities[severity], "time",
                           (json_int_t)export_time_ms(e), "message", export_text(e, "reason", ""));
     CHECK(o != NULL && put_status(o, c, e) && put_class(o, c, e) && put_rest(o, e), MEMORY);
-    const bool model = json_object_get(o, "ai_model") != NULL;
+    const bool model =
+        json_object_get(o, "ai_model") != NULL || json_object_get(o, "message_context") != NULL;
     CHECK(json_object_set_new(o, "metadata", metadata(e, model)) == 0, MEMORY);
     return js_put(ret_line, o);
 }

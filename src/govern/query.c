@@ -11,7 +11,7 @@
 #define SUBJECT_LETTERS 64u
 #define MODELS "models/"
 
-enum kind { TEXT, NUMBER, TIME };
+enum kind { TEXT, NUMBER, TIME, GUARD };
 
 struct query_field {
     const char *name; /* in a query */
@@ -38,6 +38,11 @@ static const struct query_field fields[] = {
     {"http_status", "http_status", NUMBER, QUERY_LISTS},
     {"model_version", "model_version", NUMBER, QUERY_LISTS},
     {"rows", "rows", NUMBER, QUERY_LISTS},
+    {"prompt_tokens", "prompt_tokens", NUMBER, QUERY_LISTS},
+    {"completion_tokens", "completion_tokens", NUMBER, QUERY_LISTS},
+    {"total_tokens", "total_tokens", NUMBER, QUERY_LISTS},
+    {"guard", "guard", GUARD, QUERY_LISTS},
+    {"guard_rule", "rule", GUARD, QUERY_LISTS},
     {"duration_ns", "duration_ns", NUMBER, QUERY_LISTS},
 };
 
@@ -155,7 +160,7 @@ read_time(const struct parser *p, struct view text, int64_t *ret_ns)
 static struct status
 read_value(const struct parser *p, struct query_term *t, struct view text)
 {
-    if (t->field == NULL || t->field->kind == TEXT) {
+    if (t->field == NULL || t->field->kind == TEXT || t->field->kind == GUARD) {
         if (t->compare > QUERY_IS_NOT) {
             return refuse(p, "a text is compared with = and !=");
         }
@@ -385,12 +390,30 @@ compares(int64_t a, enum query_compare how, int64_t b)
     return false;
 }
 
+/* A text of one of the checks that the entry's "guards" lists. */
+static bool
+guard_has(const struct js_node *root, const char *key, const char *text)
+{
+    const struct js_node *list = js_flat_member(root, "guards"), *g = NULL;
+    const size_t n = list != NULL && list->kind == JS_ARRAY ? list->size : 0;
+    bool found = false;
+    for (size_t i = 0; i < n && !found; i++) {
+        g = i == 0 ? js_flat_first(list) : js_flat_next(g);
+        const char *has = g->kind == JS_OBJECT ? text_at(g, key) : NULL;
+        found = has != NULL && strcmp(has, text) == 0;
+    }
+    return found;
+}
+
 static bool
 term_holds(const struct query_term *t, const struct js_node *root)
 {
     int64_t number = 0;
     if (t->field == NULL) {
         return is_somewhere(root, t->text);
+    }
+    if (t->field->kind == GUARD) {
+        return guard_has(root, t->field->key, t->text) == (t->compare == QUERY_IS);
     }
     if (t->field->kind != TEXT) {
         return number_at(root, t->field, &number) ? compares(number, t->compare, t->number)

@@ -1,7 +1,8 @@
 /* quota: how much may be asked of models in a minute, an hour, a day or a month of UTC, one line
  * each of limits.quotas (docs/spec/quota.md):
  *
- *     NAME MOST calls|rows/minute|hour|day|month [principal=P | group=G | role=R] [model=M] [each]
+ *     NAME MOST calls|rows|tokens/minute|hour|day|month [principal=P | group=G | role=R]
+ *          [model=M] [each]
  *
  *     desk 10000 rows/day principal=desk
  *     fair 600 calls/minute model=mortgage each
@@ -21,7 +22,7 @@
 #define QUOTA_WINDOW_MAX 17u
 #define QUOTA_TOLD 1000u /* counts of one quota that quota_book_json tells */
 
-enum quota_unit { QUOTA_CALLS, QUOTA_ROWS };
+enum quota_unit { QUOTA_CALLS, QUOTA_ROWS, QUOTA_TOKENS };
 enum quota_span { QUOTA_MINUTE, QUOTA_HOUR, QUOTA_DAY, QUOTA_MONTH };
 enum quota_of { QUOTA_OF_ALL, QUOTA_OF_PRINCIPAL, QUOTA_OF_GROUP, QUOTA_OF_ROLE };
 

@@ -5,6 +5,7 @@
 #include "govern/quota.h"
 
 #include "base/json_flat.h"
+#include "govern/usage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -160,25 +161,33 @@ quota_count_turn(struct quota_count *c, const char *window)
 
 /* ---- entries ---- */
 
+/* What an entry says that was used. */
+struct used {
+    const char *principal;
+    uint64_t rows, tokens;
+};
+
 /* "fair rows/day/each 2026-11-26" */
 static struct status
-add_one(struct quota_book *b, const char *text, const char *principal, uint64_t rows)
+add_one(struct quota_book *b, const char *text, const struct used *is)
 {
     char of[QUOTA_COUNT_MAX];
     const char *window = strrchr(text, ' ');
     const size_t n = window == NULL ? 0 : (size_t)(window - text);
     const bool each = n > 5 && memcmp(text + n - 5, "/each", 5) == 0;
     if (n == 0 || n >= sizeof of || strlen(window + 1) >= QUOTA_WINDOW_MAX ||
-        strlen(principal) >= QUOTA_NAME_MAX) {
+        strlen(is->principal) >= QUOTA_NAME_MAX) {
         return OK; /* no entry that this program wrote */
     }
     memcpy(of, text, n);
     of[n] = '\0';
-    struct quota_count *c = quota_book_count(b, of, each ? principal : "");
+    struct quota_count *c = quota_book_count(b, of, each ? is->principal : "");
     CHECK(c != NULL, MEMORY);
     quota_count_turn(c, window + 1);
     if (strcmp(c->window, window + 1) == 0) {
-        c->used += strstr(of, " rows/") != NULL ? rows : 1;
+        c->used += strstr(of, " rows/") != NULL     ? is->rows
+                   : strstr(of, " tokens/") != NULL ? is->tokens
+                                                    : 1;
     }
     return OK;
 }
@@ -199,13 +208,15 @@ quota_book_add(struct quota_book *b, struct view entry)
     const struct js_node *who = js_flat_member(root, "principal");
     const struct js_node *rows = js_flat_member(root, "rows");
     const struct js_node *n = NULL;
+    struct used is = {.principal = who != NULL && who->kind == JS_STRING ? who->text : "",
+                      .rows = rows != NULL && rows->kind == JS_INTEGER && rows->integer > 0
+                                  ? (uint64_t)rows->integer
+                                  : 0};
+    (void)usage_tokens(root, &is.tokens);
     for (size_t i = 0; list != NULL && list->kind == JS_ARRAY && i < list->size; i++) {
         n = n == NULL ? js_flat_first(list) : js_flat_next(n);
         if (n->kind == JS_STRING) {
-            TRY(add_one(b, n->text, who != NULL && who->kind == JS_STRING ? who->text : "",
-                        rows != NULL && rows->kind == JS_INTEGER && rows->integer > 0
-                            ? (uint64_t)rows->integer
-                            : 0));
+            TRY(add_one(b, n->text, &is));
         }
     }
     return OK;

@@ -194,9 +194,8 @@ put_key(struct usage *u, enum usage_key k, struct view text)
     buf_put_u8(&u->key, 0);
 }
 
-/* Its sum is what the entry says, or that of its parts. False: it tells none. */
-static bool
-tokens_of(const struct js_node *entry, uint64_t *ret_tokens)
+bool
+usage_tokens(const struct js_node *entry, uint64_t *ret_tokens)
 {
     const uint64_t total = number_of(entry, "total_tokens");
     *ret_tokens = total > 0
@@ -213,7 +212,7 @@ add_to(struct group *g, const struct js_node *entry, uint64_t http_status)
     const uint64_t ns = number_of(entry, "duration_ns");
     uint64_t tokens = 0;
     r->calls++;
-    r->told += tokens_of(entry, &tokens);
+    r->told += usage_tokens(entry, &tokens);
     r->tokens += tokens;
     r->rows += number_of(entry, "rows");
     r->refused += denied && http_status < 500;

@@ -22,6 +22,9 @@ DEFINE_FREEP(usage_free, struct usage)
 /* The next entry, an object; one that is no call (it has no http_status) is passed over. */
 struct status usage_add(struct usage *u, const struct js_node *entry);
 
+/* Of an entry: its sum, or that of its parts. False: it tells none, or not as numbers above 0. */
+bool usage_tokens(const struct js_node *entry, uint64_t *ret_tokens);
+
 struct usage_row {
     const char *key[USAGE_KEYS]; /* "" where it is not known, or not asked for */
     bool other;                  /* of all groups behind the limit */

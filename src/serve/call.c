@@ -34,6 +34,14 @@ call_refuse(struct call *c, unsigned status, const char *client, const char *rea
     text_copy(c->reason, sizeof c->reason, reason);
 }
 
+void
+call_refuse_by(struct call *c, const char *guard, const char *rule, unsigned status,
+               const char *client, const char *reason)
+{
+    c->guard = (struct audit_guard){guard, "refused", rule};
+    call_refuse(c, status, client, reason);
+}
+
 /* ---- admit: is there such a thing here? ---- */
 
 /* A path that may be anything, cut and with '?' for what the log should not hold. */
@@ -301,7 +309,8 @@ refuse_over_quota(struct call *c, enum quotas_answer answer, const struct quotas
         (void)snprintf(wait, sizeof wait, "%llu", (unsigned long long)r->retry_after_s);
         http_set_header(c->x, "retry-after", wait);
     }
-    call_refuse(c, answer == QUOTAS_FULL ? 429 : 413, r->sentence, r->sentence);
+    const char *name = strchr(c->decision.rule, ' ') + 1;
+    call_refuse_by(c, "quota", name, answer == QUOTAS_FULL ? 429 : 413, r->sentence, r->sentence);
 }
 
 /* Before the model is run, and what is not answered is given back (record). */
@@ -455,6 +464,7 @@ record(struct call *c)
     DEFER(buf_done) struct buf quotas;
     buf_init(&quotas, QUOTAS * (QUOTA_COUNT_MAX + QUOTA_WINDOW_MAX + 2));
     if (c->charge != NULL) {
+        quotas_add_tokens(c->server->quotas, c->charge, c->prompt_tokens + c->completion_tokens);
         quotas_put_charge(c->charge, &quotas);
     }
     if (!status_ok(buf_status(&quotas))) { /* what no entry tells of would be given back */
@@ -481,6 +491,7 @@ record(struct call *c)
         .allow = c->allow,
         .rule = some(c->decision.rule),
         .rules = some(c->decision.version),
+        .guard = c->guard.guard == NULL ? NULL : &c->guard,
         .http_status = (int)c->x->status,
         .reason = c->reason,
         .purpose = c->purpose,
@@ -490,6 +501,9 @@ record(struct call *c)
         .explanation = c->explained && c->x->status == 200 ? &c->explanation : NULL,
         .duration_ns = duration,
         .rows = c->rows,
+        .prompt_tokens = c->prompt_tokens,
+        .completion_tokens = c->completion_tokens,
+        .total_tokens = c->prompt_tokens + c->completion_tokens,
         .capture = some(captured),
         .quotas = quotas.len == 0 ? NULL : buf_str(&quotas),
     };
@@ -718,6 +732,8 @@ note_inference(struct call *c, int64_t duration_ns, uint64_t rows)
                                                  : status < 500 && !c->allow ? SERIES_REFUSED
                                                                              : SERIES_ERROR,
                                       .rows = rows,
+                                      .prompt_tokens = c->prompt_tokens,
+                                      .completion_tokens = c->completion_tokens,
                                       .duration_ns = duration_ns});
 }
 

@@ -5,6 +5,7 @@
 #define STEWARD_SERVE_CALL_H
 
 #include "base/digest.h"
+#include "govern/audit.h"
 #include "serve/http.h"
 #include "serve/infer.h"
 #include "serve/key_watch.h"
@@ -106,7 +107,11 @@ struct call {
     uint64_t model_version;
     struct digest model_digest; /* valid when model_version > 0 */
     struct infer_request infer;
-    uint64_t rows;                /* predicted */
+    uint64_t rows; /* predicted */
+    /* Of a model that reads and writes text: its act sets them. 0: it told none, as every model
+     * that this version serves. */
+    uint64_t prompt_tokens, completion_tokens;
+    struct audit_guard guard;     /* guard NULL: none has refused it */
     struct quotas_charge *charge; /* NULL: counted in no quota */
     double *out;
     bool explained; /* contributions are in the answer */
@@ -131,6 +136,9 @@ void call_park(struct call *c, uint64_t ticket);
 size_t call_stages(const char *ret_names[static METRICS_STAGES]);
 /* A verdict: status and the sentence that the client sees; reason is what the log keeps. */
 void call_refuse(struct call *c, unsigned status, const char *client, const char *reason);
+/* And which check of the call's content it was; both texts last as long as the call. */
+void call_refuse_by(struct call *c, const char *guard, const char *rule, unsigned status,
+                    const char *client, const char *reason);
 
 /* Why a key or certificate is not taken, or has to wait; the answer is what is asked for then. */
 void call_refuse_sign_in(struct call *c, struct status s, const struct access_sign_in *in,

@@ -63,7 +63,8 @@ struct parser {
     struct diag *diag;
     size_t max_rows;
     struct infer_request *q;
-    uint8_t *given; /* features, then those beside */
+    uint8_t *given;    /* features, then those beside */
+    const char **rule; /* what is checked now */
 };
 
 /* One input tensor. */
@@ -107,6 +108,7 @@ refuse_value(const struct parser *p, const struct tensor *t, const char *what)
 {
     char name[48], feature[48];
     const char *read_as = t->feature[t->at % t->width].name;
+    *p->rule = "value";
     diag_set(p->diag, "input \"%s\" element %zu (feature \"%s\"): %s", shown(t->name, name), t->at,
              shown(read_as, feature), what);
     FAIL(INPUT);
@@ -124,7 +126,9 @@ level_value(const struct parser *p, const struct tensor *t, const struct feature
     char level[48], what[160];
     (void)snprintf(what, sizeof what, "\"%s\" is none of the values that the model knows",
                    shown(text, level));
-    return refuse_value(p, t, what);
+    const struct status s = refuse_value(p, t, what);
+    *p->rule = "unknown category";
+    return s;
 }
 
 static struct status
@@ -212,6 +216,7 @@ static struct status
 read_shape(const struct parser *p, const struct js_node *input, struct tensor *t)
 {
     const struct js_node *shape = NULL;
+    *p->rule = "shape";
     TRY(js_flat_need_array(input, "shape", p->diag, &shape));
     size_t dims[2] = {0, 1};
     if (shape->size < 1 || shape->size > 2) {
@@ -227,6 +232,7 @@ read_shape(const struct parser *p, const struct js_node *input, struct tensor *t
     t->rows = dims[0];
     t->width = dims[1];
     if (t->rows > p->max_rows) {
+        *p->rule = "rows";
         diag_set(p->diag, "%zu rows; a call may have %zu", t->rows, p->max_rows);
         FAIL(LIMIT);
     }
@@ -247,6 +253,7 @@ take_rows(const struct parser *p, const struct tensor *t)
         q->beside = beside ? arena_alloc(p->arena, t->rows * beside, sizeof *q->beside) : NULL;
         q->group = by_group ? arena_alloc(p->arena, t->rows, sizeof *q->group) : NULL;
         if (q->x == NULL || (beside && q->beside == NULL) || (by_group && q->group == NULL)) {
+            *p->rule = "rows";
             diag_set(p->diag, "%zu rows of %u features: more than a call may have", t->rows,
                      p->m->features.count);
             FAIL(LIMIT);
@@ -357,6 +364,7 @@ read_input(struct parser *p, const struct js_node *input, uint32_t number)
     const struct js_node *data = NULL;
     TRY(js_flat_need_string(input, "name", p->diag, &t.name));
     TRY(js_flat_need_string(input, "datatype", p->diag, &type));
+    *p->rule = "datatype";
     t.type = find_datatype(type);
     if (t.type == NULL) {
         return refuse_datatype(p, &t, type);
@@ -364,7 +372,9 @@ read_input(struct parser *p, const struct js_node *input, uint32_t number)
     TRY(read_shape(p, input, &t));
     TRY(js_flat_need_array(input, "data", p->diag, &data));
     TRY(take_rows(p, &t));
+    *p->rule = "columns";
     TRY(place_tensor(p, &t, number));
+    *p->rule = "shape";
     TRY(read_data(p, &t, data, 1));
     return t.at == t.rows * t.width ? OK : refuse(p, &t, "fewer elements than its shape says");
 }
@@ -372,6 +382,7 @@ read_input(struct parser *p, const struct js_node *input, uint32_t number)
 static struct status
 check_complete(const struct parser *p)
 {
+    *p->rule = "columns";
     for (uint32_t i = 0; i < p->m->features.count; i++) {
         if (p->given[i] == 0) {
             diag_set(p->diag, "input \"%s\" is missing; send null where a value is not known",
@@ -486,6 +497,7 @@ read_inputs(struct parser *p, const struct js_node *body)
     TRY(js_flat_need_array(body, "inputs", p->diag, &inputs));
     const struct js_node *input = js_flat_first(inputs);
     for (uint32_t i = 0; i < inputs->size; i++, input = js_flat_next(input)) {
+        *p->rule = "body";
         TRY(check_parameters(p, input));
         TRY(read_input(p, input, i));
     }
@@ -494,11 +506,13 @@ read_inputs(struct parser *p, const struct js_node *body)
 
 struct status
 infer_parse(struct view body, const struct model *m, size_t max_rows, struct arena *arena,
-            struct diag *diag, struct infer_request *ret_request)
+            struct diag *diag, const char **ret_rule, struct infer_request *ret_request)
 {
     struct infer_request q = {0};
-    struct parser p = {.m = m, .arena = arena, .diag = diag, .max_rows = max_rows, .q = &q};
+    struct parser p = {
+        .m = m, .arena = arena, .diag = diag, .max_rows = max_rows, .q = &q, .rule = ret_rule};
     const struct js_node *o = NULL;
+    *ret_rule = "body";
     p.given = arena_alloc(arena, (size_t)m->features.count + model_besides(m), 1);
     CHECK(p.given != NULL, LIMIT);
     TRY(js_flat(body, "body", arena, diag, &o));
@@ -508,7 +522,9 @@ infer_parse(struct view body, const struct model *m, size_t max_rows, struct are
     }
     TRY(read_id(&p, o));
     TRY(check_parameters(&p, o));
+    *ret_rule = "outputs";
     TRY(read_outputs(&p, o));
+    *ret_rule = "body";
     TRY(read_inputs(&p, o));
     model_prepare(m, q.beside, q.rows, q.x, q.group);
     *ret_request = q;

@@ -21,9 +21,10 @@ struct infer_request {
 
 /* The columns of model_beside are needed as further inputs. STATUS_INPUT with a sentence (400);
  * STATUS_LIMIT when there are more rows than max_rows, or the
- * body's values or what is made of them do not fit the arena (413). */
+ * body's values or what is made of them do not fit the arena (413). ret_rule: which check it was
+ * that refused, one of the words of docs/spec/audit-entry.md (static). */
 struct status infer_parse(struct view body, const struct model *m, size_t max_rows,
-                          struct arena *arena, struct diag *diag,
+                          struct arena *arena, struct diag *diag, const char **ret_rule,
                           struct infer_request *ret_request);
 /* Whether the model answers with a probability and a decision; else with "output". */
 bool infer_decides(const struct model *m);

@@ -174,10 +174,17 @@ falls_under(const struct quota *q, const struct quotas_call *c)
     return q->of == QUOTA_OF_ALL || c->is_of(c->ctx, q);
 }
 
+/* Tokens are known when the answer is: before that there must be room for one. */
 static uint64_t
-amount(bool rows, uint64_t of_rows)
+asked_for(const struct quota *q, const struct quotas_call *c)
 {
-    return rows ? of_rows : 1;
+    return q->unit == QUOTA_ROWS ? c->rows : 1;
+}
+
+static uint64_t
+charged(const struct quotas_charge *c, const struct quotas_part *p)
+{
+    return p->unit == QUOTA_ROWS ? c->rows : p->unit == QUOTA_TOKENS ? c->tokens : 1;
 }
 
 /* The time may be one before the window: then the clock was set back. */
@@ -189,16 +196,19 @@ tell_full(const struct quota *q, const struct quota_count *n, const struct quota
     DEFER(buf_done) struct buf until;
     buf_init(&what, 512);
     buf_init(&until, 64);
+    char asks[48] = "";
     const int64_t end = quota_window_end(n->window), left = end - c->now_ns;
+    if (q->unit != QUOTA_TOKENS) {
+        (void)snprintf(asks, sizeof asks, ", this call asks for %llu",
+                       (unsigned long long)asked_for(q, c));
+    }
     quota_put(q, &what);
     clock_put_rfc3339(&until, end);
     text_copy(ret->name, sizeof ret->name, q->name);
     ret->retry_after_s = left > 0 ? (uint64_t)((left + NS_PER_S - 1) / NS_PER_S) : 1;
     (void)snprintf(ret->sentence, sizeof ret->sentence,
-                   "quota %s (%.160s): %llu used, this call asks for %llu; there is more from "
-                   "%.19sZ",
-                   q->name, buf_str(&what), (unsigned long long)n->used,
-                   (unsigned long long)amount(q->unit == QUOTA_ROWS, c->rows), buf_str(&until));
+                   "quota %s (%.160s): %llu used%s; there is more from %.19sZ", q->name,
+                   buf_str(&what), (unsigned long long)n->used, asks, buf_str(&until));
 }
 
 static void
@@ -211,8 +221,7 @@ tell_never(const struct quota *q, const struct quotas_call *c, struct quotas_ref
     ret->retry_after_s = 0;
     (void)snprintf(ret->sentence, sizeof ret->sentence,
                    "quota %s (%.160s): this call asks for %llu at once, which is never allowed",
-                   q->name, buf_str(&what),
-                   (unsigned long long)amount(q->unit == QUOTA_ROWS, c->rows));
+                   q->name, buf_str(&what), (unsigned long long)asked_for(q, c));
 }
 
 static enum quotas_answer
@@ -220,7 +229,7 @@ look_at(struct quotas *s, size_t i, const struct quotas_call *c, struct quotas_c
         struct quotas_refusal *ret_refusal)
 {
     const struct quota *q = &s->list[i];
-    const uint64_t asks = amount(q->unit == QUOTA_ROWS, c->rows);
+    const uint64_t asks = asked_for(q, c);
     struct quotas_part *p = &charge->part[charge->count];
     char window[QUOTA_WINDOW_MAX];
     if (!falls_under(q, c)) {
@@ -242,7 +251,7 @@ look_at(struct quotas *s, size_t i, const struct quotas_call *c, struct quotas_c
         return QUOTAS_FULL;
     }
     p->of = n;
-    p->rows = q->unit == QUOTA_ROWS;
+    p->unit = q->unit;
     memcpy(p->window, n->window, sizeof p->window);
     charge->count++;
     return QUOTAS_ROOM;
@@ -255,12 +264,13 @@ quotas_take(struct quotas *q, const struct quotas_call *c, struct quotas_charge 
     enum quotas_answer answer = QUOTAS_ROOM;
     ret_charge->count = 0;
     ret_charge->rows = c->rows;
+    ret_charge->tokens = 0;
     (void)pthread_mutex_lock(&q->lock);
     for (size_t i = 0; i < q->count && answer == QUOTAS_ROOM; i++) {
         answer = look_at(q, i, c, ret_charge, ret_refusal);
     }
     for (size_t i = 0; i < ret_charge->count && answer == QUOTAS_ROOM; i++) {
-        ret_charge->part[i].of->used += amount(ret_charge->part[i].rows, c->rows);
+        ret_charge->part[i].of->used += charged(ret_charge, &ret_charge->part[i]);
     }
     (void)pthread_mutex_unlock(&q->lock);
     ret_charge->count = answer == QUOTAS_ROOM ? ret_charge->count : 0;
@@ -274,7 +284,21 @@ quotas_give_back(struct quotas *q, const struct quotas_charge *c)
     for (size_t i = 0; i < c->count; i++) {
         const struct quotas_part *p = &c->part[i];
         if (strcmp(p->of->window, p->window) == 0) {
-            p->of->used -= amount(p->rows, c->rows);
+            p->of->used -= charged(c, p);
+        }
+    }
+    (void)pthread_mutex_unlock(&q->lock);
+}
+
+void
+quotas_add_tokens(struct quotas *q, struct quotas_charge *c, uint64_t tokens)
+{
+    (void)pthread_mutex_lock(&q->lock);
+    c->tokens += tokens;
+    for (size_t i = 0; i < c->count; i++) {
+        const struct quotas_part *p = &c->part[i];
+        if (p->unit == QUOTA_TOKENS && strcmp(p->of->window, p->window) == 0) {
+            p->of->used += tokens;
         }
     }
     (void)pthread_mutex_unlock(&q->lock);

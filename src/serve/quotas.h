@@ -34,11 +34,11 @@ struct quotas_call {
 };
 /* What a call was counted in. */
 struct quotas_charge {
-    uint64_t rows;
+    uint64_t rows, tokens;
     size_t count;
     struct quotas_part {
         struct quota_count *of;
-        bool rows;
+        enum quota_unit unit;
         char window[QUOTA_WINDOW_MAX];
     } part[QUOTAS];
 };
@@ -57,6 +57,8 @@ struct quotas_refusal {
 enum quotas_answer quotas_take(struct quotas *q, const struct quotas_call *c,
                                struct quotas_charge *ret_charge,
                                struct quotas_refusal *ret_refusal);
+/* It took so many tokens, which its entry tells: known when it is answered. */
+void quotas_add_tokens(struct quotas *q, struct quotas_charge *c, uint64_t tokens);
 /* It was not answered after all. */
 void quotas_give_back(struct quotas *q, const struct quotas_charge *c);
 /* For its entry (audit_event.quotas). */

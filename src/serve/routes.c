@@ -168,11 +168,12 @@ narrow_outputs(struct call *c)
     const bool decides = infer_decides(c->model);
     q->digits = may == ACCESS_OUTPUT_ROUNDED ? c->decision.digits : 0;
     if (q->want_contributions && (!c->decision.explanations || may < ACCESS_OUTPUT_FULL)) {
-        call_refuse(c, 403,
-                    c->decision.explanations
-                        ? "not allowed: contributions sum to the score, which is not shown in full"
-                        : "not allowed: contributions of this model are not shown",
-                    "the explanation is not for this role");
+        call_refuse_by(
+            c, "output", "contributions", 403,
+            c->decision.explanations
+                ? "not allowed: contributions sum to the score, which is not shown in full"
+                : "not allowed: contributions of this model are not shown",
+            "the explanation is not for this role");
         return;
     }
     if (may >= ACCESS_OUTPUT_ROUNDED) {
@@ -180,11 +181,12 @@ narrow_outputs(struct call *c)
     }
     if ((q->named && (q->want_probability || may == ACCESS_OUTPUT_NONE)) ||
         (may == ACCESS_OUTPUT_CLASS && !decides)) {
-        call_refuse(c, 403,
-                    may == ACCESS_OUTPUT_NONE ? "not allowed: outputs of this model are not shown"
-                    : decides ? "not allowed: of this model the decision alone is shown"
-                              : "not allowed: the model has no decision, and nothing else is shown",
-                    "the output is not for this role");
+        call_refuse_by(
+            c, "output", access_output_word(may), 403,
+            may == ACCESS_OUTPUT_NONE ? "not allowed: outputs of this model are not shown"
+            : decides                 ? "not allowed: of this model the decision alone is shown"
+                      : "not allowed: the model has no decision, and nothing else is shown",
+            "the output is not for this role");
         return;
     }
     q->want_probability = false;
@@ -204,7 +206,8 @@ limit_explained(struct call *c)
         char text[96];
         (void)snprintf(text, sizeof text, "%zu rows; a call for contributions may have %u",
                        c->infer.rows, most);
-        call_refuse(c, 413, text, "more rows than a call for contributions may have");
+        call_refuse_by(c, "input", "explained rows", 413, text,
+                       "more rows than a call for contributions may have");
     }
 }
 
@@ -212,19 +215,20 @@ static void
 inspect_infer(struct call *c)
 {
     struct diag diag = {0};
+    const char *rule = NULL;
     inspect_model(c);
     if (c->decided) {
         return;
     }
     const struct status s = infer_parse(c->x->body, c->model, c->server->options.max_rows,
-                                        c->x->scratch, &diag, &c->infer);
+                                        c->x->scratch, &diag, &rule, &c->infer);
     if (!status_ok(s)) {
         char text[800];
         diag_describe(&diag, s, text, sizeof text);
         /* The log keeps that the body was malformed, not what stood in it. */
-        call_refuse(c, s.code == STATUS_LIMIT ? 413 : 400, text,
-                    s.code == STATUS_LIMIT ? "more rows or memory than a call may have"
-                                           : "malformed body");
+        call_refuse_by(c, "input", rule, s.code == STATUS_LIMIT ? 413 : 400, text,
+                       s.code == STATUS_LIMIT ? "more rows or memory than a call may have"
+                                              : "malformed body");
         return;
     }
     narrow_outputs(c);

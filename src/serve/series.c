@@ -14,7 +14,7 @@ _Static_assert(SLOTS >= 2 * SERIES_MOST, "a free slot is always found");
 struct one {
     char principal[SERIES_NAME_MAX], model[SERIES_NAME_MAX];
     uint64_t version, hash;
-    _Atomic uint64_t calls[SERIES_OUTCOMES], rows, duration_ns;
+    _Atomic uint64_t calls[SERIES_OUTCOMES], rows, prompt_tokens, completion_tokens, duration_ns;
     _Atomic uint64_t bucket[METRICS_BUCKETS + 1];
 };
 
@@ -155,6 +155,10 @@ series_note(struct series *s, const struct series_call *c)
     if (c->rows > 0) {
         count(&o->rows, c->rows);
     }
+    if (c->prompt_tokens + c->completion_tokens > 0) {
+        count(&o->prompt_tokens, c->prompt_tokens);
+        count(&o->completion_tokens, c->completion_tokens);
+    }
 }
 
 /* ---- telling ---- */
@@ -207,6 +211,21 @@ put_rows(const struct one *o, struct buf *b)
     buf_printf(b, "} %llu\n", (unsigned long long)o->rows);
 }
 
+/* None of a model that counts none. */
+static void
+put_tokens(const struct one *o, struct buf *b)
+{
+    const struct {
+        const char *type;
+        uint64_t count;
+    } kinds[] = {{"prompt", o->prompt_tokens}, {"completion", o->completion_tokens}};
+    for (size_t i = 0; i < 2 && kinds[0].count + kinds[1].count > 0; i++) {
+        buf_put_str(b, "steward_inference_tokens_total{");
+        put_labels(o, b);
+        buf_printf(b, ",type=\"%s\"} %llu\n", kinds[i].type, (unsigned long long)kinds[i].count);
+    }
+}
+
 static void
 put_durations(const struct one *o, struct buf *b)
 {
@@ -228,6 +247,9 @@ static const struct family {
      "they should have been answered.",
      put_failures},
     {"steward_inference_count_total", "counter", "Rows predicted.", put_rows},
+    {"steward_inference_tokens_total", "counter",
+     "Tokens that models which count them read (type prompt) and wrote (type completion).",
+     put_tokens},
     {"steward_inference_request_duration_seconds", "histogram",
      "Time from an inference call's head until its answer was sent.", put_durations},
 };

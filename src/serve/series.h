@@ -28,6 +28,7 @@ struct series_call {
     enum series_outcome outcome;
     uint64_t rows; /* predicted */
     int64_t duration_ns;
+    uint64_t prompt_tokens, completion_tokens;
 };
 void series_note(struct series *s, const struct series_call *c);
 void series_put(struct series *s, struct buf *ret_text);

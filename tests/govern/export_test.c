@@ -39,6 +39,8 @@ static const char evil[] = "a|b=c\\d\ne\rf\x01 cs1=forged|CEF:0|x \"q\"";
 static const struct audit_alert low = {"low", "p", "1.0", "grant/a"},
                                 high = {"high", "p", "1.0", "grant/a"};
 
+static const struct audit_guard refused = {"input", "refused", "unknown category"};
+
 static const struct sample {
     struct audit_event e;
     int class, category, activity, severity;
@@ -61,6 +63,31 @@ static const struct sample {
      6,
      99,
      1},
+    {{.principal = "desk",
+      .action = "model.infer",
+      .resource = "models/talk",
+      .model = "talk",
+      .model_version = 1,
+      .allow = true,
+      .http_status = 200,
+      .prompt_tokens = 70,
+      .completion_tokens = 5,
+      .total_tokens = 75},
+     6003,
+     6,
+     99,
+     1},
+    {{.principal = "desk",
+      .action = "model.infer",
+      .resource = "models/loans",
+      .model = "loans",
+      .model_version = 3,
+      .guard = &refused,
+      .http_status = 400},
+     6003,
+     6,
+     99,
+     3},
     {{.action = "model.infer",
       .resource = "models/loans",
       .http_status = 401,
@@ -226,6 +253,52 @@ every_ocsf_event_has_what_its_class_requires(void **state)
                             "log|=\\x#7");
         check_class(o);
     }
+}
+
+/* As the profile ai_operation has it: objects/message_context. */
+static void
+tokens_and_guards_are_exported(void **state)
+{
+    (void)state;
+    DEFER(buf_done) struct buf entry;
+    DEFER(buf_done) struct buf line;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    buf_init(&line, 1u << 20);
+    unsigned tokens = 0, guards = 0;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        DEFER(js_freep) json_t *o = NULL;
+        put_sample(i, &entry);
+        put_line(EXPORT_OCSF, buf_view(&entry), &line);
+        assert_ok(js_parse(buf_view(&line), "event", NULL, &o));
+        const json_t *m = json_object_get(o, "message_context"),
+                     *list = json_object_get(json_object_get(o, "unmapped"), "guards");
+        put_line(EXPORT_CEF, buf_view(&entry), &line);
+        assert_int_equal(m != NULL, samples[i].e.total_tokens > 0);
+        assert_int_equal(list != NULL, samples[i].e.guard != NULL);
+        if (m != NULL) {
+            tokens++;
+            assert_int_equal(whole(m, "prompt_tokens"), 70);
+            assert_int_equal(whole(m, "completion_tokens"), 5);
+            assert_int_equal(whole(m, "total_tokens"), 75);
+            need_text(object(m, "service"), "name");
+            assert_text_has(buf_str(&line), "flexNumber1Label=totalTokens flexNumber1=75");
+        }
+        if (list != NULL) {
+            guards++;
+            assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "rule")),
+                                "unknown category");
+            assert_text_has(buf_str(&line),
+                            "flexString1Label=guard flexString1=input: unknown category");
+        }
+    }
+    assert_int_equal(tokens, 1);
+    assert_int_equal(guards, 1);
+    /* What another wrote under those keys is no reason to fall over. */
+    put_line(EXPORT_OCSF, view_str("{\"guards\":[7,{\"guard\":7},[]],\"total_tokens\":\"x\"}"),
+             &line);
+    assert_text_has(buf_str(&line), "\"guards\":[{");
+    put_line(EXPORT_CEF, view_str("{\"guards\":{\"guard\":\"x\"},\"total_tokens\":-1}"), &line);
+    assert_null(strstr(buf_str(&line), "flex"));
 }
 
 static void
@@ -596,6 +669,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_ocsf_event_has_what_its_class_requires),
+        cmocka_unit_test(tokens_and_guards_are_exported),
         cmocka_unit_test(an_alert_has_one_name_until_it_is_cleared),
         cmocka_unit_test(a_cloud_event_has_what_the_specification_requires),
         cmocka_unit_test(nothing_in_an_entry_makes_another_field_of_cef),

@@ -29,13 +29,13 @@ a_line_that_is_none_is_refused_with_its_form(void **state)
     refuses("desk 1", "such as rows/day");
     refuses("desk 1 calls/week", "such as rows/day");
     refuses("desk 1 calls", "such as rows/day");
-    refuses("desk 1 tokens/day", "tokens are counted by no model here yet");
+    refuses("desk 1 tokens", "such as rows/day");
     refuses("desk 1 calls/day principal=", "each once");
     refuses("desk 1 calls/day principal=A", "each once");
     refuses("desk 1 calls/day principal=a group=b", "each once");
     refuses("desk 1 calls/day each each", "each once");
     refuses("desk 1 calls/day model=a model=b", "each once");
-    refuses("desk 1 calls/day every", "NAME MOST calls|rows/minute");
+    refuses("desk 1 calls/day every", "NAME MOST calls|rows|tokens/minute");
 }
 
 static struct quota
@@ -100,7 +100,8 @@ windows_are_those_of_utc(void **state)
 }
 
 static void
-put_entry(struct quota_book *b, const char *principal, uint64_t rows, const char *quotas)
+put_entry_of(struct quota_book *b, const char *principal, uint64_t rows, uint64_t tokens,
+             const char *quotas)
 {
     DEFER(buf_done) struct buf entry;
     buf_init(&entry, AUDIT_MAX_ENTRY);
@@ -113,10 +114,62 @@ put_entry(struct quota_book *b, const char *principal, uint64_t rows, const char
                                   .purpose = "\"quotas\":[\"fair calls/day 2026-11-26\"]",
                                   .http_status = 200,
                                   .rows = rows,
+                                  .prompt_tokens = tokens / 3,
+                                  .completion_tokens = tokens - tokens / 3,
+                                  .total_tokens = tokens,
                                   .quotas = quotas};
     audit_event_put(&e, &entry);
     assert_ok(buf_status(&entry));
     assert_ok(quota_book_add(b, buf_view(&entry)));
+}
+
+static void
+put_entry(struct quota_book *b, const char *principal, uint64_t rows, const char *quotas)
+{
+    put_entry_of(b, principal, rows, 0, quotas);
+}
+
+static const json_t *
+counts_of(const json_t *o, size_t quota)
+{
+    return json_object_get(json_array_get(json_object_get(o, "quotas"), quota), "counts");
+}
+
+static void
+assert_count(const json_t *o, size_t quota, size_t place, const char *principal, json_int_t used,
+             json_int_t left, const char *renews)
+{
+    const json_t *c = json_array_get(counts_of(o, quota), place);
+    const char *who = json_string_value(json_object_get(c, "principal"));
+    assert_string_equal(who == NULL ? "" : who, principal);
+    assert_int_equal(json_integer_value(json_object_get(c, "used")), used);
+    assert_int_equal(json_integer_value(json_object_get(c, "left")), left);
+    assert_text_has(json_string_value(json_object_get(c, "renews")), renews);
+}
+
+static void
+tokens_are_counted_as_entries_tell_them(void **state)
+{
+    (void)state;
+    static const char counted[] = "talk tokens/day 2026-11-26\neach tokens/day/each 2026-11-26\n"
+                                  "rows rows/day 2026-11-26\n";
+    DEFER(quota_book_freep) struct quota_book *b = quota_book_new();
+    const struct quota list[] = {parsed("talk 100 tokens/day"), parsed("each 9 tokens/day each"),
+                                 parsed("rows 5 rows/day")};
+    json_t *o = NULL;
+    assert_int_equal(list[0].unit, QUOTA_TOKENS);
+    put_entry_of(b, "ann", 2, 40, counted);
+    put_entry_of(b, "bob", 0, 7, counted);
+    put_entry_of(b, "ann", 1, 0, counted); /* a model that counts none */
+    put_entry_of(b, "ann", 0, 40, NULL);
+    assert_ok(quota_book_add(b, view_str("{\"principal\":\"bob\",\"prompt_tokens\":1,"
+                                         "\"quotas\":[\"each tokens/day/each 2026-11-26\"]}")));
+    assert_ok(quota_book_json(b, list, 3, at("2026-11-26T11:00:00Z"), &o));
+    assert_count(o, 0, 0, "", 47, 53, "2026-11-27T00:00:00");
+    assert_count(o, 1, 0, "ann", 40, 0, "2026-11-27T00:00:00");
+    assert_count(o, 1, 1, "bob", 8, 1, "2026-11-27T00:00:00");
+    assert_count(o, 2, 0, "", 3, 2, "2026-11-27T00:00:00");
+    json_decref(o);
 }
 
 static void
@@ -146,24 +199,6 @@ entries_tell_what_was_used_in_the_newest_window(void **state)
     assert_ok(quota_book_add(b, view_str("{\"quotas\":[\"")));
     assert_ok(quota_book_add(b, view_str("{\"quotas\":[\"x\",7,\"a b\"]}")));
     quota_book_free(b);
-}
-
-static const json_t *
-counts_of(const json_t *o, size_t quota)
-{
-    return json_object_get(json_array_get(json_object_get(o, "quotas"), quota), "counts");
-}
-
-static void
-assert_count(const json_t *o, size_t quota, size_t place, const char *principal, json_int_t used,
-             json_int_t left, const char *renews)
-{
-    const json_t *c = json_array_get(counts_of(o, quota), place);
-    const char *who = json_string_value(json_object_get(c, "principal"));
-    assert_string_equal(who == NULL ? "" : who, principal);
-    assert_int_equal(json_integer_value(json_object_get(c, "used")), used);
-    assert_int_equal(json_integer_value(json_object_get(c, "left")), left);
-    assert_text_has(json_string_value(json_object_get(c, "renews")), renews);
 }
 
 static void
@@ -225,6 +260,7 @@ main(void)
         cmocka_unit_test(a_line_says_how_much_of_what_for_whom),
         cmocka_unit_test(windows_are_those_of_utc),
         cmocka_unit_test(entries_tell_what_was_used_in_the_newest_window),
+        cmocka_unit_test(tokens_are_counted_as_entries_tell_them),
         cmocka_unit_test(what_is_left_is_told_of_the_window_that_is_now),
         cmocka_unit_test(of_very_many_those_who_used_most_are_told),
     };

@@ -100,6 +100,40 @@ set_up(void **state)
     return 0;
 }
 
+static bool
+holds(const char *text, const struct audit_event *e)
+{
+    const struct js_node *root = NULL;
+    struct diag diag = {0};
+    DEFER(arena_freep) struct arena *arena = arena_new(1u << 20);
+    DEFER(query_done) struct query q = {0};
+    DEFER(buf_done) struct buf entry;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    audit_event_put(e, &entry);
+    assert_ok(js_flat(buf_view(&entry), "entry", arena, &diag, &root));
+    assert_ok(query_parse(view_str(text), START_NS, &diag, &q));
+    return query_holds(&q, root);
+}
+
+static void
+tokens_and_guards_are_found(void **state)
+{
+    (void)state;
+    const struct audit_guard guard = {"input", "refused", "unknown category"};
+    const struct audit_event plain = {.reason = "input"},
+                             refused = {.guard = &guard, .reason = "malformed body"},
+                             text = {
+                                 .prompt_tokens = 70, .completion_tokens = 5, .total_tokens = 75};
+    assert_true(holds("guard=input", &refused));
+    assert_true(holds("guard_rule=\"unknown category\" guard=input", &refused));
+    assert_false(holds("guard=input", &plain));
+    assert_false(holds("guard=refused", &refused));
+    assert_false(holds("guard!=input", &refused));
+    assert_true(holds("guard!=input", &plain));
+    assert_true(holds("total_tokens>=75 prompt_tokens=70 completion_tokens<6", &text));
+    assert_false(holds("total_tokens>=0", &plain));
+}
+
 /* ---- searching ---- */
 
 struct list {
@@ -358,6 +392,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_what_is_no_query),
+        cmocka_unit_test(tokens_and_guards_are_found),
         cmocka_unit_test_setup(finds_what_reading_all_finds, set_up),
         cmocka_unit_test_setup(reads_few_entries_for_a_rare_principal, set_up),
         cmocka_unit_test_setup(a_changed_byte_of_the_index_hides_nothing, set_up),

@@ -65,6 +65,7 @@ static const struct model behind = {.name = "loans",
                                     .negative = (char *)(uintptr_t) "grant"};
 
 static struct arena *arena;
+static const char *rule; /* that the last parse was refused by */
 
 static struct status
 parse_for(const struct model *m, const char *body, struct diag *diag,
@@ -72,7 +73,7 @@ parse_for(const struct model *m, const char *body, struct diag *diag,
 {
     arena_reset(arena);
     *diag = (struct diag){0};
-    return infer_parse(view_str(body), m, MAX_ROWS, arena, diag, ret_request);
+    return infer_parse(view_str(body), m, MAX_ROWS, arena, diag, &rule, ret_request);
 }
 
 static struct status
@@ -122,7 +123,7 @@ refuses_long_names_in_whole_letters(void **state)
     struct infer_request q;
     struct diag diag = {0};
     const char *body = BODY(INPUT("b" LETTERS LETTERS LETTERS "\u00e9", "FP64", "[1]", "[1]"));
-    assert_status(infer_parse(view_str(body), &m, MAX_ROWS, arena, &diag, &q), INPUT);
+    assert_status(infer_parse(view_str(body), &m, MAX_ROWS, arena, &diag, &rule, &q), INPUT);
     assert_says(&diag, "did you mean \"a");
     assert_true(text_is_utf8(view_str(diag.text)));
 }
@@ -211,9 +212,48 @@ limits_rows_and_memory(void **state)
                   LIMIT);
     struct arena *small = arena_new(1024);
     assert_status(infer_parse(view_str(WITH(INPUT("age", "INT64", "[100]", "[1]"))), &model,
-                              MAX_ROWS, small, &diag, &q),
+                              MAX_ROWS, small, &diag, &rule, &q),
                   LIMIT);
     arena_free(small);
+}
+
+/* What the log may say of why, since it has no content. */
+static void
+says_which_check_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *rule;
+    } cases[] = {
+        {"{", "body"},
+        {"7", "body"},
+        {BODY("7"), "body"},
+        {"{\"outputs\":[7],\"inputs\":[]}", "outputs"},
+        {"{\"outputs\":[{\"name\":\"p\"}],\"inputs\":[]}", "outputs"},
+        {BODY(AGE "," INCOME "," OWNER), "columns"},
+        {BODY(AGE "," AGE), "columns"},
+        {WITH(INPUT("agee", "INT64", "[1]", "[1]")), "columns"},
+        {AGE_OF("fp32", "1"), "datatype"},
+        {AGE_OF("INT64", "1.5"), "value"},
+        {AGE_OF("INT8", "128"), "value"},
+        {WITH(INPUT("age", "INT64", "[]", "[1]")), "shape"},
+        {WITH(INPUT("age", "INT64", "[1]", "[1,2]")), "shape"},
+        {WITH(INPUT("age", "INT64", "[1]", "[]")), "shape"},
+        {BODY(AGE "," INPUT("income", "FP64", "[2]", "[1,2]")), "shape"},
+        {BODY(AGE ","
+                  "{\"parameters\":7}"),
+         "body"},
+        {WITH(INPUT("age", "INT64", "[101]", "[1]")), "rows"},
+        {BODY(AGE "," INCOME "," OWNER "," INPUT("region", "BYTES", "[1]", "[\"east\"]")),
+         "unknown category"},
+        {BODY(AGE "," INCOME "," OWNER "," INPUT("region", "INT64", "[1]", "[2]")), "value"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct infer_request q;
+        struct diag diag;
+        assert_false(status_ok(parse(cases[i].body, &diag, &q)));
+        assert_string_equal(rule, cases[i].rule);
+    }
 }
 
 static void
@@ -647,6 +687,7 @@ main(void)
         cmocka_unit_test(refuses_long_names_in_whole_letters),
         cmocka_unit_test(a_category_number_is_whole),
         cmocka_unit_test(limits_rows_and_memory),
+        cmocka_unit_test(says_which_check_refused),
         cmocka_unit_test(reads_each_datatype_at_the_ends_of_its_range),
         cmocka_unit_test(reads_a_tensor_a_column_or_one_matrix_alike),
         cmocka_unit_test(answers_the_outputs_that_were_asked_for),

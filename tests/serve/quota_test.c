@@ -84,6 +84,33 @@ a_clock_that_goes_back_gives_nothing_back(void **state)
     quotas_free(q);
 }
 
+static void
+tokens_count_when_the_answer_is_known(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"talk 100 tokens/day", "never 0 tokens/day principal=bob"};
+    static const char day[] = "2031-02-02T23:59:58Z", next[] = "2031-02-03T00:00:00Z";
+    struct quotas *q = quotas_of(log_of_it, lines, 2);
+    struct quotas_charge c, other;
+    struct quotas_refusal r;
+    assert_int_equal(take(q, "bob", 1, at(day), &c, &r), QUOTAS_NEVER);
+    assert_int_equal(take(q, "ann", 9, at(day), &c, &r), QUOTAS_ROOM);
+    quotas_add_tokens(q, &c, 99);
+    assert_int_equal(take(q, "ann", 9, at(day), &other, &r), QUOTAS_ROOM);
+    quotas_add_tokens(q, &other, 51);
+    assert_int_equal(take(q, "ann", 9, at(day), &c, &r), QUOTAS_FULL);
+    assert_int_equal(r.retry_after_s, 2);
+    assert_string_equal(r.sentence, "quota talk (100 tokens/day): 150 used; there is more from "
+                                    "2031-02-03T00:00:00Z");
+    quotas_give_back(q, &other);
+    assert_int_equal(take(q, "ann", 9, at(day), &other, &r), QUOTAS_ROOM);
+    /* The day is over before its answer is known: its entry names the day that was. */
+    assert_int_equal(take(q, "ann", 9, at(next), &c, &r), QUOTAS_ROOM);
+    quotas_add_tokens(q, &other, 1000);
+    assert_int_equal(take(q, "ann", 9, at(next), &c, &r), QUOTAS_ROOM);
+    quotas_free(q);
+}
+
 static _Atomic unsigned let_through;
 
 static void *
@@ -259,15 +286,22 @@ what_is_left_is_told_by_both_doors(void **state)
 
 /* ---- counts beside the log ---- */
 
-static void
-append_many(void)
+static struct workspace *
+open_it(void)
 {
-    DEFER(workspace_closep) struct workspace *w = NULL;
+    struct workspace *w = NULL;
     DEFER(secret_done) struct secret passphrase = {0};
-    uint64_t ticket = 0;
     assert_ok(secret_from(view_str("correct horse battery staple"), &passphrase));
     const struct workspace_open_options o = {.passphrase = &passphrase, .reason = "a test"};
     assert_ok(workspace_open(it.dir, &o, NULL, &w));
+    return w;
+}
+
+static void
+append_many(void)
+{
+    DEFER(workspace_closep) struct workspace *w = open_it();
+    uint64_t ticket = 0;
     for (unsigned i = 0; i < QUOTAS_KEPT_EVERY + 100; i++) {
         DEFER(buf_done) struct buf entry;
         buf_init(&entry, AUDIT_MAX_ENTRY);
@@ -352,6 +386,93 @@ a_start_reads_what_came_since_the_counts_were_kept(void **state)
 }
 
 /* Who is in a group by the store. */
+/* A call of a model that counts tokens, as whoever serves one writes it. */
+static void
+append_tokens(uint64_t tokens)
+{
+    char day[QUOTA_WINDOW_MAX], counted[128];
+    struct diag diag = {0};
+    DEFER(workspace_closep) struct workspace *w = open_it();
+    DEFER(buf_done) struct buf entry;
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    quota_window(QUOTA_MONTH, clock_wall_ns(), day);
+    (void)snprintf(counted, sizeof counted, "talk tokens/month/each %s\n", day);
+    audit_event_put(&(struct audit_event){.time_ns = clock_wall_ns(),
+                                          .id = "0123456789abcdef",
+                                          .principal = "desk",
+                                          .action = "model.infer",
+                                          .resource = "models/talk",
+                                          .model = "talk",
+                                          .model_version = 1,
+                                          .allow = true,
+                                          .http_status = 200,
+                                          .reason = "role caller",
+                                          .prompt_tokens = tokens - 1,
+                                          .completion_tokens = 1,
+                                          .total_tokens = tokens,
+                                          .quotas = counted},
+                    &entry);
+    assert_ok(audit_append(w->audit, buf_view(&entry), &diag));
+}
+
+/* A body without inputs. */
+static void
+ask_nothing(void)
+{
+    struct reply r;
+    char text[512];
+    (void)snprintf(text, sizeof text,
+                   "POST " ROOM_INFER " HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer "
+                   "%s\r\ncontent-length: 2\r\n\r\n{}",
+                   it.caller);
+    assert_int_equal(client_ask(it.port, text, &r), 400);
+    reply_done(&r);
+}
+
+static void
+verb_says(const char *const *args, const char *says)
+{
+    struct testing_run r;
+    testing_steward(&r, args[0], args[1], args[2], args[3], NULL);
+    assert_int_equal(r.exit_code, 0);
+    assert_text_has(buf_str(&r.out), says);
+    testing_run_done(&r);
+}
+
+static void
+tokens_that_the_log_tells_are_used_up(void **state)
+{
+    (void)state;
+    char looker[128];
+    assert_steward("principal", "add", "looker", "--role", "auditor");
+    testing_issue_key("looker", looker);
+    append_tokens(60);
+    configure("\"talk 100 tokens/month each\"");
+    room_start(&it);
+    asks(200, "outputs"); /* of a model that counts none: its entry has no tokens */
+    room_answers(&it, "GET", "/metrics", it.watcher, 200,
+                 "steward_quota_used{quota=\"talk\"} 60\n");
+    room_answers(&it, "GET", "/v2/usage?by=model", looker, 200, "\"tokens\":60");
+    room_answers(&it, "GET", "/v2/usage?model=loans&by=model", looker, 200, "\"tokens\":null");
+    ask_nothing();
+    assert_int_equal(testing_stop(it.pid), 0);
+    append_tokens(50);
+    room_start(&it);
+    asks(429, "quota talk (100 tokens/month, each): 110 used; there is more from ");
+    kill_it();
+    room_start(&it);
+    asks(429, "110 used");
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+    verb_says((const char *const[]){"usage", "--quotas", NULL, NULL}, "110 used, 0 left until ");
+    verb_says((const char *const[]){"audit", "search", "total_tokens>=60", "--json"},
+              "\"total_tokens\": 60");
+    verb_says((const char *const[]){"audit", "search", "guard=input guard_rule=body", "--json"},
+              "\"rule\": \"body\"");
+    verb_says((const char *const[]){"audit", "search", "guard=quota guard_rule=talk", "--json"},
+              "\"rule\": \"talk\"");
+}
+
 static void
 a_group_s_quota_is_of_who_is_in_it(void **state)
 {
@@ -400,12 +521,14 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clock_that_goes_back_gives_nothing_back),
+        cmocka_unit_test(tokens_count_when_the_answer_is_known),
         cmocka_unit_test(threads_share_one_count_exactly),
         cmocka_unit_test(what_was_used_is_so_after_a_kill),
         cmocka_unit_test(refusals_are_entries_with_the_rule),
         cmocka_unit_test(another_number_holds_with_a_hangup_and_keeps_the_count),
         cmocka_unit_test(what_is_left_is_told_by_both_doors),
         cmocka_unit_test(a_start_reads_what_came_since_the_counts_were_kept),
+        cmocka_unit_test(tokens_that_the_log_tells_are_used_up),
         cmocka_unit_test(a_group_s_quota_is_of_who_is_in_it),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -167,6 +167,28 @@ calls_rows_and_durations_are_those_of_their_triple(void **state)
 }
 
 static void
+tokens_are_told_of_those_that_count_them(void **state)
+{
+    (void)state;
+    struct series *s = series_new();
+    const struct series_call row = {"desk", "loans", 2, SERIES_SUCCESS, 1, 1000, 0, 0},
+                             text = {"desk", "talk", 1, SERIES_SUCCESS, 0, 1000, 70, 5};
+    series_note(s, &row);
+    series_note(s, &text);
+    series_note(s, &text);
+    assert_near(told(s, "steward_inference_tokens_total",
+                     "{model=\"talk\",version=\"1\",principal=\"desk\",type=\"prompt\"}"),
+                140, 0);
+    assert_near(told(s, "steward_inference_tokens_total",
+                     "{model=\"talk\",version=\"1\",principal=\"desk\",type=\"completion\"}"),
+                10, 0);
+    assert_near(told(s, "steward_inference_tokens_total",
+                     "{model=\"loans\",version=\"2\",principal=\"desk\",type=\"prompt\"}"),
+                -1, 0);
+    series_free(s);
+}
+
+static void
 note_of(struct series *s, unsigned principal)
 {
     char name[SERIES_NAME_MAX];
@@ -237,6 +259,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_rows_and_durations_are_those_of_their_triple),
+        cmocka_unit_test(tokens_are_told_of_those_that_count_them),
         cmocka_unit_test(what_comes_above_the_bound_is_counted_together_and_told),
         cmocka_unit_test(no_call_is_lost_between_threads),
     };

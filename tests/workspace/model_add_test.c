@@ -197,7 +197,8 @@ answers_as_the_library_did(struct room *r, const char *name, const struct model 
     assert_ok(matrix_from_table(t, &m->features, NULL, &diag, x));
     buf_init(&body, 1u << 20);
     assert_ok(infer_put_request(m, t, &diag, &body));
-    assert_ok(infer_parse(buf_view(&body), m, ROWS, arena, &diag, &q));
+    const char *rule = NULL;
+    assert_ok(infer_parse(buf_view(&body), m, ROWS, arena, &diag, &rule, &q));
     assert_memory_equal(q.x, x, (size_t)ROWS * m->features.count * sizeof *x);
     model_predict(m, x, ROWS, 1, out);
     const json_t *theirs = json_object_get(model_of(r, name), "probability");
