@@ -374,6 +374,22 @@ take_witnesses(struct workspace *w, struct server *server, struct witnesses_opti
     return OK;
 }
 
+/* Lists, quotas, witnesses and receivers are taken in this order; begun: the lists are. */
+static void
+tell_unchanged(struct workspace *w, struct status s, const struct diag *diag, bool begun)
+{
+    char why[800], text[900];
+    diag_describe(diag, s, why, sizeof why);
+    const bool tells = s.code == STATUS_DENIED || s.code == STATUS_AUTH;
+    (void)snprintf(text, sizeof text, "%s%s",
+                   begun   ? "the lists are taken; not all that the configuration has behind them: "
+                   : tells ? ""
+                           : "the configuration is wrong; nothing was changed",
+                   begun || tells ? why : "");
+    log_event(LOG_ERROR, begun ? "network.partly" : "network.unchanged", "reason=\"%s\"", why);
+    tell_refused(w, text);
+}
+
 void
 network_reload(struct workspace *w, struct server *server, const struct config_reader *r,
                const struct network_connecting *who, struct config *config)
@@ -391,6 +407,7 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
     s = status_ok(s) ? gateway_policies(w, &now, &diag, &state) : s;
     s = status_ok(s) ? find_witnesses(who->witnesses, &now, config, &diag, &witnesses) : s;
     s = status_ok(s) ? take_rules(w, server, who, &now, config, &diag) : s;
+    const bool begun = status_ok(s); /* what comes now fails only when it cannot be recorded */
     s = status_ok(s) ? take_quotas(w, server, &now, config, &diag) : s;
     s = status_ok(s) ? take_witnesses(w, server, &witnesses, &now, config, &diag) : s;
     s = status_ok(s) ? exporting_change(w, who->exports, config, &now, from, &diag) : s;
@@ -403,9 +420,5 @@ network_reload(struct workspace *w, struct server *server, const struct config_r
         log_event(LOG_INFO, "network.changed", "who may connect is as the configuration says now");
         return;
     }
-    char why[800];
-    diag_describe(&diag, s, why, sizeof why);
-    log_event(LOG_ERROR, "network.unchanged", "reason=\"%s\"", why);
-    const bool tells = s.code == STATUS_DENIED || s.code == STATUS_AUTH;
-    tell_refused(w, tells ? why : "the configuration is wrong; nothing was changed");
+    tell_unchanged(w, s, &diag, begun);
 }
