@@ -8,18 +8,6 @@
 
 /* ---- view ---- */
 
-struct view
-view_of(const void *ptr, size_t len)
-{
-    return (struct view){ptr, len};
-}
-
-struct view
-view_str(const char *text)
-{
-    return (struct view){(const uint8_t *)text, strlen(text)};
-}
-
 bool
 view_equal(struct view a, struct view b)
 {
@@ -179,12 +167,6 @@ buf_put(struct buf *b, struct view v)
     if (at != NULL && v.len > 0) {
         memcpy(at, v.ptr, v.len);
     }
-}
-
-void
-buf_put_str(struct buf *b, const char *text)
-{
-    buf_put(b, view_str(text));
 }
 
 void

@@ -6,6 +6,7 @@
 #include "base/status.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 /* Borrowed bytes; never freed through the view. */
 struct view {
@@ -13,8 +14,19 @@ struct view {
     size_t len;
 };
 
-struct view view_of(const void *ptr, size_t len);
-struct view view_str(const char *text); /* without the terminator */
+static inline struct view
+view_of(const void *ptr, size_t len)
+{
+    return (struct view){ptr, len};
+}
+
+/* Without the terminator; of a literal the compiler knows the length. */
+static inline struct view
+view_str(const char *text)
+{
+    return view_of(text, strlen(text));
+}
+
 bool view_equal(struct view a, struct view b);
 bool view_equal_str(struct view a, const char *b);
 /* Time depends on the length only; for secrets and MACs. */
@@ -45,7 +57,12 @@ uint8_t *buf_reserve(struct buf *b, size_t n);
 /* Appends n uninitialised bytes and returns them, or NULL. */
 uint8_t *buf_extend(struct buf *b, size_t n);
 void buf_put(struct buf *b, struct view v);
-void buf_put_str(struct buf *b, const char *text);
+static inline void
+buf_put_str(struct buf *b, const char *text)
+{
+    buf_put(b, view_str(text));
+}
+
 void buf_put_u8(struct buf *b, uint8_t v);
 void buf_put_u16be(struct buf *b, uint16_t v);
 void buf_put_u32be(struct buf *b, uint32_t v);

@@ -1,97 +1,87 @@
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/digest.h"
 
 #include "base/secret.h"
 #include "base/text.h"
 
-#include <openssl/evp.h>
-#include <pthread.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
 
-/* One context a thread, and the algorithm looked up once: looking it up costs more than hashing
- * what most callers hash. */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t contexts;
-static EVP_MD *sha256;
+/* OpenSSL's own functions for SHA-256: the same code as behind EVP, whose contexts cost as much
+ * again as what most callers hash. */
 
 static void
-free_context(void *ctx)
+begin(SHA256_CTX *ctx)
 {
-    EVP_MD_CTX_free(ctx);
+    ASSERT(SHA256_Init(ctx) == 1);
 }
 
 static void
-set_up(void)
+add(SHA256_CTX *ctx, struct view v)
 {
-    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    ASSERT(sha256 != NULL && pthread_key_create(&contexts, free_context) == 0);
-}
-
-static EVP_MD_CTX *
-begin(void)
-{
-    ASSERT(pthread_once(&once, set_up) == 0);
-    EVP_MD_CTX *ctx = pthread_getspecific(contexts);
-    if (ctx == NULL) {
-        ctx = EVP_MD_CTX_new();
-        ASSERT(ctx != NULL && pthread_setspecific(contexts, ctx) == 0);
-    }
-    ASSERT(EVP_DigestInit_ex2(ctx, sha256, NULL) == 1);
-    return ctx;
+    ASSERT(v.len == 0 || SHA256_Update(ctx, v.ptr, v.len) == 1);
 }
 
 static void
-add(EVP_MD_CTX *ctx, struct view v)
+end(SHA256_CTX *ctx, struct digest *ret_digest)
 {
-    ASSERT(v.len == 0 || EVP_DigestUpdate(ctx, v.ptr, v.len) == 1);
+    ASSERT(SHA256_Final(ret_digest->bytes, ctx) == 1);
 }
 
 void
 digest_of(struct view v, struct digest *ret_digest)
 {
-    EVP_MD_CTX *ctx = begin();
-    add(ctx, v);
-    ASSERT(EVP_DigestFinal_ex(ctx, ret_digest->bytes, NULL) == 1);
+    SHA256_CTX ctx;
+    begin(&ctx);
+    add(&ctx, v);
+    end(&ctx, ret_digest);
 }
 
-/* A run is an OpenSSL context of its own. */
+struct digest_run {
+    SHA256_CTX ctx;
+};
+
 struct digest_run *
 digest_run_new(void)
 {
-    ASSERT(pthread_once(&once, set_up) == 0);
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (ctx != NULL) {
-        ASSERT(EVP_DigestInit_ex2(ctx, sha256, NULL) == 1);
+    struct digest_run *r = malloc(sizeof *r);
+    if (r != NULL) {
+        begin(&r->ctx);
     }
-    return (struct digest_run *)ctx;
+    return r;
 }
 
 void
 digest_run_free(struct digest_run *r)
 {
-    EVP_MD_CTX_free((EVP_MD_CTX *)r);
+    if (r != NULL) {
+        secret_wipe(r, sizeof *r);
+        free(r);
+    }
 }
 
 void
 digest_run_add(struct digest_run *r, struct view v)
 {
-    add((EVP_MD_CTX *)r, v);
+    add(&r->ctx, v);
 }
 
 void
 digest_run_end(struct digest_run *r, struct digest *ret_digest)
 {
-    EVP_MD_CTX *ctx = (EVP_MD_CTX *)r;
-    ASSERT(EVP_DigestFinal_ex(ctx, ret_digest->bytes, NULL) == 1);
-    ASSERT(EVP_DigestInit_ex2(ctx, sha256, NULL) == 1);
+    end(&r->ctx, ret_digest);
+    begin(&r->ctx);
 }
 
 void
 digest_prefixed(uint8_t prefix, struct view a, struct view b, struct digest *ret_digest)
 {
-    EVP_MD_CTX *ctx = begin();
-    add(ctx, view_of(&prefix, 1));
-    add(ctx, a);
-    add(ctx, b);
-    ASSERT(EVP_DigestFinal_ex(ctx, ret_digest->bytes, NULL) == 1);
+    SHA256_CTX ctx;
+    begin(&ctx);
+    add(&ctx, view_of(&prefix, 1));
+    add(&ctx, a);
+    add(&ctx, b);
+    end(&ctx, ret_digest);
 }
 
 static void
@@ -118,13 +108,16 @@ hmac_key_of(struct view key, struct hmac_key *ret_key)
     }
 }
 
+/* One of the two is secret. */
 static void
 digest_two(struct view a, struct view b, struct digest *ret_digest)
 {
-    EVP_MD_CTX *ctx = begin();
-    add(ctx, a);
-    add(ctx, b);
-    ASSERT(EVP_DigestFinal_ex(ctx, ret_digest->bytes, NULL) == 1);
+    SHA256_CTX ctx;
+    begin(&ctx);
+    add(&ctx, a);
+    add(&ctx, b);
+    end(&ctx, ret_digest);
+    secret_wipe(&ctx, sizeof ctx);
 }
 
 void

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define TEXT_MAX (1u << 30) /* so that counts fit 32 bits */
@@ -121,18 +122,39 @@ take_escape(struct flat *f)
     return take_unicode(f);
 }
 
-/* Letters that stand for themselves. */
+/* Eight letters at once: the lowest bit of each byte's highest is set where one ends the run, and
+ * perhaps in bytes above that (Anderson, "Bit Twiddling Hacks": what borrows goes upwards). */
+static uint64_t
+ends_of(uint64_t letters)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    const uint64_t quote = letters ^ (ones * '"'), escape = letters ^ (ones * '\\');
+    const uint64_t low = (letters - ones * 0x20) & ~letters;
+    return (low | ((quote - ones) & ~quote) | ((escape - ones) & ~escape)) & tops;
+}
+
+/* Letters that stand for themselves. They go to where they are kept eight at a time, also those
+ * behind the end: there is room for them, and what comes next is written over them. */
 static void
 take_plain(struct flat *f)
 {
-    static const bool ends[256] = {[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true};
-    const uint8_t *from = f->at, *at = from;
-    while (at < f->end && !ends[*at]) {
-        at++;
+    const uint8_t *at = f->at;
+    char *to = f->letters;
+    uint64_t eight = 0, ends = 0;
+    while (ends == 0 && f->end - at >= 8) {
+        memcpy(&eight, at, 8);
+        eight = le64toh(eight);
+        ends = ends_of(eight);
+        memcpy(to, at, 8);
+        const size_t n = ends == 0 ? 8 : (size_t)__builtin_ctzll(ends) / 8;
+        at += n;
+        to += n;
+    }
+    while (ends == 0 && at < f->end && *at >= 0x20 && *at != '"' && *at != '\\') {
+        *to++ = (char)*at++;
     }
     f->at = at;
-    memcpy(f->letters, from, (size_t)(f->at - from));
-    f->letters += f->at - from;
+    f->letters = to;
 }
 
 /* From the opening quote; never longer than its text, quotes included, with its NUL. */
@@ -159,22 +181,33 @@ take_string(struct flat *f, struct js_node *n)
 
 /* ---- numbers ---- */
 
-static size_t
-take_digits(struct flat *f)
+/* A number's digits as they are read: their value, as far as it is exact, and how many there are.
+ */
+struct digits {
+    uint64_t value;
+    size_t count, decimals;
+};
+
+static void
+take_digits(struct flat *f, struct digits *d)
 {
-    const uint8_t *start = f->at;
-    while (f->at < f->end && *f->at >= '0' && *f->at <= '9') {
-        f->at++;
+    const uint8_t *at = f->at;
+    for (; at < f->end && (uint8_t)(*at - '0') <= 9; at++) {
+        d->value = d->value * 10 + (uint8_t)(*at - '0');
     }
-    return (size_t)(f->at - start);
+    d->count += (size_t)(at - f->at);
+    f->at = at;
 }
 
 static bool
-take_fraction(struct flat *f)
+take_fraction(struct flat *f, struct digits *d)
 {
     if (f->at < f->end && *f->at == '.') {
+        const size_t before = d->count;
         f->at++;
-        return take_digits(f) > 0;
+        take_digits(f, d);
+        d->decimals = d->count - before;
+        return d->decimals > 0;
     }
     return true;
 }
@@ -183,9 +216,11 @@ static bool
 take_exponent(struct flat *f)
 {
     if (f->at < f->end && (*f->at == 'e' || *f->at == 'E')) {
+        struct digits d = {0};
         f->at++;
         f->at += f->at < f->end && (*f->at == '+' || *f->at == '-');
-        return take_digits(f) > 0;
+        take_digits(f, &d);
+        return d.count > 0;
     }
     return true;
 }
@@ -193,53 +228,49 @@ take_exponent(struct flat *f)
 /* At most 15 digits and a power of ten that doubles hold exactly: one rounding, so the nearest
  * (Clinger, "How to read floating point numbers accurately", 1990). */
 static bool
-read_short(struct view t, double *ret_value)
+read_short(const struct digits *d, bool negative, double *ret_value)
 {
     static const double power[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    const bool negative = t.ptr[0] == '-';
-    int64_t digits = 0;
-    size_t decimals = 0;
-    if (t.len > 16) {
+    if (d->count > 15) {
         return false;
     }
-    bool point = false;
-    for (size_t i = negative; i < t.len; i++) {
-        if (t.ptr[i] == '.') {
-            point = true;
-        } else if (t.ptr[i] >= '0' && t.ptr[i] <= '9') {
-            digits = digits * 10 + (t.ptr[i] - '0');
-            decimals += point;
-        } else {
-            return false;
-        }
-    }
-    const double v = (double)digits / power[decimals];
+    const double v = (double)d->value / power[d->decimals];
     *ret_value = negative ? -v : v;
-    return digits < INT64_C(1000000000000000) && decimals < sizeof power / sizeof *power;
+    return true;
 }
 
 static struct status
 take_number(struct flat *f, struct js_node *n)
 {
     const uint8_t *start = f->at;
-    f->at += *f->at == '-';
+    const bool negative = *f->at == '-';
+    struct digits d = {0};
+    f->at += negative;
     const bool zero = f->at < f->end && *f->at == '0';
-    const size_t digits = take_digits(f);
-    if (digits == 0 || (zero && digits > 1)) {
+    take_digits(f, &d);
+    if (d.count == 0 || (zero && d.count > 1)) {
         return refuse(f, "invalid token");
     }
-    const struct view whole = view_of(start, (size_t)(f->at - start));
-    if (!take_fraction(f) || !take_exponent(f)) {
+    const uint8_t *whole = f->at;
+    if (!take_fraction(f, &d)) {
+        return refuse(f, "invalid token");
+    }
+    const uint8_t *plain = f->at;
+    if (!take_exponent(f)) {
         return refuse(f, "invalid token");
     }
     const struct view all = view_of(start, (size_t)(f->at - start));
     *n = (struct js_node){.kind = JS_INTEGER, .span = 1};
-    if (all.len == whole.len) {
-        return status_ok(text_to_i64(whole, &n->integer)) ? OK : refuse(f, "too big integer");
+    if (f->at == whole) {
+        n->integer = negative ? -(int64_t)d.value : (int64_t)d.value;
+        return d.count <= 18 || status_ok(text_to_i64(all, &n->integer))
+                   ? OK
+                   : refuse(f, "too big integer");
     }
     n->kind = JS_REAL;
-    if (read_short(all, &n->real) || status_ok(text_to_f64(all, &n->real))) {
+    if ((f->at == plain && read_short(&d, negative, &n->real)) ||
+        status_ok(text_to_f64(all, &n->real))) {
         return OK;
     }
     return refuse(f, "real number overflow, or longer than 511 characters");
@@ -427,7 +458,7 @@ js_flat(struct view text, const char *name, struct arena *arena, struct diag *di
     f.end = text.len == 0 ? text.ptr : text.ptr + text.len;
     CHECK(text.len <= TEXT_MAX, LIMIT);
     f.nodes = arena_alloc(arena, nodes_at_most(text), sizeof *f.nodes);
-    f.letters = arena_alloc(arena, text.len + 1, 1);
+    f.letters = arena_alloc(arena, text.len + 8, 1); /* take_plain */
     if (f.nodes == NULL || f.letters == NULL) {
         diag_set(diag, "%s%sits values would take more memory than a call may have",
                  name == NULL ? "" : name, name == NULL ? "" : " ");
@@ -455,12 +486,23 @@ js_flat_next(const struct js_node *n)
     return n + n->span;
 }
 
+/* Names are short, and mostly differ early. */
+static bool
+is_same(const char *a, const char *b)
+{
+    while (*a == *b && *a != '\0') {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
 const struct js_node *
 js_flat_member(const struct js_node *object, const char *key)
 {
     const struct js_node *n = object + 1;
     for (uint32_t i = 0; i < object->size; i++) {
-        if (*n->text == *key && strcmp(n->text, key) == 0) {
+        if (is_same(n->text, key)) {
             return n + 1;
         }
         n = js_flat_next(n + 1);

@@ -25,7 +25,7 @@
 #define QUEUE_MAX_DEFAULT 65536u
 #define QUEUE_BYTES (128u << 20)
 #define PUBLISH_BYTES (4u << 20) /* published early when this much waits */
-#define GATHERS_MAX 64           /* then what came meanwhile is left to the next publication */
+#define GATHERS_MAX 512          /* then what came meanwhile is left to the next publication */
 #define PUBLISHER_NICE 10        /* calls come first */
 #define SUBSCRIBERS_MAX 64u
 #define LOST_MAX 256u
@@ -305,6 +305,9 @@ tell_covered(struct audit *a, uint64_t covered)
     if (a->wanted > 0 && a->wanted <= covered) {
         a->wanted = 0;
         announce(a);
+    }
+    if (a->wanted == 0) {
+        a->publish_due = 0; /* what was due is done: leave says when the next is */
     }
     (void)pthread_mutex_unlock(&a->lock);
 }

@@ -12,15 +12,14 @@
 #define PENDING_MAX (256u << 20) /* journal bytes that may wait for integration */
 #define PADDING_LEAST (64u << 10)
 #define PADDING_MOST (1u << 20)
-#define KEPT_BYTES (256u << 10) /* of each buffer, in any case */
-#define KEPT_MOST (32u << 20)   /* of one that was in use, until nothing is written for a while */
+#define KEPT_BYTES (256u << 10) /* of the records' memory, in any case */
+#define KEPT_MOST (32u << 20)   /* while it is in use, until nothing is written for a while */
 
 void
 journal_file_init(struct journal_file *j, const char *dir)
 {
     *j = (struct journal_file){.path = file_join(dir, "journal"), .fd = -1};
     buf_init(&j->records, JOURNAL_MAX);
-    buf_init(&j->batch, JOURNAL_MAX);
 }
 
 void
@@ -28,7 +27,6 @@ journal_file_done(struct journal_file *j)
 {
     file_closep(&j->fd);
     buf_done(&j->records);
-    buf_done(&j->batch);
     free(j->path);
 }
 
@@ -117,7 +115,6 @@ begin_empty(struct journal_file *j, const struct digest *chain)
     j->chain = *chain;
     j->count = 0;
     empty(&j->records);
-    empty(&j->batch);
 }
 
 void
@@ -125,7 +122,6 @@ journal_file_rest(struct journal_file *j)
 {
     if (j->records.len == 0) {
         empty(&j->records);
-        empty(&j->batch);
     }
 }
 
@@ -225,17 +221,16 @@ journal_file_cut(struct journal_file *j, struct diag *diag)
     return OK;
 }
 
-static struct status
+/* Behind the records that are there; there is room. */
+static void
 encode(struct journal_file *j, struct view entries, uint64_t count, struct digest *chain)
 {
     struct reader r = reader_of(entries);
-    buf_reset(&j->batch);
     for (uint64_t i = 0; i < count; i++) {
         const uint32_t n = reader_u32be(&r);
-        journal_put_record(&j->batch, reader_bytes(&r, n), i == 0, chain);
+        journal_put_record(&j->records, reader_bytes(&r, n), i == 0, chain);
     }
-    ASSERT(!r.bad && reader_left(&r) == 0);
-    return buf_status(&j->batch);
+    ASSERT(!r.bad && reader_left(&r) == 0 && j->records.failed == 0);
 }
 
 /* Zeros behind a batch that has just been written, as many again as there are records, so that most
@@ -246,7 +241,7 @@ static void
 pad(struct journal_file *j)
 {
     static const uint8_t zeros[PADDING_MOST];
-    const off_t end = known_length(j) + (off_t)j->batch.len;
+    const off_t end = known_length(j);
     const size_t n = j->records.len < PADDING_LEAST  ? PADDING_LEAST
                      : j->records.len > PADDING_MOST ? PADDING_MOST
                                                      : j->records.len;
@@ -256,13 +251,15 @@ pad(struct journal_file *j)
     }
 }
 
+/* The records from byte `from` on. */
 static struct status
-write_batch(struct journal_file *j, struct diag *diag)
+write_batch(struct journal_file *j, size_t from, struct diag *diag)
 {
-    if (lseek(j->fd, known_length(j), SEEK_SET) < 0) {
+    const struct view batch = view_of(j->records.ptr + from, j->records.len - from);
+    if (lseek(j->fd, known_length(j) - (off_t)batch.len, SEEK_SET) < 0) {
         return os_failure(j, errno, diag);
     }
-    TRY(file_write_all(j->fd, buf_view(&j->batch), j->path, diag));
+    TRY(file_write_all(j->fd, batch, j->path, diag));
     pad(j);
     if (fdatasync(j->fd) != 0) {
         return os_failure(j, errno, diag);
@@ -274,22 +271,24 @@ struct status
 journal_file_append(struct journal_file *j, struct view entries, uint64_t count, struct diag *diag,
                     bool *ret_lost)
 {
+    const size_t before = j->records.len, most = entries.len + count * JOURNAL_RECORD_BYTES;
     struct digest chain = j->chain;
-    TRY(encode(j, entries, count, &chain));
-    if (j->records.len + j->batch.len > PENDING_MAX) {
-        diag_set(diag, "journal: %u MiB wait for integration, which fails", PENDING_MAX >> 20);
+    if (before + most > PENDING_MAX) {
+        diag_set(diag, "journal: %u MiB wait for integration, which fails or is too slow",
+                 PENDING_MAX >> 20);
         FAIL(LIMIT);
     }
-    if (buf_reserve(&j->records, j->batch.len) == NULL) {
+    if (buf_reserve(&j->records, most) == NULL) {
         j->records.failed = 0;
         FAIL(MEMORY);
     }
-    const struct status s = write_batch(j, diag);
+    encode(j, entries, count, &chain);
+    const struct status s = write_batch(j, before, diag);
     if (!status_ok(s)) {
+        buf_cut(&j->records, before);
         *ret_lost = !status_ok(journal_file_cut(j, NULL));
         return s;
     }
-    buf_put(&j->records, buf_view(&j->batch));
     j->count += count;
     j->chain = chain;
     return OK;

@@ -15,7 +15,6 @@ struct journal_file {
     uint64_t count;      /* records */
     struct digest chain; /* hash of the last one, or of the header */
     struct buf records;  /* the bytes after the header */
-    struct buf batch;    /* scratch of append */
     bool padded;         /* the file may end with zeros, */
     off_t length;        /* and is so long with them */
 };

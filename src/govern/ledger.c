@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define KEPT_NAME_MAX 64
-#define GATHER_BYTES (2u << 20)  /* at once: the lock is held while they are copied */
+/* At once: the lock is held while they are copied; and less than what is mapped anew each time. */
+#define GATHER_BYTES (240u << 10)
 #define GATHER_REST (256u << 10) /* few enough to be left to the next journal */
 
 struct ledger {
