@@ -79,6 +79,10 @@ void quota_count_turn(struct quota_count *c, const char *window);
 /* An entry of the log: what it says it was counted in. The same entries in any order of one
  * window's give the same book. */
 struct status quota_book_add(struct quota_book *b, struct view entry);
+/* How many counts of `believed` are not those of `counted`, which has the same entries; in `live`,
+ * which has what `believed` has and calls since, they are made right. live NULL: nothing is. */
+struct status quota_book_correct(struct quota_book *live, const struct quota_book *believed,
+                                 const struct quota_book *counted, size_t *ret_differing);
 /* Every count, in any order; the array is malloc'd. */
 struct status quota_book_all(const struct quota_book *b, const struct quota_count ***ret_counts,
                              size_t *ret_n);

@@ -115,6 +115,17 @@ slot_of(const char *of, const char *principal)
            SLOTS;
 }
 
+static const struct quota_count *
+find(const struct quota_book *b, const char *of, const char *principal)
+{
+    static const struct quota_count none = {.used = 0};
+    const struct quota_count *c = b->slot[slot_of(of, principal)];
+    while (c != NULL && (strcmp(c->of, of) != 0 || strcmp(c->principal, principal) != 0)) {
+        c = c->next;
+    }
+    return c != NULL ? c : &none;
+}
+
 struct quota_count *
 quota_book_count(struct quota_book *b, const char *of, const char *principal)
 {
@@ -147,6 +158,59 @@ quota_book_next(const struct quota_book *b, const struct quota *q, const struct 
         }
         c = b->slot[at++];
     }
+}
+
+/* ---- correcting ---- */
+
+/* was: what it began from; is: what that should have been. What came since stays. */
+static void
+correct(struct quota_count *live, const struct quota_count *was, const struct quota_count *is)
+{
+    const bool same = strcmp(live->window, was->window) == 0;
+    const uint64_t since = !same ? live->used : live->used > was->used ? live->used - was->used : 0;
+    if (!same && strcmp(live->window, is->window) > 0) {
+        return; /* a window that neither knows of */
+    }
+    if (is->window[0] != '\0') {
+        memcpy(live->window, is->window, sizeof live->window);
+    }
+    live->used = is->used + since;
+}
+
+static struct status
+compare_one(struct quota_book *live, const struct quota_count *key, const struct quota_count *was,
+            const struct quota_count *is, size_t *differing)
+{
+    if (was->used == is->used && strcmp(was->window, is->window) == 0) {
+        return OK;
+    }
+    (*differing)++;
+    if (live != NULL) {
+        struct quota_count *c = quota_book_count(live, key->of, key->principal);
+        CHECK(c != NULL, MEMORY);
+        correct(c, was, is);
+    }
+    return OK;
+}
+
+struct status
+quota_book_correct(struct quota_book *live, const struct quota_book *believed,
+                   const struct quota_book *counted, size_t *ret_differing)
+{
+    size_t differing = 0;
+    for (size_t i = 0; i < SLOTS; i++) {
+        for (const struct quota_count *c = counted->slot[i]; c != NULL; c = c->next) {
+            TRY(compare_one(live, c, find(believed, c->of, c->principal), c, &differing));
+        }
+        for (const struct quota_count *c = believed->slot[i]; c != NULL; c = c->next) {
+            const struct quota_count *is = find(counted, c->of, c->principal);
+            if (is->of[0] == '\0') { /* of no entry */
+                TRY(compare_one(live, c, c, is, &differing));
+            }
+        }
+    }
+    *ret_differing = differing;
+    return OK;
 }
 
 void

@@ -27,6 +27,10 @@ struct quotas {
     /* Of entries alone: the book has calls, too, that have none yet. The ticker's, once it is
      * there. */
     struct quota_book *entries;
+    /* It began from counts that lay beside the log, and those were not counted again yet. */
+    bool doubted;
+    struct quota_book *counted; /* again, so far; the ticker's */
+    int64_t warned_ns;
 };
 
 struct quotas *
@@ -48,6 +52,7 @@ quotas_free(struct quotas *q)
         ticker_stop(q->ticker);
         quota_book_free(q->book);
         quota_book_free(q->entries);
+        quota_book_free(q->counted);
         (void)pthread_mutex_destroy(&q->lock);
         free(q);
     }
@@ -75,6 +80,7 @@ read_book(struct quotas *q, struct diag *diag)
     q->book = MOVE(b);
     q->entries = MOVE(same);
     q->kept = from;
+    q->doubted = from > 0;
     (void)pthread_mutex_unlock(&q->lock);
     return OK;
 }
@@ -106,6 +112,81 @@ keep(struct quotas *q, struct quota_book *b, uint64_t published)
     }
 }
 
+/* ---- were they right? ---- */
+
+/* Whoever may write in the log's folder can put counts there and an entry that names them into the
+ * journal. What the entries say cannot be taken back, so they are counted again. */
+static struct status
+tell_wrong(struct quotas *q, size_t differing, struct diag *diag)
+{
+    char reason[200];
+    const struct audit_alert alert = {
+        .severity = "high", .policy = "quota-counts", .policy_version = "1"};
+    const struct workspace_act act = {.action = AUDIT_ALERT_RAISE,
+                                      .resource = "limits/quotas",
+                                      .reason = reason,
+                                      .alert = &alert};
+    (void)snprintf(reason, sizeof reason,
+                   "%zu counts that lay beside the log were not those of its entries: somebody "
+                   "changed them, and named them in the log; corrected",
+                   differing);
+    log_event(LOG_WARN, "quotas.corrected", "reason=\"%s\"", reason);
+    return workspace_audit(q->workspace, &act, diag);
+}
+
+/* Both books have the same entries now. */
+static struct status
+settle(struct quotas *q, struct quota_book *believed, uint64_t published, struct diag *diag)
+{
+    size_t differing = 0;
+    struct status s = quota_book_correct(NULL, believed, q->counted, &differing);
+    TRY(s);
+    (void)pthread_mutex_lock(&q->lock);
+    s = differing == 0 ? OK : quota_book_correct(q->book, believed, q->counted, &differing);
+    if (status_ok(s)) {
+        q->entries = MOVE(q->counted);
+        q->doubted = false;
+        quota_book_free(believed);
+    }
+    (void)pthread_mutex_unlock(&q->lock);
+    TRY(s);
+    if (differing > 0) {
+        TRY(tell_wrong(q, differing, diag));
+        keep(q, q->entries, published);
+    }
+    return OK;
+}
+
+static struct status
+recount(struct quotas *q, struct quota_book *believed, uint64_t published, struct diag *diag)
+{
+    q->counted = q->counted == NULL ? quota_book_new() : q->counted;
+    CHECK(q->counted != NULL, MEMORY);
+    const uint64_t next = quota_book_entries(q->counted) + QUOTAS_RECOUNTED_AT_ONCE;
+    TRY(quota_book_follow(q->counted, q->log_dir, next < published ? next : published, diag));
+    if (next < published) {
+        return OK;
+    }
+    TRY(quota_book_follow(believed, q->log_dir, published, diag));
+    return settle(q, believed, published, diag);
+}
+
+/* Tried again each second; told once a minute. */
+static void
+try_recount(struct quotas *q, struct quota_book *believed, uint64_t published)
+{
+    struct diag diag = {0};
+    char text[sizeof diag.text];
+    const struct status s = recount(q, believed, published, &diag);
+    const int64_t now = clock_mono_ns();
+    if (!status_ok(s) && (q->warned_ns == 0 || now - q->warned_ns > 60 * NS_PER_S)) {
+        q->warned_ns = now;
+        diag_describe(&diag, s, text, sizeof text);
+        log_event(LOG_WARN, "quotas.doubted", "the log cannot be counted again; reason=\"%s\"",
+                  text);
+    }
+}
+
 static void
 tick(void *ctx)
 {
@@ -113,9 +194,15 @@ tick(void *ctx)
     (void)pthread_mutex_lock(&q->lock);
     struct quota_book *b = q->entries;
     const uint64_t kept = q->kept;
+    const bool doubted = q->doubted;
     (void)pthread_mutex_unlock(&q->lock);
     const uint64_t published = b == NULL ? 0 : audit_published(q->workspace->audit);
-    if (b != NULL && published >= quota_book_entries(b) && published - kept >= QUOTAS_KEPT_EVERY) {
+    if (b == NULL || published < quota_book_entries(b)) {
+        return;
+    }
+    if (doubted) {
+        try_recount(q, b, published);
+    } else if (published - kept >= QUOTAS_KEPT_EVERY) {
         keep(q, b, published);
     }
 }

@@ -10,6 +10,10 @@
  * and what came while they were written. */
 #define QUOTAS_KEPT_EVERY 16384u
 
+/* Counts that were believed at the start are held against the log's entries in the background, so
+ * many of them a second. */
+#define QUOTAS_RECOUNTED_AT_ONCE 65536u
+
 struct quotas;
 
 /* Of the log in that folder, which is borrowed. NULL when memory is out. */

@@ -232,6 +232,55 @@ what_is_left_is_told_of_the_window_that_is_now(void **state)
 }
 
 static void
+put_count(struct quota_book *b, const char *window, uint64_t used)
+{
+    if (*window != '\0') {
+        struct quota_count *c = quota_book_count(b, "fair calls/day", "");
+        quota_count_turn(c, window);
+        c->used = used;
+    }
+}
+
+/* What was believed, what the entries give, and what was counted since the start: "": no count. */
+static void
+counts_that_were_wrong_become_right_and_keep_what_came_since(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *believed, *counted, *live, *becomes;
+        unsigned was, is, used, left;
+        size_t differing;
+    } cases[] = {
+        {"2026-11-26", "2026-11-26", "2026-11-26", "2026-11-26", 5, 5, 7, 7, 0},
+        {"2026-11-26", "2026-11-26", "2026-11-26", "2026-11-26", 1, 5, 3, 7, 1},
+        {"2026-11-26", "2026-11-26", "2026-11-26", "2026-11-26", 9, 5, 9, 5, 1},
+        {"", "2026-11-26", "2026-11-26", "2026-11-26", 0, 5, 2, 7, 1},
+        {"", "2026-11-26", "", "2026-11-26", 0, 5, 0, 5, 1},
+        {"2026-11-25", "2026-11-26", "2026-11-26", "2026-11-26", 9, 5, 2, 7, 1},
+        {"2026-11-25", "2026-11-26", "2026-11-25", "2026-11-26", 9, 5, 9, 5, 1},
+        {"2026-11-26", "2026-11-26", "2026-11-27", "2026-11-27", 1, 5, 3, 3, 1},
+        {"2999-01-01", "2026-11-26", "2999-01-01", "2026-11-26", 0, 5, 1, 6, 1},
+        {"2026-11-26", "", "2026-11-26", "2026-11-26", 3, 0, 4, 1, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        DEFER(quota_book_freep) struct quota_book *believed = quota_book_new();
+        DEFER(quota_book_freep) struct quota_book *counted = quota_book_new();
+        DEFER(quota_book_freep) struct quota_book *live = quota_book_new();
+        size_t differing = 77;
+        put_count(believed, cases[i].believed, cases[i].was);
+        put_count(counted, cases[i].counted, cases[i].is);
+        put_count(live, cases[i].live, cases[i].used);
+        assert_ok(quota_book_correct(NULL, believed, counted, &differing));
+        assert_int_equal(differing, cases[i].differing);
+        assert_ok(quota_book_correct(live, believed, counted, &differing));
+        assert_int_equal(differing, cases[i].differing);
+        const struct quota_count *c = quota_book_count(live, "fair calls/day", "");
+        assert_string_equal(c->window, cases[i].becomes);
+        assert_int_equal(c->used, cases[i].left);
+    }
+}
+
+static void
 of_very_many_those_who_used_most_are_told(void **state)
 {
     (void)state;
@@ -262,6 +311,7 @@ main(void)
         cmocka_unit_test(entries_tell_what_was_used_in_the_newest_window),
         cmocka_unit_test(tokens_are_counted_as_entries_tell_them),
         cmocka_unit_test(what_is_left_is_told_of_the_window_that_is_now),
+        cmocka_unit_test(counts_that_were_wrong_become_right_and_keep_what_came_since),
         cmocka_unit_test(of_very_many_those_who_used_most_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- counting ---- */
 
@@ -386,6 +387,114 @@ a_start_reads_what_came_since_the_counts_were_kept(void **state)
 }
 
 /* Who is in a group by the store. */
+static void
+verb_says(const char *const *args, const char *says)
+{
+    struct testing_run r;
+    testing_steward(&r, args[0], args[1], args[2], args[3], NULL);
+    assert_int_equal(r.exit_code, 0);
+    assert_text_has(buf_str(&r.out), says);
+    testing_run_done(&r);
+}
+
+static void
+rest_shortly(void)
+{
+    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+    (void)nanosleep(&pause, NULL);
+}
+
+/* As whoever writes in the workspace's folder can: they take off what was used, and put the entry
+ * that names the file into the journal. */
+static void
+forge(const char *kept)
+{
+    uint64_t entries = 0;
+    struct digest root, file;
+    struct diag diag = {0};
+    char reason[200];
+    DEFER(quota_book_freep) struct quota_book *b = quota_book_new();
+    DEFER(workspace_closep) struct workspace *w = open_it();
+    DEFER(buf_done) struct buf bytes;
+    DEFER(buf_done) struct buf hex;
+    buf_init(&hex, 2 * DIGEST_BYTES + 1);
+    testing_read(kept, &bytes);
+    assert_ok(quota_kept_read(buf_view(&bytes), b, &entries, &root));
+    quota_book_count(b, "far calls/month", "")->used = 1;
+    quota_count_turn(quota_book_count(b, "none calls/month", ""), "2099-01");
+    buf_reset(&bytes);
+    assert_ok(quota_kept_put(b, entries, &root, &bytes));
+    digest_of(buf_view(&bytes), &file);
+    digest_put_hex(&hex, &file);
+    (void)snprintf(reason, sizeof reason, "counts of the first %llu entries kept; sha256=%s",
+                   (unsigned long long)entries, buf_str(&hex));
+    const struct workspace_act act = {
+        .action = QUOTA_KEPT_ACTION, .resource = "limits/quotas", .reason = reason};
+    assert_ok(workspace_audit(w, &act, &diag));
+    testing_write(kept, buf_view(&bytes));
+}
+
+static uint64_t
+used_by_metrics(const char *quota)
+{
+    unsigned long long used = 0;
+    char text[512], line[96];
+    struct reply r;
+    (void)snprintf(text, sizeof text,
+                   "GET /metrics HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n\r\n",
+                   it.watcher);
+    assert_int_equal(client_ask(it.port, text, &r), 200);
+    (void)snprintf(line, sizeof line, "steward_quota_used{quota=\"%s\"} ", quota);
+    const char *at = strstr(buf_str(&r.body), line);
+    assert_non_null(at);
+    assert_int_equal(sscanf(at + strlen(line), "%llu", &used), 1);
+    reply_done(&r);
+    return used;
+}
+
+static void
+forged_counts_are_found_and_corrected(void **state)
+{
+    (void)state;
+    unsigned long long entries = 0, from = 0;
+    uint64_t is = 0;
+    DEFER(file_freep) char *kept = file_join(log_of_it, QUOTA_KEPT_FILE);
+    DEFER(buf_done) struct buf said;
+    configure("\"hand 100 calls/month principal=desk\", \"far 900000 calls/month\"");
+    assert_int_equal(unlink(kept), 0); /* it was changed, and nobody vouches for it */
+    room_start(&it);
+    const uint64_t whole = used_by_metrics("far");
+    const int64_t until = clock_mono_ns() + INT64_C(240) * NS_PER_S;
+    while (!file_exists(kept) && clock_mono_ns() < until) {
+        rest_shortly();
+    }
+    assert_int_equal(testing_stop(it.pid), 0);
+    assert_true(whole > QUOTAS_KEPT_EVERY);
+    forge(kept);
+    room_start(&it);
+    read_said(&entries, &from);
+    assert_true(from > 0); /* believed */
+    asks(200, "outputs");
+    do {
+        rest_shortly();
+        is = used_by_metrics("far");
+    } while (is != whole + 1 && clock_mono_ns() < until);
+    assert_int_equal(is, whole + 1);
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+    testing_read(it.log, &said);
+    assert_text_has(buf_str(&said), "quotas.corrected");
+    assert_text_has(buf_str(&said), "2 counts that lay beside the log");
+    verb_says((const char *const[]){"audit", "search", "action=alert.raise", "--json"},
+              "\"policy\": \"quota-counts\"");
+    room_start(&it);
+    read_said(&entries, &from);
+    assert_true(from > 0);
+    assert_int_equal(used_by_metrics("far"), whole + 1);
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+}
+
 /* A call of a model that counts tokens, as whoever serves one writes it. */
 static void
 append_tokens(uint64_t tokens)
@@ -427,16 +536,6 @@ ask_nothing(void)
                    it.caller);
     assert_int_equal(client_ask(it.port, text, &r), 400);
     reply_done(&r);
-}
-
-static void
-verb_says(const char *const *args, const char *says)
-{
-    struct testing_run r;
-    testing_steward(&r, args[0], args[1], args[2], args[3], NULL);
-    assert_int_equal(r.exit_code, 0);
-    assert_text_has(buf_str(&r.out), says);
-    testing_run_done(&r);
 }
 
 static void
@@ -528,6 +627,7 @@ main(void)
         cmocka_unit_test(another_number_holds_with_a_hangup_and_keeps_the_count),
         cmocka_unit_test(what_is_left_is_told_by_both_doors),
         cmocka_unit_test(a_start_reads_what_came_since_the_counts_were_kept),
+        cmocka_unit_test(forged_counts_are_found_and_corrected),
         cmocka_unit_test(tokens_that_the_log_tells_are_used_up),
         cmocka_unit_test(a_group_s_quota_is_of_who_is_in_it),
     };
