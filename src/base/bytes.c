@@ -26,9 +26,16 @@ view_equal_secret(struct view a, struct view b)
     if (a.len != b.len) {
         return false;
     }
-    volatile uint8_t differ = 0;
-    for (size_t i = 0; i < a.len; i++) {
-        differ = (uint8_t)(differ | (a.ptr[i] ^ b.ptr[i]));
+    volatile uint64_t differ = 0; /* read and written each time: the compiler sees no early end */
+    size_t i = 0;
+    for (; a.len - i >= 8; i += 8) {
+        uint64_t x, y;
+        memcpy(&x, a.ptr + i, 8);
+        memcpy(&y, b.ptr + i, 8);
+        differ = differ | (x ^ y);
+    }
+    for (; i < a.len; i++) {
+        differ = differ | (uint64_t)(a.ptr[i] ^ b.ptr[i]);
     }
     return differ == 0;
 }

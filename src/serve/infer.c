@@ -18,18 +18,18 @@ static const struct datatype {
     enum kind kind;
     double low, high; /* of integers */
 } datatypes[] = {
-    {"BOOL", KIND_BOOL, 0, 0},
-    {"UINT8", KIND_INTEGER, 0, 255},
-    {"UINT16", KIND_INTEGER, 0, 65535},
-    {"UINT32", KIND_INTEGER, 0, 4294967295.0},
-    {"UINT64", KIND_INTEGER, 0, 18446744073709551615.0},
-    {"INT8", KIND_INTEGER, -128, 127},
-    {"INT16", KIND_INTEGER, -32768, 32767},
-    {"INT32", KIND_INTEGER, -2147483648.0, 2147483647.0},
-    {"INT64", KIND_INTEGER, -9223372036854775808.0, 9223372036854775807.0},
-    {"FP32", KIND_FLOAT, 0, 0},
-    {"FP64", KIND_FLOAT, 0, 0},
+    {"FP64", KIND_FLOAT, 0, 0}, /* what is sent most comes first */
     {"BYTES", KIND_BYTES, 0, 0},
+    {"INT64", KIND_INTEGER, -9223372036854775808.0, 9223372036854775807.0},
+    {"BOOL", KIND_BOOL, 0, 0},
+    {"FP32", KIND_FLOAT, 0, 0},
+    {"INT32", KIND_INTEGER, -2147483648.0, 2147483647.0},
+    {"INT16", KIND_INTEGER, -32768, 32767},
+    {"INT8", KIND_INTEGER, -128, 127},
+    {"UINT64", KIND_INTEGER, 0, 18446744073709551615.0},
+    {"UINT32", KIND_INTEGER, 0, 4294967295.0},
+    {"UINT16", KIND_INTEGER, 0, 65535},
+    {"UINT8", KIND_INTEGER, 0, 255},
 };
 
 static const struct datatype *

@@ -139,6 +139,17 @@ views_compare_as_bytes(void **state)
 {
     (void)state;
     assert_true(view_equal((struct view){0}, view_str("")));
+    char one[41], other[41];
+    for (size_t n = 0; n <= 40; n++) { /* whole words, and what is left of one */
+        memset(one, 'a', n);
+        memset(other, 'a', n);
+        assert_true(view_equal_secret(view_of(one, n), view_of(other, n)));
+        for (size_t i = 0; i < n; i++) {
+            other[i] ^= 0x40;
+            assert_false(view_equal_secret(view_of(one, n), view_of(other, n)));
+            other[i] ^= 0x40;
+        }
+    }
     assert_true(view_equal_secret((struct view){0}, view_str("")));
     assert_false(view_equal_secret(view_str("abc"), view_str("abd")));
     assert_false(view_equal_secret(view_str("abc"), view_str("ab")));
