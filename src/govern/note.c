@@ -1,6 +1,7 @@
 #include "govern/note.h"
 
 #include "base/text.h"
+#include "govern/mldsa.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -41,16 +42,25 @@ is_key_name(struct view name)
     return true;
 }
 
+_Static_assert(NOTE_PUBLIC_MAX == MLDSA_PUBLIC_BYTES, "the longest key there is");
+
+static struct view
+public_of(enum note_type type, const uint8_t *public_key)
+{
+    return view_of(public_key,
+                   type == NOTE_COSIGNATURE_MLDSA ? MLDSA_PUBLIC_BYTES : NOTE_PUBLIC_BYTES);
+}
+
 static uint32_t
 key_id(enum note_type type, struct view name, const uint8_t *public_key)
 {
     DEFER(buf_done) struct buf b;
     struct digest d;
-    buf_init(&b, NOTE_NAME_MAX + 64);
+    buf_init(&b, NOTE_NAME_MAX + 2 + NOTE_PUBLIC_MAX);
     buf_put(&b, name);
     buf_put_u8(&b, '\n');
     buf_put_u8(&b, (uint8_t)type);
-    buf_put(&b, view_of(public_key, NOTE_PUBLIC_BYTES));
+    buf_put(&b, public_of(type, public_key));
     digest_of(buf_view(&b), &d);
     struct reader r = reader_of(view_of(d.bytes, DIGEST_BYTES));
     return reader_u32be(&r);
@@ -61,7 +71,7 @@ key_fill(enum note_type type, struct view name, const uint8_t *public_key, struc
 {
     struct note_key k = {.type = type, .id = key_id(type, name, public_key)};
     memcpy(k.name, name.ptr, name.len);
-    memcpy(k.public_key, public_key, NOTE_PUBLIC_BYTES);
+    memcpy(k.public_key, public_key, public_of(type, public_key).len);
     *ret_key = k;
 }
 
@@ -97,10 +107,11 @@ note_cosigner_make(const char *name, const uint8_t public_key[static NOTE_PUBLIC
 void
 note_put_vkey(const struct note_key *key, struct buf *b)
 {
-    uint8_t blob[1 + NOTE_PUBLIC_BYTES] = {(uint8_t)key->type};
-    memcpy(blob + 1, key->public_key, NOTE_PUBLIC_BYTES);
+    uint8_t blob[1 + NOTE_PUBLIC_MAX] = {(uint8_t)key->type};
+    const struct view public = public_of(key->type, key->public_key);
+    memcpy(blob + 1, public.ptr, public.len);
     buf_printf(b, "%s+%08x+", key->name, key->id);
-    text_put_base64(b, view_of(blob, sizeof blob));
+    text_put_base64(b, view_of(blob, 1 + public.len));
 }
 
 static struct status
@@ -118,22 +129,34 @@ find(struct view v, size_t from, uint8_t c)
     return p == NULL ? v.len : (size_t)(p - v.ptr);
 }
 
+/* Of a log's keys or of the witnesses'. */
 static struct status
-bad_key(enum note_type type, int have, size_t at, struct diag *diag)
+bad_key(bool of_log, int have, size_t at, struct diag *diag)
 {
-    if (type == NOTE_ED25519 && have == NOTE_COSIGNATURE) {
+    if (of_log && (have == NOTE_COSIGNATURE || have == NOTE_COSIGNATURE_MLDSA)) {
         return bad(diag, at, "this is a witness's key; a log's is needed");
     }
-    if (type == NOTE_COSIGNATURE && have == NOTE_ED25519) {
-        return bad(diag, at, "this is a log's key; a witness's is needed (it begins with 4)");
+    if (!of_log && have == NOTE_ED25519) {
+        return bad(diag, at, "this is a log's key; a witness's is needed (it begins with 4 or 6)");
     }
     return bad(diag, at,
-               type == NOTE_ED25519 ? "not a base64 Ed25519 key (33 bytes that begin with 1)"
-                                    : "not a base64 Ed25519 key (33 bytes that begin with 4)");
+               of_log ? "not a base64 Ed25519 key (33 bytes that begin with 1)"
+                      : "not a base64 Ed25519 key (33 bytes that begin with 4), nor one of "
+                        "ML-DSA-44 (1313 that begin with 6)");
+}
+
+/* The first byte of a blob that is as long as a key of its type is; 0: none. */
+static int
+type_of(struct view blob)
+{
+    const int type = blob.len == 0 ? 0 : blob.ptr[0];
+    const bool known =
+        type == NOTE_ED25519 || type == NOTE_COSIGNATURE || type == NOTE_COSIGNATURE_MLDSA;
+    return known && blob.len == 1 + public_of((enum note_type)type, blob.ptr).len ? type : 0;
 }
 
 static struct status
-parse_key(enum note_type type, struct view text, struct diag *diag, struct note_key *ret_key)
+parse_key(bool of_log, struct view text, struct diag *diag, struct note_key *ret_key)
 {
     DEFER(buf_done) struct buf blob;
     DEFER(buf_done) struct buf hex;
@@ -147,13 +170,12 @@ parse_key(enum note_type type, struct view text, struct diag *diag, struct note_
         return bad(diag, first + 1, "the key hash must be 8 hex digits between two '+'");
     }
     const struct view key = view_of(text.ptr + first + 10, text.len - first - 10);
-    const bool long_enough =
-        status_ok(text_from_base64(key, &blob)) && blob.len == 1 + NOTE_PUBLIC_BYTES;
-    if (!long_enough || blob.ptr[0] != (uint8_t)type) {
-        return bad_key(type, long_enough ? blob.ptr[0] : 0, first + 10, diag);
+    const int type = status_ok(text_from_base64(key, &blob)) ? type_of(buf_view(&blob)) : 0;
+    if (type == 0 || (type == NOTE_ED25519) != of_log) {
+        return bad_key(of_log, type, first + 10, diag);
     }
     struct note_key k;
-    key_fill(type, view_of(text.ptr, first), blob.ptr + 1, &k);
+    key_fill((enum note_type)type, view_of(text.ptr, first), blob.ptr + 1, &k);
     buf_printf(&hex, "%08x", k.id);
     if (memcmp(hex.ptr, text.ptr + first + 1, 8) != 0) {
         return bad(diag, first + 1, "the key hash is not that of this name and key");
@@ -165,13 +187,13 @@ parse_key(enum note_type type, struct view text, struct diag *diag, struct note_
 struct status
 note_parse_vkey(struct view text, struct diag *diag, struct note_key *ret_key)
 {
-    return parse_key(NOTE_ED25519, text, diag, ret_key);
+    return parse_key(true, text, diag, ret_key);
 }
 
 struct status
 note_parse_cosigner(struct view text, struct diag *diag, struct note_key *ret_key)
 {
-    return parse_key(NOTE_COSIGNATURE, text, diag, ret_key);
+    return parse_key(false, text, diag, ret_key);
 }
 
 static void
@@ -247,6 +269,40 @@ parse_signature(struct view line, struct view *ret_name, struct buf *ret_blob)
     return OK;
 }
 
+static void
+put_short(struct buf *b, struct view text)
+{
+    buf_put_u8(b, (uint8_t)text.len);
+    buf_put(b, text);
+}
+
+/* What an ML-DSA-44 cosignature signs: a subtree that is all of the tree. */
+static struct status
+put_subtree(const struct note_key *key, struct view text, uint64_t time_s, struct buf *b)
+{
+    struct checkpoint c;
+    TRY(checkpoint_parse(text, NULL, &c));
+    buf_put(b, view_of("subtree/v1\n", 12)); /* with its NUL */
+    put_short(b, view_str(key->name));
+    buf_put_u64be(b, time_s);
+    put_short(b, view_str(c.origin));
+    buf_put_u64be(b, 0);
+    buf_put_u64be(b, c.size);
+    buf_put(b, view_of(c.root.bytes, DIGEST_BYTES));
+    return buf_status(b);
+}
+
+static bool
+mldsa_cosignature_verifies(const struct note_key *key, struct view text, uint64_t time_s,
+                           struct view signature)
+{
+    DEFER(buf_done) struct buf message;
+    buf_init(&message, 1024);
+    return signature.len == MLDSA_SIGNATURE_BYTES &&
+           status_ok(put_subtree(key, text, time_s, &message)) &&
+           mldsa_verifies(key->public_key, buf_view(&message), signature.ptr);
+}
+
 /* r stands behind the key id. */
 static bool
 signature_verifies(const struct note_key *key, struct view text, struct reader *r,
@@ -254,15 +310,20 @@ signature_verifies(const struct note_key *key, struct view text, struct reader *
 {
     DEFER(buf_done) struct buf cosigned;
     buf_init(&cosigned, NOTE_MAX + 64);
-    *ret_time = 0;
+    *ret_time = key->type == NOTE_ED25519 ? 0 : reader_u64be(r);
+    if (*ret_time > INT64_MAX) {
+        return false;
+    }
+    if (key->type == NOTE_COSIGNATURE_MLDSA) {
+        return mldsa_cosignature_verifies(key, text, *ret_time, reader_bytes(r, reader_left(r)));
+    }
     if (key->type == NOTE_COSIGNATURE) {
-        *ret_time = reader_u64be(r);
         note_put_cosigned(&cosigned, text, *ret_time);
         text = buf_view(&cosigned);
     }
     const struct view signature = reader_bytes(r, NOTE_SIGNATURE_BYTES);
     return !r->bad && reader_left(r) == 0 && status_ok(buf_status(&cosigned)) &&
-           *ret_time <= INT64_MAX && ed25519_verifies(key, text, signature.ptr);
+           ed25519_verifies(key, text, signature.ptr);
 }
 
 static const struct note_key *

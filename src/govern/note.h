@@ -1,6 +1,7 @@
-/* note: C2SP signed notes (Ed25519), cosignatures of witnesses (tlog-cosignature), verifier keys,
- * and the checkpoint text. Rules: docs/spec/audit.md, docs/spec/witness.md. On failure the diag
- * says "byte N: why"; the caller prefixes the file. Pure: bytes in, bytes out. */
+/* note: C2SP signed notes (Ed25519), cosignatures of witnesses (tlog-cosignature: Ed25519, and
+ * ML-DSA-44, which is verified and not made here), verifier keys, and the checkpoint text. Rules:
+ * docs/spec/audit.md, docs/spec/witness.md. On failure the diag says "byte N: why"; the caller
+ * prefixes the file. Pure: bytes in, bytes out. */
 #ifndef STEWARD_GOVERN_NOTE_H
 #define STEWARD_GOVERN_NOTE_H
 
@@ -8,31 +9,34 @@
 
 #define NOTE_MAX (256u << 10)
 #define NOTE_NAME_MAX 255u
-#define NOTE_PUBLIC_BYTES 32
+#define NOTE_PUBLIC_BYTES 32 /* of Ed25519 */
+#define NOTE_PUBLIC_MAX 1312 /* of ML-DSA-44 */
 #define NOTE_SIGNATURE_BYTES 64
 
 enum note_type {
-    NOTE_ED25519 = 0x01,    /* of a log: signs the text */
-    NOTE_COSIGNATURE = 0x04 /* of a witness: signs the text and a time */
+    NOTE_ED25519 = 0x01,     /* of a log: signs the text */
+    NOTE_COSIGNATURE = 0x04, /* of a witness: signs the text and a time */
+    /* ML-DSA-44 of a witness: signs its name, a time, and the checkpoint without its extensions */
+    NOTE_COSIGNATURE_MLDSA = 0x06
 };
 
 struct note_key {
     char name[NOTE_NAME_MAX + 1];
     enum note_type type;
     uint32_t id; /* first 4 bytes of SHA-256(name, newline, type, public key) */
-    uint8_t public_key[NOTE_PUBLIC_BYTES];
+    uint8_t public_key[NOTE_PUBLIC_MAX]; /* as many bytes of it as the type has */
 };
 
 /* STATUS_INPUT when the name is empty, long, or holds whitespace, '+' or control bytes. */
 struct status note_key_make(const char *name, const uint8_t public_key[static NOTE_PUBLIC_BYTES],
                             struct diag *diag, struct note_key *ret_key);
-/* The same of a witness. */
+/* The same of a witness, Ed25519. */
 struct status note_cosigner_make(const char *name,
                                  const uint8_t public_key[static NOTE_PUBLIC_BYTES],
                                  struct diag *diag, struct note_key *ret_key);
 /* "name+hex8+base64", no newline. */
 void note_put_vkey(const struct note_key *key, struct buf *b);
-/* Of a log; of a witness. The other's is refused. */
+/* Of a log; of a witness, of either kind. The other's is refused. */
 struct status note_parse_vkey(struct view text, struct diag *diag, struct note_key *ret_key);
 struct status note_parse_cosigner(struct view text, struct diag *diag, struct note_key *ret_key);
 
