@@ -420,8 +420,10 @@ run_publisher(void *arg)
             rest(a);
         }
     }
-    if (a->publish_due != 0) {
+    /* One may leave some for the next; and another process may go on writing. */
+    for (int left = GATHERS_MAX; left > 0 && a->publish_due != 0; left--) {
         publish_now(a);
+        left = a->published.failing ? 0 : left;
     }
     (void)pthread_mutex_unlock(&a->lock);
     return NULL;
