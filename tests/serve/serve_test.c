@@ -593,7 +593,7 @@ await_version(unsigned version)
     struct reply r;
     char path[64];
     unsigned status = 0;
-    const int64_t until = clock_mono_ns() + 30 * NS_PER_S;
+    const int64_t until = clock_mono_ns() + 120 * NS_PER_S;
     (void)snprintf(path, sizeof path, "/v2/models/loans/versions/%u", version);
     while (status != 200 && clock_mono_ns() < until) {
         status = ask_at(it.port, "GET", path, it.caller, NULL, &r);
@@ -607,7 +607,7 @@ takes_a_new_version_in_and_keeps_the_old_one(void **state)
 {
     (void)state;
     struct reply r;
-    const int64_t until = clock_mono_ns() + 30 * NS_PER_S;
+    const int64_t until = clock_mono_ns() + 120 * NS_PER_S;
     assert_steward("model", "train", "loans", "--data", "loans", "--rounds", "3");
     bool fresh = false;
     while (!fresh && clock_mono_ns() < until) {
@@ -1150,7 +1150,7 @@ fails_closed_while_the_log_cannot_be_written(void **state)
     assert_int_equal(ask_at(port, "GET", "/v2/health/ready", NULL, NULL, &r), 503);
     reply_done(&r);
     assert_int_equal(unlink(filler), 0);
-    const int64_t until = clock_mono_ns() + 30 * NS_PER_S;
+    const int64_t until = clock_mono_ns() + 120 * NS_PER_S;
     while (status != 200 && clock_mono_ns() < until) {
         status = ask_at(port, "POST", INFER, it.caller, BODY, &r);
         if (status == 200) {
