@@ -69,6 +69,11 @@ struct quota_book *quota_book_new(void); /* NULL when memory is out */
 void quota_book_free(struct quota_book *b);
 DEFINE_FREEP(quota_book_free, struct quota_book)
 struct quota_book *quota_book_copy(const struct quota_book *b); /* NULL when memory is out */
+/* A part of its counts, 0 to QUOTA_BOOK_PARTS - 1, into one that has none of them: nobody who
+ * shares the book waits for all of them. STATUS_MEMORY. */
+#define QUOTA_BOOK_PARTS 256u
+struct status quota_book_copy_part(const struct quota_book *b, size_t part,
+                                   struct quota_book *into);
 /* That count; an empty one is made. It stays where it is. NULL: memory is out. */
 struct quota_count *quota_book_count(struct quota_book *b, const char *of, const char *principal);
 /* Of that quota, the next behind last (NULL: the first); NULL: there is none. */

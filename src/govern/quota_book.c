@@ -13,6 +13,8 @@
 #define SLOTS 4096u
 #define ENTRY_ARENA (1u << 20)
 
+_Static_assert(SLOTS % QUOTA_BOOK_PARTS == 0, "parts of one size");
+
 struct quota_book {
     struct quota_count *slot[SLOTS];
     size_t count;
@@ -51,18 +53,28 @@ quota_book_free(struct quota_book *b)
     free(b);
 }
 
+struct status
+quota_book_copy_part(const struct quota_book *b, size_t part, struct quota_book *into)
+{
+    const size_t width = SLOTS / QUOTA_BOOK_PARTS;
+    for (size_t i = part * width; i < (part + 1) * width; i++) {
+        for (const struct quota_count *c = b->slot[i]; c != NULL; c = c->next) {
+            struct quota_count *same = quota_book_count(into, c->of, c->principal);
+            CHECK(same != NULL, MEMORY);
+            memcpy(same->window, c->window, sizeof same->window);
+            same->used = c->used;
+        }
+    }
+    return OK;
+}
+
 struct quota_book *
 quota_book_copy(const struct quota_book *b)
 {
     DEFER(quota_book_freep) struct quota_book *copy = quota_book_new();
-    for (size_t i = 0; copy != NULL && i < SLOTS; i++) {
-        for (const struct quota_count *c = b->slot[i]; c != NULL; c = c->next) {
-            struct quota_count *same = quota_book_count(copy, c->of, c->principal);
-            if (same == NULL) {
-                return NULL;
-            }
-            memcpy(same->window, c->window, sizeof same->window);
-            same->used = c->used;
+    for (size_t i = 0; copy != NULL && i < QUOTA_BOOK_PARTS; i++) {
+        if (!status_ok(quota_book_copy_part(b, i, copy))) {
+            return NULL;
         }
     }
     if (copy != NULL) {

@@ -404,10 +404,22 @@ quotas_put_charge(const struct quotas_charge *c, struct buf *ret_lines)
 struct status
 quotas_json(struct quotas *q, int64_t now_ns, json_t **ret_left)
 {
+    struct quota list[QUOTAS];
+    struct status s = OK;
+    DEFER(quota_book_freep) struct quota_book *copy = quota_book_new();
+    CHECK(copy != NULL, MEMORY);
     (void)pthread_mutex_lock(&q->lock);
-    const struct status s = quota_book_json(q->book, q->list, q->count, now_ns, ret_left);
+    const struct quota_book *b = q->book;
+    const size_t count = q->count;
+    memcpy(list, q->list, sizeof list);
     (void)pthread_mutex_unlock(&q->lock);
-    return s;
+    for (size_t i = 0; b != NULL && i < QUOTA_BOOK_PARTS && status_ok(s); i++) {
+        (void)pthread_mutex_lock(&q->lock);
+        s = quota_book_copy_part(b, i, copy);
+        (void)pthread_mutex_unlock(&q->lock);
+    }
+    TRY(s);
+    return quota_book_json(copy, list, count, now_ns, ret_left);
 }
 
 /* ---- metrics ---- */

@@ -67,7 +67,8 @@ void quotas_add_tokens(struct quotas *q, struct quotas_charge *c, uint64_t token
 void quotas_give_back(struct quotas *q, const struct quotas_charge *c);
 /* For its entry (audit_event.quotas). */
 void quotas_put_charge(const struct quotas_charge *c, struct buf *ret_lines);
-/* quota_book_json of what holds now. */
+/* quota_book_json of what holds now, made of a copy: calls wait for a part of the counts at most.
+ */
 struct status quotas_json(struct quotas *q, int64_t now_ns, json_t **ret_left);
 /* steward_quota_* for Prometheus, where there are quotas. */
 void quotas_put_metrics(struct quotas *q, struct buf *ret_text);

@@ -311,8 +311,8 @@ server_free(struct server *s)
     meter_free(s->refusals);
     reads_free(s->reads);
     series_free(s->series);
-    quotas_free(s->quotas);
     usages_stop(s->usages);
+    quotas_free(s->quotas);
     free(s->log_dir);
     sessions_free(s->sessions);
     for (unsigned i = 0; i < HTTP_LISTENERS; i++) {
@@ -340,7 +340,7 @@ start_quotas(struct server *s, struct diag *diag)
     s->log_dir = file_join(s->workspace->dir, "audit");
     s->quotas = quotas_new(s->log_dir);
     CHECK(s->log_dir != NULL && s->quotas != NULL, MEMORY);
-    TRY(usages_start(s->log_dir, &s->usages));
+    TRY(usages_start(s->log_dir, s->quotas, &s->usages));
     TRY(quotas_set(s->quotas, s->options.quotas, s->options.quota_count, diag));
     return quotas_watch(s->quotas, s->workspace);
 }

@@ -1,6 +1,5 @@
 #include "serve/usage_routes.h"
 
-#include "base/clock.h"
 #include "serve/console_form.h"
 
 #include <stdio.h>
@@ -65,20 +64,36 @@ read_question(struct call *c, struct usages_asked *ret_asked)
     return read_by(c, by, ret_asked->by);
 }
 
-void
-usage_inspect(struct call *c)
+static void
+ask(struct call *c, const struct usages_asked *asked)
 {
-    struct usages_asked asked = {.since = ""};
-    if (c->parked_once || !read_question(c, &asked)) {
-        return;
-    }
-    if (!status_ok(usages_ask(c->server->usages, &asked, &c->question))) {
+    if (!status_ok(usages_ask(c->server->usages, asked, &c->question))) {
         http_set_header(c->x, "retry-after", BUSY_S);
         call_refuse(c, 503, "as many questions about usage as may wait do so; try again",
                     "too many questions about usage");
         return;
     }
     call_park(c, SERVER_USAGE_TICKET | c->question);
+}
+
+void
+usage_inspect(struct call *c)
+{
+    struct usages_asked asked = {.since = ""};
+    if (!c->parked_once && read_question(c, &asked)) {
+        ask(c, &asked);
+    }
+}
+
+void
+usage_inspect_quotas(struct call *c)
+{
+    static const struct usages_asked asked = {.quotas = true};
+    if (*c->x->query != '\0') {
+        refuse_question(c, "this path takes no parameters");
+    } else if (!c->parked_once) {
+        ask(c, &asked);
+    }
 }
 
 void
@@ -89,24 +104,10 @@ usage_act(struct call *c)
     c->question = 0;
     if (s.code == STATUS_INPUT) {
         refuse_question(c, diag.text);
+    } else if (s.code == STATUS_MEMORY) {
+        call_refuse(c, 503, "out of memory; try again", "no memory for the counts");
     } else if (!status_ok(s)) {
         call_refuse(c, 503, "the log cannot be read now: \"steward audit verify\" says where",
                     "the log cannot be read");
-    }
-}
-
-/* As this server counts: a call that it answers just now is in it. */
-void
-usage_act_quotas(struct call *c)
-{
-    DEFER(js_freep) json_t *o = NULL;
-    if (*c->x->query != '\0') {
-        refuse_question(c, "this path takes no parameters");
-        return;
-    }
-    struct status s = quotas_json(c->server->quotas, clock_wall_ns(), &o);
-    s = status_ok(s) ? js_put(&c->x->answer, o) : s;
-    if (!status_ok(s)) {
-        call_refuse(c, 503, "out of memory; try again", "no memory for the counts");
     }
 }

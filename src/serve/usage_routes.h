@@ -1,5 +1,5 @@
-/* usage_routes: who called how much, and what quotas leave, as `steward usage --json` tells it. Rows
- * of the table in routes.c. */
+/* usage_routes: who called how much, and what quotas leave, as `steward usage --json` tells it.
+ * Rows of the table in routes.c. */
 #ifndef STEWARD_SERVE_USAGE_ROUTES_H
 #define STEWARD_SERVE_USAGE_ROUTES_H
 
@@ -8,6 +8,6 @@
 /* Reads the question of the query, and waits for its answer (call_park). */
 void usage_inspect(struct call *c);
 void usage_act(struct call *c);
-void usage_act_quotas(struct call *c);
+void usage_inspect_quotas(struct call *c);
 
 #endif

@@ -21,6 +21,7 @@ struct question {
 
 struct usages {
     const char *log_dir;
+    struct quotas *quotas;
     pthread_t thread;
     pthread_mutex_t lock; /* of all below, but for the running question's own */
     pthread_cond_t wake;
@@ -49,6 +50,10 @@ answer(const struct usages *u, struct question *q)
                                    .until = some(q->asked.until),
                                    .principal = some(q->asked.principal),
                                    .model = some(q->asked.model)};
+    if (q->asked.quotas) {
+        TRY(quotas_json(u->quotas, clock_wall_ns(), &o));
+        return js_put(&q->answer, o);
+    }
     memcpy(asked.by, q->asked.by, sizeof asked.by);
     TRY(usage_read(u->log_dir, &asked, clock_wall_ns(), &u->cut, &q->diag, &read));
     TRY(usage_json(read, &o));
@@ -120,11 +125,12 @@ run(void *ctx)
 }
 
 struct status
-usages_start(const char *log_dir, struct usages **ret_usages)
+usages_start(const char *log_dir, struct quotas *quotas, struct usages **ret_usages)
 {
     struct usages *u = calloc(1, sizeof *u);
     CHECK(u != NULL, MEMORY);
     u->log_dir = log_dir;
+    u->quotas = quotas;
     if (pthread_mutex_init(&u->lock, NULL) != 0 || pthread_cond_init(&u->wake, NULL) != 0 ||
         pthread_create(&u->thread, NULL, run, u) != 0) {
         free(u);

@@ -271,7 +271,7 @@ a_place_is_taken_until_its_answer_is(void **state)
     DEFER(buf_done) struct buf json;
     buf_init(&json, 1 << 20);
     const int fd = eventfd(0, EFD_CLOEXEC);
-    assert_ok(usages_start(log_dir, &u));
+    assert_ok(usages_start(log_dir, NULL, &u));
     assert_ok(usages_subscribe(u, fd));
     for (size_t i = 0; i < USAGES_MOST; i++) {
         assert_ok(usages_ask(u, i == 3 ? &wrong : &all, &number[i]));
