@@ -4,6 +4,7 @@
 #include "base/secret.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/sockios.h>
 #include <sched.h>
@@ -168,7 +169,6 @@ static const char *const common_calls[] = {"brk",
                                            "close",
                                            "exit",
                                            "exit_group",
-                                           "fcntl",
                                            "fstat",
                                            "futex",
                                            "getpid",
@@ -184,7 +184,6 @@ static const char *const common_calls[] = {"brk",
                                            "munmap",
                                            "nanosleep",
                                            "newfstatat",
-                                           "openat",
                                            "poll",
                                            "ppoll",
                                            "pread64",
@@ -295,6 +294,18 @@ static const char *const fetcher_calls[] = {
     "membarrier",   "open",      "pipe2",       "pselect6",   "readlink",  "readlinkat",
     "recvmmsg",     "select",    "sendmmsg",    "setsockopt", "shutdown",  "socketpair",
     "stat",         "statfs",    "statx",       "sysinfo",    "uname",     NULL};
+
+/* Of one that reads files with DuckDB. It opens them to read alone: add_opening. */
+static const char *const importer_calls[] = {
+    "access",    "arch_prctl",      "clock_getres",   "dup",
+    "faccessat", "faccessat2",      "fadvise64",      "fstatfs",
+    "getcpu",    "getcwd",          "getdents64",     "getegid",
+    "geteuid",   "getgid",          "getrusage",      "getuid",
+    "lstat",     "membarrier",      "mincore",        "readahead",
+    "readlink",  "readlinkat",      "preadv",         "stat",
+    "statfs",    "statx",           "sysinfo",        "times",
+    "uname",     "get_robust_list", "sched_getparam", "sched_getscheduler",
+    NULL};
 
 /* Of one that also keeps where it stands, and asks what the other side has acknowledged. */
 static const char *const sender_calls[] = {"fdatasync", "flock",    "fsync",    "mkdir",
@@ -502,6 +513,35 @@ add_call(scmp_filter_ctx filter, uint32_t action, const char *name, struct scmp_
 
 #define FIRST(ERROR, CALL) ((ERROR) != 0 ? (ERROR) : (CALL))
 
+/* All but F_SETOWN, F_SETSIG, leases and notices, which have the kernel send signals to others. */
+static int
+add_descriptors(scmp_filter_ctx f)
+{
+    static const int commands[] = {F_DUPFD,      F_DUPFD_CLOEXEC, F_GETFD,     F_SETFD,
+                                   F_GETFL,      F_SETFL,         F_GETLK,     F_SETLK,
+                                   F_SETLKW,     F_OFD_GETLK,     F_OFD_SETLK, F_OFD_SETLKW,
+                                   F_GETPIPE_SZ, F_SETPIPE_SZ,    F_GET_SEALS, F_ADD_SEALS};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const struct scmp_arg_cmp is = SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]);
+        rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "fcntl", is));
+    }
+    return rc;
+}
+
+/* Files: an importer's to read alone, and none is made. */
+static int
+add_opening(scmp_filter_ctx f, enum sandbox_kind kind)
+{
+    static const uint64_t writes = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | __O_TMPFILE;
+    static const char *const names[] = {"openat", NULL};
+    if (kind != SANDBOX_IMPORTER) {
+        return add_calls(f, SCMP_ACT_ALLOW, names);
+    }
+    const int rc = add_call(f, SCMP_ACT_ALLOW, "open", SCMP_A1(SCMP_CMP_MASKED_EQ, writes, 0));
+    return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "openat", SCMP_A2(SCMP_CMP_MASKED_EQ, writes, 0)));
+}
+
 /* A file's bytes as code that cannot be written: a library is loaded. */
 static int
 add_libraries(scmp_filter_ctx filter)
@@ -586,6 +626,16 @@ add_gateway(scmp_filter_ctx f)
     return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, FIONBIO)));
 }
 
+static int
+add_importer(scmp_filter_ctx f)
+{
+    int rc = add_calls(f, SCMP_ACT_ALLOW, importer_calls);
+    rc = FIRST(rc, add_threads(f));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME)));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA)));
+    return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0)));
+}
+
 /* For its threads, its own memory and the terminal, but no letters typed into that (TIOCSTI). */
 static int
 add_verb(scmp_filter_ctx f)
@@ -622,10 +672,13 @@ sandbox_calls(enum sandbox_kind kind, struct diag *diag)
     CHECK(f != NULL, MEMORY);
     int rc = add_calls(f, SCMP_ACT_ALLOW, common_calls);
     rc = FIRST(rc, add_calls(f, SCMP_ACT_KILL_PROCESS, hostile_calls));
+    rc = FIRST(rc, add_descriptors(f));
+    rc = FIRST(rc, add_opening(f, kind));
     rc = FIRST(rc, add_memory(f, kind));
     rc = FIRST(rc,
                add_call(f, SCMP_ACT_ALLOW, "tgkill", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())));
     rc = FIRST(rc, kind == SANDBOX_GATEWAY ? add_gateway(f) : 0);
+    rc = FIRST(rc, kind == SANDBOX_IMPORTER ? add_importer(f) : 0);
     rc = FIRST(rc, kind == SANDBOX_FETCHER ? add_fetcher(f) : 0);
     rc = FIRST(rc, kind == SANDBOX_SENDER ? add_sender(f) : 0);
     rc = FIRST(rc, kind == SANDBOX_VERB ? add_verb(f) : 0);

@@ -8,11 +8,12 @@
 #include "base/status.h"
 
 enum sandbox_kind {
-    SANDBOX_KEEPER,  /* answers on one socket, reads a file now and then */
-    SANDBOX_GATEWAY, /* listens, reads and writes files, has threads */
-    SANDBOX_FETCHER, /* connects, resolves names, reads files, has threads */
-    SANDBOX_SENDER,  /* and replaces small files: where it stands */
-    SANDBOX_VERB,    /* works on files, with libraries of others: no socket, no process */
+    SANDBOX_KEEPER,   /* answers on one socket, reads a file now and then */
+    SANDBOX_GATEWAY,  /* listens, reads and writes files, has threads */
+    SANDBOX_IMPORTER, /* reads files for one that holds keys, answers on one socket, has threads */
+    SANDBOX_FETCHER,  /* connects, resolves names, reads files, has threads */
+    SANDBOX_SENDER,   /* and replaces small files: where it stands */
+    SANDBOX_VERB,     /* works on files, with libraries of others: no socket, no process */
 };
 
 enum sandbox_access {

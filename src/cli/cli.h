@@ -168,6 +168,8 @@ struct status cli_keep_open(struct cli *c, struct workspace **ret_workspace);
 /* Before any verb runs: what it gives up for good, as its row of the table says about the network.
  * What asks a token or a transit service is started by a process that was forked before. */
 struct status cli_confine(struct cli *c);
+/* After it has run: closes the workspace that is kept, and ends the processes beside. */
+void cli_end(struct cli *c);
 /* What is half made is removed again: SIGINT, SIGTERM and SIGHUP wait, and are looked at between
  * steps. */
 void cli_hold_signals(void);

@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "base/secret.h"
-#include "vault/starter.h"
 
 #include <signal.h>
 #include <string.h>
@@ -785,8 +784,7 @@ main(int argc, char **argv)
         courier_start(&c, &courier);
         s = cli_confine(&c);
         s = status_ok(s) ? c.verb->run(&c) : s;
-        workspace_close(c.kept);
-        starter_end();
+        cli_end(&c);
     }
     const int told = courier_end(&courier);
     if (status_ok(s) && (fflush(stdout) != 0 || ferror(stdout) != 0)) {

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/sandbox.h"
 #include "base/secret.h"
+#include "data/importer.h"
 #include "net/door.h"
 #include "vault/starter.h"
 #include "vault/transit_ask.h"
@@ -109,12 +110,30 @@ foresee_holders(struct cli *c)
     return n == 0 ? OK : starter_begin(&transit_kind, target, n, &c->diag);
 }
 
+/* What is named like a table: another process reads it, before this one has a key. */
+static struct status
+foresee_tables(struct cli *c)
+{
+    const char *path[CLI_MAX_OPERANDS + CLI_MAX_REPEATS];
+    size_t n = 0;
+    for (size_t i = 0; i < c->operands; i++) {
+        path[n] = c->operand[i];
+        n += import_reads(c->operand[i]);
+    }
+    for (size_t i = 0; i < c->givens; i++) {
+        path[n] = c->given[i].value;
+        n += import_reads(c->given[i].value);
+    }
+    return importer_begin(path, n, &c->diag);
+}
+
 struct status
 cli_confine(struct cli *c)
 {
     if (c->verb->connects != NULL && strcmp(c->verb->connects, CLI_BECOMES) == 0) {
         return OK;
     }
+    TRY(foresee_tables(c));
     if (connects(c)) {
         return sandbox_driver(&c->diag);
     }
@@ -122,6 +141,14 @@ cli_confine(struct cli *c)
     workspace_user(user); /* it asks others who that is: while this may */
     TRY(foresee_holders(c));
     return sandbox_calls(SANDBOX_VERB, &c->diag);
+}
+
+void
+cli_end(struct cli *c)
+{
+    workspace_close(c->kept);
+    importer_end();
+    starter_end();
 }
 
 struct status

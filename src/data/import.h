@@ -37,8 +37,15 @@ struct import_options {
     unsigned threads;  /* 0: DuckDB's own choice */
 };
 
-/* Format from the name's end: .csv .tsv .csv.gz, .parquet, .json .jsonl .ndjson. */
+/* Format from the name's end: .csv .tsv .csv.gz, .parquet, .json .jsonl .ndjson. Read by another
+ * process where there is one for it (data/importer.h), else by this one. */
 struct status import_file(const char *path, const struct import_options *options, struct diag *diag,
                           struct table **ret_table);
+/* The same without what the options say about roles, label and positive value, and by this process:
+ * each column is a feature. */
+struct status import_columns(const char *path, const struct import_options *options,
+                             struct diag *diag, struct table **ret_table);
+/* Whether the name's end tells a format. */
+bool import_reads(const char *path);
 
 #endif

@@ -27,6 +27,14 @@ void names_absent(struct diag *diag, const char *place, const char *word, const 
 /* Names that are distinct, one label at most, and that of the positive value: what decoding needs.
  */
 struct status table_check_names(const struct table *t);
+/* The parts of what table_encode writes and table_decode takes: what stands before the columns, and
+ * each of them. A taken head makes a table of columns without anything, one after the other to be
+ * taken; INTEGRITY for what is not a part, UNSUPPORTED for another version. Of all columns together
+ * table_check_names. */
+void table_put_head(const struct table *t, struct buf *b);
+void table_put_column(const struct table *t, uint32_t i, struct buf *b);
+struct status table_take_head(struct reader *r, struct table **ret_table);
+struct status table_take_column(struct reader *r, struct table *t, uint32_t i);
 /* Without the spaces and tabs around it. */
 struct view view_trimmed(struct view v);
 /* The name as an error shows it: at most 60 bytes, control characters as '?'. */

@@ -58,9 +58,11 @@ put_values(struct buf *b, const struct column *c, uint64_t rows)
     }
 }
 
-static void
-put_column(struct buf *b, const struct column *c, uint64_t rows)
+void
+table_put_column(const struct table *t, uint32_t i, struct buf *b)
 {
+    const struct column *c = &t->columns[i];
+    const uint64_t rows = t->rows;
     put_text(b, c->name);
     buf_put_u8(b, (uint8_t)c->type);
     buf_put_u8(b, (uint8_t)c->role);
@@ -77,19 +79,25 @@ put_column(struct buf *b, const struct column *c, uint64_t rows)
     put_values(b, c, rows);
 }
 
+void
+table_put_head(const struct table *t, struct buf *b)
+{
+    buf_put(b, view_of(table_magic, sizeof table_magic));
+    buf_put_u32le(b, TABLE_VERSION);
+    buf_put_u64le(b, t->rows);
+    buf_put_u32le(b, t->column_count);
+    buf_put_u8(b, t->positive != NULL);
+    if (t->positive != NULL) {
+        put_text(b, t->positive);
+    }
+}
+
 struct status
 table_encode(const struct table *t, struct buf *ret_bytes)
 {
-    buf_put(ret_bytes, view_of(table_magic, sizeof table_magic));
-    buf_put_u32le(ret_bytes, TABLE_VERSION);
-    buf_put_u64le(ret_bytes, t->rows);
-    buf_put_u32le(ret_bytes, t->column_count);
-    buf_put_u8(ret_bytes, t->positive != NULL);
-    if (t->positive != NULL) {
-        put_text(ret_bytes, t->positive);
-    }
+    table_put_head(t, ret_bytes);
     for (uint32_t i = 0; i < t->column_count; i++) {
-        put_column(ret_bytes, &t->columns[i], t->rows);
+        table_put_column(t, i, ret_bytes);
     }
     return buf_status(ret_bytes);
 }
@@ -114,6 +122,9 @@ take_levels(struct reader *r, struct column *c)
     const bool has = c->type == COLUMN_CATEGORY || c->type == COLUMN_BOOLEAN;
     CHECK(!r->bad && (has || n == 0) && (c->type != COLUMN_BOOLEAN || n == 2), INTEGRITY);
     CHECK(n <= TABLE_MAX_LEVELS && n <= reader_left(r) / 4, INTEGRITY);
+    if (!has) {
+        return OK; /* none, as of a column that was imported */
+    }
     c->levels = build_alloc(n, sizeof *c->levels);
     CHECK(c->levels != NULL, MEMORY);
     for (uint32_t k = 0; k < n; k++) {
@@ -185,9 +196,11 @@ take_text_bytes(struct reader *r, struct column *c, uint64_t rows)
     return OK;
 }
 
-static struct status
-take_column(struct reader *r, struct column *c, uint64_t rows)
+struct status
+table_take_column(struct reader *r, struct table *t, uint32_t i)
 {
+    struct column *c = &t->columns[i];
+    const uint64_t rows = t->rows;
     TRY(take_text(r, TABLE_MAX_NAME, &c->name));
     const uint8_t type = reader_u8(r);
     const uint8_t role = reader_u8(r);
@@ -204,8 +217,8 @@ take_column(struct reader *r, struct column *c, uint64_t rows)
     TRY(take_nulls(r, c, rows, nulls));
     CHECK(rows <= reader_left(r) / 4, INTEGRITY);
     TRY(column_alloc(c, c->type, rows));
-    for (uint64_t i = 0; i < rows; i++) {
-        const bool valid = take_value(r, c, i);
+    for (uint64_t row = 0; row < rows; row++) {
+        const bool valid = take_value(r, c, row);
         CHECK(valid && !r->bad, INTEGRITY);
     }
     return c->type == COLUMN_TEXT ? take_text_bytes(r, c, rows) : OK;
@@ -235,28 +248,37 @@ table_check_names(const struct table *t)
     return OK;
 }
 
+struct status
+table_take_head(struct reader *r, struct table **ret_table)
+{
+    const struct view magic = reader_bytes(r, sizeof table_magic);
+    CHECK(view_equal(magic, view_of(table_magic, sizeof table_magic)), INTEGRITY);
+    const uint32_t version = reader_u32le(r);
+    CHECK(!r->bad, INTEGRITY);
+    CHECK(version == TABLE_VERSION, UNSUPPORTED);
+    const uint64_t rows = reader_u64le(r);
+    const uint32_t columns = reader_u32le(r);
+    const uint8_t has_positive = reader_u8(r);
+    CHECK(!r->bad && columns <= IMPORT_MAX_COLUMNS && has_positive <= 1, INTEGRITY);
+    CHECK(columns > 0 || rows == 0, INTEGRITY);
+    DEFER(table_freep) struct table *t = table_new(rows, columns);
+    CHECK(t != NULL, MEMORY);
+    if (has_positive) {
+        TRY(take_text(r, UINT32_MAX, &t->positive));
+    }
+    *ret_table = MOVE(t);
+    return OK;
+}
+
 static struct status
 decode(struct view bytes, struct table **ret_table)
 {
     struct reader r = reader_of(bytes);
-    const struct view magic = reader_bytes(&r, sizeof table_magic);
-    CHECK(view_equal(magic, view_of(table_magic, sizeof table_magic)), INTEGRITY);
-    const uint32_t version = reader_u32le(&r);
-    CHECK(!r.bad, INTEGRITY);
-    CHECK(version == TABLE_VERSION, UNSUPPORTED);
-    const uint64_t rows = reader_u64le(&r);
-    const uint32_t columns = reader_u32le(&r);
-    const uint8_t has_positive = reader_u8(&r);
-    CHECK(!r.bad && columns <= IMPORT_MAX_COLUMNS && has_positive <= 1, INTEGRITY);
-    CHECK(columns <= reader_left(&r) / COLUMN_MIN_BYTES && (columns > 0 || rows == 0), INTEGRITY);
-    CHECK(rows <= reader_left(&r), INTEGRITY);
-    DEFER(table_freep) struct table *t = table_new(rows, columns);
-    CHECK(t != NULL, MEMORY);
-    if (has_positive) {
-        TRY(take_text(&r, UINT32_MAX, &t->positive));
-    }
-    for (uint32_t i = 0; i < columns; i++) {
-        TRY(take_column(&r, &t->columns[i], rows));
+    DEFER(table_freep) struct table *t = NULL;
+    TRY(table_take_head(&r, &t));
+    CHECK(t->column_count <= reader_left(&r) / COLUMN_MIN_BYTES, INTEGRITY);
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        TRY(table_take_column(&r, t, i));
     }
     CHECK(!r.bad && reader_left(&r) == 0, INTEGRITY);
     TRY(table_check_names(t));
