@@ -155,6 +155,8 @@ static const struct policy_field fields[] = {
     {"endpoint", "capture", POLICY_TEXT, POLICY_FIXED,
      "whether bodies of its calls are kept: off, sampled or full; the most that one of its routes "
      "has"},
+    {"endpoint", "capture.least", POLICY_TEXT, POLICY_FIXED,
+     "the same, the least that one of its routes has"},
     {"endpoint", "capture.keep", POLICY_DURATION, POLICY_FIXED, "how long; null: they are not"},
     {"endpoint", "quotas", POLICY_TEXTS, POLICY_FIXED, "names of the quotas that count its calls"},
 

@@ -43,6 +43,30 @@ most_percent(const json_t *lines, const json_t *own, const char *model)
     return most;
 }
 
+/* The share of the route that has least: one that does not capture is not hidden either. */
+static double
+least_percent(const json_t *lines, const json_t *own, const char *model)
+{
+    double least = json_number_value(json_object_get(own, "percent"));
+    const json_t *line = NULL;
+    size_t i = 0;
+    json_array_foreach(lines, i, line)
+    {
+        const double percent = json_number_value(json_object_get(line, "percent"));
+        least = is_version_of(json_string_value(json_object_get(line, "endpoint")), model) &&
+                        percent < least
+                    ? percent
+                    : least;
+    }
+    return least;
+}
+
+static json_t *
+capture_word(double percent)
+{
+    return json_string(percent >= 100 ? "full" : percent > 0 ? "sampled" : "off");
+}
+
 /* How long captures of the model are kept: every line that it has says the same. */
 static json_t *
 keep_of(const json_t *lines, const json_t *own, const char *model)
@@ -82,10 +106,8 @@ put_capture(json_t *fields, const json_t *lines, const char *model)
     const json_t *line = capture_of(lines, model);
     const double percent = most_percent(lines, line, model);
     json_t *keep = percent > 0 ? keep_of(lines, line, model) : NULL;
-    TRY(js_set(fields, "capture",
-               json_string(percent >= 100 ? "full"
-                           : percent > 0  ? "sampled"
-                                          : "off")));
+    TRY(js_set(fields, "capture", capture_word(percent)));
+    TRY(js_set(fields, "capture.least", capture_word(least_percent(lines, line, model))));
     return js_set(fields, "capture.keep", keep == NULL ? json_null() : json_incref(keep));
 }
 

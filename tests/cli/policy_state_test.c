@@ -94,6 +94,8 @@ what_the_configuration_says_of_an_endpoint_is_its_field(void **state)
     const json_t *fields = json_object_get(json_array_get(list, 0), "fields");
     assert_string_equal(json_string_value(json_object_get(fields, "capture")),
                         "full"); /* of version 2 */
+    assert_string_equal(json_string_value(json_object_get(fields, "capture.least")),
+                        "sampled"); /* of the newest, and of every version but 2 */
     assert_true(json_number_value(json_object_get(fields, "capture.keep")) == 3 * 86400.0);
     const json_t *quotas = json_object_get(fields, "quotas");
     assert_int_equal(json_array_size(quotas), 2);
