@@ -152,8 +152,8 @@ no_server_starts_with_a_wrong_pin_or_without_its_token(void **state)
     NEEDS_TOKEN(void) setenv("STEWARD_PKCS11_PIN", "9999", 1);
     testing_steward(&r, "serve", "--listen", "127.0.0.1:0", NULL);
     (void)setenv("STEWARD_PKCS11_PIN", SOFTHSM_PIN, 1);
-    assert_int_equal(r.exit_code, 3);
     assert_text_has(buf_str(&r.err), "wrong PIN");
+    assert_int_equal(r.exit_code, 3);
     log_says("not opened for=\\\"serve\\\": ", "wrong PIN");
     softhsm_pull(it.root);
     testing_steward(&out, "serve", "--listen", "127.0.0.1:0", NULL);
