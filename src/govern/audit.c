@@ -420,10 +420,14 @@ run_publisher(void *arg)
             rest(a);
         }
     }
-    /* One may leave some for the next; and another process may go on writing. */
+    /* One may leave some for the next. What another process goes on writing is that one's to
+     * publish: following it would hold up who closes. */
+    const uint64_t upto = audit_size(a);
     for (int left = GATHERS_MAX; left > 0 && a->publish_due != 0; left--) {
         publish_now(a);
-        left = a->published.failing ? 0 : left;
+        if (a->published.failing || atomic_load(&a->covered) >= upto) {
+            break;
+        }
     }
     (void)pthread_mutex_unlock(&a->lock);
     return NULL;
