@@ -185,7 +185,7 @@ tear_down(void **state)
 
 #define NEEDS_SPACE()                                                                              \
     if (!it.possible) {                                                                            \
-        print_message("skipped: a network namespace cannot be made here\n");                       \
+        print_message("# skipped: a network namespace cannot be made here\n");                     \
         skip();                                                                                    \
     }
 

@@ -381,7 +381,7 @@ nobody_came(int fd)
 
 #define NEEDS_SPACE()                                                                              \
     if (!it.possible) {                                                                            \
-        print_message("skipped: a network namespace cannot be made here\n");                       \
+        print_message("# skipped: a network namespace cannot be made here\n");                     \
         skip();                                                                                    \
     }
 
