@@ -7,6 +7,7 @@
  * kept as they come. A process that ends in the middle leaves a cut, which is no answer. */
 #include "data/table_wire.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "data/import.h"
 #include "data/table_build.h"
@@ -20,16 +21,10 @@
 /* ---- writing ---- */
 
 static struct status
-write_all(int fd, struct view v)
+write_all(int fd, const struct buf *b)
 {
-    while (v.len > 0) {
-        const ssize_t n = write(fd, v.ptr, v.len);
-        if (n < 0 && errno != EINTR) {
-            FAIL_OS(errno);
-        }
-        v = n < 0 ? v : view_of(v.ptr + n, v.len - (size_t)n);
-    }
-    return OK;
+    TRY(buf_status(b));
+    return file_write_all(fd, buf_view(b), "the answer", NULL);
 }
 
 static struct status
@@ -39,9 +34,8 @@ write_piece(int fd, const struct buf *piece)
     buf_init(&length, 8);
     buf_put_u64le(&length, piece->len);
     TRY(buf_status(piece));
-    TRY(buf_status(&length));
-    TRY(write_all(fd, buf_view(&length)));
-    return write_all(fd, buf_view(piece));
+    TRY(write_all(fd, &length));
+    return write_all(fd, piece);
 }
 
 static struct status
@@ -54,8 +48,7 @@ write_said(int fd, struct status said, const struct diag *diag)
     buf_put_u32le(&head, (uint32_t)said.os);
     buf_put_u32le(&head, (uint32_t)sentence.len);
     buf_put(&head, sentence);
-    TRY(buf_status(&head));
-    return write_all(fd, buf_view(&head));
+    return write_all(fd, &head);
 }
 
 static struct status

@@ -25,40 +25,27 @@ is_version_of(const char *endpoint, const char *model)
     return endpoint != NULL && strncmp(endpoint, model, n) == 0 && endpoint[n] == '@';
 }
 
-/* The share of the route that has most: one that captures is not hidden by the others. */
-static double
-most_percent(const json_t *lines, const json_t *own, const char *model)
-{
-    double most = json_number_value(json_object_get(own, "percent"));
-    const json_t *line = NULL;
-    size_t i = 0;
-    json_array_foreach(lines, i, line)
-    {
-        const double percent = json_number_value(json_object_get(line, "percent"));
-        most = is_version_of(json_string_value(json_object_get(line, "endpoint")), model) &&
-                       percent > most
-                   ? percent
-                   : most;
-    }
-    return most;
-}
+/* Of a model's routes: one that captures is not hidden by the others, nor one that does not. */
+struct shares {
+    double least, most;
+};
 
-/* The share of the route that has least: one that does not capture is not hidden either. */
-static double
-least_percent(const json_t *lines, const json_t *own, const char *model)
+static struct shares
+percents_of(const json_t *lines, const json_t *own, const char *model)
 {
-    double least = json_number_value(json_object_get(own, "percent"));
+    const double first = json_number_value(json_object_get(own, "percent"));
+    struct shares s = {first, first};
     const json_t *line = NULL;
     size_t i = 0;
     json_array_foreach(lines, i, line)
     {
-        const double percent = json_number_value(json_object_get(line, "percent"));
-        least = is_version_of(json_string_value(json_object_get(line, "endpoint")), model) &&
-                        percent < least
-                    ? percent
-                    : least;
+        if (is_version_of(json_string_value(json_object_get(line, "endpoint")), model)) {
+            const double percent = json_number_value(json_object_get(line, "percent"));
+            s.least = percent < s.least ? percent : s.least;
+            s.most = percent > s.most ? percent : s.most;
+        }
     }
-    return least;
+    return s;
 }
 
 static json_t *
@@ -104,10 +91,10 @@ static struct status
 put_capture(json_t *fields, const json_t *lines, const char *model)
 {
     const json_t *line = capture_of(lines, model);
-    const double percent = most_percent(lines, line, model);
-    json_t *keep = percent > 0 ? keep_of(lines, line, model) : NULL;
-    TRY(js_set(fields, "capture", capture_word(percent)));
-    TRY(js_set(fields, "capture.least", capture_word(least_percent(lines, line, model))));
+    const struct shares percents = percents_of(lines, line, model);
+    json_t *keep = percents.most > 0 ? keep_of(lines, line, model) : NULL;
+    TRY(js_set(fields, "capture", capture_word(percents.most)));
+    TRY(js_set(fields, "capture.least", capture_word(percents.least)));
     return js_set(fields, "capture.keep", keep == NULL ? json_null() : json_incref(keep));
 }
 
