@@ -101,7 +101,7 @@ struct call {
     bool parked;       /* waits in the middle of the stages for x->ticket */
     bool parked_once;  /* has done so */
     size_t stage;      /* that is run again then */
-    uint64_t question; /* about usage, whose answer is its own; 0: none */
+    uint64_t question; /* about usage: its wait for the answer; 0: none */
     bool allow;
     const struct model *model; /* a reference; given back when the call is recorded */
     uint64_t model_version;

@@ -318,6 +318,8 @@ static const struct route routes[] = {
      SIDE_MANAGEMENT},
     {"GET", "/v2/usage/quotas", false, ACCESS_USAGE_READ, "usage/quotas", usage_inspect_quotas,
      usage_act, SIDE_MANAGEMENT},
+    {"GET", "/v2/usage/questions/{index}", false, ACCESS_USAGE_READ, "usage", usage_inspect_again,
+     usage_act, SIDE_MANAGEMENT},
     {"GET", LOG_PREFIX "checkpoint", false, ACCESS_AUDIT_READ, "audit/checkpoint", NULL,
      log_act_checkpoint, SIDE_BOTH, LOG_CHECKPOINT},
     {"GET", LOG_PREFIX "tile/entries/{rest}", false, ACCESS_AUDIT_READ, "audit/entries", NULL,

@@ -340,7 +340,7 @@ start_quotas(struct server *s, struct diag *diag)
     s->log_dir = file_join(s->workspace->dir, "audit");
     s->quotas = quotas_new(s->log_dir);
     CHECK(s->log_dir != NULL && s->quotas != NULL, MEMORY);
-    TRY(usages_start(s->log_dir, s->quotas, &s->usages));
+    TRY(usages_start(s->log_dir, s->quotas, USAGES_KEPT_NS, &s->usages));
     TRY(quotas_set(s->quotas, s->options.quotas, s->options.quota_count, diag));
     return quotas_watch(s->quotas, s->workspace);
 }
@@ -431,6 +431,7 @@ server_port(const struct server *s, unsigned listener)
 void
 server_stop(struct server *s)
 {
+    usages_end(s->usages); /* nobody is waited for who waits for a long log to be read */
     http_stop(s->http, s->options.grace_ns);
     server_free(s);
 }

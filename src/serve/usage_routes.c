@@ -1,11 +1,14 @@
 #include "serve/usage_routes.h"
 
+#include "base/clock.h"
 #include "serve/console_form.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define BUSY_S "5"
+#define AGAIN_S "1" /* the next call waits for the answer again */
+#define WAIT_NS (20 * NS_PER_S)
 
 /* The parameters of the query, which are the options of `steward usage`. */
 static const char *const names[] = {"by", "since", "until", "principal", "model"};
@@ -64,16 +67,35 @@ read_question(struct call *c, struct usages_asked *ret_asked)
     return read_by(c, by, ret_asked->by);
 }
 
-static void
-ask(struct call *c, const struct usages_asked *asked)
+/* Well before http ends the call, and those who hold its connection. */
+static int64_t
+wait_until(const struct call *c)
 {
-    if (!status_ok(usages_ask(c->server->usages, asked, &c->question))) {
+    const int64_t half = c->server->options.http.limits.request_ns / 2;
+    return c->x->arrived_ns + (half < WAIT_NS ? half : WAIT_NS);
+}
+
+static void
+wait_for(struct call *c, struct status s)
+{
+    if (s.code == STATUS_NOT_FOUND) {
+        call_refuse(c, 404,
+                    "there is no such question; what nobody asks for is forgotten: ask it anew",
+                    "no such question");
+    } else if (!status_ok(s)) {
         http_set_header(c->x, "retry-after", BUSY_S);
         call_refuse(c, 503, "as many questions about usage as may wait do so; try again",
                     "too many questions about usage");
-        return;
+    } else {
+        call_park(c, SERVER_USAGE_TICKET | c->question);
     }
-    call_park(c, SERVER_USAGE_TICKET | c->question);
+}
+
+static void
+ask(struct call *c, const struct usages_asked *asked)
+{
+    wait_for(
+        c, usages_ask(c->server->usages, asked, c->caller.principal, wait_until(c), &c->question));
 }
 
 void
@@ -85,27 +107,62 @@ usage_inspect(struct call *c)
     }
 }
 
+static bool
+takes_no_parameters(struct call *c)
+{
+    if (*c->x->query != '\0') {
+        refuse_question(c, "this path takes no parameters");
+    }
+    return !c->decided;
+}
+
 void
 usage_inspect_quotas(struct call *c)
 {
     static const struct usages_asked asked = {.quotas = true};
-    if (*c->x->query != '\0') {
-        refuse_question(c, "this path takes no parameters");
-    } else if (!c->parked_once) {
+    if (takes_no_parameters(c) && !c->parked_once) {
         ask(c, &asked);
     }
+}
+
+void
+usage_inspect_again(struct call *c)
+{
+    if (takes_no_parameters(c) && !c->parked_once) {
+        wait_for(c, usages_ask_again(c->server->usages, c->at.index, wait_until(c), &c->question));
+    }
+}
+
+/* Whoever asks there later has the right to it then. */
+static void
+put_question(struct call *c, uint64_t question)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/v2/usage/questions/%llu", (unsigned long long)question);
+    http_set_header(c->x, "location", path);
+    http_set_header(c->x, "retry-after", AGAIN_S);
+    c->x->status = 202;
+    buf_printf(&c->x->answer, "{\"question\":\"%s\"}", path);
 }
 
 void
 usage_act(struct call *c)
 {
     struct diag diag = {0};
-    const struct status s = usages_take(c->server->usages, c->question, &diag, &c->x->answer);
+    uint64_t goes_on = 0;
+    const struct status s =
+        usages_take(c->server->usages, c->question, &diag, &c->x->answer, &goes_on);
     c->question = 0;
-    if (s.code == STATUS_INPUT) {
+    if (goes_on > 0) {
+        put_question(c, goes_on);
+    } else if (s.code == STATUS_INPUT) {
         refuse_question(c, diag.text);
     } else if (s.code == STATUS_MEMORY) {
         call_refuse(c, 503, "out of memory; try again", "no memory for the counts");
+    } else if (s.code == STATUS_BUSY) {
+        http_set_header(c->x, "retry-after", BUSY_S);
+        call_refuse(c, 503, "the question is not answered: the server stops, or has too much to do",
+                    "the question is not answered");
     } else if (!status_ok(s)) {
         call_refuse(c, 503, "the log cannot be read now: \"steward audit verify\" says where",
                     "the log cannot be read");

@@ -1,6 +1,7 @@
 #include "serve/usages.h"
 
-#include "base/clock.h"
+#include "base/random.h"
+#include "base/text.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -8,27 +9,45 @@
 #include <unistd.h>
 
 #define SUBSCRIBERS 64u
+#define READERS 2u
+#define NEVER INT64_MAX
 
 struct question {
     uint64_t number; /* 0: the place is free */
     enum { WAITS, RUNS, READY } is;
-    bool forgotten; /* while it runs */
+    unsigned calls;   /* that wait for it */
+    bool stays;       /* somebody was told its number */
+    bool taken;       /* and has had the answer */
+    bool forgotten;   /* while it runs */
+    atomic_bool cut;  /* while it runs */
+    int64_t asked_ns; /* last */
+    char asker[USAGES_TEXT_MAX];
     struct usages_asked asked;
     struct status status;
     struct diag diag;
     struct buf answer;
 };
 
+/* A call that waits. */
+struct wait {
+    uint64_t ticket; /* 0: the place is free */
+    struct question *question;
+    int64_t until_ns;
+    bool over; /* and that was told */
+};
+
 struct usages {
     const char *log_dir;
     struct quotas *quotas;
-    pthread_t thread;
-    pthread_mutex_t lock; /* of all below, but for the running question's own */
+    int64_t kept_ns;
+    pthread_t thread[READERS + 1]; /* the last one keeps the time */
+    size_t threads;
+    pthread_mutex_t lock; /* of all below, but for a running question's own */
     pthread_cond_t wake;
     bool end;
-    atomic_bool cut; /* the one that runs */
-    uint64_t last;
+    uint64_t last_question, last_ticket;
     struct question place[USAGES_MOST];
+    struct wait wait[USAGES_CALLS];
     int subscriber[SUBSCRIBERS];
     size_t subscribers;
 };
@@ -55,7 +74,7 @@ answer(const struct usages *u, struct question *q)
         return js_put(&q->answer, o);
     }
     memcpy(asked.by, q->asked.by, sizeof asked.by);
-    TRY(usage_read(u->log_dir, &asked, clock_wall_ns(), &u->cut, &q->diag, &read));
+    TRY(usage_read(u->log_dir, &asked, clock_wall_ns(), &q->cut, &q->diag, &read));
     TRY(usage_json(read, &o));
     return js_put(&q->answer, o);
 }
@@ -67,14 +86,27 @@ release(struct question *q)
     *q = (struct question){.number = 0};
 }
 
+/* Nobody is interested any more. */
+static void
+drop(struct question *q)
+{
+    if (q->is == RUNS) {
+        q->forgotten = true;
+        atomic_store(&q->cut, true);
+    } else {
+        release(q);
+    }
+}
+
 /* The one that has waited longest. */
 static struct question *
-next(struct usages *u)
+next(struct usages *u, bool quotas)
 {
     struct question *first = NULL;
     for (size_t i = 0; i < USAGES_MOST; i++) {
         struct question *q = &u->place[i];
-        if (q->number > 0 && q->is == WAITS && (first == NULL || q->number < first->number)) {
+        if (q->number > 0 && q->is == WAITS && q->asked.quotas == quotas &&
+            (first == NULL || q->number < first->number)) {
             first = q;
         }
     }
@@ -96,24 +128,26 @@ static void
 take_turn(struct usages *u, struct question *q)
 {
     q->is = RUNS;
-    atomic_store(&u->cut, u->end);
     (void)pthread_mutex_unlock(&u->lock);
-    q->status = answer(u, q);
+    const struct status s = answer(u, q);
     (void)pthread_mutex_lock(&u->lock);
+    q->status = s;
     q->is = READY;
+    q->asked_ns = clock_mono_ns();
     if (q->forgotten) {
         release(q);
     }
+    (void)pthread_cond_broadcast(&u->wake);
     tell(u);
 }
 
 static void *
-run(void *ctx)
+read_log(void *ctx)
 {
     struct usages *u = ctx;
     (void)pthread_mutex_lock(&u->lock);
     while (!u->end) {
-        struct question *q = next(u);
+        struct question *q = next(u, false);
         if (q == NULL) {
             (void)pthread_cond_wait(&u->wake, &u->lock);
         } else {
@@ -124,20 +158,134 @@ run(void *ctx)
     return NULL;
 }
 
+/* ---- the time ---- */
+
+static bool
+is_alone(const struct question *q)
+{
+    return q->number > 0 && q->calls == 0 && !q->forgotten;
+}
+
+/* What is over by now; the time at which something will be next. */
+static int64_t
+end_what_is_over(struct usages *u, int64_t now)
+{
+    int64_t soonest = NEVER;
+    bool any = false;
+    for (size_t i = 0; i < USAGES_CALLS; i++) {
+        struct wait *w = &u->wait[i];
+        if (w->ticket == 0 || w->over) {
+            continue;
+        }
+        w->over = now >= w->until_ns;
+        any = any || w->over;
+        soonest = !w->over && w->until_ns < soonest ? w->until_ns : soonest;
+    }
+    for (size_t i = 0; i < USAGES_MOST; i++) {
+        struct question *q = &u->place[i];
+        if (is_alone(q) && now - q->asked_ns >= u->kept_ns) {
+            drop(q);
+        } else if (is_alone(q)) {
+            soonest = q->asked_ns + u->kept_ns < soonest ? q->asked_ns + u->kept_ns : soonest;
+        }
+    }
+    if (any) {
+        tell(u);
+    }
+    return soonest;
+}
+
+static void
+rest_until(struct usages *u, int64_t ns)
+{
+    const struct timespec until = {.tv_sec = (time_t)(ns / NS_PER_S),
+                                   .tv_nsec = (long)(ns % NS_PER_S)};
+    if (ns == NEVER) {
+        (void)pthread_cond_wait(&u->wake, &u->lock);
+    } else {
+        (void)pthread_cond_timedwait(&u->wake, &u->lock, &until);
+    }
+}
+
+static void *
+keep_time(void *ctx)
+{
+    struct usages *u = ctx;
+    (void)pthread_mutex_lock(&u->lock);
+    while (!u->end) {
+        const int64_t soonest = end_what_is_over(u, clock_mono_ns());
+        struct question *q = next(u, true);
+        if (q != NULL) {
+            take_turn(u, q);
+        } else {
+            rest_until(u, soonest);
+        }
+    }
+    (void)pthread_mutex_unlock(&u->lock);
+    return NULL;
+}
+
+/* ---- start and end ---- */
+
+static bool
+make_lock(struct usages *u)
+{
+    pthread_condattr_t steady;
+    (void)pthread_condattr_init(&steady);
+    (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    const bool made =
+        pthread_mutex_init(&u->lock, NULL) == 0 && pthread_cond_init(&u->wake, &steady) == 0;
+    (void)pthread_condattr_destroy(&steady);
+    return made;
+}
+
+/* Numbers of another run of the server are none of this one: they begin somewhere. */
+static uint64_t
+random_start(void)
+{
+    uint64_t n = 0;
+    random_bytes(&n, sizeof n);
+    return n >> 4;
+}
+
 struct status
-usages_start(const char *log_dir, struct quotas *quotas, struct usages **ret_usages)
+usages_start(const char *log_dir, struct quotas *quotas, int64_t kept_ns,
+             struct usages **ret_usages)
 {
     struct usages *u = calloc(1, sizeof *u);
     CHECK(u != NULL, MEMORY);
     u->log_dir = log_dir;
     u->quotas = quotas;
-    if (pthread_mutex_init(&u->lock, NULL) != 0 || pthread_cond_init(&u->wake, NULL) != 0 ||
-        pthread_create(&u->thread, NULL, run, u) != 0) {
+    u->kept_ns = kept_ns;
+    u->last_question = random_start();
+    if (!make_lock(u)) {
         free(u);
+        FAIL(MEMORY);
+    }
+    for (bool made = true; made && u->threads <= READERS;) {
+        made = pthread_create(&u->thread[u->threads], NULL,
+                              u->threads < READERS ? read_log : keep_time, u) == 0;
+        u->threads += made;
+    }
+    if (u->threads <= READERS) {
+        usages_stop(u);
         FAIL(MEMORY);
     }
     *ret_usages = u;
     return OK;
+}
+
+void
+usages_end(struct usages *u)
+{
+    (void)pthread_mutex_lock(&u->lock);
+    u->end = true;
+    for (size_t i = 0; i < USAGES_MOST; i++) {
+        atomic_store(&u->place[i].cut, true);
+    }
+    (void)pthread_cond_broadcast(&u->wake);
+    tell(u);
+    (void)pthread_mutex_unlock(&u->lock);
 }
 
 void
@@ -146,12 +294,10 @@ usages_stop(struct usages *u)
     if (u == NULL) {
         return;
     }
-    (void)pthread_mutex_lock(&u->lock);
-    u->end = true;
-    atomic_store(&u->cut, true);
-    (void)pthread_cond_signal(&u->wake);
-    (void)pthread_mutex_unlock(&u->lock);
-    (void)pthread_join(u->thread, NULL);
+    usages_end(u);
+    for (size_t i = 0; i < u->threads; i++) {
+        (void)pthread_join(u->thread[i], NULL);
+    }
     for (size_t i = 0; i < USAGES_MOST; i++) {
         release(&u->place[i]);
     }
@@ -162,74 +308,184 @@ usages_stop(struct usages *u)
 
 /* ---- asking ---- */
 
-/* number 0: a free place. */
-static struct question *
-find(struct usages *u, uint64_t number)
+static struct wait *
+find_wait(struct usages *u, uint64_t ticket)
 {
-    for (size_t i = 0; i < USAGES_MOST; i++) {
-        if (u->place[i].number == number) {
-            return &u->place[i];
+    for (size_t i = 0; i < USAGES_CALLS; i++) {
+        if (u->wait[i].ticket == ticket) {
+            return &u->wait[i];
         }
     }
     return NULL;
 }
 
-struct status
-usages_ask(struct usages *u, const struct usages_asked *asked, uint64_t *ret_number)
+static bool
+is_same(const struct usages_asked *a, const struct usages_asked *b)
 {
-    (void)pthread_mutex_lock(&u->lock);
-    struct question *q = find(u, 0);
+    return a->quotas == b->quotas && memcmp(a->by, b->by, sizeof a->by) == 0 &&
+           strcmp(a->since, b->since) == 0 && strcmp(a->until, b->until) == 0 &&
+           strcmp(a->principal, b->principal) == 0 && strcmp(a->model, b->model) == 0;
+}
+
+/* Who has just made a call finds it counted: not what is read since before, unless that takes so
+ * long that nobody could have it otherwise. */
+static bool
+may_join(const struct question *q, const struct usages_asked *asked)
+{
+    return q->number > 0 && !q->forgotten && (q->is == WAITS || (q->is == RUNS && q->stays)) &&
+           is_same(&q->asked, asked);
+}
+
+/* Of the answers that somebody has had, the one asked for longest ago gives way. */
+static struct question *
+free_place(struct usages *u)
+{
+    struct question *oldest = NULL;
+    for (size_t i = 0; i < USAGES_MOST; i++) {
+        struct question *q = &u->place[i];
+        if (q->number == 0) {
+            return q;
+        }
+        if (q->is == READY && q->taken && is_alone(q) &&
+            (oldest == NULL || q->asked_ns < oldest->asked_ns)) {
+            oldest = q;
+        }
+    }
+    if (oldest != NULL) {
+        release(oldest);
+    }
+    return oldest;
+}
+
+static struct question *
+find_question(struct usages *u, const struct usages_asked *asked, const char *asker)
+{
+    size_t own = 0;
+    for (size_t i = 0; i < USAGES_MOST; i++) {
+        struct question *q = &u->place[i];
+        if (may_join(q, asked)) {
+            return q;
+        }
+        own += q->number > 0 && !q->taken && strcmp(q->asker, asker) == 0;
+    }
+    struct question *q = own < USAGES_OF_ONE ? free_place(u) : NULL;
     if (q != NULL) {
-        q->number = *ret_number = ++u->last;
+        q->number = ++u->last_question;
         q->is = WAITS;
         q->asked = *asked;
+        text_copy(q->asker, sizeof q->asker, asker);
         buf_init(&q->answer, SIZE_MAX / 2);
-        (void)pthread_cond_signal(&u->wake);
+    }
+    return q;
+}
+
+/* w: a free one. */
+static uint64_t
+begin_wait(struct usages *u, struct wait *w, struct question *q, int64_t until_ns)
+{
+    *w = (struct wait){.ticket = ++u->last_ticket, .question = q, .until_ns = until_ns};
+    q->calls++;
+    q->asked_ns = clock_mono_ns();
+    (void)pthread_cond_broadcast(&u->wake);
+    return w->ticket;
+}
+
+struct status
+usages_ask(struct usages *u, const struct usages_asked *asked, const char *asker, int64_t until_ns,
+           uint64_t *ret_ticket)
+{
+    uint64_t ticket = 0;
+    (void)pthread_mutex_lock(&u->lock);
+    struct wait *w = u->end ? NULL : find_wait(u, 0);
+    struct question *q = w == NULL ? NULL : find_question(u, asked, asker);
+    if (q != NULL) {
+        ticket = begin_wait(u, w, q, until_ns);
     }
     (void)pthread_mutex_unlock(&u->lock);
-    CHECK(q != NULL, BUSY);
+    CHECK(ticket > 0, BUSY);
+    *ret_ticket = ticket;
     return OK;
 }
 
+struct status
+usages_ask_again(struct usages *u, uint64_t question, int64_t until_ns, uint64_t *ret_ticket)
+{
+    struct status s = FAILURE(NOT_FOUND);
+    (void)pthread_mutex_lock(&u->lock);
+    struct wait *w = u->end ? NULL : find_wait(u, 0);
+    for (size_t i = 0; i < USAGES_MOST && question > 0; i++) {
+        struct question *q = &u->place[i];
+        if (q->number == question && q->stays && !q->forgotten) {
+            s = w == NULL ? FAILURE(BUSY) : OK;
+            *ret_ticket = w == NULL ? 0 : begin_wait(u, w, q, until_ns);
+        }
+    }
+    (void)pthread_mutex_unlock(&u->lock);
+    return s;
+}
+
 bool
-usages_ready(struct usages *u, uint64_t number)
+usages_ready(struct usages *u, uint64_t ticket)
 {
     (void)pthread_mutex_lock(&u->lock);
-    const struct question *q = find(u, number);
-    const bool ready = q == NULL || q->is == READY;
+    const struct wait *w = find_wait(u, ticket);
+    const bool ready =
+        w == NULL || u->end || w->question->is == READY || clock_mono_ns() >= w->until_ns;
     (void)pthread_mutex_unlock(&u->lock);
     return ready;
 }
 
+static void
+end_wait(struct wait *w)
+{
+    struct question *q = w->question;
+    w->ticket = 0;
+    q->calls--;
+    q->asked_ns = clock_mono_ns();
+    if (q->calls == 0 && !q->stays) {
+        drop(q);
+    }
+}
+
+static struct status
+take(struct question *q, struct diag *diag, struct buf *ret_json)
+{
+    *diag = q->diag;
+    q->taken = true;
+    TRY(q->status);
+    buf_put(ret_json, buf_view(&q->answer));
+    return buf_status(ret_json);
+}
+
 struct status
-usages_take(struct usages *u, uint64_t number, struct diag *diag, struct buf *ret_json)
+usages_take(struct usages *u, uint64_t ticket, struct diag *diag, struct buf *ret_json,
+            uint64_t *ret_question)
 {
     struct status s = FAILURE(NOT_FOUND);
+    *ret_question = 0;
     (void)pthread_mutex_lock(&u->lock);
-    struct question *q = find(u, number);
-    if (q != NULL && q->is == READY) {
-        s = q->status;
-        *diag = q->diag;
-        if (status_ok(s)) {
-            buf_put(ret_json, buf_view(&q->answer));
-            s = buf_status(ret_json);
-        }
-        release(q);
+    struct wait *w = ticket == 0 ? NULL : find_wait(u, ticket);
+    if (w != NULL && w->question->is == READY) {
+        s = take(w->question, diag, ret_json);
+    } else if (w != NULL) {
+        s = FAILURE(BUSY);
+        w->question->stays = !w->question->asked.quotas && !u->end;
+        *ret_question = w->question->stays ? w->question->number : 0;
+    }
+    if (w != NULL) {
+        end_wait(w);
     }
     (void)pthread_mutex_unlock(&u->lock);
     return s;
 }
 
 void
-usages_forget(struct usages *u, uint64_t number)
+usages_forget(struct usages *u, uint64_t ticket)
 {
     (void)pthread_mutex_lock(&u->lock);
-    struct question *q = find(u, number);
-    if (q != NULL && q->is == RUNS) {
-        q->forgotten = true;
-        atomic_store(&u->cut, true);
-    } else if (q != NULL) {
-        release(q);
+    struct wait *w = ticket == 0 ? NULL : find_wait(u, ticket);
+    if (w != NULL) {
+        end_wait(w);
     }
     (void)pthread_mutex_unlock(&u->lock);
 }

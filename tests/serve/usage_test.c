@@ -250,11 +250,11 @@ who_leaves_keeps_nobody_waiting(void **state)
 }
 
 static void
-await(struct usages *u, uint64_t number, int event_fd)
+await(struct usages *u, uint64_t ticket, int event_fd)
 {
     struct pollfd p = {.fd = event_fd, .events = POLLIN};
     uint64_t count = 0;
-    while (!usages_ready(u, number)) {
+    while (!usages_ready(u, ticket)) {
         assert_int_equal(poll(&p, 1, WAIT_MS), 1);
         assert_int_equal(read(event_fd, &count, sizeof count), sizeof count);
     }
@@ -267,30 +267,29 @@ a_place_is_taken_until_its_answer_is(void **state)
     static const struct usages_asked all = {.by = {[USAGE_DAY] = true}}, wrong = {.since = "soon"};
     struct usages *u = NULL;
     struct diag diag = {0};
-    uint64_t number[USAGES_MOST], more = 0;
+    uint64_t first = 0, second = 0, question = 0;
     DEFER(buf_done) struct buf json;
     buf_init(&json, 1 << 20);
     const int fd = eventfd(0, EFD_CLOEXEC);
-    assert_ok(usages_start(log_dir, NULL, &u));
+    assert_ok(usages_start(log_dir, NULL, USAGES_KEPT_NS, &u));
     assert_ok(usages_subscribe(u, fd));
-    for (size_t i = 0; i < USAGES_MOST; i++) {
-        assert_ok(usages_ask(u, i == 3 ? &wrong : &all, &number[i]));
-    }
-    assert_status(usages_ask(u, &all, &more), BUSY);
-    for (size_t i = 0; i < USAGES_MOST; i++) {
-        await(u, number[i], fd);
-    }
-    assert_status(usages_take(u, number[3], &diag, &json), INPUT);
+    assert_ok(usages_ask(u, &wrong, "one", INT64_MAX, &first));
+    assert_ok(usages_ask(u, &all, "one", INT64_MAX, &second));
+    await(u, first, fd);
+    await(u, second, fd);
+    assert_status(usages_take(u, first, &diag, &json, &question), INPUT);
     assert_says(&diag, "since: a time is");
-    assert_status(usages_take(u, number[3], &diag, &json), NOT_FOUND);
-    assert_ok(usages_take(u, number[0], &diag, &json));
+    assert_status(usages_take(u, first, &diag, &json, &question), NOT_FOUND);
+    assert_ok(usages_take(u, second, &diag, &json, &question));
+    assert_int_equal(question, 0);
     assert_text_has(buf_str(&json), "\"groups\":[{");
-    usages_forget(u, number[1]);
-    usages_forget(u, number[1]);
-    for (size_t i = 0; i < 3; i++) {
-        assert_ok(usages_ask(u, &all, &more));
+    /* Nobody was told to come back: every place is free again. */
+    for (size_t i = 0; i < USAGES_OF_ONE; i++) {
+        assert_ok(usages_ask(u, &all, "one", INT64_MAX, &first));
+        await(u, first, fd); /* what is read already is not joined */
     }
-    assert_status(usages_ask(u, &all, &number[0]), BUSY);
+    assert_status(usages_ask(u, &all, "one", INT64_MAX, &first), BUSY);
+    assert_ok(usages_ask(u, &all, "another", INT64_MAX, &first));
     usages_unsubscribe(u, fd);
     usages_stop(u); /* with answers that nobody took */
     (void)close(fd);

@@ -1,0 +1,426 @@
+/* Questions about usage that take longer than a request may: a bundle of the log that cannot be
+ * opened for a while (a FIFO lies in its place) makes them as long as a test needs. */
+#include "room.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "serve/usages.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WAIT_NS (120 * NS_PER_S)
+#define REQUEST "limits:\n  request: 8s\n" /* a call waits for half of it */
+#define ROWS                                                                                       \
+    "{\"inputs\":[{\"name\":\"income\",\"datatype\":\"INT64\",\"shape\":[3],\"data\":[1,2,3]}]}"
+
+static struct room it;
+static char inspector[128], second[128];
+static char *log_dir, *bundle, *away;
+
+static uint64_t
+covered(void)
+{
+    DEFER(file_freep) char *path = file_join(log_dir, "checkpoint");
+    DEFER(buf_done) struct buf note;
+    testing_read(path, &note);
+    const char *line = strchr(buf_str(&note), '\n');
+    assert_non_null(line);
+    return strtoull(line + 1, NULL, 10);
+}
+
+static void
+call_with_rows(void)
+{
+    struct reply r;
+    char text[1024];
+    (void)snprintf(text, sizeof text,
+                   "POST %s HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n"
+                   "content-length: %zu\r\n\r\n%s",
+                   ROOM_INFER, it.caller, strlen(ROWS), ROWS);
+    assert_int_equal(client_ask(it.port, text, &r), 200);
+    reply_done(&r);
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    (void)setenv("STEWARD_PASSPHRASE", "correct horse battery staple", 1);
+    room_init(&it);
+    room_make(&it, "passphrase", REQUEST "audit:\n  publish: 50ms\n");
+    assert_steward("principal", "add", "inspector", "--role", "auditor");
+    assert_steward("principal", "add", "second", "--role", "auditor");
+    testing_issue_key("inspector", inspector);
+    testing_issue_key("second", second);
+    log_dir = file_join(it.dir, "audit");
+    bundle = file_join(log_dir, "tile/entries/000");
+    away = file_join(it.root, "bundle");
+    room_start(&it);
+    const int64_t end = clock_mono_ns() + WAIT_NS;
+    while (covered() < 256 && clock_mono_ns() < end) {
+        call_with_rows();
+    }
+    assert_true(file_exists(bundle));
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    free(log_dir);
+    free(bundle);
+    free(away);
+    return room_done(&it);
+}
+
+/* ---- the bundle ---- */
+
+static void
+hold_up(void)
+{
+    assert_int_equal(rename(bundle, away), 0);
+    assert_int_equal(mkfifo(bundle, 0600), 0);
+}
+
+/* Once `readers` wait for it: they read `bytes`, whoever comes later the file. */
+static void
+let_go(struct view bytes)
+{
+    const int fd = open(bundle, O_WRONLY | O_CLOEXEC); /* waits for a reader */
+    assert_true(fd >= 0);
+    assert_int_equal(rename(away, bundle), 0);
+    assert_ok(file_write_all(fd, bytes, "pipe", NULL));
+    assert_int_equal(close(fd), 0);
+}
+
+static void
+let_it_be_read(void)
+{
+    DEFER(buf_done) struct buf bytes;
+    testing_read(away, &bytes);
+    let_go(buf_view(&bytes));
+}
+
+/* ---- asking the server ---- */
+
+static void
+put_head(struct buf *b, const char *path, const char *key)
+{
+    buf_printf(b, "GET %s HTTP/1.1\r\nhost: localhost\r\n", path);
+    if (key != NULL) {
+        buf_printf(b, "authorization: Bearer %s\r\n", key);
+    }
+    buf_put_str(b, "\r\n");
+}
+
+static unsigned
+get(const char *path, const char *key, struct reply *ret_reply)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 1 << 16);
+    put_head(&text, path, key);
+    return client_ask(it.port, buf_str(&text), ret_reply);
+}
+
+static void
+answers(const char *path, const char *key, unsigned status, const char *says)
+{
+    struct reply r;
+    const unsigned got = get(path, key, &r);
+    if (got != status || strstr(buf_str(&r.body), says) == NULL) {
+        print_error("%s: %u, not %u %s: %s\n", path, got, status, says, buf_str(&r.body));
+    }
+    assert_int_equal(got, status);
+    assert_text_has(buf_str(&r.body), says);
+    reply_done(&r);
+}
+
+/* 202, and where the answer will be. */
+static void
+goes_on(const char *path, const char *key, char ret_question[static 256])
+{
+    struct reply r;
+    char wait[256];
+    assert_int_equal(get(path, key, &r), 202);
+    reply_header(&r, "location", ret_question);
+    reply_header(&r, "retry-after", wait);
+    assert_string_equal(wait, "1");
+    assert_text_has(ret_question, "/v2/usage/questions/");
+    assert_text_has(buf_str(&r.body), ret_question);
+    reply_done(&r);
+}
+
+/* The answer there is what the command line tells. */
+static void
+assert_same(const char *path, const char *key, char *until)
+{
+    struct reply r;
+    struct testing_run run;
+    json_t *api = NULL, *line = NULL;
+    assert_int_equal(get(path, key, &r), 200);
+    testing_steward(&run, "usage", "--json", "--by", "principal,day", "--until", until, NULL);
+    assert_int_equal(run.exit_code, 0);
+    assert_ok(js_parse(buf_view(&r.body), "answer", NULL, &api));
+    assert_ok(js_parse(buf_view(&run.out), "stdout", NULL, &line));
+    assert_true(json_array_size(json_object_get(api, "groups")) > 0);
+    assert_true(json_equal(api, line));
+    json_decref(api);
+    json_decref(line);
+    testing_run_done(&run);
+    reply_done(&r);
+}
+
+static void
+what_takes_longer_than_a_request_goes_on(void **state)
+{
+    (void)state;
+    char first[256], other[256], path[256], until[40];
+    DEFER(buf_done) struct buf now;
+    buf_init(&now, 64);
+    clock_put_rfc3339(&now, clock_wall_ns() + 1);
+    (void)snprintf(until, sizeof until, "%s", buf_str(&now));
+    (void)snprintf(path, sizeof path, "/v2/usage?by=principal,day&until=%s", until);
+    hold_up();
+    goes_on(path, inspector, first);
+    goes_on(path, second, other); /* who asks the same has the same */
+    assert_string_equal(first, other);
+    answers("/v2/usage/quotas", inspector, 200, "\"quotas\"");
+    call_with_rows();
+    goes_on(first, second, other);
+    assert_string_equal(first, other);
+    let_it_be_read();
+    assert_same(first, inspector, until);
+    assert_same(first, second, until);
+    assert_same(first, inspector, until); /* as often as it is asked for */
+    assert_same(path, inspector, until);
+}
+
+/* The server learns of it within a moment. */
+static void
+await_refusal(const char *path, const char *key)
+{
+    const int64_t end = clock_mono_ns() + WAIT_NS;
+    for (unsigned status = 200; status != 401;) {
+        struct reply r;
+        status = get(path, key, &r);
+        reply_done(&r);
+        assert_true((status == 200 || status == 401) && clock_mono_ns() < end);
+    }
+}
+
+static void
+the_right_is_looked_at_whenever_it_is_asked_for(void **state)
+{
+    (void)state;
+    char question[256], path[300];
+    hold_up();
+    goes_on("/v2/usage", second, question);
+    answers(question, NULL, 401, "a valid key is needed");
+    answers(question, it.caller, 403, "not allowed: usage.read on usage");
+    let_it_be_read();
+    answers(question, second, 200, "\"groups\":[{");
+    answers(question, it.caller, 403, "not allowed: usage.read on usage");
+    answers(question, inspector, 200, "\"groups\":[{");
+    assert_steward("principal", "remove", "second");
+    await_refusal(question, second);
+    (void)snprintf(path, sizeof path, "%s?by=day", question);
+    answers(path, inspector, 400, "this path takes no parameters");
+    answers("/v2/usage/questions/1", inspector, 404, "there is no such question");
+    answers("/v2/usage/questions/0", inspector, 404, "there is no such question");
+    answers("/v2/usage/questions/x", inspector, 404, "there is no such path");
+}
+
+static void
+a_server_that_stops_waits_for_no_answer(void **state)
+{
+    (void)state;
+    char question[256];
+    struct client c;
+    struct reply r;
+    int ended = 0;
+    DEFER(buf_done) struct buf ask;
+    buf_init(&ask, 1 << 16);
+    hold_up();
+    goes_on("/v2/usage?by=day", inspector, question);
+    put_head(&ask, question, inspector);
+    assert_true(client_open(it.port, NULL, &c));
+    assert_true(client_send(&c, buf_view(&ask)));
+    const struct timespec pause = {.tv_nsec = 500 * 1000 * 1000};
+    (void)nanosleep(&pause, NULL);
+    const int64_t begun = clock_mono_ns();
+    assert_int_equal(kill(it.pid, SIGTERM), 0);
+    client_take(&c, &r);
+    assert_int_equal(r.status, 503);
+    assert_text_has(buf_str(&r.body), "the question is not answered: the server stops");
+    assert_true(clock_mono_ns() - begun < 3 * NS_PER_S);
+    reply_done(&r);
+    client_close(&c);
+    let_it_be_read();
+    assert_int_equal(waitpid(it.pid, &ended, 0), it.pid);
+    assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
+    room_start(&it);
+    answers(question, inspector, 404, "there is no such question");
+}
+
+/* ---- without a server ---- */
+
+static struct usages_asked
+asked_since(const char *since)
+{
+    struct usages_asked a = {.by = {[USAGE_DAY] = true}};
+    (void)snprintf(a.since, sizeof a.since, "%s", since);
+    return a;
+}
+
+static void
+await(struct usages *u, uint64_t ticket, int event_fd)
+{
+    struct pollfd p = {.fd = event_fd, .events = POLLIN};
+    uint64_t count = 0;
+    while (!usages_ready(u, ticket)) {
+        assert_int_equal(poll(&p, 1, (int)(WAIT_NS / 1000000)), 1);
+        assert_int_equal(read(event_fd, &count, sizeof count), sizeof count);
+    }
+}
+
+/* Its answer, waited for; the question's own status. */
+static struct status
+answer_of(struct usages *u, uint64_t question, int event_fd)
+{
+    uint64_t ticket = 0, number = 0;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf json;
+    buf_init(&json, 1 << 20);
+    assert_ok(usages_ask_again(u, question, INT64_MAX, &ticket));
+    await(u, ticket, event_fd);
+    const struct status s = usages_take(u, ticket, &diag, &json, &number);
+    assert_int_equal(number, 0);
+    assert_true(!status_ok(s) || strstr(buf_str(&json), "\"groups\":[{") != NULL);
+    return s;
+}
+
+/* The question of a call that is not waited for. */
+static uint64_t
+number_of(struct usages *u, uint64_t ticket)
+{
+    uint64_t number = 0, none = 0;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf json;
+    buf_init(&json, 1 << 20);
+    assert_true(usages_ready(u, ticket)); /* its time is over */
+    assert_status(usages_take(u, ticket, &diag, &json, &number), BUSY);
+    assert_true(number > 0);
+    assert_status(usages_take(u, ticket, &diag, &json, &none), NOT_FOUND);
+    return number;
+}
+
+static void
+places_are_for_several_who_ask(void **state)
+{
+    (void)state;
+    struct usages *u = NULL;
+    uint64_t ticket[USAGES_MOST + 1], number[USAGES_MOST], more = 0;
+    struct usages_asked a[USAGES_MOST + 1];
+    const int fd = eventfd(0, EFD_CLOEXEC);
+    hold_up();
+    assert_ok(usages_start(log_dir, NULL, WAIT_NS, &u));
+    assert_ok(usages_subscribe(u, fd));
+    for (size_t i = 0; i <= USAGES_MOST; i++) {
+        char since[32];
+        (void)snprintf(since, sizeof since, "%zud", 10 + i);
+        a[i] = asked_since(since);
+    }
+    for (size_t i = 0; i < USAGES_OF_ONE; i++) {
+        assert_ok(usages_ask(u, &a[i], "one", 0, &ticket[i]));
+    }
+    assert_status(usages_ask(u, &a[USAGES_OF_ONE], "one", 0, &more), BUSY);
+    for (size_t i = USAGES_OF_ONE; i < USAGES_MOST; i++) {
+        assert_ok(usages_ask(u, &a[i], "another", 0, &ticket[i]));
+    }
+    assert_status(usages_ask(u, &a[USAGES_MOST], "third", 0, &more), BUSY);
+    assert_status(usages_ask_again(u, 1, 0, &more), NOT_FOUND);
+    /* A call that joins one takes no place; several may. */
+    assert_ok(usages_ask(u, &a[USAGES_MOST - 1], "third", 0, &more));
+    number[USAGES_MOST - 1] = number_of(u, ticket[USAGES_MOST - 1]);
+    assert_int_equal(number_of(u, more), number[USAGES_MOST - 1]);
+    /* Who leaves, before anybody was told to come back, takes the question with him. */
+    usages_forget(u, ticket[USAGES_MOST - 2]);
+    usages_forget(u, ticket[USAGES_MOST - 2]);
+    assert_ok(usages_ask(u, &a[USAGES_MOST], "third", 0, &ticket[USAGES_MOST - 2]));
+    for (size_t i = 0; i < USAGES_MOST - 1; i++) {
+        number[i] = number_of(u, ticket[i]);
+    }
+    /* Two read a bundle that is empty; what waited behind them reads the log. */
+    let_go(view_of(NULL, 0));
+    for (size_t i = 0; i < USAGES_MOST; i++) {
+        const struct status s = answer_of(u, number[i], fd);
+        assert_true(status_ok(s) || (i < 2 && s.code == STATUS_INTEGRITY));
+    }
+    /* What was taken gives way to others; and none does while somebody waits. */
+    assert_ok(usages_ask_again(u, number[3], INT64_MAX, &ticket[0]));
+    for (size_t i = 0; i < USAGES_OF_ONE; i++) {
+        assert_ok(usages_ask(u, &a[i], "one", INT64_MAX, &more));
+    }
+    usages_forget(u, ticket[0]);
+    assert_ok(answer_of(u, number[3], fd));
+    assert_status(usages_ask_again(u, number[2], 0, &more), NOT_FOUND);
+    usages_unsubscribe(u, fd);
+    usages_stop(u);
+    (void)close(fd);
+}
+
+static void
+what_nobody_asks_for_is_forgotten(void **state)
+{
+    (void)state;
+    struct usages *u = NULL;
+    uint64_t ticket = 0, number = 0;
+    const struct usages_asked a = asked_since("9d");
+    const int fd = eventfd(0, EFD_CLOEXEC);
+    hold_up();
+    assert_ok(usages_start(log_dir, NULL, 50 * 1000 * 1000, &u));
+    assert_ok(usages_subscribe(u, fd));
+    assert_ok(usages_ask(u, &a, "one", clock_mono_ns() + NS_PER_S / 20, &ticket));
+    await(u, ticket, fd); /* told when its time is over, though nothing else happens */
+    number = number_of(u, ticket);
+    /* While a call waits for it, it is not alone. */
+    assert_ok(usages_ask_again(u, number, clock_mono_ns() + NS_PER_S / 2, &ticket));
+    await(u, ticket, fd);
+    assert_int_equal(number_of(u, ticket), number);
+    const int64_t end = clock_mono_ns() + WAIT_NS;
+    struct status s = OK;
+    while (s.code != STATUS_NOT_FOUND && clock_mono_ns() < end) {
+        const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
+        (void)nanosleep(&pause, NULL);
+        s = usages_ask_again(u, number, 0, &ticket);
+        usages_forget(u, status_ok(s) ? ticket : 0);
+    }
+    assert_status(s, NOT_FOUND);
+    let_it_be_read();
+    usages_unsubscribe(u, fd);
+    usages_stop(u);
+    (void)close(fd);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_takes_longer_than_a_request_goes_on),
+        cmocka_unit_test(the_right_is_looked_at_whenever_it_is_asked_for),
+        cmocka_unit_test(places_are_for_several_who_ask),
+        cmocka_unit_test(what_nobody_asks_for_is_forgotten),
+        cmocka_unit_test(a_server_that_stops_waits_for_no_answer),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
