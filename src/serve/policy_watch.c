@@ -2,10 +2,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "serve/metrics.h"
 #include "serve/ticker.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct policy_watch {
     struct workspace *workspace;
@@ -138,19 +140,33 @@ policy_watch_alerts(struct policy_watch *p)
 /* ---- metrics ---- */
 
 static void
-put_alerts(const json_t *alerts, const char *name, const char *kind, const char *help,
-           const char *member, struct buf *b)
+put_alert(const json_t *a, const char *name, const char *member, struct buf *b)
 {
+    buf_printf(b, "%s{policy=\"%s\",assignment=\"%s\",severity=\"%s\"} %lld\n", name,
+               json_string_value(json_object_get(a, "policy")),
+               json_string_value(json_object_get(a, "assignment")),
+               json_string_value(json_object_get(a, "severity")),
+               (long long)json_integer_value(json_object_get(a, member)));
+}
+
+/* member: of "open" and "total". */
+static void
+put_alerts(const json_t *alerts, const json_t *own, const char *member, struct buf *b)
+{
+    const bool open = strcmp(member, "open") == 0;
+    const char *name = open ? "steward_alerts_open" : "steward_alerts_total";
     const json_t *a = NULL;
     size_t i = 0;
-    buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
+    metrics_put_head(name, open ? "gauge" : "counter",
+                     open ? "Alerts of resources that do not comply, as of the last look."
+                          : "Alerts that were raised since the policy was assigned.",
+                     b);
     json_array_foreach(alerts, i, a)
     {
-        buf_printf(b, "%s{policy=\"%s\",assignment=\"%s\",severity=\"%s\"} %lld\n", name,
-                   json_string_value(json_object_get(a, "policy")),
-                   json_string_value(json_object_get(a, "assignment")),
-                   json_string_value(json_object_get(a, "severity")),
-                   (long long)json_integer_value(json_object_get(a, member)));
+        put_alert(a, name, member, b);
+    }
+    if (own != NULL) {
+        put_alert(own, name, member, b);
     }
 }
 
@@ -171,16 +187,14 @@ put_findings(const struct policies_tally *t, struct buf *ret_text)
 }
 
 void
-policy_watch_put_metrics(struct policy_watch *p, struct buf *ret_text)
+policy_watch_put_metrics(struct policy_watch *p, const json_t *own, struct buf *ret_text)
 {
     if (p == NULL) {
         return;
     }
     (void)pthread_mutex_lock(&p->lock);
     put_findings(&p->tally, ret_text);
-    put_alerts(p->tally.alerts, "steward_alerts_open", "gauge",
-               "Alerts of resources that do not comply, as of the last look.", "open", ret_text);
-    put_alerts(p->tally.alerts, "steward_alerts_total", "counter",
-               "Alerts that were raised since the policy was assigned.", "total", ret_text);
+    put_alerts(p->tally.alerts, own, "open", ret_text);
+    put_alerts(p->tally.alerts, own, "total", ret_text);
     (void)pthread_mutex_unlock(&p->lock);
 }

@@ -17,7 +17,8 @@ void policy_watch_stop(struct policy_watch *p);
 void policy_watch_set(struct policy_watch *p, json_t *state);
 /* Whether an alert was open at the last look. NULL: none. */
 bool policy_watch_alerts(struct policy_watch *p);
-/* As of the last look. NULL: nothing. */
-void policy_watch_put_metrics(struct policy_watch *p, struct buf *ret_text);
+/* As of the last look. own: one more alert, of the server itself (workspace/alert.h), borrowed;
+ * NULL: none. p NULL: nothing. */
+void policy_watch_put_metrics(struct policy_watch *p, const json_t *own, struct buf *ret_text);
 
 #endif

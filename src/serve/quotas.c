@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "serve/metrics.h"
 #include "serve/ticker.h"
+#include "workspace/alert.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -29,7 +30,9 @@ struct quotas {
     struct quota_book *entries;
     /* It began from counts that lay beside the log, and those were not counted again yet. */
     bool doubted;
+    bool begun;                 /* the book, from what is doubted: it is corrected, too */
     struct quota_book *counted; /* again, so far; the ticker's */
+    struct alert alert;         /* the ticker's, but for what others read under the lock */
     int64_t warned_ns;
 };
 
@@ -42,6 +45,8 @@ quotas_new(const char *log_dir)
         return NULL;
     }
     q->log_dir = log_dir;
+    q->alert =
+        (struct alert){.resource = "limits/quotas", .policy = "quota-counts", .severity = "high"};
     return q;
 }
 
@@ -80,7 +85,8 @@ read_book(struct quotas *q, struct diag *diag)
     q->book = MOVE(b);
     q->entries = MOVE(same);
     q->kept = from;
-    q->doubted = from > 0;
+    q->begun = from > 0;
+    q->doubted = from > 0 || q->alert.open;
     (void)pthread_mutex_unlock(&q->lock);
     return OK;
 }
@@ -114,24 +120,55 @@ keep(struct quotas *q, struct quota_book *b, uint64_t published)
 
 /* ---- were they right? ---- */
 
+static struct status
+tell_alert(struct quotas *q, bool raised, const char *sentence, struct diag *diag)
+{
+    struct alert told = q->alert;
+    const struct status s = alert_tell(q->workspace, &told, raised, sentence, diag);
+    (void)pthread_mutex_lock(&q->lock);
+    q->alert = told;
+    (void)pthread_mutex_unlock(&q->lock);
+    return s;
+}
+
 /* Whoever may write in the log's folder can put counts there and an entry that names them into the
  * journal. What the entries say cannot be taken back, so they are counted again. */
 static struct status
 tell_wrong(struct quotas *q, size_t differing, struct diag *diag)
 {
     char reason[200];
-    const struct audit_alert alert = {
-        .severity = "high", .policy = "quota-counts", .policy_version = "1"};
-    const struct workspace_act act = {.action = AUDIT_ALERT_RAISE,
-                                      .resource = "limits/quotas",
-                                      .reason = reason,
-                                      .alert = &alert};
     (void)snprintf(reason, sizeof reason,
                    "%zu counts that lay beside the log were not those of its entries: somebody "
                    "changed them, and named them in the log; corrected",
                    differing);
     log_event(LOG_WARN, "quotas.corrected", "reason=\"%s\"", reason);
-    return workspace_audit(q->workspace, &act, diag);
+    return tell_alert(q, true, reason, diag);
+}
+
+static struct status
+tell_right(struct quotas *q, struct diag *diag)
+{
+    return !q->alert.open
+               ? OK
+               : tell_alert(q, false,
+                            "the counts that a start takes are those of the log's entries: both "
+                            "were counted again",
+                            diag);
+}
+
+/* What a start would believe now is held against the log once more; the book is right. */
+static struct status
+doubt_again(struct quotas *q, struct diag *diag)
+{
+    uint64_t from = 0;
+    DEFER(quota_book_freep) struct quota_book *b = NULL;
+    TRY(quota_book_read(q->log_dir, diag, &b, &from));
+    (void)pthread_mutex_lock(&q->lock);
+    quota_book_free(q->entries);
+    q->entries = MOVE(b);
+    q->doubted = true;
+    (void)pthread_mutex_unlock(&q->lock);
+    return OK;
 }
 
 /* Both books have the same entries now. */
@@ -141,11 +178,13 @@ settle(struct quotas *q, struct quota_book *believed, uint64_t published, struct
     size_t differing = 0;
     struct status s = quota_book_correct(NULL, believed, q->counted, &differing);
     TRY(s);
+    TRY(differing == 0 ? tell_right(q, diag) : OK);
     (void)pthread_mutex_lock(&q->lock);
-    s = differing == 0 ? OK : quota_book_correct(q->book, believed, q->counted, &differing);
+    s = differing == 0 || !q->begun ? OK
+                                    : quota_book_correct(q->book, believed, q->counted, &differing);
     if (status_ok(s)) {
         q->entries = MOVE(q->counted);
-        q->doubted = false;
+        q->doubted = q->begun = false;
         quota_book_free(believed);
     }
     (void)pthread_mutex_unlock(&q->lock);
@@ -153,6 +192,7 @@ settle(struct quotas *q, struct quota_book *believed, uint64_t published, struct
     if (differing > 0) {
         TRY(tell_wrong(q, differing, diag));
         keep(q, q->entries, published);
+        TRY(doubt_again(q, diag));
     }
     return OK;
 }
@@ -208,10 +248,30 @@ tick(void *ctx)
 }
 
 struct status
-quotas_watch(struct quotas *q, struct workspace *w)
+quotas_watch(struct quotas *q, struct workspace *w, struct diag *diag)
 {
     q->workspace = w;
+    TRY(alert_read(w, &q->alert, diag));
+    q->doubted = q->doubted || (q->book != NULL && q->alert.open);
     return ticker_start(TICK_NS, tick, q, &q->ticker);
+}
+
+bool
+quotas_alarmed(struct quotas *q)
+{
+    (void)pthread_mutex_lock(&q->lock);
+    const bool open = q->alert.open;
+    (void)pthread_mutex_unlock(&q->lock);
+    return open;
+}
+
+json_t *
+quotas_alert(struct quotas *q)
+{
+    (void)pthread_mutex_lock(&q->lock);
+    const struct alert a = q->alert;
+    (void)pthread_mutex_unlock(&q->lock);
+    return a.total > 0 || quotas_any(q) ? alert_json(&a) : NULL;
 }
 
 /* How often one of that name has refused goes on. */

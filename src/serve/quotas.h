@@ -19,9 +19,8 @@ struct quotas;
 /* Of the log in that folder, which is borrowed. NULL when memory is out. */
 struct quotas *quotas_new(const char *log_dir);
 void quotas_free(struct quotas *q);
-/* Keeps the counts beside the log of that workspace, which is borrowed, on a thread of its own.
- * STATUS_MEMORY. */
-struct status quotas_watch(struct quotas *q, struct workspace *w);
+/* Keeps the counts beside the log of that workspace, which is borrowed, on a thread of its own. */
+struct status quotas_watch(struct quotas *q, struct workspace *w, struct diag *diag);
 /* These hold from now on. What was used of them is read from the log when there are some for the
  * first time; on failure nothing changes. */
 struct status quotas_set(struct quotas *q, const struct quota *list, size_t count,
@@ -70,6 +69,10 @@ void quotas_put_charge(const struct quotas_charge *c, struct buf *ret_lines);
 /* quota_book_json of what holds now, made of a copy: calls wait for a part of the counts at most.
  */
 struct status quotas_json(struct quotas *q, int64_t now_ns, json_t **ret_left);
+/* Counts that lay beside the log were not those of its entries (docs/spec/quota.md): whether that
+ * alert is open, and as alert_json has it; NULL where there are no quotas and never was one. */
+bool quotas_alarmed(struct quotas *q);
+json_t *quotas_alert(struct quotas *q);
 /* steward_quota_* for Prometheus, where there are quotas. */
 void quotas_put_metrics(struct quotas *q, struct buf *ret_text);
 

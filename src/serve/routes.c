@@ -60,10 +60,15 @@ act_witness(struct call *c)
     buf_put_str(&c->x->answer, "{\"ready\":true}");
 }
 
-/* Of the policies' alerts: nor is what somebody must look at. */
+/* Of alerts, the policies' and our own: nor is what somebody must look at. */
 static void
 act_alerts(struct call *c)
 {
+    if (quotas_alarmed(c->server->quotas)) {
+        call_refuse(c, 503, "an alert is open: counts of quotas were not those of the log",
+                    "an alert is open");
+        return;
+    }
     if (policy_watch_alerts(c->server->policy_watch)) {
         call_refuse(c, 503, "an alert is open: something no longer complies with a policy",
                     "an alert is open");
@@ -84,6 +89,7 @@ act_metrics(struct call *c)
 {
     const struct workspace *w = c->server->workspace;
     const char *stages[METRICS_STAGES];
+    DEFER(js_freep) json_t *own = quotas_alert(c->server->quotas);
     const struct metrics_gauges g = {.stage = stages,
                                      .stages = call_stages(stages),
                                      .loops_ns = http_cpu_ns(c->server->http),
@@ -99,7 +105,7 @@ act_metrics(struct call *c)
     witnesses_put_metrics(c->server->witnesses, &c->x->answer);
     capture_put_metrics(c->server->capture, &c->x->answer);
     exports_put_metrics(c->server->options.exports, &c->x->answer);
-    policy_watch_put_metrics(c->server->policy_watch, &c->x->answer);
+    policy_watch_put_metrics(c->server->policy_watch, own, &c->x->answer);
 }
 
 /* ---- models ---- */

@@ -342,7 +342,7 @@ start_quotas(struct server *s, struct diag *diag)
     CHECK(s->log_dir != NULL && s->quotas != NULL, MEMORY);
     TRY(usages_start(s->log_dir, s->quotas, USAGES_KEPT_NS, &s->usages));
     TRY(quotas_set(s->quotas, s->options.quotas, s->options.quota_count, diag));
-    return quotas_watch(s->quotas, s->workspace);
+    return quotas_watch(s->quotas, s->workspace, diag);
 }
 
 struct status

@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "govern/audit.h"
 #include "serve/quotas.h"
+#include "workspace/alert.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -452,6 +453,38 @@ used_by_metrics(const char *quota)
     return used;
 }
 
+/* As the server tells of it: how many are open, and were raised. */
+static bool
+tells_alert(unsigned open, unsigned total)
+{
+    struct reply r;
+    char text[512], line[2][160];
+    (void)snprintf(text, sizeof text,
+                   "GET /metrics HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n\r\n",
+                   it.watcher);
+    assert_int_equal(client_ask(it.port, text, &r), 200);
+    for (unsigned i = 0; i < 2; i++) {
+        (void)snprintf(line[i], sizeof line[i],
+                       "\nsteward_alerts_%s{policy=\"quota-counts\",assignment=\"limits/quotas\","
+                       "severity=\"high\"} %u\n",
+                       i == 0 ? "open" : "total", i == 0 ? open : total);
+    }
+    const bool tells =
+        strstr(buf_str(&r.body), line[0]) != NULL && strstr(buf_str(&r.body), line[1]) != NULL;
+    reply_done(&r);
+    return tells;
+}
+
+static void
+await_alert(unsigned open, unsigned total)
+{
+    const int64_t until = clock_mono_ns() + INT64_C(240) * NS_PER_S;
+    while (!tells_alert(open, total)) {
+        assert_true(clock_mono_ns() < until);
+        rest_shortly();
+    }
+}
+
 static void
 forged_counts_are_found_and_corrected(void **state)
 {
@@ -480,6 +513,7 @@ forged_counts_are_found_and_corrected(void **state)
         is = used_by_metrics("far");
     } while (is != whole + 1 && clock_mono_ns() < until);
     assert_int_equal(is, whole + 1);
+    await_alert(0, 1); /* the file is right again: a start would believe what the log says */
     assert_int_equal(testing_stop(it.pid), 0);
     it.pid = 0;
     testing_read(it.log, &said);
@@ -487,12 +521,74 @@ forged_counts_are_found_and_corrected(void **state)
     assert_text_has(buf_str(&said), "2 counts that lay beside the log");
     verb_says((const char *const[]){"audit", "search", "action=alert.raise", "--json"},
               "\"policy\": \"quota-counts\"");
+    verb_says((const char *const[]){"audit", "search", "action=alert.clear", "--json"},
+              "\"subject\": \"limits/quotas\"");
     room_start(&it);
     read_said(&entries, &from);
     assert_true(from > 0);
+    assert_true(tells_alert(0, 1));
     assert_int_equal(used_by_metrics("far"), whole + 1);
     assert_int_equal(testing_stop(it.pid), 0);
     it.pid = 0;
+}
+
+static void
+count_entries(const char *action, size_t is)
+{
+    struct testing_run r;
+    size_t n = 0;
+    char query[64];
+    (void)snprintf(query, sizeof query, "action=%s", action);
+    testing_steward(&r, "audit", "search", query, "--json", NULL);
+    assert_int_equal(r.exit_code, 0);
+    for (const char *at = strstr(buf_str(&r.out), "\"policy\": \"quota-counts\""); at != NULL;
+         at = strstr(at + 1, "\"policy\": \"quota-counts\"")) {
+        n++;
+    }
+    assert_int_equal(n, is);
+    testing_run_done(&r);
+}
+
+static void
+raise_alert(void)
+{
+    struct diag diag = {0};
+    struct alert a = {.resource = "limits/quotas", .policy = "quota-counts", .severity = "high"};
+    DEFER(workspace_closep) struct workspace *w = open_it();
+    assert_ok(alert_read(w, &a, &diag));
+    assert_false(a.open);
+    assert_ok(alert_tell(w, &a, true, "raised for a test", &diag));
+    assert_true(a.open);
+}
+
+/* Over restarts, until a recount agrees. */
+static void
+an_alert_of_counts_is_open_until_they_are_counted_again(void **state)
+{
+    (void)state;
+    DEFER(file_freep) char *kept = file_join(log_of_it, QUOTA_KEPT_FILE);
+    configure("");
+    raise_alert();
+    for (unsigned i = 0; i < 2; i++) { /* nobody counts */
+        room_start(&it);
+        assert_true(tells_alert(1, 2));
+        room_answers(&it, "GET", "/v2/health/alerts", it.watcher, 503, "counts of quotas");
+        assert_int_equal(testing_stop(it.pid), 0);
+    }
+    configure("\"far 900000 calls/month\"");
+    room_start(&it);
+    await_alert(0, 2);
+    room_answers(&it, "GET", "/v2/health/alerts", it.watcher, 200, "true");
+    assert_int_equal(testing_stop(it.pid), 0);
+    count_entries("alert.raise", 2);
+    count_entries("alert.clear", 2);
+    (void)unlink(kept); /* all is counted then, and that is compared as well */
+    raise_alert();
+    room_start(&it);
+    await_alert(0, 3);
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+    count_entries("alert.clear", 3);
 }
 
 /* A call of a model that counts tokens, as whoever serves one writes it. */
@@ -628,6 +724,7 @@ main(void)
         cmocka_unit_test(what_is_left_is_told_by_both_doors),
         cmocka_unit_test(a_start_reads_what_came_since_the_counts_were_kept),
         cmocka_unit_test(forged_counts_are_found_and_corrected),
+        cmocka_unit_test(an_alert_of_counts_is_open_until_they_are_counted_again),
         cmocka_unit_test(tokens_that_the_log_tells_are_used_up),
         cmocka_unit_test(a_group_s_quota_is_of_who_is_in_it),
     };
