@@ -74,7 +74,8 @@ as_cosigned(struct view bytes)
     struct view text, split, lines;
     struct diag diag = {0};
     ASSERT(status_ok(note_parse_vkey(view_str(vkey), &diag, &keys[0])));
-    ASSERT(status_ok(note_cosigner_make(keys[0].name, keys[0].public_key, &diag, &keys[1])));
+    ASSERT(status_ok(
+        note_cosigner_make(NOTE_COSIGNATURE, keys[0].name, keys[0].public_key, &diag, &keys[1])));
     if (status_ok(note_open_any(bytes, keys, 2, &diag, found, &text))) {
         ASSERT(found[0].found || found[1].found);
         ASSERT(status_ok(note_split(bytes, &diag, &split, &lines)));

@@ -56,7 +56,7 @@ as_answer(struct view bytes)
         return;
     }
     ASSERT(status_ok(note_parse_vkey(view_str(vkey), NULL, &log)));
-    ASSERT(status_ok(note_cosigner_make(log.name, log.public_key, NULL, &w.key)));
+    ASSERT(status_ok(note_cosigner_make(NOTE_COSIGNATURE, log.name, log.public_key, NULL, &w.key)));
     const struct cosign_post post = {answer, &bytes};
     const enum cosign_outcome o =
         cosign_ask("", &w, view_str(checkpoint), &post, &known, &diag, &line);

@@ -401,6 +401,8 @@ static const struct cli_option audit_check_options[] = {
 static const struct cli_option witness_key_options[] = {
     {"name", "NAME", "of the witness, as policies and cosignatures have it: w1.example.com/a", NULL,
      CLI_ONCE, NULL},
+    {"type", "TYPE", "of its key: ed25519, or ml-dsa-44 (needs OpenSSL 3.5 or newer)", "ed25519",
+     CLI_ONCE, "ed25519 ml-dsa-44"},
     {"host", "NAME",
      "DNS name or address of its TLS certificate; may be repeated (default: this machine's "
      "loopback)",

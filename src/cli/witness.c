@@ -40,15 +40,35 @@ make_certificate(struct cli *c, const char *dir)
     return file_replace(cert_path, buf_view(&cert), 0644, &c->diag);
 }
 
+static struct status
+read_type(struct cli *c, enum note_type *ret_type)
+{
+    static const struct {
+        const char *word;
+        enum note_type type;
+    } types[] = {{"ed25519", NOTE_COSIGNATURE}, {"ml-dsa-44", NOTE_COSIGNATURE_MLDSA}};
+    const char *word = cli_value(c, "type");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (strcmp(word, types[i].word) == 0) {
+            *ret_type = types[i].type;
+            return OK;
+        }
+    }
+    diag_set(&c->diag, "--type %.40s: there are ed25519 and ml-dsa-44", word);
+    FAIL(INPUT);
+}
+
 struct status
 cli_witness_key(struct cli *c)
 {
     const char *dir = c->operand[0], *name = NULL;
+    enum note_type type = NOTE_COSIGNATURE;
     struct note_key key;
     DEFER(buf_done) struct buf vkey;
-    buf_init(&vkey, 1024);
+    buf_init(&vkey, 4096);
     TRY(cli_need(c, "name", "NAME", &name));
-    TRY(witness_make(dir, name, &c->diag, &key));
+    TRY(read_type(c, &type));
+    TRY(witness_make(dir, type, name, &c->diag, &key));
     TRY(make_certificate(c, dir));
     note_put_vkey(&key, &vkey);
     TRY(buf_status(&vkey));

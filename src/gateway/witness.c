@@ -195,7 +195,7 @@ static void
 tell_started(const struct house *h, uint16_t port)
 {
     DEFER(buf_done) struct buf vkey;
-    buf_init(&vkey, 1024);
+    buf_init(&vkey, 4096);
     note_put_vkey(witness_key(h->witness), &vkey);
     log_event(LOG_INFO, "witness.started",
               "address=%s port=%u folder=%s vkey=%s logs=%llu version=%s seccomp=on landlock=%d",

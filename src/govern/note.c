@@ -51,6 +51,12 @@ public_of(enum note_type type, const uint8_t *public_key)
                    type == NOTE_COSIGNATURE_MLDSA ? MLDSA_PUBLIC_BYTES : NOTE_PUBLIC_BYTES);
 }
 
+static size_t
+signature_bytes(enum note_type type)
+{
+    return type == NOTE_COSIGNATURE_MLDSA ? MLDSA_SIGNATURE_BYTES : NOTE_SIGNATURE_BYTES;
+}
+
 static uint32_t
 key_id(enum note_type type, struct view name, const uint8_t *public_key)
 {
@@ -98,10 +104,11 @@ note_key_make(const char *name, const uint8_t public_key[static NOTE_PUBLIC_BYTE
 }
 
 struct status
-note_cosigner_make(const char *name, const uint8_t public_key[static NOTE_PUBLIC_BYTES],
+note_cosigner_make(enum note_type type, const char *name, const uint8_t *public_key,
                    struct diag *diag, struct note_key *ret_key)
 {
-    return key_make(NOTE_COSIGNATURE, name, public_key, diag, ret_key);
+    ASSERT(type != NOTE_ED25519);
+    return key_make(type, name, public_key, diag, ret_key);
 }
 
 void
@@ -218,23 +225,50 @@ note_put(struct buf *b, struct view text, const struct note_key *key,
     put_line(b, key, buf_view(&blob));
 }
 
-void
-note_put_cosigned(struct buf *b, struct view text, uint64_t time_s)
+static void
+put_short(struct buf *b, struct view text)
 {
+    buf_put_u8(b, (uint8_t)text.len);
+    buf_put(b, text);
+}
+
+/* What an ML-DSA-44 cosignature signs: a subtree that is all of the tree. */
+static struct status
+put_subtree(const struct note_key *key, struct view text, uint64_t time_s, struct buf *b)
+{
+    struct checkpoint c;
+    TRY(checkpoint_parse(text, NULL, &c));
+    buf_put(b, view_of("subtree/v1\n", 12)); /* with its NUL */
+    put_short(b, view_str(key->name));
+    buf_put_u64be(b, time_s);
+    put_short(b, view_str(c.origin));
+    buf_put_u64be(b, 0);
+    buf_put_u64be(b, c.size);
+    buf_put(b, view_of(c.root.bytes, DIGEST_BYTES));
+    return buf_status(b);
+}
+
+struct status
+note_put_to_sign(struct buf *b, const struct note_key *key, struct view text, uint64_t time_s)
+{
+    if (key->type == NOTE_COSIGNATURE_MLDSA) {
+        return put_subtree(key, text, time_s, b);
+    }
     buf_printf(b, "cosignature/v1\ntime %llu\n", (unsigned long long)time_s);
     buf_put(b, text);
+    return buf_status(b);
 }
 
 void
 note_put_cosignature(struct buf *b, const struct note_key *key, uint64_t time_s,
-                     const uint8_t signature[static NOTE_SIGNATURE_BYTES])
+                     struct view signature)
 {
-    ASSERT(key->type == NOTE_COSIGNATURE && time_s > 0 && time_s <= INT64_MAX);
+    ASSERT(signature_bytes(key->type) == signature.len && time_s > 0 && time_s <= INT64_MAX);
     DEFER(buf_done) struct buf blob;
-    buf_init(&blob, 128);
+    buf_init(&blob, 16 + MLDSA_SIGNATURE_BYTES);
     buf_put_u32be(&blob, key->id);
     buf_put_u64be(&blob, time_s);
-    buf_put(&blob, view_of(signature, NOTE_SIGNATURE_BYTES));
+    buf_put(&blob, signature);
     put_line(b, key, buf_view(&blob));
 }
 
@@ -269,40 +303,6 @@ parse_signature(struct view line, struct view *ret_name, struct buf *ret_blob)
     return OK;
 }
 
-static void
-put_short(struct buf *b, struct view text)
-{
-    buf_put_u8(b, (uint8_t)text.len);
-    buf_put(b, text);
-}
-
-/* What an ML-DSA-44 cosignature signs: a subtree that is all of the tree. */
-static struct status
-put_subtree(const struct note_key *key, struct view text, uint64_t time_s, struct buf *b)
-{
-    struct checkpoint c;
-    TRY(checkpoint_parse(text, NULL, &c));
-    buf_put(b, view_of("subtree/v1\n", 12)); /* with its NUL */
-    put_short(b, view_str(key->name));
-    buf_put_u64be(b, time_s);
-    put_short(b, view_str(c.origin));
-    buf_put_u64be(b, 0);
-    buf_put_u64be(b, c.size);
-    buf_put(b, view_of(c.root.bytes, DIGEST_BYTES));
-    return buf_status(b);
-}
-
-static bool
-mldsa_cosignature_verifies(const struct note_key *key, struct view text, uint64_t time_s,
-                           struct view signature)
-{
-    DEFER(buf_done) struct buf message;
-    buf_init(&message, 1024);
-    return signature.len == MLDSA_SIGNATURE_BYTES &&
-           status_ok(put_subtree(key, text, time_s, &message)) &&
-           mldsa_verifies(key->public_key, buf_view(&message), signature.ptr);
-}
-
 /* r stands behind the key id. */
 static bool
 signature_verifies(const struct note_key *key, struct view text, struct reader *r,
@@ -314,16 +314,19 @@ signature_verifies(const struct note_key *key, struct view text, struct reader *
     if (*ret_time > INT64_MAX) {
         return false;
     }
-    if (key->type == NOTE_COSIGNATURE_MLDSA) {
-        return mldsa_cosignature_verifies(key, text, *ret_time, reader_bytes(r, reader_left(r)));
-    }
-    if (key->type == NOTE_COSIGNATURE) {
-        note_put_cosigned(&cosigned, text, *ret_time);
+    if (key->type != NOTE_ED25519) {
+        if (!status_ok(note_put_to_sign(&cosigned, key, text, *ret_time))) {
+            return false;
+        }
         text = buf_view(&cosigned);
     }
-    const struct view signature = reader_bytes(r, NOTE_SIGNATURE_BYTES);
-    return !r->bad && reader_left(r) == 0 && status_ok(buf_status(&cosigned)) &&
-           ed25519_verifies(key, text, signature.ptr);
+    const struct view signature = reader_bytes(r, signature_bytes(key->type));
+    if (r->bad || reader_left(r) > 0) {
+        return false;
+    }
+    return key->type == NOTE_COSIGNATURE_MLDSA
+               ? mldsa_verifies(key->public_key, text, signature.ptr)
+               : ed25519_verifies(key, text, signature.ptr);
 }
 
 static const struct note_key *

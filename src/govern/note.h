@@ -1,5 +1,5 @@
 /* note: C2SP signed notes (Ed25519), cosignatures of witnesses (tlog-cosignature: Ed25519, and
- * ML-DSA-44, which is verified and not made here), verifier keys, and the checkpoint text. Rules:
+ * ML-DSA-44), verifier keys, and the checkpoint text. Rules:
  * docs/spec/audit.md, docs/spec/witness.md. On failure the diag says "byte N: why"; the caller
  * prefixes the file. Pure: bytes in, bytes out. */
 #ifndef STEWARD_GOVERN_NOTE_H
@@ -30,9 +30,8 @@ struct note_key {
 /* STATUS_INPUT when the name is empty, long, or holds whitespace, '+' or control bytes. */
 struct status note_key_make(const char *name, const uint8_t public_key[static NOTE_PUBLIC_BYTES],
                             struct diag *diag, struct note_key *ret_key);
-/* The same of a witness, Ed25519. */
-struct status note_cosigner_make(const char *name,
-                                 const uint8_t public_key[static NOTE_PUBLIC_BYTES],
+/* The same of a witness: of cosignatures; as many bytes as the type has. */
+struct status note_cosigner_make(enum note_type type, const char *name, const uint8_t *public_key,
                                  struct diag *diag, struct note_key *ret_key);
 /* "name+hex8+base64", no newline. */
 void note_put_vkey(const struct note_key *key, struct buf *b);
@@ -61,11 +60,13 @@ struct status note_open_any(struct view note, const struct note_key *keys, size_
 struct status note_split(struct view note, struct diag *diag, struct view *ret_text,
                          struct view *ret_lines);
 
-/* What a witness signs: "cosignature/v1", the time, the note's text. */
-void note_put_cosigned(struct buf *b, struct view text, uint64_t time_s);
+/* What a witness with a key of that type signs: "cosignature/v1", the time, the note's text; or
+ * "subtree/v1", its name, the time and the checkpoint of the text, which must be one. */
+struct status note_put_to_sign(struct buf *b, const struct note_key *key, struct view text,
+                               uint64_t time_s);
 /* Its signature line. */
 void note_put_cosignature(struct buf *b, const struct note_key *key, uint64_t time_s,
-                          const uint8_t signature[static NOTE_SIGNATURE_BYTES]);
+                          struct view signature);
 
 struct checkpoint {
     char origin[NOTE_NAME_MAX + 1];

@@ -6,21 +6,17 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/random.h"
-#include "base/secret.h"
 #include "base/text.h"
+#include "govern/witness_key.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MAX 4096u
-#define KEY_HEAD "PRIVATE+KEY+"
+#define LINE_MAX 4096u /* ours: of ML-DSA-44 some 3,600 bytes */
 #define PROBLEM "text/plain; charset=utf-8"
-#define SEED_BYTES 32u
 
 /* What it knows of one log. */
 struct memory {
@@ -34,156 +30,44 @@ struct memory {
 struct witness {
     char *dir;
     int lock_fd;
-    struct note_key key;
-    EVP_PKEY *private_key;
+    struct witness_key *key;
     struct note_key *logs; /* keys; those of one name are one log */
     size_t n;
     struct memory *memory; /* of logs[i]; of several keys, the first one's */
     pthread_mutex_t lock;  /* of all memory: nothing is signed beside anything else */
 };
 
-/* ---- the key: as Go's signers have it: PRIVATE+KEY+name+hash+base64(type, seed) ---- */
-
-static EVP_PKEY *
-key_of_seed(const uint8_t seed[static SEED_BYTES])
-{
-    return EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, SEED_BYTES);
-}
-
-static struct status
-public_of(EVP_PKEY *pkey, const char *name, struct diag *diag, struct note_key *ret_key)
-{
-    uint8_t bytes[NOTE_PUBLIC_BYTES];
-    size_t n = sizeof bytes;
-    CHECK(pkey != NULL && EVP_PKEY_get_raw_public_key(pkey, bytes, &n) == 1, MEMORY);
-    return note_cosigner_make(name, bytes, diag, ret_key);
-}
-
-static struct status
-write_key(const char *dir, const struct note_key *key, const uint8_t seed[static SEED_BYTES],
-          struct diag *diag)
-{
-    DEFER(file_freep) char *path = file_join(dir, "key");
-    DEFER(file_freep) char *vkey_path = file_join(dir, "vkey");
-    DEFER(buf_wipe) struct buf text;
-    DEFER(buf_done) struct buf vkey;
-    uint8_t blob[1 + SEED_BYTES] = {NOTE_COSIGNATURE};
-    buf_init(&text, KEY_MAX);
-    buf_init(&vkey, KEY_MAX);
-    memcpy(blob + 1, seed, SEED_BYTES);
-    buf_printf(&text, KEY_HEAD "%s+%08x+", key->name, key->id);
-    text_put_base64(&text, view_of(blob, sizeof blob));
-    secret_wipe(blob, sizeof blob);
-    buf_put_u8(&text, '\n');
-    note_put_vkey(key, &vkey);
-    buf_put_u8(&vkey, '\n');
-    TRY(buf_status(&text));
-    TRY(buf_status(&vkey));
-    TRY(file_replace(vkey_path, buf_view(&vkey), 0644, diag));
-    return file_replace(path, buf_view(&text), 0600, diag);
-}
+/* ---- its key ---- */
 
 struct status
-witness_make(const char *dir, const char *name, struct diag *diag, struct note_key *ret_key)
+witness_make(const char *dir, enum note_type type, const char *name, struct diag *diag,
+             struct note_key *ret_key)
 {
-    uint8_t seed[SEED_BYTES];
-    struct note_key key;
     DEFER(file_freep) char *path = file_join(dir, "key");
     DEFER(file_freep) char *logs = file_join(dir, "logs");
     DEFER(file_closep) int lock = -1;
     DEFER(file_freep) char *lock_path = file_join(dir, "lock");
-    random_bytes(seed, sizeof seed);
-    EVP_PKEY *pkey = key_of_seed(seed);
-    struct status s = public_of(pkey, name, diag, &key);
-    EVP_PKEY_free(pkey);
-    s = status_ok(s) ? file_mkdirs(logs, 0700, diag) : s;
-    s = status_ok(s) ? file_lock(lock_path, false, diag, &lock) : s;
-    if (status_ok(s) && file_exists(path)) {
+    TRY(file_mkdirs(logs, 0700, diag));
+    TRY(file_lock(lock_path, false, diag, &lock));
+    if (file_exists(path)) {
         diag_set(diag, "%s: there is a key already, and logs may count on it", path);
-        s = FAILURE(EXISTS);
+        FAIL(EXISTS);
     }
-    s = status_ok(s) ? write_key(dir, &key, seed, diag) : s;
-    secret_wipe(seed, sizeof seed);
-    TRY(s);
-    *ret_key = key;
-    return OK;
-}
-
-static struct status
-refuse_key(const char *path, struct diag *diag)
-{
-    diag_set(diag,
-             "%s: not a witness's key (PRIVATE+KEY+name+hash+base64) as \"witness key\" makes "
-             "it",
-             path);
-    FAIL(INTEGRITY);
-}
-
-/* The name and the seed of a key's text; whether the hash between them is right is seen when the
- * key is made of them. */
-static struct status
-split_key(struct view text, char ret_name[static NOTE_NAME_MAX + 1], char ret_hash[static 9],
-          struct buf *ret_blob)
-{
-    const size_t head = sizeof KEY_HEAD - 1;
-    CHECK(text.len > head && memcmp(text.ptr, KEY_HEAD, head) == 0, INTEGRITY);
-    const struct view rest = view_of(text.ptr + head, text.len - head);
-    const uint8_t *plus = memchr(rest.ptr, '+', rest.len);
-    const size_t n = plus == NULL ? 0 : (size_t)(plus - rest.ptr);
-    CHECK(n > 0 && n <= NOTE_NAME_MAX && memchr(rest.ptr, '\0', n) == NULL, INTEGRITY);
-    CHECK(rest.len > n + 10 && rest.ptr[n + 9] == '+', INTEGRITY);
-    TRY(text_from_base64(view_of(rest.ptr + n + 10, rest.len - n - 10), ret_blob));
-    CHECK(ret_blob->len == 1 + SEED_BYTES && ret_blob->ptr[0] == NOTE_COSIGNATURE, INTEGRITY);
-    memcpy(ret_name, rest.ptr, n);
-    ret_name[n] = '\0';
-    memcpy(ret_hash, rest.ptr + n + 1, 8);
-    ret_hash[8] = '\0';
-    return OK;
-}
-
-static struct status
-load_key(struct witness *w, struct diag *diag)
-{
-    DEFER(file_freep) char *path = file_join(w->dir, "key");
-    DEFER(secret_done) struct secret text = {0};
-    DEFER(buf_wipe) struct buf blob;
-    char name[NOTE_NAME_MAX + 1], hash[9], id[9];
-    buf_init(&blob, KEY_MAX);
-    TRY(file_read_secret(path, KEY_MAX, "the witness's key", diag, &text));
-    if (!status_ok(split_key(secret_view(&text), name, hash, &blob))) {
-        return refuse_key(path, diag);
-    }
-    w->private_key = key_of_seed(blob.ptr + 1);
-    TRY(public_of(w->private_key, name, diag, &w->key));
-    (void)snprintf(id, sizeof id, "%08x", w->key.id);
-    return strcmp(hash, id) == 0 ? OK : refuse_key(path, diag);
+    return witness_key_make(dir, type, name, diag, ret_key);
 }
 
 const struct note_key *
 witness_key(const struct witness *w)
 {
-    return &w->key;
+    return witness_key_public(w->key);
 }
 
 static struct status
 cosign(const struct witness *w, struct view text, struct buf *b)
 {
-    DEFER(buf_done) struct buf message;
-    uint8_t signature[NOTE_SIGNATURE_BYTES];
-    size_t n = sizeof signature;
     const int64_t now = clock_wall_ns() / NS_PER_S;
-    buf_init(&message, NOTE_MAX + 64);
     CHECK(now > 0, IO);
-    note_put_cosigned(&message, text, (uint64_t)now);
-    TRY(buf_status(&message));
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    const bool signs = ctx != NULL &&
-                       EVP_DigestSignInit(ctx, NULL, NULL, NULL, w->private_key) == 1 &&
-                       EVP_DigestSign(ctx, signature, &n, message.ptr, message.len) == 1;
-    EVP_MD_CTX_free(ctx);
-    CHECK(signs && n == sizeof signature, MEMORY);
-    note_put_cosignature(b, &w->key, (uint64_t)now, signature);
-    return buf_status(b);
+    return witness_key_cosign(w->key, text, (uint64_t)now, b);
 }
 
 /* ---- what it remembers ---- */
@@ -249,7 +133,7 @@ remember(struct witness *w, size_t log, struct diag *diag)
     struct checkpoint c;
     merkle_root(NULL, 0, &m->root);
     buf_init(&m->note, NOTE_MAX);
-    buf_init(&m->cosigned, NOTE_MAX + 1024);
+    buf_init(&m->cosigned, NOTE_MAX + LINE_MAX);
     m->path = memory_path(w->dir, w->logs[log].name);
     const struct status read = file_read(m->path, NOTE_MAX, diag, &m->note);
     if (read.code == STATUS_NOT_FOUND) {
@@ -284,7 +168,7 @@ witness_free(struct witness *w)
         buf_done(&w->memory[i].note);
         buf_done(&w->memory[i].cosigned);
     }
-    EVP_PKEY_free(w->private_key);
+    witness_key_free(w->key);
     (void)pthread_mutex_destroy(&w->lock);
     file_closep(&w->lock_fd);
     free(w->memory);
@@ -317,7 +201,7 @@ static struct status
 open_in(struct witness *w, struct diag *diag)
 {
     TRY(take_folder(w, diag));
-    TRY(load_key(w, diag));
+    TRY(witness_key_read(w->dir, diag, &w->key));
     for (size_t i = 0; i < w->n; i++) {
         if (log_of(w, w->logs[i].name) == i) {
             TRY(remember(w, i, diag));
@@ -501,7 +385,7 @@ static void
 answer_begin(struct witness_answer *ret_answer)
 {
     *ret_answer = (struct witness_answer){0};
-    buf_init(&ret_answer->body, NOTE_MAX + 1024);
+    buf_init(&ret_answer->body, NOTE_MAX + LINE_MAX);
 }
 
 void

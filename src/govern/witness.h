@@ -27,9 +27,10 @@ void witness_put_request(struct buf *b, const struct witness_request *q);
 
 /* ---- its folder and key ---- */
 
-/* A new folder with a new key of that name. STATUS_EXISTS when it has one. */
-struct status witness_make(const char *dir, const char *name, struct diag *diag,
-                           struct note_key *ret_key);
+/* A new folder with a new key of that name and type, of cosignatures. STATUS_EXISTS when it has
+ * one; UNSUPPORTED as witness_key_make. */
+struct status witness_make(const char *dir, enum note_type type, const char *name,
+                           struct diag *diag, struct note_key *ret_key);
 
 struct witness;
 /* The log's keys that it knows: a log's name is its origin; one may have several. Takes the

@@ -30,7 +30,7 @@ begin(void **state)
     struct note_key log;
     s->dir = testing_dir();
     s->log = testing_dir();
-    assert_ok(witness_make(s->dir, "witness.example/a", NULL, &s->asked.key));
+    assert_ok(witness_make(s->dir, NOTE_COSIGNATURE, "witness.example/a", NULL, &s->asked.key));
     assert_ok(note_parse_vkey(view_str(cosign_log_vkey()), NULL, &log));
     assert_ok(witness_open(s->dir, &log, 1, NULL, &s->witness));
     buf_init(&s->line, COSIGN_LINES_MAX);

@@ -24,7 +24,7 @@ cosigner_make(struct cosigner *w, const char *name, uint8_t seed)
     EVP_PKEY *pkey = key_of(w);
     assert_int_equal(EVP_PKEY_get_raw_public_key(pkey, public_key, &n), 1);
     EVP_PKEY_free(pkey);
-    assert_ok(note_cosigner_make(name, public_key, NULL, &w->key));
+    assert_ok(note_cosigner_make(NOTE_COSIGNATURE, name, public_key, NULL, &w->key));
     buf_init(&text, sizeof w->vkey);
     note_put_vkey(&w->key, &text);
     (void)snprintf(w->vkey, sizeof w->vkey, "%s", buf_str(&text));
@@ -39,14 +39,14 @@ cosigner_put_of(const struct cosigner *w, struct view other, struct buf *note, u
     DEFER(buf_done) struct buf message;
     buf_init(&message, NOTE_MAX);
     assert_ok(note_split(other, NULL, &text, &lines));
-    note_put_cosigned(&message, text, time_s);
+    assert_ok(note_put_to_sign(&message, &w->key, text, time_s));
     EVP_PKEY *pkey = key_of(w);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     assert_int_equal(EVP_DigestSignInit(ctx, NULL, NULL, NULL, pkey), 1);
     assert_int_equal(EVP_DigestSign(ctx, raw, &n, message.ptr, message.len), 1);
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(pkey);
-    note_put_cosignature(note, &w->key, time_s, raw);
+    note_put_cosignature(note, &w->key, time_s, view_of(raw, sizeof raw));
 }
 
 void

@@ -93,7 +93,7 @@ go_makes_our_requests_and_accepts_our_cosignatures(void **state)
     DEFER(witness_freep) struct witness *w = NULL;
     struct note_key key, log_key;
     uint64_t have = 0;
-    assert_ok(witness_make(dir, "witness.example/go", NULL, &key));
+    assert_ok(witness_make(dir, NOTE_COSIGNATURE, "witness.example/go", NULL, &key));
     assert_ok(note_parse_vkey(view_str(cosign_log_vkey()), NULL, &log_key));
     assert_ok(witness_open(dir, &log_key, 1, NULL, &w));
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -134,7 +134,7 @@ go_refuses_a_cosignature_that_was_changed(void **state)
     DEFER(buf_done) struct buf note;
     struct note_key key;
     struct testing_run r;
-    assert_ok(witness_make(dir, "witness.example/go", NULL, &key));
+    assert_ok(witness_make(dir, NOTE_COSIGNATURE, "witness.example/go", NULL, &key));
     cosigned_checkpoint(5, &note);
     testing_write(path, buf_view(&note));
     ask_go("sign", key_file, path, NULL, 0, &r);
@@ -165,7 +165,7 @@ we_accept_what_go_has_cosigned(void **state)
     struct view text;
     struct testing_run r;
     buf_init(&vkey, 1024);
-    assert_ok(witness_make(dir, "witness.example/go", NULL, &key));
+    assert_ok(witness_make(dir, NOTE_COSIGNATURE, "witness.example/go", NULL, &key));
     cosigned_checkpoint(5, &note);
     testing_write(path, buf_view(&note));
     ask_go("sign", key_file, path, NULL, 0, &r);

@@ -8,10 +8,13 @@
 #include "govern/mldsa.h"
 #include "govern/note.h"
 #include "govern/quorum.h"
+#include "govern/witness_key.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define VECTORS 4
 
@@ -322,6 +325,84 @@ a_quorum_has_witnesses_of_both_kinds(void **state)
     assert_status(quorum_check(q, NULL, buf_view(&note), &diag, &v), INTEGRITY);
 }
 
+/* ---- making them, where OpenSSL can ---- */
+
+/* The key's file, of the vectors' last seed. */
+static void
+write_key(const char *dir)
+{
+    DEFER(file_freep) char *path = file_join(dir, "key");
+    DEFER(buf_done) struct buf text;
+    struct note_key key;
+    uint8_t blob[33];
+    buf_init(&text, 4096);
+    memset(blob, 6, sizeof blob); /* the type and the seed */
+    assert_ok(note_parse_cosigner(view_str(witness.vkey), NULL, &key));
+    buf_printf(&text, "PRIVATE+KEY+%s+%08x+", key.name, key.id);
+    text_put_base64(&text, view_of(blob, sizeof blob));
+    buf_put_u8(&text, '\n');
+    testing_write(path, buf_view(&text));
+    assert_int_equal(chmod(path, 0600), 0);
+}
+
+static void
+assert_cosigns(const struct witness_key *k, const char *vkey)
+{
+    struct note_signed s;
+    struct diag diag = {0};
+    DEFER(buf_done) struct buf line;
+    buf_init(&line, 8192);
+    assert_ok(witness_key_cosign(k, view_str(witness.text), 1790000001, &line));
+    assert_ok(open_note(vkey, witness.text, buf_str(&line), &diag, &s));
+    assert_true(s.found);
+    assert_int_equal(s.time, 1790000001);
+    assert_status(open_note(vkey,
+                            "another.example\n5\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I="
+                            "\n",
+                            buf_str(&line), &diag, &s),
+                  INTEGRITY);
+    buf_reset(&line);
+    assert_status(witness_key_cosign(k, view_str("no checkpoint\n"), 1790000001, &line), INTEGRITY);
+}
+
+static void
+a_witness_cosigns_where_openssl_can_and_is_refused_elsewhere(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *given = testing_dir();
+    DEFER(testing_dirp) char *fresh = testing_dir();
+    DEFER(file_freep) char *path = file_join(fresh, "key");
+    DEFER(buf_done) struct buf vkey;
+    struct witness_key *k = NULL;
+    struct note_key made;
+    struct diag diag = {0};
+    const bool can = witness_key_type_ok(NOTE_COSIGNATURE_MLDSA);
+    assert_int_equal(can, OpenSSL_version_num() >= 0x30500000L);
+    assert_true(witness_key_type_ok(NOTE_COSIGNATURE));
+    assert_false(witness_key_type_ok(NOTE_ED25519));
+    write_key(given);
+    buf_init(&vkey, 4096);
+    if (!can) {
+        assert_status(witness_key_read(given, &diag, &k), UNSUPPORTED);
+        assert_says(&diag, "an ML-DSA-44 key needs OpenSSL 3.5 or newer");
+        assert_status(witness_key_make(fresh, NOTE_COSIGNATURE_MLDSA, "w", &diag, &made),
+                      UNSUPPORTED);
+        assert_false(file_exists(path));
+        return;
+    }
+    assert_ok(witness_key_read(given, &diag, &k)); /* the other implementation's public key */
+    note_put_vkey(witness_key_public(k), &vkey);
+    assert_string_equal(buf_str(&vkey), witness.vkey);
+    assert_cosigns(k, witness.vkey);
+    witness_key_free(k);
+    assert_ok(witness_key_make(fresh, NOTE_COSIGNATURE_MLDSA, "w.example/pq", &diag, &made));
+    assert_ok(witness_key_read(fresh, &diag, &k));
+    buf_reset(&vkey);
+    note_put_vkey(&made, &vkey);
+    assert_cosigns(k, buf_str(&vkey));
+    witness_key_free(k);
+}
+
 int
 main(void)
 {
@@ -333,6 +414,7 @@ main(void)
         cmocka_unit_test(refuses_one_of_another_time_text_or_length),
         cmocka_unit_test(keys_are_of_one_length_and_of_a_witness),
         cmocka_unit_test(a_quorum_has_witnesses_of_both_kinds),
+        cmocka_unit_test(a_witness_cosigns_where_openssl_can_and_is_refused_elsewhere),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

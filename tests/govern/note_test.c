@@ -251,7 +251,7 @@ static struct note_key
 witness_key(const struct audit_signer *signer, const char *name)
 {
     struct note_key key;
-    assert_ok(note_cosigner_make(name, signer->public_key, NULL, &key));
+    assert_ok(note_cosigner_make(NOTE_COSIGNATURE, name, signer->public_key, NULL, &key));
     return key;
 }
 
@@ -262,9 +262,9 @@ put_cosigned(struct buf *note, const struct audit_signer *signer, const struct n
     uint8_t raw[NOTE_SIGNATURE_BYTES];
     DEFER(buf_done) struct buf message;
     buf_init(&message, NOTE_MAX);
-    note_put_cosigned(&message, body, time_s);
+    assert_ok(note_put_to_sign(&message, key, body, time_s));
     assert_ok(signer->sign(signer->ctx, buf_view(&message), raw));
-    note_put_cosignature(note, key, time_s, raw);
+    note_put_cosignature(note, key, time_s, view_of(raw, sizeof raw));
 }
 
 /* A note of our log that a witness of another key has cosigned twice. */
@@ -361,14 +361,14 @@ refuses_a_cosignature_of_another_time_or_length(void **state)
     DEFER(buf_done) struct buf message;
     make_cosigned(keys, &note);
     buf_init(&message, NOTE_MAX);
-    note_put_cosigned(&message, view_str(text), 7);
+    assert_ok(note_put_to_sign(&message, &keys[1], view_str(text), 7));
     assert_ok(witness.sign(witness.ctx, buf_view(&message), raw));
     const size_t before = note.len;
-    note_put_cosignature(&note, &keys[1], 8, raw);
+    note_put_cosignature(&note, &keys[1], 8, view_of(raw, sizeof raw));
     assert_status(note_open_any(buf_view(&note), keys, 2, &diag, found, &opened), INTEGRITY);
     assert_says(&diag, "the signature does not verify");
     buf_cut(&note, before);
-    note_put_cosignature(&note, &keys[1], 7, raw);
+    note_put_cosignature(&note, &keys[1], 7, view_of(raw, sizeof raw));
     assert_ok(note_open_any(buf_view(&note), keys, 2, NULL, found, &opened));
     buf_cut(&note, before);
     buf_printf(&note, "\xe2\x80\x94 %s ", keys[1].name);
@@ -390,10 +390,11 @@ the_signed_message_is_that_of_the_specification(void **state)
     (void)state;
     DEFER(buf_done) struct buf message;
     buf_init(&message, 1024);
-    note_put_cosigned(&message,
-                      view_str("example.com/behind-the-sofa\n20852163\n"
-                               "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"),
-                      1679315147);
+    const struct note_key key = {.name = "any", .type = NOTE_COSIGNATURE};
+    assert_ok(note_put_to_sign(&message, &key,
+                               view_str("example.com/behind-the-sofa\n20852163\n"
+                                        "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"),
+                               1679315147));
     assert_string_equal(buf_str(&message),
                         "cosignature/v1\ntime 1679315147\nexample.com/behind-the-sofa\n20852163\n"
                         "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n");

@@ -106,7 +106,7 @@ begin(void **state)
     struct stand *s = calloc(1, sizeof *s);
     const struct audit_signer signer = fixture_signer();
     s->dir = testing_dir();
-    assert_ok(witness_make(s->dir, NAME, NULL, &s->key));
+    assert_ok(witness_make(s->dir, NOTE_COSIGNATURE, NAME, NULL, &s->key));
     assert_ok(note_key_make(signer.origin, signer.public_key, NULL, &s->log));
     s->witness = open_witness(s);
     *state = s;
@@ -226,7 +226,7 @@ each_answer_is_that_of_the_specification(void **state)
     /* A proof where none may be, and none where one must be. */
     DEFER(testing_dirp) char *other = testing_dir();
     struct stand fresh = {.dir = other, .log = s->log};
-    assert_ok(witness_make(other, "other", NULL, &fresh.key));
+    assert_ok(witness_make(other, NOTE_COSIGNATURE, "other", NULL, &fresh.key));
     fresh.witness = open_witness(&fresh);
     make_request(trunk, 5, 20, &body);
     memcpy(body.ptr + 4, "0", 1);
@@ -341,10 +341,10 @@ two_processes_on_one_folder_are_refused(void **state)
     struct diag diag = {0};
     assert_status(witness_open(s->dir, &s->log, 1, &diag, &second), BUSY);
     assert_says(&diag, "another process is this witness; stop it first");
-    assert_status(witness_make(s->dir, NAME, &diag, &key), BUSY);
+    assert_status(witness_make(s->dir, NOTE_COSIGNATURE, NAME, &diag, &key), BUSY);
     witness_free(s->witness);
     s->witness = NULL;
-    assert_status(witness_make(s->dir, NAME, &diag, &key), EXISTS);
+    assert_status(witness_make(s->dir, NOTE_COSIGNATURE, NAME, &diag, &key), EXISTS);
     s->witness = open_witness(s);
 }
 
@@ -476,7 +476,7 @@ killed_anywhere_it_never_signs_two_trees(void **state)
         testing_remove(s->dir);
         assert_int_equal(mkdir(s->dir, 0700), 0);
         witness_free(s->witness);
-        assert_ok(witness_make(s->dir, NAME, NULL, &s->key));
+        assert_ok(witness_make(s->dir, NOTE_COSIGNATURE, NAME, NULL, &s->key));
         s->witness = open_witness(s);
         assert_int_equal(ask_for(s, trunk, 0, 5, NAME), 200);
         witness_free(s->witness);

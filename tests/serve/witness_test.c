@@ -3,6 +3,7 @@
  * witness that signs another tree. */
 #include "govern/cosigner.h"
 #include "govern/fixture.h"
+#include "govern/witness_key.h"
 #include "net/fake.h"
 #include "room.h"
 
@@ -23,7 +24,7 @@ static struct room it;
 
 static struct {
     char *dir, *log;
-    char vkey[512];
+    char vkey[4096];
     uint16_t port;
     pid_t pid;
 } w[2];
@@ -85,7 +86,9 @@ make_witness(size_t i)
     (void)strcat(name, ".log");
     w[i].log = file_join(it.root, name);
     (void)snprintf(name, sizeof name, "w%zu.example/t", i + 1);
-    assert_steward("witness", "key", w[i].dir, "--name", name);
+    const bool can = witness_key_type_ok(NOTE_COSIGNATURE_MLDSA);
+    char *type = (char *)(uintptr_t)(i == 1 && can ? "ml-dsa-44" : "ed25519");
+    assert_steward("witness", "key", w[i].dir, "--name", name, "--type", type);
     read_line(vkey, w[i].vkey, sizeof w[i].vkey);
     start_witness(i);
 }
@@ -215,7 +218,7 @@ static int
 set_up(void **state)
 {
     (void)state;
-    char text[2048];
+    char text[16384];
     (void)setenv("STEWARD_PASSPHRASE", PASSPHRASE, 1);
     room_init(&it);
     room_make(&it, "passphrase", "");
@@ -405,6 +408,10 @@ a_second_process_of_a_witness_is_refused(void **state)
     testing_run_done(&r);
     testing_steward(&r, "witness", "key", w[0].dir, "--name", "other", NULL);
     assert_int_equal(r.exit_code, 5);
+    testing_run_done(&r);
+    testing_steward(&r, "witness", "key", w[0].dir, "--name", "other", "--type", "rsa", NULL);
+    assert_int_equal(r.exit_code, 2);
+    assert_text_has(buf_str(&r.err), "there are ed25519 and ml-dsa-44");
     testing_run_done(&r);
 }
 
