@@ -668,6 +668,13 @@ unpark(struct call *c)
     run_stages(c, c->stage);
 }
 
+/* An entry's index tells how many calls there were: to strangers only where the log does. */
+static bool
+learns_index(const struct call *c)
+{
+    return *c->caller.principal != '\0' || c->server->options.log_open >= SERVER_LOG_HASHES;
+}
+
 bool
 call_settled(struct server *s, struct http_exchange *x)
 {
@@ -678,8 +685,7 @@ call_settled(struct server *s, struct http_exchange *x)
         unpark(c);
         return x->ticket == 0;
     }
-    if (c != NULL && *c->caller.principal != '\0' &&
-        audit_index(s->workspace->audit, x->ticket, &index)) {
+    if (c != NULL && learns_index(c) && audit_index(s->workspace->audit, x->ticket, &index)) {
         (void)snprintf(text, sizeof text, "%llu", (unsigned long long)index);
         http_set_header(x, "steward-log-index", text);
     }

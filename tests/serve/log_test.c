@@ -459,6 +459,32 @@ following_writes_one_entry_a_minute(void **state)
 
 /* ---- open to everybody ---- */
 
+static struct status
+has_id(void *ctx, uint64_t index, struct view entry)
+{
+    DEFER(js_freep) json_t *o = NULL;
+    (void)index;
+    TRY(js_parse(entry, "entry", NULL, &o));
+    assert_true(is_text(o, "id", ctx));
+    assert_true(is_text(o, "decision", "deny"));
+    return OK;
+}
+
+/* Its number is no secret then. */
+static void
+assert_index_of_refusal(void)
+{
+    struct reply r;
+    char index[256], id[256];
+    assert_int_equal(get("/v2", NULL, &r), 401);
+    reply_header(&r, "steward-log-index", index);
+    reply_header(&r, "steward-call-id", id);
+    assert_true(*index >= '0' && *index <= '9');
+    const uint64_t at = strtoull(index, NULL, 10);
+    assert_ok(audit_each(log_dir, at, at + 1, has_id, id, NULL));
+    reply_done(&r);
+}
+
 static void
 opened_hashes_are_for_everybody_and_entries_are_not(void **state)
 {
@@ -474,6 +500,7 @@ opened_hashes_are_for_everybody_and_entries_are_not(void **state)
     reply_done(&r);
     answers("/audit/tile/entries/000", NULL, 401);
     answers("/audit/receipts/0", NULL, 401);
+    assert_index_of_refusal();
     answers("/audit/tile/0/000", "sw_nonsense", 401);
     answers("/audit/tile/0/000", it.caller, 200);
     answers("/audit/tile/0/000", stranger, 403); /* who was forbidden it */
