@@ -669,7 +669,7 @@ const struct cli_verb cli_verbs[] = {
      "model, model_version, decision, rule, rules_version, reason, purpose, address, id, subject "
      "(a person's hash, as dataset erase names it), http_status, rows, prompt_tokens, "
      "completion_tokens, total_tokens, duration_ns, time, guard and guard_rule (the check that "
-     "refused). Times: "
+     "refused), output (what roles left of it). Times: "
      "2026-11-23, 2026-11-23T10:20:30Z, or 7d for so long ago. Example: 'principal=loan-desk "
      "decision=deny time>=7d'. The index is brought up to date before; it is a cache, and what "
      "does not fit the log is not believed.",

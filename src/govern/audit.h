@@ -108,10 +108,11 @@ struct audit_event {
     const char *rule;                /* that decided; NULL: nothing was to be decided, or not yet */
     const char *rules;               /* the version of the rules then (access.h) */
     const struct audit_guard *guard; /* NULL: none has refused it */
-    int http_status;                 /* 0 for administrative acts */
-    const char *reason;              /* what was done, or why it was refused */
-    const char *purpose;             /* that the caller stated */
-    const char *address;             /* peer */
+    const char *output;  /* what left of a model's outputs: "class"; NULL: all, or no call */
+    int http_status;     /* 0 for administrative acts */
+    const char *reason;  /* what was done, or why it was refused */
+    const char *purpose; /* that the caller stated */
+    const char *address; /* peer */
     const struct digest *request, *response;
     const struct digest *explanation; /* of the part of the response that explains; NULL: none */
     const char *capture; /* of the bodies: the sealed object's name, or "failed"; NULL: none */

@@ -135,6 +135,7 @@ audit_event_put(const struct audit_event *e, struct buf *ret_entry)
     if (e->guard != NULL) {
         put_guard(ret_entry, e->guard);
     }
+    put_text(ret_entry, "output", e->output);
     put_text(ret_entry, "reason", e->reason);
     put_text(ret_entry, "purpose", e->purpose);
     put_number(ret_entry, "http_status", (uint64_t)e->http_status);

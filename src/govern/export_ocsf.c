@@ -270,8 +270,8 @@ put_status(json_t *o, const struct class *c, const struct export_entry *e)
 static bool
 put_rest(json_t *o, const struct export_entry *e)
 {
-    static const char *const texts[] = {"purpose", "request_sha256", "response_sha256",
-                                        "explanation_sha256", "capture"};
+    static const char *const texts[] = {
+        "purpose", "output", "request_sha256", "response_sha256", "explanation_sha256", "capture"};
     const char *resource = export_text(e, "resource", NULL);
     json_t *rest = json_object();
     bool good = json_object_set_new(o, "unmapped", rest) == 0 && rest != NULL &&

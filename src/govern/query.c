@@ -41,6 +41,7 @@ static const struct query_field fields[] = {
     {"prompt_tokens", "prompt_tokens", NUMBER, QUERY_LISTS},
     {"completion_tokens", "completion_tokens", NUMBER, QUERY_LISTS},
     {"total_tokens", "total_tokens", NUMBER, QUERY_LISTS},
+    {"output", "output", TEXT, QUERY_LISTS},
     {"guard", "guard", GUARD, QUERY_LISTS},
     {"guard_rule", "rule", GUARD, QUERY_LISTS},
     {"duration_ns", "duration_ns", NUMBER, QUERY_LISTS},

@@ -451,6 +451,16 @@ some(const char *text)
     return *text == '\0' ? NULL : text;
 }
 
+/* What the caller's roles have left of a model's answer; NULL: all of it. */
+static const char *
+output_of(const struct call *c)
+{
+    const bool answered =
+        c->route != NULL && c->route->action == ACCESS_MODEL_INFER && c->x->status == 200;
+    const bool narrowed = answered && c->decision.output < ACCESS_OUTPUT_FULL;
+    return narrowed ? access_output_word(c->decision.output) : NULL;
+}
+
 static void
 record(struct call *c)
 {
@@ -492,6 +502,7 @@ record(struct call *c)
         .rule = some(c->decision.rule),
         .rules = some(c->decision.version),
         .guard = c->guard.guard == NULL ? NULL : &c->guard,
+        .output = output_of(c),
         .http_status = (int)c->x->status,
         .reason = c->reason,
         .purpose = c->purpose,

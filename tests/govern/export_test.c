@@ -297,6 +297,8 @@ tokens_and_guards_are_exported(void **state)
     put_line(EXPORT_OCSF, view_str("{\"guards\":[7,{\"guard\":7},[]],\"total_tokens\":\"x\"}"),
              &line);
     assert_text_has(buf_str(&line), "\"guards\":[{");
+    put_line(EXPORT_OCSF, view_str("{\"output\":\"class\"}"), &line);
+    assert_text_has(buf_str(&line), "\"output\":\"class\"");
     put_line(EXPORT_CEF, view_str("{\"guards\":{\"guard\":\"x\"},\"total_tokens\":-1}"), &line);
     assert_null(strstr(buf_str(&line), "flex"));
 }

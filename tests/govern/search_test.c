@@ -124,6 +124,10 @@ tokens_and_guards_are_found(void **state)
                              refused = {.guard = &guard, .reason = "malformed body"},
                              text = {
                                  .prompt_tokens = 70, .completion_tokens = 5, .total_tokens = 75};
+    const struct audit_event rounded = {.output = "rounded"};
+    assert_true(holds("output=rounded", &rounded));
+    assert_false(holds("output=class", &rounded));
+    assert_false(holds("output=rounded", &plain));
     assert_true(holds("guard=input", &refused));
     assert_true(holds("guard_rule=\"unknown category\" guard=input", &refused));
     assert_false(holds("guard=input", &plain));

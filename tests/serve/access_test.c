@@ -220,6 +220,32 @@ tells_of_a_prediction_what_the_role_may_see(void **state)
 }
 
 static void
+the_entry_says_what_of_the_outputs_left(void **state)
+{
+    (void)state;
+    const struct {
+        const char *key, *outputs, *output, *guard;
+        unsigned status;
+    } asks[] = {
+        {it.desk, NULL, NULL, NULL, 200},        {it.desk, CONTRIBUTIONS, NULL, "output", 403},
+        {it.classes, NULL, "class", NULL, 200},  {it.classes, PROBABILITY, NULL, "output", 403},
+        {it.rounds, NULL, "rounded", NULL, 200}, {it.blind, NULL, "none", NULL, 200}};
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        struct reply r;
+        assert_int_equal(ask(asks[i].key, "", asks[i].outputs, &r), asks[i].status);
+        DEFER(js_freep) json_t *entry = entry_of(&r, it.dir);
+        const char *is = json_string_value(json_object_get(entry, "output"));
+        const char *guard = json_string_value(
+            json_object_get(json_array_get(json_object_get(entry, "guards"), 0), "guard"));
+        assert_int_equal(is != NULL, asks[i].output != NULL);
+        assert_int_equal(guard != NULL, asks[i].guard != NULL);
+        assert_true(is == NULL || strcmp(is, asks[i].output) == 0);
+        assert_true(guard == NULL || strcmp(guard, asks[i].guard) == 0);
+        reply_done(&r);
+    }
+}
+
+static void
 rounds_numbers_and_not_decisions(void **state)
 {
     (void)state;
@@ -618,6 +644,7 @@ main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(tells_of_a_prediction_what_the_role_may_see),
+        cmocka_unit_test(the_entry_says_what_of_the_outputs_left),
         cmocka_unit_test(rounds_numbers_and_not_decisions),
         cmocka_unit_test(contributions_are_those_of_the_plain_engine_and_sum_to_the_score),
         cmocka_unit_test(masked_columns_are_summed_and_not_named),
