@@ -711,14 +711,14 @@ sandbox_settle(bool outward, struct diag *diag)
 /* Sockets of these families only: a list of allowed ones cannot be said of one argument, gaps
  * between them can. */
 static int
-refuse_other_sockets(scmp_filter_ctx f)
+refuse_other_sockets(scmp_filter_ctx f, bool network)
 {
     static const char *const closed[] = {"listen", "accept", "accept4", NULL};
     static const int allowed[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
     int rc = add_calls(f, SCMP_ACT_TRAP, closed);
     for (int family = 0; family < AF_MAX; family++) {
         bool known = false;
-        for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
+        for (size_t i = 0; i < (network ? sizeof allowed / sizeof *allowed : 1); i++) {
             known = known || allowed[i] == family;
         }
         const struct scmp_arg_cmp is = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family);
@@ -726,7 +726,7 @@ refuse_other_sockets(scmp_filter_ctx f)
     }
     rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "socket", SCMP_A0(SCMP_CMP_GE, AF_MAX)));
     const struct scmp_arg_cmp raw = SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW);
-    for (size_t i = 1; i < 3; i++) { /* of netlink every socket is raw */
+    for (size_t i = 1; network && i < 3; i++) { /* of netlink every socket is raw */
         const struct scmp_arg_cmp ip = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)allowed[i]);
         rc = FIRST(rc, seccomp_rule_add(f, SCMP_ACT_TRAP, SCMP_SYS(socket), 2, ip, raw));
     }
@@ -734,7 +734,7 @@ refuse_other_sockets(scmp_filter_ctx f)
 }
 
 struct status
-sandbox_driver(struct diag *diag)
+sandbox_driver(bool network, struct diag *diag)
 {
     TRY(tell_of_refused());
     TRY(sandbox_capabilities());
@@ -744,7 +744,7 @@ sandbox_driver(struct diag *diag)
     int rc = add_calls(f, SCMP_ACT_KILL_PROCESS, hostile_calls);
     rc = FIRST(rc, hide_clone3(f));
     rc = FIRST(rc, add_call(f, SCMP_ACT_KILL_PROCESS, "clone", own));
-    rc = FIRST(rc, refuse_other_sockets(f));
+    rc = FIRST(rc, refuse_other_sockets(f, network));
     rc = FIRST(rc, load(f));
     return rc == 0 ? OK : refuse_filter(diag, rc, "list of system calls");
 }

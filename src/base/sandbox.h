@@ -47,10 +47,10 @@ struct status sandbox_calls(enum sandbox_kind kind, struct diag *diag);
  * its memory. */
 struct status sandbox_settle(bool outward, struct diag *diag);
 /* For a process that starts others like itself, or runs a token's driver, of which nobody knows
- * what it needs: files, devices, local sockets, connections over IP, threads and processes, but no
- * other program, no other process's memory, no privileges or namespaces, no raw packets, no
- * listening. */
-struct status sandbox_driver(struct diag *diag);
+ * what it needs: files, devices, local sockets, threads and processes, but no other program, no
+ * other process's memory, no privileges or namespaces, no listening. network: connections over IP
+ * as well, past network.egress (but no raw packets); without, no socket that leaves the machine. */
+struct status sandbox_driver(bool network, struct diag *diag);
 
 /* For a process that is forked before the passphrase is taken: it is not in its environment any
  * more, neither for getenv nor in /proc/PID/environ. */

@@ -25,6 +25,7 @@ enum kind {
     KIND_LEVEL,
     KIND_CLIENTS,
     KIND_OPEN,
+    KIND_TOKEN,
     KIND_PATH,
     KIND_TRANSIT,
     KIND_LISTEN,
@@ -69,8 +70,8 @@ static const struct key {
      1, 100000, "from one address (IPv6: one /64); further ones are closed"},
     {"limits", "refusals_per_minute", KIND_UNSIGNED, AT(server.refusals_per_minute), "600", 0,
      1000000,
-     "without a valid key, of one address (IPv6: one /64); further ones are closed, unanswered and "
-     "unrecorded; 0: no limit"},
+     "without a valid key, of one address (IPv6: one /64); further ones are closed, unanswered "
+     "and unrecorded; 0: no limit"},
     {"limits", "quotas", KIND_QUOTAS, AT(quotas), "", 0, 0,
      "NAME MOST calls|rows|tokens/minute|hour|day|month [principal=P|group=G|role=R] [model=M] "
      "[each] (docs/spec/quota.md); more is answered 429; read anew with SIGHUP"},
@@ -85,13 +86,13 @@ static const struct key {
     {"limits", "idle", KIND_DURATION, LIMIT_AT(idle_ns), "60s", 10000000, UINT64_C(3600000000000),
      "between requests; then the connection is closed"},
     {"network", "data_allow", KIND_BLOCKS, AT(allow[SERVER_DATA]), "", 0, 0,
-     "blocks of addresses that may connect to listen.address, such as 10.0.0.0/8 or 2001:db8::/32; "
-     "empty: every address, unless denied"},
+     "blocks of addresses that may connect to listen.address, such as 10.0.0.0/8 or "
+     "2001:db8::/32; empty: every address, unless denied"},
     {"network", "data_deny", KIND_BLOCKS, AT(deny[SERVER_DATA]), "", 0, 0,
      "blocks that may not; deny beats allow"},
     {"network", "management_listen", KIND_LISTEN, AT(management), "none", 0, 0,
-     "ADDRESS:PORT of a second listener, to which /metrics then moves; both have health. none: one "
-     "listener serves everything"},
+     "ADDRESS:PORT of a second listener, to which /metrics then moves; both have health. none: "
+     "one listener serves everything"},
     {"network", "management_allow", KIND_BLOCKS, AT(allow[SERVER_MANAGEMENT]), "", 0, 0,
      "as data_allow, of that listener"},
     {"network", "management_deny", KIND_BLOCKS, AT(deny[SERVER_MANAGEMENT]), "", 0, 0,
@@ -103,8 +104,7 @@ static const struct key {
      "as limits.connections_per_address, of that listener"},
     {"network", "console_listen", KIND_LISTEN, AT(console), "none", 0, 0,
      "ADDRESS:PORT of the console, pages for people who look (docs/spec/console.md). none: there "
-     "is "
-     "no console"},
+     "is no console"},
     {"network", "console_allow", KIND_BLOCKS, AT(allow[SERVER_CONSOLE]), "", 0, 0,
      "as data_allow, of that listener"},
     {"network", "console_deny", KIND_BLOCKS, AT(deny[SERVER_CONSOLE]), "", 0, 0,
@@ -115,16 +115,12 @@ static const struct key {
      AT(server.http.third.connections_per_address), "16", 1, 100000,
      "as limits.connections_per_address, of that listener"},
     {"network", "egress", KIND_EGRESS, AT(egress),
-     "black-box * 1-65535\nblack-box localhost 1-65535 http at 127.0.0.0/8,::1\n"
-     "black-box 127.0.0.0/8 1-65535 http\nblack-box ::1 1-65535 http\n",
+     "black-box * 1-65535\nblack-box localhost 1-65535 http at 127.0.0.0/8,::1\nblack-box "
+     "127.0.0.0/8 1-65535 http\nblack-box ::1 1-65535 http\n",
      0, 0,
      "what may be connected to: PURPOSE HOST PORTS [http] [at BLOCK,...]; nothing else is. "
-     "Purposes: "
-     "alert, black-box (steward explain --endpoint), export, jwks, transit, witness. A name's "
-     "addresses "
-     "are "
-     "public, or "
-     "those it is said to be at"},
+     "Purposes: alert, black-box (steward explain --endpoint), export, jwks, transit, witness. A "
+     "name's addresses are public, or those it is said to be at"},
     {"tls", "client_certificates", KIND_CLIENTS, AT(server.tls.clients), "off", 0, 0,
      "off, ask (one that comes is checked, and callers may do without) or require"},
     {"tls", "client_ca", KIND_PATH, AT(server.tls.client_ca), "none", 0, 0,
@@ -137,19 +133,16 @@ static const struct key {
      "that calls in flight have to finish when the server stops"},
     {"audit", "publish", KIND_DURATION, AT(audit_publish_ns), "1s", 1000000,
      UINT64_C(3600000000000),
-     "at most so long until an entry is under a signed checkpoint (it is durable before its answer "
-     "leaves)"},
+     "at most so long until an entry is under a signed checkpoint (it is durable before its "
+     "answer leaves)"},
     {"audit", "open", KIND_OPEN, AT(server.log_open), "none", 0, 0,
      "what of the log everybody may read at /audit/, without a key: none, hashes (checkpoint and "
      "tiles) or entries (these too: they name principals)"},
     {"audit", "witnesses", KIND_WITNESSES, AT(witnesses), "", 0, 0,
      "who cosigns the log's checkpoints: URL VKEY [DURATION] [ca-file=PATH]: its submission "
-     "prefix, "
-     "its verifier key, how long to wait for it (5s), its certificate's authorities; "
-     "network.egress "
-     "(purpose witness) must allow it. Read anew with SIGHUP, but for a ca-file that no witness "
-     "had "
-     "at the start"},
+     "prefix, its verifier key, how long to wait for it (5s), its certificate's authorities; "
+     "network.egress (purpose witness) must allow it. Read anew with SIGHUP, but for a ca-file "
+     "that no witness had at the start"},
     {"audit", "quorum", KIND_UNSIGNED, AT(quorum), "0", 0, COSIGN_WITNESSES,
      "how many of them must have cosigned a checkpoint that is kept as witnessed; 0: all"},
     {"audit", "export", KIND_EXPORT, AT(exports), "", 0, 0,
@@ -167,16 +160,18 @@ static const struct key {
     {"keys", "check", KIND_DURATION, AT(server.key_check_ns), "60s", 1000000000,
      UINT64_C(3600000000000),
      "at most so long after steward key revoke, or after its holder stops giving the key, are "
-     "calls "
-     "to models still answered"},
+     "calls to models still answered"},
     {"keys", "unreachable", KIND_DURATION, AT(server.key_unreachable_ns), "10m",
      UINT64_C(1000000000), UINT64_C(86400000000000),
      "how long calls to models are still answered while the key's holder cannot be asked: a "
-     "token's "
-     "driver or a service that fails or is silent"},
+     "token's driver or a service that fails or is silent"},
+    {"keys", "token_network", KIND_TOKEN, AT(token_network), "closed", 0, 0,
+     "open: a token's PKCS#11 driver may connect over the network, past network.egress, as those "
+     "of network HSMs must; closed: it has local sockets only"},
     {"keys", "transit", KIND_TRANSIT, AT(transit), "none", 0, 0,
-     "where the transit service that holds the key is asked: transit:https://HOST:PORT/MOUNT/KEY"
-     "?ca-file=PATH&token-file=PATH; network.egress (purpose transit) must allow it"},
+     "where the transit service that holds the key is asked: "
+     "transit:https://HOST:PORT/MOUNT/KEY?ca-file=PATH&token-file=PATH; network.egress (purpose "
+     "transit) must allow it"},
     {"analysis", "threads", KIND_UNSIGNED, AT(threads), "0", 0, CONFIG_MAX_THREADS,
      "of training and assessments; 0: one per core"},
     {"log", "level", KIND_LEVEL, AT(log_level), "info", 0, 0,
@@ -282,11 +277,15 @@ static const char *const opened[] = {[SERVER_LOG_CLOSED] = "none",
                                      [SERVER_LOG_ENTRIES] = "entries",
                                      NULL};
 
+static const char *const token[] = {"closed", "open", NULL};
+
 static const char *const *
 words_of(const struct key *k)
 {
-    static const char *const *const of[KINDS] = {
-        [KIND_LEVEL] = levels, [KIND_CLIENTS] = clients, [KIND_OPEN] = opened};
+    static const char *const *const of[KINDS] = {[KIND_LEVEL] = levels,
+                                                 [KIND_CLIENTS] = clients,
+                                                 [KIND_OPEN] = opened,
+                                                 [KIND_TOKEN] = token};
     return of[k->kind];
 }
 
@@ -649,6 +648,7 @@ take_value(struct parser *p, size_t line, struct view word)
             [KIND_LEVEL] = "it must be error, warn, info or debug",
             [KIND_CLIENTS] = "it must be off, ask or require",
             [KIND_OPEN] = "it must be none, hashes or entries",
+            [KIND_TOKEN] = "it must be closed or open",
             [KIND_PATH] = "the path of a file is needed, of at most 1023 bytes, or none",
             [KIND_TRANSIT] = "transit:https://HOST:PORT/MOUNT/KEY is needed, or none",
         };

@@ -27,6 +27,7 @@ struct config {
     int log_level;
     char quotas[CONFIG_LIST_BYTES];    /* govern/quota.h */
     char transit[TRANSIT_URI_MAX + 1]; /* keys.transit; "": none */
+    unsigned token_network;            /* keys.token_network; 1: open */
     /* network: */
     struct config_listener {
         char text[CONFIG_LISTEN_BYTES];

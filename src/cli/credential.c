@@ -8,6 +8,7 @@
 #include "vault/transit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define PRIVATE "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,127.0.0.0/8,fc00::/7,::1"
 
@@ -135,6 +136,19 @@ new_letter(const char *uri, const char *dir, struct diag *diag, struct secret *r
     return write_letter(uri, &rules,
                         variable_of("STEWARD_NEW_TRANSIT_TOKEN", "STEWARD_TRANSIT_TOKEN"), diag,
                         ret_letter);
+}
+
+/* ---- a token ---- */
+
+bool
+credential_token_network(const char *dir, const char *config)
+{
+    DEFER(memory_freep) struct config *c = calloc(1, sizeof *c);
+    if (is_set("STEWARD_TOKEN_NETWORK")) {
+        return strcmp(getenv("STEWARD_TOKEN_NETWORK"), "open") == 0;
+    }
+    return c != NULL && status_ok(config_of_workspace(dir, config, NULL, c)) &&
+           c->token_network == 1;
 }
 
 /* ---- any holder ---- */

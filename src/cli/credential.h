@@ -33,6 +33,13 @@ struct status credential_transit_uri(const char *configured, const char *in_file
  * source. */
 struct status credential_transit_now(const char *dir, const char *config, struct diag *diag,
                                      struct buf *ret_uri, struct buf *ret_rules);
+/* Whether a token's driver may connect over the network, past network.egress: STEWARD_TOKEN_NETWORK
+ * ("open", or anything else for no), or what keys.token_network of that workspace says. No, where
+ * neither says it. config: --config or NULL. */
+bool credential_token_network(const char *dir, const char *config);
+/* What it then is told as, in the program's log and on stderr. */
+#define CREDENTIAL_TOKEN_OPEN                                                                      \
+    "the token's driver may connect anywhere, past network.egress (keys.token_network)"
 /* The lines of network.egress that let the transit service of that URI be asked: of an address the
  * one, of a name wherever it is, publicly or in private blocks. */
 struct status credential_transit_rules(const char *uri, struct diag *diag, struct buf *ret_rules);

@@ -86,6 +86,29 @@ is_asked(const char *target)
     return provider_asks(target) != PROVIDER_PASSPHRASE;
 }
 
+static bool
+any_is_token(const char *const *targets, size_t n)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        any = any || provider_asks(targets[i]) != PROVIDER_LETTER;
+    }
+    return any;
+}
+
+/* targets NULL: any. */
+static struct status
+begin_starter(struct cli *c, const char *const *targets, size_t n)
+{
+    const bool token = targets == NULL || any_is_token(targets, n);
+    const struct starter_means means = {
+        .transit = &transit_kind, .token_network = token && credential_token_network(c->dir, NULL)};
+    if (means.token_network) {
+        (void)fputs("steward: " CREDENTIAL_TOKEN_OPEN "\n", stderr);
+    }
+    return starter_begin(&means, targets, n, &c->diag);
+}
+
 /* Tokens and transit services: of the workspace, of those that the command names. A backup's is
  * named in it, which is read later: any. */
 static struct status
@@ -97,7 +120,7 @@ foresee_holders(struct cli *c)
     size_t n = 0;
     buf_init(&own, PROVIDER_TARGET_MAX - 1);
     if (strncmp(c->verb->name, "backup ", strlen("backup ")) == 0) {
-        return starter_begin(&transit_kind, NULL, 0, &c->diag);
+        return begin_starter(c, NULL, 0);
     }
     if (status_ok(provider_look(keys, NULL, &own)) && is_asked(buf_str(&own))) {
         target[n++] = buf_str(&own);
@@ -107,7 +130,7 @@ foresee_holders(struct cli *c)
             target[n++] = c->given[i].value;
         }
     }
-    return n == 0 ? OK : starter_begin(&transit_kind, target, n, &c->diag);
+    return n == 0 ? OK : begin_starter(c, target, n);
 }
 
 /* What is named like a table: another process reads it, before this one has a key. */
@@ -134,12 +157,12 @@ cli_confine(struct cli *c)
         return OK;
     }
     TRY(foresee_tables(c));
+    TRY(foresee_holders(c));
     if (connects(c)) {
-        return sandbox_driver(&c->diag);
+        return sandbox_driver(true, &c->diag);
     }
     char user[WORKSPACE_USER_MAX];
     workspace_user(user); /* it asks others who that is: while this may */
-    TRY(foresee_holders(c));
     return sandbox_calls(SANDBOX_VERB, &c->diag);
 }
 

@@ -39,6 +39,7 @@ struct house {
     sigset_t signals;
     struct port_file port_file;
     struct provider *holder; /* with the process that asks who holds the key; NULL: none does */
+    bool token_network;      /* and that is a token, whose driver may connect past network.egress */
     pid_t keeper;
     struct sandbox_told sandbox;
     struct fetcher *fetcher, *messenger;
@@ -123,12 +124,16 @@ tell_started(const struct house *h, const struct server *server)
     }
     log_event(LOG_INFO, "serve.started",
               "url=https://%s%s%s:%u management=%s/%u console=%s/%u workspace=%s version=%s "
-              "gnutls=%s keeper=%d seccomp=on landlock=%s",
+              "gnutls=%s keeper=%d seccomp=on landlock=%s token_network=%s",
               v6 ? "[" : "", h->config.listen_address, v6 ? "]" : "",
               server_port(server, SERVER_DATA), management == NULL ? "none" : management,
               server_port(server, SERVER_MANAGEMENT), console == NULL ? "none" : console,
               server_port(server, SERVER_CONSOLE), h->given.dir, STEWARD_VERSION,
-              gnutls_check_version(NULL), (int)h->keeper, landlock);
+              gnutls_check_version(NULL), (int)h->keeper, landlock,
+              h->token_network ? "open" : "closed");
+    if (h->token_network) {
+        log_event(LOG_WARN, "token.network", CREDENTIAL_TOKEN_OPEN);
+    }
 }
 
 static void
@@ -230,7 +235,8 @@ run(struct house *h, struct workspace *w)
     TRY(start(h, w, &server));
     struct status s = confine_listening(&h->diag);
     if (status_ok(s)) {
-        s = audit_state(h, w, "server started");
+        s = audit_state(
+            h, w, h->token_network ? "server started; " CREDENTIAL_TOKEN_OPEN : "server started");
     }
     if (status_ok(s)) {
         s = exporting_change(w, h->exports, NULL, &h->config, from, &h->diag);
@@ -267,9 +273,14 @@ start_with_holder(struct house *h, struct keeper_options *o, struct keeper_clien
     static struct transit_source source = {.read = read_transit};
     source.ctx = h;
     const struct provider_means means = {
-        .credential = o->passphrase, .transit = &transit_kind, .transit_source = &source};
+        .credential = o->passphrase,
+        .token_network = credential_token_network(h->given.dir, h->given.config),
+        .transit = &transit_kind,
+        .transit_source = &source};
     TRY(provider_open(keys, &means, &h->diag, &h->holder));
     struct holder *holder = provider_holder(h->holder);
+    h->token_network = means.token_network && holder != NULL &&
+                       provider_asks(provider_target(h->holder)) != PROVIDER_LETTER;
     if (holder == NULL) {
         provider_freep(&h->holder); /* a passphrase: the keeper needs it itself */
     } else {

@@ -105,6 +105,7 @@ static const struct policy_field fields[] = {
     {"server", "capture.keep", POLICY_DURATION, POLICY_FIXED, NULL},
     {"server", "keys.check", POLICY_DURATION, POLICY_FIXED, NULL},
     {"server", "keys.unreachable", POLICY_DURATION, POLICY_FIXED, NULL},
+    {"server", "keys.token_network", POLICY_TEXT, POLICY_FIXED, NULL},
     {"server", "keys.transit", POLICY_TEXT, POLICY_FIXED, NULL},
     {"server", "analysis.threads", POLICY_NUMBER, POLICY_FIXED, NULL},
     {"server", "log.level", POLICY_TEXT, POLICY_SETTING, NULL},

@@ -1,7 +1,6 @@
 #include "vault/holder.h"
 
 #include "base/clock.h"
-#include "base/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -251,7 +250,7 @@ __attribute__((noreturn)) static void
 become(const struct holder_kind *k, void *ctx, int fd, int renewal)
 {
     secret_shield_process();
-    if (leave_behind(k, fd, renewal) && status_ok(sandbox_driver(NULL))) {
+    if (leave_behind(k, fd, renewal) && status_ok(k->confine(ctx, NULL))) {
         serve(k, ctx);
     }
     _exit(0);
@@ -315,6 +314,7 @@ holder_start(const struct holder_kind *kind, void *ctx, struct diag *diag,
              struct holder **ret_holder)
 {
     int acts[2] = {-1, -1}, renewal[2] = {-1, -1};
+    ASSERT(kind->confine != NULL);
     TRY(make_sockets(kind, acts, renewal));
     const pid_t pid = fork();
     if (pid == 0) {

@@ -1,10 +1,10 @@
 /* holder: a process of its own that asks who holds a workspace's key: a token's module, a service
  * on the network. It has the credential and runs what others wrote or reads what others send; who
  * opened the provider has neither, may shut itself in afterwards, and can go on asking over a
- * socket. It runs no other program, traces nobody, listens nowhere (base/sandbox.h,
- * sandbox_driver). Each act is done in a child of that process, so that one that hangs or crashes
- * is ended, and the next one begins anew. What it was given may be renewed while it runs, by who
- * started it: an act under way then begins again.
+ * socket. It shuts itself in as its kind says before it is asked anything. Each act is done in a
+ * child of that process, so that one that hangs or crashes is ended, and the next one begins anew.
+ * What it was given may be renewed while it runs, by who started it: an act under way then begins
+ * again.
  *
  * Forks without exec: before other threads are started. Part of vault; linked where it is. */
 #ifndef STEWARD_VAULT_HOLDER_H
@@ -30,6 +30,8 @@ struct holder_kind {
     /* A sentence for every act after a credential was refused once (STATUS_AUTH); NULL: it may be
      * tried again. */
     const char *refused;
+    /* In the process, before it is asked anything: what it gives up (base/sandbox.h). */
+    struct status (*confine)(const void *ctx, struct diag *diag);
     void (*lock)(const void *ctx); /* credentials in memory, after a fork; NULL: there are none */
     struct status (*wrap)(const void *ctx, const uint8_t key[static VAULT_KEY_BYTES],
                           struct diag *diag, struct holder_wrapped *ret_wrapped);

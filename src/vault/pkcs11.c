@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/sandbox.h"
 #include "base/text.h"
 #include "vault/token.h"
 
@@ -21,12 +22,20 @@ struct pkcs11 {
 struct access {
     struct pkcs11_uri uri;
     struct secret pin;
+    bool network;
 };
 
 static void
 access_done(struct access *a)
 {
     secret_done(&a->pin);
+}
+
+static struct status
+confine(const void *ctx, struct diag *diag)
+{
+    const struct access *a = ctx;
+    return sandbox_driver(a->network, diag);
 }
 
 static void
@@ -72,6 +81,7 @@ static const struct holder_kind kind = {
     .refused =
         "the PIN was wrong before; it is not tried again, since a token locks itself after a "
         "few wrong ones; start again with the right one",
+    .confine = confine,
     .lock = lock,
     .wrap = wrap,
     .unwrap = unwrap};
@@ -104,25 +114,25 @@ pkcs11_has_pin(const char *uri)
 }
 
 static struct status
-start(const char *text, const struct secret *pin, struct diag *diag, struct holder **ret_holder)
+start(const char *text, const struct pkcs11_means *m, struct diag *diag, struct holder **ret_holder)
 {
-    DEFER(access_done) struct access a = {0};
+    DEFER(access_done) struct access a = {.network = m->network};
     TRY(pkcs11_uri_parse(view_str(text), diag, &a.uri));
-    TRY(take_pin(&a.uri, pin, diag, &a.pin));
+    TRY(take_pin(&a.uri, m->pin, diag, &a.pin));
     return holder_start(&kind, &a, diag, ret_holder);
 }
 
 struct status
-pkcs11_new(const char *uri, const struct secret *pin, int fd, struct diag *diag,
+pkcs11_new(const char *uri, const struct pkcs11_means *m, struct diag *diag,
            struct pkcs11 **ret_pkcs11)
 {
     DEFER(pkcs11_freep) struct pkcs11 *p = calloc(1, sizeof *p);
     CHECK(p != NULL, MEMORY);
     text_copy(p->uri, sizeof p->uri, uri);
-    if (fd == 0) {
-        TRY(start(uri, pin, diag, &p->holder));
+    if (m->fd == 0) {
+        TRY(start(uri, m, diag, &p->holder));
     } else {
-        p->holder = holder_over(&kind, fd);
+        p->holder = holder_over(&kind, m->fd);
         CHECK(p->holder != NULL, MEMORY);
     }
     *ret_pkcs11 = MOVE(p);

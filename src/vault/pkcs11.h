@@ -12,10 +12,16 @@ struct pkcs11;
 
 /* Of this text: whether the URI itself says where the PIN is (pin-source). */
 bool pkcs11_has_pin(const char *uri);
-/* pin: copied into the other process; empty: from the URI's pin-source, a file of mode 0640 or
- * less. fd: of such a process that runs already, taken over; 0: one is started. STATUS_INPUT for
- * the URI, STATUS_AUTH without a PIN; the token is asked later. */
-struct status pkcs11_new(const char *uri, const struct secret *pin, int fd, struct diag *diag,
+struct pkcs11_means {
+    const struct secret *pin; /* copied into the other process; empty: from the URI's pin-source, a
+                               * file of mode 0640 or less */
+    bool network; /* the driver may connect over IP, past network.egress; else it can have no socket
+                   * but a local one */
+    int fd;       /* of such a process that runs already, taken over; 0: one is started */
+};
+
+/* STATUS_INPUT for the URI, STATUS_AUTH without a PIN; the token is asked later. */
+struct status pkcs11_new(const char *uri, const struct pkcs11_means *m, struct diag *diag,
                          struct pkcs11 **ret_pkcs11);
 void pkcs11_free(struct pkcs11 *p);
 DEFINE_FREEP(pkcs11_free, struct pkcs11)

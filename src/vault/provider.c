@@ -46,7 +46,8 @@ hold_passphrase(struct provider *p, const struct provider_means *m)
 static struct status
 hold_token(struct provider *p, const struct provider_means *m, struct diag *diag)
 {
-    TRY(pkcs11_new(p->target, m->credential, m->holder, diag, &p->pkcs11));
+    const struct pkcs11_means t = {m->credential, m->token_network, m->holder};
+    TRY(pkcs11_new(p->target, &t, diag, &p->pkcs11));
     p->table = pkcs11_provider(p->pkcs11);
     return OK;
 }

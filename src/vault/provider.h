@@ -20,6 +20,7 @@ struct transit_source;
 struct provider_means {
     const struct secret *credential; /* copied; a PIN into another process only (vault/holder.h) */
     int holder; /* socket of such a process that runs already, taken over; 0: there is none */
+    bool token_network; /* a token's driver may connect over IP, past network.egress (pkcs11.h) */
     const struct holder_kind *transit; /* &transit_kind (vault/transit_ask.h); NULL: holder only */
     /* For a process that runs on: where it takes its rules anew (vault/transit.h); NULL: nowhere.
      */

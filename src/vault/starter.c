@@ -18,9 +18,14 @@
 #define STARTER_FD 3
 #define MOST 8u /* holders that one verb may come to need: of old, of new, of a backup */
 
+/* A process for each, since they give up different things, and so do those that they start. */
+enum family { OF_TRANSIT, OF_TOKENS, FAMILIES };
+
 static struct {
-    pid_t pid; /* 0: there is none */
-    int fd;
+    struct starter {
+        pid_t pid; /* 0: there is none */
+        int fd;
+    } of[FAMILIES];
     bool any; /* target may be asked for; else these */
     char target[MOST][PROVIDER_TARGET_MAX];
     size_t targets;
@@ -64,6 +69,19 @@ say(const struct answer *a, int fd)
     (void)!sendmsg(STARTER_FD, &m, MSG_NOSIGNAL);
 }
 
+static enum family
+family_of(const char *target)
+{
+    return provider_asks(target) == PROVIDER_LETTER ? OF_TRANSIT : OF_TOKENS;
+}
+
+static struct status
+refuse_unforeseen(struct diag *diag)
+{
+    diag_set(diag, "another holder of keys is asked for than the command began with");
+    FAIL(DENIED);
+}
+
 /* What is asked for was known before the program that asks read anything of others. */
 static bool
 is_foreseen(const char *target)
@@ -76,28 +94,29 @@ is_foreseen(const char *target)
 }
 
 static struct status
-start(struct question *q, const struct holder_kind *transit, struct diag *diag,
+start(struct question *q, enum family family, const struct starter_means *m, struct diag *diag,
       struct provider **ret_provider)
 {
     DEFER(secret_done) struct secret credential = {0};
     CHECK(q->len <= sizeof q->credential && memchr(q->target, '\0', sizeof q->target) != NULL,
           INPUT);
-    if (!is_foreseen(q->target)) {
-        diag_set(diag, "another holder of keys is asked for than the command began with");
-        FAIL(DENIED);
+    if (!is_foreseen(q->target) || family_of(q->target) != family) {
+        return refuse_unforeseen(diag);
     }
     if (q->len > 0) {
         TRY(secret_from(view_of(q->credential, q->len), &credential));
     }
-    const struct provider_means means = {.credential = &credential, .transit = transit};
+    const struct provider_means means = {
+        .credential = &credential, .token_network = m->token_network, .transit = m->transit};
     return provider_new(q->target, &means, diag, ret_provider);
 }
 
 static void
-answer(struct question *q, const struct holder_kind *transit, struct provider **ret_provider)
+answer(struct question *q, enum family family, const struct starter_means *m,
+       struct provider **ret_provider)
 {
     struct answer a = {0};
-    const struct status s = start(q, transit, &a.diag, ret_provider);
+    const struct status s = start(q, family, m, &a.diag, ret_provider);
     secret_wipe(q, sizeof *q);
     a.code = s.code;
     a.os = s.os;
@@ -111,7 +130,7 @@ answer(struct question *q, const struct holder_kind *transit, struct provider **
 
 /* Until the other end is closed; then all that it started, whose ends are closed as well, end. */
 static void
-serve(const struct holder_kind *transit)
+serve(enum family family, const struct starter_means *m)
 {
     DEFER(secret_done) struct secret room = {0};
     struct provider *started[MOST] = {0};
@@ -120,7 +139,7 @@ serve(const struct holder_kind *transit)
     }
     for (size_t n = 0; n < MOST && recv(STARTER_FD, room.ptr, room.len, 0) == (ssize_t)room.len;
          n++) {
-        answer((struct question *)(void *)room.ptr, transit, &started[n]);
+        answer((struct question *)(void *)room.ptr, family, m, &started[n]);
     }
     (void)close(STARTER_FD);
     for (size_t i = 0; i < MOST; i++) {
@@ -144,34 +163,35 @@ leave_behind(int fd)
            close_range(STARTER_FD + 1, ~0u, 0) == 0;
 }
 
-__attribute__((noreturn)) static void
-become(int fd, const struct holder_kind *transit)
+/* A list holds for what is started, too: a token's driver needs what nobody knows. */
+static struct status
+confine(enum family family, const struct starter_means *m)
 {
-    if (leave_behind(fd) && status_ok(sandbox_driver(NULL))) {
-        serve(transit);
+    return sandbox_driver(family == OF_TRANSIT || m->token_network, NULL);
+}
+
+__attribute__((noreturn)) static void
+become(int fd, enum family family, const struct starter_means *m)
+{
+    memset(it.of, 0, sizeof it.of); /* the other one is not this one's to ask */
+    if (leave_behind(fd) && status_ok(confine(family, m))) {
+        serve(family, m);
     }
     _exit(0);
 }
 
 /* ---- this end ---- */
 
-struct status
-starter_begin(const struct holder_kind *transit, const char *const *targets, size_t n,
-              struct diag *diag)
+static struct status
+begin(enum family family, const struct starter_means *m, struct diag *diag)
 {
     int ends[2];
-    ASSERT(it.pid == 0);
-    CHECK(n <= MOST, LIMIT);
-    it.any = targets == NULL;
-    for (it.targets = 0; it.targets < n; it.targets++) {
-        text_copy(it.target[it.targets], PROVIDER_TARGET_MAX, targets[it.targets]);
-    }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         FAIL_OS(errno);
     }
     const pid_t pid = fork();
     if (pid == 0) {
-        become(ends[1], transit);
+        become(ends[1], family, m);
     }
     const int err = errno;
     (void)close(ends[1]);
@@ -181,19 +201,36 @@ starter_begin(const struct holder_kind *transit, const char *const *targets, siz
                  strerror(err));
         FAIL_OS(err);
     }
-    it.pid = pid;
-    it.fd = ends[0];
+    it.of[family] = (struct starter){pid, ends[0]};
+    return OK;
+}
+
+struct status
+starter_begin(const struct starter_means *m, const char *const *targets, size_t n,
+              struct diag *diag)
+{
+    ASSERT(!starter_is_there());
+    CHECK(n <= MOST, LIMIT);
+    it.any = targets == NULL;
+    bool needed[FAMILIES] = {it.any, it.any};
+    for (it.targets = 0; it.targets < n; it.targets++) {
+        text_copy(it.target[it.targets], PROVIDER_TARGET_MAX, targets[it.targets]);
+        needed[family_of(targets[it.targets])] = true;
+    }
+    for (enum family f = 0; f < FAMILIES; f++) {
+        TRY(needed[f] ? begin(f, m, diag) : OK);
+    }
     return OK;
 }
 
 bool
 starter_is_there(void)
 {
-    return it.pid != 0;
+    return it.of[OF_TRANSIT].pid != 0 || it.of[OF_TOKENS].pid != 0;
 }
 
 static struct status
-put(const char *target, const struct secret *credential)
+put(int fd, const char *target, const struct secret *credential)
 {
     DEFER(secret_done) struct secret room = {0};
     CHECK(credential->len <= TRANSIT_LETTER_MAX, LIMIT);
@@ -204,13 +241,13 @@ put(const char *target, const struct secret *credential)
     if (q->len > 0) {
         memcpy(q->credential, credential->ptr, q->len);
     }
-    CHECK(send(it.fd, q, sizeof *q, MSG_NOSIGNAL) == (ssize_t)sizeof *q, IO);
+    CHECK(send(fd, q, sizeof *q, MSG_NOSIGNAL) == (ssize_t)sizeof *q, IO);
     return OK;
 }
 
 /* *ret_fd: -1 when none came with it. */
 static struct status
-hear(struct answer *ret_answer, int *ret_fd)
+hear(int fd, struct answer *ret_answer, int *ret_fd)
 {
     struct iovec part = {ret_answer, sizeof *ret_answer};
     union passed with = {0};
@@ -220,7 +257,7 @@ hear(struct answer *ret_answer, int *ret_fd)
                        .msg_controllen = sizeof with.bytes};
     ssize_t n = 0;
     do {
-        n = recvmsg(it.fd, &m, MSG_CMSG_CLOEXEC);
+        n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
     const struct cmsghdr *h = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
     *ret_fd = -1;
@@ -235,10 +272,14 @@ struct status
 starter_ask(const char *target, const struct secret *credential, struct diag *diag,
             char ret_target[static PROVIDER_TARGET_MAX], int *ret_holder)
 {
+    const struct starter *starter = &it.of[family_of(target)];
     struct answer a = {0};
     int fd = -1;
-    struct status s = put(target, credential);
-    s = status_ok(s) ? hear(&a, &fd) : s;
+    if (starter->pid == 0) {
+        return refuse_unforeseen(diag);
+    }
+    struct status s = put(starter->fd, target, credential);
+    s = status_ok(s) ? hear(starter->fd, &a, &fd) : s;
     if (!status_ok(s)) {
         diag_set(diag, "the process that starts those of tokens and transit services has ended; "
                        "start again");
@@ -257,10 +298,13 @@ starter_ask(const char *target, const struct secret *credential, struct diag *di
 void
 starter_end(void)
 {
-    if (it.pid != 0) {
-        (void)close(it.fd);
-        while (waitpid(it.pid, NULL, 0) < 0 && errno == EINTR) {
+    for (enum family f = 0; f < FAMILIES; f++) {
+        struct starter *s = &it.of[f];
+        if (s->pid != 0) {
+            (void)close(s->fd);
+            while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR) {
+            }
+            *s = (struct starter){0};
         }
-        it.pid = 0;
     }
 }

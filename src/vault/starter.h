@@ -1,17 +1,22 @@
 /* starter: a process that starts the holders of keys (vault/holder.h) for one that has no sockets
  * and starts no processes any more: it is forked before that gives them up, and before it takes a
- * credential. provider_new asks it, where there is one. It runs no other program and traces nobody
- * (base/sandbox.h, sandbox_driver); what it is asked by is this program alone. One in a process;
- * part of vault. */
+ * credential. provider_new asks it, where there is one. One for tokens, whose list of calls is
+ * their drivers' (base/sandbox.h, sandbox_driver), and another for transit services: a list is
+ * inherited. What asks them is this program alone. Once in a process; part of vault. */
 #ifndef STEWARD_VAULT_STARTER_H
 #define STEWARD_VAULT_STARTER_H
 
 #include "vault/provider.h"
 
-/* transit: &transit_kind (vault/transit_ask.h). targets[n]: all that it starts holders for, so that
- * who takes the program over later is led nowhere else; NULL: any, where a backup names its holder
- * itself. LIMIT past eight. Before other threads are started. */
-struct status starter_begin(const struct holder_kind *transit, const char *const *targets, size_t n,
+struct starter_means {
+    const struct holder_kind *transit; /* &transit_kind (vault/transit_ask.h) */
+    bool token_network;                /* as struct provider_means */
+};
+
+/* targets[n]: all that it starts holders for, so that who takes the program over later is led
+ * nowhere else; NULL: any, where a backup names its holder itself. LIMIT past eight. Before other
+ * threads are started. */
+struct status starter_begin(const struct starter_means *m, const char *const *targets, size_t n,
                             struct diag *diag);
 bool starter_is_there(void);
 /* What provider_new says there, which knows that target. *ret_holder is the socket of the holder's

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "base/sandbox.h"
 #include "net/door.h"
 #include "vault/transit.h"
 
@@ -132,5 +133,12 @@ lock(const void *ctx)
     secret_relock(&a->token);
 }
 
-const struct holder_kind transit_kind = {TRANSIT_KIND, .lock = lock, .wrap = wrap, .unwrap = unwrap,
-                                         .renew = transit_renew};
+static struct status
+confine(const void *ctx, struct diag *diag)
+{
+    (void)ctx;
+    return sandbox_driver(true, diag);
+}
+
+const struct holder_kind transit_kind = {TRANSIT_KIND, .confine = confine, .lock = lock,
+                                         .wrap = wrap, .unwrap = unwrap,   .renew = transit_renew};

@@ -7,10 +7,12 @@
 #include "govern/audit.h"
 #include "testing/softhsm.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct room it;
@@ -118,30 +120,42 @@ one_process_has_the_token_and_none_is_left_behind(void **state)
     room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
 }
 
-struct refusal {
-    const char *what, *why;
+struct sought {
+    const char *effect, *what, *why;
     bool found;
 };
 
 static struct status
 look_for(void *ctx, uint64_t index, struct view entry)
 {
-    struct refusal *r = ctx;
+    struct sought *r = ctx;
     (void)index;
-    r->found = r->found || (memmem(entry.ptr, entry.len, "\"deny\"", 6) != NULL &&
+    r->found = r->found || (memmem(entry.ptr, entry.len, r->effect, strlen(r->effect)) != NULL &&
                             memmem(entry.ptr, entry.len, r->what, strlen(r->what)) != NULL &&
                             memmem(entry.ptr, entry.len, r->why, strlen(r->why)) != NULL);
     return OK;
+}
+
+static void
+log_has_one(const char *effect, const char *what, const char *why)
+{
+    DEFER(file_freep) char *log = file_join(it.dir, "audit");
+    struct sought r = {effect, what, why, false};
+    assert_ok(audit_each(log, 0, UINT64_MAX, look_for, &r, NULL));
+    assert_true(r.found);
 }
 
 /* A refusal of the workspace's key is in the log, where the server that runs writes as well. */
 static void
 log_says(const char *what, const char *why)
 {
-    DEFER(file_freep) char *log = file_join(it.dir, "audit");
-    struct refusal r = {what, why, false};
-    assert_ok(audit_each(log, 0, UINT64_MAX, look_for, &r, NULL));
-    assert_true(r.found);
+    log_has_one("\"deny\"", what, why);
+}
+
+static void
+log_has(const char *what, const char *why)
+{
+    log_has_one("\"allow\"", what, why);
 }
 
 static void
@@ -215,6 +229,110 @@ a_driver_that_crashes_or_hangs_stops_calls_after_its_time(void **state)
     (void)unsetenv("STEWARD_PKCS11_MODULE");
 }
 
+/* ---- a driver that connects ---- */
+
+/* Of 127.0.0.1, and its port. */
+static int
+listen_here(uint16_t *ret_port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    *ret_port = ntohs(at.sin_port);
+    return fd;
+}
+
+static unsigned
+took(int listener)
+{
+    unsigned n = 0;
+    for (int fd = accept(listener, NULL, NULL); fd >= 0; fd = accept(listener, NULL, NULL)) {
+        (void)close(fd);
+        n++;
+    }
+    return n;
+}
+
+static void
+configure_network(const char *word)
+{
+    DEFER(file_freep) char *file = file_join(it.dir, "steward.yaml");
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 4096);
+    buf_put_str(&text, "keys:\n  check: 1s\n  unreachable: 2s\n");
+    buf_printf(&text, *word == '\0' ? "" : "  token_network: %s\n", word);
+    testing_write(file, buf_view(&text));
+}
+
+static void
+a_verb_is_refused(const char *why)
+{
+    DEFER(testing_run_done) struct testing_run r = {0};
+    testing_steward(&r, "model", "list", NULL);
+    assert_int_not_equal(r.exit_code, 0);
+    assert_text_has(buf_str(&r.err), why);
+}
+
+/* As the drivers of network HSMs do. It would go past network.egress, so somebody must have said
+ * that it may; then that is said whenever it is so. */
+static void
+a_driver_that_connects_is_let_where_the_configuration_says_so(void **state)
+{
+    DEFER(file_freep) char *trouble = file_join(it.root, "trouble");
+    DEFER(testing_run_done) struct testing_run no = {0};
+    DEFER(testing_run_done) struct testing_run yes = {0};
+    char what[32];
+    struct buf said;
+    uint16_t port = 0;
+    NEEDS_TOKEN
+    const int listener = listen_here(&port);
+    (void)snprintf(what, sizeof what, "connect %u", port);
+    testing_write(trouble, view_str(what));
+    (void)setenv("STEWARD_PKCS11_MODULE", getenv("STEWARD_TEST_DRIVER"), 1);
+    (void)setenv("STEWARD_TEST_TROUBLE", trouble, 1);
+
+    configure_network("");
+    a_verb_is_refused("system call 41 refused");
+    testing_steward(&no, "serve", "--listen", "127.0.0.1:0", NULL);
+    assert_int_not_equal(no.exit_code, 0);
+    assert_int_equal(took(listener), 0);
+
+    configure_network("open");
+    (void)setenv("STEWARD_TOKEN_NETWORK", "closed", 1); /* who runs it has the last word */
+    a_verb_is_refused("gives no list of functions");
+    (void)unsetenv("STEWARD_TOKEN_NETWORK");
+    assert_int_equal(took(listener), 0);
+    testing_steward(&yes, "model", "list", NULL);
+    assert_int_equal(yes.exit_code, 0);
+    assert_text_has(buf_str(&yes.err), "the token's driver may connect anywhere");
+    assert_true(took(listener) > 0);
+
+    room_start(&it);
+    room_answers(&it, "POST", ROOM_INFER, it.caller, 200, "\"outputs\"");
+    assert_true(took(listener) > 0);
+    testing_read(it.log, &said);
+    assert_text_has(buf_str(&said), "token_network=open");
+    assert_text_has(buf_str(&said), "token.network");
+    buf_done(&said);
+    assert_int_equal(testing_stop(it.pid), 0);
+    log_has("server.operate", "may connect anywhere, past network.egress");
+
+    assert_int_equal(unlink(trouble), 0);
+    configure_network("closed");
+    room_start(&it);
+    testing_read(it.log, &said);
+    assert_text_has(buf_str(&said), "token_network=closed");
+    buf_done(&said);
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+    (void)close(listener);
+    (void)unsetenv("STEWARD_PKCS11_MODULE");
+}
+
 int
 main(void)
 {
@@ -224,6 +342,7 @@ main(void)
         cmocka_unit_test(one_process_has_the_token_and_none_is_left_behind),
         cmocka_unit_test(a_holder_that_cannot_be_asked_stops_calls_after_its_time),
         cmocka_unit_test(a_driver_that_crashes_or_hangs_stops_calls_after_its_time),
+        cmocka_unit_test(a_driver_that_connects_is_let_where_the_configuration_says_so),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

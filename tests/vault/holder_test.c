@@ -2,6 +2,7 @@
 #include "testing/testing.h"
 
 #include "base/file.h"
+#include "base/sandbox.h"
 #include "vault/holder.h"
 
 #include <errno.h>
@@ -38,8 +39,24 @@ enum trick {
     TRACE = 't',
     SPACE = 'n',
     NETWORK = 'w',
+    LOCAL = 'l',
     MEMORY = 'm'
 };
+
+/* To a daemon of this machine; nothing that leaves it, and not to be connected to. */
+static struct status
+use_local_sockets(void)
+{
+    for (int family = 0; family <= AF_MAX; family++) {
+        for (int type = SOCK_STREAM; type <= SOCK_PACKET; type++) {
+            CHECK(family == AF_UNIX || (socket(family, type, 0) < 0 && errno == EPERM), DENIED);
+        }
+    }
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(fd >= 0, IO);
+    CHECK(listen(fd, 1) < 0 && errno == EPERM, DENIED);
+    return OK;
+}
 
 /* Connections of its own a driver may need: to a daemon, to a machine. Not to be connected to. */
 static struct status
@@ -119,6 +136,9 @@ unwrap(const void *ctx, const struct holder_wrapped *w, struct diag *diag,
     case NETWORK:
         TRY(use_network());
         break;
+    case LOCAL:
+        TRY(use_local_sockets());
+        break;
     case MEMORY:
         TRY(look_at_memory(diag));
         break;
@@ -131,12 +151,33 @@ unwrap(const void *ctx, const struct holder_wrapped *w, struct diag *diag,
     return OK;
 }
 
+static struct status
+shut_in(const void *ctx, struct diag *diag)
+{
+    (void)ctx;
+    return sandbox_driver(false, diag);
+}
+
+static struct status
+shut_in_with_network(const void *ctx, struct diag *diag)
+{
+    (void)ctx;
+    return sandbox_driver(true, diag);
+}
+
 static const struct holder_kind kind = {.process = "steward-test",
                                         .called = "the test",
                                         .patience_s = 1,
                                         .refused = "refused before",
+                                        .confine = shut_in,
                                         .wrap = wrap,
                                         .unwrap = unwrap};
+static const struct holder_kind networked = {.process = "steward-test",
+                                             .called = "the test",
+                                             .patience_s = 1,
+                                             .confine = shut_in_with_network,
+                                             .wrap = wrap,
+                                             .unwrap = unwrap};
 
 /* What is XORed with becomes zero, once; then no more. */
 static struct status
@@ -167,6 +208,7 @@ unwrap_renewed(const void *ctx, const struct holder_wrapped *w, struct diag *dia
 static const struct holder_kind renewable = {.process = "steward-test",
                                              .called = "the test",
                                              .patience_s = 60,
+                                             .confine = shut_in,
                                              .wrap = wrap,
                                              .unwrap = unwrap_renewed,
                                              .renew = renew};
@@ -264,9 +306,19 @@ runs_no_program_and_traces_nobody_and_makes_no_space(void **state)
 static void
 connects_and_does_not_listen(void **state)
 {
+    DEFER(holder_freep) struct holder *h = NULL;
+    const uint8_t with = 0x5a;
+    (void)state;
+    assert_ok(holder_start(&networked, (void *)(uintptr_t)&with, NULL, &h));
+    assert_ok(attempt(h, NETWORK, NULL));
+}
+
+static void
+has_no_socket_that_leaves_the_machine(void **state)
+{
     DEFER(holder_freep) struct holder *h = start();
     (void)state;
-    assert_ok(attempt(h, NETWORK, NULL));
+    assert_ok(attempt(h, LOCAL, NULL));
 }
 
 static void
@@ -373,6 +425,7 @@ main(void)
         cmocka_unit_test(takes_nothing_along_but_its_socket),
         cmocka_unit_test(runs_no_program_and_traces_nobody_and_makes_no_space),
         cmocka_unit_test(connects_and_does_not_listen),
+        cmocka_unit_test(has_no_socket_that_leaves_the_machine),
         cmocka_unit_test(leaves_no_core_and_locks_its_memory),
         cmocka_unit_test(ends_with_who_asks_also_in_the_middle),
         cmocka_unit_test(gives_back_what_it_wrapped),

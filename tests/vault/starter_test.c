@@ -20,7 +20,8 @@ starts_holders_for_what_was_named_at_the_beginning_alone(void **state)
     char target[PROVIDER_TARGET_MAX];
     int holder = -1;
     DEFER(secret_done) struct secret letter = {0};
-    assert_ok(starter_begin(NULL, targets, 1, NULL));
+    const struct starter_means means = {0};
+    assert_ok(starter_begin(&means, targets, 1, NULL));
     assert_true(starter_is_there());
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         struct diag diag = {0};
