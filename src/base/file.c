@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TRICKLE_BYTES (64 << 10)
+
 void
 file_closep(int *fd)
 {
@@ -166,6 +168,15 @@ file_sync_dir(const char *path, struct diag *diag)
         return file_refuse(dir, errno, diag);
     }
     return OK;
+}
+
+void
+file_trickle(int fd, size_t length)
+{
+    for (size_t at = 0; at < length; at += TRICKLE_BYTES) {
+        (void)sync_file_range(fd, (off_t)at, TRICKLE_BYTES,
+                              SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    }
 }
 
 void

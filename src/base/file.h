@@ -33,6 +33,9 @@ void file_draft_done(struct file_draft *d);
 /* write(2) until all is out. FAIL_OS(ENOSPC) and friends with path in the diag. */
 struct status file_write_all(int fd, struct view bytes, const char *path, struct diag *diag);
 struct status file_sync_dir(const char *path, struct diag *diag);
+/* Sends the first `length` bytes of a file that was just written to disk, a part at a time: another
+ * file's sync meanwhile waits for a part and not for all. Makes nothing durable. */
+void file_trickle(int fd, size_t length);
 struct status file_mkdirs(const char *path, unsigned mode, struct diag *diag); /* like mkdir -p */
 /* A file of these bytes that is in memory alone, and never written again: for libraries that take
  * paths only. It is there for as long as the process. */
@@ -42,7 +45,8 @@ bool file_exists(const char *path);
 /* Exclusive flock on path (made if absent). wait=false: STATUS_BUSY when held by another. Released
  * by close(fd). */
 struct status file_lock(const char *path, bool wait, struct diag *diag, int *ret_fd);
-/* Whether somebody holds it now; for a moment, whoever asks may stand in the way of who takes it. */
+/* Whether somebody holds it now; for a moment, whoever asks may stand in the way of who takes it.
+ */
 bool file_is_locked(const char *path);
 void file_closep(int *fd); /* for DEFER; ignores -1 */
 /* dir + "/" + name into a malloc'd string; aborts when memory is out. */

@@ -20,6 +20,10 @@
 /* At once: the lock is held while they are copied; and less than what is mapped anew each time. */
 #define GATHER_BYTES (240u << 10)
 #define GATHER_REST (256u << 10) /* few enough to be left to the next journal */
+/* Of a log that grows fast the next journal has room for as much again, up to the second of these.
+ */
+#define PREPARED_LEAST (1u << 20)
+#define PREPARED_MOST (16u << 20)
 
 struct ledger {
     char *dir;
@@ -247,15 +251,20 @@ ledger_append(struct ledger *l, struct view entries, uint64_t count, struct diag
 /* ---- publishing ---- */
 
 struct growth {
-    const char *dir;
+    const struct ledger *ledger; /* borrowed, for what of it does not change */
     struct tree *tree;
-    struct buf records;        /* gathered last */
+    struct tile_writer writer;
+    struct buf records;        /* gathered last, or copied for the next journal */
     uint64_t from;             /* size of the tree that it grows */
     size_t taken;              /* bytes of the journal's records that were gathered in all */
     struct digest chain;       /* of the last of them: of all of them */
     bool overtaken;            /* another process has published: nothing of this counts */
-    struct checkpoint adopted; /* that was signed; size 0: none */
-    int old_journal;           /* to be closed: giving a long file back takes its time */
+    struct checkpoint adopted; /* to be signed; size 0: none */
+    bool is_signed;            /* and stands on disk */
+    int turn;                  /* to sign: a lock's descriptor */
+    struct journal_draft draft;
+    size_t copied;   /* bytes of records behind those that were taken that the draft has */
+    int old_journal; /* to be closed: giving a long file back takes its time */
 };
 
 struct growth *
@@ -265,8 +274,9 @@ growth_new(const struct ledger *l)
     if (g == NULL) {
         return NULL;
     }
-    *g = (struct growth){.dir = l->dir, .old_journal = -1};
+    *g = (struct growth){.ledger = l, .turn = -1, .old_journal = -1};
     buf_init(&g->records, JOURNAL_MAX);
+    tile_writer_init(&g->writer, l->dir);
     g->tree = tree_new(l->dir);
     if (g->tree == NULL) {
         free(g);
@@ -276,10 +286,24 @@ growth_new(const struct ledger *l)
 }
 
 void
+growth_reset(struct growth *g)
+{
+    tile_writer_done(&g->writer);
+    tile_writer_init(&g->writer, g->ledger->dir);
+    journal_draft_done(&g->draft);
+    file_closep(&g->old_journal);
+    file_closep(&g->turn);
+    g->taken = g->copied = 0;
+    g->adopted.size = 0;
+    g->is_signed = g->overtaken = false;
+}
+
+void
 growth_free(struct growth *g)
 {
     if (g != NULL) {
-        file_closep(&g->old_journal);
+        growth_reset(g);
+        tile_writer_done(&g->writer);
         tree_free(g->tree);
         buf_done(&g->records);
         free(g);
@@ -340,7 +364,21 @@ growth_write(struct growth *g, bool last, struct diag *diag)
     if (g->taken == 0 || g->overtaken) {
         return OK;
     }
-    return tree_grow(g->tree, buf_view(&g->records), last, diag);
+    return tree_grow(g->tree, &g->writer, buf_view(&g->records), last, diag);
+}
+
+/* The folder itself is what is locked: the log's lock is for those who write entries. */
+struct status
+growth_turn(struct growth *g, struct diag *diag)
+{
+    const char *dir = g->ledger->dir;
+    g->turn = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (g->turn < 0 || flock(g->turn, LOCK_EX) != 0) {
+        if (g->turn < 0 || errno != EINTR) {
+            return file_refuse(dir, errno, diag);
+        }
+    }
+    return OK;
 }
 
 /* The last look before signing: what stands on disk is what our tree grew from. If not, a process
@@ -356,49 +394,110 @@ stands_still(struct ledger *l, struct diag *diag, bool *ret_still)
 }
 
 struct status
-ledger_sign(struct ledger *l, struct growth *g, struct diag *diag, uint64_t *ret_signed)
+ledger_claim(struct ledger *l, struct growth *g, struct diag *diag)
 {
     bool still = false;
-    *ret_signed = 0;
     if (g->overtaken || g->taken == 0 || !still_holds(l, g)) {
         return OK;
     }
     TRY(stands_still(l, diag, &still));
-    if (!still || !still_holds(l, g)) {
-        return OK;
+    if (still && still_holds(l, g)) {
+        g->adopted = l->checkpoint;
+        g->adopted.size = tree_size(g->tree);
+        tree_root(g->tree, &g->adopted.root);
     }
-    struct checkpoint c = l->checkpoint;
-    c.size = tree_size(g->tree);
-    tree_root(g->tree, &c.root);
-    l->loaded = false; /* until the journal has followed, only a reload may go on */
-    TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &c, diag));
-    g->adopted = c;
-    *ret_signed = c.size;
     return OK;
 }
 
 struct status
-ledger_shorten(struct ledger *l, struct growth *g, struct diag *diag)
+growth_sign(struct growth *g, struct diag *diag, uint64_t *ret_signed)
 {
-    const struct checkpoint *c = &g->adopted;
-    if (c->size == 0) {
+    const struct ledger *l = g->ledger;
+    *ret_signed = 0;
+    if (g->adopted.size == 0) {
         return OK;
     }
+    TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &g->adopted, diag));
+    g->is_signed = true;
+    *ret_signed = g->adopted.size;
+    return OK;
+}
+
+struct status
+ledger_copy(const struct ledger *l, struct growth *g)
+{
+    buf_reset(&g->records);
+    if (g->is_signed && still_holds(l, g)) {
+        const struct view all = buf_view(&l->journal.records);
+        const size_t from = g->taken + g->copied;
+        buf_put(&g->records, view_of(all.ptr + from, all.len - from));
+        g->copied += g->records.len;
+    }
+    return buf_status(&g->records);
+}
+
+static struct status
+begin_draft(struct growth *g, struct diag *diag)
+{
+    return journal_draft_begin(&g->ledger->journal, g->adopted.size, &g->adopted.root, diag,
+                               &g->draft);
+}
+
+struct status
+growth_prepare(struct growth *g, struct diag *diag)
+{
+    if (!g->is_signed || g->taken < PREPARED_LEAST) {
+        g->copied = 0;
+        return OK;
+    }
+    struct status s = begin_draft(g, diag);
+    s = status_ok(s) ? journal_draft_add(&g->draft, buf_view(&g->records), diag) : s;
+    if (!status_ok(s)) { /* the last step writes one of its own */
+        journal_draft_done(&g->draft);
+        g->copied = 0;
+        return s;
+    }
+    journal_draft_pad(&g->draft, g->taken < PREPARED_MOST ? g->taken : PREPARED_MOST);
+    return OK;
+}
+
+/* A checkpoint that may or may not stand on disk, or a journal that should have followed it: only a
+ * reload may go on. */
+static struct status
+follow(struct ledger *l, struct growth *g, struct diag *diag)
+{
+    const struct checkpoint *c = &g->adopted;
+    l->loaded = false;
+    if (!g->is_signed || !still_holds(l, g)) {
+        return OK;
+    }
+    if (g->draft.file.path == NULL) {
+        TRY(begin_draft(g, diag));
+    }
     const struct view all = buf_view(&l->journal.records);
-    const struct view rest = view_of(all.ptr + g->taken, all.len - g->taken);
-    TRY(journal_file_restart(&l->journal, c->size, &c->root, rest, diag, &g->old_journal));
+    const size_t from = g->taken + g->copied;
+    TRY(journal_draft_add(&g->draft, view_of(all.ptr + from, all.len - from), diag));
+    TRY(journal_file_adopt(&l->journal, &g->draft, diag, &g->old_journal));
     tree_copy(l->tree, g->tree);
     l->checkpoint = *c;
     l->loaded = true;
     return OK;
 }
 
+/* Another process may have finished what we have signed, and gone on from there. */
+struct status
+ledger_shorten(struct ledger *l, struct growth *g, struct diag *diag)
+{
+    return g->adopted.size == 0 || l->checkpoint.size != g->from ? OK : follow(l, g, diag);
+}
+
 void
 growth_tidy(struct growth *g)
 {
+    file_closep(&g->turn);
     file_closep(&g->old_journal);
-    if (g->adopted.size != 0) {
-        tile_prune(g->dir, g->from, g->adopted.size);
+    if (g->is_signed) {
+        tile_prune(g->ledger->dir, g->from, g->adopted.size);
     }
 }
 

@@ -14,7 +14,6 @@
 
 #define GROUPS_MAX 7 /* 3-digit groups of a 64-bit index */
 #define TMP ".tmp-"
-#define SYNCED_ONE_BY_ONE 8u
 
 void
 tile_put_path(const struct tile_id *id, char ret_path[static TILE_PATH_MAX])
@@ -204,7 +203,7 @@ tile_read(const char *dir, const struct tile_id *id, struct diag *diag, struct b
 void
 tile_writer_init(struct tile_writer *w, const char *dir)
 {
-    *w = (struct tile_writer){.dir = dir, .dir_fd = -1};
+    *w = (struct tile_writer){.dir = dir};
     buf_init(&w->folders, 1u << 20);
     buf_init(&w->waiting, 64u << 20);
 }
@@ -225,9 +224,6 @@ tile_writer_done(struct tile_writer *w)
     for (const char *tmp = next_waiting(w, &at); tmp != NULL; tmp = next_waiting(w, &at)) {
         DEFER(file_freep) char *path = file_join(w->dir, tmp);
         (void)unlink(path);
-    }
-    if (w->dir_fd >= 0) {
-        (void)close(w->dir_fd);
     }
     buf_done(&w->folders);
     buf_done(&w->waiting);
@@ -276,6 +272,7 @@ touch_folders(struct tile_writer *w, const char *name, bool made)
     for (char *slash = strrchr(path, '/'); slash != NULL && !known; slash = strrchr(path, '/')) {
         *slash = '\0';
         known = !made && is_known(w->known, path);
+        made = false; /* those above it were there, or nobody knows them */
         if (!has_folder(&w->folders, path)) {
             buf_put(&w->folders, view_of(path, strlen(path) + 1));
         }
@@ -318,28 +315,18 @@ os_failure(const char *path, struct diag *diag)
     FAIL_OS(error);
 }
 
-/* many: more than are synced one by one in the end. */
+/* soon: it is full, and many of them may follow. A call's sync waits for what is on its way before
+ * it. */
 static struct status
-write_file(const char *path, struct view bytes, bool many, struct diag *diag, bool *ret_made)
+write_file(const char *path, struct view bytes, bool soon, struct diag *diag, bool *ret_made)
 {
     DEFER(file_closep) int fd = -1;
     TRY(open_tmp(path, diag, &fd, ret_made));
     TRY(file_write_all(fd, bytes, path, diag));
-    /* One file on its way to the disk at a time: a call's flush would wait for all before it. */
-    if (many) {
-        (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    if (soon) {
+        file_trickle(fd, bytes.len);
     }
     return OK;
-}
-
-/* Opened before anything is written, so that syncfs tells of every failure since. */
-static struct status
-open_dir(struct tile_writer *w, struct diag *diag)
-{
-    if (w->dir_fd < 0) {
-        w->dir_fd = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
-    return w->dir_fd < 0 ? os_failure(w->dir, diag) : OK;
 }
 
 struct status
@@ -353,17 +340,16 @@ tile_write(struct tile_writer *w, const struct tile_id *id, struct view bytes, s
     tile_put_path(id, name);
     (void)snprintf(tmp, sizeof tmp, "%s" TMP "%016llx", name, (unsigned long long)unique);
     DEFER(file_freep) char *path = file_join(w->dir, tmp);
-    TRY(open_dir(w, diag));
     buf_put(&w->waiting, view_of(tmp, strlen(tmp) + 1));
     TRY(buf_status(&w->waiting));
-    w->waiting_count++;
-    TRY(write_file(path, bytes, w->waiting_count > SYNCED_ONE_BY_ONE, diag, &made));
+    TRY(write_file(path, bytes, id->width == MERKLE_WIDTH, diag, &made));
     touch_folders(w, name, made);
     return buf_status(&w->folders);
 }
 
+/* One by one: syncfs would wait for whatever else is written on this disk. */
 static struct status
-sync_each(const struct tile_writer *w, struct diag *diag)
+sync_waiting(const struct tile_writer *w, struct diag *diag)
 {
     size_t at = 0;
     for (const char *tmp = next_waiting(w, &at); tmp != NULL; tmp = next_waiting(w, &at)) {
@@ -374,16 +360,6 @@ sync_each(const struct tile_writer *w, struct diag *diag)
         }
     }
     return OK;
-}
-
-/* Many files cost one flush of the disk each, for which the calls' own would wait: all at once. */
-static struct status
-sync_waiting(const struct tile_writer *w, struct diag *diag)
-{
-    if (w->waiting_count <= SYNCED_ONE_BY_ONE) {
-        return sync_each(w, diag);
-    }
-    return syncfs(w->dir_fd) != 0 ? os_failure(w->dir, diag) : OK;
 }
 
 static struct status
@@ -399,7 +375,6 @@ name_waiting(struct tile_writer *w, struct diag *diag)
         }
     }
     buf_reset(&w->waiting);
-    w->waiting_count = 0;
     return OK;
 }
 

@@ -47,10 +47,8 @@ struct tile_folders {
 struct tile_writer {
     const char *dir;
     struct tile_folders *known; /* borrowed; NULL: none are, and none are learned */
-    int dir_fd;
-    struct buf folders; /* NUL-separated paths, each once */
-    struct buf waiting; /* NUL-separated paths of files that have no name yet */
-    size_t waiting_count;
+    struct buf folders;         /* NUL-separated paths, each once */
+    struct buf waiting;         /* NUL-separated paths of files that have no name yet */
 };
 void tile_writer_init(struct tile_writer *w, const char *dir);
 void tile_writer_done(struct tile_writer *w);

@@ -176,7 +176,7 @@ tree_check_extends(const char *dir, const struct checkpoint *before, const struc
 /* ---- growing ---- */
 
 struct growth_sink {
-    struct tile_writer writer;
+    struct tile_writer *writer;
     struct diag *diag;
 };
 
@@ -185,7 +185,7 @@ write_full_tile(void *ctx, unsigned level, uint64_t index, const struct digest *
 {
     struct growth_sink *s = ctx;
     const struct tile_id id = {level, index, MERKLE_WIDTH};
-    return tile_write(&s->writer, &id, view_of(hashes, TILE_BYTES), s->diag);
+    return tile_write(s->writer, &id, view_of(hashes, TILE_BYTES), s->diag);
 }
 
 static struct status
@@ -199,7 +199,7 @@ grow_by(struct tree *t, struct growth_sink *s, struct view entry)
     TRY(merkle_edge_push(&t->edge, &leaf, (struct merkle_sink){write_full_tile, s}));
     if (merkle_width(t->edge.size, 0) == 0) {
         const struct tile_id id = {TILE_ENTRIES, merkle_index(t->edge.size, 0) - 1, MERKLE_WIDTH};
-        TRY(tile_write(&s->writer, &id, buf_view(&t->bundle), s->diag));
+        TRY(tile_write(s->writer, &id, buf_view(&t->bundle), s->diag));
         buf_reset(&t->bundle);
     }
     return OK;
@@ -222,11 +222,11 @@ write_partials(const struct tree *t, struct growth_sink *s)
         if (id.width != 0 && !is_written(t, &id)) {
             const struct view hashes =
                 view_of(t->edge.tiles[level], (size_t)id.width * DIGEST_BYTES);
-            TRY(tile_write(&s->writer, &id, hashes, s->diag));
+            TRY(tile_write(s->writer, &id, hashes, s->diag));
         }
     }
     const struct tile_id id = {TILE_ENTRIES, merkle_index(size, 0), merkle_width(size, 0)};
-    return id.width == 0 ? OK : tile_write(&s->writer, &id, buf_view(&t->bundle), s->diag);
+    return id.width == 0 ? OK : tile_write(s->writer, &id, buf_view(&t->bundle), s->diag);
 }
 
 static struct status
@@ -238,23 +238,20 @@ grow_with(struct tree *t, struct growth_sink *s, struct view records, bool last)
         TRY(grow_by(t, s, entry));
     }
     ASSERT(pos == records.len);
-    if (last) {
-        TRY(write_partials(t, s));
+    if (!last) {
+        return OK;
     }
-    TRY(tile_flush(&s->writer, s->diag));
-    t->written = last ? t->edge.size : t->written;
+    TRY(write_partials(t, s));
+    TRY(tile_flush(s->writer, s->diag));
+    t->written = t->edge.size;
     return OK;
 }
 
 struct status
-tree_grow(struct tree *t, struct view records, bool last, struct diag *diag)
+tree_grow(struct tree *t, struct tile_writer *w, struct view records, bool last, struct diag *diag)
 {
-    struct growth_sink sink = {.diag = diag};
-    tile_writer_init(&sink.writer, t->dir);
-    sink.writer.known = &t->folders;
-    const struct status s = grow_with(t, &sink, records, last);
-    tile_writer_done(&sink.writer);
-    return s;
+    w->known = &t->folders;
+    return grow_with(t, &(struct growth_sink){w, diag}, records, last);
 }
 
 /* ---- checkpoint ---- */

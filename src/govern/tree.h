@@ -8,6 +8,7 @@
 #include "govern/note.h"
 
 struct audit_signer;
+struct tile_writer;
 struct tree;
 
 /* NULL when memory is out. */
@@ -22,11 +23,13 @@ struct status tree_load(struct tree *t, const struct checkpoint *c, struct diag 
 void tree_copy(struct tree *to, const struct tree *from);
 uint64_t tree_size(const struct tree *t);
 void tree_root(const struct tree *t, struct digest *ret_root);
-/* Adds the entries of journal records. On return its full tiles and bundles are durable; and where
- * these are the last of what it grows by, so is all that it needs: the unfinished ones, but for
- * those that it has written before and that are as they were. On failure the tree must be copied or
- * loaded again before use; what was written does no harm. */
-struct status tree_grow(struct tree *t, struct view records, bool last, struct diag *diag);
+/* Adds the entries of journal records: full tiles and bundles go to the writer, in the tree's
+ * folder as well. Where these are the last of what it grows by, all that it needs is durable on
+ * return: the unfinished ones, too, but for those that it has written before and that are as they
+ * were. On failure the tree must be copied or loaded again before use; what was written does no
+ * harm. */
+struct status tree_grow(struct tree *t, struct tile_writer *w, struct view records, bool last,
+                        struct diag *diag);
 /* Root of the first `size` entries of the tree that c signs, out of its tiles; size <= c->size. */
 struct status tree_root_at(const char *dir, const struct checkpoint *c, uint64_t size,
                            struct diag *diag, struct digest *ret_root);
