@@ -32,6 +32,7 @@ struct ledger {
     int lock_fd;
     bool loaded;                  /* false: read everything anew at the next sync */
     struct checkpoint checkpoint; /* the newest that we have seen; origin "": none yet */
+    struct buf note;              /* its file, whose signature we have checked or made */
     struct tree *tree;            /* of the checkpoint */
     struct journal_file journal;
 };
@@ -216,7 +217,7 @@ load(struct ledger *l, struct diag *diag)
 {
     struct checkpoint c;
     l->loaded = false;
-    TRY(tree_read_checkpoint(l->dir, &l->key, diag, &c));
+    TRY(tree_read_checkpoint(l->dir, &l->key, diag, &c, &l->note));
     if (l->checkpoint.origin[0] != '\0') {
         TRY(tree_check_extends(l->dir, &l->checkpoint, &c, diag));
     }
@@ -260,7 +261,8 @@ struct growth {
     struct digest chain;       /* of the last of them: of all of them */
     bool overtaken;            /* another process has published: nothing of this counts */
     struct checkpoint adopted; /* to be signed; size 0: none */
-    bool is_signed;            /* and stands on disk */
+    bool is_signed;            /* and stands on disk: */
+    struct buf note;           /* so */
     int turn;                  /* to sign: a lock's descriptor */
     struct journal_draft draft;
     size_t copied;   /* bytes of records behind those that were taken that the draft has */
@@ -276,6 +278,7 @@ growth_new(const struct ledger *l)
     }
     *g = (struct growth){.ledger = l, .turn = -1, .old_journal = -1};
     buf_init(&g->records, JOURNAL_MAX);
+    buf_init(&g->note, NOTE_MAX);
     tile_writer_init(&g->writer, l->dir);
     g->tree = tree_new(l->dir);
     if (g->tree == NULL) {
@@ -306,6 +309,7 @@ growth_free(struct growth *g)
         tile_writer_done(&g->writer);
         tree_free(g->tree);
         buf_done(&g->records);
+        buf_done(&g->note);
         free(g);
     }
 }
@@ -387,9 +391,7 @@ growth_turn(struct growth *g, struct diag *diag)
 static struct status
 stands_still(struct ledger *l, struct diag *diag, bool *ret_still)
 {
-    struct checkpoint c;
-    TRY(tree_read_checkpoint(l->dir, &l->key, diag, &c));
-    *ret_still = c.size == l->checkpoint.size && merkle_equal(&c.root, &l->checkpoint.root);
+    TRY(tree_check_note(l->dir, buf_view(&l->note), diag, ret_still));
     return *ret_still ? OK : load(l, diag);
 }
 
@@ -417,7 +419,7 @@ growth_sign(struct growth *g, struct diag *diag, uint64_t *ret_signed)
     if (g->adopted.size == 0) {
         return OK;
     }
-    TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &g->adopted, diag));
+    TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &g->adopted, diag, &g->note));
     g->is_signed = true;
     *ret_signed = g->adopted.size;
     return OK;
@@ -480,6 +482,9 @@ follow(struct ledger *l, struct growth *g, struct diag *diag)
     TRY(journal_file_adopt(&l->journal, &g->draft, diag, &g->old_journal));
     tree_copy(l->tree, g->tree);
     l->checkpoint = *c;
+    buf_reset(&l->note);
+    buf_put(&l->note, buf_view(&g->note));
+    TRY(buf_status(&l->note));
     l->loaded = true;
     return OK;
 }
@@ -561,7 +566,7 @@ keep_beginning(struct ledger *l, struct diag *diag)
         if (begun) {
             return missing("checkpoint", diag);
         }
-        TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &c, diag));
+        TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &c, diag, &l->note));
     }
     DEFER(file_closep) int old = -1;
     return begun ? OK : journal_file_restart(&l->journal, 0, &c.root, view_of(NULL, 0), diag, &old);
@@ -586,6 +591,7 @@ ledger_new(const char *dir, const struct audit_signer *signer)
     l->signer = *signer;
     l->lock_fd = -1;
     l->tree = tree_new(dir);
+    buf_init(&l->note, NOTE_MAX);
     journal_file_init(&l->journal, dir);
     return l;
 }
@@ -599,6 +605,7 @@ ledger_free(struct ledger *l)
     file_closep(&l->lock_fd);
     journal_file_done(&l->journal);
     tree_free(l->tree);
+    buf_done(&l->note);
     free(l->dir);
     free(l);
 }

@@ -315,16 +315,17 @@ os_failure(const char *path, struct diag *diag)
     FAIL_OS(error);
 }
 
-/* soon: it is full, and many of them may follow. A call's sync waits for what is on its way before
- * it. */
+/* full: many of them may follow, and a call's sync waits for what is on its way before it. */
 static struct status
-write_file(const char *path, struct view bytes, bool soon, struct diag *diag, bool *ret_made)
+write_file(const char *path, struct view bytes, bool full, struct diag *diag, bool *ret_made)
 {
     DEFER(file_closep) int fd = -1;
     TRY(open_tmp(path, diag, &fd, ret_made));
     TRY(file_write_all(fd, bytes, path, diag));
-    if (soon) {
+    if (full) {
         file_trickle(fd, bytes.len);
+    } else {
+        file_start(fd);
     }
     return OK;
 }

@@ -38,11 +38,14 @@ struct status tree_root_at(const char *dir, const struct checkpoint *c, uint64_t
 struct status tree_check_extends(const char *dir, const struct checkpoint *before,
                                  const struct checkpoint *now, struct diag *diag);
 
-/* The signed checkpoint's file. A wrong one is STATUS_INTEGRITY with "checkpoint: byte N: why". */
+/* The signed checkpoint's file, as parsed and as it stands there. A wrong one is STATUS_INTEGRITY
+ * with "checkpoint: byte N: why". */
 struct status tree_read_checkpoint(const char *dir, const struct note_key *key, struct diag *diag,
-                                   struct checkpoint *ret_checkpoint);
+                                   struct checkpoint *ret_checkpoint, struct buf *ret_note);
+/* Is the file the very one that was read or written before? */
+struct status tree_check_note(const char *dir, struct view note, struct diag *diag, bool *ret_same);
 struct status tree_write_checkpoint(const char *dir, const struct audit_signer *signer,
                                     const struct note_key *key, const struct checkpoint *c,
-                                    struct diag *diag);
+                                    struct diag *diag, struct buf *ret_note);
 
 #endif
