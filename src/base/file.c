@@ -180,12 +180,6 @@ file_trickle(int fd, size_t length)
 }
 
 void
-file_start(int fd)
-{
-    (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-}
-
-void
 file_draft_done(struct file_draft *d)
 {
     if (d->path == NULL) {

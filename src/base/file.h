@@ -36,8 +36,6 @@ struct status file_sync_dir(const char *path, struct diag *diag);
 /* Sends the first `length` bytes of a file that was just written to disk, a part at a time: another
  * file's sync meanwhile waits for a part and not for all. Makes nothing durable. */
 void file_trickle(int fd, size_t length);
-/* Sends all of it on its way and does not wait, so that a sync that follows waits for less. */
-void file_start(int fd);
 struct status file_mkdirs(const char *path, unsigned mode, struct diag *diag); /* like mkdir -p */
 /* A file of these bytes that is in memory alone, and never written again: for libraries that take
  * paths only. It is there for as long as the process. */

@@ -324,8 +324,6 @@ write_file(const char *path, struct view bytes, bool full, struct diag *diag, bo
     TRY(file_write_all(fd, bytes, path, diag));
     if (full) {
         file_trickle(fd, bytes.len);
-    } else {
-        file_start(fd);
     }
     return OK;
 }
