@@ -1,6 +1,7 @@
 #include "base/sandbox.h"
 
 #include "base/bytes.h"
+#include "base/sandbox_lists.h"
 #include "base/secret.h"
 
 #include <errno.h>
@@ -162,320 +163,6 @@ sandbox_capabilities(void)
 
 /* ---- system calls ---- */
 
-/* What every process here needs, the keeper and its second thread too. */
-static const char *const common_calls[] = {"brk",
-                                           "clock_gettime",
-                                           "clock_nanosleep",
-                                           "close",
-                                           "exit",
-                                           "exit_group",
-                                           "fstat",
-                                           "futex",
-                                           "getpid",
-                                           "getrandom",
-                                           "gettid",
-                                           "gettimeofday",
-                                           "lseek",
-                                           "madvise",
-                                           "mlock",
-                                           "mlock2",
-                                           "mremap",
-                                           "munlock",
-                                           "munmap",
-                                           "nanosleep",
-                                           "newfstatat",
-                                           "poll",
-                                           "ppoll",
-                                           "pread64",
-                                           "read",
-                                           "recvfrom",
-                                           "recvmsg",
-                                           "restart_syscall",
-                                           "rt_sigaction",
-                                           "rt_sigreturn",
-                                           "rseq",
-                                           "sched_getaffinity",
-                                           "sched_yield",
-                                           "set_robust_list",
-                                           "sendmsg",
-                                           "sendto",
-                                           "rt_sigprocmask",
-                                           "write",
-                                           "readv",
-                                           "writev",
-                                           "time",
-                                           "sigaltstack",
-                                           "fstat64",
-                                           "clock_gettime64",
-                                           "mmap2",
-                                           NULL};
-
-static const char *const gateway_calls[] = {"accept",
-                                            "accept4",
-                                            "access",
-                                            "bind",
-                                            "clock_getres",
-                                            "copy_file_range",
-                                            "dup",
-                                            "epoll_create1",
-                                            "epoll_ctl",
-                                            "epoll_pwait",
-                                            "epoll_pwait2",
-                                            "epoll_wait",
-                                            "eventfd2",
-                                            "faccessat",
-                                            "faccessat2",
-                                            "fallocate",
-                                            "fchmod",
-                                            "fchown",
-                                            "fdatasync",
-                                            "flock",
-                                            "fstatfs",
-                                            "fsync",
-                                            "ftruncate",
-                                            "futex_waitv",
-                                            "getcwd",
-                                            "getdents64",
-                                            "getegid",
-                                            "geteuid",
-                                            "getgid",
-                                            "getpeername",
-                                            "getrusage",
-                                            "getsockname",
-                                            "getsockopt",
-                                            "getuid",
-                                            "listen",
-                                            "lstat",
-                                            "membarrier",
-                                            "mkdir",
-                                            "mkdirat",
-                                            "open",
-                                            "pipe2",
-                                            "pselect6",
-                                            "pwrite64",
-                                            "pwritev",
-                                            "preadv",
-                                            "readlink",
-                                            "readlinkat",
-                                            "recvmmsg",
-                                            "rename",
-                                            "renameat",
-                                            "renameat2",
-                                            "rmdir",
-                                            "rt_sigtimedwait",
-                                            "select",
-                                            "sendmmsg",
-                                            "setsockopt",
-                                            "shutdown",
-                                            "stat",
-                                            "statfs",
-                                            "statx",
-                                            "sync_file_range",
-                                            "syncfs",
-                                            "sysinfo",
-                                            "umask",
-                                            "uname",
-                                            "unlink",
-                                            "unlinkat",
-                                            "wait4",
-                                            "waitid",
-                                            "linkat",
-                                            "fadvise64",
-                                            "sendfile",
-                                            "setpriority",
-                                            "seccomp",
-                                            NULL};
-
-static const char *const fetcher_calls[] = {
-    "access",       "bind", /* of netlink: which addresses there are */
-    "clock_getres", "connect",   "dup",         "eventfd2",   "faccessat", "faccessat2",
-    "fstatfs",      "getcwd",    "getdents64",  "getegid",    "geteuid",   "getgid",
-    "getpeername",  "getrusage", "getsockname", "getsockopt", "getuid",    "lstat",
-    "membarrier",   "open",      "pipe2",       "pselect6",   "readlink",  "readlinkat",
-    "recvmmsg",     "select",    "sendmmsg",    "setsockopt", "shutdown",  "socketpair",
-    "stat",         "statfs",    "statx",       "sysinfo",    "uname",     NULL};
-
-/* Of one that reads files with DuckDB. It opens them to read alone: add_opening. */
-static const char *const importer_calls[] = {
-    "access",    "arch_prctl",      "clock_getres",   "dup",
-    "faccessat", "faccessat2",      "fadvise64",      "fstatfs",
-    "getcpu",    "getcwd",          "getdents64",     "getegid",
-    "geteuid",   "getgid",          "getrusage",      "getuid",
-    "lstat",     "membarrier",      "mincore",        "readahead",
-    "readlink",  "readlinkat",      "preadv",         "stat",
-    "statfs",    "statx",           "sysinfo",        "times",
-    "uname",     "get_robust_list", "sched_getparam", "sched_getscheduler",
-    NULL};
-
-/* Of one that also keeps where it stands, and asks what the other side has acknowledged. */
-static const char *const sender_calls[] = {"fdatasync", "flock",    "fsync",    "mkdir",
-                                           "mkdirat",   "rename",   "renameat", "renameat2",
-                                           "unlink",    "unlinkat", "fchmod",   NULL};
-
-/* Of one that runs a verb: files, the terminal, threads and time, for this program and for the
- * libraries of others (DuckDB, XGBoost, OpenSSL). No call that makes a socket. */
-static const char *const verb_calls[] = {"access",
-                                         "alarm",
-                                         "arch_prctl",
-                                         "chdir",
-                                         "chmod",
-                                         "clock_getres",
-                                         "copy_file_range",
-                                         "dup",
-                                         "dup2",
-                                         "dup3",
-                                         "epoll_create1",
-                                         "epoll_ctl",
-                                         "epoll_pwait",
-                                         "epoll_wait",
-                                         "eventfd2",
-                                         "faccessat",
-                                         "faccessat2",
-                                         "fadvise64",
-                                         "fallocate",
-                                         "fchdir",
-                                         "fchmod",
-                                         "fchmodat",
-                                         "fchown",
-                                         "fdatasync",
-                                         "flock",
-                                         "fstatfs",
-                                         "fsync",
-                                         "ftruncate",
-                                         "futex_waitv",
-                                         "get_mempolicy",
-                                         "get_robust_list",
-                                         "getcpu",
-                                         "getcwd",
-                                         "getdents64",
-                                         "getegid",
-                                         "geteuid",
-                                         "getgid",
-                                         "getgroups",
-                                         "getitimer",
-                                         "getpgid",
-                                         "getpgrp",
-                                         "getppid",
-                                         "getpriority",
-                                         "getrlimit",
-                                         "getrusage",
-                                         "getsid",
-                                         "getuid",
-                                         "inotify_add_watch",
-                                         "inotify_init1",
-                                         "inotify_rm_watch",
-                                         "link",
-                                         "linkat",
-                                         "lstat",
-                                         "membarrier",
-                                         "mincore",
-                                         "mkdir",
-                                         "mkdirat",
-                                         "msync",
-                                         "open",
-                                         "openat2",
-                                         "pause",
-                                         "pipe",
-                                         "pipe2",
-                                         "preadv",
-                                         "preadv2",
-                                         "pselect6",
-                                         "pwrite64",
-                                         "pwritev",
-                                         "pwritev2",
-                                         "readahead",
-                                         "readlink",
-                                         "readlinkat",
-                                         "rename",
-                                         "renameat",
-                                         "renameat2",
-                                         "rmdir",
-                                         "rt_sigpending",
-                                         "rt_sigsuspend",
-                                         "rt_sigtimedwait",
-                                         "sched_get_priority_max",
-                                         "sched_get_priority_min",
-                                         "sched_getparam",
-                                         "sched_getscheduler",
-                                         "sched_setaffinity",
-                                         "sched_setscheduler",
-                                         "select",
-                                         "sendfile",
-                                         "set_tid_address",
-                                         "setitimer",
-                                         "setpriority",
-                                         "setrlimit",
-                                         "signalfd4",
-                                         "stat",
-                                         "statfs",
-                                         "statx",
-                                         "symlink",
-                                         "symlinkat",
-                                         "sync_file_range",
-                                         "syncfs",
-                                         "sysinfo",
-                                         "timerfd_create",
-                                         "timerfd_gettime",
-                                         "timerfd_settime",
-                                         "times",
-                                         "truncate",
-                                         "umask",
-                                         "uname",
-                                         "unlink",
-                                         "unlinkat",
-                                         "utimensat",
-                                         "wait4",
-                                         "waitid",
-                                         NULL};
-
-/* Nobody here makes these: they kill. */
-static const char *const hostile_calls[] = {"acct",
-                                            "add_key",
-                                            "bpf",
-                                            "chroot",
-                                            "delete_module",
-                                            "execve",
-                                            "execveat",
-                                            "finit_module",
-                                            "fork",
-                                            "fsconfig",
-                                            "fsmount",
-                                            "fsopen",
-                                            "fspick",
-                                            "init_module",
-                                            "io_uring_enter",
-                                            "io_uring_register",
-                                            "io_uring_setup",
-                                            "ioperm",
-                                            "iopl",
-                                            "kcmp",
-                                            "kexec_file_load",
-                                            "kexec_load",
-                                            "keyctl",
-                                            "mount",
-                                            "mount_setattr",
-                                            "move_mount",
-                                            "open_by_handle_at",
-                                            "open_tree",
-                                            "perf_event_open",
-                                            "personality",
-                                            "pidfd_getfd",
-                                            "pivot_root",
-                                            "process_madvise",
-                                            "process_vm_readv",
-                                            "process_vm_writev",
-                                            "ptrace",
-                                            "reboot",
-                                            "request_key",
-                                            "setns",
-                                            "swapoff",
-                                            "swapon",
-                                            "umount2",
-                                            "unshare",
-                                            "userfaultfd",
-                                            "vfork",
-                                            NULL};
-
 static void
 free_filter(scmp_filter_ctx *filter)
 {
@@ -594,12 +281,19 @@ add_threads(scmp_filter_ctx f)
 }
 
 static int
-add_fetcher(scmp_filter_ctx f)
+add_connecting(scmp_filter_ctx f)
 {
     static const int families[] = {AF_INET, AF_INET6, AF_NETLINK, AF_UNIX};
-    int rc = add_calls(f, SCMP_ACT_ALLOW, fetcher_calls);
+    static const size_t count = sizeof families / sizeof *families;
+    const int rc = add_calls(f, SCMP_ACT_ALLOW, sandbox_fetcher_calls);
+    return FIRST(rc, add_sockets(f, families, count));
+}
+
+static int
+add_fetcher(scmp_filter_ctx f)
+{
+    int rc = add_connecting(f);
     rc = FIRST(rc, add_threads(f));
-    rc = FIRST(rc, add_sockets(f, families, sizeof families / sizeof *families));
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0)));
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, FIONREAD)));
     return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, FIONBIO)));
@@ -608,7 +302,7 @@ add_fetcher(scmp_filter_ctx f)
 static int
 add_sender(scmp_filter_ctx f)
 {
-    const int rc = FIRST(add_fetcher(f), add_calls(f, SCMP_ACT_ALLOW, sender_calls));
+    const int rc = FIRST(add_fetcher(f), add_calls(f, SCMP_ACT_ALLOW, sandbox_sender_calls));
     return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ)));
 }
 
@@ -616,7 +310,7 @@ static int
 add_gateway(scmp_filter_ctx f)
 {
     static const int families[] = {AF_INET, AF_INET6};
-    int rc = add_calls(f, SCMP_ACT_ALLOW, gateway_calls);
+    int rc = add_calls(f, SCMP_ACT_ALLOW, sandbox_gateway_calls);
     rc = FIRST(rc, add_threads(f));
     rc = FIRST(rc, add_sockets(f, families, sizeof families / sizeof *families));
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0)));
@@ -629,7 +323,7 @@ add_gateway(scmp_filter_ctx f)
 static int
 add_importer(scmp_filter_ctx f)
 {
-    int rc = add_calls(f, SCMP_ACT_ALLOW, importer_calls);
+    int rc = add_calls(f, SCMP_ACT_ALLOW, sandbox_importer_calls);
     rc = FIRST(rc, add_threads(f));
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME)));
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA)));
@@ -643,7 +337,7 @@ add_verb(scmp_filter_ctx f)
     static const uint64_t asked[] = {TCGETS,     TCSETS,   TCSETSW,   TCSETSF,
                                      TIOCGWINSZ, FIONREAD, TIOCGPGRP, FIONBIO};
     static const int own[] = {PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_VMA};
-    int rc = add_calls(f, SCMP_ACT_ALLOW, verb_calls);
+    int rc = add_calls(f, SCMP_ACT_ALLOW, sandbox_verb_calls);
     rc = FIRST(rc, add_threads(f));
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         const struct scmp_arg_cmp is = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)own[i]);
@@ -653,6 +347,38 @@ add_verb(scmp_filter_ctx f)
         rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, asked[i])));
     }
     return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prlimit64", SCMP_A0(SCMP_CMP_EQ, 0)));
+}
+
+/* A verb's, and sockets to connect. */
+static int
+add_client(scmp_filter_ctx f)
+{
+    const int rc = FIRST(add_verb(f), add_connecting(f));
+    return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ)));
+}
+
+/* A copy of itself, with nothing of its own that is shared or new. */
+static int
+add_processes(scmp_filter_ctx f)
+{
+    static const uint64_t others = ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CSIGNAL);
+    static const int own[] = {PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS};
+    int rc = add_call(f, SCMP_ACT_ALLOW, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, others, 0));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "kill", SCMP_A1(SCMP_CMP_EQ, SIGKILL)));
+    /* What it starts ends itself by abort, under another number than this one's. */
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "tgkill", SCMP_A2(SCMP_CMP_EQ, SIGABRT)));
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        const struct scmp_arg_cmp is = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)own[i]);
+        rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prctl", is));
+    }
+    return rc;
+}
+
+static int
+add_house(scmp_filter_ctx f)
+{
+    int rc = FIRST(add_sender(f), add_calls(f, SCMP_ACT_ALLOW, sandbox_house_calls));
+    return FIRST(rc, add_processes(f));
 }
 
 static int
@@ -670,8 +396,8 @@ sandbox_calls(enum sandbox_kind kind, struct diag *diag)
     TRY(sandbox_capabilities());
     DEFER(free_filter) scmp_filter_ctx f = seccomp_init(SCMP_ACT_TRAP);
     CHECK(f != NULL, MEMORY);
-    int rc = add_calls(f, SCMP_ACT_ALLOW, common_calls);
-    rc = FIRST(rc, add_calls(f, SCMP_ACT_KILL_PROCESS, hostile_calls));
+    int rc = add_calls(f, SCMP_ACT_ALLOW, sandbox_common_calls);
+    rc = FIRST(rc, add_calls(f, SCMP_ACT_KILL_PROCESS, sandbox_hostile_calls));
     rc = FIRST(rc, add_descriptors(f));
     rc = FIRST(rc, add_opening(f, kind));
     rc = FIRST(rc, add_memory(f, kind));
@@ -682,6 +408,8 @@ sandbox_calls(enum sandbox_kind kind, struct diag *diag)
     rc = FIRST(rc, kind == SANDBOX_FETCHER ? add_fetcher(f) : 0);
     rc = FIRST(rc, kind == SANDBOX_SENDER ? add_sender(f) : 0);
     rc = FIRST(rc, kind == SANDBOX_VERB ? add_verb(f) : 0);
+    rc = FIRST(rc, kind == SANDBOX_CLIENT ? add_client(f) : 0);
+    rc = FIRST(rc, kind == SANDBOX_HOUSE ? add_house(f) : 0);
     rc = FIRST(rc, load(f));
     return rc == 0 ? OK : refuse_filter(diag, rc, "list of system calls");
 }
@@ -741,7 +469,7 @@ sandbox_driver(bool network, struct diag *diag)
     DEFER(free_filter) scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
     CHECK(f != NULL, MEMORY);
     const struct scmp_arg_cmp own = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER);
-    int rc = add_calls(f, SCMP_ACT_KILL_PROCESS, hostile_calls);
+    int rc = add_calls(f, SCMP_ACT_KILL_PROCESS, sandbox_hostile_calls);
     rc = FIRST(rc, hide_clone3(f));
     rc = FIRST(rc, add_call(f, SCMP_ACT_KILL_PROCESS, "clone", own));
     rc = FIRST(rc, refuse_other_sockets(f, network));

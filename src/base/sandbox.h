@@ -14,6 +14,8 @@ enum sandbox_kind {
     SANDBOX_FETCHER,  /* connects, resolves names, reads files, has threads */
     SANDBOX_SENDER,   /* and replaces small files: where it stands */
     SANDBOX_VERB,     /* works on files, with libraries of others: no socket, no process */
+    SANDBOX_CLIENT,   /* a verb that connects */
+    SANDBOX_HOUSE,    /* starts processes that are fetchers or senders, and ends them */
 };
 
 enum sandbox_access {
@@ -46,10 +48,10 @@ struct status sandbox_calls(enum sandbox_kind kind, struct diag *diag);
 /* For the gateway once it listens, for every thread: no new socket unless `outward`, no new code in
  * its memory. */
 struct status sandbox_settle(bool outward, struct diag *diag);
-/* For a process that starts others like itself, or runs a token's driver, of which nobody knows
- * what it needs: files, devices, local sockets, threads and processes, but no other program, no
- * other process's memory, no privileges or namespaces, no listening. network: connections over IP
- * as well, past network.egress (but no raw packets); without, no socket that leaves the machine. */
+/* For a process that runs a token's driver, of which nobody knows what it needs, or starts one:
+ * files, devices, local sockets, threads and processes, but no other program, no other process's
+ * memory, no privileges or namespaces, no listening. network: connections over IP as well, past
+ * network.egress (but no raw packets); without, no socket that leaves the machine. */
 struct status sandbox_driver(bool network, struct diag *diag);
 
 /* For a process that is forked before the passphrase is taken: it is not in its environment any

@@ -260,7 +260,7 @@ live(struct cli *c, int fd, const char *dir, const struct witnesses_options *o, 
     char go = 0;
     sandbox_wipe_environment();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (!status_ok(sandbox_driver(true, NULL)) || read(fd, &go, 1) != 1) {
+    if (!status_ok(sandbox_calls(SANDBOX_SENDER, NULL)) || read(fd, &go, 1) != 1) {
         _exit(0);
     }
     _exit(deliver(c, dir, o, before));

@@ -158,12 +158,9 @@ cli_confine(struct cli *c)
     }
     TRY(foresee_tables(c));
     TRY(foresee_holders(c));
-    if (connects(c)) {
-        return sandbox_driver(true, &c->diag);
-    }
     char user[WORKSPACE_USER_MAX];
     workspace_user(user); /* it asks others who that is: while this may */
-    return sandbox_calls(SANDBOX_VERB, &c->diag);
+    return sandbox_calls(connects(c) ? SANDBOX_CLIENT : SANDBOX_VERB, &c->diag);
 }
 
 void

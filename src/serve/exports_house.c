@@ -227,7 +227,8 @@ exports_house(const struct exports_source *source, int control, int reports)
                          fcntl(reports, F_DUPFD, REPORTS_FD + 1)};
     struct house *h = calloc(1, sizeof *h);
     if (h != NULL && dup2(high[0], CONTROL_FD) >= 0 && dup2(high[1], REPORTS_FD) >= 0 &&
-        close_range(REPORTS_FD + 1, ~0u, 0) == 0 && status_ok(sandbox_driver(true, &diag))) {
+        close_range(REPORTS_FD + 1, ~0u, 0) == 0 &&
+        status_ok(sandbox_calls(SANDBOX_HOUSE, &diag))) {
         h->source = source;
         while (take_one(h)) {
         }

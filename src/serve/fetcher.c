@@ -242,7 +242,7 @@ live(int questions, int rules, const struct fetcher_rules *source, const char *p
     const int high[2] = {fcntl(questions, F_DUPFD, RULES_FD + 1),
                          fcntl(rules, F_DUPFD, RULES_FD + 1)};
     if (dup2(high[0], QUESTIONS_FD) >= 0 && dup2(high[1], RULES_FD) >= 0 &&
-        close_range(RULES_FD + 1, ~0u, 0) == 0 && status_ok(sandbox_driver(true, &diag))) {
+        close_range(RULES_FD + 1, ~0u, 0) == 0 && status_ok(sandbox_calls(SANDBOX_HOUSE, &diag))) {
         wait_for_questions(source, purpose);
     }
     _exit(0);

@@ -167,7 +167,8 @@ leave_behind(int fd)
 static struct status
 confine(enum family family, const struct starter_means *m)
 {
-    return sandbox_driver(family == OF_TRANSIT || m->token_network, NULL);
+    return family == OF_TRANSIT ? sandbox_calls(SANDBOX_HOUSE, NULL)
+                                : sandbox_driver(m->token_network, NULL);
 }
 
 __attribute__((noreturn)) static void

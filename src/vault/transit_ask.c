@@ -88,6 +88,7 @@ static struct status
 ask(const struct transit_access *a, const char *act, const uint8_t *bound, const char *name,
     json_t *text, struct diag *diag, struct door_answer *ret_answer)
 {
+    TRY(sandbox_calls(SANDBOX_FETCHER, diag)); /* before an answer is read: no more processes */
     DEFER(js_freep) json_t *o = json_object();
     DEFER(buf_wipe) struct buf body;
     buf_init(&body, REQUEST_MAX);
@@ -137,7 +138,7 @@ static struct status
 confine(const void *ctx, struct diag *diag)
 {
     (void)ctx;
-    return sandbox_driver(true, diag);
+    return sandbox_calls(SANDBOX_HOUSE, diag);
 }
 
 const struct holder_kind transit_kind = {TRANSIT_KIND, .confine = confine, .lock = lock,

@@ -4,6 +4,7 @@
 #include "base/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -113,13 +114,16 @@ static const struct call {
     {SYS_ptrace, 0, KILLED},
 };
 
+#define UNCONFINED (-1)
+
+/* kind: enum sandbox_kind, or UNCONFINED. */
 static enum end
-end_of_call(const struct call *c, bool confined)
+end_of_call(const struct call *c, int kind)
 {
     int ended = -1;
     const pid_t pid = fork();
     if (pid == 0) {
-        if (confined && !status_ok(sandbox_calls(SANDBOX_VERB, NULL))) {
+        if (kind != UNCONFINED && !status_ok(sandbox_calls((enum sandbox_kind)kind, NULL))) {
             _exit(MADE);
         }
         const long made = syscall(c->number, c->first, 0, 0, 0, 0, 0);
@@ -135,14 +139,55 @@ no_call_leads_out(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        const enum end end = end_of_call(&calls[i], true);
+        const enum end end = end_of_call(&calls[i], SANDBOX_VERB);
         if (end != calls[i].end) {
             fail_msg("system call %ld: %d", calls[i].number, (int)end);
         }
     }
     const struct call own = {SYS_pidfd_open, getpid(), REFUSED};
-    assert_int_equal(end_of_call(&own, true), REFUSED);
-    assert_int_equal(end_of_call(&own, false), MADE); /* so that this test can fail */
+    assert_int_equal(end_of_call(&own, SANDBOX_VERB), REFUSED);
+    assert_int_equal(end_of_call(&own, UNCONFINED), MADE); /* so that this test can fail */
+}
+
+/* Of a verb that connects, and of what starts processes that do. */
+static void
+who_connects_and_who_starts_those_make_the_calls_of_a_list(void **state)
+{
+    static const struct {
+        struct call call;
+        enum end of_client, of_house;
+    } rows[] = {
+        {{SYS_socket, AF_INET, 0}, UNKNOWN, UNKNOWN}, /* of no type that there is, but asked for */
+        {{SYS_socket, AF_PACKET, 0}, REFUSED, REFUSED},
+        {{SYS_socket, AF_ALG, 0}, REFUSED, REFUSED},
+        {{SYS_listen, -1, 0}, REFUSED, REFUSED},
+        {{SYS_accept4, -1, 0}, REFUSED, REFUSED},
+        {{SYS_clone, SIGCHLD, 0}, REFUSED, MADE},
+        {{SYS_clone, CLONE_NEWUSER | SIGCHLD, 0}, REFUSED, REFUSED},
+        {{SYS_clone, CLONE_PARENT | SIGCHLD, 0}, REFUSED, REFUSED},
+        {{SYS_kill, 0, 0}, REFUSED, REFUSED}, /* to a group, and to look who is there */
+        {{SYS_setuid, 65534, 0}, REFUSED, REFUSED},
+        {{SYS_mknodat, -1, 0}, REFUSED, REFUSED},
+        {{SYS_process_mrelease, -1, 0}, REFUSED, REFUSED},
+        {{SYS_fanotify_init, 0, 0}, REFUSED, REFUSED},
+        {{SYS_clone3, 0, 0}, UNKNOWN, UNKNOWN},
+        {{CALL_OF_TOMORROW, 0, 0}, UNKNOWN, UNKNOWN},
+        {{SYS_execve, 0, 0}, KILLED, KILLED},
+        {{SYS_ptrace, 0, 0}, KILLED, KILLED},
+        {{SYS_process_vm_readv, 1, 0}, KILLED, KILLED},
+        {{SYS_unshare, CLONE_NEWUSER, 0}, KILLED, KILLED},
+        {{SYS_io_uring_setup, 1, 0}, KILLED, KILLED},
+        {{SYS_bpf, 0, 0}, KILLED, KILLED},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const enum end client = end_of_call(&rows[i].call, SANDBOX_CLIENT),
+                       house = end_of_call(&rows[i].call, SANDBOX_HOUSE);
+        if (client != rows[i].of_client || house != rows[i].of_house) {
+            fail_msg("row %zu, system call %ld: %d, %d", i, rows[i].call.number, (int)client,
+                     (int)house);
+        }
+    }
 }
 
 /* ---- memory, the terminal, root's capabilities ---- */
@@ -158,6 +203,7 @@ code_to_be_had(void)
     int had = all != MAP_FAILED ? 1 : 0;
     had |= plain == MAP_FAILED || mprotect(plain, n, PROT_READ | PROT_EXEC) == 0 ? 2 : 0;
     had |= ioctl(STDIN_FILENO, TIOCSTI, &page) == 0 || errno != EPERM ? 4 : 0;
+    had |= fcntl(STDIN_FILENO, F_SETOWN, getpid()) == 0 || errno != EPERM ? 8 : 0;
     return had;
 }
 
@@ -165,6 +211,18 @@ static int
 in_a_verb(void)
 {
     return status_ok(sandbox_calls(SANDBOX_VERB, NULL)) ? code_to_be_had() : 100;
+}
+
+static int
+in_a_client(void)
+{
+    return status_ok(sandbox_calls(SANDBOX_CLIENT, NULL)) ? code_to_be_had() : 100;
+}
+
+static int
+in_a_house(void)
+{
+    return status_ok(sandbox_calls(SANDBOX_HOUSE, NULL)) ? code_to_be_had() : 100;
 }
 
 static int
@@ -218,6 +276,8 @@ no_code_is_made_and_root_is_no_more_than_an_owner(void **state)
     (void)state;
     assert_int_not_equal(code_of(code_to_be_had), 0); /* this test could have some */
     assert_int_equal(code_of(in_a_verb), 0);
+    assert_int_equal(code_of(in_a_client), 0);
+    assert_int_equal(code_of(in_a_house), 0);
     assert_int_equal(code_of(capabilities_of_a_verb), 0);
 }
 
@@ -227,6 +287,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_worker_gets_no_socket),
         cmocka_unit_test(no_call_leads_out),
+        cmocka_unit_test(who_connects_and_who_starts_those_make_the_calls_of_a_list),
         cmocka_unit_test(no_code_is_made_and_root_is_no_more_than_an_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

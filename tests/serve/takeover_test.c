@@ -509,7 +509,7 @@ break_out_of(struct status (*confine)(struct diag *diag), int (*attempt)(void))
     assert_true(pid >= 0);
     if (pid == 0) {
         struct diag diag = {0};
-        if (!status_ok(sandbox_driver(true, &diag)) || !status_ok(confine(&diag))) {
+        if (!status_ok(sandbox_calls(SANDBOX_HOUSE, &diag)) || !status_ok(confine(&diag))) {
             (void)fprintf(stderr, "%s\n", diag.text);
             _exit(99);
         }
