@@ -264,7 +264,9 @@ configure_network(const char *word)
     DEFER(buf_done) struct buf text;
     buf_init(&text, 4096);
     buf_put_str(&text, "keys:\n  check: 1s\n  unreachable: 2s\n");
-    buf_printf(&text, *word == '\0' ? "" : "  token_network: %s\n", word);
+    if (*word != '\0') {
+        buf_printf(&text, "  token_network: %s\n", word);
+    }
     testing_write(file, buf_view(&text));
 }
 
