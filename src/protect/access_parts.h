@@ -143,7 +143,7 @@ struct access {
     const struct vault *vault;
     pthread_mutex_t lock;
     struct access_snapshot *current; /* NULL: unreadable, everything is denied */
-    _Atomic bool withheld;           /* unreadable because the workspace's key may not be used */
+    _Atomic bool tampered; /* unreadable because a record was changed: trying again is in vain */
     int64_t checked_ns;
     _Atomic bool stale; /* a change of our own: look at once */
     pthread_mutex_t memo_lock;

@@ -477,7 +477,7 @@ access_authenticate(struct access *a, const struct access_credential *c,
     ret_sign_in->reason = NULL;
     ret_sign_in->retry_after_s = 0;
     ret_sign_in->certificate = false;
-    if (s == NULL && a->withheld) {
+    if (s == NULL && !a->tampered) { /* or it is readable again by now */
         ret_sign_in->reason = "the list of keys cannot be opened now";
         ret_sign_in->retry_after_s = 1;
         FAIL(BUSY);

@@ -626,14 +626,14 @@ refresh_locked(struct access *a, int64_t now)
     }
     struct access_snapshot *fresh = NULL;
     const struct status s = access_snapshot_load(a->store, &fresh);
-    /* Records that do not open (tampered) or a failing disk: nobody is known, everything is denied.
-     */
+    /* Records that were changed, that the workspace's key may not open now, or a failing disk:
+     * nobody is known, everything is denied. */
     if (status_ok(s) && a->current != NULL) {
         keep_uses(a->current, fresh);
     }
     access_snapshot_release(a->current);
     a->current = status_ok(s) ? fresh : NULL;
-    a->withheld = s.code == STATUS_DENIED;
+    a->tampered = s.code == STATUS_INTEGRITY;
 }
 
 struct access_snapshot *
