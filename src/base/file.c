@@ -170,13 +170,20 @@ file_sync_dir(const char *path, struct diag *diag)
     return OK;
 }
 
-void
-file_trickle(int fd, size_t length)
+struct status
+file_trickle(int fd, size_t length, const char *path, struct diag *diag)
 {
+    const unsigned how = SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
     for (size_t at = 0; at < length; at += TRICKLE_BYTES) {
-        (void)sync_file_range(fd, (off_t)at, TRICKLE_BYTES,
-                              SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+        if (sync_file_range(fd, (off_t)at, TRICKLE_BYTES, how) == 0) {
+            continue;
+        }
+        if (errno == EIO || errno == ENOSPC || errno == EDQUOT) {
+            return file_refuse(path, errno, diag);
+        }
+        break; /* not to be had here */
     }
+    return OK;
 }
 
 void

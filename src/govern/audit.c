@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/threads.h"
 #include "govern/ledger.h"
-#include "govern/lost.h"
 #include "govern/runs.h"
 
 #include <errno.h>
@@ -29,7 +28,13 @@
 #define GATHERS_MAX 512          /* then what came meanwhile is left to the next publication */
 #define PUBLISHER_NICE 10        /* calls come first */
 #define SUBSCRIBERS_MAX 64u
+#define LOST_MAX 256u
 #define RETRY_NS NS_PER_S
+
+/* Tickets of a batch that failed. */
+struct lost {
+    uint64_t from, upto;
+};
 
 /* How the newest attempt went, and why the newest that failed did. */
 struct outcome {
@@ -39,8 +44,6 @@ struct outcome {
 };
 
 struct audit {
-    pthread_mutex_t growth_lock; /* before the two others where more than one is held */
-    struct growth *growth;       /* of one publication after the other; NULL: none lately */
     pthread_mutex_t ledger_lock; /* before `lock` where both are held */
     struct ledger *ledger;
     pthread_t committer, publisher;
@@ -55,9 +58,11 @@ struct audit {
     int64_t publish_due; /* steady time; 0: nothing waits */
     int64_t rest_due;    /* the same: when memory is given back unless something waits; 0: never */
     struct outcome committed, published;
-    uint64_t dropped;  /* entries of failed batches that no entry tells of yet */
-    int64_t retry_due; /* steady time; when `dropped`: of the next attempt to tell */
-    struct lost lost;
+    uint64_t dropped;           /* entries of failed batches that no entry tells of yet */
+    int64_t retry_due;          /* steady time; when `dropped`: of the next attempt to tell */
+    struct lost lost[LOST_MAX]; /* oldest first; those of tickets up to lost_before are forgotten */
+    size_t lost_count;
+    uint64_t lost_before;
     struct runs runs;
     uint64_t wanted; /* a checkpoint over so many entries is asked for; 0: none */
     int subscriber[SUBSCRIBERS_MAX];
@@ -164,6 +169,22 @@ append_batch(struct audit *a, struct view records, uint64_t count, struct diag *
     return s;
 }
 
+/* Before `failed` moves on, so that a ticket under it is found here. */
+static void
+keep_lost(struct audit *a, uint64_t from, uint64_t upto)
+{
+    if (a->lost_count > 0 && a->lost[a->lost_count - 1].upto + 1 == from) {
+        a->lost[a->lost_count - 1].upto = upto;
+        return;
+    }
+    if (a->lost_count == LOST_MAX) {
+        a->lost_before = a->lost[0].upto;
+        memmove(a->lost, a->lost + 1, (LOST_MAX - 1) * sizeof *a->lost);
+        a->lost_count--;
+    }
+    a->lost[a->lost_count++] = (struct lost){from, upto};
+}
+
 /* One batch: queue out, append, tickets forward. Called with the lock held; releases it meanwhile.
  */
 static void
@@ -186,8 +207,7 @@ commit(struct audit *a, struct buf *batch)
         runs_add(&a->runs, upto - count + 1, upto, first);
         atomic_store(&a->durable, upto);
     } else {
-        lost_add(&a->lost, upto - count + 1,
-                 upto); /* before `failed` moves on: who looks finds it */
+        keep_lost(a, upto - count + 1, upto);
         a->dropped += count;
         a->retry_due = clock_mono_ns() + RETRY_NS;
         atomic_store(&a->failed, upto);
@@ -286,83 +306,38 @@ tell_covered(struct audit *a, uint64_t covered)
         a->wanted = 0;
         announce(a);
     }
-    (void)pthread_mutex_unlock(&a->lock);
-}
-
-static struct status
-claim(struct audit *a, struct growth *g, struct diag *diag)
-{
-    TRY(enter(a, diag));
-    const struct status s = ledger_claim(a->ledger, g, diag);
-    leave(a);
-    return s;
-}
-
-static struct status
-prepare(struct audit *a, struct growth *g, struct diag *diag)
-{
-    TRY(enter(a, diag));
-    const struct status s = ledger_copy(a->ledger, g);
-    leave(a);
-    TRY(s);
-    return growth_prepare(g, diag);
-}
-
-static struct status
-shorten(struct audit *a, struct growth *g, struct diag *diag)
-{
-    TRY(enter(a, diag));
-    const struct status s = ledger_shorten(a->ledger, g, diag);
-    (void)pthread_mutex_lock(&a->lock);
     if (a->wanted == 0) {
         a->publish_due = 0; /* what was due is done: leave says when the next is */
     }
     (void)pthread_mutex_unlock(&a->lock);
-    leave(a);
-    return s;
 }
 
 static struct status
 adopt(struct audit *a, struct growth *g, struct diag *diag)
 {
     uint64_t covered = 0;
-    TRY(growth_turn(g, diag));
-    TRY(claim(a, g, diag));
-    struct status s = growth_sign(g, diag, &covered);
+    TRY(enter(a, diag));
+    struct status s = ledger_sign(a->ledger, g, diag, &covered);
     if (status_ok(s) && covered > 0) {
         tell_covered(a, covered);
-        s = prepare(a, g, diag);
+        s = ledger_shorten(a->ledger, g, diag);
     }
-    const struct status shortened = shorten(a, g, status_ok(s) ? diag : NULL);
-    return status_ok(s) ? shortened : s;
-}
-
-/* One at a time. */
-static struct status
-publish_alone(struct audit *a, struct diag *diag)
-{
-    bool more = true;
-    a->growth = a->growth != NULL ? a->growth : growth_new(a->ledger);
-    struct growth *g = a->growth;
-    CHECK(g != NULL, MEMORY);
-    for (int left = GATHERS_MAX; left > 0 && more; left--) {
-        TRY(gather(a, g, &more, diag));
-        TRY(growth_write(g, !more || left == 1, diag));
-    }
-    const struct status s = adopt(a, g, diag);
-    growth_tidy(g);
+    leave(a);
     return s;
 }
 
 static struct status
 publish(struct audit *a, struct diag *diag)
 {
-    (void)pthread_mutex_lock(&a->growth_lock);
-    const struct status s = publish_alone(a, diag);
-    if (a->growth != NULL) {
-        growth_reset(a->growth);
+    DEFER(growth_freep) struct growth *g = growth_new(a->ledger);
+    CHECK(g != NULL, MEMORY);
+    bool more = true;
+    for (int left = GATHERS_MAX; left > 0 && more; left--) {
+        TRY(gather(a, g, &more, diag));
+        TRY(growth_write(g, !more || left == 1, diag));
     }
-    (void)pthread_mutex_unlock(&a->growth_lock);
+    const struct status s = adopt(a, g, diag);
+    growth_tidy(g);
     return s;
 }
 
@@ -423,9 +398,6 @@ rest(struct audit *a)
 {
     a->rest_due = 0;
     (void)pthread_mutex_unlock(&a->lock);
-    (void)pthread_mutex_lock(&a->growth_lock);
-    growth_freep(&a->growth);
-    (void)pthread_mutex_unlock(&a->growth_lock);
     (void)pthread_mutex_lock(&a->ledger_lock);
     ledger_rest(a->ledger);
     (void)pthread_mutex_unlock(&a->ledger_lock);
@@ -466,10 +438,8 @@ run_publisher(void *arg)
 static void
 audit_free(struct audit *a)
 {
-    growth_free(a->growth);
     ledger_free(a->ledger);
     buf_done(&a->queue);
-    (void)pthread_mutex_destroy(&a->growth_lock);
     (void)pthread_mutex_destroy(&a->ledger_lock);
     (void)pthread_mutex_destroy(&a->lock);
     (void)pthread_cond_destroy(&a->work);
@@ -483,8 +453,7 @@ init_locks(struct audit *a)
     pthread_condattr_t steady;
     ASSERT(pthread_condattr_init(&steady) == 0 &&
            pthread_condattr_setclock(&steady, CLOCK_MONOTONIC) == 0);
-    ASSERT(pthread_mutex_init(&a->growth_lock, NULL) == 0 &&
-           pthread_mutex_init(&a->ledger_lock, NULL) == 0 &&
+    ASSERT(pthread_mutex_init(&a->ledger_lock, NULL) == 0 &&
            pthread_mutex_init(&a->lock, NULL) == 0);
     ASSERT(pthread_cond_init(&a->work, &steady) == 0 &&
            pthread_cond_init(&a->pending, &steady) == 0);
@@ -628,6 +597,21 @@ audit_hasten(struct audit *a)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
+/* Under the lock. What is forgotten counts as failed: no response leaves on a guess. */
+static bool
+is_lost(const struct audit *a, uint64_t ticket)
+{
+    if (ticket <= a->lost_before) {
+        return true;
+    }
+    for (size_t i = a->lost_count; i-- > 0 && a->lost[i].upto >= ticket;) {
+        if (a->lost[i].from <= ticket) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum audit_fate
 audit_fate(const struct audit *a, uint64_t ticket)
 {
@@ -642,7 +626,7 @@ audit_fate(const struct audit *a, uint64_t ticket)
         return AUDIT_DURABLE;
     }
     (void)pthread_mutex_lock(&mutable->lock);
-    const bool lost = lost_has(&a->lost, ticket);
+    const bool lost = is_lost(a, ticket);
     (void)pthread_mutex_unlock(&mutable->lock);
     return lost ? AUDIT_FAILED : AUDIT_DURABLE;
 }

@@ -294,82 +294,28 @@ journal_file_append(struct journal_file *j, struct view entries, uint64_t count,
     return OK;
 }
 
-/* ---- another in its place ---- */
-
-struct status
-journal_draft_begin(const struct journal_file *j, uint64_t base, const struct digest *root,
-                    struct diag *diag, struct journal_draft *ret_draft)
-{
-    DEFER(buf_done) struct buf head;
-    struct journal_header h;
-    buf_init(&head, JOURNAL_HEADER_BYTES);
-    journal_put_header(&head, base, root);
-    TRY(buf_status(&head));
-    TRY(journal_read_header(buf_view(&head), diag, &h));
-    TRY(file_draft_open(j->path, 0600, diag, &ret_draft->file));
-    buf_init(&ret_draft->records, JOURNAL_MAX);
-    ret_draft->count = 0;
-    ret_draft->chain = h.chain;
-    return file_write_all(ret_draft->file.fd, buf_view(&head), j->path, diag);
-}
-
-struct status
-journal_draft_add(struct journal_draft *d, struct view records, struct diag *diag)
-{
-    const size_t before = d->records.len;
-    if (lseek(d->file.fd, (off_t)(JOURNAL_HEADER_BYTES + before), SEEK_SET) < 0) {
-        return file_refuse(d->file.path, errno, diag);
-    }
-    d->count += journal_rechain(records, &d->chain, &d->records);
-    TRY(buf_status(&d->records));
-    return file_write_all(d->file.fd, view_of(d->records.ptr + before, d->records.len - before),
-                          d->file.path, diag);
-}
-
-void
-journal_draft_pad(struct journal_draft *d, size_t bytes)
-{
-    static const uint8_t zeros[PADDING_LEAST];
-    const size_t end = JOURNAL_HEADER_BYTES + d->records.len;
-    bool room = true;
-    for (size_t n = 0; n < bytes && room; n += sizeof zeros) {
-        room =
-            status_ok(file_write_all(d->file.fd, view_of(zeros, sizeof zeros), d->file.path, NULL));
-    }
-    file_trickle(d->file.fd, end + bytes);
-    (void)fdatasync(d->file.fd); /* what is not is when it is adopted */
-}
-
-void
-journal_draft_done(struct journal_draft *d)
-{
-    file_draft_done(&d->file);
-    buf_done(&d->records);
-    *d = (struct journal_draft){0};
-}
-
-struct status
-journal_file_adopt(struct journal_file *j, struct journal_draft *d, struct diag *diag, int *ret_old)
-{
-    off_t length = 0;
-    TRY(file_draft_keep(&d->file, diag));
-    *ret_old = j->fd;
-    j->fd = -1;
-    TRY(attach(j, diag, &length));
-    begin_empty(j, &d->chain);
-    j->padded = true;
-    buf_put(&j->records, buf_view(&d->records));
-    j->count = d->count;
-    journal_draft_done(d);
-    return buf_status(&j->records);
-}
-
 struct status
 journal_file_restart(struct journal_file *j, uint64_t base, const struct digest *root,
                      struct view records, struct diag *diag, int *ret_old)
 {
-    DEFER(journal_draft_done) struct journal_draft d = {0};
-    TRY(journal_draft_begin(j, base, root, diag, &d));
-    TRY(journal_draft_add(&d, records, diag));
-    return journal_file_adopt(j, &d, diag, ret_old);
+    DEFER(buf_done) struct buf file;
+    struct journal_header h;
+    off_t length = 0;
+    buf_init(&file, JOURNAL_MAX);
+    (void)buf_reserve(&file, JOURNAL_HEADER_BYTES + records.len);
+    journal_put_header(&file, base, root);
+    TRY(buf_status(&file));
+    TRY(journal_read_header(buf_view(&file), diag, &h));
+    struct digest chain = h.chain;
+    const uint64_t count = journal_rechain(records, &chain, &file);
+    TRY(buf_status(&file));
+    TRY(file_replace(j->path, buf_view(&file), 0600, diag));
+    *ret_old = j->fd;
+    j->fd = -1;
+    TRY(attach(j, diag, &length));
+    begin_empty(j, &chain);
+    j->padded = true;
+    buf_put(&j->records, view_of(file.ptr + JOURNAL_HEADER_BYTES, file.len - JOURNAL_HEADER_BYTES));
+    j->count = count;
+    return buf_status(&j->records);
 }

@@ -3,7 +3,6 @@
 #ifndef STEWARD_GOVERN_JOURNAL_FILE_H
 #define STEWARD_GOVERN_JOURNAL_FILE_H
 
-#include "base/file.h"
 #include "govern/journal.h"
 
 #include <sys/types.h>
@@ -42,30 +41,9 @@ struct status journal_file_cut(struct journal_file *j, struct diag *diag);
  */
 struct status journal_file_append(struct journal_file *j, struct view entries, uint64_t count,
                                   struct diag *diag, bool *ret_lost);
-/* A journal that is to take the place of another one, written while entries still go there. Nobody
- * sees it before it does. Zeroed: none. */
-struct journal_draft {
-    struct file_draft file;
-    struct buf records; /* the bytes after the header */
-    uint64_t count;
-    struct digest chain;
-};
-
-/* Begins after `base` entries with that root. */
-struct status journal_draft_begin(const struct journal_file *j, uint64_t base,
-                                  const struct digest *root, struct diag *diag,
-                                  struct journal_draft *ret_draft);
-/* Records of the other one, on their way to disk. */
-struct status journal_draft_add(struct journal_draft *d, struct view records, struct diag *diag);
-/* Zeros behind them, a part at a time, and what stands there is durable. Best effort. */
-void journal_draft_pad(struct journal_draft *d, size_t bytes);
-void journal_draft_done(struct journal_draft *d);
-/* The draft takes the place of this one in one rename, after which it is none. ret_old: the old
- * one's descriptor, which is the caller's to close: the last to close it waits for its blocks to be
- * given back. */
-struct status journal_file_adopt(struct journal_file *j, struct journal_draft *d, struct diag *diag,
-                                 int *ret_old);
-/* A draft with these records (of this one, or none), adopted at once. */
+/* A new journal takes the place of this one in one rename: it begins after `base` entries with that
+ * root, and holds these records (of this one, or none). ret_old: the old one's descriptor, which is
+ * the caller's to close: the last to close it waits for its blocks to be given back. */
 struct status journal_file_restart(struct journal_file *j, uint64_t base, const struct digest *root,
                                    struct view records, struct diag *diag, int *ret_old);
 /* Nothing is written for a while: gives back the memory that an empty journal has kept. */

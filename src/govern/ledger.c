@@ -20,10 +20,6 @@
 /* At once: the lock is held while they are copied; and less than what is mapped anew each time. */
 #define GATHER_BYTES (240u << 10)
 #define GATHER_REST (256u << 10) /* few enough to be left to the next journal */
-/* Of a log that grows fast the next journal has room for as much again, up to the second of these.
- */
-#define PREPARED_LEAST (1u << 20)
-#define PREPARED_MOST (16u << 20)
 
 struct ledger {
     char *dir;
@@ -32,7 +28,6 @@ struct ledger {
     int lock_fd;
     bool loaded;                  /* false: read everything anew at the next sync */
     struct checkpoint checkpoint; /* the newest that we have seen; origin "": none yet */
-    struct buf note;              /* its file, whose signature we have checked or made */
     struct tree *tree;            /* of the checkpoint */
     struct journal_file journal;
 };
@@ -217,7 +212,7 @@ load(struct ledger *l, struct diag *diag)
 {
     struct checkpoint c;
     l->loaded = false;
-    TRY(tree_read_checkpoint(l->dir, &l->key, diag, &c, &l->note));
+    TRY(tree_read_checkpoint(l->dir, &l->key, diag, &c));
     if (l->checkpoint.origin[0] != '\0') {
         TRY(tree_check_extends(l->dir, &l->checkpoint, &c, diag));
     }
@@ -252,21 +247,16 @@ ledger_append(struct ledger *l, struct view entries, uint64_t count, struct diag
 /* ---- publishing ---- */
 
 struct growth {
-    const struct ledger *ledger; /* borrowed, for what of it does not change */
+    const char *dir;
     struct tree *tree;
     struct tile_writer writer;
-    struct buf records;        /* gathered last, or copied for the next journal */
+    struct buf records;        /* gathered last */
     uint64_t from;             /* size of the tree that it grows */
     size_t taken;              /* bytes of the journal's records that were gathered in all */
     struct digest chain;       /* of the last of them: of all of them */
     bool overtaken;            /* another process has published: nothing of this counts */
-    struct checkpoint adopted; /* to be signed; size 0: none */
-    bool is_signed;            /* and stands on disk: */
-    struct buf note;           /* so */
-    int turn;                  /* to sign: a lock's descriptor */
-    struct journal_draft draft;
-    size_t copied;   /* bytes of records behind those that were taken that the draft has */
-    int old_journal; /* to be closed: giving a long file back takes its time */
+    struct checkpoint adopted; /* that was signed; size 0: none */
+    int old_journal;           /* to be closed: giving a long file back takes its time */
 };
 
 struct growth *
@@ -276,9 +266,8 @@ growth_new(const struct ledger *l)
     if (g == NULL) {
         return NULL;
     }
-    *g = (struct growth){.ledger = l, .turn = -1, .old_journal = -1};
+    *g = (struct growth){.dir = l->dir, .old_journal = -1};
     buf_init(&g->records, JOURNAL_MAX);
-    buf_init(&g->note, NOTE_MAX);
     tile_writer_init(&g->writer, l->dir);
     g->tree = tree_new(l->dir);
     if (g->tree == NULL) {
@@ -289,27 +278,13 @@ growth_new(const struct ledger *l)
 }
 
 void
-growth_reset(struct growth *g)
-{
-    tile_writer_done(&g->writer);
-    tile_writer_init(&g->writer, g->ledger->dir);
-    journal_draft_done(&g->draft);
-    file_closep(&g->old_journal);
-    file_closep(&g->turn);
-    g->taken = g->copied = 0;
-    g->adopted.size = 0;
-    g->is_signed = g->overtaken = false;
-}
-
-void
 growth_free(struct growth *g)
 {
     if (g != NULL) {
-        growth_reset(g);
-        tile_writer_done(&g->writer);
+        file_closep(&g->old_journal);
         tree_free(g->tree);
+        tile_writer_done(&g->writer);
         buf_done(&g->records);
-        buf_done(&g->note);
         free(g);
     }
 }
@@ -342,7 +317,7 @@ ledger_gather(const struct ledger *l, struct growth *g, bool *ret_more)
     const struct view all = buf_view(&l->journal.records);
     if (g->taken == 0) {
         g->from = l->checkpoint.size;
-        tree_copy(g->tree, l->tree);
+        TRY(tree_copy(g->tree, l->tree));
     }
     *ret_more = false;
     buf_reset(&g->records);
@@ -371,138 +346,62 @@ growth_write(struct growth *g, bool last, struct diag *diag)
     return tree_grow(g->tree, &g->writer, buf_view(&g->records), last, diag);
 }
 
-/* The folder itself is what is locked: the log's lock is for those who write entries. */
-struct status
-growth_turn(struct growth *g, struct diag *diag)
-{
-    const char *dir = g->ledger->dir;
-    g->turn = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (g->turn < 0 || flock(g->turn, LOCK_EX) != 0) {
-        if (g->turn < 0 || errno != EINTR) {
-            return file_refuse(dir, errno, diag);
-        }
-    }
-    return OK;
-}
-
 /* The last look before signing: what stands on disk is what our tree grew from. If not, a process
  * died between its checkpoint and its journal, and we take in what it left; whatever else it may
  * be, load refuses. */
 static struct status
 stands_still(struct ledger *l, struct diag *diag, bool *ret_still)
 {
-    TRY(tree_check_note(l->dir, buf_view(&l->note), diag, ret_still));
+    struct checkpoint c;
+    TRY(tree_read_checkpoint(l->dir, &l->key, diag, &c));
+    *ret_still = c.size == l->checkpoint.size && merkle_equal(&c.root, &l->checkpoint.root);
     return *ret_still ? OK : load(l, diag);
 }
 
 struct status
-ledger_claim(struct ledger *l, struct growth *g, struct diag *diag)
+ledger_sign(struct ledger *l, struct growth *g, struct diag *diag, uint64_t *ret_signed)
 {
     bool still = false;
+    *ret_signed = 0;
     if (g->overtaken || g->taken == 0 || !still_holds(l, g)) {
         return OK;
     }
     TRY(stands_still(l, diag, &still));
-    if (still && still_holds(l, g)) {
-        g->adopted = l->checkpoint;
-        g->adopted.size = tree_size(g->tree);
-        tree_root(g->tree, &g->adopted.root);
-    }
-    return OK;
-}
-
-struct status
-growth_sign(struct growth *g, struct diag *diag, uint64_t *ret_signed)
-{
-    const struct ledger *l = g->ledger;
-    *ret_signed = 0;
-    if (g->adopted.size == 0) {
+    if (!still || !still_holds(l, g)) {
         return OK;
     }
-    TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &g->adopted, diag, &g->note));
-    g->is_signed = true;
-    *ret_signed = g->adopted.size;
+    struct checkpoint c = l->checkpoint;
+    c.size = tree_size(g->tree);
+    tree_root(g->tree, &c.root);
+    l->loaded = false; /* until the journal has followed, only a reload may go on */
+    TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &c, diag));
+    g->adopted = c;
+    *ret_signed = c.size;
     return OK;
 }
 
-struct status
-ledger_copy(const struct ledger *l, struct growth *g)
-{
-    buf_reset(&g->records);
-    if (g->is_signed && still_holds(l, g)) {
-        const struct view all = buf_view(&l->journal.records);
-        const size_t from = g->taken + g->copied;
-        buf_put(&g->records, view_of(all.ptr + from, all.len - from));
-        g->copied += g->records.len;
-    }
-    return buf_status(&g->records);
-}
-
-static struct status
-begin_draft(struct growth *g, struct diag *diag)
-{
-    return journal_draft_begin(&g->ledger->journal, g->adopted.size, &g->adopted.root, diag,
-                               &g->draft);
-}
-
-struct status
-growth_prepare(struct growth *g, struct diag *diag)
-{
-    if (!g->is_signed || g->taken < PREPARED_LEAST) {
-        g->copied = 0;
-        return OK;
-    }
-    struct status s = begin_draft(g, diag);
-    s = status_ok(s) ? journal_draft_add(&g->draft, buf_view(&g->records), diag) : s;
-    if (!status_ok(s)) { /* the last step writes one of its own */
-        journal_draft_done(&g->draft);
-        g->copied = 0;
-        return s;
-    }
-    journal_draft_pad(&g->draft, g->taken < PREPARED_MOST ? g->taken : PREPARED_MOST);
-    return OK;
-}
-
-/* A checkpoint that may or may not stand on disk, or a journal that should have followed it: only a
- * reload may go on. */
-static struct status
-follow(struct ledger *l, struct growth *g, struct diag *diag)
-{
-    const struct checkpoint *c = &g->adopted;
-    l->loaded = false;
-    if (!g->is_signed || !still_holds(l, g)) {
-        return OK;
-    }
-    if (g->draft.file.path == NULL) {
-        TRY(begin_draft(g, diag));
-    }
-    const struct view all = buf_view(&l->journal.records);
-    const size_t from = g->taken + g->copied;
-    TRY(journal_draft_add(&g->draft, view_of(all.ptr + from, all.len - from), diag));
-    TRY(journal_file_adopt(&l->journal, &g->draft, diag, &g->old_journal));
-    tree_copy(l->tree, g->tree);
-    l->checkpoint = *c;
-    buf_reset(&l->note);
-    buf_put(&l->note, buf_view(&g->note));
-    TRY(buf_status(&l->note));
-    l->loaded = true;
-    return OK;
-}
-
-/* Another process may have finished what we have signed, and gone on from there. */
 struct status
 ledger_shorten(struct ledger *l, struct growth *g, struct diag *diag)
 {
-    return g->adopted.size == 0 || l->checkpoint.size != g->from ? OK : follow(l, g, diag);
+    const struct checkpoint *c = &g->adopted;
+    if (c->size == 0) {
+        return OK;
+    }
+    const struct view all = buf_view(&l->journal.records);
+    const struct view rest = view_of(all.ptr + g->taken, all.len - g->taken);
+    TRY(journal_file_restart(&l->journal, c->size, &c->root, rest, diag, &g->old_journal));
+    TRY(tree_copy(l->tree, g->tree));
+    l->checkpoint = *c;
+    l->loaded = true;
+    return OK;
 }
 
 void
 growth_tidy(struct growth *g)
 {
-    file_closep(&g->turn);
     file_closep(&g->old_journal);
-    if (g->is_signed) {
-        tile_prune(g->ledger->dir, g->from, g->adopted.size);
+    if (g->adopted.size != 0) {
+        tile_prune(g->dir, g->from, g->adopted.size);
     }
 }
 
@@ -566,7 +465,7 @@ keep_beginning(struct ledger *l, struct diag *diag)
         if (begun) {
             return missing("checkpoint", diag);
         }
-        TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &c, diag, &l->note));
+        TRY(tree_write_checkpoint(l->dir, &l->signer, &l->key, &c, diag));
     }
     DEFER(file_closep) int old = -1;
     return begun ? OK : journal_file_restart(&l->journal, 0, &c.root, view_of(NULL, 0), diag, &old);
@@ -591,7 +490,6 @@ ledger_new(const char *dir, const struct audit_signer *signer)
     l->signer = *signer;
     l->lock_fd = -1;
     l->tree = tree_new(dir);
-    buf_init(&l->note, NOTE_MAX);
     journal_file_init(&l->journal, dir);
     return l;
 }
@@ -605,7 +503,6 @@ ledger_free(struct ledger *l)
     file_closep(&l->lock_fd);
     journal_file_done(&l->journal);
     tree_free(l->tree);
-    buf_done(&l->note);
     free(l->dir);
     free(l);
 }

@@ -24,32 +24,24 @@ struct status ledger_append(struct ledger *l, struct view entries, uint64_t coun
                             struct diag *diag);
 
 /* Publishing in steps, so that appending goes on during the long ones: gather and write in turn
- * while there is more; turn, claim, sign; copy, prepare, shorten; tidy. What is marked "locked" is
- * made as above, the rest without the lock. */
+ * while there is more, sign, shorten, tidy. */
 struct growth;
-struct growth *growth_new(const struct ledger *l); /* borrows l; NULL when memory is out */
+struct growth *growth_new(const struct ledger *l); /* NULL when memory is out */
 void growth_free(struct growth *g);
 DEFINE_FREEP(growth_free, struct growth)
-void growth_reset(struct growth *g); /* for the next publication: its memory stays */
 /* Locked: some of what is pending and was not gathered yet. ret_more: much is left. */
 struct status ledger_gather(const struct ledger *l, struct growth *g, bool *ret_more);
-/* The tiles; all are durable with the last. last: no more is gathered, even if there is more. */
+/* Not locked, touches no ledger: writes the tiles. last: no more is gathered, even if there is
+ * more.
+ */
 struct status growth_write(struct growth *g, bool last, struct diag *diag);
-/* Waits until no other process signs, and keeps them from it until tidy. */
-struct status growth_turn(struct growth *g, struct diag *diag);
-/* Locked: may this be signed? If another process has published meanwhile, it is not, and that is
- * OK. */
-struct status ledger_claim(struct ledger *l, struct growth *g, struct diag *diag);
-/* The checkpoint, which is durable then. ret_signed: how many entries it covers; 0: nothing was
- * done. */
-struct status growth_sign(struct growth *g, struct diag *diag, uint64_t *ret_signed);
-/* Locked: what came meanwhile, for the next journal; and without the lock: most of that journal.
- * Both may be left out. */
-struct status ledger_copy(const struct ledger *l, struct growth *g);
-struct status growth_prepare(struct growth *g, struct diag *diag);
-/* Locked, also after a failure: lets the journal begin after what was signed. */
+/* Locked: signs the checkpoint, which is durable then. If another process has published meanwhile,
+ * nothing is done and that is OK. ret_signed: how many entries it covers; 0: nothing was done. */
+struct status ledger_sign(struct ledger *l, struct growth *g, struct diag *diag,
+                          uint64_t *ret_signed);
+/* Locked as well, with nothing between them: lets the journal begin after what was signed. */
 struct status ledger_shorten(struct ledger *l, struct growth *g, struct diag *diag);
-/* Gives back what the new checkpoint has made needless. */
+/* Not locked: gives back what the new checkpoint has made needless. */
 void growth_tidy(struct growth *g);
 
 uint64_t ledger_size(const struct ledger *l);

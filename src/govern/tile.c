@@ -322,10 +322,7 @@ write_file(const char *path, struct view bytes, bool full, struct diag *diag, bo
     DEFER(file_closep) int fd = -1;
     TRY(open_tmp(path, diag, &fd, ret_made));
     TRY(file_write_all(fd, bytes, path, diag));
-    if (full) {
-        file_trickle(fd, bytes.len);
-    }
-    return OK;
+    return full ? file_trickle(fd, bytes.len, path, diag) : OK;
 }
 
 struct status

@@ -42,7 +42,7 @@ tree_free(struct tree *t)
     }
 }
 
-void
+struct status
 tree_copy(struct tree *to, const struct tree *from)
 {
     memcpy(&to->edge, &from->edge, sizeof to->edge);
@@ -50,6 +50,7 @@ tree_copy(struct tree *to, const struct tree *from)
     to->written = from->written;
     buf_reset(&to->bundle);
     buf_put(&to->bundle, buf_view(&from->bundle));
+    return buf_status(&to->bundle);
 }
 
 uint64_t
@@ -256,20 +257,15 @@ tree_grow(struct tree *t, struct tile_writer *w, struct view records, bool last,
 
 /* ---- checkpoint ---- */
 
-static struct status
-read_note(const char *dir, struct diag *diag, struct buf *ret_note)
-{
-    DEFER(file_freep) char *path = file_join(dir, "checkpoint");
-    buf_reset(ret_note);
-    return file_read(path, NOTE_MAX, diag, ret_note);
-}
-
 struct status
 tree_read_checkpoint(const char *dir, const struct note_key *key, struct diag *diag,
-                     struct checkpoint *ret_checkpoint, struct buf *ret_note)
+                     struct checkpoint *ret_checkpoint)
 {
-    TRY(read_note(dir, diag, ret_note));
-    const struct status s = checkpoint_open(buf_view(ret_note), key, diag, ret_checkpoint);
+    DEFER(file_freep) char *path = file_join(dir, "checkpoint");
+    DEFER(buf_done) struct buf note;
+    buf_init(&note, NOTE_MAX);
+    TRY(file_read(path, NOTE_MAX, diag, &note));
+    const struct status s = checkpoint_open(buf_view(&note), key, diag, ret_checkpoint);
     if (!status_ok(s)) {
         diag_prefix(diag, "checkpoint");
     }
@@ -277,29 +273,19 @@ tree_read_checkpoint(const char *dir, const struct note_key *key, struct diag *d
 }
 
 struct status
-tree_check_note(const char *dir, struct view note, struct diag *diag, bool *ret_same)
-{
-    DEFER(buf_done) struct buf now;
-    buf_init(&now, NOTE_MAX);
-    TRY(read_note(dir, diag, &now));
-    *ret_same = view_equal(buf_view(&now), note);
-    return OK;
-}
-
-struct status
 tree_write_checkpoint(const char *dir, const struct audit_signer *signer,
-                      const struct note_key *key, const struct checkpoint *c, struct diag *diag,
-                      struct buf *ret_note)
+                      const struct note_key *key, const struct checkpoint *c, struct diag *diag)
 {
     DEFER(file_freep) char *path = file_join(dir, "checkpoint");
     DEFER(buf_done) struct buf text;
+    DEFER(buf_done) struct buf note;
     uint8_t signature[NOTE_SIGNATURE_BYTES];
     buf_init(&text, NOTE_MAX);
-    buf_reset(ret_note);
+    buf_init(&note, NOTE_MAX);
     checkpoint_put(&text, c);
     TRY(buf_status(&text));
     TRY(signer->sign(signer->ctx, buf_view(&text), signature));
-    note_put(ret_note, buf_view(&text), key, signature);
-    TRY(buf_status(ret_note));
-    return file_replace(path, buf_view(ret_note), 0600, diag);
+    note_put(&note, buf_view(&text), key, signature);
+    TRY(buf_status(&note));
+    return file_replace(path, buf_view(&note), 0600, diag);
 }

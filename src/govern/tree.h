@@ -20,11 +20,12 @@ DEFINE_FREEP(tree_free, struct tree)
  * give its root or the unfinished bundle's entries are not those. On failure the tree must be
  * loaded again before use. */
 struct status tree_load(struct tree *t, const struct checkpoint *c, struct diag *diag);
-void tree_copy(struct tree *to, const struct tree *from);
+/* STATUS_MEMORY: `to` must be copied or loaded again before use. */
+struct status tree_copy(struct tree *to, const struct tree *from);
 uint64_t tree_size(const struct tree *t);
 void tree_root(const struct tree *t, struct digest *ret_root);
-/* Adds the entries of journal records: full tiles and bundles go to the writer, in the tree's
- * folder as well. Where these are the last of what it grows by, all that it needs is durable on
+/* Adds the entries of journal records: full tiles and bundles go to the writer, which is one of the
+ * tree's folder. Where these are the last of what it grows by, all that it needs is durable on
  * return: the unfinished ones, too, but for those that it has written before and that are as they
  * were. On failure the tree must be copied or loaded again before use; what was written does no
  * harm. */
@@ -38,14 +39,11 @@ struct status tree_root_at(const char *dir, const struct checkpoint *c, uint64_t
 struct status tree_check_extends(const char *dir, const struct checkpoint *before,
                                  const struct checkpoint *now, struct diag *diag);
 
-/* The signed checkpoint's file, as parsed and as it stands there. A wrong one is STATUS_INTEGRITY
- * with "checkpoint: byte N: why". */
+/* The signed checkpoint's file. A wrong one is STATUS_INTEGRITY with "checkpoint: byte N: why". */
 struct status tree_read_checkpoint(const char *dir, const struct note_key *key, struct diag *diag,
-                                   struct checkpoint *ret_checkpoint, struct buf *ret_note);
-/* Is the file the very one that was read or written before? */
-struct status tree_check_note(const char *dir, struct view note, struct diag *diag, bool *ret_same);
+                                   struct checkpoint *ret_checkpoint);
 struct status tree_write_checkpoint(const char *dir, const struct audit_signer *signer,
                                     const struct note_key *key, const struct checkpoint *c,
-                                    struct diag *diag, struct buf *ret_note);
+                                    struct diag *diag);
 
 #endif

@@ -6,7 +6,6 @@
 #include "govern/journal.h"
 #include "govern/ledger.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -738,132 +737,6 @@ publishes_in_parts_what_is_much(void **state)
     fixture_verify(dir, ENTRIES + 4, 1);
 }
 
-/* One batch. */
-static void
-append_many(struct ledger *l, uint64_t from, uint64_t n)
-{
-    DEFER(buf_done) struct buf batch;
-    DEFER(buf_done) struct buf entry;
-    buf_init(&batch, 64u << 20);
-    buf_init(&entry, 4096);
-    for (uint64_t i = from; i < from + n; i++) {
-        buf_reset(&entry);
-        fixture_entry(i, &entry);
-        buf_put_u32be(&batch, (uint32_t)entry.len);
-        buf_put(&batch, buf_view(&entry));
-    }
-    assert_ok(ledger_append(l, buf_view(&batch), n, NULL));
-}
-
-enum { FAST = 30000 }; /* entries, of more than a mebibyte: a journal is prepared for as many */
-
-/* Signed, and entries came before and after the next journal was begun. */
-static struct growth *
-sign_much(struct ledger *l, bool *ret_prepared)
-{
-    struct growth *g = growth_new(l);
-    uint64_t covered = 0;
-    bool more = true;
-    assert_ok(ledger_sync(l, NULL));
-    append_many(l, 0, FAST);
-    while (more) {
-        assert_ok(ledger_gather(l, g, &more));
-        assert_ok(growth_write(g, !more, NULL));
-    }
-    const uint64_t upto = ledger_size(l);
-    assert_ok(growth_turn(g, NULL));
-    assert_ok(ledger_claim(l, g, NULL));
-    assert_ok(growth_sign(g, NULL, &covered));
-    assert_true(covered > 0 && covered <= upto);
-    assert_ok(fixture_ledger_append(l, FAST, NULL));
-    assert_ok(ledger_copy(l, g));
-    assert_ok(fixture_ledger_append(l, FAST + 1, NULL));
-    *ret_prepared = status_ok(growth_prepare(g, NULL));
-    assert_ok(fixture_ledger_append(l, FAST + 2, NULL));
-    return g;
-}
-
-static off_t
-length_of(const char *path)
-{
-    struct stat st;
-    assert_int_equal(stat(path, &st), 0);
-    return st.st_size;
-}
-
-static void
-prepares_the_next_journal_while_entries_come(void **state)
-{
-    (void)state;
-    DEFER(testing_dirp) char *dir = testing_dir();
-    DEFER(file_freep) char *journal = file_join(dir, "journal");
-    const struct audit_signer signer = fixture_signer();
-    DEFER(ledger_freep) struct ledger *l = NULL;
-    bool prepared = false;
-    assert_ok(ledger_open(dir, &signer, NULL, &l));
-    assert_ok(ledger_lock(l));
-    struct growth *g = sign_much(l, &prepared);
-    assert_true(prepared);
-    const uint64_t size = ledger_size(l);
-    assert_ok(ledger_shorten(l, g, NULL));
-    growth_tidy(g);
-    growth_free(g);
-    assert_int_equal(ledger_size(l), size);
-    const uint64_t pending = ledger_pending(l);
-    assert_true(pending >= 3 && pending < FAST / 2);
-    assert_true(length_of(journal) > 1 << 20); /* room for as much again */
-    assert_ok(ledger_sync(l, NULL));
-    assert_ok(fixture_ledger_append(l, FAST + 3, NULL));
-    ledger_unlock(l);
-    fixture_verify(dir, size - pending, pending + 1);
-    fixture_append(dir, FAST + 4, FAST + 5); /* another that opens it goes on */
-    fixture_verify(dir, FAST + 5, 0);
-}
-
-static void
-assert_no_drafts(const char *dir)
-{
-    DIR *d = opendir(dir);
-    assert_non_null(d);
-    for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-        assert_null(strstr(e->d_name, ".tmp-"));
-    }
-    assert_int_equal(closedir(d), 0);
-}
-
-/* Whoever opens the log between checkpoint and journal finishes what was begun; the one that began
- * takes that in, and what it had prepared is gone. */
-static void
-another_finishes_what_was_signed(void **state)
-{
-    (void)state;
-    DEFER(testing_dirp) char *dir = testing_dir();
-    const struct audit_signer signer = fixture_signer();
-    DEFER(ledger_freep) struct ledger *l = NULL;
-    DEFER(ledger_freep) struct ledger *other = NULL;
-    bool prepared = false;
-    assert_ok(ledger_open(dir, &signer, NULL, &l));
-    assert_ok(ledger_lock(l));
-    struct growth *g = sign_much(l, &prepared);
-    ledger_unlock(l);
-    assert_ok(ledger_open(dir, &signer, NULL, &other));
-    assert_ok(ledger_lock(other));
-    assert_ok(ledger_sync(other, NULL));
-    assert_ok(fixture_ledger_append(other, FAST + 3, NULL));
-    ledger_unlock(other);
-    assert_ok(ledger_lock(l));
-    assert_ok(ledger_sync(l, NULL));
-    assert_ok(ledger_shorten(l, g, NULL));
-    growth_tidy(g);
-    growth_free(g);
-    assert_int_equal(ledger_size(l), FAST + 4);
-    assert_ok(fixture_ledger_append(l, FAST + 4, NULL));
-    const uint64_t pending = ledger_pending(l);
-    ledger_unlock(l);
-    fixture_verify(dir, FAST + 5 - pending, pending);
-    assert_no_drafts(dir);
-}
-
 int
 main(void)
 {
@@ -885,8 +758,6 @@ main(void)
         cmocka_unit_test(an_entry_leaves_out_what_is_absent_and_marks_what_it_cuts),
         cmocka_unit_test(leaves_unfinished_tiles_that_are_as_they_were),
         cmocka_unit_test(publishes_in_parts_what_is_much),
-        cmocka_unit_test(prepares_the_next_journal_while_entries_come),
-        cmocka_unit_test(another_finishes_what_was_signed),
         cmocka_unit_test(publishes_within_the_gateways_sandbox),
         cmocka_unit_test(the_longest_entry_fits),
     };

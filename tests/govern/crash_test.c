@@ -29,19 +29,6 @@ write_entry(struct ledger *l, uint64_t i, int acknowledge)
     return status_ok(fixture_ledger_append(l, i, NULL)) && write(acknowledge, &one, 1) == 1;
 }
 
-/* With an entry between the checkpoint and the journal that follows it. */
-static bool
-adopt(struct ledger *l, struct growth *g, uint64_t first, uint64_t *i, int acknowledge)
-{
-    uint64_t covered = 0;
-    const bool good = status_ok(growth_turn(g, NULL)) && status_ok(ledger_claim(l, g, NULL)) &&
-                      status_ok(growth_sign(g, NULL, &covered)) && covered > 0 &&
-                      write_entry(l, first + ++*i, acknowledge) &&
-                      status_ok(ledger_shorten(l, g, NULL));
-    growth_tidy(g);
-    return good;
-}
-
 /* Every step that a log can take, on one thread, so that the n-th system call is always the same.
  */
 static void
@@ -55,9 +42,8 @@ run_writer(const char *dir, uint64_t first, int acknowledge)
         if (good && i % 4 == 2) { /* with entries that come while the tiles are written */
             struct growth *g = growth_new(l);
             bool more = false;
-            good = status_ok(ledger_gather(l, g, &more)) &&
-                   status_ok(growth_write(g, true, NULL)) &&
-                   write_entry(l, first + ++i, acknowledge) && adopt(l, g, first, &i, acknowledge);
+            good = status_ok(ledger_gather(l, g, &more)) && status_ok(growth_write(g, true, NULL)) &&
+                   write_entry(l, first + ++i, acknowledge) && status_ok(fixture_adopt(l, g, NULL));
             growth_free(g);
         }
     }

@@ -127,9 +127,7 @@ struct status
 fixture_adopt(struct ledger *l, struct growth *g, struct diag *diag)
 {
     uint64_t covered = 0;
-    TRY(growth_turn(g, diag));
-    TRY(ledger_claim(l, g, diag));
-    TRY(growth_sign(g, diag, &covered));
+    TRY(ledger_sign(l, g, diag, &covered));
     TRY(ledger_shorten(l, g, diag));
     growth_tidy(g);
     return OK;

@@ -374,11 +374,9 @@ take_checkpoint(const char *at, struct checkpoint *ret_checkpoint)
     DEFER(buf_done) struct buf vkey;
     DEFER(file_freep) char *log = file_join(at, "audit");
     DEFER(file_freep) char *path = file_join(log, "vkey");
-    DEFER(buf_done) struct buf note;
     testing_read(path, &vkey);
-    buf_init(&note, NOTE_MAX);
     assert_ok(note_parse_vkey(view_of(vkey.ptr, vkey.len - 1), NULL, &key));
-    assert_ok(tree_read_checkpoint(log, &key, NULL, ret_checkpoint, &note));
+    assert_ok(tree_read_checkpoint(log, &key, NULL, ret_checkpoint));
 }
 
 /* Two copies that both go on sign two trees: who kept a checkpoint of one sees it in the other. */
