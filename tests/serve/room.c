@@ -14,6 +14,8 @@
 
 #define BODY                                                                                       \
     "{\"inputs\":[{\"name\":\"income\",\"datatype\":\"INT64\",\"shape\":[1],\"data\":[30]}]}"
+#define ROWS                                                                                       \
+    "{\"inputs\":[{\"name\":\"income\",\"datatype\":\"INT64\",\"shape\":[3],\"data\":[1,2,3]}]}"
 #define WAIT_NS (60 * NS_PER_S)
 
 static void
@@ -137,26 +139,45 @@ room_children(const struct room *r, pid_t parent, const char *name, pid_t *ret_l
 
 /* ---- asking ---- */
 
+void
+room_put_request(struct buf *b, const char *method, const char *path, const char *key,
+                 const char *body)
+{
+    buf_printf(b, "%s %s HTTP/1.1\r\nhost: localhost\r\n", method, path);
+    if (key != NULL) {
+        buf_printf(b, "authorization: Bearer %s\r\n", key);
+    }
+    buf_printf(b, "content-length: %zu\r\n\r\n%s", strlen(body), body);
+}
+
+static unsigned
+send_request(const struct room *r, const char *method, const char *path, const char *key,
+             const char *body, struct reply *ret_reply)
+{
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, 1 << 16);
+    room_put_request(&text, method, path, key, body);
+    return client_ask(r->port, buf_str(&text), ret_reply);
+}
+
 static unsigned
 ask(const struct room *r, const char *method, const char *path, const char *key,
     struct reply *ret_reply)
 {
-    char text[2048], field[160] = "";
-    const char *body = strcmp(method, "POST") == 0 ? BODY : "";
-    if (key != NULL) {
-        (void)snprintf(field, sizeof field, "authorization: Bearer %s\r\n", key);
-    }
-    (void)snprintf(text, sizeof text,
-                   "%s %s HTTP/1.1\r\nhost: localhost\r\n%scontent-length: %zu\r\n\r\n%s", method,
-                   path, field, strlen(body), body);
-    return client_ask(r->port, text, ret_reply);
+    return send_request(r, method, path, key, strcmp(method, "POST") == 0 ? BODY : "", ret_reply);
+}
+
+unsigned
+room_get(const struct room *r, const char *path, const char *key, struct reply *ret_reply)
+{
+    return ask(r, "GET", path, key, ret_reply);
 }
 
 unsigned
 room_asks(const struct room *r, const char *path, const char *key)
 {
     struct reply got;
-    const unsigned status = ask(r, "GET", path, key, &got);
+    const unsigned status = room_get(r, path, key, &got);
     reply_done(&got);
     return status;
 }
@@ -166,8 +187,20 @@ room_answers(const struct room *r, const char *method, const char *path, const c
              unsigned status, const char *says)
 {
     struct reply got;
-    assert_int_equal(ask(r, method, path, key, &got), status);
+    const unsigned answered = ask(r, method, path, key, &got);
+    if (answered != status || strstr(buf_str(&got.body), says) == NULL) {
+        print_error("%s: %u, not %u %s: %s\n", path, answered, status, says, buf_str(&got.body));
+    }
+    assert_int_equal(answered, status);
     assert_text_has(buf_str(&got.body), says);
+    reply_done(&got);
+}
+
+void
+room_call_with_rows(const struct room *r)
+{
+    struct reply got;
+    assert_int_equal(send_request(r, "POST", ROOM_INFER, r->caller, ROWS, &got), 200);
     reply_done(&got);
 }
 

@@ -26,6 +26,11 @@ void room_field(pid_t pid, const char *name, char ret_value[static 64]);
 /* Children of a process by that name; none of the server's is left unwaited for. */
 size_t room_children(const struct room *r, pid_t parent, const char *name, pid_t *ret_last);
 
+/* key NULL: of a stranger. */
+void room_put_request(struct buf *b, const char *method, const char *path, const char *key,
+                      const char *body);
+unsigned room_get(const struct room *r, const char *path, const char *key, struct reply *ret_reply);
+void room_call_with_rows(const struct room *r); /* a call to the model, of three rows */
 void room_answers(const struct room *r, const char *method, const char *path, const char *key,
                   unsigned status, const char *says);
 /* Until a call to the model is answered with that status; never another one than these two. */

@@ -19,8 +19,6 @@
 
 #define WAIT_NS (120 * NS_PER_S)
 #define REQUEST "limits:\n  request: 8s\n" /* a call waits for half of it */
-#define ROWS                                                                                       \
-    "{\"inputs\":[{\"name\":\"income\",\"datatype\":\"INT64\",\"shape\":[3],\"data\":[1,2,3]}]}"
 
 static struct room it;
 static char inspector[128], second[128];
@@ -35,19 +33,6 @@ covered(void)
     const char *line = strchr(buf_str(&note), '\n');
     assert_non_null(line);
     return strtoull(line + 1, NULL, 10);
-}
-
-static void
-call_with_rows(void)
-{
-    struct reply r;
-    char text[1024];
-    (void)snprintf(text, sizeof text,
-                   "POST %s HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n"
-                   "content-length: %zu\r\n\r\n%s",
-                   ROOM_INFER, it.caller, strlen(ROWS), ROWS);
-    assert_int_equal(client_ask(it.port, text, &r), 200);
-    reply_done(&r);
 }
 
 static int
@@ -67,7 +52,7 @@ set_up(void **state)
     room_start(&it);
     const int64_t end = clock_mono_ns() + WAIT_NS;
     while (covered() < 256 && clock_mono_ns() < end) {
-        call_with_rows();
+        room_call_with_rows(&it);
     }
     assert_true(file_exists(bundle));
     return 0;
@@ -113,45 +98,13 @@ let_it_be_read(void)
 
 /* ---- asking the server ---- */
 
-static void
-put_head(struct buf *b, const char *path, const char *key)
-{
-    buf_printf(b, "GET %s HTTP/1.1\r\nhost: localhost\r\n", path);
-    if (key != NULL) {
-        buf_printf(b, "authorization: Bearer %s\r\n", key);
-    }
-    buf_put_str(b, "\r\n");
-}
-
-static unsigned
-get(const char *path, const char *key, struct reply *ret_reply)
-{
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, 1 << 16);
-    put_head(&text, path, key);
-    return client_ask(it.port, buf_str(&text), ret_reply);
-}
-
-static void
-answers(const char *path, const char *key, unsigned status, const char *says)
-{
-    struct reply r;
-    const unsigned got = get(path, key, &r);
-    if (got != status || strstr(buf_str(&r.body), says) == NULL) {
-        print_error("%s: %u, not %u %s: %s\n", path, got, status, says, buf_str(&r.body));
-    }
-    assert_int_equal(got, status);
-    assert_text_has(buf_str(&r.body), says);
-    reply_done(&r);
-}
-
 /* 202, and where the answer will be. */
 static void
 goes_on(const char *path, const char *key, char ret_question[static 256])
 {
     struct reply r;
     char wait[256];
-    assert_int_equal(get(path, key, &r), 202);
+    assert_int_equal(room_get(&it, path, key, &r), 202);
     reply_header(&r, "location", ret_question);
     reply_header(&r, "retry-after", wait);
     assert_string_equal(wait, "1");
@@ -167,7 +120,7 @@ assert_same(const char *path, const char *key, char *until)
     struct reply r;
     struct testing_run run;
     json_t *api = NULL, *line = NULL;
-    assert_int_equal(get(path, key, &r), 200);
+    assert_int_equal(room_get(&it, path, key, &r), 200);
     testing_steward(&run, "usage", "--json", "--by", "principal,day", "--until", until, NULL);
     assert_int_equal(run.exit_code, 0);
     assert_ok(js_parse(buf_view(&r.body), "answer", NULL, &api));
@@ -194,8 +147,8 @@ what_takes_longer_than_a_request_goes_on(void **state)
     goes_on(path, inspector, first);
     goes_on(path, second, other); /* who asks the same has the same */
     assert_string_equal(first, other);
-    answers("/v2/usage/quotas", inspector, 200, "\"quotas\"");
-    call_with_rows();
+    room_answers(&it, "GET", "/v2/usage/quotas", inspector, 200, "\"quotas\"");
+    room_call_with_rows(&it);
     goes_on(first, second, other);
     assert_string_equal(first, other);
     let_it_be_read();
@@ -212,7 +165,7 @@ await_refusal(const char *path, const char *key)
     const int64_t end = clock_mono_ns() + WAIT_NS;
     for (unsigned status = 200; status != 401;) {
         struct reply r;
-        status = get(path, key, &r);
+        status = room_get(&it, path, key, &r);
         reply_done(&r);
         assert_true((status == 200 || status == 401) && clock_mono_ns() < end);
     }
@@ -225,19 +178,19 @@ the_right_is_looked_at_whenever_it_is_asked_for(void **state)
     char question[256], path[300];
     hold_up();
     goes_on("/v2/usage", second, question);
-    answers(question, NULL, 401, "a valid key is needed");
-    answers(question, it.caller, 403, "not allowed: usage.read on usage");
+    room_answers(&it, "GET", question, NULL, 401, "a valid key is needed");
+    room_answers(&it, "GET", question, it.caller, 403, "not allowed: usage.read on usage");
     let_it_be_read();
-    answers(question, second, 200, "\"groups\":[{");
-    answers(question, it.caller, 403, "not allowed: usage.read on usage");
-    answers(question, inspector, 200, "\"groups\":[{");
+    room_answers(&it, "GET", question, second, 200, "\"groups\":[{");
+    room_answers(&it, "GET", question, it.caller, 403, "not allowed: usage.read on usage");
+    room_answers(&it, "GET", question, inspector, 200, "\"groups\":[{");
     assert_steward("principal", "remove", "second");
     await_refusal(question, second);
     (void)snprintf(path, sizeof path, "%s?by=day", question);
-    answers(path, inspector, 400, "this path takes no parameters");
-    answers("/v2/usage/questions/1", inspector, 404, "there is no such question");
-    answers("/v2/usage/questions/0", inspector, 404, "there is no such question");
-    answers("/v2/usage/questions/x", inspector, 404, "there is no such path");
+    room_answers(&it, "GET", path, inspector, 400, "this path takes no parameters");
+    room_answers(&it, "GET", "/v2/usage/questions/1", inspector, 404, "there is no such question");
+    room_answers(&it, "GET", "/v2/usage/questions/0", inspector, 404, "there is no such question");
+    room_answers(&it, "GET", "/v2/usage/questions/x", inspector, 404, "there is no such path");
 }
 
 static void
@@ -252,7 +205,7 @@ a_server_that_stops_waits_for_no_answer(void **state)
     buf_init(&ask, 1 << 16);
     hold_up();
     goes_on("/v2/usage?by=day", inspector, question);
-    put_head(&ask, question, inspector);
+    room_put_request(&ask, "GET", question, inspector, "");
     assert_true(client_open(it.port, NULL, &c));
     assert_true(client_send(&c, buf_view(&ask)));
     const struct timespec pause = {.tv_nsec = 500 * 1000 * 1000};
@@ -269,7 +222,7 @@ a_server_that_stops_waits_for_no_answer(void **state)
     assert_int_equal(waitpid(it.pid, &ended, 0), it.pid);
     assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
     room_start(&it);
-    answers(question, inspector, 404, "there is no such question");
+    room_answers(&it, "GET", question, inspector, 404, "there is no such question");
 }
 
 /* ---- without a server ---- */

@@ -13,8 +13,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define ROWS                                                                                       \
-    "{\"inputs\":[{\"name\":\"income\",\"datatype\":\"INT64\",\"shape\":[3],\"data\":[1,2,3]}]}"
 #define WAIT_MS 120000
 
 static struct room it;
@@ -46,51 +44,6 @@ tear_down(void **state)
 
 /* ---- asking ---- */
 
-static void
-put_head(struct buf *b, const char *path, const char *key)
-{
-    buf_printf(b, "GET %s HTTP/1.1\r\nhost: localhost\r\n", path);
-    if (key != NULL) {
-        buf_printf(b, "authorization: Bearer %s\r\n", key);
-    }
-    buf_put_str(b, "\r\n");
-}
-
-static unsigned
-get(const char *path, const char *key, struct reply *ret_reply)
-{
-    DEFER(buf_done) struct buf text;
-    buf_init(&text, 1 << 16);
-    put_head(&text, path, key);
-    return client_ask(it.port, buf_str(&text), ret_reply);
-}
-
-static void
-answers(const char *path, const char *key, unsigned status, const char *says)
-{
-    struct reply r;
-    const unsigned got = get(path, key, &r);
-    if (got != status || strstr(buf_str(&r.body), says) == NULL) {
-        print_error("%s: %u, not %u %s: %s\n", path, got, status, says, buf_str(&r.body));
-    }
-    assert_int_equal(got, status);
-    assert_text_has(buf_str(&r.body), says);
-    reply_done(&r);
-}
-
-static void
-call_with_rows(void)
-{
-    struct reply r;
-    char text[1024];
-    (void)snprintf(text, sizeof text,
-                   "POST %s HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n"
-                   "content-length: %zu\r\n\r\n%s",
-                   ROOM_INFER, it.caller, strlen(ROWS), ROWS);
-    assert_int_equal(client_ask(it.port, text, &r), 200);
-    reply_done(&r);
-}
-
 /* What the API answers to that query; what the command line prints with those options. */
 static void
 assert_same(const char *query, char *const *options)
@@ -105,7 +58,7 @@ assert_same(const char *query, char *const *options)
         argv[3 + i] = options[i];
     }
     (void)snprintf(path, sizeof path, "/v2/usage?%suntil=%s", query, until);
-    assert_int_equal(get(path, inspector, &r), 200);
+    assert_int_equal(room_get(&it, path, inspector, &r), 200);
     assert_ok(js_parse(buf_view(&r.body), "answer", NULL, &api));
     testing_run(argv, &run);
     assert_int_equal(run.exit_code, 0);
@@ -134,7 +87,7 @@ tells_what_the_command_line_tells(void **state)
     DEFER(buf_done) struct buf now;
     buf_init(&now, 64);
     for (int i = 0; i < 4; i++) {
-        call_with_rows();
+        room_call_with_rows(&it);
     }
     room_answers(&it, "POST", ROOM_INFER, it.watcher, 403, "not allowed");
     room_answers(&it, "GET", "/v2/models/none", it.caller, 404, "no such model");
@@ -150,21 +103,23 @@ tells_what_the_command_line_tells(void **state)
     assert_same("model=loans&by=principal&",
                 (char *[]){text("--model"), text("loans"), text("--by"), text("principal"),
                            text("--until"), until, NULL});
-    answers("/v2/usage?model=loans&by=version&principal=desk", inspector, 200,
-            "\"calls\":4,\"errors\":0");
-    answers("/v2/usage?model=loans&by=version&principal=desk", inspector, 200,
-            "\"refused\":0,\"rows\":12,");
-    answers("/v2/usage?principal=nobody", inspector, 200, "{\"groups\":[],\"unreadable\":0}");
+    room_answers(&it, "GET", "/v2/usage?model=loans&by=version&principal=desk", inspector, 200,
+                 "\"calls\":4,\"errors\":0");
+    room_answers(&it, "GET", "/v2/usage?model=loans&by=version&principal=desk", inspector, 200,
+                 "\"refused\":0,\"rows\":12,");
+    room_answers(&it, "GET", "/v2/usage?principal=nobody", inspector, 200,
+                 "{\"groups\":[],\"unreadable\":0}");
 }
 
 static void
 is_for_who_has_a_right_to_it(void **state)
 {
     (void)state;
-    answers("/v2/usage", NULL, 401, "a valid key is needed");
-    answers("/v2/usage", "sw_nonsense", 401, "a valid key is needed");
-    answers("/v2/usage", it.caller, 403, "not allowed: usage.read on usage");
-    answers("/v2/usage?by=nothing", it.watcher, 403, "not allowed: usage.read on usage");
+    room_answers(&it, "GET", "/v2/usage", NULL, 401, "a valid key is needed");
+    room_answers(&it, "GET", "/v2/usage", "sw_nonsense", 401, "a valid key is needed");
+    room_answers(&it, "GET", "/v2/usage", it.caller, 403, "not allowed: usage.read on usage");
+    room_answers(&it, "GET", "/v2/usage?by=nothing", it.watcher, 403,
+                 "not allowed: usage.read on usage");
     struct testing_run r;
     testing_steward(&r, "audit", "search", "action=usage.read decision=deny principal=watcher",
                     "--json", NULL);
@@ -199,11 +154,12 @@ what_is_not_asked_in_its_form_is_refused(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char path[128];
         (void)snprintf(path, sizeof path, "/v2/usage?%s", rows[i].query);
-        answers(path, inspector, *rows[i].says == '\0' ? 200 : 400, rows[i].says);
+        room_answers(&it, "GET", path, inspector, *rows[i].says == '\0' ? 200 : 400, rows[i].says);
     }
     char path[600] = "/v2/usage?model=";
     memset(path + strlen(path), 'm', 300);
-    answers(path, inspector, 400, "model: it stands here once, in at most 255 characters");
+    room_answers(&it, "GET", path, inspector, 400,
+                 "model: it stands here once, in at most 255 characters");
 }
 
 /* ---- several at once ---- */
@@ -217,7 +173,7 @@ who_leaves_keeps_nobody_waiting(void **state)
     unsigned good = 0;
     DEFER(buf_done) struct buf ask;
     buf_init(&ask, 1 << 16);
-    put_head(&ask, "/v2/usage", inspector);
+    room_put_request(&ask, "GET", "/v2/usage", inspector, "");
     for (size_t i = 0; i < n; i++) {
         assert_true(client_open(it.port, NULL, &c[i]));
         assert_true(client_send(&c[i], buf_view(&ask)));
@@ -243,7 +199,7 @@ who_leaves_keeps_nobody_waiting(void **state)
     const int64_t end = clock_mono_ns() + (int64_t)WAIT_MS * 1000000;
     for (unsigned free_ones = 0; free_ones < USAGES_MOST;) {
         struct reply r;
-        free_ones = get("/v2/usage", inspector, &r) == 200 ? free_ones + 1 : 0;
+        free_ones = room_get(&it, "/v2/usage", inspector, &r) == 200 ? free_ones + 1 : 0;
         reply_done(&r);
         assert_true(clock_mono_ns() < end);
     }
@@ -326,14 +282,14 @@ nothing_is_told_of_entries_that_were_changed(void **state)
     DEFER(file_freep) char *bundle = file_join(log_dir, "tile/entries/000");
     const int64_t end = clock_mono_ns() + (int64_t)WAIT_MS * 1000000;
     while (covered() < 256 && clock_mono_ns() < end) {
-        call_with_rows();
+        room_call_with_rows(&it);
     }
-    answers("/v2/usage?by=day", inspector, 200, "\"groups\":[{");
+    room_answers(&it, "GET", "/v2/usage?by=day", inspector, 200, "\"groups\":[{");
     change_entry(bundle);
-    answers("/v2/usage?by=day", inspector, 503, "the log cannot be read now");
-    call_with_rows(); /* calls to models go on */
+    room_answers(&it, "GET", "/v2/usage?by=day", inspector, 503, "the log cannot be read now");
+    room_call_with_rows(&it); /* calls to models go on */
     change_entry(bundle);
-    answers("/v2/usage?by=day", inspector, 200, "\"groups\":[{");
+    room_answers(&it, "GET", "/v2/usage?by=day", inspector, 200, "\"groups\":[{");
 }
 
 int
