@@ -285,7 +285,8 @@ add_connecting(scmp_filter_ctx f)
 {
     static const int families[] = {AF_INET, AF_INET6, AF_NETLINK, AF_UNIX};
     static const size_t count = sizeof families / sizeof *families;
-    const int rc = add_calls(f, SCMP_ACT_ALLOW, sandbox_fetcher_calls);
+    int rc = add_calls(f, SCMP_ACT_ALLOW, sandbox_fetcher_calls);
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "socketpair", SCMP_A0(SCMP_CMP_EQ, AF_UNIX)));
     return FIRST(rc, add_sockets(f, families, count));
 }
 
@@ -437,7 +438,7 @@ sandbox_settle(bool outward, struct diag *diag)
 }
 
 /* Sockets of these families only: a list of allowed ones cannot be said of one argument, gaps
- * between them can. */
+ * between them can. Pairs are of one. */
 static int
 refuse_other_sockets(scmp_filter_ctx f, bool network)
 {
@@ -453,6 +454,7 @@ refuse_other_sockets(scmp_filter_ctx f, bool network)
         rc = FIRST(rc, known ? 0 : add_call(f, SCMP_ACT_TRAP, "socket", is));
     }
     rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "socket", SCMP_A0(SCMP_CMP_GE, AF_MAX)));
+    rc = FIRST(rc, add_call(f, SCMP_ACT_TRAP, "socketpair", SCMP_A0(SCMP_CMP_NE, AF_UNIX)));
     const struct scmp_arg_cmp raw = SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW);
     for (size_t i = 1; network && i < 3; i++) { /* of netlink every socket is raw */
         const struct scmp_arg_cmp ip = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)allowed[i]);

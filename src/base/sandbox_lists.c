@@ -131,8 +131,8 @@ const char *const sandbox_fetcher_calls[] = {
     "fstatfs",      "getcwd",    "getdents64",  "getegid",    "geteuid",   "getgid",
     "getpeername",  "getrusage", "getsockname", "getsockopt", "getuid",    "lstat",
     "membarrier",   "open",      "pipe2",       "pselect6",   "readlink",  "readlinkat",
-    "recvmmsg",     "select",    "sendmmsg",    "setsockopt", "shutdown",  "socketpair",
-    "stat",         "statfs",    "statx",       "sysinfo",    "uname",     NULL};
+    "recvmmsg",     "select",    "sendmmsg",    "setsockopt", "shutdown",  "stat",
+    "statfs",       "statx",     "sysinfo",     "uname",      NULL};
 
 /* Of one that reads files with DuckDB. It opens them to read alone: add_opening. */
 const char *const sandbox_importer_calls[] = {

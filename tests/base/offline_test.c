@@ -160,6 +160,9 @@ who_connects_and_who_starts_those_make_the_calls_of_a_list(void **state)
         {{SYS_socket, AF_INET, 0}, UNKNOWN, UNKNOWN}, /* of no type that there is, but asked for */
         {{SYS_socket, AF_PACKET, 0}, REFUSED, REFUSED},
         {{SYS_socket, AF_ALG, 0}, REFUSED, REFUSED},
+        {{SYS_socketpair, AF_UNIX, 0}, UNKNOWN, UNKNOWN},
+        {{SYS_socketpair, AF_TIPC, 0}, REFUSED, REFUSED},
+        {{SYS_socketpair, AF_INET, 0}, REFUSED, REFUSED},
         {{SYS_listen, -1, 0}, REFUSED, REFUSED},
         {{SYS_accept4, -1, 0}, REFUSED, REFUSED},
         {{SYS_clone, SIGCHLD, 0}, REFUSED, MADE},

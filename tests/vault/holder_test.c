@@ -43,6 +43,21 @@ enum trick {
     MEMORY = 'm'
 };
 
+/* Two ends in one process: TIPC and others have such, too. */
+static struct status
+use_pairs(void)
+{
+    int ends[2];
+    for (int family = 0; family <= AF_MAX; family++) {
+        for (int type = SOCK_STREAM; type <= SOCK_PACKET; type++) {
+            CHECK(family == AF_UNIX || (socketpair(family, type, 0, ends) < 0 && errno == EPERM),
+                  DENIED);
+        }
+    }
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, IO);
+    return OK;
+}
+
 /* To a daemon of this machine; nothing that leaves it, and not to be connected to. */
 static struct status
 use_local_sockets(void)
@@ -55,7 +70,7 @@ use_local_sockets(void)
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHECK(fd >= 0, IO);
     CHECK(listen(fd, 1) < 0 && errno == EPERM, DENIED);
-    return OK;
+    return use_pairs();
 }
 
 /* Connections of its own a driver may need: to a daemon, to a machine. Not to be connected to. */
@@ -70,7 +85,7 @@ use_network(void)
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHECK(fd >= 0 && socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0, IO);
     CHECK(listen(fd, 1) < 0 && errno == EPERM, DENIED);
-    return OK;
+    return use_pairs();
 }
 
 static struct status
