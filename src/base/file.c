@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include "base/outputs.h"
 #include "base/random.h"
 #include "base/text.h"
 
@@ -138,8 +139,8 @@ file_write_all(int fd, struct view bytes, const char *path, struct diag *diag)
     return OK;
 }
 
-static char *
-parent_of(const char *path)
+char *
+file_parent(const char *path)
 {
     char *copy = strdup(path);
     ASSERT(copy != NULL);
@@ -156,10 +157,22 @@ parent_of(const char *path)
     return copy;
 }
 
+char *
+file_ancestor(const char *path)
+{
+    char *at = file_parent(path);
+    while (!file_exists(at) && strcmp(at, ".") != 0 && strcmp(at, "/") != 0) {
+        char *above = file_parent(at);
+        free(at);
+        at = above;
+    }
+    return at;
+}
+
 struct status
 file_sync_dir(const char *path, struct diag *diag)
 {
-    DEFER(file_freep) char *dir = parent_of(path);
+    DEFER(file_freep) char *dir = file_parent(path);
     DEFER(file_closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return file_refuse(dir, errno, diag);
@@ -193,7 +206,9 @@ file_draft_done(struct file_draft *d)
         return;
     }
     file_closep(&d->fd);
-    if (d->tmp != NULL) {
+    if (d->elsewhere) {
+        outputs_drop(d->path);
+    } else if (d->tmp != NULL) {
         (void)unlink(d->tmp);
     }
     free(d->tmp);
@@ -209,6 +224,9 @@ file_draft_open(const char *path, unsigned mode, struct diag *diag, struct file_
     struct stat st;
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
         d.fd = open(path, O_WRONLY | O_CLOEXEC);
+    } else if (outputs_has(path)) {
+        d.elsewhere = true;
+        TRY(outputs_open(path, OUTPUTS_DRAFT, mode, diag, &d.fd));
     } else {
         uint64_t unique = 0;
         random_bytes(&unique, sizeof unique);
@@ -233,6 +251,10 @@ file_draft_keep(struct file_draft *d, struct diag *diag)
     d->fd = -1;
     if (close(closing) != 0) {
         return file_refuse(d->path, errno, diag);
+    }
+    if (d->elsewhere) {
+        d->elsewhere = false;
+        return outputs_keep(d->path, diag);
     }
     if (d->tmp == NULL) {
         return OK;

@@ -25,6 +25,7 @@ struct status file_replace(const char *path, struct view bytes, unsigned mode, s
 struct file_draft {
     int fd;
     char *path, *tmp; /* tmp NULL: path itself is written */
+    bool elsewhere;   /* base/outputs made it, and puts it in its place */
 };
 struct status file_draft_open(const char *path, unsigned mode, struct diag *diag,
                               struct file_draft *ret_draft);
@@ -53,6 +54,10 @@ void file_closep(int *fd); /* for DEFER; ignores -1 */
 /* dir + "/" + name into a malloc'd string; aborts when memory is out. */
 char *file_join(const char *dir, const char *name);
 void file_freep(char **text); /* for DEFER on malloc'd strings */
+/* The folder that path stands in, by its name alone; the nearest one that is there, of it and those
+ * above. Malloc'd. */
+char *file_parent(const char *path);
+char *file_ancestor(const char *path);
 /* Another of Steward's programs: beside the one that runs, or in ../libexec/steward/. Malloc'd;
  * NULL where /proc is missing. */
 char *file_program(const char *name);

@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/outputs.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "vault/aead.h"
@@ -92,6 +93,7 @@ struct seal_writer {
     size_t filled;
     struct status failed; /* sticky: what failed once is never finished */
     bool unsynced;
+    bool elsewhere; /* base/outputs made it: tmp is NULL */
     uint8_t plain[SEAL_CHUNK_BYTES];
     uint8_t sealed[SEALED_CHUNK];
 };
@@ -111,7 +113,9 @@ void
 seal_writer_abandon(struct seal_writer *w)
 {
     if (w != NULL) {
-        if (w->fd >= 0) {
+        if (w->elsewhere) {
+            outputs_drop(w->path);
+        } else if (w->fd >= 0) {
             (void)unlink(w->tmp);
         }
         writer_free(w);
@@ -154,26 +158,35 @@ make_parent(const char *path, struct diag *diag)
     return file_mkdirs(parent, 0700, diag);
 }
 
-struct status
-seal_writer_open_behind(const struct vault *v, const char *path, struct seal_id id,
-                        struct view before, struct diag *diag, struct seal_writer **ret_writer)
+/* A file that nobody sees before it is kept. */
+static struct status
+open_draft(struct seal_writer *w, struct diag *diag)
 {
-    TRY(make_parent(path, diag));
-    DEFER(seal_writer_abandonp) struct seal_writer *w = calloc(1, sizeof *w);
-    CHECK(w != NULL, MEMORY);
-    w->fd = -1;
     uint64_t unique = 0;
+    if (outputs_has(w->path)) {
+        w->elsewhere = true;
+        return outputs_open(w->path, OUTPUTS_DEEP, 0600, diag, &w->fd);
+    }
+    TRY(make_parent(w->path, diag));
     random_bytes(&unique, sizeof unique);
-    w->path = strdup(path);
-    CHECK(w->path != NULL, MEMORY);
-    if (asprintf(&w->tmp, "%s.tmp-%016llx", path, (unsigned long long)unique) < 0) {
+    if (asprintf(&w->tmp, "%s.tmp-%016llx", w->path, (unsigned long long)unique) < 0) {
         w->tmp = NULL; /* asprintf leaves it undefined */
         FAIL(MEMORY);
     }
     w->fd = open(w->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (w->fd < 0) {
-        return file_refuse_os(path, errno, diag);
-    }
+    return w->fd < 0 ? file_refuse_os(w->path, errno, diag) : OK;
+}
+
+struct status
+seal_writer_open_behind(const struct vault *v, const char *path, struct seal_id id,
+                        struct view before, struct diag *diag, struct seal_writer **ret_writer)
+{
+    DEFER(seal_writer_abandonp) struct seal_writer *w = calloc(1, sizeof *w);
+    CHECK(w != NULL, MEMORY);
+    w->fd = -1;
+    w->path = strdup(path);
+    CHECK(w->path != NULL, MEMORY);
+    TRY(open_draft(w, diag));
     TRY(write_header(w, v, id, before, diag));
     *ret_writer = MOVE(w);
     return OK;
@@ -234,6 +247,11 @@ finish(struct seal_writer *w, struct diag *diag)
 {
     TRY(w->failed);
     TRY(write_chunk(w, view_of(w->plain, w->filled), true, diag));
+    if (w->elsewhere) {
+        TRY(outputs_keep(w->path, diag));
+        w->elsewhere = false;
+        return OK;
+    }
     if ((!w->unsynced && fsync(w->fd) != 0) || rename(w->tmp, w->path) != 0) {
         return file_refuse_os(w->path, errno, diag);
     }
@@ -248,7 +266,7 @@ seal_writer_finish(struct seal_writer *w, struct diag *diag)
         seal_writer_abandon(w);
         return s;
     }
-    s = w->unsynced ? OK : file_sync_dir(w->path, diag);
+    s = w->unsynced || w->tmp == NULL ? OK : file_sync_dir(w->path, diag);
     writer_free(w);
     return s;
 }

@@ -1,5 +1,6 @@
 #include "vault/starter.h"
 
+#include "base/passed.h"
 #include "base/sandbox.h"
 #include "base/text.h"
 #include "vault/transit.h"
@@ -43,31 +44,7 @@ struct answer {
     struct diag diag;
 };
 
-/* A message, and with it a descriptor. */
-union passed {
-    struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int))];
-};
-
 /* ---- the process ---- */
-
-/* fd -1: without one. */
-static void
-say(const struct answer *a, int fd)
-{
-    struct iovec part = {(void *)(uintptr_t)a, sizeof *a};
-    union passed with = {0};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
-    if (fd >= 0) {
-        m.msg_control = with.bytes;
-        m.msg_controllen = sizeof with.bytes;
-        with.header.cmsg_level = SOL_SOCKET;
-        with.header.cmsg_type = SCM_RIGHTS;
-        with.header.cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(&with.header), &fd, sizeof fd);
-    }
-    (void)!sendmsg(STARTER_FD, &m, MSG_NOSIGNAL);
-}
 
 static enum family
 family_of(const char *target)
@@ -122,7 +99,7 @@ answer(struct question *q, enum family family, const struct starter_means *m,
     a.os = s.os;
     struct holder *h = status_ok(s) ? provider_holder(*ret_provider) : NULL;
     text_copy(a.target, sizeof a.target, h == NULL ? "" : provider_target(*ret_provider));
-    say(&a, h == NULL ? -1 : holder_fd(h));
+    (void)status_ok(passed_put(STARTER_FD, &a, sizeof a, h == NULL ? -1 : holder_fd(h)));
     if (h != NULL) {
         holder_let_go(h);
     }
@@ -246,29 +223,6 @@ put(int fd, const char *target, const struct secret *credential)
     return OK;
 }
 
-/* *ret_fd: -1 when none came with it. */
-static struct status
-hear(int fd, struct answer *ret_answer, int *ret_fd)
-{
-    struct iovec part = {ret_answer, sizeof *ret_answer};
-    union passed with = {0};
-    struct msghdr m = {.msg_iov = &part,
-                       .msg_iovlen = 1,
-                       .msg_control = with.bytes,
-                       .msg_controllen = sizeof with.bytes};
-    ssize_t n = 0;
-    do {
-        n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
-    } while (n < 0 && errno == EINTR);
-    const struct cmsghdr *h = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
-    *ret_fd = -1;
-    if (h != NULL && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS) {
-        memcpy(ret_fd, CMSG_DATA(h), sizeof *ret_fd);
-    }
-    CHECK(n == (ssize_t)sizeof *ret_answer, IO);
-    return OK;
-}
-
 struct status
 starter_ask(const char *target, const struct secret *credential, struct diag *diag,
             char ret_target[static PROVIDER_TARGET_MAX], int *ret_holder)
@@ -280,7 +234,7 @@ starter_ask(const char *target, const struct secret *credential, struct diag *di
         return refuse_unforeseen(diag);
     }
     struct status s = put(starter->fd, target, credential);
-    s = status_ok(s) ? hear(starter->fd, &a, &fd) : s;
+    s = status_ok(s) ? passed_take(starter->fd, &a, sizeof a, &fd) : s;
     if (!status_ok(s)) {
         diag_set(diag, "the process that starts those of tokens and transit services has ended; "
                        "start again");

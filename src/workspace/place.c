@@ -1,6 +1,7 @@
 #include "workspace/place.h"
 
 #include "base/file.h"
+#include "base/outputs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -84,6 +85,9 @@ struct status
 place_beside(const char *place, struct diag *diag, char **ret_path)
 {
     char *path = NULL;
+    if (outputs_has(place)) {
+        return outputs_folder(place, diag, ret_path);
+    }
     ASSERT(asprintf(&path, "%s.new-XXXXXX", place) > 0);
     if (mkdtemp(path) == NULL) {
         const int err = errno;
@@ -97,10 +101,12 @@ place_beside(const char *place, struct diag *diag, char **ret_path)
 static struct status
 appear(const char *made, const char *place, struct diag *diag)
 {
-    if (rename(made, place) == 0) {
+    const bool elsewhere = outputs_has(place);
+    const struct status s = elsewhere ? outputs_take(place, diag) : OK;
+    if (elsewhere ? status_ok(s) : rename(made, place) == 0) {
         return OK;
     }
-    const int err = errno;
+    const int err = elsewhere ? s.os : errno;
     if (err == ENOTEMPTY || err == EEXIST) {
         diag_set(diag, "%s: not empty; somebody else has just put something there", place);
         FAIL(EXISTS);
@@ -118,5 +124,5 @@ place_take(char **made, const char *place, struct diag *diag)
 {
     TRY(appear(*made, place, diag));
     free(MOVE(*made));
-    return file_sync_dir(place, diag);
+    return outputs_has(place) ? OK : file_sync_dir(place, diag);
 }

@@ -1,0 +1,379 @@
+#include "base/outputs.h"
+
+#include "base/file.h"
+#include "base/passed.h"
+#include "base/sandbox.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NAME "steward-output"
+#define OUTPUTS_FD 3
+#define DEEP_MODE 0700
+
+static struct {
+    char *path[OUTPUTS_MAX];
+    char *folder[OUTPUTS_MAX]; /* beside it, once it is made */
+    size_t n;
+    pid_t pid; /* 0: there is none */
+    int fd;
+} it;
+
+enum act {
+    DRAFT = OUTPUTS_DRAFT,
+    DEEP = OUTPUTS_DEEP,
+    APPEND = OUTPUTS_APPEND,
+    KEEP,
+    DROP,
+    FOLDER,
+    TAKE,
+    MAKE
+};
+
+/* Both ends are one program: as they lie in memory. */
+struct question {
+    uint32_t act, which, mode;
+};
+struct answer {
+    int32_t code, os;
+    struct diag diag;
+    char folder[PATH_MAX];
+};
+
+/* ---- the process ---- */
+
+static struct file_draft drafts[OUTPUTS_MAX];
+
+static struct status
+make_parents(const char *path, struct diag *diag)
+{
+    DEFER(file_freep) char *parent = file_parent(path);
+    return file_exists(parent) ? OK : file_mkdirs(parent, DEEP_MODE, diag);
+}
+
+/* An appended file is closed when its descriptor is sent; a draft when it is kept or dropped. */
+static struct status
+open_one(const struct question *q, struct diag *diag, int *ret_fd)
+{
+    const char *path = it.path[q->which];
+    struct file_draft *d = &drafts[q->which];
+    if (q->act == APPEND) {
+        const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+        *ret_fd = open(path, flags, q->mode);
+        return *ret_fd < 0 ? file_refuse_os(path, errno, diag) : OK;
+    }
+    file_draft_done(d);
+    TRY(q->act == DEEP ? make_parents(path, diag) : OK);
+    TRY(file_draft_open(path, q->mode, diag, d));
+    *ret_fd = d->fd;
+    return OK;
+}
+
+static struct status
+make_folder(size_t which, struct diag *diag)
+{
+    char *path = NULL;
+    ASSERT(asprintf(&path, "%s.new-XXXXXX", it.path[which]) > 0);
+    CHECK(it.folder[which] == NULL && strlen(path) < PATH_MAX, LIMIT);
+    if (mkdtemp(path) == NULL) {
+        const int err = errno;
+        free(path);
+        return file_refuse_os(it.path[which], err, diag);
+    }
+    it.folder[which] = path;
+    return OK;
+}
+
+static struct status
+make_itself(size_t which, struct diag *diag)
+{
+    if (file_exists(it.path[which])) {
+        return OK;
+    }
+    TRY(file_mkdirs(it.path[which], DEEP_MODE, diag));
+    it.folder[which] = strdup(it.path[which]);
+    CHECK(it.folder[which] != NULL, MEMORY);
+    return OK;
+}
+
+static struct status
+take_folder(size_t which, struct diag *diag)
+{
+    CHECK(it.folder[which] != NULL, INPUT);
+    if (rename(it.folder[which], it.path[which]) != 0) {
+        FAIL_OS(errno);
+    }
+    file_freep(&it.folder[which]);
+    return file_sync_dir(it.path[which], diag);
+}
+
+static struct status
+act(const struct question *q, struct diag *diag, int *ret_fd)
+{
+    CHECK(q->which < it.n, INPUT);
+    switch ((enum act)q->act) {
+    case DRAFT:
+    case DEEP:
+    case APPEND:
+        return open_one(q, diag, ret_fd);
+    case KEEP:
+        CHECK(drafts[q->which].path != NULL, INPUT);
+        return file_draft_keep(&drafts[q->which], diag);
+    case DROP:
+        file_draft_done(&drafts[q->which]);
+        return OK;
+    case FOLDER:
+        return make_folder(q->which, diag);
+    case TAKE:
+        return take_folder(q->which, diag);
+    case MAKE:
+        return make_itself(q->which, diag);
+    }
+    FAIL(INPUT);
+}
+
+static void
+answer(const struct question *q)
+{
+    static struct answer a;
+    int fd = -1;
+    memset(&a, 0, sizeof a);
+    const struct status s = act(q, &a.diag, &fd);
+    a.code = s.code;
+    a.os = s.os;
+    if (status_ok(s) && q->act == FOLDER) {
+        text_copy(a.folder, sizeof a.folder, it.folder[q->which]);
+    }
+    (void)status_ok(passed_put(OUTPUTS_FD, &a, sizeof a, fd));
+    if (q->act == APPEND && fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+/* Until the other end is closed. Of a folder that was not taken, who filled it removes what is in
+ * it. */
+static void
+serve(void)
+{
+    struct question q;
+    while (recv(OUTPUTS_FD, &q, sizeof q, 0) == (ssize_t)sizeof q) {
+        answer(&q);
+    }
+    for (size_t i = 0; i < it.n; i++) {
+        file_draft_done(&drafts[i]);
+        if (it.folder[i] != NULL) {
+            (void)rmdir(it.folder[i]);
+        }
+    }
+}
+
+/* Nothing but the standard error and the socket comes along; it outlives who asks, to tidy up. */
+static bool
+leave_behind(int fd)
+{
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
+        (void)signal(ignored[i], SIG_IGN);
+    }
+    (void)prctl(PR_SET_NAME, NAME);
+    sandbox_wipe_environment();
+    return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0 &&
+           (fd == OUTPUTS_FD || dup2(fd, OUTPUTS_FD) >= 0) &&
+           close_range(OUTPUTS_FD + 1, ~0u, 0) == 0;
+}
+
+/* The folders in which it makes something, or makes those. */
+static struct status
+confine(void)
+{
+    struct sandbox_path list[OUTPUTS_MAX];
+    struct sandbox_told told;
+    for (size_t i = 0; i < it.n; i++) {
+        list[i] = (struct sandbox_path){file_ancestor(it.path[i]), SANDBOX_KEEP};
+    }
+    TRY(sandbox_files(list, it.n, false, NULL, &told));
+    return sandbox_calls(SANDBOX_VERB, NULL);
+}
+
+__attribute__((noreturn)) static void
+become(int fd)
+{
+    if (leave_behind(fd) && status_ok(confine())) {
+        serve();
+    }
+    _exit(0);
+}
+
+/* ---- this end ---- */
+
+static struct status
+begin(struct diag *diag)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        FAIL_OS(errno);
+    }
+    const pid_t pid = fork();
+    if (pid == 0) {
+        become(ends[1]);
+    }
+    const int err = errno;
+    (void)close(ends[1]);
+    if (pid < 0) {
+        (void)close(ends[0]);
+        diag_set(diag, "the process that puts files in their place: %s", strerror(err));
+        FAIL_OS(err);
+    }
+    it.pid = pid;
+    it.fd = ends[0];
+    return OK;
+}
+
+static void
+forget(void)
+{
+    for (size_t i = 0; i < it.n; i++) {
+        free(it.path[i]);
+        free(it.folder[i]);
+        it.path[i] = NULL;
+        it.folder[i] = NULL;
+    }
+    it.n = 0;
+}
+
+struct status
+outputs_begin(const char *const *paths, size_t n, struct diag *diag)
+{
+    ASSERT(it.pid == 0);
+    CHECK(n <= OUTPUTS_MAX, LIMIT);
+    for (size_t i = 0; i < n; i++) {
+        it.path[it.n] = strdup(paths[i]);
+        CHECK(it.path[it.n++] != NULL, MEMORY);
+    }
+    const struct status s = n == 0 ? OK : begin(diag);
+    if (!status_ok(s)) {
+        forget();
+    }
+    return s;
+}
+
+/* it.n: none of them. */
+static size_t
+find(const char *path)
+{
+    size_t i = 0;
+    while (i < it.n && strcmp(it.path[i], path) != 0) {
+        i++;
+    }
+    return i;
+}
+
+bool
+outputs_has(const char *path)
+{
+    return it.pid != 0 && find(path) < it.n;
+}
+
+/* ret_fd NULL: none is to come. */
+static struct status
+ask(enum act what, size_t which, unsigned mode, struct diag *diag, struct answer *ret_answer,
+    int *ret_fd)
+{
+    const struct question q = {what, (uint32_t)which, mode};
+    int fd = -1;
+    struct status s = passed_put(it.fd, &q, sizeof q, -1);
+    s = status_ok(s) ? passed_take(it.fd, ret_answer, sizeof *ret_answer, &fd) : s;
+    if (!status_ok(s)) {
+        diag_set(diag, "%s: the process that puts files in their place has ended; start again",
+                 it.path[which]);
+        return s;
+    }
+    if (ret_answer->code != STATUS_OK) {
+        diag_set(diag, "%s", ret_answer->diag.text);
+        return (struct status){STATUS_HERE, ret_answer->code, ret_answer->os};
+    }
+    CHECK((fd >= 0) == (ret_fd != NULL), IO);
+    if (ret_fd != NULL) {
+        *ret_fd = fd;
+    }
+    return OK;
+}
+
+struct status
+outputs_open(const char *path, enum outputs_how how, unsigned mode, struct diag *diag, int *ret_fd)
+{
+    struct answer a;
+    ASSERT(outputs_has(path));
+    return ask((enum act)how, find(path), mode, diag, &a, ret_fd);
+}
+
+struct status
+outputs_keep(const char *path, struct diag *diag)
+{
+    struct answer a;
+    ASSERT(outputs_has(path));
+    return ask(KEEP, find(path), 0, diag, &a, NULL);
+}
+
+void
+outputs_drop(const char *path)
+{
+    struct answer a;
+    if (outputs_has(path)) {
+        (void)status_ok(ask(DROP, find(path), 0, NULL, &a, NULL));
+    }
+}
+
+struct status
+outputs_folder(const char *place, struct diag *diag, char **ret_path)
+{
+    struct answer a;
+    const size_t i = find(place);
+    ASSERT(outputs_has(place));
+    if (it.folder[i] == NULL) {
+        TRY(ask(FOLDER, i, 0, diag, &a, NULL));
+        a.folder[sizeof a.folder - 1] = '\0';
+        it.folder[i] = strdup(a.folder);
+        CHECK(it.folder[i] != NULL, MEMORY);
+    }
+    *ret_path = strdup(it.folder[i]);
+    CHECK(*ret_path != NULL, MEMORY);
+    return OK;
+}
+
+struct status
+outputs_take(const char *place, struct diag *diag)
+{
+    struct answer a;
+    ASSERT(outputs_has(place));
+    return ask(TAKE, find(place), 0, diag, &a, NULL);
+}
+
+struct status
+outputs_make(const char *folder, struct diag *diag)
+{
+    struct answer a;
+    ASSERT(outputs_has(folder));
+    return ask(MAKE, find(folder), 0, diag, &a, NULL);
+}
+
+void
+outputs_end(void)
+{
+    if (it.pid != 0) {
+        (void)close(it.fd);
+        while (waitpid(it.pid, NULL, 0) < 0 && errno == EINTR) {
+        }
+        it.pid = 0;
+    }
+    forget();
+}
