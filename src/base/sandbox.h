@@ -19,15 +19,20 @@ enum sandbox_kind {
 };
 
 enum sandbox_access {
-    SANDBOX_LIST, /* the names under the folder, and no file */
-    SANDBOX_READ, /* the file, or all files under the folder, and their names */
-    SANDBOX_KEEP, /* and write, make, remove and rename them */
+    SANDBOX_LIST,  /* the names under the folder, and no file */
+    SANDBOX_READ,  /* the file, or all files under the folder, and their names */
+    SANDBOX_WRITE, /* the file, which is not read */
+    SANDBOX_KEEP,  /* read, write, make, remove and rename them */
 };
 
 struct sandbox_path {
     const char *path;
     enum sandbox_access access;
 };
+
+/* What resolving a name and verifying a server need of the system's files. */
+#define SANDBOX_OUTWARD 17
+extern const struct sandbox_path sandbox_outward[SANDBOX_OUTWARD];
 
 /* The Landlock version that is in force afterwards; 0: this kernel has none. */
 struct sandbox_told {
@@ -38,8 +43,9 @@ struct sandbox_told {
  * calling thread and those that it starts. The others here do it, too. */
 struct status sandbox_capabilities(void);
 /* No files but these (what is open stays so), no TCP connection outward unless `outward`, no signal
- * to a process outside. A path that is not there is passed over. For the calling thread and those
- * that it starts: before there are others. */
+ * to a process outside. A path that is not there, or not to be reached, is passed over, and so is
+ * what is in no file system (a pipe by its descriptor's name), which this does not reach. For the
+ * calling thread and those that it starts: before there are others. */
 struct status sandbox_files(const struct sandbox_path *paths, size_t count, bool outward,
                             struct diag *diag, struct sandbox_told *ret_told);
 /* Only the system calls of that kind, no new privileges; for every thread. The gateway still opens

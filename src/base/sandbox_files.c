@@ -25,6 +25,26 @@
 #define NET_CONNECT_TCP (UINT64_C(1) << 1)
 #define SCOPE_ALL UINT64_C(3) /* abstract sockets, signals */
 
+const struct sandbox_path sandbox_outward[SANDBOX_OUTWARD] = {
+    {"/etc/gai.conf", SANDBOX_READ},
+    {"/etc/gnutls", SANDBOX_READ},
+    {"/etc/host.conf", SANDBOX_READ},
+    {"/etc/hosts", SANDBOX_READ},
+    {"/etc/ld.so.cache", SANDBOX_READ},
+    {"/etc/nsswitch.conf", SANDBOX_READ},
+    {"/etc/pki/tls/certs", SANDBOX_READ},
+    {"/etc/resolv.conf", SANDBOX_READ},
+    {"/etc/services", SANDBOX_READ},
+    {"/etc/ssl/certs", SANDBOX_READ},
+    {"/etc/ssl/openssl.cnf", SANDBOX_READ},
+    {"/lib", SANDBOX_READ},
+    {"/lib64", SANDBOX_READ},
+    {"/usr/lib", SANDBOX_READ},
+    {"/usr/lib64", SANDBOX_READ},
+    {"/usr/share/ca-certificates", SANDBOX_READ},
+    {"/usr/local/share/ca-certificates", SANDBOX_READ},
+};
+
 struct ruleset {
     uint64_t fs, net, scoped;
 };
@@ -45,12 +65,19 @@ known_rights(int version)
 static uint64_t
 rights_of(enum sandbox_access access, bool folder)
 {
-    const uint64_t read = access == SANDBOX_LIST ? 0 : FS_READ_FILE,
-                   change = FS_WRITE_FILE | FS_TRUNCATE;
-    const uint64_t names = FS_READ_DIR;
+    const bool reads = access == SANDBOX_READ || access == SANDBOX_KEEP;
+    const uint64_t read = reads ? FS_READ_FILE : 0, change = FS_WRITE_FILE | FS_TRUNCATE;
+    const uint64_t names = access == SANDBOX_WRITE ? 0 : FS_READ_DIR;
     const uint64_t make = FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_REFER;
     const bool keep = access == SANDBOX_KEEP;
-    return read | (keep ? change : 0) | (folder ? names : 0) | (folder && keep ? make : 0);
+    return read | (keep || access == SANDBOX_WRITE ? change : 0) | (folder ? names : 0) |
+           (folder && keep ? make : 0);
+}
+
+static bool
+is_out_of_reach(int err)
+{
+    return err == ENOENT || err == ENOTDIR || err == EACCES || err == ELOOP || err == ENAMETOOLONG;
 }
 
 static struct status
@@ -58,7 +85,7 @@ allow(int ruleset, const struct sandbox_path *p, uint64_t known, struct diag *di
 {
     struct stat st;
     const int fd = open(p->path, O_PATH | O_CLOEXEC);
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+    if (fd < 0 && is_out_of_reach(errno)) {
         return OK;
     }
     const bool there = fd >= 0 && fstat(fd, &st) == 0;
@@ -66,9 +93,9 @@ allow(int ruleset, const struct sandbox_path *p, uint64_t known, struct diag *di
     if (there) {
         rule.allowed = rights_of(p->access, S_ISDIR(st.st_mode)) & known;
     }
-    const bool done =
-        there && syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) == 0;
+    bool done = there && syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) == 0;
     const int err = errno;
+    done = done || (there && err == EBADFD); /* of no file system */
     if (fd >= 0) {
         (void)close(fd);
     }

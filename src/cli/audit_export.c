@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/file.h"
+#include "base/outputs.h"
 #include "base/text.h"
 #include "serve/kafka_sink.h"
 #include "serve/syslog_sink.h"
@@ -101,9 +102,9 @@ open_out(struct cli *c, struct out *ret_out)
     const bool standard = strcmp(path, "-") == 0;
     *ret_out = (struct out){.fd = STDOUT_FILENO, .path = standard ? "standard output" : path};
     if (!standard) {
-        ret_out->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+        TRY(outputs_open(path, OUTPUTS_APPEND, 0600, &c->diag, &ret_out->fd));
     }
-    if (ret_out->fd < 0 || fstat(ret_out->fd, &st) != 0) {
+    if (fstat(ret_out->fd, &st) != 0) {
         return file_refuse_os(path, errno, &c->diag);
     }
     ret_out->regular = !standard && S_ISREG(st.st_mode);

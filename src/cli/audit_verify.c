@@ -185,7 +185,7 @@ verify(struct cli *c, const char *dir, const char *vkey, struct judged *j,
         (void)snprintf(ret_fault->text, sizeof ret_fault->text, "%.500s", c->diag.text);
         return known;
     }
-    TRY(verified_path(buf_str(&key), cli_value(c, "state"), &c->diag, &path));
+    TRY(verified_path(buf_str(&key), cli_value(c, "state"), &path));
     TRY(verified_read(path, buf_str(&key), &c->diag, &j->before));
     TRY(audit_verify_since(dir, vkey, &j->before.seen, j->full, ret_fault, ret_report, &now.seen,
                            &now.note));

@@ -29,7 +29,8 @@ struct cli_option {
     const char *about;
     const char *initial; /* default, as text; NULL: none */
     enum cli_repeats repeats;
-    const char *words; /* completion: space-separated choices, "@file", "@dir"; or NULL */
+    const char *words; /* completion: space-separated choices, or what path it is (cli/reach.h);
+                          or NULL */
 };
 
 struct cli;

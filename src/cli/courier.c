@@ -254,13 +254,31 @@ deliver(struct cli *c, const char *dir, const struct witnesses_options *o, struc
     return any_is_grave(r) ? cli_exit_code(STATUS_INTEGRITY) : 0;
 }
 
+/* The log, the configuration, the authorities that it names, and what a connection needs. */
+static struct status
+confine(struct cli *c, const char *dir, const struct witnesses_options *o)
+{
+    struct sandbox_path paths[SANDBOX_OUTWARD + 2 + COSIGN_WITNESSES];
+    struct sandbox_told told;
+    size_t n = SANDBOX_OUTWARD;
+    DEFER(file_freep) char *config = file_join(c->dir, "steward.yaml");
+    memcpy(paths, sandbox_outward, sizeof sandbox_outward);
+    paths[n++] = (struct sandbox_path){dir, SANDBOX_KEEP};
+    paths[n++] = (struct sandbox_path){config, SANDBOX_READ};
+    for (size_t i = 0; i < o->count; i++) {
+        paths[n++] = (struct sandbox_path){o->witness[i].ca_file, SANDBOX_READ};
+    }
+    TRY(sandbox_files(paths, n, true, NULL, &told));
+    return sandbox_calls(SANDBOX_SENDER, NULL);
+}
+
 _Noreturn static void
 live(struct cli *c, int fd, const char *dir, const struct witnesses_options *o, struct view before)
 {
     char go = 0;
     sandbox_wipe_environment();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (!status_ok(sandbox_calls(SANDBOX_SENDER, NULL)) || read(fd, &go, 1) != 1) {
+    if (!status_ok(confine(c, dir, o)) || read(fd, &go, 1) != 1) {
         _exit(0);
     }
     _exit(deliver(c, dir, o, before));

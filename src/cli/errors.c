@@ -24,7 +24,7 @@ const struct cli_option cli_errors_options[] = {
     {"data", "FILE",
      "scored rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson; or " CLI_OF_WORKSPACE
      ", whose roles tell the label",
-     NULL, CLI_ONCE, "@file"},
+     NULL, CLI_ONCE, "@table"},
     {"label", "COLUMN", "the truth", NULL, CLI_ONCE, NULL},
     CLI_DECIDING_MODEL,
     {"prediction", "COLUMN", "what the model decided, or predicted as a number", NULL, CLI_ONCE,
@@ -61,7 +61,7 @@ const struct cli_option cli_errors_options[] = {
     {"permutations", "N", "random orders that a slice is held against", "99", CLI_ONCE, NULL},
     {"seed", "N", "of those", "1", CLI_ONCE, NULL},
     {"worst", "N", "worst predictions to list", "10", CLI_ONCE, NULL},
-    {"report", "FILE", "write the page (HTML) to FILE", NULL, CLI_ONCE, "@file"},
+    {"report", "FILE", "write the page (HTML) to FILE", NULL, CLI_ONCE, "@made"},
     CLI_DATA_FILE_OPTIONS,
     {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
      CLI_ONCE, NULL},

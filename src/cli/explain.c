@@ -8,7 +8,7 @@ const struct cli_option cli_explain_options[] = {
      NULL, CLI_ONCE, NULL},
     {"data", "FILE",
      "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson; or " CLI_OF_WORKSPACE, NULL,
-     CLI_ONCE, "@file"},
+     CLI_ONCE, "@table"},
     {"record", NULL,
      "of trees: in double precision, 17 digits: what is kept when a decision about a person is "
      "explained",
@@ -36,7 +36,7 @@ const struct cli_option cli_explain_options[] = {
     {"background", "FILE",
      "rows that stand for a feature not known (default: of a black box, those of --data; of trees, "
      "the training rows' shares; of a linear model, the means in its file)",
-     NULL, CLI_ONCE, "@file"},
+     NULL, CLI_ONCE, "@table"},
     {"output-space", "SPACE", "with --background: what attributions add up to", "margin", CLI_ONCE,
      "margin probability"},
     {"background-rows", "N",
@@ -82,8 +82,8 @@ const struct cli_option cli_explain_options[] = {
     {"batch", "N", "rows of one request to the endpoint; halved when it refuses", "1000", CLI_ONCE,
      NULL},
     {"timeout", "DURATION", "of one request to the endpoint", "60s", CLI_ONCE, NULL},
-    {"output", "FILE", "write each row's contributions (CSV) to FILE", NULL, CLI_ONCE, "@file"},
-    {"report", "FILE", "write a page (HTML) to FILE", NULL, CLI_ONCE, "@file"},
+    {"output", "FILE", "write each row's contributions (CSV) to FILE", NULL, CLI_ONCE, "@made"},
+    {"report", "FILE", "write a page (HTML) to FILE", NULL, CLI_ONCE, "@made"},
     {"seed", "N", "of all that is drawn", "1", CLI_ONCE, NULL},
     CLI_DATA_FILE_OPTIONS,
     {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,

@@ -23,7 +23,7 @@ const struct cli_option cli_fairness_options[] = {
     {"data", "FILE",
      "rows with label and prediction: .csv .tsv .csv.gz .parquet .json .jsonl; or " CLI_OF_WORKSPACE
      ", whose roles tell label and sensitive columns",
-     NULL, CLI_ONCE, "@file"},
+     NULL, CLI_ONCE, "@table"},
     {"label", "COLUMN", "what is true", NULL, CLI_ONCE, NULL},
     CLI_DECIDING_MODEL,
     CLI_COHORT_OPTION,
@@ -54,7 +54,7 @@ const struct cli_option cli_fairness_options[] = {
      NULL},
     {"bootstrap", "N", "replicates; 0: none", "1000", CLI_ONCE, NULL},
     {"seed", "N", "of the bootstrap", "1", CLI_ONCE, NULL},
-    {"report", "FILE", "write a page (HTML) to FILE", NULL, CLI_ONCE, "@file"},
+    {"report", "FILE", "write a page (HTML) to FILE", NULL, CLI_ONCE, "@made"},
     CLI_DATA_FILE_OPTIONS,
     {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
      CLI_ONCE, NULL},

@@ -99,7 +99,7 @@ static const struct cli_option model_request_options[] = {
     {"data", "DATASET[:PART]",
      "dataset or dataset@version; with :test or :train, that part of the model's split", NULL,
      CLI_ONCE, NULL},
-    {"output", "FILE", "write the request to FILE instead of stdout", NULL, CLI_ONCE, "@file"},
+    {"output", "FILE", "write the request to FILE instead of stdout", NULL, CLI_ONCE, "@made"},
     {"as", "PRINCIPAL", "show what that one may see; the values of masked columns are left out",
      NULL, CLI_ONCE, NULL},
     {0},
@@ -120,8 +120,8 @@ static const struct cli_option assess_options[] = {
     {"min-group", "N", "groups with fewer rows are shown, not judged", "30", CLI_ONCE, NULL},
     {"bootstrap", "N", "replicates; 0: none", "1000", CLI_ONCE, NULL},
     {"seed", "N", "of bootstrap and permutations", "1", CLI_ONCE, NULL},
-    {"report", "FILE", "write the report (HTML) to FILE", NULL, CLI_ONCE, "@file"},
-    {"output", "FILE", "write the assessment document (JSON) to FILE", NULL, CLI_ONCE, "@file"},
+    {"report", "FILE", "write the report (HTML) to FILE", NULL, CLI_ONCE, "@made"},
+    {"output", "FILE", "write the assessment document (JSON) to FILE", NULL, CLI_ONCE, "@made"},
     {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
      CLI_ONCE, NULL},
     {0},
@@ -134,9 +134,9 @@ static const struct cli_option predict_options[] = {
      NULL, CLI_ONCE, "@file"},
     {"data", "FILE",
      "the rows: .csv .tsv .csv.gz .parquet .json .jsonl .ndjson; or " CLI_OF_WORKSPACE, NULL,
-     CLI_ONCE, "@file"},
+     CLI_ONCE, "@table"},
     {"output", "FILE", "write the predictions to FILE (CSV); -: to standard output", "-", CLI_ONCE,
-     "@file"},
+     "@made"},
     CLI_DATA_FILE_OPTIONS,
     {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
      CLI_ONCE, NULL},
@@ -159,7 +159,7 @@ static const struct cli_option mitigate_options[] = {
      "demographic_parity equalized_odds true_positive_rate_parity false_positive_rate_parity "
      "true_negative_rate_parity false_negative_rate_parity error_rate_parity bounded_group_loss"},
     MITIGATE_GRADIENT_OPTIONS,
-    {"data", "FILE", "instead of a model: a file, scored for thresholds", NULL, CLI_ONCE, "@file"},
+    {"data", "FILE", "instead of a model: a file, scored for thresholds", NULL, CLI_ONCE, "@table"},
     {"label", "COLUMN", "on a file: the truth", NULL, CLI_ONCE, NULL},
     {"positive", "VALUE", "on a file: the label's positive value", NULL, CLI_ONCE, NULL},
     {"score", "COLUMN", "thresholds: larger is more positive", NULL, CLI_ONCE, NULL},
@@ -179,11 +179,11 @@ static const struct cli_option mitigate_options[] = {
      NULL},
     {"alpha", "X", "correlation remover: share of the correlation to remove", "1", CLI_ONCE, NULL},
     {"output", "FILE", "on a file: write decisions, weights or the changed rows (CSV)", NULL,
-     CLI_ONCE, "@file"},
+     CLI_ONCE, "@made"},
     {"report", "FILE",
      "write a page (HTML): of a model old and new side by side, of a file's thresholds the "
      "accuracy-fairness front",
-     NULL, CLI_ONCE, "@file"},
+     NULL, CLI_ONCE, "@made"},
     CLI_DATA_FILE_OPTIONS,
     {"threads", "N", "0: one per core (default: analysis.threads of the configuration)", NULL,
      CLI_ONCE, NULL},
@@ -192,7 +192,7 @@ static const struct cli_option mitigate_options[] = {
 
 static const struct cli_option certify_options[] = {
     {"model", "FILE", "the model: a tree ensemble", NULL, CLI_ONCE, "@file"},
-    {"data", "FILE", "rows: they tell how the features are distributed", NULL, CLI_ONCE, "@file"},
+    {"data", "FILE", "rows: they tell how the features are distributed", NULL, CLI_ONCE, "@table"},
     {"sensitive", "COLUMN", "the feature that is changed", NULL, CLI_ONCE, NULL},
     {"threshold", "X", "decided positive from this probability (or value) on", "0.5", CLI_ONCE,
      NULL},
@@ -294,7 +294,7 @@ static const struct cli_option issuer_add_options[] = {
 static const struct cli_option restore_options[] = {
     {"erasures", "LOG",
      "erase again who was erased since: the folder audit of the workspace as it went on, or a copy",
-     NULL, CLI_ONCE, NULL},
+     NULL, CLI_ONCE, "@log"},
     {"without-erasures", NULL, "nobody is erased again; the log says so", NULL, CLI_ONCE, NULL},
     {0},
 };
@@ -313,7 +313,7 @@ static const struct cli_option serve_options[] = {
     {"listen", "ADDRESS:PORT", "instead of the configuration's; port 0 takes a free one", NULL,
      CLI_ONCE, NULL},
     {"port-file", "FILE", "write the port to FILE once the server answers", NULL, CLI_ONCE,
-     "@file"},
+     "@made"},
     {0},
 };
 
@@ -325,7 +325,7 @@ static const struct cli_option audit_verify_options[] = {
      CLI_ONCE, NULL},
     {"state", "FILE",
      "what was seen of this log, instead of a file in ~/.local/state/steward/audit", NULL, CLI_ONCE,
-     "@file"},
+     "@state"},
     {"policy", "FILE",
      "who must have cosigned it: a tlog-policy (docs/spec/witness.md); its log's key is --vkey",
      NULL, CLI_ONCE, "@file"},
@@ -356,7 +356,7 @@ static const struct cli_option audit_index_options[] = {
 static const struct cli_option audit_export_options[] = {
     {"format", "FORMAT", "jsonl, ocsf (OCSF 1.8 events), cef or cloudevents (CloudEvents 1.0)",
      "jsonl", CLI_ONCE, "jsonl ocsf cef cloudevents"},
-    {"output", "FILE", "append to FILE; -: to standard output", "-", CLI_ONCE, "@file"},
+    {"output", "FILE", "append to FILE; -: to standard output", "-", CLI_ONCE, "@grown"},
     {"to", "RECEIVER",
      "HOST:PORT of a receiver of syslog (RFC 5424) over TLS, or kafka://HOST:PORT/TOPIC", NULL,
      CLI_ONCE, NULL},
@@ -380,7 +380,7 @@ static const struct cli_option audit_tail_options[] = {
 };
 
 static const struct cli_option audit_prove_options[] = {
-    {"output", "FILE", "write the receipt to FILE instead of stdout", NULL, CLI_ONCE, "@file"},
+    {"output", "FILE", "write the receipt to FILE instead of stdout", NULL, CLI_ONCE, "@made"},
     {"check", "FILE", "make nothing: check that receipt, offline", NULL, CLI_ONCE, "@file"},
     {"vkey", "KEY", "with --check: the log's public key, from whoever you trust to tell it", NULL,
      CLI_ONCE, NULL},
@@ -416,7 +416,7 @@ static const struct cli_option witness_serve_options[] = {
     {"logs", "FILE", "more of them, one in each line", NULL, CLI_ONCE, "@file"},
     {"listen", "ADDRESS:PORT", "port 0 takes a free one", "127.0.0.1:8444", CLI_ONCE, NULL},
     {"port-file", "FILE", "write the port to FILE once the witness answers", NULL, CLI_ONCE,
-     "@file"},
+     "@made"},
     {0},
 };
 

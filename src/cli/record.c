@@ -30,7 +30,7 @@ const struct cli_option cli_record_answer_options[] = {
 
 const struct cli_option cli_record_show_options[] = {
     {"version", "N", "of the answers (default: the newest)", "0", CLI_ONCE, NULL},
-    {"report", "FILE", "write it as a page (HTML) to FILE", NULL, CLI_ONCE, "@file"},
+    {"report", "FILE", "write it as a page (HTML) to FILE", NULL, CLI_ONCE, "@made"},
     {0},
 };
 

@@ -2,9 +2,11 @@
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/credential.h"
+#include "cli/reach.h"
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/outputs.h"
 #include "base/sandbox.h"
 #include "base/secret.h"
 #include "data/importer.h"
@@ -160,6 +162,7 @@ cli_confine(struct cli *c)
     TRY(foresee_holders(c));
     char user[WORKSPACE_USER_MAX];
     workspace_user(user); /* it asks others who that is: while this may */
+    TRY(reach_confine(c, connects(c)));
     return sandbox_calls(connects(c) ? SANDBOX_CLIENT : SANDBOX_VERB, &c->diag);
 }
 
@@ -169,6 +172,7 @@ cli_end(struct cli *c)
     workspace_close(c->kept);
     importer_end();
     starter_end();
+    outputs_end();
 }
 
 struct status

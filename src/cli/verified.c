@@ -33,8 +33,17 @@ state_folder(void)
     return home == NULL || *home != '/' ? NULL : file_join(home, ".local/state/steward/audit");
 }
 
+char *
+verified_folder(void)
+{
+    DEFER(file_freep) char *folder = state_folder();
+    /* A user without a home, a home that is not to be written. */
+    const bool made = folder != NULL && status_ok(file_mkdirs(folder, 0700, NULL));
+    return made ? MOVE(folder) : NULL;
+}
+
 struct status
-verified_path(const char *vkey, const char *given, struct diag *diag, char **ret_path)
+verified_path(const char *vkey, const char *given, char **ret_path)
 {
     DEFER(file_freep) char *folder = NULL;
     DEFER(buf_done) struct buf name;
@@ -45,12 +54,8 @@ verified_path(const char *vkey, const char *given, struct diag *diag, char **ret
         CHECK(*ret_path != NULL, MEMORY);
         return OK;
     }
-    folder = state_folder();
+    folder = verified_folder();
     if (folder == NULL) {
-        return OK;
-    }
-    const struct status made = file_mkdirs(folder, 0700, diag);
-    if (!status_ok(made)) { /* a user without a home, a home that is not to be written */
         return OK;
     }
     digest_of(view_str(vkey), &d);

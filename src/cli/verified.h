@@ -16,10 +16,11 @@ struct verified {
 };
 
 void verified_done(struct verified *v);
+/* The folder of the user's own state, which is made. Malloc'd; NULL where there is none. */
+char *verified_folder(void);
 /* Where that is kept of the log with this verifier key: `given`, or a file of the user's own state
  * ($XDG_STATE_HOME, ~/.local/state). Malloc'd; NULL where there is no such place. */
-struct status verified_path(const char *vkey, const char *given, struct diag *diag,
-                            char **ret_path);
+struct status verified_path(const char *vkey, const char *given, char **ret_path);
 /* Nothing when there is no file. STATUS_INPUT when others can write it, or it is of another log or
  * no such file; STATUS_INTEGRITY never: this is not the log. */
 struct status verified_read(const char *path, const char *vkey, struct diag *diag,

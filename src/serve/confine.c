@@ -70,48 +70,25 @@ confine_gateway(const char *dir, struct diag *diag, struct sandbox_told *ret_tol
     return sandbox_calls(SANDBOX_GATEWAY, diag);
 }
 
-/* What resolving a name and verifying a server need of the system's files. */
-static const struct sandbox_path outward[] = {
-    {"/etc/gai.conf", SANDBOX_READ},
-    {"/etc/gnutls", SANDBOX_READ},
-    {"/etc/host.conf", SANDBOX_READ},
-    {"/etc/hosts", SANDBOX_READ},
-    {"/etc/ld.so.cache", SANDBOX_READ},
-    {"/etc/nsswitch.conf", SANDBOX_READ},
-    {"/etc/pki/tls/certs", SANDBOX_READ},
-    {"/etc/resolv.conf", SANDBOX_READ},
-    {"/etc/services", SANDBOX_READ},
-    {"/etc/ssl/certs", SANDBOX_READ},
-    {"/etc/ssl/openssl.cnf", SANDBOX_READ},
-    {"/lib", SANDBOX_READ},
-    {"/lib64", SANDBOX_READ},
-    {"/usr/lib", SANDBOX_READ},
-    {"/usr/lib64", SANDBOX_READ},
-    {"/usr/share/ca-certificates", SANDBOX_READ},
-    {"/usr/local/share/ca-certificates", SANDBOX_READ},
-};
-
-#define OUTWARD (sizeof outward / sizeof *outward)
-
 /* As they are now: who takes a question begins anew, so that files may be replaced. */
 struct status
 confine_fetcher(struct diag *diag, struct sandbox_told *ret_told)
 {
-    TRY(sandbox_files(outward, OUTWARD, true, diag, ret_told));
+    TRY(sandbox_files(sandbox_outward, SANDBOX_OUTWARD, true, diag, ret_told));
     return sandbox_calls(SANDBOX_FETCHER, diag);
 }
 
 struct status
 confine_sender(const char *log_dir, struct diag *diag)
 {
-    struct sandbox_path paths[OUTWARD + 2];
+    struct sandbox_path paths[SANDBOX_OUTWARD + 2];
     struct sandbox_told told;
     DEFER(file_freep) char *positions = file_join(log_dir, "export");
     TRY(file_mkdirs(positions, 0700, diag));
-    memcpy(paths, outward, sizeof outward);
-    paths[OUTWARD] = (struct sandbox_path){log_dir, SANDBOX_READ};
-    paths[OUTWARD + 1] = (struct sandbox_path){positions, SANDBOX_KEEP};
-    TRY(sandbox_files(paths, OUTWARD + 2, true, diag, &told));
+    memcpy(paths, sandbox_outward, sizeof sandbox_outward);
+    paths[SANDBOX_OUTWARD] = (struct sandbox_path){log_dir, SANDBOX_READ};
+    paths[SANDBOX_OUTWARD + 1] = (struct sandbox_path){positions, SANDBOX_KEEP};
+    TRY(sandbox_files(paths, SANDBOX_OUTWARD + 2, true, diag, &told));
     return sandbox_calls(SANDBOX_SENDER, diag);
 }
 

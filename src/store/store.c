@@ -223,7 +223,9 @@ prepare_database(struct store *s, struct diag *diag)
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     TRY(change_to_wal(s, diag));
-    TRY(execute(s, "PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON", diag));
+    /* A confined process has no folder for temporary files. */
+    TRY(execute(s, "PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY",
+                diag));
     TRY(make_schema(s, diag));
     TRY(check_schema(s, diag));
     return check_pages(s, diag);

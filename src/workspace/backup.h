@@ -22,8 +22,10 @@ struct status backup_create(struct workspace *w, const char *path, const struct 
                             struct diag *diag, json_t **ret_manifest);
 /* Appends who held the key when the backup at path was made, as it says: not yet to be believed. */
 struct status backup_look(const char *path, struct diag *diag, struct buf *ret_target);
+/* Of $TMPDIR. Malloc'd. */
+char *backup_verify_place(void);
 /* Every byte is what backup_create wrote; STATUS_INTEGRITY with the file's name. Makes a folder
- * with the wrapped keys under $TMPDIR meanwhile. */
+ * with the wrapped keys beside backup_verify_place meanwhile. */
 struct status backup_verify(const char *path, const struct secret *credential,
                             const struct backup_progress *p, struct diag *diag,
                             json_t **ret_manifest);

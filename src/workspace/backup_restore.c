@@ -192,12 +192,18 @@ open_and_read(struct restoring *r, const char *keys, struct view head,
     return read_stream(r, vault, head, diag, ret_manifest);
 }
 
+char *
+backup_verify_place(void)
+{
+    const char *base = getenv("TMPDIR");
+    return file_join(base == NULL ? "/tmp" : base, "steward-verify");
+}
+
 struct status
 backup_verify(const char *path, const struct secret *credential, const struct backup_progress *p,
               struct diag *diag, json_t **ret_manifest)
 {
-    const char *base = getenv("TMPDIR");
-    DEFER(file_freep) char *place = file_join(base == NULL ? "/tmp" : base, "steward-verify");
+    DEFER(file_freep) char *place = backup_verify_place();
     DEFER(place_remove) char *keys = NULL;
     DEFER(buf_done) struct buf head = {0};
     DEFER(restoring_done) struct restoring r = {.path = path, .progress = p, .fd = -1};

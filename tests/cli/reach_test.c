@@ -1,0 +1,329 @@
+/* Verbs: which files the process that runs one can reach, also when somebody else has taken it
+ * over. What tries them is loaded into the program (testing/taken.c). */
+#include "testing/testing.h"
+
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MOST_WORDS 16
+#define RULES_VERSION 1u /* landlock_create_ruleset: tells the version */
+
+static struct {
+    char *root;
+} it;
+
+static const char rows[] = "sex,paid,score,income\nf,yes,0.2,1\nm,no,0.9,2\nf,no,0.1,3\n"
+                           "m,yes,0.8,4\nf,yes,0.7,5\nm,no,0.3,6\n";
+static const char model[] = "{\"format\": \"steward-linear\", \"version\": 1, \"link\": "
+                            "\"logistic\", \"features\": [\"income\"], \"intercept\": [-1], "
+                            "\"coefficients\": [[0.5]]}";
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    it.root = testing_dir();
+    (void)unsetenv("STEWARD_WORKSPACE");
+    (void)setenv("STEWARD_PASSPHRASE", "a passphrase of the tests", 1);
+    if (getenv("STEWARD_TEST_TAKEN") == NULL || chdir(it.root) != 0) {
+        return -1;
+    }
+    testing_write("rows.csv", view_str(rows));
+    testing_write("linear.json", view_str(model));
+    assert_ok(file_mkdirs("outside", 0700, NULL));
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    testing_dirp(&it.root);
+    return 0;
+}
+
+/* Of older rules some of what is tried is not refused. */
+static void
+need_rules(void)
+{
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, RULES_VERSION) < 3) {
+        print_message("no Landlock of version 3: nothing to be seen here\n");
+        skip();
+    }
+}
+
+/* What an intruder could do to that file when the program had ended, as one word. */
+static void
+take_over(char *const argv[], const char *file, int *ret_code, char *ret_could, size_t max)
+{
+    struct testing_run r;
+    char told[256];
+    (void)setenv("LD_PRELOAD", getenv("STEWARD_TEST_TAKEN"), 1);
+    (void)setenv("STEWARD_TEST_FILES", file, 1);
+    testing_run(argv, &r);
+    (void)unsetenv("LD_PRELOAD");
+    (void)snprintf(told, sizeof told, "taken over: %s:", file);
+    const char *at = strstr(buf_str(&r.err), told);
+    if (at == NULL) {
+        fail_msg("%s %s: %s", argv[1], argv[2] == NULL ? "" : argv[2], buf_str(&r.err));
+    }
+    at += strlen(told);
+    (void)snprintf(ret_could, max, "%.*s", (int)strcspn(at, "\n"), at);
+    *ret_code = r.exit_code;
+    testing_run_done(&r);
+}
+
+/* So that the other tests can fail: without a verb the program is not confined. */
+static void
+without_a_verb_an_intruder_does_what_he_likes(void **state)
+{
+    (void)state;
+    char *argv[] = {(char *)(uintptr_t)testing_binary(), "--version", NULL};
+    char could[256];
+    int code = 0;
+    testing_write("outside/secret", view_str("secret"));
+    take_over(argv, "outside/secret", &code, could, sizeof could);
+    assert_string_equal(could, " read write read-and-empty empty mode time make folder replace move"
+                               " remove");
+}
+
+/* ---- the rule ---- */
+
+/* A line of the help, "  dataset add NAME FILE     import ...": the verb's words and one for each
+ * operand that it must have. False: it is none. */
+static bool
+take_verb(char *line, char *ret_words[static MOST_WORDS], size_t *ret_count)
+{
+    size_t n = 0;
+    if (strncmp(line, "  ", 2) != 0 || line[2] < 'a' || line[2] > 'z') {
+        return false;
+    }
+    char *about = strstr(line + 2, "  ");
+    if (about != NULL) {
+        *about = '\0';
+    }
+    for (char *word = strtok(line, " "); word != NULL && n + 3 < MOST_WORDS;
+         word = strtok(NULL, " ")) {
+        if (*word != '[') {
+            ret_words[n++] = *word >= 'a' ? word : (char *)(uintptr_t) "nowhere";
+        }
+    }
+    *ret_count = n;
+    return true;
+}
+
+static bool
+becomes_another_program(char *const *words)
+{
+    return strcmp(words[0], "serve") == 0 ||
+           (strcmp(words[0], "witness") == 0 && strcmp(words[1], "serve") == 0);
+}
+
+/* Every verb that the program has, also one that is new: it is asked which there are. */
+static void
+no_verb_reaches_a_file_that_nobody_named(void **state)
+{
+    (void)state;
+    struct testing_run help;
+    size_t seen = 0;
+    need_rules();
+    testing_write("outside/secret", view_str("secret"));
+    testing_steward(&help, "help", NULL);
+    assert_int_equal(help.exit_code, 0);
+    char *rest = (char *)help.out.ptr;
+    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+        char *argv[MOST_WORDS + 2] = {(char *)(uintptr_t)testing_binary()};
+        char could[256];
+        size_t n = 0;
+        int code = 0;
+        if (!take_verb(line, argv + 1, &n) || becomes_another_program(argv + 1)) {
+            continue;
+        }
+        take_over(argv, "outside/secret", &code, could, sizeof could);
+        if (*could != '\0') {
+            fail_msg("%s %s:%s", argv[1], argv[2] == NULL ? "" : argv[2], could);
+        }
+        seen++;
+    }
+    testing_run_done(&help);
+    assert_true(seen > 80);
+}
+
+/* ---- what it was given ---- */
+
+static void
+assert_file(const char *path, const char *text)
+{
+    DEFER(buf_done) struct buf bytes;
+    testing_read(path, &bytes);
+    assert_string_equal(buf_str(&bytes), text);
+}
+
+#define TAKE(COULD, FILE, CODE, ...)                                                               \
+    take_verb_over((const char *const[]){__VA_ARGS__, NULL}, FILE, CODE, COULD, __LINE__)
+
+static void
+take_verb_over(const char *const *words, const char *file, int expected, const char *could,
+               int line)
+{
+    char *argv[MOST_WORDS + 2] = {(char *)(uintptr_t)testing_binary()};
+    char did[256];
+    int code = 0;
+    for (size_t i = 0; words[i] != NULL && i < MOST_WORDS; i++) {
+        argv[1 + i] = (char *)(uintptr_t)words[i];
+    }
+    take_over(argv, file, &code, did, sizeof did);
+    if (strcmp(did, could) != 0 || code != expected) {
+        fail_msg("line %d: %s of %s:%s (exit code %d)", line, words[0], file, did, code);
+    }
+}
+
+/* The files lie side by side: what is written there is put there by another process. */
+static void
+a_verb_on_files_writes_over_no_input(void **state)
+{
+    (void)state;
+    need_rules();
+    TAKE(" read", "linear.json", 0, "predict", "--model", "linear.json", "--data", "rows.csv",
+         "--output", "predictions.csv");
+    TAKE("", "rows.csv", 0, "predict", "--model", "linear.json", "--data", "rows.csv", "--output",
+         "predictions.csv");
+    TAKE("", "predictions.csv", 0, "predict", "--model", "linear.json", "--data", "rows.csv",
+         "--output", "predictions.csv");
+    TAKE("", "rows.csv", 0, "explain", "--model", "linear.json", "--data", "rows.csv",
+         "--background", "rows.csv", "--report", "page.html", "--output", "contributions.csv");
+    TAKE("", "rows.csv", 0, "mitigate", "--method", "reweighing", "--data", "rows.csv", "--label",
+         "paid", "--positive", "yes", "--sensitive", "sex", "--output", "weights.csv");
+    assert_file("rows.csv", rows);
+    assert_file("linear.json", model);
+    assert_true(file_exists("predictions.csv") && file_exists("page.html") &&
+                file_exists("contributions.csv") && file_exists("weights.csv"));
+}
+
+/* A workspace beside, which the verb does not work on, is as closed as the rest. */
+static void
+a_verb_on_files_has_no_workspace(void **state)
+{
+    (void)state;
+    need_rules();
+    if (!file_exists("steward")) {
+        assert_steward("init", "steward");
+    }
+    TAKE("", "steward/keys/workspace.json", 0, "predict", "--model", "linear.json", "--data",
+         "rows.csv", "--output", "predictions.csv");
+    TAKE(" read", "steward/steward.yaml", 0, "predict", "--model", "linear.json", "--data",
+         "rows.csv", "--output", "predictions.csv");
+    assert_steward("principal", "list");
+}
+
+static void
+a_verb_on_a_workspace_reaches_that_and_what_it_was_given(void **state)
+{
+    (void)state;
+    need_rules();
+    if (!file_exists("steward")) {
+        assert_steward("init", "steward");
+    }
+    testing_write("outside/secret", view_str("secret"));
+    TAKE("", "rows.csv", 0, "dataset", "add", "rows", "rows.csv", "--label", "paid");
+    TAKE(" read", "linear.json", 0, "model", "add", "linear", "--file", "linear.json", "--data",
+         "rows", "--positive", "yes");
+    TAKE("", "outside/secret", 0, "model", "add", "linear", "--file", "linear.json", "--data",
+         "rows", "--positive", "yes");
+    TAKE("", "house.backup", 0, "backup", "create", "house.backup");
+    assert_steward("backup", "verify", "house.backup");
+    TAKE(" read", "house.backup", 0, "backup", "verify", "house.backup");
+    TAKE(" read", "house.backup", 0, "backup", "restore", "house.backup", "house-again");
+    TAKE("", "outside/secret", 0, "backup", "restore", "house.backup", "house-once-more");
+    assert_steward("principal", "list", "--workspace", "house-again");
+    assert_file("outside/secret", "secret");
+    assert_file("rows.csv", rows);
+}
+
+static void
+in_shell(const char *command)
+{
+    char *argv[] = {"/bin/sh", "-c", (char *)(uintptr_t)command, NULL};
+    struct testing_run r;
+    testing_run(argv, &r);
+    testing_ran(&r, __FILE__, __LINE__);
+    testing_run_done(&r);
+}
+
+/* What is named is reached by whatever way: a link, a path from elsewhere, a pipe, a device. */
+static void
+what_is_named_is_reached(void **state)
+{
+    (void)state;
+    testing_write("outside/model.json", view_str(model));
+    (void)unlink("link.json");
+    assert_int_equal(symlink("outside/model.json", "link.json"), 0);
+    assert_steward("predict", "--model", "link.json", "--data", "rows.csv", "--output", "out.csv");
+    assert_steward("predict", "--model", "outside/../outside/model.json", "--data", "./rows.csv",
+                   "--output", "outside/out.csv");
+    assert_true(file_exists("outside/out.csv"));
+    assert_steward("predict", "--model", "link.json", "--data", "rows.csv", "--output",
+                   "/dev/stdout");
+    assert_steward("predict", "--model", "link.json", "--data", "rows.csv", "--output",
+                   "/dev/null");
+    in_shell("\"$STEWARD_BIN\" predict --model /dev/stdin --data rows.csv < linear.json");
+    in_shell("cat linear.json | \"$STEWARD_BIN\" predict --model /dev/stdin --data rows.csv");
+    in_shell("\"$STEWARD_BIN\" predict --model linear.json --data rows.csv --output /dev/stdout | "
+             "grep margin");
+}
+
+static void
+what_fails_leaves_nothing_beside(void **state)
+{
+    (void)state;
+    struct testing_run r;
+    testing_steward(&r, "predict", "--model", "rows.csv", "--data", "rows.csv", "--output",
+                    "fails/out.csv", NULL);
+    assert_int_not_equal(r.exit_code, 0);
+    testing_run_done(&r);
+    testing_steward(&r, "predict", "--model", "linear.json", "--data", "rows.csv", "--output",
+                    "fails/out.csv", NULL);
+    assert_int_equal(r.exit_code, 4);
+    assert_text_has(buf_str(&r.err), "fails/out.csv: No such file or directory");
+    testing_run_done(&r);
+    assert_false(file_exists("fails"));
+    testing_steward(&r, "init", "fails", "--provider", "nobody", NULL);
+    assert_int_not_equal(r.exit_code, 0);
+    testing_run_done(&r);
+    testing_steward(&r, "witness", "key", "fails", NULL);
+    assert_int_not_equal(r.exit_code, 0);
+    testing_run_done(&r);
+    assert_false(file_exists("fails"));
+    assert_int_equal(system("ls -d fails* 2>/dev/null | grep ."), 256);
+}
+
+int
+main(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    const bool may_preload = false;
+#else
+    const bool may_preload = true;
+#endif
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_verb_an_intruder_does_what_he_likes),
+        cmocka_unit_test(no_verb_reaches_a_file_that_nobody_named),
+        cmocka_unit_test(a_verb_on_files_writes_over_no_input),
+        cmocka_unit_test(a_verb_on_files_has_no_workspace),
+        cmocka_unit_test(a_verb_on_a_workspace_reaches_that_and_what_it_was_given),
+        cmocka_unit_test(what_is_named_is_reached),
+        cmocka_unit_test(what_fails_leaves_nothing_beside),
+    };
+    if (!may_preload) {
+        (void)printf("1..0 # SKIP the sanitizer must be loaded first, nothing can be before it\n");
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
