@@ -216,14 +216,27 @@ add_descriptors(scmp_filter_ctx f)
     return rc;
 }
 
+/* A file is emptied by who may write it, and not by opening it to read, which older rules for files
+ * let pass. */
+static int
+add_changing(scmp_filter_ctx f, const char *name, unsigned flags)
+{
+    const scmp_datum_t how[][2] = {{O_TRUNC, 0}, {O_ACCMODE, O_WRONLY}, {O_ACCMODE, O_RDWR}};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
+        const struct scmp_arg_cmp is = SCMP_CMP(flags, SCMP_CMP_MASKED_EQ, how[i][0], how[i][1]);
+        rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, name, is));
+    }
+    return rc;
+}
+
 /* Files: an importer's to read alone, and none is made. */
 static int
 add_opening(scmp_filter_ctx f, enum sandbox_kind kind)
 {
     static const uint64_t writes = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | __O_TMPFILE;
-    static const char *const names[] = {"openat", NULL};
     if (kind != SANDBOX_IMPORTER) {
-        return add_calls(f, SCMP_ACT_ALLOW, names);
+        return FIRST(add_changing(f, "openat", 2), add_changing(f, "open", 1));
     }
     const int rc = add_call(f, SCMP_ACT_ALLOW, "open", SCMP_A1(SCMP_CMP_MASKED_EQ, writes, 0));
     return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "openat", SCMP_A2(SCMP_CMP_MASKED_EQ, writes, 0)));

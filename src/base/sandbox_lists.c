@@ -89,7 +89,6 @@ const char *const sandbox_gateway_calls[] = {"accept",
                                              "membarrier",
                                              "mkdir",
                                              "mkdirat",
-                                             "open",
                                              "pipe2",
                                              "pselect6",
                                              "pwrite64",
@@ -127,12 +126,11 @@ const char *const sandbox_gateway_calls[] = {"accept",
 
 const char *const sandbox_fetcher_calls[] = {
     "access",       "bind", /* of netlink: which addresses there are */
-    "clock_getres", "connect",   "dup",         "eventfd2",   "faccessat", "faccessat2",
-    "fstatfs",      "getcwd",    "getdents64",  "getegid",    "geteuid",   "getgid",
-    "getpeername",  "getrusage", "getsockname", "getsockopt", "getuid",    "lstat",
-    "membarrier",   "open",      "pipe2",       "pselect6",   "readlink",  "readlinkat",
-    "recvmmsg",     "select",    "sendmmsg",    "setsockopt", "shutdown",  "stat",
-    "statfs",       "statx",     "sysinfo",     "uname",      NULL};
+    "clock_getres", "connect",    "dup",      "eventfd2", "faccessat",  "faccessat2",  "fstatfs",
+    "getcwd",       "getdents64", "getegid",  "geteuid",  "getgid",     "getpeername", "getrusage",
+    "getsockname",  "getsockopt", "getuid",   "lstat",    "membarrier", "pipe2",       "pselect6",
+    "readlink",     "readlinkat", "recvmmsg", "select",   "sendmmsg",   "setsockopt",  "shutdown",
+    "stat",         "statfs",     "statx",    "sysinfo",  "uname",      NULL};
 
 /* Of one that reads files with DuckDB. It opens them to read alone: add_opening. */
 const char *const sandbox_importer_calls[] = {
@@ -209,8 +207,6 @@ const char *const sandbox_verb_calls[] = {"access",
                                           "mkdir",
                                           "mkdirat",
                                           "msync",
-                                          "open",
-                                          "openat2",
                                           "pause",
                                           "pipe",
                                           "pipe2",

@@ -288,6 +288,46 @@ no_code_is_made_and_root_is_no_more_than_an_owner(void **state)
     assert_int_equal(code_of(capabilities_of_a_verb), 0);
 }
 
+/* With which of these he gets the file: a letter's bit each. */
+static int
+ways_to_empty(enum sandbox_kind kind)
+{
+    static const int flags[] = {O_RDONLY | O_TRUNC, O_RDONLY, O_WRONLY | O_TRUNC, O_RDWR | O_TRUNC};
+    int had = 0;
+    if (!status_ok(sandbox_calls(kind, NULL))) {
+        return 100;
+    }
+    for (unsigned i = 0; i < sizeof flags / sizeof *flags; i++) {
+        const int fd = open("emptied", flags[i] | O_CLOEXEC);
+        had |= fd >= 0 ? 1 << i : 0;
+        (void)close(fd);
+    }
+    return had;
+}
+
+static void
+no_file_is_emptied_by_who_opens_it_to_read(void **state)
+{
+    static const enum sandbox_kind kinds[] = {SANDBOX_KEEPER, SANDBOX_GATEWAY, SANDBOX_SENDER,
+                                              SANDBOX_VERB, SANDBOX_CLIENT};
+    (void)state;
+    char *dir = testing_dir();
+    assert_int_equal(chdir(dir), 0);
+    testing_write("emptied", view_str("text"));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        int ended = -1;
+        const pid_t pid = fork();
+        if (pid == 0) {
+            _exit(ways_to_empty(kinds[i]));
+        }
+        assert_int_equal(waitpid(pid, &ended, 0), pid);
+        assert_true(WIFEXITED(ended));
+        assert_int_equal(WEXITSTATUS(ended), 2 | 4 | 8);
+    }
+    assert_int_equal(chdir("/"), 0);
+    testing_dirp(&dir);
+}
+
 int
 main(void)
 {
@@ -295,6 +335,7 @@ main(void)
         cmocka_unit_test(a_worker_gets_no_socket),
         cmocka_unit_test(no_call_leads_out),
         cmocka_unit_test(who_connects_and_who_starts_those_make_the_calls_of_a_list),
+        cmocka_unit_test(no_file_is_emptied_by_who_opens_it_to_read),
         cmocka_unit_test(no_code_is_made_and_root_is_no_more_than_an_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,14 +49,13 @@ tear_down(void **state)
     return 0;
 }
 
-/* Of older rules some of what is tried is not refused. */
-static void
-need_rules(void)
+/* Whether there is anything to see. */
+static bool
+has_rules(void)
 {
-    if (syscall(SYS_landlock_create_ruleset, NULL, 0, RULES_VERSION) < 3) {
-        print_message("no Landlock of version 3: nothing to be seen here\n");
-        skip();
-    }
+    const bool has = syscall(SYS_landlock_create_ruleset, NULL, 0, RULES_VERSION) > 0;
+    print_message(has ? "" : "# SKIP: no Landlock here\n");
+    return has;
 }
 
 /* What an intruder could do to that file when the program had ended, as one word. */
@@ -133,7 +132,9 @@ no_verb_reaches_a_file_that_nobody_named(void **state)
     (void)state;
     struct testing_run help;
     size_t seen = 0;
-    need_rules();
+    if (!has_rules()) {
+        return;
+    }
     testing_write("outside/secret", view_str("secret"));
     testing_steward(&help, "help", NULL);
     assert_int_equal(help.exit_code, 0);
@@ -190,7 +191,9 @@ static void
 a_verb_on_files_writes_over_no_input(void **state)
 {
     (void)state;
-    need_rules();
+    if (!has_rules()) {
+        return;
+    }
     TAKE(" read", "linear.json", 0, "predict", "--model", "linear.json", "--data", "rows.csv",
          "--output", "predictions.csv");
     TAKE("", "rows.csv", 0, "predict", "--model", "linear.json", "--data", "rows.csv", "--output",
@@ -212,7 +215,9 @@ static void
 a_verb_on_files_has_no_workspace(void **state)
 {
     (void)state;
-    need_rules();
+    if (!has_rules()) {
+        return;
+    }
     if (!file_exists("steward")) {
         assert_steward("init", "steward");
     }
@@ -227,7 +232,9 @@ static void
 a_verb_on_a_workspace_reaches_that_and_what_it_was_given(void **state)
 {
     (void)state;
-    need_rules();
+    if (!has_rules()) {
+        return;
+    }
     if (!file_exists("steward")) {
         assert_steward("init", "steward");
     }
