@@ -9,7 +9,7 @@
 #include "workspace/backup.h"
 #include "workspace/place.h"
 
-#include <stdio.h>
+#include <openssl/crypto.h>
 #include <sys/stat.h>
 
 #define REACH_MAX 192
@@ -378,6 +378,8 @@ reach_confine(struct cli *c, bool connects)
     DEFER(memory_freep) struct reach *r = calloc(1, sizeof *r);
     struct sandbox_told told;
     CHECK(r != NULL, MEMORY);
+    /* OpenSSL reads its configuration when it is first used: now, wherever that lies. */
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
     struct status s = look(r, c, connects);
     s = status_ok(s) && !r->full ? outputs_begin(r->output, r->outputs, &c->diag) : s;
     if (status_ok(s)) {
