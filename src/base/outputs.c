@@ -18,6 +18,7 @@
 #define NAME "steward-output"
 #define OUTPUTS_FD 3
 #define DEEP_MODE 0700
+#define PLAIN_MODE 0666u /* who asks may be somebody else by then: nothing that runs */
 
 static struct {
     char *path[OUTPUTS_MAX];
@@ -67,12 +68,12 @@ open_one(const struct question *q, struct diag *diag, int *ret_fd)
     struct file_draft *d = &drafts[q->which];
     if (q->act == APPEND) {
         const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
-        *ret_fd = open(path, flags, q->mode);
+        *ret_fd = open(path, flags, q->mode & PLAIN_MODE);
         return *ret_fd < 0 ? file_refuse_os(path, errno, diag) : OK;
     }
     file_draft_done(d);
     TRY(q->act == DEEP ? make_parents(path, diag) : OK);
-    TRY(file_draft_open(path, q->mode, diag, d));
+    TRY(file_draft_open(path, q->mode & PLAIN_MODE, diag, d));
     *ret_fd = d->fd;
     return OK;
 }

@@ -90,6 +90,18 @@ a_file_is_there_when_it_is_kept(void **state)
 }
 
 static void
+nothing_is_made_that_runs(void **state)
+{
+    (void)state;
+    struct stat st;
+    int fd = -1;
+    assert_ok(outputs_open(it.file, OUTPUTS_DRAFT, 04755, NULL, &fd));
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0644);
+    assert_int_equal(close(fd), 0);
+}
+
+static void
 what_is_dropped_is_gone(void **state)
 {
     (void)state;
@@ -221,6 +233,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         EACH(only_what_was_named_is_asked_for),
         EACH(a_file_is_there_when_it_is_kept),
+        EACH(nothing_is_made_that_runs),
         EACH(what_is_dropped_is_gone),
         EACH(folders_above_are_made_where_that_is_asked),
         EACH(an_appended_file_grows_and_is_no_link),

@@ -286,6 +286,27 @@ what_is_named_is_reached(void **state)
              "grep margin");
 }
 
+/* Of the folders in a workspace, some may lie elsewhere. */
+static void
+folders_of_a_workspace_may_be_links(void **state)
+{
+    (void)state;
+    static const char *const moved[] = {"audit", "keys", "steward.yaml"};
+    assert_steward("init", "house");
+    assert_ok(file_mkdirs("elsewhere", 0700, NULL));
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++) {
+        DEFER(file_freep) char *from = file_join("house", moved[i]);
+        DEFER(file_freep) char *to = file_join("elsewhere", moved[i]);
+        DEFER(file_freep) char *link = file_join("..", to);
+        assert_int_equal(rename(from, to), 0);
+        assert_int_equal(symlink(link, from), 0);
+    }
+    assert_steward("dataset", "add", "rows", "rows.csv", "--workspace", "house");
+    assert_steward("key", "rotate", "--workspace", "house");
+    assert_steward("audit", "verify", "--workspace", "house");
+    assert_steward("config", "check", "--workspace", "house");
+}
+
 static void
 what_fails_leaves_nothing_beside(void **state)
 {
@@ -326,6 +347,7 @@ main(void)
         cmocka_unit_test(a_verb_on_files_has_no_workspace),
         cmocka_unit_test(a_verb_on_a_workspace_reaches_that_and_what_it_was_given),
         cmocka_unit_test(what_is_named_is_reached),
+        cmocka_unit_test(folders_of_a_workspace_may_be_links),
         cmocka_unit_test(what_fails_leaves_nothing_beside),
     };
     if (!may_preload) {
