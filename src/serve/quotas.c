@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define TICK_NS NS_PER_S
+#define REMAKE_NS (60 * NS_PER_S)
 
 struct quotas {
     const char *log_dir;
@@ -33,7 +34,12 @@ struct quotas {
     bool begun;                 /* the book, from what is doubted: it is corrected, too */
     struct quota_book *counted; /* again, so far; the ticker's */
     struct alert alert;         /* the ticker's, but for what others read under the lock */
-    int64_t warned_ns;
+    /* Counts that were corrected, until the entry that tells it is written: nothing is kept before,
+     * so that the forged file tells the next start. */
+    size_t untold;
+    bool unkept; /* told; the file beside the log was not made anew yet, or not doubted again */
+    bool made;   /* it was made anew, and is to be doubted again */
+    int64_t kept_ns, warned_ns;
 };
 
 struct quotas *
@@ -102,7 +108,7 @@ tell_kept(void *ctx, const char *reason, struct diag *diag)
 }
 
 /* What fails is tried again when as many entries more are there: an entry may have been written. */
-static void
+static bool
 keep(struct quotas *q, struct quota_book *b, uint64_t published)
 {
     struct diag diag = {0};
@@ -116,6 +122,7 @@ keep(struct quotas *q, struct quota_book *b, uint64_t published)
         diag_describe(&diag, s, text, sizeof text);
         log_event(LOG_WARN, "quotas.unkept", "a start reads more of the log; reason=\"%s\"", text);
     }
+    return status_ok(s);
 }
 
 /* ---- were they right? ---- */
@@ -134,22 +141,43 @@ tell_alert(struct quotas *q, bool raised, const char *sentence, struct diag *dia
 /* Whoever may write in the log's folder can put counts there and an entry that names them into the
  * journal. What the entries say cannot be taken back, so they are counted again. */
 static struct status
-tell_wrong(struct quotas *q, size_t differing, struct diag *diag)
+tell_wrong(struct quotas *q, struct diag *diag)
 {
     char reason[200];
+    const uint64_t told = q->alert.total;
     (void)snprintf(reason, sizeof reason,
                    "%zu counts that lay beside the log were not those of its entries: somebody "
                    "changed them, and named them in the log; corrected",
-                   differing);
-    log_event(LOG_WARN, "quotas.corrected", "reason=\"%s\"", reason);
-    return tell_alert(q, true, reason, diag);
+                   q->untold);
+    const struct status s = tell_alert(q, true, reason, diag);
+    if (q->alert.total > told) { /* what is kept of it may fail: the entry is there */
+        (void)pthread_mutex_lock(&q->lock);
+        q->untold = 0;
+        (void)pthread_mutex_unlock(&q->lock);
+        q->unkept = true;
+        q->made = false;
+        q->kept_ns = 0;
+    }
+    return s;
+}
+
+/* What the store has of the alert, where only that could not be written. */
+static struct status
+keep_alert(struct quotas *q, struct diag *diag)
+{
+    struct alert a = q->alert;
+    const struct status s = alert_keep(q->workspace, &a, diag);
+    (void)pthread_mutex_lock(&q->lock);
+    q->alert = a;
+    (void)pthread_mutex_unlock(&q->lock);
+    return s;
 }
 
 static struct status
 tell_right(struct quotas *q, struct diag *diag)
 {
     return !q->alert.open
-               ? OK
+               ? keep_alert(q, diag)
                : tell_alert(q, false,
                             "the counts that a start takes are those of the log's entries: both "
                             "were counted again",
@@ -173,7 +201,7 @@ doubt_again(struct quotas *q, struct diag *diag)
 
 /* Both books have the same entries now. */
 static struct status
-settle(struct quotas *q, struct quota_book *believed, uint64_t published, struct diag *diag)
+settle(struct quotas *q, struct quota_book *believed, struct diag *diag)
 {
     size_t differing = 0;
     struct status s = quota_book_correct(NULL, believed, q->counted, &differing);
@@ -185,14 +213,33 @@ settle(struct quotas *q, struct quota_book *believed, uint64_t published, struct
     if (status_ok(s)) {
         q->entries = MOVE(q->counted);
         q->doubted = q->begun = false;
+        q->untold = differing;
         quota_book_free(believed);
     }
     (void)pthread_mutex_unlock(&q->lock);
     TRY(s);
     if (differing > 0) {
-        TRY(tell_wrong(q, differing, diag));
-        keep(q, q->entries, published);
+        log_event(LOG_WARN, "quotas.corrected",
+                  "%llu counts that lay beside the log were not those of its entries",
+                  (unsigned long long)differing);
+    }
+    return OK;
+}
+
+/* What follows from a correction, each step until it is done. Making the file writes an entry, so
+ * that is tried once a minute. */
+static struct status
+tell_on(struct quotas *q, uint64_t published, struct diag *diag)
+{
+    const int64_t now = clock_mono_ns();
+    TRY(q->untold > 0 ? tell_wrong(q, diag) : keep_alert(q, diag));
+    if (q->unkept && !q->made && (q->kept_ns == 0 || now - q->kept_ns > REMAKE_NS)) {
+        q->kept_ns = now;
+        q->made = keep(q, q->entries, published);
+    }
+    if (q->unkept && q->made) {
         TRY(doubt_again(q, diag));
+        q->unkept = false;
     }
     return OK;
 }
@@ -208,21 +255,20 @@ recount(struct quotas *q, struct quota_book *believed, uint64_t published, struc
         return OK;
     }
     TRY(quota_book_follow(believed, q->log_dir, published, diag));
-    return settle(q, believed, published, diag);
+    return settle(q, believed, diag);
 }
 
-/* Tried again each second; told once a minute. */
+/* Said once a minute, for what is tried again each second. */
 static void
-try_recount(struct quotas *q, struct quota_book *believed, uint64_t published)
+warn(struct quotas *q, struct status s, const struct diag *diag)
 {
-    struct diag diag = {0};
-    char text[sizeof diag.text];
-    const struct status s = recount(q, believed, published, &diag);
+    char text[sizeof diag->text];
     const int64_t now = clock_mono_ns();
     if (!status_ok(s) && (q->warned_ns == 0 || now - q->warned_ns > 60 * NS_PER_S)) {
         q->warned_ns = now;
-        diag_describe(&diag, s, text, sizeof text);
-        log_event(LOG_WARN, "quotas.doubted", "the log cannot be counted again; reason=\"%s\"",
+        diag_describe(diag, s, text, sizeof text);
+        log_event(LOG_WARN, "quotas.doubted",
+                  "the log cannot be counted again, or what that gave not be told; reason=\"%s\"",
                   text);
     }
 }
@@ -240,10 +286,15 @@ tick(void *ctx)
     if (b == NULL || published < quota_book_entries(b)) {
         return;
     }
+    struct diag diag = {0};
     if (doubted) {
-        try_recount(q, b, published);
-    } else if (published - kept >= QUOTAS_KEPT_EVERY) {
-        keep(q, b, published);
+        warn(q, recount(q, b, published, &diag), &diag);
+    }
+    if (q->untold > 0 || q->unkept || q->alert.unkept) {
+        diag = (struct diag){0};
+        warn(q, tell_on(q, published, &diag), &diag);
+    } else if (!doubted && published - kept >= QUOTAS_KEPT_EVERY) {
+        (void)keep(q, b, published);
     }
 }
 
@@ -260,7 +311,7 @@ bool
 quotas_alarmed(struct quotas *q)
 {
     (void)pthread_mutex_lock(&q->lock);
-    const bool open = q->alert.open;
+    const bool open = q->alert.open || q->untold > 0;
     (void)pthread_mutex_unlock(&q->lock);
     return open;
 }
@@ -269,9 +320,10 @@ json_t *
 quotas_alert(struct quotas *q)
 {
     (void)pthread_mutex_lock(&q->lock);
-    const struct alert a = q->alert;
+    struct alert a = q->alert;
+    a.open = a.open || q->untold > 0;
     (void)pthread_mutex_unlock(&q->lock);
-    return a.total > 0 || quotas_any(q) ? alert_json(&a) : NULL;
+    return a.open || a.total > 0 || quotas_any(q) ? alert_json(&a) : NULL;
 }
 
 /* How often one of that name has refused goes on. */

@@ -70,7 +70,8 @@ void quotas_put_charge(const struct quotas_charge *c, struct buf *ret_lines);
  */
 struct status quotas_json(struct quotas *q, int64_t now_ns, json_t **ret_left);
 /* Counts that lay beside the log were not those of its entries (docs/spec/quota.md): whether that
- * alert is open, and as alert_json has it; NULL where there are no quotas and never was one. */
+ * alert is open, written or not yet, and as alert_json has it; NULL where there are no quotas and
+ * never was one. */
 bool quotas_alarmed(struct quotas *q);
 json_t *quotas_alert(struct quotas *q);
 /* steward_quota_* for Prometheus, where there are quotas. */

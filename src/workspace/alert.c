@@ -23,16 +23,21 @@ alert_read(struct workspace *w, struct alert *a, struct diag *diag)
     return OK;
 }
 
-static struct status
-keep(struct workspace *w, const struct alert *a, struct diag *diag)
+struct status
+alert_keep(struct workspace *w, struct alert *a, struct diag *diag)
 {
+    if (!a->unkept) {
+        return OK;
+    }
     DEFER(js_freep)
     json_t *record = json_pack("{s:b, s:I}", "alert", a->open, "alerts", (json_int_t)a->total);
     DEFER(buf_done) struct buf value;
     buf_init(&value, RECORD_MAX);
     CHECK(record != NULL, MEMORY);
     TRY(js_put(&value, record));
-    return store_put(w->store, POLICY_STATES, a->resource, buf_view(&value), STORE_ANY, diag);
+    TRY(store_put(w->store, POLICY_STATES, a->resource, buf_view(&value), STORE_ANY, diag));
+    a->unkept = false;
+    return OK;
 }
 
 struct status
@@ -48,12 +53,10 @@ alert_tell(struct workspace *w, struct alert *a, bool raised, const char *senten
                                       .reason = sentence,
                                       .alert = &alert};
     TRY(workspace_audit(w, &act, diag));
-    struct alert told = *a;
-    told.open = raised;
-    told.total += raised;
-    TRY(keep(w, &told, diag));
-    *a = told;
-    return OK;
+    a->open = raised;
+    a->total += raised;
+    a->unkept = true;
+    return alert_keep(w, a, diag);
 }
 
 json_t *

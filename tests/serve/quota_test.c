@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -591,6 +592,136 @@ an_alert_of_counts_is_open_until_they_are_counted_again(void **state)
     count_entries("alert.clear", 3);
 }
 
+/* ---- what cannot be told ---- */
+
+/* As on a disk that is full: files of this process may grow to one byte only. */
+static void
+limit_files(bool limited)
+{
+    struct rlimit r;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
+    r.rlim_cur = limited ? 1 : r.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+static void
+make_counts(const char *kept)
+{
+    const int64_t until = clock_mono_ns() + INT64_C(240) * NS_PER_S;
+    room_start(&it);
+    while (!file_exists(kept) && clock_mono_ns() < until) {
+        rest_shortly();
+    }
+    assert_int_equal(testing_stop(it.pid), 0);
+    it.pid = 0;
+    assert_true(file_exists(kept));
+}
+
+static uint64_t
+alerts_of(struct quotas *q, bool *ret_open)
+{
+    DEFER(js_freep) json_t *o = quotas_alert(q);
+    assert_non_null(o);
+    *ret_open = json_integer_value(json_object_get(o, "open")) > 0;
+    return (uint64_t)json_integer_value(json_object_get(o, "total"));
+}
+
+static const char *const far[] = {"far 900000 calls/month"};
+
+/* The log cannot be written from when the counts are looked at until they were found to be wrong,
+ * and the telling was tried some times. */
+static struct quotas *
+find_while_full(struct workspace *w, uint64_t told)
+{
+    bool open = false;
+    struct diag diag = {0};
+    const int64_t until = clock_mono_ns() + INT64_C(120) * NS_PER_S;
+    const struct timespec some = {.tv_sec = 3};
+    while (audit_published(w->audit) < audit_size(w->audit) && clock_mono_ns() < until) {
+        rest_shortly(); /* only what a checkpoint covers is counted again */
+    }
+    struct quotas *q = quotas_of(log_of_it, far, 1);
+    limit_files(true);
+    const struct status watched = quotas_watch(q, w, &diag);
+    while (!quotas_alarmed(q) && clock_mono_ns() < until) {
+        rest_shortly();
+    }
+    (void)nanosleep(&some, NULL);
+    const uint64_t total = alerts_of(q, &open);
+    const bool alarmed = quotas_alarmed(q);
+    limit_files(false);
+    assert_ok(watched);
+    assert_true(alarmed);
+    assert_true(open); /* for who asks, though nothing of it could be written */
+    assert_int_equal(total, told);
+    return q;
+}
+
+static void
+a_correction_that_cannot_be_told_is_told_later(void **state)
+{
+    (void)state;
+    bool open = true;
+    uint64_t total = 0;
+    DEFER(file_freep) char *kept = file_join(log_of_it, QUOTA_KEPT_FILE);
+    configure("\"far 900000 calls/month\"");
+    make_counts(kept);
+    forge(kept);
+    {
+        /* It ends before it could tell: what was forged lies there yet, and the next start tells.
+         */
+        struct workspace *w = open_it();
+        struct quotas *q = find_while_full(w, 3);
+        limit_files(true);
+        quotas_free(q);
+        limit_files(false);
+        workspace_close(w);
+    }
+    count_entries("alert.raise", 3);
+    struct workspace *w = open_it();
+    struct quotas *q = find_while_full(w, 3);
+    const int64_t until = clock_mono_ns() + INT64_C(120) * NS_PER_S;
+    while ((total != 4 || open) && clock_mono_ns() < until) {
+        rest_shortly();
+        total = alerts_of(q, &open);
+    }
+    quotas_free(q);
+    workspace_close(w);
+    assert_int_equal(total, 4);
+    assert_false(open); /* the file was made anew, and agrees */
+    count_entries("alert.raise", 4);
+    count_entries("alert.clear", 4);
+}
+
+/* Its entry is written once, however often what is kept cannot be. */
+static void
+an_alert_that_cannot_be_kept_is_kept_later(void **state)
+{
+    (void)state;
+    struct diag diag = {0};
+    struct alert a = {.resource = "limits/quotas", .policy = "quota-counts", .severity = "high"};
+    struct alert kept = a;
+    struct workspace *w = open_it(), *other = open_it();
+    assert_ok(alert_read(w, &a, &diag));
+    assert_false(a.open);
+    assert_ok(store_begin(other->store, &diag));
+    const struct status told = alert_tell(w, &a, true, "raised for a test", &diag);
+    assert_int_equal(told.code, STATUS_BUSY);
+    assert_true(a.open && a.unkept && a.total == 5);
+    assert_status(alert_keep(w, &a, &diag), BUSY);
+    assert_true(a.unkept);
+    store_rollback(other->store);
+    assert_ok(alert_keep(w, &a, &diag));
+    assert_false(a.unkept);
+    assert_ok(alert_read(w, &kept, &diag));
+    assert_true(kept.open && kept.total == 5);
+    assert_ok(alert_tell(w, &a, false, "cleared for a test", &diag));
+    workspace_close(other);
+    workspace_close(w);
+    count_entries("alert.raise", 5);
+    count_entries("alert.clear", 5);
+}
+
 /* A call of a model that counts tokens, as whoever serves one writes it. */
 static void
 append_tokens(uint64_t tokens)
@@ -697,6 +828,7 @@ set_up(void **state)
 {
     (void)state;
     (void)setenv("STEWARD_PASSPHRASE", "correct horse battery staple", 1);
+    (void)signal(SIGXFSZ, SIG_IGN);
     room_init(&it);
     room_make(&it, "passphrase", "");
     log_of_it = file_join(it.dir, "audit");
@@ -725,6 +857,8 @@ main(void)
         cmocka_unit_test(a_start_reads_what_came_since_the_counts_were_kept),
         cmocka_unit_test(forged_counts_are_found_and_corrected),
         cmocka_unit_test(an_alert_of_counts_is_open_until_they_are_counted_again),
+        cmocka_unit_test(a_correction_that_cannot_be_told_is_told_later),
+        cmocka_unit_test(an_alert_that_cannot_be_kept_is_kept_later),
         cmocka_unit_test(tokens_that_the_log_tells_are_used_up),
         cmocka_unit_test(a_group_s_quota_is_of_who_is_in_it),
     };
