@@ -189,7 +189,7 @@ unwraps_what_is_served_and_nothing_else(void **state)
     DEFER(pull_down) struct house h;
     build(&h);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        uint8_t key[VAULT_KEY_BYTES], wrapped[VAULT_WRAPPED_BYTES];
+        uint8_t key[VAULT_KEY_BYTES], wrapped[VAULT_WRAPPED_BYTES] = {0};
         struct keeper_request q;
         random_bytes(key, sizeof key);
         q = request(KEEPER_UNWRAP, cases[i].purpose, view_of(wrapped, sizeof wrapped));
