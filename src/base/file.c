@@ -200,6 +200,56 @@ file_trickle(int fd, size_t length, const char *path, struct diag *diag)
 }
 
 void
+file_fill_standard(void)
+{
+    int fd = 0;
+    while (fd >= 0 && fd <= STDERR_FILENO) {
+        fd = open("/dev/null", O_RDONLY); /* the lowest that is free */
+    }
+    file_closep(&fd);
+}
+
+/* The descriptor of standard output or error of which path is a name (/dev/stdout), where that goes
+ * into a file: nobody puts another one in its place. -1: it is none. */
+static int
+standard_of(const char *path)
+{
+    struct stat link, at, of;
+    if (lstat(path, &link) != 0 || !S_ISLNK(link.st_mode) || stat(path, &at) != 0) {
+        return -1;
+    }
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fstat(fd, &of) == 0 && of.st_dev == at.st_dev && of.st_ino == at.st_ino) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
+bool
+file_is_written_at_once(const char *path)
+{
+    struct stat st;
+    return (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) ||
+           standard_of(path) >= 0;
+}
+
+int
+file_make(const char *path, unsigned mode)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    if ((mode & 077) == 0) {
+        return open(path, flags, mode);
+    }
+    const mode_t before = umask(0);
+    const int fd = open(path, flags, mode);
+    const int err = errno;
+    (void)umask(before);
+    errno = err;
+    return fd;
+}
+
+void
 file_draft_done(struct file_draft *d)
 {
     if (d->path == NULL) {
@@ -221,8 +271,10 @@ file_draft_open(const char *path, unsigned mode, struct diag *diag, struct file_
 {
     DEFER(file_draft_done) struct file_draft d = {.fd = -1, .path = strdup(path)};
     CHECK(d.path != NULL, MEMORY);
-    struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+    const int standard = standard_of(path);
+    if (standard >= 0) {
+        d.fd = fcntl(standard, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    } else if (file_is_written_at_once(path)) {
         d.fd = open(path, O_WRONLY | O_CLOEXEC);
     } else if (outputs_has(path)) {
         d.elsewhere = true;
@@ -231,9 +283,9 @@ file_draft_open(const char *path, unsigned mode, struct diag *diag, struct file_
         uint64_t unique = 0;
         random_bytes(&unique, sizeof unique);
         ASSERT(asprintf(&d.tmp, "%s.tmp-%016llx", path, (unsigned long long)unique) > 0);
-        d.fd = open(d.tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        d.fd = file_make(d.tmp, mode);
     }
-    if (d.fd < 0 || (d.tmp != NULL && fchmod(d.fd, mode) != 0)) {
+    if (d.fd < 0) {
         return file_refuse(path, errno, diag);
     }
     *ret_draft = d;

@@ -27,6 +27,14 @@ struct file_draft {
     char *path, *tmp; /* tmp NULL: path itself is written */
     bool elsewhere;   /* base/outputs made it, and puts it in its place */
 };
+/* A new file of exactly that mode, whatever the umask: who is confined may change no modes. -1 with
+ * errno. */
+int file_make(const char *path, unsigned mode);
+/* Where a process begins with a standard descriptor closed: it reads nothing, and to write to it is
+ * still refused. What is opened later is none of the three. */
+void file_fill_standard(void);
+/* A pipe, a device, or what standard output or error is: it is written, nothing takes its place. */
+bool file_is_written_at_once(const char *path);
 struct status file_draft_open(const char *path, unsigned mode, struct diag *diag,
                               struct file_draft *ret_draft);
 struct status file_draft_keep(struct file_draft *d, struct diag *diag);

@@ -67,15 +67,30 @@ open_one(const struct question *q, struct diag *diag, int *ret_fd)
     const char *path = it.path[q->which];
     struct file_draft *d = &drafts[q->which];
     if (q->act == APPEND) {
-        const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+        const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
         *ret_fd = open(path, flags, q->mode & PLAIN_MODE);
         return *ret_fd < 0 ? file_refuse_os(path, errno, diag) : OK;
     }
     file_draft_done(d);
+    if (file_is_written_at_once(path)) { /* of this process: /dev/stdout is /dev/null here */
+        diag_set(diag, "%s: no file that can be replaced", path);
+        FAIL(INPUT);
+    }
     TRY(q->act == DEEP ? make_parents(path, diag) : OK);
     TRY(file_draft_open(path, q->mode & PLAIN_MODE, diag, d));
     *ret_fd = d->fd;
     return OK;
+}
+
+/* Nothing is left of a draft afterwards, kept or not. */
+static struct status
+keep_one(size_t which, struct diag *diag)
+{
+    struct file_draft *d = &drafts[which];
+    CHECK(d->path != NULL, INPUT);
+    const struct status s = file_draft_keep(d, diag);
+    file_draft_done(d);
+    return s;
 }
 
 static struct status
@@ -126,8 +141,7 @@ act(const struct question *q, struct diag *diag, int *ret_fd)
     case APPEND:
         return open_one(q, diag, ret_fd);
     case KEEP:
-        CHECK(drafts[q->which].path != NULL, INPUT);
-        return file_draft_keep(&drafts[q->which], diag);
+        return keep_one(q->which, diag);
     case DROP:
         file_draft_done(&drafts[q->which]);
         return OK;
@@ -302,10 +316,14 @@ ask(enum act what, size_t which, unsigned mode, struct diag *diag, struct answer
         diag_set(diag, "%s", ret_answer->diag.text);
         return (struct status){STATUS_HERE, ret_answer->code, ret_answer->os};
     }
-    CHECK((fd >= 0) == (ret_fd != NULL), IO);
-    if (ret_fd != NULL) {
-        *ret_fd = fd;
+    if (ret_fd == NULL) {
+        file_closep(&fd);
+        return OK;
     }
+    if (fd < 0) { /* this one has none free: the kernel drops it */
+        return file_refuse_os(it.path[which], EMFILE, diag);
+    }
+    *ret_fd = fd;
     return OK;
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 union passed {
     struct cmsghdr header;
@@ -44,10 +45,16 @@ passed_take(int socket, void *ret_message, size_t n, int *ret_fd)
         got = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
     } while (got < 0 && errno == EINTR);
     const struct cmsghdr *h = got < 0 ? NULL : CMSG_FIRSTHDR(&m);
-    *ret_fd = -1;
+    int fd = -1;
     if (h != NULL && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS) {
-        memcpy(ret_fd, CMSG_DATA(h), sizeof *ret_fd);
+        memcpy(&fd, CMSG_DATA(h), sizeof fd);
     }
-    CHECK(got == (ssize_t)n, IO);
+    if (got != (ssize_t)n) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        FAIL(IO);
+    }
+    *ret_fd = fd;
     return OK;
 }

@@ -296,7 +296,7 @@ add_threads(scmp_filter_ctx f)
 static int
 add_connecting(scmp_filter_ctx f)
 {
-    static const int families[] = {AF_INET, AF_INET6, AF_NETLINK, AF_UNIX};
+    static const int families[] = {AF_INET, AF_INET6, AF_NETLINK};
     static const size_t count = sizeof families / sizeof *families;
     int rc = add_calls(f, SCMP_ACT_ALLOW, sandbox_fetcher_calls);
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "socketpair", SCMP_A0(SCMP_CMP_EQ, AF_UNIX)));
@@ -307,6 +307,7 @@ static int
 add_fetcher(scmp_filter_ctx f)
 {
     int rc = add_connecting(f);
+    rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "socket", SCMP_A0(SCMP_CMP_EQ, AF_UNIX)));
     rc = FIRST(rc, add_threads(f));
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0)));
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, FIONREAD)));
@@ -351,7 +352,10 @@ add_verb(scmp_filter_ctx f)
     static const uint64_t asked[] = {TCGETS,     TCSETS,   TCSETSW,   TCSETSF,
                                      TIOCGWINSZ, FIONREAD, TIOCGPGRP, FIONBIO};
     static const int own[] = {PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_VMA};
+    /* SQLite tries them for files that it makes, and does without. */
+    static const char *const modes[] = {"fchmod", "fchown", NULL};
     int rc = add_calls(f, SCMP_ACT_ALLOW, sandbox_verb_calls);
+    rc = FIRST(rc, add_calls(f, SCMP_ACT_ERRNO(EPERM), modes));
     rc = FIRST(rc, add_threads(f));
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         const struct scmp_arg_cmp is = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)own[i]);
@@ -367,7 +371,10 @@ add_verb(scmp_filter_ctx f)
 static int
 add_client(scmp_filter_ctx f)
 {
-    const int rc = FIRST(add_verb(f), add_connecting(f));
+    /* An agent's or a daemon's socket is a file that nobody named; resolving does without. */
+    int rc = FIRST(add_verb(f), add_connecting(f));
+    rc = FIRST(rc,
+               add_call(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socket", SCMP_A0(SCMP_CMP_EQ, AF_UNIX)));
     return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ)));
 }
 

@@ -101,10 +101,12 @@ open_out(struct cli *c, struct out *ret_out)
     struct stat st = {0};
     const bool standard = strcmp(path, "-") == 0;
     *ret_out = (struct out){.fd = STDOUT_FILENO, .path = standard ? "standard output" : path};
-    if (!standard) {
+    if (!standard && outputs_has(path)) {
         TRY(outputs_open(path, OUTPUTS_APPEND, 0600, &c->diag, &ret_out->fd));
+    } else if (!standard) { /* a pipe, a device */
+        ret_out->fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
     }
-    if (fstat(ret_out->fd, &st) != 0) {
+    if (ret_out->fd < 0 || fstat(ret_out->fd, &st) != 0) {
         return file_refuse_os(path, errno, &c->diag);
     }
     ret_out->regular = !standard && S_ISREG(st.st_mode);

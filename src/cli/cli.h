@@ -156,6 +156,8 @@ struct status cli_completion(struct cli *c);
 int cli_exit_code(int32_t status_code);
 /* Says on stderr what went wrong; its exit code. */
 int cli_tell(struct status s, const struct diag *diag);
+/* What was printed has left; STATUS_IO where it could not. */
+struct status cli_flush(struct diag *diag);
 
 /* ---- a verb's hands ---- */
 

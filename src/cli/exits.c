@@ -1,6 +1,8 @@
 /* exits: how a run ends that failed. */
 #include "cli/cli.h"
 
+#include <stdio.h>
+
 const struct cli_exit cli_exits[] = {
     {0, "done"},
     {1, "the system failed: disk, memory, network"},
@@ -44,4 +46,14 @@ cli_tell(struct status s, const struct diag *diag)
     cli_put_clean(stderr, text);
     (void)fputc('\n', stderr);
     return cli_exit_code(s.code);
+}
+
+struct status
+cli_flush(struct diag *diag)
+{
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        diag_set(diag, "standard output: cannot be written");
+        FAIL(IO);
+    }
+    return OK;
 }

@@ -5,6 +5,7 @@
 #include "cli/facet_options.h"
 #include "cli/mitigate.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/secret.h"
 
@@ -776,6 +777,7 @@ const struct cli_verb cli_verbs[] = {
 int
 main(int argc, char **argv)
 {
+    file_fill_standard();
     secret_shield_process();
     (void)umask(077);
     (void)signal(SIGPIPE, SIG_IGN);
@@ -789,10 +791,7 @@ main(int argc, char **argv)
         cli_end(&c);
     }
     const int told = courier_end(&courier);
-    if (status_ok(s) && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
-        diag_set(&c.diag, "standard output: cannot be written");
-        s = FAILURE(IO);
-    }
+    s = status_ok(s) ? cli_flush(&c.diag) : s;
     if (!status_ok(s)) {
         return cli_tell(s, &c.diag);
     }

@@ -140,14 +140,6 @@ is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* A pipe or a device is written by the verb itself. */
-static bool
-is_written_at_once(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-}
-
 /* ---- what the words name ---- */
 
 static void
@@ -159,7 +151,7 @@ reach_file(struct reach *r, const char *path)
 static void
 reach_made(struct reach *r, const char *path)
 {
-    if (is_written_at_once(path)) {
+    if (file_is_written_at_once(path)) { /* by the verb itself */
         add(r, path, SANDBOX_WRITE);
     } else {
         add_output(r, path, MADE);
@@ -213,7 +205,7 @@ reach_new(struct reach *r, const char *path)
 static const struct {
     const char *word;
     void (*reach)(struct reach *r, const char *path);
-} kinds[] = {{"@file", reach_file},   {"@made", reach_made},   {"@grown", reach_output},
+} kinds[] = {{"@file", reach_file},   {"@made", reach_made},   {"@grown", reach_made},
              {"@deep", reach_output}, {"@log", reach_folder},  {"@kept", reach_kept},
              {"@state", reach_state}, {"@place", reach_place}, {"@new", reach_new}};
 
@@ -382,7 +374,7 @@ reach_confine(struct cli *c, bool connects)
     (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
     struct status s = look(r, c, connects);
     s = status_ok(s) && !r->full ? outputs_begin(r->output, r->outputs, &c->diag) : s;
-    if (status_ok(s)) {
+    if (status_ok(s) && !r->full) {
         reach_filled(r);
     }
     if (r->full) {

@@ -122,9 +122,8 @@ make_file(struct restoring *r, const char *path, struct diag *diag)
     *strrchr(parent, '/') = '\0';
     TRY(file_mkdirs(parent, 0700, diag));
     const bool open_to_all = strcmp(path, "tls/cert.pem") == 0 || strcmp(path, "steward.yaml") == 0;
-    r->fd =
-        open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, open_to_all ? 0644 : 0600);
-    if (r->fd < 0 || fchmod(r->fd, open_to_all ? 0644 : 0600) != 0) {
+    r->fd = file_make(to, open_to_all ? 0644 : 0600);
+    if (r->fd < 0) {
         return file_refuse_os(to, errno, diag);
     }
     return OK;

@@ -87,6 +87,7 @@ a_file_is_there_when_it_is_kept(void **state)
     assert_int_equal(names_in(it.dir), 1);
     assert_int_equal(stat(it.file, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0644);
+    assert_status(outputs_keep(it.file, NULL), INPUT);
 }
 
 static void

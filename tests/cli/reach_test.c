@@ -89,7 +89,8 @@ without_a_verb_an_intruder_does_what_he_likes(void **state)
     int code = 0;
     testing_write("outside/secret", view_str("secret"));
     take_over(argv, "outside/secret", &code, could, sizeof could);
-    assert_string_equal(could, " read write read-and-empty empty mode time make folder replace move"
+    assert_string_equal(could, " read write read-and-empty empty mode time mode-by-descriptor"
+                               " owner-by-descriptor make folder link symlink replace move"
                                " remove");
 }
 
@@ -284,6 +285,26 @@ what_is_named_is_reached(void **state)
     in_shell("cat linear.json | \"$STEWARD_BIN\" predict --model /dev/stdin --data rows.csv");
     in_shell("\"$STEWARD_BIN\" predict --model linear.json --data rows.csv --output /dev/stdout | "
              "grep margin");
+    in_shell("\"$STEWARD_BIN\" predict --model linear.json --data rows.csv --output /dev/stdout > "
+             "told.csv && grep margin told.csv");
+    in_shell("\"$STEWARD_BIN\" predict --model linear.json --data rows.csv --output here.csv <&- "
+             ">&- && grep margin here.csv");
+}
+
+/* Also when nobody reads the pipe: who is interrupted leaves no process behind. */
+static void
+what_grows_may_be_a_pipe(void **state)
+{
+    (void)state;
+    struct testing_run r;
+    assert_steward("init", "piped");
+    in_shell("mkfifo pipe; cat pipe > from-pipe & \"$STEWARD_BIN\" audit export piped/audit "
+             "--output pipe && wait && grep -q workspace from-pipe");
+    in_shell("mkfifo dry; \"$STEWARD_BIN\" audit export piped/audit --output dry & sleep 0.5; "
+             "kill $!; wait; ! timeout 1 cat dry"); /* a writer that waits would be met */
+    testing_steward(&r, "audit", "export", "piped/audit", "--output", "", NULL);
+    assert_int_equal(r.exit_code, 1);
+    testing_run_done(&r);
 }
 
 /* Of the folders in a workspace, some may lie elsewhere. */
@@ -348,6 +369,7 @@ main(void)
         cmocka_unit_test(a_verb_on_a_workspace_reaches_that_and_what_it_was_given),
         cmocka_unit_test(what_is_named_is_reached),
         cmocka_unit_test(folders_of_a_workspace_may_be_links),
+        cmocka_unit_test(what_grows_may_be_a_pipe),
         cmocka_unit_test(what_fails_leaves_nothing_beside),
     };
     if (!may_preload) {

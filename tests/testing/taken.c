@@ -28,6 +28,16 @@ tell(const char *what, bool could)
     (void)snprintf(told + n, sizeof told - n, "%s%s", could ? " " : "", could ? what : "");
 }
 
+/* What was made goes again, so that the next attempt, and the next program, can make it, too. */
+static void
+tell_made(const char *what, bool could, const char *path)
+{
+    tell(what, could);
+    if (could) {
+        (void)remove(path);
+    }
+}
+
 static void
 try_file(const char *path)
 {
@@ -42,10 +52,14 @@ try_file(const char *path)
     tell("empty", truncate(path, 0) == 0);
     tell("mode", stat(path, &st) == 0 && chmod(path, st.st_mode) == 0);
     tell("time", utimensat(AT_FDCWD, path, NULL, 0) == 0);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    tell("mode-by-descriptor", fd >= 0 && fstat(fd, &st) == 0 && fchmod(fd, st.st_mode) == 0);
+    tell("owner-by-descriptor", fd >= 0 && fchown(fd, getuid(), getgid()) == 0);
+    (void)close(fd);
     tell("make", opens(beside, O_WRONLY | O_CREAT | O_EXCL));
-    tell("folder", mkdir(own, 0700) == 0);
-    tell("link", link(path, own) == 0);
-    tell("symlink", symlink("/", own) == 0);
+    tell_made("folder", mkdir(own, 0700) == 0, own);
+    tell_made("link", link(path, own) == 0, own);
+    tell_made("symlink", symlink("/", own) == 0, own);
     tell("replace", rename(beside, path) == 0);
     tell("move", rename(path, beside) == 0);
     tell("remove", unlink(path) == 0 || unlink(beside) == 0);
