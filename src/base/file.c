@@ -226,12 +226,18 @@ standard_of(const char *path)
     return -1;
 }
 
+/* A pipe or a device. */
+static bool
+is_special(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 bool
 file_is_written_at_once(const char *path)
 {
-    struct stat st;
-    return (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) ||
-           standard_of(path) >= 0;
+    return is_special(path) || standard_of(path) >= 0;
 }
 
 int
@@ -274,7 +280,7 @@ file_draft_open(const char *path, unsigned mode, struct diag *diag, struct file_
     const int standard = standard_of(path);
     if (standard >= 0) {
         d.fd = fcntl(standard, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    } else if (file_is_written_at_once(path)) {
+    } else if (is_special(path)) {
         d.fd = open(path, O_WRONLY | O_CLOEXEC);
     } else if (outputs_has(path)) {
         d.elsewhere = true;

@@ -1,5 +1,6 @@
 #include "base/outputs.h"
 
+#include "base/apart.h"
 #include "base/file.h"
 #include "base/passed.h"
 #include "base/sandbox.h"
@@ -8,15 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define NAME "steward-output"
-#define OUTPUTS_FD 3
 #define DEEP_MODE 0700
 #define PLAIN_MODE 0666u /* who asks may be somebody else by then: nothing that runs */
 
@@ -167,7 +165,7 @@ answer(const struct question *q)
     if (status_ok(s) && q->act == FOLDER) {
         text_copy(a.folder, sizeof a.folder, it.folder[q->which]);
     }
-    (void)status_ok(passed_put(OUTPUTS_FD, &a, sizeof a, fd));
+    (void)status_ok(passed_put(APART_FD, &a, sizeof a, fd));
     if (q->act == APPEND && fd >= 0) {
         (void)close(fd);
     }
@@ -179,7 +177,7 @@ static void
 serve(void)
 {
     struct question q;
-    while (recv(OUTPUTS_FD, &q, sizeof q, 0) == (ssize_t)sizeof q) {
+    while (recv(APART_FD, &q, sizeof q, 0) == (ssize_t)sizeof q) {
         answer(&q);
     }
     for (size_t i = 0; i < it.n; i++) {
@@ -188,22 +186,6 @@ serve(void)
             (void)rmdir(it.folder[i]);
         }
     }
-}
-
-/* Nothing but the standard error and the socket comes along; it outlives who asks, to tidy up. */
-static bool
-leave_behind(int fd)
-{
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
-    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        (void)signal(ignored[i], SIG_IGN);
-    }
-    (void)prctl(PR_SET_NAME, NAME);
-    sandbox_wipe_environment();
-    return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0 &&
-           (fd == OUTPUTS_FD || dup2(fd, OUTPUTS_FD) >= 0) &&
-           close_range(OUTPUTS_FD + 1, ~0u, 0) == 0;
 }
 
 /* The folders in which it makes something, or makes those. */
@@ -219,39 +201,17 @@ confine(void)
     return sandbox_calls(SANDBOX_VERB, NULL);
 }
 
-__attribute__((noreturn)) static void
-become(int fd)
+/* It outlives who asks, to tidy up. */
+static void
+live(int fd, void *ctx)
 {
-    if (leave_behind(fd) && status_ok(confine())) {
+    (void)ctx;
+    if (apart_leave(NAME, fd) && status_ok(confine())) {
         serve();
     }
-    _exit(0);
 }
 
 /* ---- this end ---- */
-
-static struct status
-begin(struct diag *diag)
-{
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-        FAIL_OS(errno);
-    }
-    const pid_t pid = fork();
-    if (pid == 0) {
-        become(ends[1]);
-    }
-    const int err = errno;
-    (void)close(ends[1]);
-    if (pid < 0) {
-        (void)close(ends[0]);
-        diag_set(diag, "the process that puts files in their place: %s", strerror(err));
-        FAIL_OS(err);
-    }
-    it.pid = pid;
-    it.fd = ends[0];
-    return OK;
-}
 
 static void
 forget(void)
@@ -274,7 +234,11 @@ outputs_begin(const char *const *paths, size_t n, struct diag *diag)
         it.path[it.n] = strdup(paths[i]);
         CHECK(it.path[it.n++] != NULL, MEMORY);
     }
-    const struct status s = n == 0 ? OK : begin(diag);
+    struct status s = OK;
+    if (n > 0) {
+        s = apart_fork(SOCK_SEQPACKET, "the process that puts files in their place", live, NULL,
+                       diag, &it.pid, &it.fd);
+    }
     if (!status_ok(s)) {
         forget();
     }
@@ -335,20 +299,26 @@ outputs_open(const char *path, enum outputs_how how, unsigned mode, struct diag 
     return ask((enum act)how, find(path), mode, diag, &a, ret_fd);
 }
 
-struct status
-outputs_keep(const char *path, struct diag *diag)
+/* What there is no more to hear of than how it went. */
+static struct status
+tell(enum act what, const char *path, struct diag *diag)
 {
     struct answer a;
     ASSERT(outputs_has(path));
-    return ask(KEEP, find(path), 0, diag, &a, NULL);
+    return ask(what, find(path), 0, diag, &a, NULL);
+}
+
+struct status
+outputs_keep(const char *path, struct diag *diag)
+{
+    return tell(KEEP, path, diag);
 }
 
 void
 outputs_drop(const char *path)
 {
-    struct answer a;
     if (outputs_has(path)) {
-        (void)status_ok(ask(DROP, find(path), 0, NULL, &a, NULL));
+        (void)status_ok(tell(DROP, path, NULL));
     }
 }
 
@@ -372,17 +342,13 @@ outputs_folder(const char *place, struct diag *diag, char **ret_path)
 struct status
 outputs_take(const char *place, struct diag *diag)
 {
-    struct answer a;
-    ASSERT(outputs_has(place));
-    return ask(TAKE, find(place), 0, diag, &a, NULL);
+    return tell(TAKE, place, diag);
 }
 
 struct status
 outputs_make(const char *folder, struct diag *diag)
 {
-    struct answer a;
-    ASSERT(outputs_has(folder));
-    return ask(MAKE, find(folder), 0, diag, &a, NULL);
+    return tell(MAKE, folder, diag);
 }
 
 void

@@ -1,12 +1,12 @@
 #include "data/importer.h"
 
+#include "base/apart.h"
 #include "base/sandbox.h"
 #include "base/text.h"
 #include "data/table_build.h"
 #include "data/table_wire.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #define NAME "steward-import"
-#define IMPORTER_FD 3
 #define QUESTION_MAX (8u << 20)            /* what a command line can be, and more */
 #define ADDRESSES_MAX (UINT64_C(64) << 30) /* 4 GiB of DuckDB, a table of 2^30 cells, its texts */
 #define PROMPT_MS 2000                     /* to end, for one that has hung up */
@@ -169,11 +168,11 @@ hear(struct buf *question)
 {
     uint32_t n = 0;
     buf_reset(question);
-    if (recv(IMPORTER_FD, &n, sizeof n, MSG_WAITALL) != (ssize_t)sizeof n) {
+    if (recv(APART_FD, &n, sizeof n, MSG_WAITALL) != (ssize_t)sizeof n) {
         return false;
     }
     uint8_t *at = n > QUESTION_MAX ? NULL : buf_extend(question, n);
-    return at != NULL && recv(IMPORTER_FD, at, n, MSG_WAITALL) == (ssize_t)n;
+    return at != NULL && recv(APART_FD, at, n, MSG_WAITALL) == (ssize_t)n;
 }
 
 static struct status
@@ -189,7 +188,7 @@ answer(struct view bytes, const char *const *paths, size_t n)
     }
     CHECK(foreseen, DENIED);
     const struct status said = import_columns(q.path, &q.o, &diag, &t);
-    return table_wire_put(IMPORTER_FD, said, &diag, t);
+    return table_wire_put(APART_FD, said, &diag, t);
 }
 
 static void
@@ -200,23 +199,6 @@ serve(const char *const *paths, size_t n)
     while (hear(&question) && status_ok(answer(buf_view(&question), paths, n))) {
         (void)malloc_trim(0); /* who asked goes on, perhaps for long */
     }
-}
-
-/* Nothing but the standard error and the socket comes along; and it does not outlive who asks. */
-static bool
-leave_behind(int fd, pid_t parent)
-{
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
-    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        (void)signal(ignored[i], SIG_IGN);
-    }
-    (void)prctl(PR_SET_NAME, NAME);
-    sandbox_wipe_environment();
-    return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && null >= 0 &&
-           dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0 &&
-           (fd == IMPORTER_FD || dup2(fd, IMPORTER_FD) >= 0) &&
-           close_range(IMPORTER_FD + 1, ~0u, 0) == 0;
 }
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -264,13 +246,21 @@ confine(const char *const *paths, size_t n)
     return sandbox_calls(SANDBOX_IMPORTER, NULL);
 }
 
-__attribute__((noreturn)) static void
-become(int fd, pid_t parent, const char *const *paths, size_t n)
+struct life {
+    pid_t parent;
+    const char *const *paths;
+    size_t n;
+};
+
+/* It does not outlive who asks. */
+static void
+live(int fd, void *ctx)
 {
-    if (leave_behind(fd, parent) && status_ok(confine(paths, n))) {
-        serve(paths, n);
+    const struct life *l = ctx;
+    if (apart_leave(NAME, fd) && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == l->parent &&
+        status_ok(confine(l->paths, l->n))) {
+        serve(l->paths, l->n);
     }
-    _exit(0);
 }
 
 /* ---- this end ---- */
@@ -278,30 +268,14 @@ become(int fd, pid_t parent, const char *const *paths, size_t n)
 struct status
 importer_begin(const char *const *paths, size_t n, struct diag *diag)
 {
-    int ends[2];
+    struct life l = {getpid(), paths, n};
     ASSERT(!it.begun);
     CHECK(n <= IMPORTER_FILES, LIMIT);
-    if (n == 0) {
-        it.begun = true;
-        return OK;
-    }
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-        FAIL_OS(errno);
-    }
-    const pid_t parent = getpid(), pid = fork();
-    if (pid == 0) {
-        become(ends[1], parent, paths, n);
-    }
-    const int err = errno;
-    (void)close(ends[1]);
-    if (pid < 0) {
-        (void)close(ends[0]);
-        diag_set(diag, "the process that reads files: %s", strerror(err));
-        FAIL_OS(err);
+    if (n > 0) {
+        TRY(apart_fork(SOCK_STREAM, "the process that reads files", live, &l, diag, &it.pid,
+                       &it.fd));
     }
     it.begun = true;
-    it.pid = pid;
-    it.fd = ends[0];
     return OK;
 }
 

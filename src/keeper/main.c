@@ -1,6 +1,7 @@
 /* steward-keeper: the process that holds a workspace's keys while it is served. `steward serve`
  * starts it with one end of a socket as descriptor 3; it ends when the other end is closed. It is
  * linked with base, net and vault only. */
+#include "base/apart.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sandbox.h"
@@ -20,17 +21,6 @@
 #include <unistd.h>
 
 #define DENIALS_TOLD 100u /* then a line says so, and no more */
-
-/* Who starts us sends SIGTERM and the terminal's signals to all its processes: they end the
- * gateway, whose last checkpoint still needs a signature; its socket then ends us. */
-static void
-ignore_signals(void)
-{
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        (void)signal(ignored[i], SIG_IGN);
-    }
-}
 
 static bool
 send_reply(const struct keeper_reply *r)
@@ -223,7 +213,9 @@ main(void)
         return 2;
     }
     secret_shield_process();
-    ignore_signals();
+    /* Who starts us sends SIGTERM and the terminal's signals to all its processes: they end the
+     * gateway, whose last checkpoint still needs a signature; its socket then ends us. */
+    apart_ignore_signals();
     DEFER(provider_freep) struct provider *p = NULL;
     DEFER(vault_freep) struct vault *v = NULL;
     DEFER(keeper_freep) struct keeper *k = NULL;

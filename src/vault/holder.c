@@ -1,5 +1,6 @@
 #include "vault/holder.h"
 
+#include "base/apart.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -232,18 +232,11 @@ place(int fd, int renewal)
 static bool
 leave_behind(const struct holder_kind *k, int fd, int renewal)
 {
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
-    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     sigset_t none;
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        (void)signal(ignored[i], SIG_IGN); /* who made us decides when it ends */
-    }
     (void)signal(SIGCHLD, SIG_DFL);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)prctl(PR_SET_NAME, k->process);
-    return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0 &&
-           place(fd, renewal);
+    return apart_settle(k->process) && place(fd, renewal);
 }
 
 __attribute__((noreturn)) static void

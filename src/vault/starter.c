@@ -1,22 +1,20 @@
 #include "vault/starter.h"
 
+#include "base/apart.h"
 #include "base/passed.h"
 #include "base/sandbox.h"
 #include "base/text.h"
 #include "vault/transit.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define NAME "steward-starter"
-#define STARTER_FD 3
 #define MOST 8u /* holders that one verb may come to need: of old, of new, of a backup */
 
 /* A process for each, since they give up different things, and so do those that they start. */
@@ -99,7 +97,7 @@ answer(struct question *q, enum family family, const struct starter_means *m,
     a.os = s.os;
     struct holder *h = status_ok(s) ? provider_holder(*ret_provider) : NULL;
     text_copy(a.target, sizeof a.target, h == NULL ? "" : provider_target(*ret_provider));
-    (void)status_ok(passed_put(STARTER_FD, &a, sizeof a, h == NULL ? -1 : holder_fd(h)));
+    (void)status_ok(passed_put(APART_FD, &a, sizeof a, h == NULL ? -1 : holder_fd(h)));
     if (h != NULL) {
         holder_let_go(h);
     }
@@ -114,30 +112,14 @@ serve(enum family family, const struct starter_means *m)
     if (!status_ok(secret_new(sizeof(struct question), &room))) {
         return;
     }
-    for (size_t n = 0; n < MOST && recv(STARTER_FD, room.ptr, room.len, 0) == (ssize_t)room.len;
+    for (size_t n = 0; n < MOST && recv(APART_FD, room.ptr, room.len, 0) == (ssize_t)room.len;
          n++) {
         answer((struct question *)(void *)room.ptr, family, m, &started[n]);
     }
-    (void)close(STARTER_FD);
+    (void)close(APART_FD);
     for (size_t i = 0; i < MOST; i++) {
         provider_free(started[i]);
     }
-}
-
-/* Nothing but the standard error and the socket comes along. */
-static bool
-leave_behind(int fd)
-{
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
-    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        (void)signal(ignored[i], SIG_IGN); /* who made us decides when it ends */
-    }
-    (void)prctl(PR_SET_NAME, NAME);
-    sandbox_wipe_environment();
-    return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0 &&
-           (fd == STARTER_FD || dup2(fd, STARTER_FD) >= 0) &&
-           close_range(STARTER_FD + 1, ~0u, 0) == 0;
 }
 
 /* A list holds for what is started, too: a token's driver needs what nobody knows. */
@@ -148,14 +130,19 @@ confine(enum family family, const struct starter_means *m)
                                 : sandbox_driver(m->token_network, NULL);
 }
 
-__attribute__((noreturn)) static void
-become(int fd, enum family family, const struct starter_means *m)
+struct life {
+    enum family family;
+    const struct starter_means *means;
+};
+
+static void
+live(int fd, void *ctx)
 {
+    const struct life *l = ctx;
     memset(it.of, 0, sizeof it.of); /* the other one is not this one's to ask */
-    if (leave_behind(fd) && status_ok(confine(family, m))) {
-        serve(family, m);
+    if (apart_leave(NAME, fd) && status_ok(confine(l->family, l->means))) {
+        serve(l->family, l->means);
     }
-    _exit(0);
 }
 
 /* ---- this end ---- */
@@ -163,24 +150,11 @@ become(int fd, enum family family, const struct starter_means *m)
 static struct status
 begin(enum family family, const struct starter_means *m, struct diag *diag)
 {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-        FAIL_OS(errno);
-    }
-    const pid_t pid = fork();
-    if (pid == 0) {
-        become(ends[1], family, m);
-    }
-    const int err = errno;
-    (void)close(ends[1]);
-    if (pid < 0) {
-        (void)close(ends[0]);
-        diag_set(diag, "the process that starts those of tokens and transit services: %s",
-                 strerror(err));
-        FAIL_OS(err);
-    }
-    it.of[family] = (struct starter){pid, ends[0]};
-    return OK;
+    struct life l = {family, m};
+    struct starter *s = &it.of[family];
+    return apart_fork(SOCK_SEQPACKET,
+                      "the process that starts those of tokens and transit services", live, &l,
+                      diag, &s->pid, &s->fd);
 }
 
 struct status

@@ -99,14 +99,25 @@ place_beside(const char *place, struct diag *diag, char **ret_path)
 }
 
 static struct status
+put_in_place(const char *made, const char *place, struct diag *diag)
+{
+    if (outputs_has(place)) {
+        return outputs_take(place, diag);
+    }
+    if (rename(made, place) != 0) {
+        FAIL_OS(errno);
+    }
+    return OK;
+}
+
+static struct status
 appear(const char *made, const char *place, struct diag *diag)
 {
-    const bool elsewhere = outputs_has(place);
-    const struct status s = elsewhere ? outputs_take(place, diag) : OK;
-    if (elsewhere ? status_ok(s) : rename(made, place) == 0) {
+    const struct status s = put_in_place(made, place, diag);
+    if (status_ok(s)) {
         return OK;
     }
-    const int err = elsewhere ? s.os : errno;
+    const int err = s.os;
     if (err == ENOTEMPTY || err == EEXIST) {
         diag_set(diag, "%s: not empty; somebody else has just put something there", place);
         FAIL(EXISTS);
