@@ -11,8 +11,8 @@
  *
  * log_receipt: from the moment an entry is durable, when its answer leaves, until its receipt is
  * there, against twenty times an fdatasync of as many bytes. Floor: what a checkpoint needs on disk
- * one after the other: unfinished bundle and tile, their folders, the checkpoint and its folder:
- * six syncs, and three files to be made.
+ * one after the other: the entry and its hash, the checkpoint and its folder: four syncs, and one
+ * file to be made.
  *
  * log_verify: the whole of a log of a million entries, against SHA-256 of the same bytes by
  * `openssl speed`. Floor: 7 blocks for an entry of 400 bytes are what the peer counts; ours hashes

@@ -184,11 +184,13 @@ file_sync_dir(const char *path, struct diag *diag)
 }
 
 struct status
-file_trickle(int fd, size_t length, const char *path, struct diag *diag)
+file_trickle(int fd, uint64_t at, uint64_t length, const char *path, struct diag *diag)
 {
     const unsigned how = SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    for (size_t at = 0; at < length; at += TRICKLE_BYTES) {
-        if (sync_file_range(fd, (off_t)at, TRICKLE_BYTES, how) == 0) {
+    const uint64_t end = at + length;
+    for (; at < end; at += TRICKLE_BYTES) {
+        const uint64_t n = end - at < TRICKLE_BYTES ? end - at : TRICKLE_BYTES;
+        if (sync_file_range(fd, (off_t)at, (off_t)n, how) == 0) {
             continue;
         }
         if (errno == EIO || errno == ENOSPC || errno == EDQUOT) {

@@ -42,10 +42,11 @@ void file_draft_done(struct file_draft *d);
 /* write(2) until all is out. FAIL_OS(ENOSPC) and friends with path in the diag. */
 struct status file_write_all(int fd, struct view bytes, const char *path, struct diag *diag);
 struct status file_sync_dir(const char *path, struct diag *diag);
-/* Sends the first `length` bytes of a file that was just written to disk, a part at a time: another
- * file's sync meanwhile waits for a part and not for all. Makes nothing durable; but a failure is
- * one of the file's, and no later sync of another descriptor tells it again. */
-struct status file_trickle(int fd, size_t length, const char *path, struct diag *diag);
+/* Sends bytes of a file that were just written to disk, a part at a time: another file's sync
+ * meanwhile waits for a part and not for all. Makes nothing durable; but a failure is one of the
+ * file's, and no later sync of another descriptor tells it again. */
+struct status file_trickle(int fd, uint64_t at, uint64_t length, const char *path,
+                           struct diag *diag);
 struct status file_mkdirs(const char *path, unsigned mode, struct diag *diag); /* like mkdir -p */
 /* A file of these bytes that is in memory alone, and never written again: for libraries that take
  * paths only. It is there for as long as the process. */

@@ -17,16 +17,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PUBLISH_NS_DEFAULT NS_PER_S
 #define QUEUE_MAX_DEFAULT 65536u
 #define QUEUE_BYTES (128u << 20)
-#define PUBLISH_BYTES (4u << 20) /* published early when this much waits */
+#define PUBLISH_BYTES (8u << 20) /* published early when this much waits */
+#define BEHIND_BYTES (32u << 20) /* when this much waits, entries wait for the publisher */
 #define GATHERS_MAX 512          /* then what came meanwhile is left to the next publication */
-#define PUBLISHER_NICE 10        /* calls come first */
 #define SUBSCRIBERS_MAX 64u
 #define LOST_MAX 256u
 #define RETRY_NS NS_PER_S
@@ -52,7 +51,8 @@ struct audit {
     struct buf queue; /* u32be length, entry */
     uint64_t queued, queue_max;
     uint64_t next_ticket;
-    bool hasty; /* what is queued is asked for */
+    bool hasty;  /* what is queued is asked for */
+    bool behind; /* so much is to be published that the next batch waits for that */
     bool stopping, committed_all;
     int64_t publish_ns;
     int64_t publish_due; /* steady time; 0: nothing waits */
@@ -123,15 +123,26 @@ note_size(struct audit *a)
     note_covered(a, ledger_size(a->ledger) - ledger_pending(a->ledger));
 }
 
+/* Under the lock. */
+static void
+set_behind(struct audit *a, bool behind)
+{
+    if (a->behind && !behind) {
+        (void)pthread_cond_signal(&a->work);
+    }
+    a->behind = behind;
+}
+
 /* When the next publication is due follows from what is pending now. */
 static void
 leave(struct audit *a)
 {
-    const bool waits = ledger_pending(a->ledger) > 0,
-               many = ledger_pending_bytes(a->ledger) > PUBLISH_BYTES;
+    const uint64_t bytes = ledger_pending_bytes(a->ledger);
+    const bool waits = ledger_pending(a->ledger) > 0, many = bytes > PUBLISH_BYTES;
     note_size(a);
     ledger_unlock(a->ledger);
     (void)pthread_mutex_lock(&a->lock);
+    set_behind(a, bytes > BEHIND_BYTES && !a->published.failing);
     const int64_t wait = many && !a->published.failing ? 0 : a->publish_ns;
     const int64_t due = clock_mono_ns() + wait;
     if (!waits) {
@@ -267,7 +278,7 @@ run_committer(void *arg)
     buf_init(&batch, QUEUE_BYTES);
     (void)pthread_mutex_lock(&a->lock);
     while (a->queued > 0 || !a->stopping) {
-        if (a->queued > 0 && (a->hasty || a->stopping)) {
+        if (a->queued > 0 && (a->stopping || (a->hasty && !a->behind))) {
             commit(a, &batch);
         } else if (a->dropped > 0 && clock_mono_ns() >= a->retry_due) {
             tell_gap(a, &batch);
@@ -336,9 +347,7 @@ publish(struct audit *a, struct diag *diag)
         TRY(gather(a, g, &more, diag));
         TRY(growth_write(g, !more || left == 1, diag));
     }
-    const struct status s = adopt(a, g, diag);
-    growth_tidy(g);
-    return s;
+    return adopt(a, g, diag);
 }
 
 /* Whether no checkpoint covers some of the first `upto` entries yet. */
@@ -382,6 +391,7 @@ publish_now(struct audit *a)
     atomic_store(&a->unpublished, !status_ok(s));
     if (!status_ok(s)) {
         a->publish_due = clock_mono_ns() + a->publish_ns;
+        set_behind(a, false); /* until the journal's own limit, calls go on */
     } else if (a->wanted > atomic_load(&a->covered)) {
         a->publish_due = clock_mono_ns();
         return; /* it came while this one was under way */
@@ -408,7 +418,6 @@ static void *
 run_publisher(void *arg)
 {
     struct audit *a = arg;
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), PUBLISHER_NICE);
     (void)pthread_mutex_lock(&a->lock);
     while (!a->committed_all) {
         const int64_t due = a->publish_due != 0 ? a->publish_due : a->rest_due;

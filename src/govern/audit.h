@@ -1,6 +1,6 @@
-/* audit: the tamper-evident log: a Merkle tree (RFC 6962, SHA-256) in the C2SP tlog-tiles layout
- * under dir/, with checkpoints signed by Ed25519 (signed-note), and a journal that makes entries
- * durable before they are integrated.
+/* audit: the tamper-evident log: a Merkle tree (RFC 6962, SHA-256) under dir/, which C2SP
+ * tlog-tiles has as tiles, with checkpoints signed by Ed25519 (signed-note), and a journal that
+ * makes entries durable before they are integrated.
  *
  * An entry is one JSON object (docs/spec/audit-entry.md), at most AUDIT_MAX_ENTRY bytes. Several
  * processes may append: each batch takes a file lock and first catches up with what others wrote.
@@ -173,6 +173,11 @@ struct status audit_vkey(const char *dir, const char *vkey, struct diag *diag,
 struct status audit_each(const char *dir, uint64_t from, uint64_t to,
                          struct status (*each)(void *ctx, uint64_t index, struct view entry),
                          void *ctx, struct diag *diag);
+/* Writes the log's tiles, bundles, checkpoint and vkey into the folder `to`, each as a file under
+ * its path in C2SP tlog-tiles: for a web server, or whoever reads that. Tiles that are there stay
+ * as they are, so that a copy is brought up to date by the same. STATUS_EXISTS where `to` is a log
+ * that is written, or the copy of another one. ret_entries: under the checkpoint. */
+struct status audit_copy(const char *dir, const char *to, struct diag *diag, uint64_t *ret_entries);
 struct status audit_count(const char *dir, uint64_t *ret_entries, struct diag *diag);
 /* A receipt: c2sp.org/tlog-proof@v1 for entry index: the entry (as extra data), inclusion proof and
  * checkpoint; and the entry besides (ret_entry may be NULL). Reads no journal: STATUS_NOT_FOUND

@@ -56,7 +56,7 @@ find_path(const struct standing *s, uint64_t index, struct view entry, struct di
     TRY(merkle_prove(source, index, s->checkpoint.size, ret_path, ret_n));
     merkle_leaf(entry, &leaf);
     if (!merkle_check(&leaf, index, s->checkpoint.size, ret_path, *ret_n, &s->checkpoint.root)) {
-        diag_set(diag, "tile: the tiles do not give the checkpoint's root; run \"audit verify\"");
+        diag_set(diag, "tree: the tiles do not give the checkpoint's root; run \"audit verify\"");
         FAIL(INTEGRITY);
     }
     return OK;

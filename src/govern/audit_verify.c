@@ -35,27 +35,28 @@ compare_tile(const struct verifier *v, unsigned level, uint64_t index, unsigned 
              const struct digest *hashes)
 {
     const struct tile_id id = {level, index, width};
-    char path[TILE_PATH_MAX], entries[TILE_PATH_MAX];
+    struct tile_place at, entries;
     DEFER(buf_done) struct buf bytes;
     buf_init(&bytes, TILE_BYTES);
-    tile_put_path(&id, path);
     TRY(tile_read(v->s->dir, &id, v->diag, &bytes));
     for (unsigned i = 0; i < width; i++) {
         if (memcmp(bytes.ptr + (size_t)i * DIGEST_BYTES, hashes[i].bytes, DIGEST_BYTES) == 0) {
             continue;
         }
+        tile_find(v->s->dir, &id, &at);
         if (level > 0) {
-            diag_set(v->diag, "%s: byte %u: this hash is not that of the tile below", path,
-                     i * DIGEST_BYTES);
+            diag_set(v->diag, "%s: byte %llu: this hash is not that of the tile below", at.file,
+                     (unsigned long long)at.at + i * DIGEST_BYTES);
             FAIL(INTEGRITY);
         }
         const struct tile_id bundle = {TILE_ENTRIES, index, width};
-        tile_put_path(&bundle, entries);
+        tile_find(v->s->dir, &bundle, &entries);
         diag_set(v->diag,
-                 "%s: byte %zu: entry %llu does not have the hash at %s byte %u: one of the two "
+                 "%s: byte %llu: entry %llu does not have the hash at %s byte %llu: one of the two "
                  "was changed",
-                 entries, v->bundle_at[i], (unsigned long long)(index * MERKLE_WIDTH + i), path,
-                 i * DIGEST_BYTES);
+                 entries.file, (unsigned long long)entries.at + v->bundle_at[i],
+                 (unsigned long long)(index * MERKLE_WIDTH + i), at.file,
+                 (unsigned long long)at.at + i * DIGEST_BYTES);
         FAIL(INTEGRITY);
     }
     return OK;
@@ -163,7 +164,7 @@ static struct status
 locate_bad_entry(const struct verifier *v, const struct tile_id *id, struct status failure)
 {
     const struct tile_id tile = {0, id->index, id->width};
-    char path[TILE_PATH_MAX];
+    struct tile_place place;
     DEFER(buf_done) struct buf bytes;
     DEFER(buf_done) struct buf hashes;
     buf_init(&bytes, TILE_BUNDLE_MAX + 1);
@@ -181,8 +182,9 @@ locate_bad_entry(const struct verifier *v, const struct tile_id *id, struct stat
             merkle_leaf(entry, &leaf);
         }
         if (memcmp(hashes.ptr + (size_t)i * DIGEST_BYTES, leaf.bytes, DIGEST_BYTES) != 0) {
-            tile_put_path(id, path);
-            diag_set(v->diag, "%s: byte %zu: entry %llu was changed or cut short", path, at,
+            tile_find(v->s->dir, id, &place);
+            diag_set(v->diag, "%s: byte %llu: entry %llu was changed or cut short", place.file,
+                     (unsigned long long)place.at + at,
                      (unsigned long long)(id->index * MERKLE_WIDTH + i));
             FAIL(INTEGRITY);
         }

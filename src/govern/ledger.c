@@ -29,6 +29,7 @@ struct ledger {
     bool loaded;                  /* false: read everything anew at the next sync */
     struct checkpoint checkpoint; /* the newest that we have seen; origin "": none yet */
     struct tree *tree;            /* of the checkpoint */
+    bool named[TILE_FILES];       /* of its files: the name is known to be on disk */
     struct journal_file journal;
 };
 
@@ -212,7 +213,9 @@ load(struct ledger *l, struct diag *diag)
 {
     struct checkpoint c;
     l->loaded = false;
+    memset(l->named, 0, sizeof l->named);
     TRY(tree_read_checkpoint(l->dir, &l->key, diag, &c));
+    TRY(tile_take_over(l->dir, c.size, diag));
     if (l->checkpoint.origin[0] != '\0') {
         TRY(tree_check_extends(l->dir, &l->checkpoint, &c, diag));
     }
@@ -247,9 +250,9 @@ ledger_append(struct ledger *l, struct view entries, uint64_t count, struct diag
 /* ---- publishing ---- */
 
 struct growth {
-    const char *dir;
     struct tree *tree;
     struct tile_writer writer;
+    bool named[TILE_FILES];    /* as the ledger's */
     struct buf records;        /* gathered last */
     uint64_t from;             /* size of the tree that it grows */
     size_t taken;              /* bytes of the journal's records that were gathered in all */
@@ -266,9 +269,9 @@ growth_new(const struct ledger *l)
     if (g == NULL) {
         return NULL;
     }
-    *g = (struct growth){.dir = l->dir, .old_journal = -1};
+    *g = (struct growth){.old_journal = -1};
     buf_init(&g->records, JOURNAL_MAX);
-    tile_writer_init(&g->writer, l->dir);
+    tile_writer_init(&g->writer, l->dir, g->named);
     g->tree = tree_new(l->dir);
     if (g->tree == NULL) {
         free(g);
@@ -317,6 +320,7 @@ ledger_gather(const struct ledger *l, struct growth *g, bool *ret_more)
     const struct view all = buf_view(&l->journal.records);
     if (g->taken == 0) {
         g->from = l->checkpoint.size;
+        memcpy(g->named, l->named, sizeof g->named);
         TRY(tree_copy(g->tree, l->tree));
     }
     *ret_more = false;
@@ -391,18 +395,12 @@ ledger_shorten(struct ledger *l, struct growth *g, struct diag *diag)
     const struct view rest = view_of(all.ptr + g->taken, all.len - g->taken);
     TRY(journal_file_restart(&l->journal, c->size, &c->root, rest, diag, &g->old_journal));
     TRY(tree_copy(l->tree, g->tree));
+    for (unsigned i = 0; i < TILE_FILES; i++) {
+        l->named[i] = l->named[i] || g->named[i];
+    }
     l->checkpoint = *c;
     l->loaded = true;
     return OK;
-}
-
-void
-growth_tidy(struct growth *g)
-{
-    file_closep(&g->old_journal);
-    if (g->adopted.size != 0) {
-        tile_prune(g->dir, g->from, g->adopted.size);
-    }
 }
 
 /* ---- open ---- */
@@ -427,6 +425,12 @@ has(const struct ledger *l, const char *name)
     return file_exists(path);
 }
 
+static bool
+has_tiles(const struct ledger *l)
+{
+    return has(l, "tree") || has(l, "tile");
+}
+
 static struct status
 missing(const char *name, struct diag *diag)
 {
@@ -446,7 +450,7 @@ keep_vkey(const struct ledger *l, struct diag *diag)
     if (file_exists(path)) {
         return check_vkey(path, buf_view(&text), diag);
     }
-    if (has(l, "checkpoint") || has(l, "journal") || has(l, "tile")) {
+    if (has(l, "checkpoint") || has(l, "journal") || has_tiles(l)) {
         return missing("vkey", diag);
     }
     return file_replace(path, buf_view(&text), 0600, diag);
@@ -460,7 +464,7 @@ keep_beginning(struct ledger *l, struct diag *diag)
     struct checkpoint c = {.size = 0};
     (void)snprintf(c.origin, sizeof c.origin, "%s", l->key.name);
     merkle_root(NULL, 0, &c.root);
-    const bool begun = has(l, "journal") || has(l, "tile");
+    const bool begun = has(l, "journal") || has_tiles(l);
     if (!has(l, "checkpoint")) {
         if (begun) {
             return missing("checkpoint", diag);

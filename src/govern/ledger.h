@@ -24,9 +24,10 @@ struct status ledger_append(struct ledger *l, struct view entries, uint64_t coun
                             struct diag *diag);
 
 /* Publishing in steps, so that appending goes on during the long ones: gather and write in turn
- * while there is more, sign, shorten, tidy. */
+ * while there is more, sign, shorten. */
 struct growth;
 struct growth *growth_new(const struct ledger *l); /* NULL when memory is out */
+/* Not locked: closes the old journal, which is when its blocks are given back. */
 void growth_free(struct growth *g);
 DEFINE_FREEP(growth_free, struct growth)
 /* Locked: some of what is pending and was not gathered yet. ret_more: much is left. */
@@ -41,8 +42,6 @@ struct status ledger_sign(struct ledger *l, struct growth *g, struct diag *diag,
                           uint64_t *ret_signed);
 /* Locked as well, with nothing between them: lets the journal begin after what was signed. */
 struct status ledger_shorten(struct ledger *l, struct growth *g, struct diag *diag);
-/* Not locked: gives back what the new checkpoint has made needless. */
-void growth_tidy(struct growth *g);
 
 uint64_t ledger_size(const struct ledger *l);
 uint64_t ledger_pending(const struct ledger *l); /* entries in the journal only */

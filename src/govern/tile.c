@@ -1,19 +1,17 @@
-#include "govern/tile.h"
+#include "govern/tile_files.h"
 
 #include "base/file.h"
-#include "base/random.h"
-#include "base/text.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define GROUPS_MAX 7 /* 3-digit groups of a 64-bit index */
-#define TMP ".tmp-"
+#define BUNDLE_STEP (128u << 10) /* read at once of a bundle whose end is not known */
+#define GROUPS_MAX 7             /* 3-digit groups of a 64-bit index */
 
 void
 tile_put_path(const struct tile_id *id, char ret_path[static TILE_PATH_MAX])
@@ -113,10 +111,16 @@ tile_parse_path(struct view path, struct tile_id *ret_id)
     return OK;
 }
 
+uint64_t
+tile_level_count(unsigned level, uint64_t size)
+{
+    return level == TILE_ENTRIES ? size : size >> (8 * level);
+}
+
 struct tile_id
 tile_holding(unsigned level, uint64_t at, uint64_t size)
 {
-    const uint64_t count = level == TILE_ENTRIES ? size : size >> (8 * level);
+    const uint64_t count = tile_level_count(level, size);
     struct tile_id id = {.level = level, .index = at >> 8, .width = MERKLE_WIDTH};
     if (id.index == count >> 8) {
         id.width = (unsigned)(count & 255);
@@ -124,8 +128,24 @@ tile_holding(unsigned level, uint64_t at, uint64_t size)
     return id;
 }
 
-struct status
-tile_read_raw(const char *dir, const struct tile_id *id, struct diag *diag, struct buf *ret_bytes)
+bool
+tile_is_within(const struct tile_id *id, uint64_t size)
+{
+    const uint64_t count = tile_level_count(id->level, size);
+    return id->index < count >> 8 || (id->index == count >> 8 && id->width <= (count & 255));
+}
+
+/* Where it was found. */
+struct found {
+    struct tile_place place;
+    size_t length; /* that it must have; 0: its own entries tell */
+    bool own;      /* in a file of its own */
+};
+
+/* ---- a file for each tile ---- */
+
+static struct status
+read_own_file(const char *dir, const struct tile_id *id, struct diag *diag, struct buf *ret_bytes)
 {
     char name[TILE_PATH_MAX];
     tile_put_path(id, name);
@@ -141,6 +161,117 @@ tile_read_raw(const char *dir, const struct tile_id *id, struct diag *diag, stru
         diag_set(diag, "%s: %s", name, strerror(s.os));
     }
     return s;
+}
+
+/* A partial one that is gone is the beginning of the full one. */
+static struct status
+read_own(const char *dir, const struct tile_id *id, struct diag *diag, struct found *ret_found,
+         struct buf *ret_bytes)
+{
+    struct tile_id from = *id;
+    struct status s = read_own_file(dir, &from, diag, ret_bytes);
+    if (s.code == STATUS_NOT_FOUND && id->width < MERKLE_WIDTH) {
+        from.width = MERKLE_WIDTH;
+        s = read_own_file(dir, &from, NULL, ret_bytes);
+    }
+    *ret_found = (struct found){.own = true};
+    ret_found->length = from.width == id->width ? ret_bytes->len : 0;
+    tile_put_path(&from, ret_found->place.file);
+    return s;
+}
+
+/* ---- the files of the tree ---- */
+
+void
+tile_put_file(const char *folder, unsigned level, char ret_name[static TILE_PATH_MAX])
+{
+    if (level < MERKLE_LEVELS) {
+        (void)snprintf(ret_name, TILE_PATH_MAX, "%s/hashes.%u", folder, level);
+    } else {
+        (void)snprintf(ret_name, TILE_PATH_MAX, "%s/%s", folder,
+                       level == TILE_ENTRIES ? "entries" : "ends");
+    }
+}
+
+/* At most n bytes from `at` on, fewer at the file's end. */
+static struct status
+read_at(int fd, const char *name, uint64_t at, size_t n, struct diag *diag, struct buf *ret_bytes)
+{
+    const size_t before = ret_bytes->len;
+    uint8_t *p = buf_extend(ret_bytes, n);
+    size_t got = 0;
+    ssize_t more = 1;
+    TRY(buf_status(ret_bytes));
+    while (got < n && more != 0) {
+        more = pread(fd, p + got, n - got, (off_t)(at + got));
+        if (more < 0 && errno != EINTR) {
+            const int error = errno;
+            buf_cut(ret_bytes, before);
+            diag_set(diag, "%s: %s", name, strerror(error));
+            FAIL_OS(error);
+        }
+        got += more > 0 ? (size_t)more : 0;
+    }
+    buf_cut(ret_bytes, before + got);
+    return OK;
+}
+
+static struct status
+cut_short(const char *name, uint64_t at, struct diag *diag)
+{
+    diag_set(diag, "%s: byte %llu: the file was cut short", name, (unsigned long long)at);
+    FAIL(INTEGRITY);
+}
+
+static struct status
+read_end(int ends, const char *name, uint64_t index, struct diag *diag, uint64_t *ret_end)
+{
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, sizeof *ret_end);
+    TRY(read_at(ends, name, index * sizeof *ret_end, sizeof *ret_end, diag, &b));
+    if (b.len < sizeof *ret_end) {
+        return cut_short(name, index * sizeof *ret_end + b.len, diag);
+    }
+    struct reader r = reader_of(buf_view(&b));
+    *ret_end = reader_u64be(&r);
+    if (*ret_end > INT64_MAX - 2ull * TILE_BUNDLE_MAX) {
+        diag_set(diag, "%s: byte %llu: no bundle can end there", name,
+                 (unsigned long long)(index * sizeof *ret_end));
+        FAIL(INTEGRITY);
+    }
+    return OK;
+}
+
+/* ends: may be closed (-1) for the first. */
+static struct status
+read_begin(int ends, const char *name, uint64_t index, struct diag *diag, uint64_t *ret_at)
+{
+    *ret_at = 0;
+    return index == 0 ? OK : read_end(ends, name, index - 1, diag, ret_at);
+}
+
+/* Where a bundle lies; its length, or 0 for a partial one's, which nothing tells but its entries.
+ */
+static struct status
+bundle_range(int ends, const struct tile_id *id, struct diag *diag, uint64_t *ret_at,
+             size_t *ret_length)
+{
+    char name[TILE_PATH_MAX];
+    uint64_t end = 0;
+    tile_put_file(TILE_FOLDER, TILE_ENDS, name);
+    *ret_length = 0;
+    TRY(read_begin(ends, name, id->index, diag, ret_at));
+    if (id->width < MERKLE_WIDTH) {
+        return OK;
+    }
+    TRY(read_end(ends, name, id->index, diag, &end));
+    if (end <= *ret_at || end - *ret_at > TILE_BUNDLE_MAX) {
+        diag_set(diag, "%s: byte %llu: no bundle can end there", name,
+                 (unsigned long long)(id->index * sizeof end));
+        FAIL(INTEGRITY);
+    }
+    *ret_length = (size_t)(end - *ret_at);
+    return OK;
 }
 
 bool
@@ -172,264 +303,174 @@ bundle_length(struct view bytes, unsigned width)
     return r.pos;
 }
 
+/* Only a file: somebody else's folder may have a pipe there, which nobody writes to. */
+static struct status
+open_to_read(const char *dir, unsigned level, struct diag *diag, int *ret_fd)
+{
+    char name[TILE_PATH_MAX];
+    struct stat st;
+    tile_put_file(TILE_FOLDER, level, name);
+    DEFER(file_freep) char *path = file_join(dir, name);
+    const bool found = lstat(path, &st) == 0;
+    if (found && !S_ISREG(st.st_mode)) {
+        diag_set(diag, "%s: byte 0: it is no file", name);
+        FAIL(INTEGRITY);
+    }
+    *ret_fd = found ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    const int error = errno;
+    if (*ret_fd >= 0) {
+        return OK;
+    }
+    if (error == ENOENT) {
+        diag_set(diag, "%s: byte 0: the file is missing", name);
+        FAIL(NOT_FOUND);
+    }
+    diag_set(diag, "%s: %s", name, strerror(error));
+    FAIL_OS(error);
+}
+
+struct status
+tile_bundle_begins(const char *dir, uint64_t index, struct diag *diag, uint64_t *ret_at)
+{
+    char name[TILE_PATH_MAX];
+    DEFER(file_closep) int ends = -1;
+    tile_put_file(TILE_FOLDER, TILE_ENDS, name);
+    if (index > 0) {
+        TRY(open_to_read(dir, TILE_ENDS, diag, &ends));
+    }
+    return read_begin(ends, name, index, diag, ret_at);
+}
+
+/* Until it has the entries, or the file ends. ret_bytes: empty. */
+static struct status
+read_entries(int fd, const char *name, uint64_t at, unsigned width, struct diag *diag,
+             struct buf *ret_bytes)
+{
+    size_t before = 0;
+    do {
+        before = ret_bytes->len;
+        TRY(read_at(fd, name, at + before, BUNDLE_STEP, diag, ret_bytes));
+    } while (ret_bytes->len == before + BUNDLE_STEP &&
+             bundle_length(buf_view(ret_bytes), width) > ret_bytes->len);
+    return OK;
+}
+
+static struct status
+read_bundle(const char *dir, const struct tile_id *id, bool to_its_end, struct diag *diag,
+            struct found *ret_found, struct buf *ret_bytes)
+{
+    struct tile_place *place = &ret_found->place;
+    DEFER(file_closep) int ends = -1;
+    DEFER(file_closep) int fd = -1;
+    TRY(open_to_read(dir, TILE_ENTRIES, diag, &fd));
+    if (id->index > 0 || id->width == MERKLE_WIDTH) {
+        TRY(open_to_read(dir, TILE_ENDS, diag, &ends));
+    }
+    TRY(bundle_range(ends, id, diag, &place->at, &ret_found->length));
+    if (to_its_end && ret_found->length > 0) {
+        return read_at(fd, place->file, place->at, ret_found->length, diag, ret_bytes);
+    }
+    return read_entries(fd, place->file, place->at, id->width, diag, ret_bytes);
+}
+
+static struct status
+read_from_tree(const char *dir, const struct tile_id *id, bool to_its_end, struct diag *diag,
+               struct found *ret_found, struct buf *ret_bytes)
+{
+    *ret_found = (struct found){.own = false};
+    tile_put_file(TILE_FOLDER, id->level, ret_found->place.file);
+    if (id->level == TILE_ENTRIES) {
+        return read_bundle(dir, id, to_its_end, diag, ret_found, ret_bytes);
+    }
+    DEFER(file_closep) int fd = -1;
+    ret_found->place.at = id->index * TILE_BYTES;
+    ret_found->length = (size_t)id->width * DIGEST_BYTES;
+    TRY(open_to_read(dir, id->level, diag, &fd));
+    return read_at(fd, ret_found->place.file, ret_found->place.at, ret_found->length, diag,
+                   ret_bytes);
+}
+
+/* ---- either ---- */
+
+static bool
+has(const char *dir, const char *name)
+{
+    DEFER(file_freep) char *path = file_join(dir, name);
+    return file_exists(path);
+}
+
+static bool
+has_own_files(const char *dir)
+{
+    return !has(dir, TILE_FOLDER) && has(dir, "tile");
+}
+
+static struct status
+read_either(const char *dir, const struct tile_id *id, bool to_its_end, struct diag *diag,
+            struct found *ret_found, struct buf *ret_bytes)
+{
+    return has_own_files(dir) ? read_own(dir, id, diag, ret_found, ret_bytes)
+                              : read_from_tree(dir, id, to_its_end, diag, ret_found, ret_bytes);
+}
+
+void
+tile_find(const char *dir, const struct tile_id *id, struct tile_place *ret_place)
+{
+    DEFER(buf_done) struct buf b;
+    struct found found;
+    buf_init(&b, TILE_BUNDLE_MAX);
+    const struct status s = read_either(dir, id, true, NULL, &found, &b);
+    (void)s.code; /* the place is told as far as it is known */
+    *ret_place = found.place;
+}
+
+struct status
+tile_read_raw(const char *dir, const struct tile_id *id, struct diag *diag, struct buf *ret_bytes)
+{
+    struct found found;
+    return read_either(dir, id, false, diag, &found, ret_bytes);
+}
+
+/* What was found, and is there as far as `length`, has `want` bytes by its own account. */
+static struct status
+refuse_length(const struct found *f, const struct tile_id *id, size_t want, struct diag *diag)
+{
+    char ends[TILE_PATH_MAX];
+    if (f->own) {
+        diag_set(diag, "%s: byte %zu: bytes after the end", f->place.file, want);
+        FAIL(INTEGRITY);
+    }
+    tile_put_file(TILE_FOLDER, TILE_ENDS, ends);
+    diag_set(diag, "%s: byte %llu: the bundle's entries do not end where %s byte %llu says",
+             f->place.file, (unsigned long long)f->place.at, ends,
+             (unsigned long long)(id->index * sizeof(uint64_t)));
+    FAIL(INTEGRITY);
+}
+
 struct status
 tile_read(const char *dir, const struct tile_id *id, struct diag *diag, struct buf *ret_bytes)
 {
     DEFER(buf_done) struct buf b;
-    char name[TILE_PATH_MAX];
-    struct tile_id from = *id;
-    buf_init(&b, TILE_BUNDLE_MAX);
-    struct status s = tile_read_raw(dir, &from, diag, &b);
-    if (s.code == STATUS_NOT_FOUND && id->width < MERKLE_WIDTH) {
-        from.width = MERKLE_WIDTH;
-        s = tile_read_raw(dir, &from, NULL, &b);
-    }
+    struct found f;
+    buf_init(&b, TILE_BUNDLE_MAX + BUNDLE_STEP);
+    const struct status s = read_either(dir, id, true, diag, &f, &b);
     if (s.code == STATUS_NOT_FOUND) {
         FAIL(INTEGRITY);
     }
     TRY(s);
     const size_t want = id->level == TILE_ENTRIES ? bundle_length(buf_view(&b), id->width)
                                                   : (size_t)id->width * DIGEST_BYTES;
-    if (b.len < want || (from.width == id->width && b.len != want)) {
-        tile_put_path(&from, name);
-        diag_set(diag, "%s: byte %zu: %s", name, b.len < want ? b.len : want,
-                 b.len < want ? "the file was cut short" : "bytes after the end");
-        FAIL(INTEGRITY);
+    if (b.len < want && (f.own || f.length == 0 || b.len != f.length)) {
+        return cut_short(f.place.file, f.place.at + b.len, diag);
+    }
+    if (f.length != 0 && f.length != want) {
+        return refuse_length(&f, id, want, diag);
     }
     buf_put(ret_bytes, view_of(b.ptr, want));
     return buf_status(ret_bytes);
 }
 
-void
-tile_writer_init(struct tile_writer *w, const char *dir)
-{
-    *w = (struct tile_writer){.dir = dir};
-    buf_init(&w->folders, 1u << 20);
-    buf_init(&w->waiting, 64u << 20);
-}
-
-/* Next of the files that wait for their names; NULL behind the last. */
-static const char *
-next_waiting(const struct tile_writer *w, size_t *at)
-{
-    const char *name = *at < w->waiting.len ? (const char *)w->waiting.ptr + *at : NULL;
-    *at += name == NULL ? 0 : strlen(name) + 1;
-    return name;
-}
-
-void
-tile_writer_done(struct tile_writer *w)
-{
-    size_t at = 0;
-    for (const char *tmp = next_waiting(w, &at); tmp != NULL; tmp = next_waiting(w, &at)) {
-        DEFER(file_freep) char *path = file_join(w->dir, tmp);
-        (void)unlink(path);
-    }
-    buf_done(&w->folders);
-    buf_done(&w->waiting);
-}
-
-static bool
-has_folder(const struct buf *folders, const char *path)
-{
-    for (size_t at = 0; at < folders->len; at += strlen((const char *)folders->ptr + at) + 1) {
-        if (strcmp((const char *)folders->ptr + at, path) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-is_known(const struct tile_folders *known, const char *path)
-{
-    for (unsigned i = 0; known != NULL && i < TILE_FOLDERS_MAX; i++) {
-        if (strcmp(known->path[i], path) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Of a folder that was synced, those above it were too, or were known to be on disk. */
-static void
-learn_folder(struct tile_folders *known, const char *path)
-{
-    if (known != NULL && !is_known(known, path)) {
-        text_copy(known->path[known->next], TILE_PATH_MAX, path);
-        known->next = (known->next + 1) % TILE_FOLDERS_MAX;
-    }
-}
-
-/* Remembers the folder of name (relative to the log's) and every one above it, so that flush makes
- * new folders durable too; of one that is known to be, that one alone. */
-static void
-touch_folders(struct tile_writer *w, const char *name, bool made)
-{
-    char path[TILE_PATH_MAX];
-    bool known = false;
-    (void)snprintf(path, sizeof path, "%s", name);
-    for (char *slash = strrchr(path, '/'); slash != NULL && !known; slash = strrchr(path, '/')) {
-        *slash = '\0';
-        known = !made && is_known(w->known, path);
-        made = false; /* those above it were there, or nobody knows them */
-        if (!has_folder(&w->folders, path)) {
-            buf_put(&w->folders, view_of(path, strlen(path) + 1));
-        }
-    }
-    if (known) {
-        return;
-    }
-    if (!has_folder(&w->folders, ".")) {
-        buf_put(&w->folders, view_of(".", 2));
-    }
-}
-
-static struct status
-open_tmp(const char *path, struct diag *diag, int *ret_fd, bool *ret_made)
-{
-    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-    int fd = open(path, flags, 0600);
-    *ret_made = fd < 0 && errno == ENOENT;
-    if (*ret_made) {
-        DEFER(file_freep) char *folder = strdup(path);
-        CHECK(folder != NULL, MEMORY);
-        *strrchr(folder, '/') = '\0';
-        TRY(file_mkdirs(folder, 0700, diag));
-        fd = open(path, flags, 0600);
-    }
-    if (fd < 0) {
-        const int error = errno;
-        diag_set(diag, "%s: %s", path, strerror(error));
-        FAIL_OS(error);
-    }
-    *ret_fd = fd;
-    return OK;
-}
-
-static struct status
-os_failure(const char *path, struct diag *diag)
-{
-    const int error = errno;
-    diag_set(diag, "%s: %s", path, strerror(error));
-    FAIL_OS(error);
-}
-
-/* full: many of them may follow, and a call's sync waits for what is on its way before it. */
-static struct status
-write_file(const char *path, struct view bytes, bool full, struct diag *diag, bool *ret_made)
-{
-    DEFER(file_closep) int fd = -1;
-    TRY(open_tmp(path, diag, &fd, ret_made));
-    TRY(file_write_all(fd, bytes, path, diag));
-    return full ? file_trickle(fd, bytes.len, path, diag) : OK;
-}
-
-struct status
-tile_write(struct tile_writer *w, const struct tile_id *id, struct view bytes, struct diag *diag)
-{
-    char name[TILE_PATH_MAX];
-    char tmp[TILE_PATH_MAX + 32];
-    uint64_t unique = 0; /* another process may be writing the same tile */
-    bool made = false;
-    random_name_bytes(&unique, sizeof unique);
-    tile_put_path(id, name);
-    (void)snprintf(tmp, sizeof tmp, "%s" TMP "%016llx", name, (unsigned long long)unique);
-    DEFER(file_freep) char *path = file_join(w->dir, tmp);
-    buf_put(&w->waiting, view_of(tmp, strlen(tmp) + 1));
-    TRY(buf_status(&w->waiting));
-    TRY(write_file(path, bytes, id->width == MERKLE_WIDTH, diag, &made));
-    touch_folders(w, name, made);
-    return buf_status(&w->folders);
-}
-
-/* One by one: syncfs would wait for whatever else is written on this disk. */
-static struct status
-sync_waiting(const struct tile_writer *w, struct diag *diag)
-{
-    size_t at = 0;
-    for (const char *tmp = next_waiting(w, &at); tmp != NULL; tmp = next_waiting(w, &at)) {
-        DEFER(file_freep) char *path = file_join(w->dir, tmp);
-        DEFER(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0 || fdatasync(fd) != 0) {
-            return os_failure(path, diag);
-        }
-    }
-    return OK;
-}
-
-static struct status
-name_waiting(struct tile_writer *w, struct diag *diag)
-{
-    size_t at = 0;
-    for (const char *tmp = next_waiting(w, &at); tmp != NULL; tmp = next_waiting(w, &at)) {
-        DEFER(file_freep) char *from = file_join(w->dir, tmp);
-        DEFER(file_freep) char *to = file_join(w->dir, tmp);
-        *strstr(to + strlen(w->dir), TMP) = '\0';
-        if (rename(from, to) != 0) {
-            return os_failure(to, diag);
-        }
-    }
-    buf_reset(&w->waiting);
-    return OK;
-}
-
-struct status
-tile_flush(struct tile_writer *w, struct diag *diag)
-{
-    const struct buf *f = &w->folders;
-    TRY(sync_waiting(w, diag));
-    TRY(name_waiting(w, diag));
-    for (size_t at = 0; at < f->len; at += strlen((const char *)f->ptr + at) + 1) {
-        DEFER(file_freep) char *folder = file_join(w->dir, (const char *)f->ptr + at);
-        DEFER(file_freep) char *inside = file_join(folder, ".");
-        TRY(file_sync_dir(inside, diag)); /* it syncs the folder that holds the path */
-    }
-    for (size_t at = 0; at < f->len; at += strlen((const char *)f->ptr + at) + 1) {
-        learn_folder(w->known, (const char *)f->ptr + at);
-    }
-    buf_reset(&w->folders);
-    return OK;
-}
-
-/* The folder of a tile's partial versions: "...p". */
-static char *
-partials_folder(const char *dir, unsigned level, uint64_t index)
-{
-    const struct tile_id id = {.level = level, .index = index, .width = 1};
-    char name[TILE_PATH_MAX];
-    tile_put_path(&id, name);
-    *strrchr(name, '/') = '\0';
-    return file_join(dir, name);
-}
-
-static void
-remove_folder(const char *path)
-{
-    DIR *folder = opendir(path);
-    if (folder == NULL) {
-        return;
-    }
-    for (const struct dirent *d = readdir(folder); d != NULL; d = readdir(folder)) {
-        if (d->d_name[0] != '.') {
-            (void)unlinkat(dirfd(folder), d->d_name, 0);
-        }
-    }
-    (void)closedir(folder);
-    (void)rmdir(path);
-}
-
-void
-tile_prune(const char *dir, uint64_t old, uint64_t now)
-{
-    for (unsigned level = 0; level <= TILE_ENTRIES; level++) {
-        const unsigned l = level == TILE_ENTRIES ? 0 : level;
-        if (merkle_index(old, l) != merkle_index(now, l)) {
-            DEFER(file_freep) char *path = partials_folder(dir, level, merkle_index(old, l));
-            remove_folder(path);
-        }
-    }
-}
+/* ---- nodes ---- */
 
 static struct status
 load_tile(struct tile_source *s, const struct tile_id *id)

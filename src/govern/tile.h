@@ -1,5 +1,13 @@
-/* tile: the C2SP tlog-tiles layout: paths, reading and writing of tiles and entry bundles under the
- * log's folder. A diag says "path: byte N: why". */
+/* tile: the tiles and entry bundles of C2SP tlog-tiles, their paths, and the files that hold them.
+ *
+ * A log's folder has them one after the other: `tree/hashes.<level>` all hashes of a level, 32
+ * bytes each, so that tile N begins at byte 8192 N; `tree/entries` all bundles; `tree/ends` where
+ * each full bundle ends in that, u64be. These files only grow. What stands behind the part that a
+ * checkpoint covers means nothing yet.
+ *
+ * A folder without `tree/` may have a file for each tile, under the paths of the layout ("tile/0/
+ * x001/234.p/5"): a copy taken over HTTP, a restored backup, a log of before. It is read as well; a
+ * writer takes it over first. */
 #ifndef STEWARD_GOVERN_TILE_H
 #define STEWARD_GOVERN_TILE_H
 
@@ -20,45 +28,61 @@ struct tile_id {
 void tile_put_path(const struct tile_id *id, char ret_path[static TILE_PATH_MAX]);
 /* Only the one canonical spelling; STATUS_INPUT otherwise. */
 struct status tile_parse_path(struct view path, struct tile_id *ret_id);
+/* Hashes (or entries) that a level has in a tree of `size`. */
+uint64_t tile_level_count(unsigned level, uint64_t size);
 /* Index and width of the tile that holds hash (or entry) `at` of a level, in a tree of `size`. */
 struct tile_id tile_holding(unsigned level, uint64_t at, uint64_t size);
+/* Has a tree of `size` all that the tile is of? */
+bool tile_is_within(const struct tile_id *id, uint64_t size);
 
-/* Exactly the bytes of that tile or bundle. A partial one that is gone is taken from the full one
- * (then cut). A wrong length is STATUS_INTEGRITY; a bundle's entries are only counted, not hashed.
- */
+/* Where a tile or bundle stands: for sentences. */
+struct tile_place {
+    char file[TILE_PATH_MAX]; /* relative to the log's folder */
+    uint64_t at;              /* its first byte there */
+};
+/* As far as it can be told: where it should stand. */
+void tile_find(const char *dir, const struct tile_id *id, struct tile_place *ret_place);
+/* Exactly the bytes of that tile or bundle. Where they are not all there, or a bundle's lengths do
+ * not add up, it is STATUS_INTEGRITY and the diag says "file: byte N: why"; a bundle's entries are
+ * only counted, not hashed. */
 struct status tile_read(const char *dir, const struct tile_id *id, struct diag *diag,
                         struct buf *ret_bytes);
-/* As it stands in its own file, nothing checked. */
+/* Nothing checked, and perhaps more or less than it has; where a bundle ends, its entries tell. */
 struct status tile_read_raw(const char *dir, const struct tile_id *id, struct diag *diag,
                             struct buf *ret_bytes);
+/* Where bundle `index` begins in `tree/entries`, or will: those before it are full.
+ * STATUS_INTEGRITY where that is not told, STATUS_NOT_FOUND without the file that tells. */
+struct status tile_bundle_begins(const char *dir, uint64_t index, struct diag *diag,
+                                 uint64_t *ret_at);
 /* Next entry of a bundle: u16 length, entry. False at the end, or when cut short (then r->bad). */
 bool tile_next_entry(struct reader *r, struct view *ret_entry);
 
-/* Folders of a log that are on disk under their names, with all that are above them: what one
- * writer has learned, for the next. Zeroed: none. */
-#define TILE_FOLDERS_MAX 16u
-struct tile_folders {
-    char path[TILE_FOLDERS_MAX][TILE_PATH_MAX];
-    unsigned next; /* place of the next one, in place of the oldest */
-};
-
-/* Writing: every file is whole and synced before it has its name, which flush gives to all that
- * were written since, and syncs the folders touched. */
+/* Writing. Two writers may write one tile at once, as long as it is the same: nothing is ever made
+ * shorter, and nothing is written behind a file's end. */
+#define TILE_FILES (MERKLE_LEVELS + 2u) /* hashes by level, entries, ends */
 struct tile_writer {
-    const char *dir;
-    struct tile_folders *known; /* borrowed; NULL: none are, and none are learned */
-    struct buf folders;         /* NUL-separated paths, each once */
-    struct buf waiting;         /* NUL-separated paths of files that have no name yet */
+    const char *dir;      /* of the log */
+    const char *folder;   /* in it: "tree" */
+    bool *named;          /* borrowed, [TILE_FILES]: whose names are known to be on disk */
+    int fd[TILE_FILES];   /* -1: not opened yet */
+    bool wet[TILE_FILES]; /* written and not synced */
 };
-void tile_writer_init(struct tile_writer *w, const char *dir);
+void tile_writer_init(struct tile_writer *w, const char *dir, bool *named);
 void tile_writer_done(struct tile_writer *w);
-struct status tile_write(struct tile_writer *w, const struct tile_id *id, struct view bytes,
-                         struct diag *diag);
+/* bytes: of the whole tile, as id has it; of which the first `kept` are on disk already, or it is
+ * STATUS_INTEGRITY. On failure nothing is taken back: only what stood there before has a meaning.
+ */
+struct status tile_write_hashes(struct tile_writer *w, const struct tile_id *id, struct view bytes,
+                                size_t kept, struct diag *diag);
+/* begin: where it begins in the file of entries. */
+struct status tile_write_bundle(struct tile_writer *w, const struct tile_id *id, uint64_t begin,
+                                struct view bytes, size_t kept, struct diag *diag);
+/* Makes durable what was written since. */
 struct status tile_flush(struct tile_writer *w, struct diag *diag);
-/* Removes the partial versions of tiles that became full between `old` and `now`: the layout's
- * rules keep the others, for those who hold an older checkpoint. Best effort: what stays is no
- * error. */
-void tile_prune(const char *dir, uint64_t old, uint64_t now);
+/* Puts the files of a tree of `size` in the place of a folder that has one for each tile, which
+ * stays as it is and is not read any more. Does nothing where there is no such folder, or `tree/`
+ * besides. Locked. */
+struct status tile_take_over(const char *dir, uint64_t size, struct diag *diag);
 
 /* Node hashes out of the tiles of a tree of `size`; keeps the last tile of each level. */
 struct tile_source {

@@ -11,9 +11,10 @@
 struct tree {
     char *dir;
     struct merkle_edge edge;
-    struct buf bundle; /* the entries of the unfinished bundle, as its file has them */
-    uint64_t written;  /* a size whose unfinished tiles were written; 0: none is known */
-    struct tile_folders folders;
+    struct buf bundle;      /* the entries of the unfinished bundle, as its file has them */
+    uint64_t bundle_begins; /* there */
+    uint64_t written;       /* the size whose unfinished tiles are on disk */
+    size_t written_bundle;  /* their bundle's bytes */
 };
 
 struct tree *
@@ -46,8 +47,9 @@ struct status
 tree_copy(struct tree *to, const struct tree *from)
 {
     memcpy(&to->edge, &from->edge, sizeof to->edge);
-    to->folders = from->folders;
     to->written = from->written;
+    to->written_bundle = from->written_bundle;
+    to->bundle_begins = from->bundle_begins;
     buf_reset(&to->bundle);
     buf_put(&to->bundle, buf_view(&from->bundle));
     return buf_status(&to->bundle);
@@ -67,11 +69,17 @@ tree_root(const struct tree *t, struct digest *ret_root)
 
 /* ---- loading ---- */
 
+static void
+keep_written(struct tree *t)
+{
+    t->written = t->edge.size;
+    t->written_bundle = t->bundle.len;
+}
+
 static struct status
 load_edge(struct tree *t, uint64_t size, struct diag *diag)
 {
     t->edge.size = size;
-    t->written = 0;
     for (unsigned level = 0; level < MERKLE_LEVELS; level++) {
         const struct tile_id id = {level, merkle_index(size, level), merkle_width(size, level)};
         DEFER(buf_done) struct buf b;
@@ -84,24 +92,45 @@ load_edge(struct tree *t, uint64_t size, struct diag *diag)
     return OK;
 }
 
+/* Are the bundle's entries those of its hashes? */
 static struct status
-check_bundle_entry(const struct tree *t, const struct tile_id *id, unsigned i, struct reader *r,
-                   struct diag *diag)
+check_bundle(const struct tree *t, const struct tile_id *id, struct view bytes,
+             const struct digest *hashes, struct diag *diag)
 {
-    const size_t at = r->pos;
-    struct view entry = {0};
-    struct digest leaf;
-    char name[TILE_PATH_MAX];
-    const bool found = tile_next_entry(r, &entry);
-    ASSERT(found); /* tile_read has counted them */
-    merkle_leaf(entry, &leaf);
-    if (!merkle_equal(&leaf, &t->edge.tiles[0][i])) {
-        tile_put_path(id, name);
-        diag_set(diag, "%s: byte %zu: entry %llu is not the one that was signed", name, at,
-                 (unsigned long long)(id->index * MERKLE_WIDTH + i));
-        FAIL(INTEGRITY);
+    struct reader r = reader_of(bytes);
+    for (unsigned i = 0; i < id->width; i++) {
+        const size_t at = r.pos;
+        struct view entry = {0};
+        struct digest leaf;
+        struct tile_place place;
+        ASSERT(tile_next_entry(&r, &entry)); /* tile_read has counted them */
+        merkle_leaf(entry, &leaf);
+        if (!merkle_equal(&leaf, &hashes[i])) {
+            tile_find(t->dir, id, &place);
+            diag_set(diag, "%s: byte %llu: entry %llu is not the one that was signed", place.file,
+                     (unsigned long long)place.at + at,
+                     (unsigned long long)(id->index * MERKLE_WIDTH + i));
+            FAIL(INTEGRITY);
+        }
     }
     return OK;
+}
+
+/* The last full bundle's end is where the next one will be written: it must be right. */
+static struct status
+check_last_bundle(struct tree *t, uint64_t next, struct diag *diag)
+{
+    const struct tile_id bundle = {TILE_ENTRIES, next - 1, MERKLE_WIDTH};
+    const struct tile_id tile = {0, next - 1, MERKLE_WIDTH};
+    struct digest hashes[MERKLE_WIDTH];
+    DEFER(buf_done) struct buf bytes;
+    DEFER(buf_done) struct buf b;
+    buf_init(&bytes, TILE_BUNDLE_MAX);
+    buf_init(&b, TILE_BYTES);
+    TRY(tile_read(t->dir, &bundle, diag, &bytes));
+    TRY(tile_read(t->dir, &tile, diag, &b));
+    memcpy(hashes, b.ptr, sizeof hashes);
+    return check_bundle(t, &bundle, buf_view(&bytes), hashes, diag);
 }
 
 static struct status
@@ -110,15 +139,14 @@ load_bundle(struct tree *t, struct diag *diag)
     const uint64_t size = t->edge.size;
     const struct tile_id id = {TILE_ENTRIES, merkle_index(size, 0), merkle_width(size, 0)};
     buf_reset(&t->bundle);
+    const struct status s = tile_bundle_begins(t->dir, id.index, diag, &t->bundle_begins);
+    CHECK(s.code != STATUS_NOT_FOUND, INTEGRITY);
+    TRY(s);
     if (id.width == 0) {
-        return OK;
+        return id.index == 0 ? OK : check_last_bundle(t, id.index, diag);
     }
     TRY(tile_read(t->dir, &id, diag, &t->bundle));
-    struct reader r = reader_of(buf_view(&t->bundle));
-    for (unsigned i = 0; i < id.width; i++) {
-        TRY(check_bundle_entry(t, &id, i, &r, diag));
-    }
-    return OK;
+    return check_bundle(t, &id, buf_view(&t->bundle), t->edge.tiles[0], diag);
 }
 
 struct status
@@ -130,10 +158,12 @@ tree_load(struct tree *t, const struct checkpoint *c, struct diag *diag)
     if (!merkle_equal(&root, &c->root)) {
         diag_set(
             diag,
-            "tile: the unfinished tiles do not give the checkpoint's root; run \"audit verify\"");
+            "tree: the unfinished tiles do not give the checkpoint's root; run \"audit verify\"");
         FAIL(INTEGRITY);
     }
-    return load_bundle(t, diag);
+    TRY(load_bundle(t, diag));
+    keep_written(t); /* they were synced before it was signed */
+    return OK;
 }
 
 struct status
@@ -177,16 +207,39 @@ tree_check_extends(const char *dir, const struct checkpoint *before, const struc
 /* ---- growing ---- */
 
 struct growth_sink {
+    const struct tree *tree;
     struct tile_writer *writer;
     struct diag *diag;
 };
 
 static struct status
+write_hashes(const struct growth_sink *s, unsigned level, uint64_t index, unsigned width,
+             const struct digest *hashes)
+{
+    const uint64_t written = s->tree->written;
+    const struct tile_id id = {level, index, width};
+    const unsigned kept = merkle_index(written, level) == index ? merkle_width(written, level) : 0;
+    return kept == width
+               ? OK
+               : tile_write_hashes(s->writer, &id, view_of(hashes, (size_t)width * DIGEST_BYTES),
+                                   (size_t)kept * DIGEST_BYTES, s->diag);
+}
+
+static struct status
 write_full_tile(void *ctx, unsigned level, uint64_t index, const struct digest *hashes)
 {
-    struct growth_sink *s = ctx;
-    const struct tile_id id = {level, index, MERKLE_WIDTH};
-    return tile_write(s->writer, &id, view_of(hashes, TILE_BYTES), s->diag);
+    return write_hashes(ctx, level, index, MERKLE_WIDTH, hashes);
+}
+
+static struct status
+write_bundle(const struct growth_sink *s, uint64_t index, unsigned width)
+{
+    const struct tree *t = s->tree;
+    const struct tile_id id = {TILE_ENTRIES, index, width};
+    const size_t kept = merkle_index(t->written, 0) == index ? t->written_bundle : 0;
+    return kept == t->bundle.len ? OK
+                                 : tile_write_bundle(s->writer, &id, t->bundle_begins,
+                                                     buf_view(&t->bundle), kept, s->diag);
 }
 
 static struct status
@@ -199,35 +252,23 @@ grow_by(struct tree *t, struct growth_sink *s, struct view entry)
     merkle_leaf(entry, &leaf);
     TRY(merkle_edge_push(&t->edge, &leaf, (struct merkle_sink){write_full_tile, s}));
     if (merkle_width(t->edge.size, 0) == 0) {
-        const struct tile_id id = {TILE_ENTRIES, merkle_index(t->edge.size, 0) - 1, MERKLE_WIDTH};
-        TRY(tile_write(s->writer, &id, buf_view(&t->bundle), s->diag));
+        TRY(write_bundle(s, merkle_index(t->edge.size, 0) - 1, MERKLE_WIDTH));
+        t->bundle_begins += t->bundle.len;
         buf_reset(&t->bundle);
     }
     return OK;
 }
 
 /* Of the upper levels most stay as they are while a tile of the lowest fills. */
-static bool
-is_written(const struct tree *t, const struct tile_id *id)
-{
-    return merkle_index(t->written, id->level) == id->index &&
-           merkle_width(t->written, id->level) == id->width;
-}
-
 static struct status
-write_partials(const struct tree *t, struct growth_sink *s)
+write_unfinished(const struct tree *t, const struct growth_sink *s)
 {
     const uint64_t size = t->edge.size;
     for (unsigned level = 0; level < MERKLE_LEVELS; level++) {
-        const struct tile_id id = {level, merkle_index(size, level), merkle_width(size, level)};
-        if (id.width != 0 && !is_written(t, &id)) {
-            const struct view hashes =
-                view_of(t->edge.tiles[level], (size_t)id.width * DIGEST_BYTES);
-            TRY(tile_write(s->writer, &id, hashes, s->diag));
-        }
+        TRY(write_hashes(s, level, merkle_index(size, level), merkle_width(size, level),
+                         t->edge.tiles[level]));
     }
-    const struct tile_id id = {TILE_ENTRIES, merkle_index(size, 0), merkle_width(size, 0)};
-    return id.width == 0 ? OK : tile_write(s->writer, &id, buf_view(&t->bundle), s->diag);
+    return write_bundle(s, merkle_index(size, 0), merkle_width(size, 0));
 }
 
 static struct status
@@ -242,17 +283,16 @@ grow_with(struct tree *t, struct growth_sink *s, struct view records, bool last)
     if (!last) {
         return OK;
     }
-    TRY(write_partials(t, s));
+    TRY(write_unfinished(t, s));
     TRY(tile_flush(s->writer, s->diag));
-    t->written = t->edge.size;
+    keep_written(t);
     return OK;
 }
 
 struct status
 tree_grow(struct tree *t, struct tile_writer *w, struct view records, bool last, struct diag *diag)
 {
-    w->known = &t->folders;
-    return grow_with(t, &(struct growth_sink){w, diag}, records, last);
+    return grow_with(t, &(struct growth_sink){t, w, diag}, records, last);
 }
 
 /* ---- checkpoint ---- */

@@ -55,19 +55,32 @@ log_act_checkpoint(struct call *c)
     set_kept(c, 1, "");
 }
 
-/* A partial one that has become full is the beginning of that. */
+/* Entries under the checkpoint that is on disk, whoever signed it. */
 static struct status
-read_tile(const char *dir, const struct tile_id *id, struct buf *ret_bytes)
+read_covered(const char *dir, uint64_t *ret_size)
 {
-    char name[TILE_PATH_MAX];
-    const struct tile_id full = {id->level, id->index, MERKLE_WIDTH};
-    const struct status s = tile_read_raw(dir, id, NULL, ret_bytes);
-    if (s.code != STATUS_NOT_FOUND || id->width == MERKLE_WIDTH) {
-        return s;
+    DEFER(file_freep) char *path = file_join(dir, "checkpoint");
+    DEFER(buf_done) struct buf note;
+    struct view text, signatures;
+    struct checkpoint c;
+    buf_init(&note, NOTE_MAX);
+    TRY(file_read(path, NOTE_MAX, NULL, &note));
+    TRY(note_split(buf_view(&note), NULL, &text, &signatures));
+    TRY(checkpoint_parse(text, NULL, &c));
+    *ret_size = c.size;
+    return OK;
+}
+
+/* Only what a checkpoint covers: behind that stands what may still come to nothing. */
+static struct status
+read_tile(const struct call *c, const char *dir, const struct tile_id *id, struct buf *ret_bytes)
+{
+    uint64_t size = audit_published(c->server->workspace->audit);
+    if (!tile_is_within(id, size)) {
+        TRY(read_covered(dir, &size));
+        CHECK(tile_is_within(id, size), NOT_FOUND);
     }
-    tile_put_path(&full, name);
-    DEFER(file_freep) char *path = file_join(dir, name);
-    return file_exists(path) ? tile_read(dir, id, NULL, ret_bytes) : s;
+    return tile_read(dir, id, NULL, ret_bytes);
 }
 
 void
@@ -76,7 +89,7 @@ log_act_tile(struct call *c)
     struct tile_id id;
     DEFER(file_freep) char *dir = log_folder(c);
     struct status s = tile_parse_path(view_str(c->x->path + sizeof LOG_PREFIX - 1), &id);
-    s = status_ok(s) ? read_tile(dir, &id, &c->x->answer) : FAILURE(NOT_FOUND);
+    s = status_ok(s) ? read_tile(c, dir, &id, &c->x->answer) : FAILURE(NOT_FOUND);
     if (s.code == STATUS_NOT_FOUND) {
         call_refuse(c, 404, "the log has no such tile", "no such tile");
     } else if (!status_ok(s)) {

@@ -26,14 +26,12 @@ add_tile(struct backup_plan *p, struct tile_id id)
     return OK;
 }
 
-/* All of a level that has `count` hashes or entries: full ones, then a partial one. */
+/* All of a level: full ones, then a partial one. */
 static struct status
-add_level(struct backup_plan *p, unsigned level, uint64_t count)
+add_level(struct backup_plan *p, unsigned level, uint64_t size)
 {
-    for (uint64_t i = 0; i < (count + MERKLE_WIDTH - 1) / MERKLE_WIDTH; i++) {
-        const uint64_t left = count - i * MERKLE_WIDTH;
-        const unsigned width = left < MERKLE_WIDTH ? (unsigned)left : MERKLE_WIDTH;
-        TRY(add_tile(p, (struct tile_id){.level = level, .index = i, .width = width}));
+    for (uint64_t at = 0; at < tile_level_count(level, size); at += MERKLE_WIDTH) {
+        TRY(add_tile(p, tile_holding(level, at, size)));
     }
     return OK;
 }
@@ -42,8 +40,8 @@ static struct status
 add_tree(struct backup_plan *p, uint64_t size)
 {
     TRY(add_level(p, TILE_ENTRIES, size));
-    for (unsigned level = 0; level < MERKLE_LEVELS && size >> (8 * level) > 0; level++) {
-        TRY(add_level(p, level, size >> (8 * level)));
+    for (unsigned level = 0; level < MERKLE_LEVELS; level++) {
+        TRY(add_level(p, level, size));
     }
     return OK;
 }

@@ -659,26 +659,38 @@ the_longest_entry_fits(void **state)
     assert_ok(buf_status(&entry));
 }
 
-static ino_t
-inode_of(const char *dir, const char *name)
+static off_t
+length_of(const char *dir, const char *name)
 {
     DEFER(file_freep) char *path = file_join(dir, name);
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
-    return st.st_ino;
+    return st.st_size;
 }
 
-/* An unfinished tile is written when it has changed, and by each process once. */
+/* Whether it was written since the last question. */
+static bool
+was_written(const char *dir, const char *name)
+{
+    static const struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    DEFER(file_freep) char *path = file_join(dir, name);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+    return st.st_mtim.tv_sec != long_ago[1].tv_sec;
+}
+
+/* Of the hashes, what is on disk is not written again, by no process. */
 static void
 leaves_unfinished_tiles_that_are_as_they_were(void **state)
 {
     (void)state;
-    static const char *const unchanged = "tile/1/000.p/1";
+    static const char *const above = "tree/hashes.1", *const below = "tree/hashes.0";
     DEFER(testing_dirp) char *dir = testing_dir();
     const struct audit_signer signer = fixture_signer();
     uint64_t size = 300;
     fixture_append(dir, 0, size);
-    ino_t before = inode_of(dir, unchanged);
+    assert_true(was_written(dir, above));
     for (int process = 0; process < 2; process++) {
         DEFER(ledger_freep) struct ledger *l = NULL;
         assert_ok(ledger_open(dir, &signer, NULL, &l));
@@ -686,9 +698,9 @@ leaves_unfinished_tiles_that_are_as_they_were(void **state)
         for (int i = 0; i < 4; i++) {
             assert_ok(fixture_ledger_append(l, size++, NULL));
             assert_ok(fixture_publish(l, NULL));
-            const ino_t now = inode_of(dir, unchanged);
-            assert_true((now == before) == (i > 0));
-            before = now;
+            assert_false(was_written(dir, above));
+            assert_true(was_written(dir, below));
+            assert_int_equal(length_of(dir, below), (off_t)size * DIGEST_BYTES);
         }
         while (process == 1 && size < 515) {
             assert_ok(fixture_ledger_append(l, size++, NULL));
@@ -697,7 +709,8 @@ leaves_unfinished_tiles_that_are_as_they_were(void **state)
         ledger_unlock(l);
         fixture_verify(dir, size, 0);
     }
-    assert_true(inode_of(dir, "tile/1/000.p/2") != 0);
+    assert_true(was_written(dir, above));
+    assert_int_equal(length_of(dir, above), 2 * DIGEST_BYTES);
 }
 
 /* More than is copied at once, and more files than are synced one by one; and then entries that
@@ -708,8 +721,7 @@ publishes_in_parts_what_is_much(void **state)
     (void)state;
     enum { ENTRIES = 60000 }; /* 234 tiles and 96 */
     DEFER(testing_dirp) char *dir = testing_dir();
-    DEFER(file_freep) char *of_first = file_join(dir, "tile/0/234.p/99");
-    DEFER(file_freep) char *of_last = file_join(dir, "tile/0/234.p/100");
+    static const char *const hashes = "tree/hashes.0";
     const struct audit_signer signer = fixture_signer();
     DEFER(ledger_freep) struct ledger *l = NULL;
     fixture_append(dir, 0, ENTRIES);
@@ -726,14 +738,14 @@ publishes_in_parts_what_is_much(void **state)
     assert_false(more);
     assert_ok(fixture_ledger_append(l, ENTRIES + 3, NULL));
     assert_ok(growth_write(g, false, NULL));
-    assert_false(file_exists(of_first));   /* unfinished ones wait for the last part */
-    assert_ok(ledger_gather(l, g, &more)); /* goes on where it stopped */
+    assert_int_equal(length_of(dir, hashes), ENTRIES * 32); /* the rest waits for the last part */
+    assert_ok(ledger_gather(l, g, &more));                  /* goes on where it stopped */
     assert_ok(growth_write(g, true, NULL));
     assert_ok(fixture_ledger_append(l, ENTRIES + 4, NULL));
     assert_ok(fixture_adopt(l, g, NULL));
     growth_free(g);
     ledger_unlock(l);
-    assert_true(file_exists(of_last));
+    assert_int_equal(length_of(dir, hashes), (ENTRIES + 4) * 32);
     fixture_verify(dir, ENTRIES + 4, 1);
 }
 

@@ -42,7 +42,8 @@ run_writer(const char *dir, uint64_t first, int acknowledge)
         if (good && i % 4 == 2) { /* with entries that come while the tiles are written */
             struct growth *g = growth_new(l);
             bool more = false;
-            good = status_ok(ledger_gather(l, g, &more)) && status_ok(growth_write(g, true, NULL)) &&
+            good = status_ok(ledger_gather(l, g, &more)) &&
+                   status_ok(growth_write(g, true, NULL)) &&
                    write_entry(l, first + ++i, acknowledge) && status_ok(fixture_adopt(l, g, NULL));
             growth_free(g);
         }
@@ -86,7 +87,8 @@ write_half(pid_t pid, const struct __ptrace_syscall_info *info)
     (void)snprintf(name, sizeof name, "/proc/%d/fdinfo/%d", (int)pid, (int)info->entry.args[0]);
     DEFER(buf_done) struct buf text;
     testing_read(name, &text);
-    const off_t at = (off_t)strtoll(strstr(buf_str(&text), "pos:") + 4, NULL, 10);
+    const off_t pos = (off_t)strtoll(strstr(buf_str(&text), "pos:") + 4, NULL, 10);
+    const off_t at = info->entry.nr == SYS_pwrite64 ? (off_t)info->entry.args[3] : pos;
     (void)snprintf(name, sizeof name, "/proc/%d/fd/%d", (int)pid, (int)info->entry.args[0]);
     const int fd = open(name, O_WRONLY | O_CLOEXEC);
     assert_true(fd >= 0);
@@ -106,7 +108,8 @@ is_counted(const struct death *d, const struct __ptrace_syscall_info *info)
     if (info->op != PTRACE_SYSCALL_INFO_ENTRY) {
         return false;
     }
-    return d->half ? info->entry.nr == SYS_write && (int)info->entry.args[0] != d->acknowledge
+    return d->half ? (info->entry.nr == SYS_write || info->entry.nr == SYS_pwrite64) &&
+                         (int)info->entry.args[0] != d->acknowledge
                    : changes_files(info);
 }
 
@@ -220,9 +223,9 @@ check_unopened(const char *dir)
     }
 }
 
-/* `before` entries are there when the writer begins; 0: no log. */
+/* `before` entries are there when the writer begins; 0: no log. own: each tile in its own file. */
 static void
-die_everywhere(bool half, uint64_t before, long least)
+die_everywhere(bool half, uint64_t before, bool own, long least)
 {
     bool killed = true;
     long at = 0;
@@ -230,6 +233,9 @@ die_everywhere(bool half, uint64_t before, long least)
         DEFER(testing_dirp) char *dir = testing_dir();
         if (before > 0) {
             fixture_append(dir, 0, before);
+        }
+        if (own) {
+            fixture_own_files(dir);
         }
         const struct death d = {.at = ++at, .half = half};
         const uint64_t n = die_once(dir, before, d, &killed);
@@ -252,8 +258,10 @@ killed_before_any_change_to_a_file_loses_nothing(void **state)
         print_message("# skipped: processes cannot be traced here\n");
         skip();
     }
-    die_everywhere(false, 0, 80);
-    die_everywhere(false, 3, 70);
+    die_everywhere(false, 0, false, 80);
+    die_everywhere(false, 3, false, 60);
+    die_everywhere(false, 254, false, 70);
+    die_everywhere(false, 3, true, 70);
 }
 
 static void
@@ -264,8 +272,8 @@ killed_in_the_middle_of_any_write_loses_nothing(void **state)
         print_message("# skipped: processes cannot be traced here\n");
         skip();
     }
-    die_everywhere(true, 0, 16);
-    die_everywhere(true, 3, 15);
+    die_everywhere(true, 0, false, 16);
+    die_everywhere(true, 3, false, 15);
 }
 
 /* ---- threads ---- */

@@ -31,7 +31,7 @@ void fixture_log(const char *dir, uint64_t published, uint64_t pending);
 /* Leaves so many zeros behind the journal's records, which changes nothing that it says. */
 void fixture_pad(const char *dir, size_t zeros);
 
-/* Sign, shorten, tidy. The caller holds the lock. */
+/* Sign, shorten. The caller holds the lock. */
 struct ledger;
 struct growth;
 struct status fixture_adopt(struct ledger *l, struct growth *g, struct diag *diag);
@@ -39,6 +39,9 @@ struct status fixture_adopt(struct ledger *l, struct growth *g, struct diag *dia
 struct status fixture_publish(struct ledger *l, struct diag *diag);
 /* One batch of one entry. The caller holds the lock. */
 struct status fixture_ledger_append(struct ledger *l, uint64_t i, struct diag *diag);
+
+/* Makes of the log a folder with a file for each tile, and none of the tree. */
+void fixture_own_files(const char *dir);
 
 /* Asserts that the log verifies, and how many entries it has: under the checkpoint, pending. */
 void fixture_verify(const char *dir, uint64_t entries, uint64_t pending);

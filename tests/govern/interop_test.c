@@ -66,14 +66,17 @@ go_accepts_checkpoints_tiles_and_proofs_of_every_size(void **state)
     }
     DEFER(testing_dirp) char *dir = testing_dir();
     DEFER(testing_dirp) char *proofs = testing_dir();
-    uint64_t have = 0;
+    DEFER(testing_dirp) char *copy = testing_dir();
+    uint64_t have = 0, copied = 0;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         char says[64];
         fixture_append(dir, have, sizes[i]);
         have = sizes[i];
         write_proofs(dir, proofs, have);
+        assert_ok(audit_copy(dir, copy, NULL, &copied));
+        assert_int_equal(copied, have);
         (void)snprintf(says, sizeof says, "accepted: %llu entries\n", (unsigned long long)have);
-        check_with_go(dir, proofs, 0, says);
+        check_with_go(copy, proofs, 0, says);
     }
 }
 
@@ -86,14 +89,17 @@ go_refuses_what_was_changed(void **state)
     }
     DEFER(testing_dirp) char *dir = testing_dir();
     DEFER(testing_dirp) char *proofs = testing_dir();
+    DEFER(testing_dirp) char *copy = testing_dir();
     DEFER(buf_done) struct buf bytes;
-    DEFER(file_freep) char *path = file_join(dir, "tile/entries/000.p/5");
+    DEFER(file_freep) char *path = file_join(copy, "tile/entries/000.p/5");
+    uint64_t copied = 0;
     fixture_append(dir, 0, 5);
     write_proofs(dir, proofs, 5);
+    assert_ok(audit_copy(dir, copy, NULL, &copied));
     testing_read(path, &bytes);
     bytes.ptr[40] ^= 1;
-    fixture_overwrite(dir, "tile/entries/000.p/5", buf_view(&bytes));
-    check_with_go(dir, proofs, 1, "not accepted: ");
+    fixture_overwrite(copy, "tile/entries/000.p/5", buf_view(&bytes));
+    check_with_go(copy, proofs, 1, "not accepted: ");
 }
 
 int

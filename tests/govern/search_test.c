@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "govern/index.h"
 #include "govern/search.h"
+#include "govern/tile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -348,11 +349,13 @@ an_entry_that_was_changed_ends_the_search(void **state)
     static struct list l;
     struct search_stats s;
     struct diag diag = {0};
-    DEFER(file_freep) char *path = file_join(home, "tile/entries/001");
+    DEFER(file_freep) char *path = file_join(home, "tree/entries");
     DEFER(buf_done) struct buf bundle;
     buf_init(&bundle, 16u << 20);
     testing_read(path, &bundle);
-    uint8_t *at = memmem(bundle.ptr, bundle.len, "desk-", 5);
+    uint64_t begin = 0;
+    assert_ok(tile_bundle_begins(home, 1, NULL, &begin));
+    uint8_t *at = memmem(bundle.ptr + begin, bundle.len - begin, "desk-", 5);
     assert_non_null(at);
     memcpy(at, "mask-", 5);
     testing_write(path, buf_view(&bundle));

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "base/file.h"
+#include "govern/tile.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -170,19 +171,25 @@ finds_every_change_in_what_it_reads_and_leaves_the_rest_to_the_whole(void **stat
     fixture_append(dir, 0, 270);
     const struct audit_seen seen = verify(dir, &nothing, false).seen;
     fixture_append(dir, 270, 300);
-    static const struct {
+    uint64_t begin = 0;
+    char second[64];
+    assert_ok(tile_bundle_begins(dir, 1, NULL, &begin));
+    (void)snprintf(second, sizeof second, "tree/entries: byte %llu: entry 256 does not",
+                   (unsigned long long)begin);
+    const struct {
         const char *name;
         size_t at;
         bool part; /* found by reading what came since */
         const char *says;
     } flips[] = {
-        {"tile/entries/001.p/44", 20, true, "tile/entries/001.p/44: byte 0: entry 256 does not"},
-        {"tile/entries/001.p/44", 1500, true, "tile/entries/001.p/44: byte "},
-        {"tile/0/001.p/44", 5 * 32, true, "tile/0/001.p/44 byte 160"},
-        {"tile/1/000.p/1", 3, true, ""},
+        {"tree/entries", begin + 20, true, second},
+        {"tree/entries", begin + 1500, true, "tree/entries: byte "},
+        {"tree/ends", 7, true, "tree/entries: byte "},
+        {"tree/hashes.0", 8192 + 5 * 32, true, "tree/hashes.0 byte 8352"},
+        {"tree/hashes.1", 3, true, ""},
         {"checkpoint", 30, true, "checkpoint: byte "},
-        {"tile/entries/000", 20, false, "tile/entries/000: byte 0: entry 0 does not"},
-        {"tile/0/000", 40, false, "tile/0/000 byte 32"},
+        {"tree/entries", 20, false, "tree/entries: byte 0: entry 0 does not"},
+        {"tree/hashes.0", 40, false, "tree/hashes.0 byte 32"},
     };
     for (size_t i = 0; i < sizeof flips / sizeof flips[0]; i++) {
         flip(dir, flips[i].name, flips[i].at);

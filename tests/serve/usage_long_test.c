@@ -1,5 +1,5 @@
-/* Questions about usage that take longer than a request may: a bundle of the log that cannot be
- * opened for a while (a FIFO lies in its place) makes them as long as a test needs. */
+/* Questions about usage that take longer than a request may: a file of the log that cannot be
+ * opened for a while (there is a lease on it) makes them as long as a test needs. */
 #include "room.h"
 
 #include "base/clock.h"
@@ -22,7 +22,8 @@
 
 static struct room it;
 static char inspector[128], second[128];
-static char *log_dir, *bundle, *away;
+static char *log_dir, *ends, *away;
+static int held;
 
 static uint64_t
 covered(void)
@@ -47,14 +48,15 @@ set_up(void **state)
     testing_issue_key("inspector", inspector);
     testing_issue_key("second", second);
     log_dir = file_join(it.dir, "audit");
-    bundle = file_join(log_dir, "tile/entries/000");
-    away = file_join(it.root, "bundle");
+    ends = file_join(log_dir, "tree/ends");
+    away = file_join(it.root, "ends");
+    (void)signal(SIGIO, SIG_IGN); /* tells that a lease is to end */
     room_start(&it);
     const int64_t end = clock_mono_ns() + WAIT_NS;
     while (covered() < 256 && clock_mono_ns() < end) {
         room_call_with_rows(&it);
     }
-    assert_true(file_exists(bundle));
+    assert_true(file_exists(ends));
     return 0;
 }
 
@@ -63,29 +65,39 @@ tear_down(void **state)
 {
     (void)state;
     free(log_dir);
-    free(bundle);
+    free(ends);
     free(away);
     return room_done(&it);
 }
 
-/* ---- the bundle ---- */
+/* ---- the bundles' ends ---- */
 
+/* In its place stands a copy that nobody can open before the lease on it ends. */
 static void
 hold_up(void)
 {
-    assert_int_equal(rename(bundle, away), 0);
-    assert_int_equal(mkfifo(bundle, 0600), 0);
+    DEFER(buf_done) struct buf bytes;
+    testing_read(ends, &bytes);
+    assert_int_equal(rename(ends, away), 0);
+    testing_write(ends, buf_view(&bytes));
+    held = open(ends, O_RDWR | O_CLOEXEC);
+    assert_true(held >= 0);
+    assert_int_equal(fcntl(held, F_SETLEASE, F_WRLCK), 0);
 }
 
-/* Once `readers` wait for it: they read `bytes`, whoever comes later the file. */
+/* Once one waits for it: those who wait read `bytes`, whoever comes later the file. */
 static void
 let_go(struct view bytes)
 {
-    const int fd = open(bundle, O_WRONLY | O_CLOEXEC); /* waits for a reader */
-    assert_true(fd >= 0);
-    assert_int_equal(rename(away, bundle), 0);
-    assert_ok(file_write_all(fd, bytes, "pipe", NULL));
-    assert_int_equal(close(fd), 0);
+    const struct timespec shortly = {.tv_nsec = 1000000};
+    while (fcntl(held, F_GETLEASE) == F_WRLCK) {
+        (void)nanosleep(&shortly, NULL);
+    }
+    assert_int_equal(ftruncate(held, 0), 0);
+    assert_ok(file_write_all(held, bytes, "held", NULL));
+    assert_int_equal(rename(away, ends), 0);
+    assert_int_equal(fcntl(held, F_SETLEASE, F_UNLCK), 0);
+    assert_int_equal(close(held), 0);
 }
 
 static void
@@ -313,7 +325,7 @@ places_are_for_several_who_ask(void **state)
     for (size_t i = 0; i < USAGES_MOST - 1; i++) {
         number[i] = number_of(u, ticket[i]);
     }
-    /* Two read a bundle that is empty; what waited behind them reads the log. */
+    /* Two read ends that are none; what waited behind them reads the log. */
     let_go(view_of(NULL, 0));
     for (size_t i = 0; i < USAGES_MOST; i++) {
         const struct status s = answer_of(u, number[i], fd);

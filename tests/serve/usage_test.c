@@ -279,7 +279,7 @@ static void
 nothing_is_told_of_entries_that_were_changed(void **state)
 {
     (void)state;
-    DEFER(file_freep) char *bundle = file_join(log_dir, "tile/entries/000");
+    DEFER(file_freep) char *bundle = file_join(log_dir, "tree/entries");
     const int64_t end = clock_mono_ns() + (int64_t)WAIT_MS * 1000000;
     while (covered() < 256 && clock_mono_ns() < end) {
         room_call_with_rows(&it);

@@ -978,7 +978,7 @@ a_backup_with_persons_is_not_restored_without_a_word_about_erasures(void **state
     /* Another byte in an entry: a person would not be erased. */
     changed = file_join(dir, "changed-log");
     testing_copy_dir(r.log, changed);
-    DEFER(file_freep) char *tile = file_join(changed, "tile/entries");
+    DEFER(file_freep) char *tile = file_join(changed, "tree/entries");
     struct testing_run run;
     char *argv[] = {(char *)(uintptr_t) "sh",
                     (char *)(uintptr_t) "-c",
