@@ -42,6 +42,14 @@ DEFINE_FREEP(searching_free, struct searching)
 
 /* ---- entries ---- */
 
+static struct status
+go_on(const struct searching *s)
+{
+    const atomic_bool *stop = s->o->stop;
+    CHECK(stop == NULL || !atomic_load_explicit(stop, memory_order_relaxed), BUSY);
+    return OK;
+}
+
 static bool
 is_full(const struct searching *s)
 {
@@ -51,9 +59,8 @@ is_full(const struct searching *s)
 static struct status
 try_entry(struct searching *s, uint64_t index, struct view entry)
 {
-    const atomic_bool *stop = s->o->stop;
-    CHECK(stop == NULL || !atomic_load_explicit(stop, memory_order_relaxed), BUSY);
     const struct js_node *root = NULL;
+    TRY(go_on(s));
     bool holds = s->q->count == 0;
     s->stats->looked_at++;
     if (!holds) {
@@ -86,20 +93,21 @@ try_window(struct searching *s, uint64_t first, uint64_t count, const uint8_t *s
     return OK;
 }
 
-/* False: the segment's own bytes do not fit; its entries are read. */
-static bool
-narrow(struct searching *s, const struct index_head *h, uint8_t *set)
+/* *ret_fit false: the segment's own bytes do not fit; its entries are read. A list may be as long
+ * as a segment, and a query has one for each term. */
+static struct status
+narrow(struct searching *s, const struct index_head *h, uint8_t *set, bool *ret_fit)
 {
+    *ret_fit = true;
     memset(set, 0xff, INDEX_SET_BYTES);
-    for (size_t i = 0; i < s->q->count; i++) {
+    for (size_t i = 0; i < s->q->count && *ret_fit; i++) {
         const struct query_term *t = &s->q->term[i];
         const enum query_list list = query_term_list(t);
-        if (list != QUERY_LISTS &&
-            !status_ok(index_keep(s->dir, h, list, view_str(t->text), set, &s->stats->bytes))) {
-            return false;
-        }
+        TRY(go_on(s));
+        *ret_fit = list == QUERY_LISTS ||
+                   status_ok(index_keep(s->dir, h, list, view_str(t->text), set, &s->stats->bytes));
     }
-    return true;
+    return OK;
 }
 
 static struct status
@@ -107,7 +115,9 @@ try_segment(struct searching *s, uint64_t number)
 {
     struct index_head h;
     uint8_t set[INDEX_SET_BYTES];
+    bool fit = false;
     const uint64_t first = number << INDEX_LEVEL;
+    TRY(go_on(s));
     if (first >= s->to || first + INDEX_ENTRIES <= s->from) {
         return OK;
     }
@@ -115,7 +125,8 @@ try_segment(struct searching *s, uint64_t number)
         if (h.last_ns < s->from_ns || h.first_ns > s->to_ns) {
             return OK;
         }
-        if (narrow(s, &h, set)) {
+        TRY(narrow(s, &h, set, &fit));
+        if (fit) {
             return try_window(s, first, INDEX_ENTRIES, set);
         }
         s->stats->refused++;
@@ -130,6 +141,7 @@ judge_segment(struct searching *s, uint64_t number, struct digest *chain, bool *
 {
     struct index_head h;
     struct digest root;
+    TRY(go_on(s));
     const struct status read = index_head_read(s->dir, number, &h, &s->stats->bytes);
     if (!status_ok(read)) {
         s->stats->refused += read.code != STATUS_NOT_FOUND;

@@ -13,8 +13,9 @@ struct search_options {
     uint64_t from, to; /* entries, [from, to); to 0: all */
     uint64_t most;     /* so many are found, at most; 0: all */
     bool newest_first;
-    bool scan;               /* without the index */
-    const atomic_bool *stop; /* becomes true: it ends with BUSY; NULL: it never does */
+    bool scan; /* without the index */
+    /* Becomes true: it ends with BUSY, at the next entry, list or segment. NULL: it never does. */
+    const atomic_bool *stop;
 };
 
 struct search_stats {

@@ -8,9 +8,11 @@
 #include "govern/search.h"
 #include "govern/tile.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define INDEXED (2u * INDEX_ENTRIES)
@@ -141,6 +143,9 @@ tokens_and_guards_are_found(void **state)
 
 /* ---- searching ---- */
 
+static atomic_bool stop;
+static bool stops_when_found; /* the first one */
+
 struct list {
     uint64_t at[ENTRIES + PENDING];
     size_t count;
@@ -155,6 +160,7 @@ note(void *ctx, uint64_t index, struct view entry)
     put_entry(index, &own);
     assert_true(view_equal(entry, buf_view(&own)));
     l->at[l->count++] = index;
+    atomic_store(&stop, stops_when_found);
     return OK;
 }
 
@@ -174,7 +180,7 @@ static const char *const queries[] = {
     "principal=desk-3 decision=deny",
     "principal=nobody",
     "model=loans http_status>=400 principal=desk-1",
-    "subject=" SUBJECT,
+    ("subject=" SUBJECT),
     "action=dataset.erase",
     "id=call-32901",
     "id=call-33070",
@@ -340,6 +346,115 @@ checking_finds_a_forged_segment(void **state)
     assert_int_equal(r.differing, 0);
 }
 
+/* ---- stopping ---- */
+
+/* Where no entry is tried, either: it reads what a search of the first segment alone does. */
+static void
+ends_between_segments_when_it_is_stopped(void **state)
+{
+    (void)state;
+    static struct list l;
+    struct search_stats first, s;
+    struct diag diag = {0};
+    const char *one = "id=call-100";
+    assert_ok(search(one, (struct search_options){.to = INDEX_ENTRIES}, &l, &first, &diag));
+    assert_int_equal(l.count, 1);
+    atomic_store(&stop, false);
+    stops_when_found = true;
+    assert_status(search(one, (struct search_options){.stop = &stop}, &l, &s, &diag), BUSY);
+    stops_when_found = false;
+    assert_int_equal(l.count, 1);
+    assert_int_equal(s.bytes, first.bytes);
+    /* Before the first one, it reads no segment's head. */
+    const struct search_options scan = {.stop = &stop, .scan = true};
+    assert_status(search(one, scan, &l, &first, &diag), BUSY);
+    assert_status(search(one, (struct search_options){.stop = &stop}, &l, &s, &diag), BUSY);
+    assert_int_equal(s.bytes, first.bytes);
+}
+
+#define PERSONS 32u /* of each entry of a segment with long lists: 8 MB */
+
+/* In the place of the second segment. */
+static void
+put_long_segment(uint32_t *ret_list_bytes)
+{
+    struct index_head h;
+    struct digest digest;
+    uint64_t bytes = 0;
+    DEFER(buf_done) struct buf segment;
+    DEFER(buf_done) struct buf entry;
+    DEFER(index_build_freep) struct index_build *b = index_build_new();
+    DEFER(file_freep) char *path = index_path(home, 1);
+    buf_init(&segment, 64u << 20);
+    buf_init(&entry, AUDIT_MAX_ENTRY);
+    assert_ok(index_head_read(home, 1, &h, &bytes));
+    index_build_begin(b);
+    for (unsigned i = 0; i < INDEX_ENTRIES; i++) {
+        buf_reset(&entry);
+        buf_put_str(&entry, "{\"reason\":\"");
+        for (unsigned k = 0; k < PERSONS; k++) {
+            buf_printf(&entry, "subject=%064x ", i * PERSONS + k);
+        }
+        buf_put_str(&entry, "\"}");
+        assert_ok(index_build_add(b, buf_view(&entry)));
+    }
+    assert_ok(index_build_end(b, 1, &h.root, &h.before, &segment, &digest));
+    testing_write(path, buf_view(&segment));
+    assert_ok(index_head_read(home, 1, &h, &bytes));
+    *ret_list_bytes = h.section[QUERY_SUBJECT].length;
+}
+
+static const struct search_stats *volatile watched;
+static volatile uint64_t stops_after; /* bytes */
+
+static void
+on_tick(int number)
+{
+    (void)number;
+    if (watched->bytes >= stops_after) {
+        atomic_store(&stop, true);
+    }
+}
+
+/* Ticks of the process's own time, so that it is the same on a busy machine. */
+static void
+tick(suseconds_t us)
+{
+    const struct itimerval t = {.it_interval.tv_usec = us, .it_value.tv_usec = us};
+    struct sigaction a = {.sa_handler = us == 0 ? SIG_IGN : on_tick, .sa_flags = SA_RESTART};
+    assert_int_equal(sigaction(SIGPROF, &a, NULL), 0);
+    assert_int_equal(setitimer(ITIMER_PROF, &t, NULL), 0);
+}
+
+/* Each term has a list of 8 MB there. */
+static void
+ends_within_a_segment_when_it_is_stopped(void **state)
+{
+    (void)state;
+    static struct list l;
+    static struct search_stats s;
+    struct diag diag = {0};
+    uint32_t list_bytes = 0;
+    DEFER(buf_done) struct buf text;
+    buf_init(&text, QUERY_MOST_BYTES);
+    for (unsigned i = 0; i < QUERY_MOST_TERMS; i++) {
+        buf_printf(&text, "subject=%064x ", i);
+    }
+    put_long_segment(&list_bytes);
+    assert_true(list_bytes > 8000000);
+    s.bytes = 0;
+    watched = &s;
+    stops_after = list_bytes;
+    atomic_store(&stop, false);
+    tick(1000);
+    const struct search_options o = {.stop = &stop, .newest_first = true};
+    const struct status ended = search(buf_str(&text), o, &l, &s, &diag);
+    tick(0);
+    assert_status(ended, BUSY);
+    assert_true(s.bytes >= list_bytes);
+    assert_true(s.bytes < UINT64_C(12) * list_bytes);
+}
+
 /* ---- a log that was changed ---- */
 
 static void
@@ -405,6 +520,8 @@ main(void)
         cmocka_unit_test_setup(a_changed_byte_of_the_index_hides_nothing, set_up),
         cmocka_unit_test_setup(a_segment_of_another_place_or_log_is_not_believed, set_up),
         cmocka_unit_test_setup(checking_finds_a_forged_segment, set_up),
+        cmocka_unit_test_setup(ends_between_segments_when_it_is_stopped, set_up),
+        cmocka_unit_test_setup(ends_within_a_segment_when_it_is_stopped, set_up),
         cmocka_unit_test_setup(an_entry_that_was_changed_ends_the_search, set_up),
     };
     return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
