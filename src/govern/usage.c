@@ -33,6 +33,8 @@ struct usage {
     struct buf key;
     bool sorted;
     uint64_t unreadable; /* entries of the log that are no objects */
+    int64_t read_ns;     /* when its reading began; 0: it is of no log */
+    uint64_t entries;    /* of the log then */
 };
 
 static const char *const key_words[USAGE_KEYS] = {"principal", "model", "version", "day"};
@@ -328,6 +330,11 @@ usage_json(struct usage *u, json_t **ret_usage)
     DEFER(js_freep)
     json_t *o = json_pack("{s:o, s:I}", "groups", list, "unreadable", (json_int_t)u->unreadable);
     CHECK(o != NULL, MEMORY);
+    if (u->read_ns != 0) {
+        TRY(js_set(o, "as_of",
+                   json_pack("{s:I, s:o}", "entries", (json_int_t)u->entries, "time",
+                             js_time(u->read_ns))));
+    }
     for (size_t i = 0; i < u->count; i++) {
         usage_row(u, i, &r);
         CHECK(json_array_append_new(list, row_json(&r, u->by)) == 0, MEMORY);
@@ -429,6 +436,7 @@ read_entries(struct usage *u, const char *log_dir, const struct query *query,
     const struct status s = search_run(log_dir, query, &o, add_entry, &a, diag, &stats);
     arena_free(a.arena);
     u->unreadable += stats.unreadable;
+    u->entries = stats.entries;
     return s;
 }
 
@@ -446,6 +454,7 @@ usage_read(const char *log_dir, const struct usage_question *q, int64_t now_ns,
     TRY(make_query(q, now_ns, diag, &query));
     u = usage_new(any ? q->by : initial, USAGE_MOST_GROUPS);
     CHECK(u != NULL, MEMORY);
+    u->read_ns = now_ns;
     TRY(read_entries(u, log_dir, &query, stop, diag));
     *ret_usage = MOVE(u);
     return OK;

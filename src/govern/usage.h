@@ -41,7 +41,8 @@ size_t usage_count(const struct usage *u); /* groups, with "other" */
 /* In the order of the keys, "other" last; i under usage_count. Borrows from u, which takes no more
  * entries then. */
 void usage_row(struct usage *u, size_t i, struct usage_row *ret_row);
-/* Groups and what was unreadable, as --json and the API give them. */
+/* Groups, what was unreadable and, of a log, as of how many entries and when it was read: as --json
+ * and the API give them. */
 struct status usage_json(struct usage *u, json_t **ret_usage);
 
 /* ---- of a log ---- */
@@ -54,8 +55,8 @@ struct usage_question {
 };
 /* "day": groups differ in that, too. */
 struct status usage_word(const char *word, struct diag *diag, bool by[static USAGE_KEYS]);
-/* now_ns: what "7d" counts back from. Ends with BUSY soon after *stop has become true; stop may be
- * NULL. */
+/* now_ns: the time it is, which "7d" counts back from, too. Ends with BUSY soon after *stop has
+ * become true; stop may be NULL. */
 struct status usage_read(const char *log_dir, const struct usage_question *q, int64_t now_ns,
                          const atomic_bool *stop, struct diag *diag, struct usage **ret_usage);
 const bool *usage_by(const struct usage *u); /* [USAGE_KEYS] */

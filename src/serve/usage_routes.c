@@ -75,13 +75,17 @@ wait_until(const struct call *c)
     return c->x->arrived_ns + (half < WAIT_NS ? half : WAIT_NS);
 }
 
+/* why: the sentence of STATUS_LIMIT. */
 static void
-wait_for(struct call *c, struct status s)
+wait_for(struct call *c, struct status s, const char *why)
 {
     if (s.code == STATUS_NOT_FOUND) {
         call_refuse(c, 404,
                     "there is no such question; what nobody asks for is forgotten: ask it anew",
                     "no such question");
+    } else if (s.code == STATUS_LIMIT) {
+        http_set_header(c->x, "retry-after", BUSY_S);
+        call_refuse(c, 429, why, why);
     } else if (!status_ok(s)) {
         http_set_header(c->x, "retry-after", BUSY_S);
         call_refuse(c, 503, "as many questions about usage as may wait do so; try again",
@@ -94,8 +98,11 @@ wait_for(struct call *c, struct status s)
 static void
 ask(struct call *c, const struct usages_asked *asked)
 {
-    wait_for(
-        c, usages_ask(c->server->usages, asked, c->caller.principal, wait_until(c), &c->question));
+    struct diag diag = {0};
+    wait_for(c,
+             usages_ask(c->server->usages, asked, c->caller.principal, wait_until(c), &diag,
+                        &c->question),
+             diag.text);
 }
 
 void
@@ -128,8 +135,12 @@ usage_inspect_quotas(struct call *c)
 void
 usage_inspect_again(struct call *c)
 {
+    struct diag diag = {0};
     if (takes_no_parameters(c) && !c->parked_once) {
-        wait_for(c, usages_ask_again(c->server->usages, c->at.index, wait_until(c), &c->question));
+        wait_for(c,
+                 usages_ask_again(c->server->usages, c->at.index, c->caller.principal,
+                                  wait_until(c), &diag, &c->question),
+                 diag.text);
     }
 }
 

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #define SUBSCRIBERS 64u
-#define READERS 2u
+#define READERS 3u
+#define READERS_OF_ONE 2u /* of one principal; one of READERS is left for the others */
+#define TURNS 16u         /* of principals, that are remembered */
 #define NEVER INT64_MAX
 
 struct question {
@@ -22,6 +24,7 @@ struct question {
     atomic_bool cut;  /* while it runs */
     int64_t asked_ns; /* last */
     char asker[USAGES_TEXT_MAX];
+    char turn[USAGES_TEXT_MAX]; /* once it runs: the principal whose turn it was */
     struct usages_asked asked;
     struct status status;
     struct diag diag;
@@ -32,8 +35,15 @@ struct question {
 struct wait {
     uint64_t ticket; /* 0: the place is free */
     struct question *question;
+    char asker[USAGES_TEXT_MAX];
     int64_t until_ns;
     bool over; /* and that was told */
+};
+
+/* When a principal last had a turn. */
+struct turn {
+    uint64_t number; /* 0: the place is free */
+    char principal[USAGES_TEXT_MAX];
 };
 
 struct usages {
@@ -45,7 +55,8 @@ struct usages {
     pthread_mutex_t lock; /* of all below, but for a running question's own */
     pthread_cond_t wake;
     bool end;
-    uint64_t last_question, last_ticket;
+    uint64_t last_question, last_ticket, last_turn;
+    struct turn turns[2][TURNS]; /* [1]: of questions about quotas */
     struct question place[USAGES_MOST];
     struct wait wait[USAGES_CALLS];
     int subscriber[SUBSCRIBERS];
@@ -98,20 +109,92 @@ drop(struct question *q)
     }
 }
 
-/* The one that has waited longest. */
+/* ---- turns ---- */
+
+/* That of the principal, or else the one longest ago, which gives way: those who had one since
+ * somebody who waits are remembered for longer than he is, and come after him. */
+static struct turn *
+find_turn(struct turn turns[static TURNS], const char *principal)
+{
+    struct turn *oldest = &turns[0];
+    for (size_t i = 0; i < TURNS; i++) {
+        if (turns[i].number > 0 && strcmp(turns[i].principal, principal) == 0) {
+            return &turns[i];
+        }
+        oldest = turns[i].number < oldest->number ? &turns[i] : oldest;
+    }
+    return oldest;
+}
+
+static uint64_t
+last_turn_of(struct turn turns[static TURNS], const char *principal)
+{
+    const struct turn *t = find_turn(turns, principal);
+    return strcmp(t->principal, principal) == 0 ? t->number : 0;
+}
+
+static size_t
+running_of(const struct usages *u, bool quotas, const char *principal)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < USAGES_MOST; i++) {
+        const struct question *q = &u->place[i];
+        n += q->number > 0 && q->is == RUNS && q->asked.quotas == quotas &&
+             strcmp(q->turn, principal) == 0;
+    }
+    return n;
+}
+
+struct candidate {
+    struct question *question; /* NULL: none */
+    const char *principal;     /* who waits for it */
+    uint64_t last_turn;        /* of that one */
+};
+
+/* Who had no turn for longest comes first; of one principal's, the one that was asked first. */
+static void
+consider(struct usages *u, struct question *q, const char *principal, struct candidate *best)
+{
+    const uint64_t last = last_turn_of(u->turns[q->asked.quotas], principal);
+    const bool sooner = best->question == NULL || last < best->last_turn ||
+                        (last == best->last_turn && q->number < best->question->number);
+    if (sooner && running_of(u, q->asked.quotas, principal) < READERS_OF_ONE) {
+        *best = (struct candidate){.question = q, .principal = principal, .last_turn = last};
+    }
+}
+
+static bool
+waits(const struct question *q, bool quotas)
+{
+    return q->number > 0 && q->is == WAITS && q->asked.quotas == quotas;
+}
+
+/* The next one to be answered; that is its principal's turn. NULL: none. A question is its asker's,
+ * and of each call that waits for it. */
 static struct question *
 next(struct usages *u, bool quotas)
 {
-    struct question *first = NULL;
+    struct candidate best = {.question = NULL};
     for (size_t i = 0; i < USAGES_MOST; i++) {
-        struct question *q = &u->place[i];
-        if (q->number > 0 && q->is == WAITS && q->asked.quotas == quotas &&
-            (first == NULL || q->number < first->number)) {
-            first = q;
+        if (waits(&u->place[i], quotas)) {
+            consider(u, &u->place[i], u->place[i].asker, &best);
         }
     }
-    return first;
+    for (size_t i = 0; i < USAGES_CALLS; i++) {
+        if (u->wait[i].ticket > 0 && waits(u->wait[i].question, quotas)) {
+            consider(u, u->wait[i].question, u->wait[i].asker, &best);
+        }
+    }
+    if (best.question != NULL) {
+        struct turn *t = find_turn(u->turns[quotas], best.principal);
+        text_copy(best.question->turn, sizeof best.question->turn, best.principal);
+        text_copy(t->principal, sizeof t->principal, best.principal);
+        t->number = ++u->last_turn;
+    }
+    return best.question;
 }
+
+/* ---- reading ---- */
 
 static void
 tell(const struct usages *u)
@@ -357,33 +440,65 @@ free_place(struct usages *u)
     return oldest;
 }
 
-static struct question *
-find_question(struct usages *u, const struct usages_asked *asked, const char *asker)
+/* The same question where it may be joined, or else a place for it. */
+static struct status
+find_question(struct usages *u, const struct usages_asked *asked, const char *asker,
+              struct diag *diag, struct question **ret_question)
 {
     size_t own = 0;
     for (size_t i = 0; i < USAGES_MOST; i++) {
         struct question *q = &u->place[i];
         if (may_join(q, asked)) {
-            return q;
+            *ret_question = q;
+            return OK;
         }
         own += q->number > 0 && !q->taken && strcmp(q->asker, asker) == 0;
     }
-    struct question *q = own < USAGES_OF_ONE ? free_place(u) : NULL;
-    if (q != NULL) {
-        q->number = ++u->last_question;
-        q->is = WAITS;
-        q->asked = *asked;
-        text_copy(q->asker, sizeof q->asker, asker);
-        buf_init(&q->answer, SIZE_MAX / 2);
+    if (own >= USAGES_OF_ONE) {
+        diag_set(diag,
+                 "%u questions of this principal about usage wait, are read, or have an answer "
+                 "that nobody has fetched; one principal has no more places",
+                 USAGES_OF_ONE);
+        FAIL(LIMIT);
     }
-    return q;
+    struct question *q = free_place(u);
+    CHECK(q != NULL, BUSY);
+    q->number = ++u->last_question;
+    q->is = WAITS;
+    q->asked = *asked;
+    text_copy(q->asker, sizeof q->asker, asker);
+    buf_init(&q->answer, SIZE_MAX / 2);
+    *ret_question = q;
+    return OK;
+}
+
+/* A free one. */
+static struct status
+find_place(struct usages *u, const char *asker, struct diag *diag, struct wait **ret_wait)
+{
+    size_t own = 0;
+    for (size_t i = 0; i < USAGES_CALLS; i++) {
+        own += u->wait[i].ticket > 0 && strcmp(u->wait[i].asker, asker) == 0;
+    }
+    if (own >= USAGES_CALLS_OF_ONE) {
+        diag_set(diag,
+                 "%u calls of this principal wait for answers about usage; one principal has no "
+                 "more places",
+                 USAGES_CALLS_OF_ONE);
+        FAIL(LIMIT);
+    }
+    *ret_wait = u->end ? NULL : find_wait(u, 0);
+    CHECK(*ret_wait != NULL, BUSY);
+    return OK;
 }
 
 /* w: a free one. */
 static uint64_t
-begin_wait(struct usages *u, struct wait *w, struct question *q, int64_t until_ns)
+begin_wait(struct usages *u, struct wait *w, struct question *q, const char *asker,
+           int64_t until_ns)
 {
     *w = (struct wait){.ticket = ++u->last_ticket, .question = q, .until_ns = until_ns};
+    text_copy(w->asker, sizeof w->asker, asker);
     q->calls++;
     q->asked_ns = clock_mono_ns();
     (void)pthread_cond_broadcast(&u->wake);
@@ -392,32 +507,34 @@ begin_wait(struct usages *u, struct wait *w, struct question *q, int64_t until_n
 
 struct status
 usages_ask(struct usages *u, const struct usages_asked *asked, const char *asker, int64_t until_ns,
-           uint64_t *ret_ticket)
+           struct diag *diag, uint64_t *ret_ticket)
 {
-    uint64_t ticket = 0;
+    struct wait *w = NULL;
+    struct question *q = NULL;
     (void)pthread_mutex_lock(&u->lock);
-    struct wait *w = u->end ? NULL : find_wait(u, 0);
-    struct question *q = w == NULL ? NULL : find_question(u, asked, asker);
-    if (q != NULL) {
-        ticket = begin_wait(u, w, q, until_ns);
+    struct status s = find_place(u, asker, diag, &w);
+    if (status_ok(s)) {
+        s = find_question(u, asked, asker, diag, &q);
+    }
+    if (status_ok(s)) {
+        *ret_ticket = begin_wait(u, w, q, asker, until_ns);
     }
     (void)pthread_mutex_unlock(&u->lock);
-    CHECK(ticket > 0, BUSY);
-    *ret_ticket = ticket;
-    return OK;
+    return s;
 }
 
 struct status
-usages_ask_again(struct usages *u, uint64_t question, int64_t until_ns, uint64_t *ret_ticket)
+usages_ask_again(struct usages *u, uint64_t question, const char *asker, int64_t until_ns,
+                 struct diag *diag, uint64_t *ret_ticket)
 {
+    struct wait *w = NULL;
     struct status s = FAILURE(NOT_FOUND);
     (void)pthread_mutex_lock(&u->lock);
-    struct wait *w = u->end ? NULL : find_wait(u, 0);
     for (size_t i = 0; i < USAGES_MOST && question > 0; i++) {
         struct question *q = &u->place[i];
         if (q->number == question && q->stays && !q->forgotten) {
-            s = w == NULL ? FAILURE(BUSY) : OK;
-            *ret_ticket = w == NULL ? 0 : begin_wait(u, w, q, until_ns);
+            s = find_place(u, asker, diag, &w);
+            *ret_ticket = status_ok(s) ? begin_wait(u, w, q, asker, until_ns) : *ret_ticket;
         }
     }
     (void)pthread_mutex_unlock(&u->lock);

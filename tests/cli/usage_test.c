@@ -110,6 +110,23 @@ calls_are_counted_by_principal(void **state)
 }
 
 static void
+the_count_says_as_of_how_much_of_the_log(void **state)
+{
+    struct room *m = *state;
+    RUN(m, 0, "audit", "verify", "--json");
+    DEFER(js_freep) json_t *log = out_json(m);
+    RUN(m, 0, "usage", "--principal", "nobody", "--json");
+    DEFER(js_freep) json_t *d = out_json(m);
+    const json_t *as_of = json_object_get(d, "as_of");
+    int64_t time = 0;
+    assert_int_equal(number(as_of, "entries"), number(log, "entries") + number(log, "pending"));
+    assert_true(number(as_of, "entries") > (json_int_t)(sizeof calls / sizeof *calls));
+    assert_ok(
+        clock_from_rfc3339(view_str(json_string_value(json_object_get(as_of, "time"))), &time));
+    assert_true(time <= clock_wall_ns() && time > clock_wall_ns() - 60 * NS_PER_S);
+}
+
+static void
 filters_and_times_choose_the_calls(void **state)
 {
     struct room *m = *state;
@@ -166,6 +183,7 @@ main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(calls_are_counted_by_principal),
+        cmocka_unit_test(the_count_says_as_of_how_much_of_the_log),
         cmocka_unit_test(filters_and_times_choose_the_calls),
         cmocka_unit_test(text_fits_a_terminal),
         cmocka_unit_test(quotas_are_told_without_a_passphrase),

@@ -1,5 +1,5 @@
 /* Usage: what is added up is what counting and sorting all of it again gives. */
-#include "testing/testing.h"
+#include "fixture.h"
 
 #include "base/clock.h"
 #include "govern/audit.h"
@@ -229,6 +229,35 @@ strange_entries_are_taken_as_they_are(void **state)
     assert_true(fabs(r.p99_ns / 9223372036854775807.0 - 1) <= 1.0 / 64);
 }
 
+/* Of a log it is told as of how much, the entries that no checkpoint covers yet, too; of what is no
+ * log it is not. */
+static void
+what_is_read_of_a_log_says_as_of_how_much(void **state)
+{
+    (void)state;
+    const int64_t now = INT64_C(1772366400) * NS_PER_S; /* 2026-03-01 at 12:00 UTC */
+    const struct usage_question all = {.since = "7d"}, none = {.principal = "nobody"};
+    const bool by[USAGE_KEYS] = {[USAGE_MODEL] = true};
+    struct diag diag = {0};
+    json_t *o = NULL;
+    DEFER(testing_dirp) char *home = testing_dir();
+    fixture_log(home, 300, 7);
+    for (int i = 0; i < 2; i++) {
+        DEFER(usage_freep) struct usage *u = NULL;
+        assert_ok(usage_read(home, i == 0 ? &all : &none, now, NULL, &diag, &u));
+        assert_ok(usage_json(u, &o));
+        const json_t *as_of = json_object_get(o, "as_of");
+        assert_int_equal(json_integer_value(json_object_get(as_of, "entries")), 307);
+        assert_string_equal(json_string_value(json_object_get(as_of, "time")),
+                            "2026-03-01T12:00:00.000000Z");
+        json_decref(o);
+    }
+    DEFER(usage_freep) struct usage *bare = usage_new(by, 10);
+    assert_ok(usage_json(bare, &o));
+    assert_null(json_object_get(o, "as_of"));
+    json_decref(o);
+}
+
 int
 main(void)
 {
@@ -237,6 +266,7 @@ main(void)
         cmocka_unit_test(groups_behind_the_limit_are_one_and_lose_no_call),
         cmocka_unit_test(tokens_are_those_that_entries_tell),
         cmocka_unit_test(strange_entries_are_taken_as_they_are),
+        cmocka_unit_test(what_is_read_of_a_log_says_as_of_how_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

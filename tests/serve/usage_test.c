@@ -44,6 +44,17 @@ tear_down(void **state)
 
 /* ---- asking ---- */
 
+/* When it was counted, and of how many entries: what two answers may differ in. */
+static int64_t
+take_as_of(json_t *answer)
+{
+    const json_t *as_of = json_object_get(answer, "as_of");
+    const json_int_t entries = json_integer_value(json_object_get(as_of, "entries"));
+    assert_true(json_is_string(json_object_get(as_of, "time")));
+    assert_int_equal(json_object_del(answer, "as_of"), 0);
+    return entries;
+}
+
 /* What the API answers to that query; what the command line prints with those options. */
 static void
 assert_same(const char *query, char *const *options)
@@ -64,6 +75,7 @@ assert_same(const char *query, char *const *options)
     assert_int_equal(run.exit_code, 0);
     assert_ok(js_parse(buf_view(&run.out), "stdout", NULL, &line));
     assert_true(json_array_size(json_object_get(api, "groups")) > 0);
+    assert_int_equal(take_as_of(line), take_as_of(api) + 1); /* the question's own entry */
     if (!json_equal(api, line)) {
         print_error("%s\n%s\n", buf_str(&r.body), buf_str(&run.out));
     }
@@ -108,7 +120,28 @@ tells_what_the_command_line_tells(void **state)
     room_answers(&it, "GET", "/v2/usage?model=loans&by=version&principal=desk", inspector, 200,
                  "\"refused\":0,\"rows\":12,");
     room_answers(&it, "GET", "/v2/usage?principal=nobody", inspector, 200,
-                 "{\"groups\":[],\"unreadable\":0}");
+                 "\"groups\":[],\"unreadable\":0}");
+}
+
+static void
+says_as_of_how_many_entries_it_was_counted(void **state)
+{
+    (void)state;
+    const int64_t length = room_log_length(), now = clock_wall_ns();
+    for (int i = 0; i < 2; i++) {
+        struct reply r;
+        json_t *o = NULL;
+        int64_t time = 0;
+        assert_int_equal(room_get(&it, "/v2/usage?model=loans", inspector, &r), 200);
+        assert_ok(js_parse(buf_view(&r.body), "answer", NULL, &o));
+        const json_t *as_of = json_object_get(o, "as_of");
+        assert_ok(
+            clock_from_rfc3339(view_str(json_string_value(json_object_get(as_of, "time"))), &time));
+        assert_true(time / 1000 >= now / 1000 && time <= clock_wall_ns());
+        assert_int_equal(take_as_of(o), length + i); /* those of the questions before */
+        json_decref(o);
+        reply_done(&r);
+    }
 }
 
 static void
@@ -184,8 +217,8 @@ who_leaves_keeps_nobody_waiting(void **state)
     for (size_t i = 1; i < n; i += 2) {
         struct reply r;
         client_take(&c[i], &r);
-        assert_true(r.status == 200 || r.status == 503);
-        if (r.status == 503) {
+        assert_true(r.status == 200 || r.status == 429);
+        if (r.status == 429) {
             char wait[256];
             reply_header(&r, "retry-after", wait);
             assert_string_equal(wait, "5");
@@ -229,8 +262,8 @@ a_place_is_taken_until_its_answer_is(void **state)
     const int fd = eventfd(0, EFD_CLOEXEC);
     assert_ok(usages_start(log_dir, NULL, USAGES_KEPT_NS, &u));
     assert_ok(usages_subscribe(u, fd));
-    assert_ok(usages_ask(u, &wrong, "one", INT64_MAX, &first));
-    assert_ok(usages_ask(u, &all, "one", INT64_MAX, &second));
+    assert_ok(usages_ask(u, &wrong, "one", INT64_MAX, &diag, &first));
+    assert_ok(usages_ask(u, &all, "one", INT64_MAX, &diag, &second));
     await(u, first, fd);
     await(u, second, fd);
     assert_status(usages_take(u, first, &diag, &json, &question), INPUT);
@@ -241,11 +274,12 @@ a_place_is_taken_until_its_answer_is(void **state)
     assert_text_has(buf_str(&json), "\"groups\":[{");
     /* Nobody was told to come back: every place is free again. */
     for (size_t i = 0; i < USAGES_OF_ONE; i++) {
-        assert_ok(usages_ask(u, &all, "one", INT64_MAX, &first));
+        assert_ok(usages_ask(u, &all, "one", INT64_MAX, &diag, &first));
         await(u, first, fd); /* what is read already is not joined */
     }
-    assert_status(usages_ask(u, &all, "one", INT64_MAX, &first), BUSY);
-    assert_ok(usages_ask(u, &all, "another", INT64_MAX, &first));
+    assert_status(usages_ask(u, &all, "one", INT64_MAX, &diag, &first), LIMIT);
+    assert_says(&diag, "4 questions of this principal about usage wait, are read, or have");
+    assert_ok(usages_ask(u, &all, "another", INT64_MAX, &diag, &first));
     usages_unsubscribe(u, fd);
     usages_stop(u); /* with answers that nobody took */
     (void)close(fd);
@@ -297,6 +331,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_what_the_command_line_tells),
+        cmocka_unit_test(says_as_of_how_many_entries_it_was_counted),
         cmocka_unit_test(is_for_who_has_a_right_to_it),
         cmocka_unit_test(what_is_not_asked_in_its_form_is_refused),
         cmocka_unit_test(who_leaves_keeps_nobody_waiting),
