@@ -321,11 +321,19 @@ add_sender(scmp_filter_ctx f)
     return FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "ioctl", SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ)));
 }
 
+/* SQLite tries to give files that it makes the mode and owner of the database, and does without. */
+static int
+refuse_modes(scmp_filter_ctx f)
+{
+    static const char *const modes[] = {"fchmod", "fchown", NULL};
+    return add_calls(f, SCMP_ACT_ERRNO(EPERM), modes);
+}
+
 static int
 add_gateway(scmp_filter_ctx f)
 {
     static const int families[] = {AF_INET, AF_INET6};
-    int rc = add_calls(f, SCMP_ACT_ALLOW, sandbox_gateway_calls);
+    int rc = FIRST(refuse_modes(f), add_calls(f, SCMP_ACT_ALLOW, sandbox_gateway_calls));
     rc = FIRST(rc, add_threads(f));
     rc = FIRST(rc, add_sockets(f, families, sizeof families / sizeof *families));
     rc = FIRST(rc, add_call(f, SCMP_ACT_ALLOW, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0)));
@@ -352,10 +360,7 @@ add_verb(scmp_filter_ctx f)
     static const uint64_t asked[] = {TCGETS,     TCSETS,   TCSETSW,   TCSETSF,
                                      TIOCGWINSZ, FIONREAD, TIOCGPGRP, FIONBIO};
     static const int own[] = {PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_VMA};
-    /* SQLite tries them for files that it makes, and does without. */
-    static const char *const modes[] = {"fchmod", "fchown", NULL};
-    int rc = add_calls(f, SCMP_ACT_ALLOW, sandbox_verb_calls);
-    rc = FIRST(rc, add_calls(f, SCMP_ACT_ERRNO(EPERM), modes));
+    int rc = FIRST(refuse_modes(f), add_calls(f, SCMP_ACT_ALLOW, sandbox_verb_calls));
     rc = FIRST(rc, add_threads(f));
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         const struct scmp_arg_cmp is = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)own[i]);

@@ -66,8 +66,6 @@ const char *const sandbox_gateway_calls[] = {"accept",
                                              "faccessat",
                                              "faccessat2",
                                              "fallocate",
-                                             "fchmod",
-                                             "fchown",
                                              "fdatasync",
                                              "flock",
                                              "fstatfs",
@@ -147,7 +145,7 @@ const char *const sandbox_importer_calls[] = {
 /* Of one that also keeps where it stands, and asks what the other side has acknowledged. */
 const char *const sandbox_sender_calls[] = {"fdatasync", "flock",    "fsync",    "mkdir",
                                             "mkdirat",   "rename",   "renameat", "renameat2",
-                                            "unlink",    "unlinkat", "fchmod",   NULL};
+                                            "unlink",    "unlinkat", NULL};
 
 /* Of one that runs a verb: files, the terminal, threads and time, for this program and for the
  * libraries of others (DuckDB, XGBoost, OpenSSL). No call that makes a socket. */

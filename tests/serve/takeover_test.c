@@ -395,11 +395,40 @@ open_the_doors(struct loot *l)
     return utimensat(AT_FDCWD, path, NULL, 0) == 0 ? 2 : 0;
 }
 
+/* Of a file that it has open: to read, which is enough for either, and to write. */
+static int
+change_by_descriptor(const char *name, int flags)
+{
+    DEFER(file_freep) char *path = file_join(it.dir, name);
+    DEFER(file_closep) int fd = open(path, flags | O_CLOEXEC);
+    if (fd < 0) {
+        return 1;
+    }
+    if (fchmod(fd, 0644) == 0 || errno != EPERM) {
+        return 2;
+    }
+    if (fchown(fd, getuid(), getgid()) == 0 || errno != EPERM) {
+        return 3;
+    }
+    return futimens(fd, NULL) == 0 ? 4 : 0;
+}
+
+static int
+open_them_by_descriptor(struct loot *l)
+{
+    (void)l;
+    const int model = change_by_descriptor("objects/model/loans/1.sealed", O_RDONLY);
+    const int log = change_by_descriptor("audit/vkey", O_RDONLY);
+    const int store = change_by_descriptor("state.db", O_RDWR);
+    return model != 0 ? model : log != 0 ? 10 + log : store != 0 ? 20 + store : 0;
+}
+
 static void
-changes_no_mode_of_a_file_outside(void **state)
+changes_no_mode_or_owner_of_a_file(void **state)
 {
     (void)state;
     assert_int_equal(break_in(open_the_doors), 0);
+    assert_int_equal(break_in(open_them_by_descriptor), 0);
 }
 
 static int
@@ -645,6 +674,19 @@ sender_files(void)
                : open("/etc/passwd", O_RDONLY) >= 0;
 }
 
+/* Neither of what it reads, nor of what it keeps. */
+static int
+sender_modes(void)
+{
+    DEFER(file_freep) char *position = file_join(it.dir, "audit/export/siem");
+    if (!status_ok(file_replace(position, view_str("{}"), 0600, NULL))) {
+        return 31;
+    }
+    const int log = change_by_descriptor("audit/vkey", O_RDONLY);
+    const int own = change_by_descriptor("audit/export/siem", O_RDWR);
+    return log != 0 ? log : own != 0 ? 10 + own : unlink(position);
+}
+
 static void
 what_sends_events_reads_the_log_and_no_key(void **state)
 {
@@ -654,6 +696,7 @@ what_sends_events_reads_the_log_and_no_key(void **state)
     } else {
         assert_int_equal(break_into_sender(sender_files), 0);
     }
+    assert_int_equal(break_into_sender(sender_modes), 0);
     assert_int_equal(break_into_sender(fetcher_sockets), 0);
     assert_int_equal(break_into_sender(fetcher_code), 0);
     assert_int_equal(break_into_sender(fetcher_program), KILLED);
@@ -959,7 +1002,7 @@ main(void)
         cmocka_unit_test(opens_no_file_socket_or_process_outside),
         cmocka_unit_test(replaced_authorities_are_read_from_where_the_gateway_reads_nothing),
         cmocka_unit_test(makes_no_connection_of_a_socket_that_it_has),
-        cmocka_unit_test(changes_no_mode_of_a_file_outside),
+        cmocka_unit_test(changes_no_mode_or_owner_of_a_file),
         cmocka_unit_test(what_fetches_keys_has_no_files_no_programs_and_no_listener),
         cmocka_unit_test(what_sends_events_reads_the_log_and_no_key),
         cmocka_unit_test(a_server_takes_a_new_certificate_and_stops_when_its_keeper_ends),
