@@ -55,6 +55,8 @@ use_pairs(void)
         }
     }
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, IO);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
     return OK;
 }
 
@@ -67,7 +69,7 @@ use_local_sockets(void)
             CHECK(family == AF_UNIX || (socket(family, type, 0) < 0 && errno == EPERM), DENIED);
         }
     }
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    DEFER(file_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHECK(fd >= 0, IO);
     CHECK(listen(fd, 1) < 0 && errno == EPERM, DENIED);
     return use_pairs();
@@ -82,8 +84,9 @@ use_network(void)
         CHECK(socket(refused[i], SOCK_STREAM, 0) < 0 && errno == EPERM, DENIED);
     }
     CHECK(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP) < 0 && errno == EPERM, DENIED);
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK(fd >= 0 && socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0, IO);
+    DEFER(file_closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    DEFER(file_closep) int local = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(fd >= 0 && local >= 0, IO);
     CHECK(listen(fd, 1) < 0 && errno == EPERM, DENIED);
     return use_pairs();
 }
