@@ -8,12 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MOST_WORDS 16
-#define RULES_VERSION 1u /* landlock_create_ruleset: tells the version */
 
 static struct {
     char *root;
@@ -47,15 +45,6 @@ tear_down(void **state)
     (void)state;
     testing_dirp(&it.root);
     return 0;
-}
-
-/* Whether there is anything to see. */
-static bool
-has_rules(void)
-{
-    const bool has = syscall(SYS_landlock_create_ruleset, NULL, 0, RULES_VERSION) > 0;
-    print_message(has ? "" : "# SKIP: no Landlock here\n");
-    return has;
 }
 
 /* What an intruder could do to that file when the program had ended, as one word. */
@@ -133,9 +122,7 @@ no_verb_reaches_a_file_that_nobody_named(void **state)
     (void)state;
     struct testing_run help;
     size_t seen = 0;
-    if (!has_rules()) {
-        return;
-    }
+    testing_need_landlock();
     testing_write("outside/secret", view_str("secret"));
     testing_steward(&help, "help", NULL);
     assert_int_equal(help.exit_code, 0);
@@ -192,9 +179,7 @@ static void
 a_verb_on_files_writes_over_no_input(void **state)
 {
     (void)state;
-    if (!has_rules()) {
-        return;
-    }
+    testing_need_landlock();
     TAKE(" read", "linear.json", 0, "predict", "--model", "linear.json", "--data", "rows.csv",
          "--output", "predictions.csv");
     TAKE("", "rows.csv", 0, "predict", "--model", "linear.json", "--data", "rows.csv", "--output",
@@ -216,9 +201,7 @@ static void
 a_verb_on_files_has_no_workspace(void **state)
 {
     (void)state;
-    if (!has_rules()) {
-        return;
-    }
+    testing_need_landlock();
     if (!file_exists("steward")) {
         assert_steward("init", "steward");
     }
@@ -233,9 +216,7 @@ static void
 a_verb_on_a_workspace_reaches_that_and_what_it_was_given(void **state)
 {
     (void)state;
-    if (!has_rules()) {
-        return;
-    }
+    testing_need_landlock();
     if (!file_exists("steward")) {
         assert_steward("init", "steward");
     }

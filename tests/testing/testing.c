@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define RUN_BYTES (4u << 20)
+#define LANDLOCK_VERSION 1u /* landlock_create_ruleset: only tells it */
 
 /* ---- assertions ---- */
 
@@ -47,6 +49,30 @@ testing_near(double a, double b, double tolerance, const char *expression, const
     if (!same) {
         print_error("%s: %.17g is not within %g of %.17g\n", expression, a, tolerance, b);
         _fail(file, line);
+    }
+}
+
+/* ---- skips ---- */
+
+/* In place of cmocka's own: before 1.1.6 it tells of a skip as "not ok 3 # SKIP name", which
+ * whoever reads TAP takes for a failure. */
+__attribute__((visibility("default"))) void
+print_message(const char *const format, ...)
+{
+    static const char fault[] = "not ok %u # SKIP";
+    const bool skips = strncmp(format, fault, strlen(fault)) == 0;
+    va_list args;
+    va_start(args, format);
+    vprint_message(format + (skips ? strlen("not ") : 0), args);
+    va_end(args);
+}
+
+void
+testing_need_landlock(void)
+{
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION) <= 0) {
+        print_message("# SKIP: no Landlock here\n");
+        skip();
     }
 }
 

@@ -44,6 +44,9 @@ void testing_write(const char *path, struct view bytes);
 /* The answer of a query of DuckDB's as a Parquet file. */
 void testing_parquet(const char *path, const char *query);
 json_t *testing_read_json(const char *path);
+/* Skips, with the reason, where the kernel has no rules for files. First in a test: a skip jumps
+ * over what its caller would release. */
+void testing_need_landlock(void);
 /* Skips, with the reason, where no small file system can be mounted. First in a test: a skip jumps
  * over what its caller would release. */
 void testing_need_small_disk(void);
