@@ -35,6 +35,13 @@ struct cli_option {
 
 struct cli;
 
+/* What a verb works on besides what its words name. Who does not say it, on nothing. */
+enum cli_works {
+    CLI_ON_FILES,        /* on no workspace, unless its words name one */
+    CLI_WITH_CREDENTIAL, /* the same, and it takes one: of a workspace that it makes, of a backup */
+    CLI_ON_WORKSPACE     /* on all of the workspace, whose credential it takes */
+};
+
 #define CLI_ALWAYS "*"
 #define CLI_BECOMES "!" /* another program, which gives up by itself what it does not need */
 
@@ -45,10 +52,14 @@ struct cli_verb {
     const char *detail;   /* paragraphs for --help and the man page; may be NULL */
     const struct cli_option *options; /* ends with a row without name */
     struct status (*run)(struct cli *c);
+    enum cli_works works;
     bool prints; /* prints results: has --json */
     /* NULL, the rule: it connects to nothing, and from before it runs it can have no socket. The
      * option with which alone it connects, or CLI_ALWAYS or CLI_BECOMES; the row says what for. */
     const char *connects;
+    /* What path each operand is, a word each (cli/reach.h), the last also of those that "..."
+     * stands for; then what it reaches besides. NULL, the rule: none of them is a path. */
+    const char *paths;
 };
 
 /* One run of the program. */

@@ -15,51 +15,6 @@
 #define REACH_MAX 192
 #define OWNED_MAX 64
 
-/* A word for each operand. */
-static const struct {
-    const char *verb, *operands;
-} operands[] = {
-    {"init", "@place"},
-    {"dataset add", "- @table"},
-    {"certificate install", "@file @file"},
-    {"backup create", "@deep"},
-    {"backup verify", "@file"},
-    {"backup restore", "@file @place"},
-    {"backup erase-again", "@log"},
-    {"role import", "@file"},
-    {"policy show", "@file"},
-    {"policy assign", "@file"},
-    {"policy test", "@file @file @file @file"},
-    {"audit verify", "@log"},
-    {"audit show", "@log"},
-    {"audit search", "- @kept"},
-    {"audit index", "@kept"},
-    {"audit export", "@kept"},
-    {"audit tail", "@log"},
-    {"audit prove", "- @log"},
-    {"audit check", "@file @file"},
-    {"audit cosign", "@kept"},
-    {"witness key", "@new"},
-    {"usage", "@kept"},
-    {"config check", "@file"},
-};
-
-/* What works on no workspace, unless its words name one. A verb that is not here does. */
-enum works { ON_WORKSPACE, ON_FILES, ON_BACKUP /* and takes a credential */ };
-static const struct {
-    const char *verb;
-    enum works works;
-} works[] = {
-    {"init", ON_BACKUP},        {"backup verify", ON_BACKUP}, {"backup restore", ON_BACKUP},
-    {"predict", ON_FILES},      {"explain", ON_FILES},        {"bias", ON_FILES},
-    {"fairness", ON_FILES},     {"errors", ON_FILES},         {"certify", ON_FILES},
-    {"mitigate", ON_FILES},     {"audit check", ON_FILES},    {"witness key", ON_FILES},
-    {"policy show", ON_FILES},  {"policy fields", ON_FILES},  {"policy test", ON_FILES},
-    {"comply list", ON_FILES},  {"comply show", ON_FILES},    {"incident rules", ON_FILES},
-    {"config check", ON_FILES}, {"config example", ON_FILES}, {"help", ON_FILES},
-    {"man", ON_FILES},          {"completion", ON_FILES},
-};
-
 /* Libraries that are loaded late, and what those of others ask the system. */
 static const struct sandbox_path system_files[] = {
     {"/dev/null", SANDBOX_KEEP},      {"/dev/random", SANDBOX_READ},
@@ -202,36 +157,89 @@ reach_new(struct reach *r, const char *path)
     add_output(r, path, ITSELF);
 }
 
+static void
+reach_nothing(struct reach *r, const char *path)
+{
+    (void)r, (void)path;
+}
+
+/* The last ones are reached otherwise, or by others. */
 static const struct {
     const char *word;
     void (*reach)(struct reach *r, const char *path);
-} kinds[] = {{"@file", reach_file},   {"@made", reach_made},   {"@grown", reach_made},
-             {"@deep", reach_output}, {"@log", reach_folder},  {"@kept", reach_kept},
-             {"@state", reach_state}, {"@place", reach_place}, {"@new", reach_new}};
+} kinds[] = {{"@file", reach_file},      {"@made", reach_made},     {"@grown", reach_made},
+             {"@deep", reach_output},    {"@log", reach_folder},    {"@kept", reach_kept},
+             {"@state", reach_state},    {"@place", reach_place},   {"@new", reach_new},
+             {"@backup", reach_file},    {"@table", reach_nothing}, {"@dir", reach_nothing},
+             {"@secret", reach_nothing}, {"@model", reach_nothing}, {"-", reach_nothing}};
+#define KINDS (sizeof kinds / sizeof *kinds)
 
-/* word: one of them with its length; "-", "@table" and "@dir" are none. */
-static void
-reach_word(struct reach *r, const char *word, size_t n, const char *value)
+struct word {
+    const char *at;
+    size_t len; /* 0: there is none */
+};
+
+static bool
+is_word(struct word w, const char *text)
 {
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (strlen(kinds[i].word) == n && strncmp(kinds[i].word, word, n) == 0 &&
-            strcmp(value, "-") != 0 && *value != '\0') {
-            kinds[i].reach(r, value);
+    return strlen(text) == w.len && strncmp(text, w.at, w.len) == 0;
+}
+
+static struct word
+next_word(const char **words)
+{
+    const struct word w = {*words, strcspn(*words, " ")};
+    *words += w.len + ((*words)[w.len] == ' ');
+    return w;
+}
+
+/* KINDS: it is none. */
+static size_t
+kind_of(struct word w)
+{
+    size_t i = 0;
+    while (i < KINDS && !is_word(w, kinds[i].word)) {
+        i++;
+    }
+    return i;
+}
+
+static void
+reach_word(struct reach *r, struct word w, const char *value)
+{
+    if (strcmp(value, "-") != 0 && *value != '\0') {
+        kinds[kind_of(w)].reach(r, value);
+    }
+}
+
+/* What path that operand is. */
+static struct word
+word_of(const struct cli_verb *v, size_t operand)
+{
+    struct word w = {"-", 1};
+    const char *rest = v->paths == NULL ? "" : v->paths;
+    for (size_t i = 0; i <= operand && *rest != '\0' && *rest != '+'; i++) {
+        w = next_word(&rest);
+    }
+    return w;
+}
+
+const char *
+reach_operand(const struct cli *c, const char *word)
+{
+    for (size_t i = 0; i < c->operands; i++) {
+        if (is_word(word_of(c->verb, i), word)) {
+            return c->operand[i];
         }
     }
+    return NULL;
 }
 
 static void
 reach_operands(struct reach *r, const struct cli *c)
 {
-    const char *words = "";
-    for (size_t i = 0; i < sizeof operands / sizeof *operands; i++) {
-        words = strcmp(operands[i].verb, c->verb->name) == 0 ? operands[i].operands : words;
-    }
     for (size_t i = 0; i < c->operands; i++) {
-        const size_t n = strcspn(words, " ");
-        reach_word(r, words, n, c->operand[i]);
-        words += n + (words[n] == ' ');
+        reach_word(r, word_of(c->verb, i), c->operand[i]);
     }
 }
 
@@ -240,8 +248,8 @@ reach_options(struct reach *r, const struct cli *c)
 {
     for (size_t i = 0; i < c->givens; i++) {
         const char *word = c->given[i].option->words;
-        if (word != NULL && strcmp(c->given[i].option->name, "passphrase-file") != 0) {
-            reach_word(r, word, strlen(word), c->given[i].value);
+        if (word != NULL && *word == '@') {
+            reach_word(r, (struct word){word, strlen(word)}, c->given[i].value);
         }
     }
 }
@@ -255,17 +263,13 @@ names_workspace(const struct cli *c)
     for (size_t i = 0; i < c->givens; i++) {
         any = any || cli_is_of_workspace(c->given[i].value);
     }
-    return any || (c->operands > 0 && strcmp(c->verb->name, "mitigate") == 0);
+    return any || reach_operand(c, "@model") != NULL;
 }
 
-static enum works
+static enum cli_works
 works_on(const struct cli *c, bool connects)
 {
-    enum works of = ON_WORKSPACE;
-    for (size_t i = 0; i < sizeof works / sizeof *works; i++) {
-        of = strcmp(works[i].verb, c->verb->name) == 0 ? works[i].works : of;
-    }
-    return connects || names_workspace(c) ? ON_WORKSPACE : of;
+    return connects || names_workspace(c) ? CLI_ON_WORKSPACE : c->verb->works;
 }
 
 static void
@@ -313,19 +317,75 @@ reach_outward(struct reach *r, struct cli *c)
     return OK;
 }
 
-/* What is known of a verb by its name. */
 static void
-reach_by_name(struct reach *r, const struct cli *c)
+reach_seen(struct reach *r, const struct cli *c)
 {
-    if (strcmp(c->verb->name, "audit verify") == 0 && cli_value(c, "state") == NULL) {
-        char *folder = verified_folder();
-        if (folder != NULL) {
-            add(r, own(r, folder), SANDBOX_KEEP);
-        }
+    char *folder = cli_value(c, "state") == NULL ? verified_folder() : NULL;
+    if (folder != NULL) {
+        add(r, own(r, folder), SANDBOX_KEEP);
     }
-    if (strcmp(c->verb->name, "backup verify") == 0) {
-        add_output(r, own(r, backup_verify_place()), BESIDE);
+}
+
+static void
+reach_checked(struct reach *r, const struct cli *c)
+{
+    (void)c;
+    add_output(r, own(r, backup_verify_place()), BESIDE);
+}
+
+/* What no word of the command names. */
+static const struct {
+    const char *word;
+    void (*reach)(struct reach *r, const struct cli *c);
+} others[] = {{"+seen", reach_seen}, {"+checked", reach_checked}};
+#define OTHERS (sizeof others / sizeof *others)
+
+/* OTHERS: it is none. */
+static size_t
+other_of(struct word w)
+{
+    size_t i = 0;
+    while (i < OTHERS && !is_word(w, others[i].word)) {
+        i++;
     }
+    return i;
+}
+
+static void
+reach_others(struct reach *r, const struct cli *c)
+{
+    const char *words = c->verb->paths == NULL ? NULL : strchr(c->verb->paths, '+');
+    while (words != NULL && *words != '\0') {
+        others[other_of(next_word(&words))].reach(r, c);
+    }
+}
+
+/* ---- the verb's row ---- */
+
+static bool
+are_kinds(const struct cli_option *options)
+{
+    bool all = true;
+    for (const struct cli_option *o = options; o->name != NULL; o++) {
+        all = all && (o->words == NULL || *o->words != '@' ||
+                      kind_of((struct word){o->words, strlen(o->words)}) < KINDS);
+    }
+    return all;
+}
+
+/* Whether each of its words is one that there is, and each operand has one, if any has. */
+static bool
+is_stated(const struct cli_verb *v)
+{
+    const char *operands = v->operands, *words = v->paths == NULL ? "" : v->paths;
+    bool all = are_kinds(v->options) && are_kinds(cli_common);
+    while (v->paths != NULL && next_word(&operands).len > 0) {
+        all = all && kind_of(next_word(&words)) < KINDS;
+    }
+    while (*words != '\0') {
+        all = all && other_of(next_word(&words)) < OTHERS;
+    }
+    return all;
 }
 
 /* Folders that the verb is to fill: one beside its place, or one of that name. What cannot be made
@@ -347,18 +407,19 @@ reach_filled(struct reach *r)
 static struct status
 look(struct reach *r, struct cli *c, bool connects)
 {
-    const enum works on = works_on(c, connects);
+    const enum cli_works on = works_on(c, connects);
+    ASSERT(is_stated(c->verb)); /* else its row is to be mended */
     for (size_t i = 0; i < sizeof system_files / sizeof *system_files; i++) {
         add(r, system_files[i].path, system_files[i].access);
     }
     reach_operands(r, c);
     reach_options(r, c);
-    reach_by_name(r, c);
+    reach_others(r, c);
     add(r, own(r, file_join(c->dir, "steward.yaml")), SANDBOX_READ);
-    if (on == ON_WORKSPACE) {
+    if (on == CLI_ON_WORKSPACE) {
         reach_workspace(r, c);
     }
-    if (on != ON_FILES) {
+    if (on != CLI_ON_FILES) {
         reach_credential(r, c);
     }
     return connects ? reach_outward(r, c) : OK;
