@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -225,11 +226,42 @@ forget(void)
     it.n = 0;
 }
 
+/* A name of the same folder, whichever way leads there; a link is replaced, not followed. */
+static bool
+is_same(const char *a, const char *b)
+{
+    DEFER(file_freep) char *above_a = file_parent(a);
+    DEFER(file_freep) char *above_b = file_parent(b);
+    struct stat at_a, at_b;
+    const char *last_a = strrchr(a, '/'), *last_b = strrchr(b, '/');
+    if (strcmp(last_a == NULL ? a : last_a + 1, last_b == NULL ? b : last_b + 1) != 0) {
+        return false;
+    }
+    return strcmp(a, b) == 0 || (stat(above_a, &at_a) == 0 && stat(above_b, &at_b) == 0 &&
+                                 at_a.st_dev == at_b.st_dev && at_a.st_ino == at_b.st_ino);
+}
+
+static struct status
+check_each_is_another(const char *const *paths, size_t n, struct diag *diag)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (is_same(paths[i], paths[k])) {
+                diag_set(diag, "%s: two outputs are to go there; each needs a file of its own",
+                         paths[i]);
+                FAIL(INPUT);
+            }
+        }
+    }
+    return OK;
+}
+
 struct status
 outputs_begin(const char *const *paths, size_t n, struct diag *diag)
 {
     ASSERT(it.pid == 0);
     CHECK(n <= OUTPUTS_MAX, LIMIT);
+    TRY(check_each_is_another(paths, n, diag));
     for (size_t i = 0; i < n; i++) {
         it.path[it.n] = strdup(paths[i]);
         CHECK(it.path[it.n++] != NULL, MEMORY);

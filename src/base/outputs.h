@@ -12,7 +12,8 @@
 
 #define OUTPUTS_MAX 16
 
-/* LIMIT past OUTPUTS_MAX. None: no process. Before there are other threads, and secrets. */
+/* LIMIT past OUTPUTS_MAX; INPUT when two of them are one place. None: no process. Before there are
+ * other threads, and secrets. */
 struct status outputs_begin(const char *const *paths, size_t n, struct diag *diag);
 /* Whether it is one of them, by the same letters. */
 bool outputs_has(const char *path);

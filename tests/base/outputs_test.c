@@ -90,6 +90,34 @@ a_file_is_there_when_it_is_kept(void **state)
     assert_status(outputs_keep(it.file, NULL), INPUT);
 }
 
+static int32_t
+begin_with(const char *const *paths, size_t n)
+{
+    const struct status s = outputs_begin(paths, n, NULL);
+    outputs_end();
+    return s.code;
+}
+
+static void
+two_outputs_are_two_places(void **state)
+{
+    (void)state;
+    DEFER(testing_dirp) char *dir = testing_dir();
+    DEFER(file_freep) char *page = file_join(dir, "page");
+    DEFER(file_freep) char *other = file_join(dir, "other/page");
+    DEFER(file_freep) char *around = file_join(dir, "around/page");
+    DEFER(file_freep) char *way = file_join(dir, "around");
+    DEFER(file_freep) char *back = file_join(dir, "./page");
+    DEFER(file_freep) char *nowhere = file_join(dir, "no/page");
+    assert_int_equal(symlink(".", way), 0);
+    assert_int_equal(begin_with((const char *const[]){page, other, nowhere}, 3), STATUS_OK);
+    assert_int_equal(begin_with((const char *const[]){page, other, page}, 3), STATUS_INPUT);
+    assert_int_equal(begin_with((const char *const[]){page, around}, 2), STATUS_INPUT);
+    assert_int_equal(begin_with((const char *const[]){back, page}, 2), STATUS_INPUT);
+    assert_int_equal(begin_with((const char *const[]){nowhere, nowhere}, 2), STATUS_INPUT);
+    assert_int_equal(begin_with((const char *const[]){"page", "./page"}, 2), STATUS_INPUT);
+}
+
 static void
 nothing_is_made_that_runs(void **state)
 {
@@ -233,6 +261,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         EACH(only_what_was_named_is_asked_for),
+        cmocka_unit_test(two_outputs_are_two_places),
         EACH(a_file_is_there_when_it_is_kept),
         EACH(nothing_is_made_that_runs),
         EACH(what_is_dropped_is_gone),

@@ -394,6 +394,27 @@ what_fails_leaves_nothing_beside(void **state)
     assert_int_equal(system("ls -d fails* 2>/dev/null | grep ."), 256);
 }
 
+/* They would write over one another. */
+static void
+two_outputs_do_not_go_to_one_place(void **state)
+{
+    (void)state;
+    static const char *const again[] = {"twice.out", "./twice.out", "outside/../twice.out"};
+    for (size_t i = 0; i < sizeof again / sizeof *again; i++) {
+        struct testing_run r;
+        testing_steward(&r, "explain", "--model", "linear.json", "--data", "rows.csv",
+                        "--background", "rows.csv", "--report", "twice.out", "--output", again[i],
+                        NULL);
+        assert_int_equal(r.exit_code, 2);
+        assert_text_has(buf_str(&r.err), "twice.out: two outputs are to go there; each needs a "
+                                         "file of its own");
+        testing_run_done(&r);
+        assert_false(file_exists("twice.out"));
+    }
+    assert_steward("explain", "--model", "linear.json", "--data", "rows.csv", "--background",
+                   "rows.csv", "--report", "/dev/null", "--output", "/dev/null");
+}
+
 int
 main(void)
 {
@@ -412,6 +433,7 @@ main(void)
         cmocka_unit_test(what_is_named_is_reached),
         cmocka_unit_test(folders_of_a_workspace_may_be_links),
         cmocka_unit_test(what_grows_may_be_a_pipe),
+        cmocka_unit_test(two_outputs_do_not_go_to_one_place),
         cmocka_unit_test(what_fails_leaves_nothing_beside),
     };
     if (!may_preload) {
