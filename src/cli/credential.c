@@ -47,19 +47,6 @@ read_config(const char *dir, const char *config, struct diag *diag, struct buf *
     return buf_status(ret_rules);
 }
 
-static struct status
-write_letter(const char *uri, const struct buf *rules, const char *variable, struct diag *diag,
-             struct secret *ret_letter)
-{
-    struct transit_uri u;
-    DEFER(secret_done) struct secret token = {0};
-    TRY(transit_uri_parse(view_str(uri), diag, &u));
-    if (*u.token_file == '\0') {
-        TRY(passphrase_read_token(variable, diag, &token));
-    }
-    return transit_write_letter(uri, buf_view(rules), &token, ret_letter);
-}
-
 struct status
 credential_transit_uri(const char *configured, const char *in_file, struct diag *diag,
                        const char **ret_uri)
@@ -76,17 +63,72 @@ credential_transit_uri(const char *configured, const char *in_file, struct diag 
     return OK;
 }
 
+/* Where the service is asked, and under which rules. */
 static struct status
-letter_of(const char *dir, const char *config, const char *in_file, struct diag *diag,
-          struct secret *ret_letter)
+find_service(enum credential_whose whose, const char *target, const char *dir, const char *config,
+             struct diag *diag, struct buf *ret_uri, struct buf *ret_rules)
 {
-    char configured[TRANSIT_URI_MAX + 1];
+    char configured[TRANSIT_URI_MAX + 1] = "";
+    const char *uri = target;
+    struct transit_uri u;
+    if (whose == CREDENTIAL_OF_WORKSPACE || whose == CREDENTIAL_NEW) {
+        TRY(read_config(dir, config, diag, ret_rules, configured));
+    }
+    if (whose == CREDENTIAL_OF_WORKSPACE || whose == CREDENTIAL_OF_BACKUP) {
+        TRY(credential_transit_uri(configured, target, diag, &uri));
+    }
+    TRY(transit_uri_parse(view_str(uri), diag, &u));
+    if (whose == CREDENTIAL_FIRST || whose == CREDENTIAL_OF_BACKUP) {
+        TRY(credential_transit_rules(uri, diag, ret_rules)); /* naming it allows it */
+    }
+    buf_put_str(ret_uri, uri);
+    return buf_status(ret_uri);
+}
+
+/* One that was given for the holder of before has been taken by it. */
+static const char *
+variable_of(const char *again, const char *plain)
+{
+    return is_set(plain) && !is_set(again) ? plain : again;
+}
+
+static struct status
+read_token(enum credential_whose whose, const char *uri, struct diag *diag,
+           struct secret *ret_token)
+{
+    static const char plain[] = "STEWARD_TRANSIT_TOKEN";
+    struct transit_uri u;
+    TRY(transit_uri_parse(view_str(uri), diag, &u));
+    return *u.token_file != '\0'
+               ? OK
+               : passphrase_read_token(whose == CREDENTIAL_NEW
+                                           ? variable_of("STEWARD_NEW_TRANSIT_TOKEN", plain)
+                                           : plain,
+                                       diag, ret_token);
+}
+
+/* asks: for the token; else the letter is without one. */
+static struct status
+write_letter(enum credential_whose whose, const char *target, const char *dir, const char *config,
+             bool asks, struct diag *diag, struct secret *ret_letter)
+{
+    DEFER(secret_done) struct secret token = {0};
+    DEFER(buf_done) struct buf uri;
     DEFER(buf_done) struct buf rules;
-    const char *uri = NULL;
+    buf_init(&uri, TRANSIT_URI_MAX);
     buf_init(&rules, CONFIG_LIST_BYTES);
-    TRY(read_config(dir, config, diag, &rules, configured));
-    TRY(credential_transit_uri(configured, in_file, diag, &uri));
-    return write_letter(uri, &rules, "STEWARD_TRANSIT_TOKEN", diag, ret_letter);
+    TRY(find_service(whose, target, dir, config, diag, &uri, &rules));
+    TRY(asks ? read_token(whose, buf_str(&uri), diag, &token) : OK);
+    return transit_write_letter(buf_str(&uri), buf_view(&rules), &token, ret_letter);
+}
+
+struct status
+credential_foresee(enum credential_whose whose, const char *target, const char *dir,
+                   struct diag *diag, struct secret *ret_letter)
+{
+    return provider_asks(target) == PROVIDER_LETTER
+               ? write_letter(whose, target, dir, NULL, false, diag, ret_letter)
+               : OK;
 }
 
 struct status
@@ -99,43 +141,6 @@ credential_transit_now(const char *dir, const char *config, struct diag *diag, s
     TRY(credential_transit_uri(configured, "the one of before", diag, &uri));
     buf_put_str(ret_uri, uri);
     return buf_status(ret_uri);
-}
-
-/* Where there is no steward.yaml, naming it allows it. */
-static struct status
-first_letter(const char *uri, struct diag *diag, struct secret *ret_letter)
-{
-    DEFER(buf_done) struct buf rules;
-    buf_init(&rules, CONFIG_LIST_BYTES);
-    TRY(credential_transit_rules(uri, diag, &rules));
-    return write_letter(uri, &rules, "STEWARD_TRANSIT_TOKEN", diag, ret_letter);
-}
-
-static struct status
-letter_of_backup(const char *in_file, struct diag *diag, struct secret *ret_letter)
-{
-    const char *uri = NULL;
-    TRY(credential_transit_uri("", in_file, diag, &uri));
-    return first_letter(uri, diag, ret_letter);
-}
-
-/* One that was given for the holder of before has been taken by it. */
-static const char *
-variable_of(const char *again, const char *plain)
-{
-    return is_set(plain) && !is_set(again) ? plain : again;
-}
-
-static struct status
-new_letter(const char *uri, const char *dir, struct diag *diag, struct secret *ret_letter)
-{
-    char configured[TRANSIT_URI_MAX + 1];
-    DEFER(buf_done) struct buf rules;
-    buf_init(&rules, CONFIG_LIST_BYTES);
-    TRY(read_config(dir, NULL, diag, &rules, configured));
-    return write_letter(uri, &rules,
-                        variable_of("STEWARD_NEW_TRANSIT_TOKEN", "STEWARD_TRANSIT_TOKEN"), diag,
-                        ret_letter);
 }
 
 /* ---- a token ---- */
@@ -175,7 +180,7 @@ credential_first(const char *target, const char *file, struct diag *diag,
                  struct secret *ret_credential)
 {
     return provider_asks(target) == PROVIDER_LETTER
-               ? first_letter(target, diag, ret_credential)
+               ? write_letter(CREDENTIAL_FIRST, target, NULL, NULL, true, diag, ret_credential)
                : read_plain(target, file, true, diag, ret_credential);
 }
 
@@ -184,7 +189,7 @@ credential_of_backup(const char *target, const char *file, struct diag *diag,
                      struct secret *ret_credential)
 {
     return provider_asks(target) == PROVIDER_LETTER
-               ? letter_of_backup(target, diag, ret_credential)
+               ? write_letter(CREDENTIAL_OF_BACKUP, target, NULL, NULL, true, diag, ret_credential)
                : read_plain(target, file, false, diag, ret_credential);
 }
 
@@ -197,7 +202,8 @@ credential_of(const char *dir, const char *config, const char *file, struct diag
     buf_init(&target, PROVIDER_TARGET_MAX - 1);
     TRY(provider_look(keys, diag, &target));
     return provider_asks(buf_str(&target)) == PROVIDER_LETTER
-               ? letter_of(dir, config, buf_str(&target), diag, ret_credential)
+               ? write_letter(CREDENTIAL_OF_WORKSPACE, buf_str(&target), dir, config, true, diag,
+                              ret_credential)
                : read_plain(buf_str(&target), file, false, diag, ret_credential);
 }
 
@@ -212,7 +218,7 @@ credential_read_new(const char *target, const char *dir, const char *file, struc
         return passphrase_read_pin(variable_of("STEWARD_NEW_PKCS11_PIN", "STEWARD_PKCS11_PIN"),
                                    diag, ret_credential);
     case PROVIDER_LETTER:
-        return new_letter(target, dir, diag, ret_credential);
+        return write_letter(CREDENTIAL_NEW, target, dir, NULL, true, diag, ret_credential);
     case PROVIDER_PIN_IN_FILE:
         break;
     }

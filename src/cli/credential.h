@@ -25,6 +25,18 @@ struct status credential_first(const char *target, const char *file, struct diag
  * holder of before has not taken them. */
 struct status credential_read_new(const char *target, const char *dir, const char *file,
                                   struct diag *diag, struct secret *ret_credential);
+/* Whose holder a target is: of the workspace at dir; of a backup; that whoever runs this names, of
+ * a workspace that is made, or for the one at dir from now on. */
+enum credential_whose {
+    CREDENTIAL_OF_WORKSPACE,
+    CREDENTIAL_OF_BACKUP,
+    CREDENTIAL_FIRST,
+    CREDENTIAL_NEW
+};
+/* How the credential of that one will begin, before it is asked for: of a transit service the
+ * letter without its token (vault/starter.h); of any other nothing. */
+struct status credential_foresee(enum credential_whose whose, const char *target, const char *dir,
+                                 struct diag *diag, struct secret *ret_letter);
 /* The URI under which the transit service is asked that holds the key: STEWARD_TRANSIT, or what
  * keys.transit says. in_file: what keys/ says, for the sentence. STATUS_AUTH: neither says one. */
 struct status credential_transit_uri(const char *configured, const char *in_file, struct diag *diag,

@@ -266,8 +266,8 @@ names_workspace(const struct cli *c)
     return any || reach_operand(c, "@model") != NULL;
 }
 
-static enum cli_works
-works_on(const struct cli *c, bool connects)
+enum cli_works
+reach_works_on(const struct cli *c, bool connects)
 {
     return connects || names_workspace(c) ? CLI_ON_WORKSPACE : c->verb->works;
 }
@@ -407,7 +407,7 @@ reach_filled(struct reach *r)
 static struct status
 look(struct reach *r, struct cli *c, bool connects)
 {
-    const enum cli_works on = works_on(c, connects);
+    const enum cli_works on = reach_works_on(c, connects);
     ASSERT(is_stated(c->verb)); /* else its row is to be mended */
     for (size_t i = 0; i < sizeof system_files / sizeof *system_files; i++) {
         add(r, system_files[i].path, system_files[i].access);

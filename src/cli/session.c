@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/credential.h"
+#include "cli/foreseen.h"
 #include "cli/reach.h"
 
 #include "base/clock.h"
@@ -12,7 +13,6 @@
 #include "data/importer.h"
 #include "net/door.h"
 #include "vault/starter.h"
-#include "vault/transit_ask.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -82,59 +82,6 @@ connects(const struct cli *c)
     return with != NULL && (strcmp(with, CLI_ALWAYS) == 0 || cli_value(c, with) != NULL);
 }
 
-static bool
-is_asked(const char *target)
-{
-    return provider_asks(target) != PROVIDER_PASSPHRASE;
-}
-
-static bool
-any_is_token(const char *const *targets, size_t n)
-{
-    bool any = false;
-    for (size_t i = 0; i < n; i++) {
-        any = any || provider_asks(targets[i]) != PROVIDER_LETTER;
-    }
-    return any;
-}
-
-/* targets NULL: any. */
-static struct status
-begin_starter(struct cli *c, const char *const *targets, size_t n)
-{
-    const bool token = targets == NULL || any_is_token(targets, n);
-    const struct starter_means means = {
-        .transit = &transit_kind, .token_network = token && credential_token_network(c->dir, NULL)};
-    if (means.token_network) {
-        (void)fputs("steward: " CREDENTIAL_TOKEN_OPEN "\n", stderr);
-    }
-    return starter_begin(&means, targets, n, &c->diag);
-}
-
-/* Tokens and transit services: of the workspace, of those that the command names. A backup's is
- * named in it, which is read later: any. */
-static struct status
-foresee_holders(struct cli *c)
-{
-    DEFER(file_freep) char *keys = file_join(c->dir, "keys");
-    DEFER(buf_done) struct buf own;
-    const char *target[CLI_MAX_REPEATS + 1];
-    size_t n = 0;
-    buf_init(&own, PROVIDER_TARGET_MAX - 1);
-    if (strncmp(c->verb->name, "backup ", strlen("backup ")) == 0) {
-        return begin_starter(c, NULL, 0);
-    }
-    if (status_ok(provider_look(keys, NULL, &own)) && is_asked(buf_str(&own))) {
-        target[n++] = buf_str(&own);
-    }
-    for (size_t i = 0; i < c->givens; i++) {
-        if (is_asked(c->given[i].value)) {
-            target[n++] = c->given[i].value;
-        }
-    }
-    return n == 0 ? OK : begin_starter(c, target, n);
-}
-
 /* What is named like a table: another process reads it, before this one has a key. */
 static struct status
 foresee_tables(struct cli *c)
@@ -159,7 +106,7 @@ cli_confine(struct cli *c)
         return OK;
     }
     TRY(foresee_tables(c));
-    TRY(foresee_holders(c));
+    TRY(foresee_holders(c, reach_works_on(c, connects(c))));
     char user[WORKSPACE_USER_MAX];
     workspace_user(user); /* it asks others who that is: while this may */
     TRY(reach_confine(c, connects(c)));

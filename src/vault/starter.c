@@ -25,8 +25,10 @@ static struct {
         pid_t pid; /* 0: there is none */
         int fd;
     } of[FAMILIES];
-    bool any; /* target may be asked for; else these */
-    char target[MOST][PROVIDER_TARGET_MAX];
+    struct foreseen {
+        char target[PROVIDER_TARGET_MAX];
+        struct secret letter; /* how the credential begins */
+    } foreseen[MOST];
     size_t targets;
 } it;
 
@@ -57,15 +59,19 @@ refuse_unforeseen(struct diag *diag)
     FAIL(DENIED);
 }
 
-/* What is asked for was known before the program that asks read anything of others. */
+/* What is asked for, and where, was known before the program that asks read anything of others. */
 static bool
-is_foreseen(const char *target)
+is_foreseen(const struct question *q)
 {
-    bool is = it.any;
+    const struct view credential = view_of(q->credential, q->len);
     for (size_t i = 0; i < it.targets; i++) {
-        is = is || strcmp(it.target[i], target) == 0;
+        const struct foreseen *f = &it.foreseen[i];
+        if (strcmp(f->target, q->target) == 0 && credential.len >= f->letter.len &&
+            view_equal(view_of(credential.ptr, f->letter.len), secret_view(&f->letter))) {
+            return true;
+        }
     }
-    return is;
+    return false;
 }
 
 static struct status
@@ -75,7 +81,7 @@ start(struct question *q, enum family family, const struct starter_means *m, str
     DEFER(secret_done) struct secret credential = {0};
     CHECK(q->len <= sizeof q->credential && memchr(q->target, '\0', sizeof q->target) != NULL,
           INPUT);
-    if (!is_foreseen(q->target) || family_of(q->target) != family) {
+    if (!is_foreseen(q) || family_of(q->target) != family) {
         return refuse_unforeseen(diag);
     }
     if (q->len > 0) {
@@ -157,17 +163,27 @@ begin(enum family family, const struct starter_means *m, struct diag *diag)
                       diag, &s->pid, &s->fd);
 }
 
+/* A transit service without a letter would be asked wherever the one says that is to come. */
+static struct status
+foresee(const struct starter_target *t)
+{
+    struct foreseen *f = &it.foreseen[it.targets++];
+    text_copy(f->target, sizeof f->target, t->target);
+    const bool has = t->letter != NULL && t->letter->len > 0;
+    ASSERT(has || family_of(t->target) == OF_TOKENS);
+    return has ? secret_from(secret_view(t->letter), &f->letter) : OK;
+}
+
 struct status
-starter_begin(const struct starter_means *m, const char *const *targets, size_t n,
+starter_begin(const struct starter_means *m, const struct starter_target *targets, size_t n,
               struct diag *diag)
 {
-    ASSERT(!starter_is_there());
+    ASSERT(!starter_is_there() && it.targets == 0);
     CHECK(n <= MOST, LIMIT);
-    it.any = targets == NULL;
-    bool needed[FAMILIES] = {it.any, it.any};
-    for (it.targets = 0; it.targets < n; it.targets++) {
-        text_copy(it.target[it.targets], PROVIDER_TARGET_MAX, targets[it.targets]);
-        needed[family_of(targets[it.targets])] = true;
+    bool needed[FAMILIES] = {false};
+    for (size_t i = 0; i < n; i++) {
+        needed[family_of(targets[i].target)] = true;
+        TRY(foresee(&targets[i]));
     }
     for (enum family f = 0; f < FAMILIES; f++) {
         TRY(needed[f] ? begin(f, m, diag) : OK);
@@ -235,5 +251,8 @@ starter_end(void)
             }
             *s = (struct starter){0};
         }
+    }
+    for (; it.targets > 0; it.targets--) {
+        secret_done(&it.foreseen[it.targets - 1].letter);
     }
 }

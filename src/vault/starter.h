@@ -13,11 +13,18 @@ struct starter_means {
     bool token_network;                /* as struct provider_means */
 };
 
-/* targets[n]: all that it starts holders for, so that who takes the program over later is led
- * nowhere else; NULL: any, where a backup names its holder itself. LIMIT past eight. Before other
- * threads are started. */
-struct status starter_begin(const struct starter_means *m, const char *const *targets, size_t n,
-                            struct diag *diag);
+/* One that it may start a holder for. What a credential says of where to ask is no more believed
+ * than the target: who takes the program over later would have the token, or any file that the URI
+ * names as one, sent where he likes. */
+struct starter_target {
+    const char *target;
+    const struct secret *letter; /* of a transit service: the one that is to come, without token */
+};
+
+/* targets[n]: all that it starts holders for. LIMIT past eight. Before other threads are started.
+ */
+struct status starter_begin(const struct starter_means *m, const struct starter_target *targets,
+                            size_t n, struct diag *diag);
 bool starter_is_there(void);
 /* What provider_new says there, which knows that target. *ret_holder is the socket of the holder's
  * process, the caller's; ret_target as provider_target has it. */

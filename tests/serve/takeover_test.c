@@ -383,6 +383,72 @@ makes_no_connection_of_a_socket_that_it_has(void **state)
     (void)close(sockets.outside);
 }
 
+/* What connects for it, which has read its one rule by itself. */
+static struct {
+    struct fetcher *fetcher;
+    char rule[64], named[64], others[4][64];
+} outward;
+
+static struct egress *
+one_rule(void *ctx)
+{
+    DEFER(egress_freep) struct egress *e = egress_new();
+    return e != NULL && status_ok(egress_add(e, view_str(ctx), NULL)) ? MOVE(e) : NULL;
+}
+
+static bool
+is_fetched(const char *url, struct diag *diag)
+{
+    DEFER(buf_done) struct buf body;
+    unsigned code = 0;
+    buf_init(&body, 1000);
+    *diag = (struct diag){0};
+    return status_ok(fetcher_post(outward.fetcher, url, (struct view){0}, view_str("a secret"),
+                                  NS_PER_S / 2, diag, &code, &body));
+}
+
+static int
+have_it_connect(struct loot *l)
+{
+    struct diag diag;
+    (void)l;
+    for (size_t i = 0; i < sizeof outward.others / sizeof *outward.others; i++) {
+        if (is_fetched(outward.others[i], &diag) ||
+            strstr(diag.text, "no line of network.egress") == NULL) {
+            (void)fprintf(stderr, "%s: %s\n", outward.others[i], diag.text);
+            return 1 + (int)i;
+        }
+    }
+    return is_fetched(outward.named, &diag) ? 11 : 0; /* nobody there speaks TLS */
+}
+
+static void
+makes_nobody_connect_where_the_configuration_names_nobody(void **state)
+{
+    (void)state;
+    struct sockaddr_in here;
+    struct diag diag = {0};
+    sockets.own = listener(&here);
+    sockets.outside = listener(&sockets.there);
+    const unsigned own = ntohs(here.sin_port), outside = ntohs(sockets.there.sin_port);
+    (void)snprintf(outward.rule, 64, "jwks 127.0.0.0/8 %u", own);
+    (void)snprintf(outward.named, 64, "https://127.0.0.1:%u/", own);
+    (void)snprintf(outward.others[0], 64, "https://127.0.0.1:%u/", outside);
+    (void)snprintf(outward.others[1], 64, "https://localhost:%u/", own);
+    (void)snprintf(outward.others[2], 64, "http://127.0.0.1:%u/", own);
+    (void)snprintf(outward.others[3], 64, "https://169.254.169.254/");
+    const struct fetcher_rules rules = {one_rule, outward.rule};
+    assert_ok(fetcher_start(&rules, "jwks", &diag, &outward.fetcher));
+    const int code = break_in(have_it_connect);
+    struct pollfd p[] = {{sockets.own, POLLIN, 0}, {sockets.outside, POLLIN, 0}};
+    assert_true(poll(p, 2, 0) >= 0);
+    assert_int_equal(code, 0);
+    assert_true(p[0].revents != 0 && p[1].revents == 0);
+    fetcher_stop(outward.fetcher);
+    (void)close(sockets.own);
+    (void)close(sockets.outside);
+}
+
 /* Landlock knows no right for modes: a key that everybody may read needs no intruder. */
 static int
 open_the_doors(struct loot *l)
@@ -1002,6 +1068,7 @@ main(void)
         cmocka_unit_test(opens_no_file_socket_or_process_outside),
         cmocka_unit_test(replaced_authorities_are_read_from_where_the_gateway_reads_nothing),
         cmocka_unit_test(makes_no_connection_of_a_socket_that_it_has),
+        cmocka_unit_test(makes_nobody_connect_where_the_configuration_names_nobody),
         cmocka_unit_test(changes_no_mode_or_owner_of_a_file),
         cmocka_unit_test(what_fetches_keys_has_no_files_no_programs_and_no_listener),
         cmocka_unit_test(what_sends_events_reads_the_log_and_no_key),
