@@ -154,12 +154,16 @@ print_round_json(const struct round *r)
 }
 
 static struct status
-read_witnesses(struct cli *c, struct witnesses_options **ret_options)
+read_witnesses(struct cli *c, struct witnesses_options **ret_options, struct egress **ret_rules)
 {
     DEFER(memory_freep) struct config *config = malloc(sizeof *config);
+    DEFER(witnesses_options_freep) struct witnesses_options *o = NULL;
     CHECK(config != NULL, MEMORY);
     TRY(cli_config(c, NULL, config));
-    return config_witnesses(config, ret_options);
+    TRY(config_witnesses(config, &o));
+    TRY(config_egress(config, ret_rules));
+    *ret_options = MOVE(o);
+    return OK;
 }
 
 struct status
@@ -167,16 +171,17 @@ cli_audit_cosign(struct cli *c)
 {
     DEFER(memory_freep) struct round *r = calloc(1, sizeof *r);
     DEFER(witnesses_options_freep) struct witnesses_options *o = NULL;
+    DEFER(egress_freep) struct egress *rules = NULL;
     DEFER(door_freep) struct door *door = NULL;
     DEFER(file_freep) char *dir = NULL;
     CHECK(r != NULL, MEMORY);
     TRY(cli_log_dir(c, 0, &dir));
-    TRY(read_witnesses(c, &o));
+    TRY(read_witnesses(c, &o, &rules));
     if (o->count == 0) {
         diag_set(&c->diag, "audit cosign: by whom? audit.witnesses of the configuration is empty");
         FAIL(INPUT);
     }
-    TRY(cli_door(c, &door));
+    TRY(door_new(MOVE(rules), NULL, &door));
     *r = (struct round){.dir = dir, .o = o, .door = door};
     TRY(go_round(r, &c->diag));
     if (any_is_grave(r)) {
@@ -232,19 +237,34 @@ tell_round(const struct round *r)
     }
 }
 
+/* What was read before the verb ran, which may change the configuration. */
+struct plan {
+    const char *dir; /* of the log */
+    struct witnesses_options *o;
+    struct egress *rules;
+};
+
+static void
+plan_done(struct plan *p)
+{
+    witnesses_options_freep(&p->o);
+    egress_freep(&p->rules);
+}
+
 /* In the forked process, when the verb has ended. */
 static int
-deliver(struct cli *c, const char *dir, const struct witnesses_options *o, struct view before)
+deliver(struct cli *c, struct plan *p, struct view before)
 {
     DEFER(buf_done) struct buf now;
     DEFER(memory_freep) struct round *r = calloc(1, sizeof *r);
     DEFER(door_freep) struct door *door = NULL;
     buf_init(&now, NOTE_MAX);
-    if (r == NULL || !status_ok(checkpoint_text(dir, &now)) || view_equal(buf_view(&now), before)) {
+    if (r == NULL || !status_ok(checkpoint_text(p->dir, &now)) ||
+        view_equal(buf_view(&now), before)) {
         return 0;
     }
-    struct status s = cli_door(c, &door);
-    *r = (struct round){.dir = dir, .o = o, .door = door};
+    struct status s = door_new(MOVE(p->rules), NULL, &door);
+    *r = (struct round){.dir = p->dir, .o = p->o, .door = door};
     s = status_ok(s) ? go_round(r, &c->diag) : s;
     if (!status_ok(s)) {
         (void)cli_tell(s, &c->diag);
@@ -254,49 +274,47 @@ deliver(struct cli *c, const char *dir, const struct witnesses_options *o, struc
     return any_is_grave(r) ? cli_exit_code(STATUS_INTEGRITY) : 0;
 }
 
-/* The log, the configuration, the authorities that it names, and what a connection needs. */
+/* The log, the authorities of the witnesses, and what a connection needs. */
 static struct status
-confine(struct cli *c, const char *dir, const struct witnesses_options *o)
+confine(const struct plan *p)
 {
-    struct sandbox_path paths[SANDBOX_OUTWARD + 2 + COSIGN_WITNESSES];
+    struct sandbox_path paths[SANDBOX_OUTWARD + 1 + COSIGN_WITNESSES];
     struct sandbox_told told;
     size_t n = SANDBOX_OUTWARD;
-    DEFER(file_freep) char *config = file_join(c->dir, "steward.yaml");
     memcpy(paths, sandbox_outward, sizeof sandbox_outward);
-    paths[n++] = (struct sandbox_path){dir, SANDBOX_KEEP};
-    paths[n++] = (struct sandbox_path){config, SANDBOX_READ};
-    for (size_t i = 0; i < o->count; i++) {
-        paths[n++] = (struct sandbox_path){o->witness[i].ca_file, SANDBOX_READ};
+    paths[n++] = (struct sandbox_path){p->dir, SANDBOX_KEEP};
+    for (size_t i = 0; i < p->o->count; i++) {
+        paths[n++] = (struct sandbox_path){p->o->witness[i].ca_file, SANDBOX_READ};
     }
     TRY(sandbox_files(paths, n, true, NULL, &told));
     return sandbox_calls(SANDBOX_SENDER, NULL);
 }
 
 _Noreturn static void
-live(struct cli *c, int fd, const char *dir, const struct witnesses_options *o, struct view before)
+live(struct cli *c, int fd, struct plan *p, struct view before)
 {
     char go = 0;
     sandbox_wipe_environment();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (!status_ok(confine(c, dir, o)) || read(fd, &go, 1) != 1) {
+    if (!status_ok(confine(p)) || read(fd, &go, 1) != 1) {
         _exit(0);
     }
-    _exit(deliver(c, dir, o, before));
+    _exit(deliver(c, p, before));
 }
 
 static void
-start(struct cli *c, const char *dir, const struct witnesses_options *o, struct courier *r)
+start(struct cli *c, struct plan *p, struct courier *r)
 {
     int ends[2];
     DEFER(buf_done) struct buf before;
     buf_init(&before, NOTE_MAX);
-    if (!status_ok(checkpoint_text(dir, &before)) || pipe2(ends, O_CLOEXEC) != 0) {
+    if (!status_ok(checkpoint_text(p->dir, &before)) || pipe2(ends, O_CLOEXEC) != 0) {
         return;
     }
     const pid_t pid = fork();
     if (pid == 0) {
         (void)close(ends[1]);
-        live(c, ends[0], dir, o, buf_view(&before));
+        live(c, ends[0], p, buf_view(&before));
     }
     (void)close(ends[0]);
     if (pid < 0) {
@@ -309,15 +327,15 @@ start(struct cli *c, const char *dir, const struct witnesses_options *o, struct 
 void
 courier_start(struct cli *c, struct courier *ret_courier)
 {
-    DEFER(witnesses_options_freep) struct witnesses_options *o = NULL;
     DEFER(file_freep) char *dir = file_join(c->dir, "audit");
     DEFER(file_freep) char *config = file_join(c->dir, "steward.yaml");
+    DEFER(plan_done) struct plan plan = {.dir = dir};
     *ret_courier = (struct courier){0};
     if (is_silent(c->verb->name) || !file_exists(config)) {
         return;
     }
-    if (status_ok(read_witnesses(c, &o)) && o->count > 0) {
-        start(c, dir, o, ret_courier);
+    if (status_ok(read_witnesses(c, &plan.o, &plan.rules)) && plan.o->count > 0) {
+        start(c, &plan, ret_courier);
     }
     c->diag = (struct diag){0}; /* what is wrong with the configuration is the verb's to say */
 }

@@ -10,10 +10,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -316,6 +319,52 @@ a_verb_has_what_it_published_cosigned(void **state)
     await_all_witnessed();
 }
 
+/* Who takes a verb over may write the configuration: what connects for it has read that before. */
+static void
+a_rule_that_is_written_while_a_verb_runs_is_none_for_it(void **state)
+{
+    (void)state;
+    DEFER(file_freep) char *yaml = file_join(it.dir, "steward.yaml");
+    DEFER(file_freep) char *pipe = file_join(it.root, "pipe");
+    DEFER(file_freep) char *log = file_join(it.root, "verb.log");
+    DEFER(buf_done) struct buf config;
+    DEFER(buf_done) struct buf said;
+    char *const argv[] = {(char *)(uintptr_t)testing_binary(),
+                          (char *)(uintptr_t) "principal",
+                          (char *)(uintptr_t) "add",
+                          (char *)(uintptr_t) "third",
+                          (char *)(uintptr_t) "--role",
+                          (char *)(uintptr_t) "caller",
+                          (char *)(uintptr_t) "--passphrase-file",
+                          pipe,
+                          NULL};
+    stop_server();
+    testing_read(yaml, &config);
+    const char *rules = strstr(buf_str(&config), "network:");
+    assert_non_null(rules);
+    testing_write(yaml, view_of(config.ptr, (size_t)(rules - buf_str(&config))));
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    const pid_t pid = testing_start(argv, log);
+    const int64_t until = clock_mono_ns() + WAIT_NS;
+    int fd = -1;
+    while ((fd = open(pipe, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0 && clock_mono_ns() < until) {
+        rest();
+    }
+    const int same = open(yaml, O_WRONLY | O_TRUNC | O_CLOEXEC); /* the file that it may read */
+    assert_ok(file_write_all(same, buf_view(&config), yaml, NULL));
+    assert_int_equal(close(same), 0);
+    assert_int_equal(write(fd, PASSPHRASE "\n", strlen(PASSPHRASE) + 1), strlen(PASSPHRASE) + 1);
+    assert_int_equal(close(fd), 0);
+    int ended = -1;
+    assert_int_equal(waitpid(pid, &ended, 0), pid);
+    assert_int_equal(ended, 0);
+    testing_read(log, &said);
+    assert_text_has(buf_str(&said), "note: witness w1.example/t: ");
+    assert_text_has(buf_str(&said), "no line of network.egress");
+    room_start(&it);
+    await_all_witnessed();
+}
+
 static void
 a_witness_that_is_gone_stops_no_call(void **state)
 {
@@ -539,6 +588,7 @@ main(void)
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(a_checkpoint_is_cosigned_by_both_and_satisfies_the_policy),
         cmocka_unit_test(a_verb_has_what_it_published_cosigned),
+        cmocka_unit_test(a_rule_that_is_written_while_a_verb_runs_is_none_for_it),
         cmocka_unit_test(a_witness_that_is_gone_stops_no_call),
         cmocka_unit_test(a_list_that_changes_holds_from_the_next_look_on),
         cmocka_unit_test(a_second_process_of_a_witness_is_refused),
