@@ -82,6 +82,8 @@ static const struct call {
     {SYS_mknodat, -1, REFUSED},
     {SYS_truncate, 0, REFUSED}, /* by a path: no rule for files reaches these everywhere */
     {SYS_fchmodat, -1, REFUSED},
+    {SYS_fchmod, -1, REFUSED}, /* nor of what is open to read */
+    {SYS_fchown, -1, REFUSED},
     {SYS_utimensat, -1, REFUSED},
     {SYS_symlinkat, 0, REFUSED},
     {SYS_clone3, 0, UNKNOWN},
@@ -175,6 +177,8 @@ who_connects_and_who_starts_those_make_the_calls_of_a_list(void **state)
         {{SYS_kill, 0, 0}, REFUSED, REFUSED}, /* to a group, and to look who is there */
         {{SYS_setuid, 65534, 0}, REFUSED, REFUSED},
         {{SYS_mknodat, -1, 0}, REFUSED, REFUSED},
+        {{SYS_fchmod, -1, 0}, REFUSED, REFUSED},
+        {{SYS_fchown, -1, 0}, REFUSED, REFUSED},
         {{SYS_process_mrelease, -1, 0}, REFUSED, REFUSED},
         {{SYS_fanotify_init, 0, 0}, REFUSED, REFUSED},
         {{SYS_clone3, 0, 0}, UNKNOWN, UNKNOWN},
