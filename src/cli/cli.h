@@ -354,6 +354,7 @@ struct status cli_audit_search(struct cli *c); /* audit_search.c */
 struct status cli_audit_index(struct cli *c);
 struct status cli_audit_tail(struct cli *c);
 struct status cli_usage(struct cli *c);
+struct status cli_audit_copy(struct cli *c);
 struct status cli_audit_export(struct cli *c);
 struct status cli_capture_list(struct cli *c);
 struct status cli_capture_show(struct cli *c);

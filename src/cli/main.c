@@ -307,6 +307,12 @@ const struct cli_verb cli_verbs[] = {
      "audit.export.",
      cli_audit_export_options, cli_audit_export, CLI_ON_WORKSPACE, false, "to",
      .paths = "@kept"}, /* sends to that receiver */
+    {"audit copy", "FOLDER [DIR]",
+     "the log for web servers and other programs: a file for each tile",
+     "Writes tiles, entries, checkpoint and key under the names that C2SP tlog-tiles has for them; "
+     "the same again brings the copy up to date. Only you can read it: entries name principals. "
+     "`audit verify FOLDER` checks it. Needs no passphrase.",
+     none, cli_audit_copy, CLI_ON_WORKSPACE, true, .paths = "@kept @log"},
     {"audit tail", "[DIR]", "the newest entries, and those that come; needs no passphrase",
      "With --json each entry is a line of its own.", cli_audit_tail_options, cli_audit_tail,
      CLI_ON_WORKSPACE, true, .paths = "@log"},

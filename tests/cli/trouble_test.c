@@ -351,6 +351,28 @@ shows_proves_and_checks_entries(void **state)
 }
 
 static void
+copies_the_log_for_other_programs(void **state)
+{
+    struct room *m = *state;
+    char copy[600];
+    (void)snprintf(copy, sizeof copy, "%s", in(m, "copy"));
+    RUN(m, 2, "audit", "copy", copy);
+    ERR_HAS(m, "copy: there is no such folder; make it first");
+    assert_ok(file_mkdirs(copy, 0700, NULL));
+    RUN(m, 0, "audit", "copy", copy);
+    OUT_HAS(m, " entries, as their checkpoint has them");
+    RUN(m, 0, "audit", "copy", copy, "--json");
+    DEFER(js_freep) json_t *copied = out_json(m);
+    has_keys(copied, "copy entries");
+    assert_true(file_exists(in(m, "copy/tile/0/000.p/1")) ||
+                file_exists(in(m, "copy/tile/entries")));
+    RUN(m, 0, "audit", "verify", copy);
+    OUT_HAS(m, "verified: ");
+    RUN(m, 5, "audit", "copy", in(m, "w/audit"));
+    ERR_HAS(m, "it is a log, not the copy of one");
+}
+
+static void
 a_changed_log_is_exit_code_6_and_says_where(void **state)
 {
     struct room *m = *state;
@@ -456,6 +478,7 @@ main(void)
         WORKSPACE(a_missing_or_emptied_store_is_not_made_anew),
         WORKSPACE(a_changed_certificate_or_tls_key_stops_the_server),
         MODEL(shows_proves_and_checks_entries),
+        MODEL(copies_the_log_for_other_programs),
         MODEL(a_changed_log_is_exit_code_6_and_says_where),
         BARE(a_full_disk_registers_nothing_and_the_next_run_works),
         BARE(a_full_standard_output_is_not_success),
