@@ -39,6 +39,7 @@ struct cli;
 enum cli_works {
     CLI_ON_FILES,        /* on no workspace, unless its words name one */
     CLI_WITH_CREDENTIAL, /* the same, and it takes one: of a workspace that it makes, of a backup */
+    CLI_ON_LOG,          /* on the log alone that its last operand names, or the workspace's */
     CLI_ON_WORKSPACE     /* on all of the workspace, whose credential it takes */
 };
 
@@ -179,6 +180,8 @@ struct status cli_open(struct cli *c, struct workspace **ret_workspace);
 struct status cli_open_even_revoked(struct cli *c, struct workspace **ret_workspace);
 /* The same, opened once and closed when the verb has run. */
 struct status cli_keep_open(struct cli *c, struct workspace **ret_workspace);
+/* Whether this call of the verb does: its row, and the option with which alone it connects. */
+bool cli_connects(const struct cli *c);
 /* Before any verb runs: what it gives up for good, as its row of the table says about the network.
  * What asks a token or a transit service is started by a process that was forked before. */
 struct status cli_confine(struct cli *c);

@@ -1,5 +1,6 @@
 #include "cli/courier.h"
 #include "cli/config.h"
+#include "cli/reach.h"
 
 #include "base/file.h"
 #include "base/sandbox.h"
@@ -198,17 +199,13 @@ cli_audit_cosign(struct cli *c)
 
 /* ---- after a verb ---- */
 
+/* Who is no workspace's, or becomes another program, writes no entry. */
 static bool
-is_silent(const char *verb)
+is_silent(const struct cli *c)
 {
-    static const char *const none[] = {"serve", "audit ", "witness ",   "config ",
-                                       "help",  "man",    "completion", "init"};
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        if (strncmp(verb, none[i], strlen(none[i])) == 0) {
-            return true;
-        }
-    }
-    return false;
+    const char *with = c->verb->connects;
+    return (with != NULL && strcmp(with, CLI_BECOMES) == 0) ||
+           reach_works_on(c, cli_connects(c)) != CLI_ON_WORKSPACE;
 }
 
 static struct status
@@ -331,7 +328,7 @@ courier_start(struct cli *c, struct courier *ret_courier)
     DEFER(file_freep) char *config = file_join(c->dir, "steward.yaml");
     DEFER(plan_done) struct plan plan = {.dir = dir};
     *ret_courier = (struct courier){0};
-    if (is_silent(c->verb->name) || !file_exists(config)) {
+    if (is_silent(c) || !file_exists(config)) {
         return;
     }
     if (status_ok(read_witnesses(c, &plan.o, &plan.rules)) && plan.o->count > 0) {

@@ -152,7 +152,7 @@ credential_token_network(const char *dir, const char *config)
     if (is_set("STEWARD_TOKEN_NETWORK")) {
         return strcmp(getenv("STEWARD_TOKEN_NETWORK"), "open") == 0;
     }
-    return c != NULL && status_ok(config_of_workspace(dir, config, NULL, c)) &&
+    return c != NULL && dir != NULL && status_ok(config_of_workspace(dir, config, NULL, c)) &&
            c->token_network == 1;
 }
 

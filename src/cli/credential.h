@@ -46,8 +46,8 @@ struct status credential_transit_uri(const char *configured, const char *in_file
 struct status credential_transit_now(const char *dir, const char *config, struct diag *diag,
                                      struct buf *ret_uri, struct buf *ret_rules);
 /* Whether a token's driver may connect over the network, past network.egress: STEWARD_TOKEN_NETWORK
- * ("open", or anything else for no), or what keys.token_network of that workspace says. No, where
- * neither says it. config: --config or NULL. */
+ * ("open", or anything else for no), or what keys.token_network of that workspace says (NULL: of
+ * none). No, where neither says it. config: --config or NULL. */
 bool credential_token_network(const char *dir, const char *config);
 /* What it then is told as, in the program's log and on stderr. */
 #define CREDENTIAL_TOKEN_OPEN                                                                      \

@@ -91,11 +91,11 @@ look_into(struct cli *c, const char *path, char ret_target[static PROVIDER_TARGE
 /* ---- all of them ---- */
 
 static struct status
-begin(struct cli *c, const struct holders *h)
+begin(struct cli *c, const struct holders *h, bool workspace)
 {
-    const struct starter_means means = {.transit = &transit_kind,
-                                        .token_network =
-                                            h->token && credential_token_network(c->dir, NULL)};
+    const struct starter_means means = {
+        .transit = &transit_kind,
+        .token_network = h->token && credential_token_network(workspace ? c->dir : NULL, NULL)};
     if (means.token_network) {
         (void)fputs("steward: " CREDENTIAL_TOKEN_OPEN "\n", stderr);
     }
@@ -119,8 +119,11 @@ foresee_holders(struct cli *c, enum cli_works works)
         TRY(look_into(c, backup, of_backup));
         add(&h, c, CREDENTIAL_OF_BACKUP, of_backup);
     }
-    for (size_t i = 0; i < c->givens && works != CLI_ON_FILES; i++) {
-        add(&h, c, workspace ? CREDENTIAL_NEW : CREDENTIAL_FIRST, c->given[i].value);
+    for (size_t i = 0; i < c->givens; i++) {
+        const char *words = c->given[i].option->words;
+        if (words != NULL && strcmp(words, "@holder") == 0) {
+            add(&h, c, workspace ? CREDENTIAL_NEW : CREDENTIAL_FIRST, c->given[i].value);
+        }
     }
-    return begin(c, &h);
+    return begin(c, &h, workspace);
 }

@@ -50,7 +50,7 @@ const struct cli_option cli_init_options[] = {
     {"provider", "TARGET",
      "who holds the key: passphrase, a token's key as a pkcs11: URI, or a transit service's as a "
      "transit: URI",
-     "passphrase", CLI_ONCE, NULL},
+     "passphrase", CLI_ONCE, "@holder"},
     {0},
 };
 

@@ -14,7 +14,7 @@
 
 const struct cli_option cli_key_rewrap_options[] = {
     {"to", "TARGET", "who holds the key from now on: passphrase, a pkcs11: or a transit: URI", NULL,
-     CLI_ONCE, NULL},
+     CLI_ONCE, "@holder"},
     {"new-passphrase-file", "FILE", "the new holder's passphrase, in FILE's first line", NULL,
      CLI_ONCE, "@file"},
     {0},

@@ -273,9 +273,9 @@ const struct cli_verb cli_verbs[] = {
      "the log: a log that was rolled back, or does not begin with what was seen, does not verify. "
      "Needs no passphrase: DIR may be a copy of a workspace's audit directory. Exit code 6 when "
      "the log was changed.",
-     cli_audit_verify_options, cli_audit_verify, CLI_ON_WORKSPACE, true, .paths = "@log +seen"},
+     cli_audit_verify_options, cli_audit_verify, CLI_ON_LOG, true, .paths = "@log +seen"},
     {"audit show", "[DIR]", "entries of the log; needs no passphrase", NULL, cli_audit_show_options,
-     cli_audit_show, CLI_ON_WORKSPACE, true, .paths = "@log"},
+     cli_audit_show, CLI_ON_LOG, true, .paths = "@log"},
     {"audit search", "QUERY [DIR]", "entries that a query finds; needs no passphrase",
      "QUERY is terms with blanks between them, all of which hold: FIELD=VALUE, FIELD!=VALUE, of "
      "times and numbers also < <= > >=, or a text that stands somewhere in the entry. Values with "
@@ -287,11 +287,11 @@ const struct cli_verb cli_verbs[] = {
      "2026-11-23, 2026-11-23T10:20:30Z, or 7d for so long ago. Example: 'principal=loan-desk "
      "decision=deny time>=7d'. The index is brought up to date before; it is a cache, and what "
      "does not fit the log is not believed.",
-     cli_audit_search_options, cli_audit_search, CLI_ON_WORKSPACE, true, .paths = "- @kept"},
+     cli_audit_search_options, cli_audit_search, CLI_ON_LOG, true, .paths = "- @kept"},
     {"audit index", "[DIR]", "bring the index of searches up to date, or check it",
      "Searching does it, too. Exit code 6 when --check found a part that is not what the log "
      "gives.",
-     cli_audit_index_options, cli_audit_index, CLI_ON_WORKSPACE, true, .paths = "@kept"},
+     cli_audit_index_options, cli_audit_index, CLI_ON_LOG, true, .paths = "@kept"},
     {"audit export", "[DIR]", "the log as events for those who collect them, one in a line",
      "Entries that a checkpoint covers, in order, each at least once; every event has its index, "
      "so "
@@ -305,22 +305,22 @@ const struct cli_verb cli_verbs[] = {
      "index as a header. With --follow a receiver that is gone is tried again. A server sends by "
      "itself: "
      "audit.export.",
-     cli_audit_export_options, cli_audit_export, CLI_ON_WORKSPACE, false, "to",
+     cli_audit_export_options, cli_audit_export, CLI_ON_LOG, false, "to",
      .paths = "@kept"}, /* sends to that receiver */
     {"audit copy", "FOLDER [DIR]",
      "the log for web servers and other programs: a file for each tile",
      "Writes tiles, entries, checkpoint and key under the names that C2SP tlog-tiles has for them; "
      "the same again brings the copy up to date. Only you can read it: entries name principals. "
      "`audit verify FOLDER` checks it. Needs no passphrase.",
-     none, cli_audit_copy, CLI_ON_WORKSPACE, true, .paths = "@kept @log"},
+     none, cli_audit_copy, CLI_ON_LOG, true, .paths = "@kept @log"},
     {"audit tail", "[DIR]", "the newest entries, and those that come; needs no passphrase",
      "With --json each entry is a line of its own.", cli_audit_tail_options, cli_audit_tail,
-     CLI_ON_WORKSPACE, true, .paths = "@log"},
+     CLI_ON_LOG, true, .paths = "@log"},
     {"audit prove", "[INDEX] [DIR]",
      "a receipt: the proof (c2sp.org/tlog-proof) that entry INDEX is in the log",
      "A call's INDEX is in the header steward-log-index of its answer. A receipt has the entry in "
      "it; --check FILE needs nothing but the receipt and the log's key, and prints the entry.",
-     cli_audit_prove_options, cli_audit_prove, CLI_ON_WORKSPACE, true, .paths = "- @log"},
+     cli_audit_prove_options, cli_audit_prove, CLI_ON_LOG, true, .paths = "- @log"},
     {"audit check", "PROOF-FILE [ENTRY-FILE]", "check such a proof, offline",
      "ENTRY-FILE holds the entry's bytes, as `audit show --json` has them in \"raw\"; without it "
      "the entry in the proof is meant, as with `audit prove --check`.",
@@ -329,7 +329,7 @@ const struct cli_verb cli_verbs[] = {
      "A server does it by itself, and so does a verb that writes an entry. Needs no passphrase. "
      "Exit code 6 when a witness knows a larger log or another one, or lies; 1 when fewer than "
      "audit.quorum have cosigned.",
-     none, cli_audit_cosign, CLI_ON_WORKSPACE, true, CLI_ALWAYS,
+     none, cli_audit_cosign, CLI_ON_LOG, true, CLI_ALWAYS,
      .paths = "@kept"}, /* asks the witnesses */
     {"witness key", "DIR", "make a witness of other logs: its folder, key and TLS certificate",
      "Prints its verifier key, which policies name (docs/spec/witness.md). The key is in clear in "
@@ -343,7 +343,7 @@ const struct cli_verb cli_verbs[] = {
     {"usage", "[DIR]", "calls of the log added up by who, model, version, day; what quotas leave",
      "Needs no passphrase. p50, p95 and p99 are at most 1/64 off; more than 1000 groups are cut, "
      "and the rest is one group.",
-     cli_usage_options, cli_usage, CLI_ON_WORKSPACE, true, .paths = "@kept"},
+     cli_usage_options, cli_usage, CLI_ON_LOG, true, .paths = "@kept"},
     {"comply list", "", "the catalogues of laws and standards that there are", NULL, none,
      cli_comply_list, CLI_ON_FILES, true},
     {"comply show", "CATALOGUE [CONTROL]",

@@ -167,11 +167,12 @@ reach_nothing(struct reach *r, const char *path)
 static const struct {
     const char *word;
     void (*reach)(struct reach *r, const char *path);
-} kinds[] = {{"@file", reach_file},      {"@made", reach_made},     {"@grown", reach_made},
-             {"@deep", reach_output},    {"@log", reach_folder},    {"@kept", reach_kept},
-             {"@state", reach_state},    {"@place", reach_place},   {"@new", reach_new},
-             {"@backup", reach_file},    {"@table", reach_nothing}, {"@dir", reach_nothing},
-             {"@secret", reach_nothing}, {"@model", reach_nothing}, {"-", reach_nothing}};
+} kinds[] = {{"@file", reach_file},      {"@made", reach_made},      {"@grown", reach_made},
+             {"@deep", reach_output},    {"@log", reach_folder},     {"@kept", reach_kept},
+             {"@state", reach_state},    {"@place", reach_place},    {"@new", reach_new},
+             {"@backup", reach_file},    {"@table", reach_nothing},  {"@dir", reach_nothing},
+             {"@secret", reach_nothing}, {"@holder", reach_nothing}, {"@model", reach_nothing},
+             {"-", reach_nothing}};
 #define KINDS (sizeof kinds / sizeof *kinds)
 
 struct word {
@@ -266,10 +267,14 @@ names_workspace(const struct cli *c)
     return any || reach_operand(c, "@model") != NULL;
 }
 
+/* Who connects notes it in the workspace's log; but for the one that does nothing else. */
 enum cli_works
 reach_works_on(const struct cli *c, bool connects)
 {
-    return connects || names_workspace(c) ? CLI_ON_WORKSPACE : c->verb->works;
+    const struct cli_verb *v = c->verb;
+    const bool notes =
+        connects && !(v->works == CLI_ON_LOG && strcmp(v->connects, CLI_ALWAYS) == 0);
+    return notes || names_workspace(c) ? CLI_ON_WORKSPACE : v->works;
 }
 
 static void
@@ -282,6 +287,21 @@ reach_workspace(struct reach *r, const struct cli *c)
         if (path != NULL && lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
             add(r, path, SANDBOX_KEEP);
         }
+    }
+}
+
+/* The workspace's own, where no operand names one. */
+static void
+reach_log(struct reach *r, const struct cli *c)
+{
+    const char *words = c->verb->paths;
+    size_t last = 0;
+    for (size_t i = 0; *words != '\0' && *words != '+'; i++) {
+        last = i;
+        (void)next_word(&words);
+    }
+    if (c->operands <= last) {
+        reach_word(r, word_of(c->verb, last), own(r, file_join(c->dir, "audit")));
     }
 }
 
@@ -385,6 +405,7 @@ is_stated(const struct cli_verb *v)
     while (*words != '\0') {
         all = all && other_of(next_word(&words)) < OTHERS;
     }
+    all = all && (v->works != CLI_ON_LOG || v->paths != NULL);
     return all;
 }
 
@@ -418,8 +439,10 @@ look(struct reach *r, struct cli *c, bool connects)
     add(r, own(r, file_join(c->dir, "steward.yaml")), SANDBOX_READ);
     if (on == CLI_ON_WORKSPACE) {
         reach_workspace(r, c);
+    } else if (on == CLI_ON_LOG) {
+        reach_log(r, c);
     }
-    if (on != CLI_ON_FILES) {
+    if (on == CLI_ON_WORKSPACE || on == CLI_WITH_CREDENTIAL) {
         reach_credential(r, c);
     }
     return connects ? reach_outward(r, c) : OK;

@@ -16,7 +16,7 @@
  *   @state  a file, read and replaced        @secret a file with a credential, for who takes one
  *   @deep   a file, made, with the folders   @backup a file, read: it names the holder of its key
  *           above it                         @model  of the workspace, on which it works then
- *   -       no path
+ *   -       no path                          @holder who holds a key: no path
  *
  * and, without an operand: +seen, the folder in which is kept what was seen of logs (--state names
  * a file instead); +checked, a folder in which a backup is checked. */

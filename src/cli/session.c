@@ -75,8 +75,8 @@ cli_keep_open(struct cli *c, struct workspace **ret_workspace)
 
 /* ---- what a verb gives up ---- */
 
-static bool
-connects(const struct cli *c)
+bool
+cli_connects(const struct cli *c)
 {
     const char *with = c->verb->connects;
     return with != NULL && (strcmp(with, CLI_ALWAYS) == 0 || cli_value(c, with) != NULL);
@@ -106,11 +106,11 @@ cli_confine(struct cli *c)
         return OK;
     }
     TRY(foresee_tables(c));
-    TRY(foresee_holders(c, reach_works_on(c, connects(c))));
+    TRY(foresee_holders(c, reach_works_on(c, cli_connects(c))));
     char user[WORKSPACE_USER_MAX];
     workspace_user(user); /* it asks others who that is: while this may */
-    TRY(reach_confine(c, connects(c)));
-    return sandbox_calls(connects(c) ? SANDBOX_CLIENT : SANDBOX_VERB, &c->diag);
+    TRY(reach_confine(c, cli_connects(c)));
+    return sandbox_calls(cli_connects(c) ? SANDBOX_CLIENT : SANDBOX_VERB, &c->diag);
 }
 
 void

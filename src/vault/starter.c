@@ -55,7 +55,9 @@ family_of(const char *target)
 static struct status
 refuse_unforeseen(struct diag *diag)
 {
-    diag_set(diag, "another holder of keys is asked for than the command began with");
+    diag_set(diag,
+             "another holder of keys is asked for than the command began with; if steward.yaml or "
+             "STEWARD_TRANSIT was changed meanwhile, start again");
     FAIL(DENIED);
 }
 

@@ -163,12 +163,15 @@ no_verb_reaches_a_file_that_nobody_named(void **state)
 
 /* By their names here, so that one that is renamed, or new, is not on more by chance. */
 static const char *const without_workspace[] = {
-    "audit check",  "backup restore", "backup verify",  "bias",
-    "certify",      "comply list",    "comply show",    "completion",
-    "config check", "config example", "errors",         "explain",
-    "fairness",     "help",           "incident rules", "init",
-    "man",          "mitigate",       "policy fields",  "policy show",
-    "policy test",  "predict",        "witness key",
+    "audit check", "audit copy",   "audit cosign",   "audit export",
+    "audit index", "audit prove",  "audit search",   "audit show",
+    "audit tail",  "audit verify", "backup restore", "backup verify",
+    "bias",        "certify",      "completion",     "comply list",
+    "comply show", "config check", "config example", "errors",
+    "explain",     "fairness",     "help",           "incident rules",
+    "init",        "man",          "mitigate",       "policy fields",
+    "policy show", "policy test",  "predict",        "usage",
+    "witness key",
 };
 #define WITHOUT (sizeof without_workspace / sizeof *without_workspace)
 static size_t had_none;
@@ -198,11 +201,36 @@ a_verb_has_a_workspace_when_its_row_says_so(void **state)
     assert_int_equal(had_none, WITHOUT);
 }
 
+static void
+assert_reads_a_credential(const char *verb, const char *could)
+{
+    static const char *const take[] = {"init", "backup verify", "backup restore"};
+    bool none = false;
+    for (size_t i = 0; i < WITHOUT; i++) {
+        none = none || strcmp(without_workspace[i], verb) == 0;
+    }
+    for (size_t i = 0; i < sizeof take / sizeof *take; i++) {
+        none = none && strcmp(take[i], verb) != 0;
+    }
+    if (strcmp(could, none ? "" : " read") != 0) {
+        fail_msg("%s is to read %s credential, and could:%s", verb, none ? "no" : "a", could);
+    }
+}
+
+static void
+a_verb_reads_a_credential_when_it_takes_one(void **state)
+{
+    (void)state;
+    testing_need_landlock();
+    (void)setenv("STEWARD_PASSPHRASE_FILE", "outside/secret", 1);
+    assert_true(look_at_each("outside/secret", assert_reads_a_credential) > 80);
+}
+
 static int
 forget_workspace(void **state)
 {
     (void)state;
-    return unsetenv("STEWARD_WORKSPACE");
+    return unsetenv("STEWARD_WORKSPACE") | unsetenv("STEWARD_PASSPHRASE_FILE");
 }
 
 /* ---- what it was given ---- */
@@ -427,6 +455,7 @@ main(void)
         cmocka_unit_test(without_a_verb_an_intruder_does_what_he_likes),
         cmocka_unit_test(no_verb_reaches_a_file_that_nobody_named),
         cmocka_unit_test_teardown(a_verb_has_a_workspace_when_its_row_says_so, forget_workspace),
+        cmocka_unit_test_teardown(a_verb_reads_a_credential_when_it_takes_one, forget_workspace),
         cmocka_unit_test(a_verb_on_files_writes_over_no_input),
         cmocka_unit_test(a_verb_on_files_has_no_workspace),
         cmocka_unit_test(a_verb_on_a_workspace_reaches_that_and_what_it_was_given),
