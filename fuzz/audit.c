@@ -1,11 +1,15 @@
 /* What a stranger may hand us as a log: the first byte chooses what the rest is taken for. What is
  * accepted must come out again as it went in. */
 #include "govern/audit.h"
+#include "base/file.h"
 #include "govern/journal.h"
 #include "govern/note.h"
 #include "govern/tile.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -144,6 +148,69 @@ as_bundle(struct view bytes)
     ASSERT(total <= bytes.len && (r.bad || total == bytes.len));
 }
 
+/* A folder of one's own for the files of `tree/`. */
+static const char *
+tree_folder(void)
+{
+    static char dir[] = "/dev/shm/steward-fuzz-XXXXXX";
+    static bool made;
+    if (!made) {
+        DEFER(file_freep) char *tree = NULL;
+        ASSERT(mkdtemp(dir) != NULL);
+        tree = file_join(dir, "tree");
+        ASSERT(status_ok(file_mkdirs(tree, 0700, NULL)));
+        made = true;
+    }
+    return dir;
+}
+
+static void
+put_file(const char *dir, const char *name, struct view bytes)
+{
+    DEFER(file_freep) char *path = file_join(dir, name);
+    DEFER(file_closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ASSERT(fd >= 0 && status_ok(file_write_all(fd, bytes, path, NULL)));
+}
+
+/* What is read has so many entries, and no more. */
+static void
+read_tree_bundle(const char *dir, const struct tile_id *id)
+{
+    struct diag diag = {0};
+    struct view entry;
+    struct tile_place place;
+    unsigned n = 0;
+    DEFER(buf_done) struct buf b;
+    buf_init(&b, TILE_BUNDLE_MAX);
+    const struct status s = tile_read(dir, id, &diag, &b);
+    ASSERT(status_ok(s) || diag.text[0] != '\0');
+    tile_find(dir, id, &place);
+    struct reader r = reader_of(buf_view(&b));
+    while (tile_next_entry(&r, &entry)) {
+        n++;
+    }
+    ASSERT(!r.bad && n == (status_ok(s) ? id->width : 0));
+}
+
+/* Three ends, then entries; the same bytes as hashes. */
+static void
+as_tree(struct view bytes)
+{
+    const char *dir = tree_folder();
+    const size_t ends = bytes.len < 24 ? bytes.len : 24;
+    put_file(dir, "tree/ends", view_of(bytes.ptr, ends));
+    put_file(dir, "tree/entries", view_of(bytes.ptr + ends, bytes.len - ends));
+    put_file(dir, "tree/hashes.0", bytes);
+    for (uint64_t index = 0; index < 4; index++) {
+        DEFER(buf_done) struct buf b;
+        buf_init(&b, TILE_BYTES);
+        read_tree_bundle(dir, &(struct tile_id){TILE_ENTRIES, index, 256});
+        read_tree_bundle(dir, &(struct tile_id){TILE_ENTRIES, index, 3});
+        const struct status s = tile_read(dir, &(struct tile_id){0, index, 2}, NULL, &b);
+        ASSERT(b.len == (status_ok(s) ? 2u * DIGEST_BYTES : 0));
+    }
+}
+
 static void
 as_proof(struct view bytes)
 {
@@ -168,7 +235,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const as[])(struct view) = {
         as_note,   as_checkpoint, as_vkey,     as_journal,  as_records, as_path,
-        as_bundle, as_proof,      as_cosigned, as_cosigner, as_receipt,
+        as_bundle, as_proof,      as_cosigned, as_cosigner, as_receipt, as_tree,
     };
     if (size > 0) {
         as[(data[0] & 0x0f) % (sizeof as / sizeof as[0])](view_of(data + 1, size - 1));
