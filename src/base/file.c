@@ -47,6 +47,13 @@ file_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+bool
+file_is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 struct status
 file_refuse_os(const char *path, int err, struct diag *diag)
 {
@@ -135,6 +142,21 @@ file_write_all(int fd, struct view bytes, const char *path, struct diag *diag)
             return file_refuse_os(path, errno, diag);
         }
         bytes = view_of(bytes.ptr + n, bytes.len - (size_t)n);
+    }
+    return OK;
+}
+
+struct status
+file_write_at(int fd, struct view bytes, uint64_t at, const char *path, struct diag *diag)
+{
+    while (bytes.len > 0) {
+        const ssize_t n = pwrite(fd, bytes.ptr, bytes.len, (off_t)at);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            return file_refuse_os(path, n == 0 ? ENOSPC : errno, diag);
+        }
+        const size_t done = n < 0 ? 0 : (size_t)n;
+        bytes = view_of(bytes.ptr + done, bytes.len - done);
+        at += done;
     }
     return OK;
 }

@@ -41,6 +41,9 @@ struct status file_draft_keep(struct file_draft *d, struct diag *diag);
 void file_draft_done(struct file_draft *d);
 /* write(2) until all is out. FAIL_OS(ENOSPC) and friends with path in the diag. */
 struct status file_write_all(int fd, struct view bytes, const char *path, struct diag *diag);
+/* The same at a place of the file, with pwrite(2). */
+struct status file_write_at(int fd, struct view bytes, uint64_t at, const char *path,
+                            struct diag *diag);
 struct status file_sync_dir(const char *path, struct diag *diag);
 /* Sends bytes of a file that were just written to disk, a part at a time: another file's sync
  * meanwhile waits for a part and not for all. Makes nothing durable; but a failure is one of the
@@ -53,6 +56,7 @@ struct status file_mkdirs(const char *path, unsigned mode, struct diag *diag); /
 struct status file_memory(const char *name, struct view bytes, struct diag *diag,
                           char ret_path[static 32]);
 bool file_exists(const char *path);
+bool file_is_folder(const char *path); /* or a link to one */
 /* Exclusive flock on path (made if absent). wait=false: STATUS_BUSY when held by another. Released
  * by close(fd). */
 struct status file_lock(const char *path, bool wait, struct diag *diag, int *ret_fd);

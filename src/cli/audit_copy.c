@@ -5,15 +5,6 @@
 #include "base/json.h"
 #include "govern/audit.h"
 
-#include <sys/stat.h>
-
-static bool
-is_folder(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 struct status
 cli_audit_copy(struct cli *c)
 {
@@ -21,7 +12,7 @@ cli_audit_copy(struct cli *c)
     const char *to = c->operand[0];
     uint64_t entries = 0;
     TRY(cli_log_dir(c, 1, &dir));
-    if (!is_folder(to)) {
+    if (!file_is_folder(to)) {
         diag_set(&c->diag, "%s: there is no such folder; make it first", to);
         FAIL(INPUT);
     }

@@ -205,7 +205,7 @@ is_silent(const struct cli *c)
 {
     const char *with = c->verb->connects;
     return (with != NULL && strcmp(with, CLI_BECOMES) == 0) ||
-           reach_works_on(c, cli_connects(c)) != CLI_ON_WORKSPACE;
+           reach_works_on(c) != CLI_ON_WORKSPACE;
 }
 
 static struct status

@@ -88,19 +88,12 @@ add_output(struct reach *r, const char *path, enum output kind)
     }
 }
 
-static bool
-is_folder(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* ---- what the words name ---- */
 
 static void
 reach_file(struct reach *r, const char *path)
 {
-    add(r, path, is_folder(path) ? SANDBOX_LIST : SANDBOX_READ);
+    add(r, path, file_is_folder(path) ? SANDBOX_LIST : SANDBOX_READ);
 }
 
 static void
@@ -129,7 +122,7 @@ reach_output(struct reach *r, const char *path)
 static void
 reach_folder(struct reach *r, const char *path)
 {
-    add(r, path, is_folder(path) ? SANDBOX_READ : SANDBOX_LIST);
+    add(r, path, file_is_folder(path) ? SANDBOX_READ : SANDBOX_LIST);
 }
 
 static void
@@ -146,7 +139,7 @@ reach_place(struct reach *r, const char *path)
     if (status_ok(place_choose(path, NULL, &place))) {
         add_output(r, own(r, place), BESIDE);
     }
-    if (is_folder(path)) {
+    if (file_is_folder(path)) {
         add(r, path, SANDBOX_LIST);
     }
 }
@@ -269,11 +262,11 @@ names_workspace(const struct cli *c)
 
 /* Who connects notes it in the workspace's log; but for the one that does nothing else. */
 enum cli_works
-reach_works_on(const struct cli *c, bool connects)
+reach_works_on(const struct cli *c)
 {
     const struct cli_verb *v = c->verb;
     const bool notes =
-        connects && !(v->works == CLI_ON_LOG && strcmp(v->connects, CLI_ALWAYS) == 0);
+        cli_connects(c) && !(v->works == CLI_ON_LOG && strcmp(v->connects, CLI_ALWAYS) == 0);
     return notes || names_workspace(c) ? CLI_ON_WORKSPACE : v->works;
 }
 
@@ -294,14 +287,9 @@ reach_workspace(struct reach *r, const struct cli *c)
 static void
 reach_log(struct reach *r, const struct cli *c)
 {
-    const char *words = c->verb->paths;
-    size_t last = 0;
-    for (size_t i = 0; *words != '\0' && *words != '+'; i++) {
-        last = i;
-        (void)next_word(&words);
-    }
-    if (c->operands <= last) {
-        reach_word(r, word_of(c->verb, last), own(r, file_join(c->dir, "audit")));
+    const struct word log = word_of(c->verb, CLI_MAX_OPERANDS);
+    if (c->operands == 0 || word_of(c->verb, c->operands - 1).at != log.at) {
+        reach_word(r, log, own(r, file_join(c->dir, "audit")));
     }
 }
 
@@ -426,9 +414,9 @@ reach_filled(struct reach *r)
 }
 
 static struct status
-look(struct reach *r, struct cli *c, bool connects)
+look(struct reach *r, struct cli *c)
 {
-    const enum cli_works on = reach_works_on(c, connects);
+    const enum cli_works on = reach_works_on(c);
     ASSERT(is_stated(c->verb)); /* else its row is to be mended */
     for (size_t i = 0; i < sizeof system_files / sizeof *system_files; i++) {
         add(r, system_files[i].path, system_files[i].access);
@@ -445,18 +433,18 @@ look(struct reach *r, struct cli *c, bool connects)
     if (on == CLI_ON_WORKSPACE || on == CLI_WITH_CREDENTIAL) {
         reach_credential(r, c);
     }
-    return connects ? reach_outward(r, c) : OK;
+    return cli_connects(c) ? reach_outward(r, c) : OK;
 }
 
 struct status
-reach_confine(struct cli *c, bool connects)
+reach_confine(struct cli *c)
 {
     DEFER(memory_freep) struct reach *r = calloc(1, sizeof *r);
     struct sandbox_told told;
     CHECK(r != NULL, MEMORY);
     /* OpenSSL reads its configuration when it is first used: now, wherever that lies. */
     (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
-    struct status s = look(r, c, connects);
+    struct status s = look(r, c);
     s = status_ok(s) && !r->full ? outputs_begin(r->output, r->outputs, &c->diag) : s;
     if (status_ok(s) && !r->full) {
         reach_filled(r);
@@ -465,7 +453,7 @@ reach_confine(struct cli *c, bool connects)
         diag_set(&c->diag, "%s: too many files", c->verb->name);
         s = FAILURE(LIMIT);
     }
-    s = status_ok(s) ? sandbox_files(r->path, r->n, connects, &c->diag, &told) : s;
+    s = status_ok(s) ? sandbox_files(r->path, r->n, cli_connects(c), &c->diag, &told) : s;
     reach_done(r);
     return s;
 }

@@ -28,9 +28,9 @@
 /* The operand of that word; NULL: the verb has none, or it is not given. */
 const char *reach_operand(const struct cli *c, const char *word);
 /* What it works on, with these words. */
-enum cli_works reach_works_on(const struct cli *c, bool connects);
+enum cli_works reach_works_on(const struct cli *c);
 /* Before the verb runs, has secrets or other threads: starts the process that puts files in their
  * place, and gives up all other files, and connections unless it connects. */
-struct status reach_confine(struct cli *c, bool connects);
+struct status reach_confine(struct cli *c);
 
 #endif

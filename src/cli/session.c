@@ -106,10 +106,10 @@ cli_confine(struct cli *c)
         return OK;
     }
     TRY(foresee_tables(c));
-    TRY(foresee_holders(c, reach_works_on(c, cli_connects(c))));
+    TRY(foresee_holders(c, reach_works_on(c)));
     char user[WORKSPACE_USER_MAX];
     workspace_user(user); /* it asks others who that is: while this may */
-    TRY(reach_confine(c, cli_connects(c)));
+    TRY(reach_confine(c));
     return sandbox_calls(cli_connects(c) ? SANDBOX_CLIENT : SANDBOX_VERB, &c->diag);
 }
 

@@ -1,6 +1,7 @@
 #include "data/importer.h"
 
 #include "base/apart.h"
+#include "base/file.h"
 #include "base/sandbox.h"
 #include "base/text.h"
 #include "data/table_build.h"
@@ -14,7 +15,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -233,10 +233,9 @@ confine(const char *const *paths, size_t n)
     const size_t more = sizeof asked / sizeof *asked;
     struct sandbox_path list[IMPORTER_FILES + sizeof asked / sizeof *asked];
     struct sandbox_told told;
-    struct stat st;
     for (size_t i = 0; i < n; i++) {
-        const bool folder = stat(paths[i], &st) == 0 && S_ISDIR(st.st_mode);
-        list[i] = (struct sandbox_path){paths[i], folder ? SANDBOX_LIST : SANDBOX_READ};
+        list[i] =
+            (struct sandbox_path){paths[i], file_is_folder(paths[i]) ? SANDBOX_LIST : SANDBOX_READ};
     }
     for (size_t i = 0; i < more; i++) {
         list[n + i] = (struct sandbox_path){asked[i], SANDBOX_READ};

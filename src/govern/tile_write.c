@@ -46,14 +46,14 @@ make_file(const struct tile_writer *w, const char *path, struct diag *diag, int 
 
 /* For writing from `at` on: what stands before was there, and covered, or there is nothing yet. */
 static struct status
-open_to_write(struct tile_writer *w, unsigned level, uint64_t at, struct diag *diag)
+open_to_write(struct tile_writer *w, unsigned level, const char *path, uint64_t at,
+              struct diag *diag)
 {
     int *fd = &w->fd[level];
     struct stat st;
     if (*fd >= 0) {
         return OK;
     }
-    DEFER(file_freep) char *path = path_of(w, level);
     *fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (*fd < 0 && errno == ENOENT && at == 0) {
         return make_file(w, path, diag, fd);
@@ -72,18 +72,9 @@ static struct status
 write_at(struct tile_writer *w, unsigned level, uint64_t at, struct view bytes, struct diag *diag)
 {
     DEFER(file_freep) char *path = path_of(w, level);
-    TRY(open_to_write(w, level, at, diag));
+    TRY(open_to_write(w, level, path, at, diag));
     w->wet[level] = true;
-    while (bytes.len > 0) {
-        const ssize_t n = pwrite(w->fd[level], bytes.ptr, bytes.len, (off_t)at);
-        if (n < 0 && errno != EINTR) {
-            return file_refuse_os(path, errno, diag);
-        }
-        const size_t done = n > 0 ? (size_t)n : 0;
-        bytes = view_of(bytes.ptr + done, bytes.len - done);
-        at += done;
-    }
-    return OK;
+    return file_write_at(w->fd[level], bytes, at, path, diag);
 }
 
 struct status

@@ -337,21 +337,6 @@ open_to_write(struct subjects *s, struct diag *diag)
     return s->fd < 0 ? file_refuse_os(s->path, errno, diag) : OK;
 }
 
-static struct status
-write_at(const struct subjects *s, struct view bytes, size_t at, struct diag *diag)
-{
-    while (bytes.len > 0) {
-        const ssize_t n = pwrite(s->fd, bytes.ptr, bytes.len, (off_t)at);
-        if (n <= 0 && errno != EINTR) {
-            return file_refuse_os(s->path, n == 0 ? ENOSPC : errno, diag);
-        }
-        const size_t done = n < 0 ? 0 : (size_t)n;
-        bytes = view_of(bytes.ptr + done, bytes.len - done);
-        at += done;
-    }
-    return OK;
-}
-
 struct status
 subjects_sync(struct subjects *s, struct diag *diag)
 {
@@ -371,7 +356,8 @@ subjects_keep(struct subjects *s, struct diag *diag)
         return file_refuse_os(s->path, errno, diag);
     }
     s->on_disk = before;
-    TRY(write_at(s, view_of(s->bytes.ptr + before, s->bytes.len - before), before, diag));
+    TRY(file_write_at(s->fd, view_of(s->bytes.ptr + before, s->bytes.len - before), before, s->path,
+                      diag));
     TRY(subjects_sync(s, diag));
     s->on_disk = s->bytes.len;
     return OK;
@@ -387,7 +373,8 @@ subjects_destroy(struct subjects *s, uint32_t slot, struct diag *diag)
     }
     TRY(open_to_write(s, diag));
     secret_wipe(at + DIGEST_BYTES, SLOT_BYTES - DIGEST_BYTES);
-    return write_at(s, view_of(at + DIGEST_BYTES, SLOT_BYTES - DIGEST_BYTES), place, diag);
+    return file_write_at(s->fd, view_of(at + DIGEST_BYTES, SLOT_BYTES - DIGEST_BYTES), place,
+                         s->path, diag);
 }
 
 /* ---- a person's key ---- */

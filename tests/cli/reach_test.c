@@ -176,13 +176,20 @@ static const char *const without_workspace[] = {
 #define WITHOUT (sizeof without_workspace / sizeof *without_workspace)
 static size_t had_none;
 
+static bool
+is_one_of(const char *const *verbs, size_t n, const char *verb)
+{
+    bool is = false;
+    for (size_t i = 0; i < n; i++) {
+        is = is || strcmp(verbs[i], verb) == 0;
+    }
+    return is;
+}
+
 static void
 assert_reaches_its_workspace(const char *verb, const char *could)
 {
-    bool none = false;
-    for (size_t i = 0; i < WITHOUT; i++) {
-        none = none || strcmp(without_workspace[i], verb) == 0;
-    }
+    const bool none = is_one_of(without_workspace, WITHOUT, verb);
     had_none += none;
     if (none != (*could == '\0')) {
         fail_msg("%s is to be on %s workspace, and could:%s", verb, none ? "no" : "a", could);
@@ -205,13 +212,8 @@ static void
 assert_reads_a_credential(const char *verb, const char *could)
 {
     static const char *const take[] = {"init", "backup verify", "backup restore"};
-    bool none = false;
-    for (size_t i = 0; i < WITHOUT; i++) {
-        none = none || strcmp(without_workspace[i], verb) == 0;
-    }
-    for (size_t i = 0; i < sizeof take / sizeof *take; i++) {
-        none = none && strcmp(take[i], verb) != 0;
-    }
+    const bool none = is_one_of(without_workspace, WITHOUT, verb) &&
+                      !is_one_of(take, sizeof take / sizeof *take, verb);
     if (strcmp(could, none ? "" : " read") != 0) {
         fail_msg("%s is to read %s credential, and could:%s", verb, none ? "no" : "a", could);
     }

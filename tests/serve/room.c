@@ -309,3 +309,13 @@ room_log_length(void)
     testing_run_done(&r);
     return n;
 }
+
+int64_t
+room_take_as_of(json_t *answer)
+{
+    const json_t *as_of = json_object_get(answer, "as_of");
+    const json_int_t entries = json_integer_value(json_object_get(as_of, "entries"));
+    assert_true(json_is_string(json_object_get(as_of, "time")));
+    assert_int_equal(json_object_del(answer, "as_of"), 0);
+    return entries;
+}

@@ -52,5 +52,8 @@ struct room_seen room_entries(const struct room *r, const char *id);
 
 /* Entries of the whole log, under a checkpoint or not yet; the log verifies. */
 int64_t room_log_length(void);
+/* Takes out of an answer about usage when it was counted, and of how many entries, which it
+ * returns: what two answers may differ in. */
+int64_t room_take_as_of(json_t *answer);
 
 #endif

@@ -137,17 +137,6 @@ goes_on(const char *path, const char *key, char ret_question[static 256])
     reply_done(&r);
 }
 
-/* When it was counted, and of how many entries: what two answers may differ in. */
-static int64_t
-take_as_of(json_t *answer)
-{
-    const json_t *as_of = json_object_get(answer, "as_of");
-    const json_int_t entries = json_integer_value(json_object_get(as_of, "entries"));
-    assert_true(json_is_string(json_object_get(as_of, "time")));
-    assert_int_equal(json_object_del(answer, "as_of"), 0);
-    return entries;
-}
-
 /* The answer there is what the command line tells; of how many entries it was counted. */
 static int64_t
 assert_same(const char *path, const char *key, char *until)
@@ -161,8 +150,8 @@ assert_same(const char *path, const char *key, char *until)
     assert_ok(js_parse(buf_view(&r.body), "answer", NULL, &api));
     assert_ok(js_parse(buf_view(&run.out), "stdout", NULL, &line));
     assert_true(json_array_size(json_object_get(api, "groups")) > 0);
-    const int64_t entries = take_as_of(api);
-    assert_true(entries < take_as_of(line));
+    const int64_t entries = room_take_as_of(api);
+    assert_true(entries < room_take_as_of(line));
     assert_true(json_equal(api, line));
     json_decref(api);
     json_decref(line);
@@ -507,19 +496,27 @@ end_with_the_gate_open(struct usages *u)
     usages_stop(u);
 }
 
+/* Two readers, each with a question of the principal "one", at the gate. */
+static struct usages *
+hold_two(struct asking ret_one[static 2], int ret_reader[static 2])
+{
+    struct usages *u = NULL;
+    hold_up();
+    assert_ok(usages_start(log_dir, NULL, WAIT_NS, &u));
+    ret_one[0] = ask_as(u, "one", "10d");
+    ret_reader[0] = catch ();
+    ret_one[1] = ask_as(u, "one", "11d");
+    ret_reader[1] = catch ();
+    return u;
+}
+
 static void
 principals_take_turns(void **state)
 {
     (void)state;
-    struct usages *u = NULL;
     struct asking one[USAGES_OF_ONE], another[2], third[2];
     int reader[3];
-    hold_up();
-    assert_ok(usages_start(log_dir, NULL, WAIT_NS, &u));
-    one[0] = ask_as(u, "one", "10d");
-    reader[0] = catch ();
-    one[1] = ask_as(u, "one", "11d");
-    reader[1] = catch ();
+    struct usages *u = hold_two(one, reader);
     one[2] = ask_as(u, "one", "12d");
     one[3] = ask_as(u, "one", "13d");
     another[0] = ask_as(u, "another", "14d");
@@ -544,18 +541,12 @@ static void
 who_joins_a_question_waits_for_no_turn_of_its_asker(void **state)
 {
     (void)state;
-    struct usages *u = NULL;
     struct asking one[3];
     struct diag diag = {0};
     uint64_t ticket = 0;
     int reader[3];
     const struct usages_asked last = asked_since("12d");
-    hold_up();
-    assert_ok(usages_start(log_dir, NULL, WAIT_NS, &u));
-    one[0] = ask_as(u, "one", "10d");
-    reader[0] = catch ();
-    one[1] = ask_as(u, "one", "11d");
-    reader[1] = catch ();
+    struct usages *u = hold_two(one, reader);
     one[2] = ask_as(u, "one", "12d");
     assert_ok(usages_ask(u, &last, "another", INT64_MAX, &diag, &ticket));
     reader[2] = catch ();

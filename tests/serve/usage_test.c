@@ -44,17 +44,6 @@ tear_down(void **state)
 
 /* ---- asking ---- */
 
-/* When it was counted, and of how many entries: what two answers may differ in. */
-static int64_t
-take_as_of(json_t *answer)
-{
-    const json_t *as_of = json_object_get(answer, "as_of");
-    const json_int_t entries = json_integer_value(json_object_get(as_of, "entries"));
-    assert_true(json_is_string(json_object_get(as_of, "time")));
-    assert_int_equal(json_object_del(answer, "as_of"), 0);
-    return entries;
-}
-
 /* What the API answers to that query; what the command line prints with those options. */
 static void
 assert_same(const char *query, char *const *options)
@@ -75,7 +64,8 @@ assert_same(const char *query, char *const *options)
     assert_int_equal(run.exit_code, 0);
     assert_ok(js_parse(buf_view(&run.out), "stdout", NULL, &line));
     assert_true(json_array_size(json_object_get(api, "groups")) > 0);
-    assert_int_equal(take_as_of(line), take_as_of(api) + 1); /* the question's own entry */
+    assert_int_equal(room_take_as_of(line),
+                     room_take_as_of(api) + 1); /* the question's own entry */
     if (!json_equal(api, line)) {
         print_error("%s\n%s\n", buf_str(&r.body), buf_str(&run.out));
     }
@@ -138,7 +128,7 @@ says_as_of_how_many_entries_it_was_counted(void **state)
         assert_ok(
             clock_from_rfc3339(view_str(json_string_value(json_object_get(as_of, "time"))), &time));
         assert_true(time / 1000 >= now / 1000 && time <= clock_wall_ns());
-        assert_int_equal(take_as_of(o), length + i); /* those of the questions before */
+        assert_int_equal(room_take_as_of(o), length + i); /* those of the questions before */
         json_decref(o);
         reply_done(&r);
     }
